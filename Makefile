@@ -1,0 +1,97 @@
+# Every target sets up what it needs: .venv from the locked requirements, once. `make help` tells what there is.
+#   make run  ARGS="summary --help"     any command of the agent
+#   make test ARGS="-k fork"           any option of pytest
+#   JOBS=0                             tests one after another, instead of one process for each core
+#   PYTHON=/path/to/python3            the interpreter to build .venv on (3.11 or newer)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV_PYTHON := .venv/bin/python
+JOBS := auto
+OPENCODE_VERSIONS := 1.1.27 1.2.6 1.18.33
+SLOW_TO_FETCH := .cache/opencode .cache/collector
+
+# A system upgrade can remove the interpreter under .venv; its stamps would still look new.
+GONE := $(if $(wildcard $(VENV_PYTHON)),,gone)
+
+# The script looks for the best Python itself, so any that runs may start it.
+BOOTSTRAP = $(or $(shell python3 -c 'print("python3")' 2>/dev/null),$(PYTHON),python3) scripts/bootstrap
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: run
+run: ARGS ?= demo
+run: .venv/.runtime ## Run the agent: its demo, or any command: make run ARGS="summary --help"
+	@$(VENV_PYTHON) -m otel_agent $(ARGS)
+
+.PHONY: test
+test: .venv/.dev ## Run every test that what is at hand allows; the rest say why they are skipped
+	@$(VENV_PYTHON) -m pytest --numprocesses=$(JOBS) --dist=loadfile $(ARGS)
+
+.PHONY: check
+check: lint format types contracts test ## All of the checks, in the order of their speed
+
+.PHONY: lint
+lint: .venv/.dev ## Lint (ruff)
+	@.venv/bin/ruff check
+
+.PHONY: format
+format: .venv/.dev ## Check the formatting (ruff); changes nothing
+	@.venv/bin/ruff format --check
+
+.PHONY: fmt
+fmt: .venv/.dev ## Rewrite the formatting and what lint can fix by itself
+	@.venv/bin/ruff format
+	@.venv/bin/ruff check --fix
+
+.PHONY: types
+types: .venv/.dev ## Check the types (mypy --strict)
+	@.venv/bin/mypy
+
+.PHONY: contracts
+contracts: .venv/.dev ## Check who may import whom (import-linter)
+	@.venv/bin/lint-imports --cache-dir .cache/import-linter
+
+.PHONY: coverage
+coverage: .venv/.dev ## Run the tests and tell which lines and branches they reach
+	@.venv/bin/coverage erase
+	@.venv/bin/coverage run -m pytest $(ARGS)
+	@.venv/bin/coverage combine --quiet
+	@.venv/bin/coverage report
+
+.PHONY: bench
+bench: .venv/.dev ## Measure the agent on made stores
+	@$(VENV_PYTHON) -m benchmarks $(ARGS)
+
+.PHONY: build
+build: .venv/.dev ## Build the sdist and the wheel into dist/
+	@rm -rf dist
+	@$(VENV_PYTHON) -m build --no-isolation
+
+.PHONY: lock
+lock: .venv/.dev ## Write requirements/*.txt anew from pyproject.toml; UPGRADE=1 takes the newest versions
+	@scripts/lock $(if $(UPGRADE),--upgrade)
+
+.PHONY: opencode
+opencode: ## Install the real OpenCode releases that tests drive (needs npm)
+	@scripts/install-opencode $(OPENCODE_VERSIONS)
+
+.PHONY: collector-build
+collector-build: ## Build the real OpenTelemetry Collector that tests drive (needs go)
+	@scripts/build-collector
+
+.PHONY: clean
+clean: ## Remove .venv, builds and caches; keeps the fetched OpenCode and the built Collector
+	@rm -rf .venv dist .coverage .coverage.* $(filter-out $(SLOW_TO_FETCH),$(wildcard .cache/*))
+
+.PHONY: gone
+gone:
+
+.venv/.runtime: requirements/runtime.txt scripts/bootstrap $(GONE)
+	@$(BOOTSTRAP) runtime
+
+.venv/.dev: requirements/dev.txt scripts/bootstrap $(GONE)
+	@$(BOOTSTRAP) dev

@@ -1,0 +1,1 @@
+"""Handing signals over, and knowing whether they were taken."""

@@ -1,0 +1,77 @@
+"""From the name of an exporter to the thing. Each is imported only when chosen: gRPC alone costs 20 MB."""
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from otel_agent.delivery.options import OtlpOptions
+from otel_agent.delivery.ports import MetricDelivery, SpanDelivery
+from otel_agent.errors import SettingsError
+
+
+class FileOptions(Struct, frozen=True):
+    folder: Path
+    max_bytes: int
+    backups: int
+
+
+def deliveries(
+    *, traces: str, metrics: str, otlp: OtlpOptions, file: FileOptions
+) -> tuple[SpanDelivery, MetricDelivery]:
+    """The two ways out. Raises ``SettingsError`` where the options cannot work."""
+    try:
+        return _spans(traces, otlp, file), _metrics(metrics, otlp, file)
+    except OSError as error:
+        raise SettingsError(f"cannot read {error.filename}: {error.strerror}.") from None
+
+
+def _spans(exporter: str, otlp: OtlpOptions, file: FileOptions) -> SpanDelivery:
+    match exporter:
+        case "console":
+            from otel_agent.delivery.console import ConsoleSpans
+
+            return ConsoleSpans()
+        case "file":
+            from otel_agent.delivery.otlp_file import FileSpans
+
+            return FileSpans(file.folder, max_bytes=file.max_bytes, backups=file.backups)
+        case "none":
+            from otel_agent.delivery.nowhere import Nowhere
+
+            return Nowhere()
+    if _is_grpc(otlp.protocol_of("traces")):
+        from otel_agent.delivery.otlp_grpc import GrpcSpans
+
+        return GrpcSpans(otlp)
+    from otel_agent.delivery.otlp_http import HttpSpans
+
+    return HttpSpans(otlp)
+
+
+def _metrics(exporter: str, otlp: OtlpOptions, file: FileOptions) -> MetricDelivery:
+    match exporter:
+        case "console":
+            from otel_agent.delivery.console import ConsoleMetrics
+
+            return ConsoleMetrics()
+        case "file":
+            from otel_agent.delivery.otlp_file import FileMetrics
+
+            return FileMetrics(file.folder, max_bytes=file.max_bytes, backups=file.backups)
+        case "none":
+            from otel_agent.delivery.nowhere import Nowhere
+
+            return Nowhere()
+    if _is_grpc(otlp.protocol_of("metrics")):
+        from otel_agent.delivery.otlp_grpc import GrpcMetrics
+
+        return GrpcMetrics(otlp)
+    from otel_agent.delivery.otlp_http import HttpMetrics
+
+    return HttpMetrics(otlp)
+
+
+def _is_grpc(protocol: str) -> bool:
+    if protocol not in ("grpc", "http/protobuf"):
+        raise SettingsError(f"OTLP over {protocol} is not supported. Use http/protobuf or grpc.")
+    return protocol == "grpc"

@@ -1,0 +1,104 @@
+"""OTLP/JSON lines in files, in the form that the Collector's OTLP JSON file receiver reads.
+
+One request a line, identifiers in hex and 64-bit integers as strings, as the OTLP specification has it. A line is
+taken once it is on the disk.
+"""
+
+import json
+import os
+from base64 import b64decode
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message as ProtobufMessage
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.sdk.metrics.export import MetricsData
+from opentelemetry.sdk.trace import ReadableSpan
+
+from otel_agent.model import Receipt
+
+_IDS: Final = frozenset({"traceId", "spanId", "parentSpanId"})
+
+
+class RotatedLines:
+    """A file that lines are appended to, for its owner only. At ``max_bytes`` it becomes ``<name>.1``, the one before
+    ``.2``, and so on up to ``backups``; what was older is deleted, read or not."""
+
+    def __init__(self, path: Path, *, max_bytes: int, backups: int) -> None:
+        self._path, self._max_bytes, self._backups = path, max_bytes, backups
+
+    def append(self, line: bytes) -> None:
+        """Write one whole line and wait for the disk. Raises ``OSError``; the file then ends as it did before."""
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._rotate_for(len(line) + 1)
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            before = os.fstat(descriptor).st_size
+            try:
+                self._write(descriptor, line + b"\n")
+                os.fsync(descriptor)
+            except OSError:
+                os.ftruncate(descriptor, before)
+                raise
+        finally:
+            os.close(descriptor)
+
+    def _write(self, descriptor: int, rest: bytes) -> None:
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+
+    def _rotate_for(self, size: int) -> None:
+        if not self._path.exists() or self._path.stat().st_size + size <= self._max_bytes:
+            return
+        for number in range(self._backups, 0, -1):
+            older = self._numbered(number - 1) if number > 1 else self._path
+            if older.exists():
+                older.replace(self._numbered(number))
+
+    def _numbered(self, number: int) -> Path:
+        return self._path.with_name(f"{self._path.name}.{number}")
+
+
+class FileSpans:
+    """``traces.jsonl``."""
+
+    def __init__(self, folder: Path, *, max_bytes: int, backups: int) -> None:
+        self._lines = RotatedLines(folder / "traces.jsonl", max_bytes=max_bytes, backups=backups)
+
+    def send(self, spans: Sequence[ReadableSpan]) -> Receipt:
+        return _append(self._lines, encode_spans(spans))
+
+    def close(self) -> None:
+        """Nothing is open between two lines."""
+
+
+class FileMetrics:
+    """``metrics.jsonl``."""
+
+    def __init__(self, folder: Path, *, max_bytes: int, backups: int) -> None:
+        self._lines = RotatedLines(folder / "metrics.jsonl", max_bytes=max_bytes, backups=backups)
+
+    def send(self, data: MetricsData) -> Receipt:
+        return _append(self._lines, encode_metrics(data))
+
+    def close(self) -> None:
+        """Nothing is open between two lines."""
+
+
+def _append(lines: RotatedLines, request: ProtobufMessage) -> Receipt:
+    found = MessageToDict(request, use_integers_for_enums=True)
+    try:
+        lines.append(json.dumps(_with_hex_ids(found), separators=(",", ":"), ensure_ascii=False).encode())
+    except OSError as error:
+        return Receipt(taken=False, reason=f"{error.strerror}: {error.filename or 'the export file'}")
+    return Receipt(taken=True)
+
+
+def _with_hex_ids(value: Any) -> Any:
+    """Protobuf's JSON has bytes in base64, OTLP's has these in hex."""
+    if isinstance(value, dict):
+        return {k: b64decode(v).hex() if k in _IDS else _with_hex_ids(v) for k, v in value.items()}
+    return [_with_hex_ids(each) for each in value] if isinstance(value, list) else value

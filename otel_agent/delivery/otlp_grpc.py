@@ -1,0 +1,113 @@
+"""OTLP over gRPC, by the SDK's exporters. Importing this costs 20 MB: it is done only where gRPC is asked for.
+
+These exporters do not look at partial success: what a backend rejects of a request it took is not counted here. It
+would not be sent again either way.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import grpc
+from opentelemetry.exporter.otlp.proto.grpc import exporter as grpc_exporter
+from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExportResult
+
+from otel_agent.delivery.options import OtlpOptions, Signal
+from otel_agent.errors import SettingsError
+from otel_agent.model import Receipt
+
+_REFUSALS: Final = frozenset({grpc.StatusCode.INVALID_ARGUMENT})
+
+
+class GrpcSpans:
+    def __init__(self, options: OtlpOptions) -> None:
+        self._exporter = OTLPSpanExporter(**_arguments(options, "traces"))
+
+    def send(self, spans: Sequence[ReadableSpan]) -> Receipt:
+        with _status() as status:
+            success = self._exporter.export(spans) is SpanExportResult.SUCCESS
+        return status.receipt(success)
+
+    def close(self) -> None:
+        self._exporter.shutdown()
+
+
+class GrpcMetrics:
+    def __init__(self, options: OtlpOptions) -> None:
+        self._exporter = OTLPMetricExporter(**_arguments(options, "metrics"))
+
+    def send(self, data: MetricsData) -> Receipt:
+        with _status() as status:
+            success = self._exporter.export(data) is MetricExportResult.SUCCESS
+        return status.receipt(success)
+
+    def close(self) -> None:
+        self._exporter.shutdown()
+
+
+def _arguments(options: OtlpOptions, signal: Signal) -> dict[str, Any]:
+    headers = options.unless_set(signal, "headers")
+    certificate = options.unless_set(signal, "certificate")
+    return {
+        "endpoint": options.unless_set(signal, "endpoint"),
+        "headers": {key.lower(): value for key, value in headers.items()} if isinstance(headers, dict) else None,
+        "compression": _compression(options.compression_of(signal)),
+        "timeout": options.unless_set(signal, "timeout_seconds"),
+        "credentials": _credentials(options) if certificate else None,
+    }
+
+
+def _compression(name: str) -> grpc.Compression:
+    """The exporter itself does not know the standard's ``none``."""
+    if name not in ("none", "gzip"):
+        raise SettingsError(f"gRPC cannot compress with {name}. Use gzip or none.")
+    return grpc.Compression.Gzip if name == "gzip" else grpc.Compression.NoCompression
+
+
+def _credentials(options: OtlpOptions) -> grpc.ChannelCredentials:
+    """Raises ``OSError`` where a file cannot be read."""
+    return grpc.ssl_channel_credentials(
+        root_certificates=_read(options.certificate),
+        private_key=_read(options.client_key),
+        certificate_chain=_read(options.client_certificate),
+    )
+
+
+def _read(path: Path | None) -> bytes | None:
+    return None if path is None else path.read_bytes()
+
+
+class _Status(logging.Filter):
+    """The exporter says why it failed only in its log: take the status code from there, as the object it logs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.code: grpc.StatusCode | None = None
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        arguments = record.args if isinstance(record.args, tuple) else ()
+        self.code = next((each for each in arguments if isinstance(each, grpc.StatusCode)), self.code)
+        return True
+
+    def receipt(self, success: bool) -> Receipt:
+        if success:
+            return Receipt(taken=True)
+        reason = f"gRPC {self.code.name}" if self.code else "no answer"
+        return Receipt(taken=False, final=self.code in _REFUSALS, reason=reason)
+
+
+@contextmanager
+def _status() -> Iterator[_Status]:
+    status = _Status()
+    filters = grpc_exporter.logger.filters
+    filters.insert(0, status)  # before the exporter's own, which swallows what it said a minute ago
+    try:
+        yield status
+    finally:
+        filters.remove(status)

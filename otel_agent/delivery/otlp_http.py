@@ -1,0 +1,72 @@
+"""OTLP ``http/protobuf``, by the SDK's exporters: they know the protocol, TLS and the standard variables."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExportResult
+
+from otel_agent.delivery.options import OtlpOptions, Signal
+from otel_agent.delivery.strict_http import StrictSession
+from otel_agent.model import Receipt
+
+_COMPRESSION: Final = {
+    "none": Compression.NoCompression,
+    "gzip": Compression.Gzip,
+    "deflate": Compression.Deflate,
+}
+
+
+class HttpSpans:
+    def __init__(self, options: OtlpOptions) -> None:
+        self._session = StrictSession(ExportTraceServiceResponse)
+        self._exporter = OTLPSpanExporter(session=self._session, **_arguments(options, "traces"))
+
+    def send(self, spans: Sequence[ReadableSpan]) -> Receipt:
+        return _receipt(self._session, self._exporter.export(spans) is SpanExportResult.SUCCESS)
+
+    def close(self) -> None:
+        self._exporter.shutdown()  # type: ignore[no-untyped-call]
+
+
+class HttpMetrics:
+    def __init__(self, options: OtlpOptions) -> None:
+        self._session = StrictSession(ExportMetricsServiceResponse)
+        self._exporter = OTLPMetricExporter(session=self._session, **_arguments(options, "metrics"))
+
+    def send(self, data: MetricsData) -> Receipt:
+        return _receipt(self._session, self._exporter.export(data) is MetricExportResult.SUCCESS)
+
+    def close(self) -> None:
+        self._exporter.shutdown()
+
+
+def _arguments(options: OtlpOptions, signal: Signal) -> dict[str, Any]:
+    """The exporter's arguments for what the settings file says; it finds the rest in the environment."""
+    endpoint = options.unless_set(signal, "endpoint")
+    compression = options.unless_set(signal, "compression")
+    return {
+        "endpoint": f"{str(endpoint).rstrip('/')}/v1/{signal}" if endpoint else None,
+        "headers": options.unless_set(signal, "headers") or None,
+        "compression": _COMPRESSION[str(compression)] if compression else None,
+        "timeout": options.unless_set(signal, "timeout_seconds"),
+        "certificate_file": _path(options.unless_set(signal, "certificate")),
+        "client_key_file": _path(options.unless_set(signal, "client_key")),
+        "client_certificate_file": _path(options.unless_set(signal, "client_certificate")),
+    }
+
+
+def _path(path: object) -> str | None:
+    return None if path is None else str(path)
+
+
+def _receipt(session: StrictSession, success: bool) -> Receipt:
+    """The exporter says whether, the session says why."""
+    last = session.last
+    return Receipt(success, final=not success and last.final, rejected=last.rejected, reason=last.reason)

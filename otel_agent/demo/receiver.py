@@ -1,0 +1,160 @@
+"""A small OTLP backend: real HTTP on the loopback interface, real protobuf, what arrived kept in memory."""
+
+import gzip
+import threading
+import zlib
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final, Self
+
+from google.protobuf.message import DecodeError
+from msgspec import Struct
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+
+MAX_REQUEST: Final = 64 * 1024 * 1024
+"""Bytes of a request, before and after decompression."""
+_MAX_SPANS: Final = 20
+"""Spans kept to be shown; all are counted."""
+
+
+class Point(Struct, frozen=True):
+    """The last value of one series."""
+
+    metric: str
+    unit: str
+    attributes: dict[str, object]
+    value: float
+
+
+class Span(Struct, frozen=True):
+    name: str
+    start_ns: int
+    end_ns: int
+    attributes: dict[str, object]
+
+
+class Receiver:
+    """Runs while entered. ``endpoint`` is what ``OTEL_EXPORTER_OTLP_ENDPOINT`` would be set to."""
+
+    def __init__(self) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, name="receiver", daemon=True)
+        self._lock = threading.Lock()
+        self._points: dict[tuple[str, frozenset[tuple[str, object]]], Point] = {}
+        self.spans: list[Span] = []
+        self.span_count = 0
+        self.point_count = 0
+        self.requests = 0
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def points(self) -> list[Point]:
+        with self._lock:
+            return list(self._points.values())
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def take_metrics(self, body: bytes) -> bytes:
+        """Raises ``DecodeError``."""
+        request = ExportMetricsServiceRequest.FromString(body)
+        with self._lock:
+            self.requests += 1
+            for resource in request.resource_metrics:
+                for scope in resource.scope_metrics:
+                    for metric in scope.metrics:
+                        self._keep(metric)
+        return ExportMetricsServiceResponse().SerializeToString()
+
+    def take_spans(self, body: bytes) -> bytes:
+        """Raises ``DecodeError``."""
+        request = ExportTraceServiceRequest.FromString(body)
+        with self._lock:
+            self.requests += 1
+            for resource in request.resource_spans:
+                for scope in resource.scope_spans:
+                    for span in scope.spans:
+                        self.span_count += 1
+                        kept = Span(
+                            span.name, span.start_time_unix_nano, span.end_time_unix_nano, _plain(span.attributes)
+                        )
+                        self.spans = [*self.spans, kept][-_MAX_SPANS:]
+        return ExportTraceServiceResponse().SerializeToString()
+
+    def _keep(self, metric: Any) -> None:
+        kind = metric.WhichOneof("data")
+        if kind is None:
+            return
+        for point in getattr(metric, kind).data_points:
+            self.point_count += 1
+            attributes = _plain(point.attributes)
+            value = point.sum if kind == "histogram" else point.as_double or float(point.as_int)
+            key = metric.name, frozenset(attributes.items())
+            self._points[key] = Point(metric.name, metric.unit, attributes, value)
+
+
+def _plain(attributes: Any) -> dict[str, object]:
+    """Attributes with one value; lists as the text they are."""
+    found: dict[str, object] = {}
+    for each in attributes:
+        kind = each.value.WhichOneof("value")
+        value = getattr(each.value, kind) if kind else None
+        found[each.key] = value if isinstance(value, str | bool | int | float) else str(value)
+    return found
+
+
+def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
+    takers = {"/v1/metrics": receiver.take_metrics, "/v1/traces": receiver.take_spans}
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            take = takers.get(self.path)
+            if take is None:
+                self._answer(404, b"")
+                return
+            try:
+                self._answer(200, take(self._body()))
+            except (DecodeError, ValueError, OSError, zlib.error):
+                self._answer(400, b"")
+
+        def _body(self) -> bytes:
+            """Raises ``ValueError`` for what is too large or no number of bytes."""
+            length = int(self.headers.get("Content-Length", ""))
+            if not 0 <= length <= MAX_REQUEST:
+                raise ValueError(length)
+            return _inflated(self.rfile.read(length), self.headers.get("Content-Encoding", ""))
+
+        def _answer(self, status: int, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", "application/x-protobuf")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """The screen belongs to the tables."""
+
+    return Handler
+
+
+def _inflated(body: bytes, encoding: str) -> bytes:
+    if encoding == "gzip":
+        return gzip.decompress(body)
+    return zlib.decompress(body) if encoding == "deflate" else body

@@ -1,0 +1,221 @@
+"""Which messages count, and once only: the rules, on the ledger's tables.
+
+A message is known by its id for ever, whatever file, database or table it is met in. A fork's copies have ids of
+their own: two messages of different sessions that record the same completion are one if the id of either was minted
+later than the message it names. Either may be met first.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from otel_agent.ledger import rows
+from otel_agent.model import Change, Generation, Message, Overlap, Session, State, Tokens
+
+_SETTLE: Final = 2_000
+"""Messages settled in one transaction."""
+
+
+class _Known(Struct):
+    """What the ledger holds of a message."""
+
+    state: State
+    tokens: Tokens
+    overlap: Overlap
+    cost_nusd: int
+
+
+class _Twin(Struct, frozen=True):
+    session_id: str
+    copied: bool
+    generation: str
+
+
+class Counting:
+    """Runs inside the writer's transaction."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def record(self, messages: Sequence[Message], sessions: Sequence[Session], *, count_from_ms: int) -> list[Change]:
+        """Enter what was read; return what it adds to the totals.
+
+        Messages that ended before ``count_from_ms`` are entered so that they are never taken for new ones.
+        """
+        self._enter_sessions(sessions, messages)
+        known = self._known([m.id for m in messages])
+        twins = self._twins([rows.completion(m) for m in messages if m.id not in known])
+        counted: list[Message] = []
+        changes: list[Change] = []
+        inserts: dict[str, tuple[object, ...]] = {}
+        for message in messages:
+            found = known.get(message.id)
+            if found is not None and found.state not in (State.OPEN, State.HELD):
+                self._insert(inserts)  # a second record of it in this batch corrects the row of the first
+                changes += self._correct(message, found)
+                continue
+            state = self._state(message, twins, count_from_ms)
+            if found is None or message.id in inserts:
+                inserts[message.id] = rows.message_row(message, state)
+            else:
+                self._database.execute(rows.REPLACE_MESSAGE, (*rows.message_row(message, state), message.id))
+            known[message.id] = _Known(state, message.tokens, message.overlap, message.cost_nusd)
+            if state is State.COUNTED:
+                counted.append(message)
+        self._insert(inserts)
+        return changes + self._count(counted)
+
+    def settle(self, *, now_ms: int, grace_ms: int, count_from_ms: int) -> list[Change]:
+        """Decide some of the messages that had to wait for the end of a pass; call until nothing ``waits``.
+
+        Those killed between their last tokens and ``completed`` count once a later message of their session is
+        complete, or after ``grace_ms``; those that look copied count if no other record of their completion did.
+        """
+        changes: list[Change] = []
+        for number, row in self._waiting(now_ms - grace_ms):
+            message = rows.message(row)
+            if message.ended_ms < count_from_ms:
+                state = State.SKIPPED
+            else:
+                twins = self._twins([rows.completion(message)])
+                state = State.COPY if _has_twin(message, twins) else State.COUNTED
+            self._database.execute("UPDATE message SET state = ? WHERE number = ?", (int(state), number))
+            if state is State.COUNTED:
+                changes += self._count([message])
+        return changes
+
+    def waits(self, *, now_ms: int, grace_ms: int) -> bool:
+        """Whether ``settle`` has anything to decide."""
+        return bool(self._waiting(now_ms - grace_ms, limit=1))
+
+    def of_session(self, session_id: str, *, after: int) -> Iterator[Change]:
+        """All that one session's messages numbered above ``after`` added, as if it were new."""
+        subagent = bool(self._session(session_id)[0])
+        query = f"SELECT {rows.MESSAGE_COLUMNS} FROM message WHERE session_id = ? AND state = ? AND number > ?"
+        for row in self._database.execute(query, (session_id, int(State.COUNTED), after)):
+            message = rows.message(row)
+            yield Change(message, subagent, message.tokens, message.overlap, message.cost_nusd, True, False)
+
+    def tracked(self, session_ids: Sequence[str]) -> set[str]:
+        """Those of the sessions that have series of their own."""
+        query = "SELECT id FROM session WHERE tracked AND id IN (SELECT value FROM json_each(?))"
+        return {row[0] for row in self._database.execute(query, (rows.ids(list(session_ids)),))}
+
+    def track(self, session_id: str) -> None:
+        self._database.execute("UPDATE session SET tracked = 1 WHERE id = ?", (session_id,))
+
+    def _state(self, message: Message, twins: dict[int, list[_Twin]], count_from_ms: int) -> State:
+        if message.completed_ms is None:
+            return State.OPEN
+        if message.ended_ms < count_from_ms:
+            return State.SKIPPED
+        if message.copied:
+            return State.HELD
+        return State.COPY if _has_twin(message, twins) else State.COUNTED
+
+    def _insert(self, pending: dict[str, tuple[object, ...]]) -> None:
+        self._database.executemany(rows.INSERT_MESSAGE, pending.values())
+        pending.clear()
+
+    def _correct(self, message: Message, found: _Known) -> list[Change]:
+        """A counted message read again: only what it has more of than before is added, in no category less."""
+        tokens = found.tokens.at_least(message.tokens)
+        overlap, cost = found.overlap.at_least(message.overlap), max(found.cost_nusd, message.cost_nusd)
+        same = tokens == found.tokens and overlap == found.overlap and cost == found.cost_nusd
+        if found.state is not State.COUNTED or same:
+            return []
+        row = self._database.execute(
+            f"SELECT {rows.MESSAGE_COLUMNS} FROM message WHERE id = ?",
+            (message.id,),
+        ).fetchone()
+        if row is None:
+            return []
+        now = replace(rows.message(row), tokens=tokens, overlap=overlap, cost_nusd=cost)
+        self._database.execute(rows.REPLACE_MESSAGE, (*rows.message_row(now, State.COUNTED), now.id))
+        change = Change(
+            message=now,
+            subagent=bool(self._session(now.session_id)[0]),
+            tokens=tokens.minus(found.tokens),
+            overlap=overlap.minus(found.overlap),
+            cost_nusd=cost - found.cost_nusd,
+            first=False,
+            opens_session=False,
+        )
+        found.tokens, found.overlap, found.cost_nusd = tokens, overlap, cost
+        return [change]
+
+    def _count(self, messages: Sequence[Message]) -> list[Change]:
+        changes = []
+        for message in messages:
+            parent, counted = self._session(message.session_id)
+            if not counted:
+                self._database.execute("UPDATE session SET counted = 1 WHERE id = ?", (message.session_id,))
+            changes.append(
+                Change(message, bool(parent), message.tokens, message.overlap, message.cost_nusd, True, not counted)
+            )
+        self._database.executemany(
+            "INSERT INTO owed (message) SELECT number FROM message WHERE id = ? AND calls_model",
+            [(message.id,) for message in messages],
+        )
+        return changes
+
+    def _enter_sessions(self, sessions: Sequence[Session], messages: Sequence[Message]) -> None:
+        self._database.executemany(
+            f"INSERT INTO session ({rows.SESSION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET parent_id = excluded.parent_id, worktree = excluded.worktree, "
+            "directory = excluded.directory, title = excluded.title, version = excluded.version, "
+            "created_ms = excluded.created_ms, forked = excluded.forked",
+            [rows.session_row(session) for session in sessions],
+        )
+        self._database.executemany(
+            "INSERT INTO session (id) VALUES (?) ON CONFLICT (id) DO NOTHING",
+            [(key,) for key in {message.session_id for message in messages}],
+        )
+
+    def _session(self, session_id: str) -> tuple[str, int]:
+        row = self._database.execute("SELECT parent_id, counted FROM session WHERE id = ?", (session_id,)).fetchone()
+        return (str(row[0]), int(row[1])) if row else ("", 0)
+
+    def _known(self, ids: list[str]) -> dict[str, _Known]:
+        query = (
+            "SELECT id, state, input, output, reasoning, cache_read, cache_write, cached_in_input, reasoning_in_output, cost_nusd "
+            "FROM message WHERE id IN (SELECT value FROM json_each(?))"
+        )
+        return {
+            row[0]: _Known(State(row[1]), Tokens(*row[2:7]), Overlap(row[7], row[8]), row[9])
+            for row in self._database.execute(query, (rows.ids(ids),))
+        }
+
+    def _twins(self, completions: list[int]) -> dict[int, list[_Twin]]:
+        query = (
+            "SELECT completion, session_id, copied, generation FROM message "
+            "WHERE state = ? AND completion IN (SELECT value FROM json_each(?))"
+        )
+        found: dict[int, list[_Twin]] = {}
+        for row in self._database.execute(query, (int(State.COUNTED), rows.ids(completions))):
+            found.setdefault(row[0], []).append(_Twin(row[1], bool(row[2]), row[3]))
+        return found
+
+    def _waiting(self, killed_before_ms: int, limit: int = _SETTLE) -> list[tuple[int, tuple[object, ...]]]:
+        query = (
+            f"SELECT number, {rows.MESSAGE_COLUMNS} FROM message AS m "
+            "WHERE state < 2 AND (state = ? OR created_ms < ? OR EXISTS (SELECT 1 FROM message AS later "
+            "WHERE later.session_id = m.session_id AND later.created_ms > m.created_ms "
+            "AND later.completed_ms IS NOT NULL)) ORDER BY number LIMIT ?"
+        )
+        found = self._database.execute(query, (int(State.HELD), killed_before_ms, limit)).fetchall()
+        return [(row[0], row[1:]) for row in found]
+
+
+def _has_twin(message: Message, twins: dict[int, list[_Twin]]) -> bool:
+    """Whether a counted message records the same completion. 2.x can hold a 1.x call once more in the same session,
+    under an id of another form."""
+    return any(
+        message.copied or twin.copied
+        if twin.session_id != message.session_id
+        else (twin.generation == Generation.V2) != (message.generation is Generation.V2)
+        for twin in twins.get(rows.completion(message), [])
+    )

@@ -1,0 +1,137 @@
+"""The ledger's files: where they are, who holds them, and what happens to one that cannot be used."""
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from filelock import FileLock, Timeout
+
+from otel_agent.errors import LedgerDamaged, LedgerError, LedgerHeld, LedgerNewer
+from otel_agent.ledger import schema
+
+NAME: Final = "ledger.db"
+
+
+def ledger_path(state_dir: Path) -> Path:
+    return state_dir / NAME
+
+
+class Hold:
+    """The right to write a ledger. The operating system takes it back when the process ends, however it ends."""
+
+    def __init__(self, state_dir: Path) -> None:
+        """Raises ``LedgerHeld`` where another process has it, ``LedgerError`` where the folder cannot be used."""
+        self._holder = state_dir / "holder.json"
+        try:
+            state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = FileLock(state_dir / "ledger.lock", mode=0o600)
+            self._lock.acquire(blocking=False)
+            _write_private(self._holder, json.dumps({"pid": os.getpid(), "since": _now()}))
+        except Timeout:
+            raise LedgerHeld(_held_by(state_dir, self._holder)) from None
+        except OSError as error:
+            raise LedgerError(
+                f"cannot write to {state_dir}: {error.strerror}. Make it writable, or set OTEL_AGENT_STATE_DIR."
+            ) from None
+
+    def release(self) -> None:
+        self._holder.unlink(missing_ok=True)
+        self._lock.release()
+
+
+class Connection(sqlite3.Connection):
+    """A connection to the ledger, whose errors are ours.
+
+    Raises ``LedgerDamaged`` where the file is not what we wrote, ``LedgerError`` for what may pass (a full disk, a
+    lock): the transaction is rolled back and nothing is lost.
+    """
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        with _ours():
+            return super().execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
+        with _ours():
+            return super().executemany(sql, parameters)
+
+
+@contextmanager
+def _ours() -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.OperationalError, sqlite3.InterfaceError) as error:
+        raise LedgerError(f"cannot use the ledger: {error}. Check the disk and its permissions.") from error
+    except sqlite3.DatabaseError as error:
+        raise LedgerDamaged(f"the ledger is not readable: {error}") from error
+
+
+def open_writable(path: Path) -> sqlite3.Connection:
+    """Open or create the ledger for its one writer, who must have the ``Hold``.
+
+    Raises ``LedgerNewer`` and ``LedgerDamaged``; the file is left as it is.
+    """
+    _write_private(path, None)
+    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10, factory=Connection)
+    try:
+        _check(database, path)
+        database.execute("PRAGMA journal_mode = WAL")
+        # NORMAL: a power cut may take the last transactions, each of them whole; they are read and delivered again.
+        database.execute("PRAGMA synchronous = NORMAL")
+        schema.prepare(database)
+    except LedgerError:
+        database.close()
+        raise
+    return database
+
+
+def _check(database: sqlite3.Connection, path: Path) -> None:
+    found = schema.version(database)
+    if not schema.belongs_to_us(database):
+        raise LedgerDamaged(f"{path} is a database, but not a ledger")
+    if found > schema.VERSION:
+        raise LedgerNewer(
+            f"{path} was written by a newer otel-agent (its format is {found}, this one knows up to {schema.VERSION}). "
+            "It was not touched. Upgrade otel-agent, or move the file away to count everything again from what is on disk."
+        )
+    result = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if result != "ok":
+        raise LedgerDamaged(f"{path} is damaged: {result}")
+
+
+def set_aside(path: Path) -> Path:
+    """Move a damaged ledger, WAL and all, to a name of its own beside it, and return that name."""
+    aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}")
+    for ending in ("", "-wal", "-shm"):
+        source = Path(f"{path}{ending}")
+        if source.exists():
+            source.rename(f"{aside}{ending}")
+    return aside
+
+
+def _held_by(state_dir: Path, holder: Path) -> str:
+    try:
+        found = json.loads(holder.read_text())
+        who = f"process {int(found['pid'])}, since {str(found['since'])[:32]}"
+    except (OSError, ValueError, KeyError, TypeError):
+        who = "another process"
+    return (
+        f"the ledger in {state_dir} is written by another otel-agent ({who}). Stop that one first, "
+        "or set OTEL_AGENT_STATE_DIR to give this one a ledger of its own."
+    )
+
+
+def _write_private(path: Path, content: str | None) -> None:
+    """Create the file for its owner only; replace what it holds unless ``content`` is ``None``."""
+    flags = os.O_WRONLY | os.O_CREAT | (0 if content is None else os.O_TRUNC)
+    with os.fdopen(os.open(path, flags, 0o600), "w") as file:
+        if content is not None:
+            file.write(content)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,114 @@
+"""Messages and sessions as rows: the columns, in one order, both ways."""
+
+import json
+from hashlib import blake2b
+from typing import Any, Final
+
+from otel_agent.model import Generation, Message, Overlap, Session, State, Tokens
+
+MESSAGE_COLUMNS: Final = (
+    "id, session_id, generation, state, created_ms, completed_ms, provider, model, agent, "
+    "input, output, reasoning, cache_read, cache_write, cached_in_input, reasoning_in_output, cost_nusd, turn_id, finish, error_type, "
+    "compaction, calls_model, worktree, directory, copied, completion"
+)
+INSERT_MESSAGE: Final = f"INSERT INTO message ({MESSAGE_COLUMNS}) VALUES ({', '.join('?' * 26)})"
+REPLACE_MESSAGE: Final = f"UPDATE message SET ({MESSAGE_COLUMNS}) = ({', '.join('?' * 26)}) WHERE id = ?"
+
+SESSION_COLUMNS: Final = "id, parent_id, worktree, directory, title, version, created_ms, forked"
+
+
+def message_row(message: Message, state: State) -> tuple[object, ...]:
+    return (
+        message.id,
+        message.session_id,
+        message.generation.value,
+        int(state),
+        message.created_ms,
+        message.completed_ms,
+        message.provider,
+        message.model,
+        message.agent,
+        *message.tokens.each(),
+        message.overlap.cached_in_input,
+        message.overlap.reasoning_in_output,
+        message.cost_nusd,
+        message.turn_id,
+        message.finish,
+        message.error_type,
+        message.compaction,
+        message.calls_model,
+        message.worktree,
+        message.directory,
+        message.copied,
+        completion(message),
+    )
+
+
+def message(row: tuple[Any, ...]) -> Message:
+    """A ``Message`` from ``MESSAGE_COLUMNS``."""
+    return Message(
+        id=row[0],
+        session_id=row[1],
+        generation=Generation(row[2]),
+        created_ms=row[4],
+        completed_ms=row[5],
+        provider=row[6],
+        model=row[7],
+        agent=row[8],
+        tokens=Tokens(*row[9:14]),
+        overlap=Overlap(row[14], row[15]),
+        cost_nusd=row[16],
+        turn_id=row[17],
+        finish=row[18],
+        error_type=row[19],
+        compaction=bool(row[20]),
+        calls_model=bool(row[21]),
+        worktree=row[22],
+        directory=row[23],
+        copied=bool(row[24]),
+    )
+
+
+def session_row(session: Session) -> tuple[object, ...]:
+    return (
+        session.id,
+        session.parent_id,
+        session.worktree,
+        session.directory,
+        session.title,
+        session.version,
+        session.created_ms,
+        session.forked,
+    )
+
+
+def session(row: tuple[Any, ...]) -> Session:
+    """A ``Session`` from ``SESSION_COLUMNS``."""
+    return Session(
+        id=row[0],
+        parent_id=row[1],
+        worktree=row[2],
+        directory=row[3],
+        title=row[4],
+        version=row[5],
+        created_ms=row[6],
+        forked=bool(row[7]),
+    )
+
+
+def completion(message: Message) -> int:
+    """What a message has in common with its copies, as a signed 64-bit hash: times, provider, model, tokens, cost."""
+    told = (
+        message.created_ms,
+        message.completed_ms,
+        message.provider,
+        message.model,
+        *message.tokens.each(),
+        message.cost_nusd,
+    )
+    return int.from_bytes(blake2b(repr(told).encode(), digest_size=8).digest(), "big", signed=True)
+
+
+def ids(values: list[str] | list[int]) -> str:
+    """Values as the one parameter of ``IN (SELECT value FROM json_each(?))``."""
+    return json.dumps(values)

@@ -1,0 +1,132 @@
+"""The ledger's tables, its version, and how an older ledger becomes a current one.
+
+History: 1 — the first (0.1.0).
+"""
+
+import sqlite3
+from collections.abc import Callable
+from typing import Final
+
+VERSION: Final = 1
+"""Kept in ``PRAGMA user_version``. A ledger with a higher one was written by a newer otel-agent: hands off."""
+
+APPLICATION_ID: Final = 0x07E1A6E7
+"""Kept in ``PRAGMA application_id``, so that no other program's database is taken for a ledger."""
+
+_VERSION_1: Final = """
+CREATE TABLE meta (
+    -- one row for each fact about the ledger itself: ledger_id, created_ns, backfill_from_ms, instance_id, epoch_message
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE checkpoint (
+    -- how far a reader got; written in the transaction that holds what it read
+    place TEXT PRIMARY KEY,
+    state BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE session (
+    id TEXT PRIMARY KEY,
+    parent_id TEXT NOT NULL DEFAULT '',
+    worktree TEXT NOT NULL DEFAULT '',
+    directory TEXT NOT NULL DEFAULT '',
+    title TEXT NOT NULL DEFAULT '',          -- quotes prompts: stays here unless titles are switched on
+    version TEXT NOT NULL DEFAULT '',
+    created_ms INTEGER NOT NULL DEFAULT 0,
+    forked INTEGER NOT NULL DEFAULT 0,
+    counted INTEGER NOT NULL DEFAULT 0,      -- 1 once opencode.session.count holds it
+    tracked INTEGER NOT NULL DEFAULT 0       -- 1 once the per-session series hold it
+) WITHOUT ROWID;
+
+CREATE TABLE message (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,                 -- the identity that makes a message count once, for ever
+    session_id TEXT NOT NULL,
+    generation TEXT NOT NULL,
+    state INTEGER NOT NULL,                  -- model.State
+    created_ms INTEGER NOT NULL,
+    completed_ms INTEGER,                    -- NULL: never completed, counted without it
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    input INTEGER NOT NULL,
+    output INTEGER NOT NULL,
+    reasoning INTEGER NOT NULL,
+    cache_read INTEGER NOT NULL,
+    cache_write INTEGER NOT NULL,
+    cached_in_input INTEGER NOT NULL,        -- cache_read tokens that input contains as well
+    reasoning_in_output INTEGER NOT NULL,
+    cost_nusd INTEGER NOT NULL,              -- billionths of a US dollar
+    turn_id TEXT NOT NULL,
+    finish TEXT NOT NULL,
+    error_type TEXT NOT NULL,
+    compaction INTEGER NOT NULL,
+    calls_model INTEGER NOT NULL,
+    worktree TEXT NOT NULL,
+    directory TEXT NOT NULL,
+    copied INTEGER NOT NULL,                 -- 1: its id says it may be a fork's copy
+    completion INTEGER NOT NULL              -- hash of what a message and its copies have in common
+);
+CREATE INDEX message_completion ON message (completion);
+CREATE INDEX message_session ON message (session_id, created_ms);
+CREATE INDEX message_unsettled ON message (state) WHERE state < 2;
+
+CREATE TABLE series (
+    -- the totals as they are published: integers in the metric's smallest unit
+    metric TEXT NOT NULL,
+    attributes TEXT NOT NULL,                -- JSON object, keys sorted
+    start_ns INTEGER NOT NULL,               -- never changes: a cumulative sum keeps its start time across restarts
+    changed_ns INTEGER NOT NULL,
+    windowed INTEGER NOT NULL,               -- 1: published only while it changed within the session window
+    value INTEGER NOT NULL,
+    count INTEGER NOT NULL,                  -- histograms: number of observations
+    buckets TEXT NOT NULL,                   -- histograms: JSON array of counts, else '[]'
+    PRIMARY KEY (metric, attributes)
+) WITHOUT ROWID;
+
+CREATE TABLE owed (
+    -- spans that the backend has not taken yet
+    message INTEGER PRIMARY KEY REFERENCES message (number),
+    refused INTEGER NOT NULL DEFAULT 0       -- 1: refused on its own; kept, and tried again at the next start
+);
+"""
+
+_MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = ()
+"""The step from version n+1 to n+2 stands at index n; each runs in the one transaction of ``prepare``."""
+
+
+def prepare(database: sqlite3.Connection) -> None:
+    """Create the tables in an empty database, or bring an older ledger up to ``VERSION``, all or nothing."""
+    found = version(database)
+    if found == VERSION:
+        return
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        if found == 0:
+            for statement in _statements(_VERSION_1):
+                database.execute(statement)
+            database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        for migrate in _MIGRATIONS[max(found, 1) - 1 :]:
+            migrate(database)
+        database.execute(f"PRAGMA user_version = {VERSION}")
+        database.execute("COMMIT")
+    except BaseException:
+        database.execute("ROLLBACK")
+        raise
+
+
+def version(database: sqlite3.Connection) -> int:
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
+
+
+def belongs_to_us(database: sqlite3.Connection) -> bool:
+    """Whether the file is a ledger or an empty database."""
+    if int(database.execute("PRAGMA application_id").fetchone()[0]) == APPLICATION_ID:
+        return True
+    return int(database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]) == 0
+
+
+def _statements(script: str) -> list[str]:
+    """``executescript`` would commit on the way; a comment of ours never holds a semicolon followed by a newline."""
+    return [statement for statement in script.split(";\n") if statement.strip()]

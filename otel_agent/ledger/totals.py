@@ -1,0 +1,111 @@
+"""The totals as they are published: one row for each series, integers only, raised and never lowered."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from otel_agent.model import Increase, Series
+
+MAX_VALUE: Final = 2**63 - 1
+"""A sum that would pass this stays at it: neither SQLite nor OTLP can hold more."""
+
+SeriesKey = tuple[str, str]
+"""Metric name, and attributes as a JSON object with sorted keys."""
+
+
+class Totals:
+    """Runs inside the writer's transaction."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def raise_by(
+        self,
+        increases: Mapping[SeriesKey, Increase],
+        *,
+        now_ns: int,
+        max_series: int,
+        overflow: str,
+        windowed: bool = False,
+        active_since_ns: int = 0,
+    ) -> int:
+        """Add to each series, creating it with ``now_ns`` as its start time for ever.
+
+        Where a metric has ``max_series`` series (``windowed``: that changed since ``active_since_ns``), what belongs
+        to further ones is added to the series with the attributes ``overflow``: the total stays true. Returns how
+        many were folded so.
+        """
+        folded = 0
+        for (metric, attributes), increase in increases.items():
+            if self._add(metric, attributes, increase, now_ns):
+                continue
+            if self._active(metric, active_since_ns) < max_series:
+                self._insert(metric, attributes, increase, now_ns, windowed)
+                continue
+            folded += 1
+            if not self._add(metric, overflow, increase, now_ns):
+                self._insert(metric, overflow, increase, now_ns, windowed)
+        return folded
+
+    def published(self, metrics: list[str], *, active_since_ns: int) -> Iterator[Series]:
+        """The series of these metrics; windowed ones only if they changed since ``active_since_ns``."""
+        query = (
+            "SELECT metric, attributes, start_ns, value, count, buckets FROM series "
+            "WHERE metric IN (SELECT value FROM json_each(?)) AND (NOT windowed OR changed_ns >= ?) "
+            "ORDER BY metric, attributes"
+        )
+        for row in self._database.execute(query, (json.dumps(metrics), active_since_ns)):
+            metric, attributes, start_ns, value, count, buckets = row
+            yield Series(metric, attributes, start_ns, value, count, tuple(json.loads(buckets)))
+
+    def clear(self) -> None:
+        self._database.execute("DELETE FROM series")
+
+    def _add(self, metric: str, attributes: str, increase: Increase, now_ns: int) -> bool:
+        """Add to a series that is there; False where there is none."""
+        row = self._database.execute(
+            "SELECT value, count, buckets FROM series WHERE metric = ? AND attributes = ?", (metric, attributes)
+        ).fetchone()
+        if row is None:
+            return False
+        self._database.execute(
+            "UPDATE series SET value = ?, count = ?, buckets = ?, changed_ns = ? WHERE metric = ? AND attributes = ?",
+            (
+                min(row[0] + increase.value, MAX_VALUE),
+                row[1] + increase.count,
+                _buckets(json.loads(row[2]), increase),
+                now_ns,
+                metric,
+                attributes,
+            ),
+        )
+        return True
+
+    def _insert(self, metric: str, attributes: str, increase: Increase, now_ns: int, windowed: bool) -> None:
+        self._database.execute(
+            "INSERT INTO series (metric, attributes, start_ns, changed_ns, windowed, value, count, buckets) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                metric,
+                attributes,
+                now_ns,
+                now_ns,
+                windowed,
+                min(increase.value, MAX_VALUE),
+                increase.count,
+                _buckets([], increase),
+            ),
+        )
+
+    def _active(self, metric: str, since_ns: int) -> int:
+        query = "SELECT count(*) FROM series WHERE metric = ? AND changed_ns >= ?"
+        return int(self._database.execute(query, (metric, since_ns)).fetchone()[0])
+
+
+def _buckets(counts: list[int], increase: Increase) -> str:
+    """The counts with the increase's added, as a JSON array as long as the highest bucket in use."""
+    for index, more in increase.buckets.items():
+        counts += [0] * (index + 1 - len(counts))
+        counts[index] += more
+    return json.dumps(counts)

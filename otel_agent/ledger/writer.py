@@ -1,0 +1,139 @@
+"""The ledger's one writer: a connection, its transactions, and the facts about the ledger itself."""
+
+import logging
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from otel_agent.errors import LedgerDamaged
+from otel_agent.ledger import files
+from otel_agent.ledger.counting import Counting
+from otel_agent.ledger.outbox import Outbox
+from otel_agent.ledger.totals import Totals
+from otel_agent.model import Checkpoint
+
+log = logging.getLogger(__name__)
+
+
+class Ledger:
+    """Owned by one thread of one process at a time.
+
+    Whatever belongs together is written inside one ``transaction``: a process killed at any moment leaves either all
+    of it or none.
+    """
+
+    def __init__(self, hold: files.Hold, database: sqlite3.Connection) -> None:
+        self._hold, self._database = hold, database
+        self.counting = Counting(database)
+        self.totals = Totals(database)
+        self.outbox = Outbox(database)
+
+    @property
+    def id(self) -> str:
+        return self._meta("ledger_id")
+
+    @property
+    def backfill_from_ms(self) -> int:
+        """Messages that ended before this are seen, not counted. Fixed at the ledger's first start."""
+        return int(self._meta("backfill_from_ms"))
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._database.execute("COMMIT")
+        except BaseException:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            raise
+
+    def recall(self, place: str) -> bytes | None:
+        row = self._database.execute("SELECT state FROM checkpoint WHERE place = ?", (place,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def remember(self, checkpoints: list[Checkpoint]) -> None:
+        self._database.executemany(
+            "INSERT INTO checkpoint VALUES (?, ?) ON CONFLICT (place) DO UPDATE SET state = excluded.state",
+            [(each.place, each.state) for each in checkpoints],
+        )
+
+    def adopt(self, instance_id: str) -> str:
+        """The instance id under which the totals are published, from now on ``instance_id``.
+
+        A ledger that was copied to another machine arrives with the totals that the first machine goes on publishing:
+        published here too they would be counted twice. So a new identity starts from zero, and what was counted
+        stays counted.
+        """
+        known = self._find("instance_id")
+        if known == instance_id:
+            return instance_id
+        with self.transaction():
+            if known is not None:
+                log.warning("this ledger was made on another machine: its totals start from zero here")
+                self.totals.clear()
+                self._database.execute("UPDATE session SET tracked = 0 WHERE tracked")
+                self._note(
+                    "epoch_message", self._database.execute("SELECT ifnull(max(number), 0) FROM message").fetchone()[0]
+                )
+            self._note("instance_id", instance_id)
+        return instance_id
+
+    @property
+    def epoch_message(self) -> int:
+        """Messages up to this number belong to another identity's totals."""
+        return int(self._find("epoch_message") or 0)
+
+    def close(self) -> None:
+        self._database.close()
+        self._hold.release()
+
+    def begin(self, now_ns: int, backfill_from_ms: int) -> None:
+        """Note the facts that hold for the ledger's whole life; a ledger that has them keeps its own."""
+        if self._find("ledger_id") is not None:
+            return
+        with self.transaction():
+            self._note("ledger_id", uuid.uuid4())
+            self._note("created_ns", now_ns)
+            self._note("backfill_from_ms", backfill_from_ms)
+
+    def _meta(self, key: str) -> str:
+        value = self._find(key)
+        if value is None:
+            raise LedgerDamaged(f"the ledger has no {key}")
+        return value
+
+    def _find(self, key: str) -> str | None:
+        row = self._database.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def _note(self, key: str, value: object) -> None:
+        self._database.execute(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, str(value))
+        )
+
+
+def open_ledger(state_dir: Path, *, now_ns: int, backfill_from_ms: int) -> Ledger:
+    """Open the ledger in ``state_dir`` for writing, or begin one.
+
+    A damaged ledger is moved aside, said so, and a new one begun: its totals come from what OpenCode still has.
+    Raises ``LedgerHeld``, ``LedgerNewer`` and, where the folder cannot be used, ``LedgerError``.
+    """
+    hold = files.Hold(state_dir)
+    path = files.ledger_path(state_dir)
+    try:
+        try:
+            database = files.open_writable(path)
+        except LedgerDamaged as damage:
+            aside = files.set_aside(path)
+            log.error("%s; kept as %s; counting again from what OpenCode has on disk", damage, aside.name)
+            database = files.open_writable(path)
+        ledger = Ledger(hold, database)
+        ledger.begin(now_ns, backfill_from_ms)
+    except BaseException:
+        hold.release()
+        raise
+    ledger.outbox.retry_refused()
+    return ledger

@@ -1,0 +1,284 @@
+"""OpenCode's SQLite stores: the v1 tables of 1.2 to 1.18, and the 2.x tables beside or instead of them.
+
+We open them read-only and keep each read transaction to one chunk of rows, because a long one would keep OpenCode
+from checkpointing its WAL. ``part`` and ``event`` hold tens of gigabytes in real stores: no query touches them but by
+key. Columns differ between releases, so they are probed.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from otel_agent.model import Batch, Checkpoint, Generation, Message, Problem, ProblemKind, Recall, Session
+from otel_agent.opencode import decode, parts
+from otel_agent.opencode.tables import Tables, probe
+
+_CHUNK: Final = 1_000
+"""Rows in one read transaction."""
+_BUSY_SECONDS: Final = 2.0
+"""How long to wait where OpenCode holds the database; the next pass tries again."""
+_KEEP_IN_FLIGHT: Final = 1_000
+"""Rows without ``completed`` that are read again whenever the database changed: the newest ones. Older ones, left by
+kills long ago, are found by the sweep if OpenCode ever writes them again."""
+_SLACK_MS: Final = 60_000
+"""A row's ``time_updated`` is taken before its transaction commits: look that far behind the newest one seen."""
+
+
+class Cursor(Struct):
+    """How far one table was read."""
+
+    inode: int = 0
+    rowid: int = 0
+    tail: str = ""
+    """The id at ``rowid``: another one there means that rows were deleted and their rowids used again."""
+    updated_ms: int = 0
+    in_flight: list[str] = []
+
+
+class Database:
+    """One database file. The connection stays open between passes, so that ``PRAGMA data_version`` can tell at no
+    cost that nobody wrote; it is dropped when the file is replaced or fails."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._inode = 0
+        self._unchanged_since: int | None = None
+        self.name = str(path)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection, self._unchanged_since = None, None
+
+    def read(self, recall: Recall, *, now_ms: int, sweep: bool) -> Iterator[Batch]:
+        try:
+            yield from self._read(recall, sweep=sweep or self._unchanged_since is None)
+        except sqlite3.Error as error:
+            self.close()
+            yield Batch(problems=[_problem(error, self.name)])
+
+    def _read(self, recall: Recall, *, sweep: bool) -> Iterator[Batch]:
+        database = self._open()
+        if database is None:
+            return
+        version = int(database.execute("PRAGMA data_version").fetchone()[0])
+        if version == self._unchanged_since and not sweep:
+            return
+        tables, problems = probe(database, self.name)
+        if problems:
+            yield Batch(problems=problems)
+        for each in tables:
+            yield from _Table(database, each, self.name, self._inode, recall).read(sweep=sweep)
+        self._unchanged_since = version
+
+    def _open(self) -> sqlite3.Connection | None:
+        """The connection to the file that is at the path now, ``None`` where none is, or an empty one."""
+        try:
+            status = self._path.stat()
+        except FileNotFoundError:
+            self.close()
+            return None
+        except OSError as error:
+            raise sqlite3.OperationalError(f"unable to open database file: {error.strerror}") from None
+        if self._connection is not None and status.st_ino == self._inode:
+            return self._connection
+        self.close()
+        self._connection, self._inode = connect(self._path), status.st_ino
+        return self._connection
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a database of OpenCode's for reading. Text comes as bytes: one bad byte must not fail a whole query.
+
+    Raises ``sqlite3.Error``. Where the folder may not be written SQLite cannot share a WAL; a database nobody has
+    open (no WAL, or an empty one) is whole in its file and is then read as an immutable one.
+    """
+    uri = path.absolute().as_uri()
+    try:
+        return _connect(f"{uri}?mode=ro")
+    except sqlite3.OperationalError:
+        wal = Path(f"{path}-wal")
+        if (
+            os.access(path, os.R_OK)
+            and not os.access(path.parent, os.W_OK)
+            and not (wal.exists() and wal.stat().st_size)
+        ):
+            return _connect(f"{uri}?mode=ro&immutable=1")
+        raise
+
+
+def _connect(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        connection.text_factory = bytes
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+class _Table:
+    """The messages of one table: what was inserted since the cursor, what was in flight, and, in a sweep, whatever
+    was rewritten. Rows that are read once more are known to the ledger by their ids."""
+
+    def __init__(self, database: sqlite3.Connection, tables: Tables, name: str, inode: int, recall: Recall) -> None:
+        self._database, self._tables = database, tables
+        self._place = f"{tables.generation}:{name}"
+        self._inode = inode
+        recalled = recall(self._place)
+        self._cursor = msgspec.json.decode(recalled, type=Cursor) if recalled else Cursor()
+        self._sessions: dict[str, Session | None] = {}
+
+    def read(self, *, sweep: bool) -> Iterator[Batch]:
+        cursor = self._cursor
+        if cursor.inode != self._inode or not self._tail_stands():
+            self._cursor = cursor = Cursor(inode=self._inode, updated_ms=cursor.updated_ms)
+        elif sweep and cursor.rowid:
+            yield from self._rewritten()
+        in_flight, cursor.in_flight = cursor.in_flight, []
+        for i in range(0, len(in_flight), _CHUNK):
+            yield self._batch(self._tables.by_id, (msgspec.json.encode(in_flight[i : i + _CHUNK]).decode(), _CHUNK))
+        while True:
+            before = cursor.rowid
+            batch = self._batch(self._tables.after_rowid, (before, _CHUNK))
+            yield batch
+            if cursor.rowid == before:
+                return
+
+    def _tail_stands(self) -> bool:
+        if not self._cursor.rowid:
+            return True
+        row = self._database.execute(self._tables.id_at, (self._cursor.rowid,)).fetchone()
+        return row is not None and _text(row[0]) == self._cursor.tail
+
+    def _rewritten(self) -> Iterator[Batch]:
+        """Rows written since the newest one seen. It walks the table by rowid, a chunk at a time."""
+        since, upto, at = self._cursor.updated_ms - _SLACK_MS, self._cursor.rowid, 0
+        while True:
+            batch = Batch()
+            last = self._fill(batch, self._tables.updated_since, (since, at, upto, _CHUNK))
+            if last is None:
+                return
+            at = last
+            yield batch
+
+    def _batch(self, query: str, arguments: tuple[object, ...]) -> Batch:
+        batch = Batch()
+        self._fill(batch, query, arguments)
+        self._cursor.in_flight = self._cursor.in_flight[-_KEEP_IN_FLIGHT:]
+        batch.checkpoints.append(Checkpoint(self._place, msgspec.json.encode(self._cursor)))
+        return batch
+
+    def _fill(self, batch: Batch, query: str, arguments: tuple[object, ...]) -> int | None:
+        """Read one chunk in one transaction; return the last rowid in it."""
+        last = None
+        self._database.execute("BEGIN")
+        try:
+            with closing(self._database.execute(query, arguments)) as rows:
+                for rowid, row_id, session_id, created_ms, updated_ms, size, raw in rows:
+                    last = rowid
+                    self._advance(rowid, _text(row_id), updated_ms)
+                    self._take(batch, _text(row_id), _text(session_id), created_ms, size, raw)
+            batch.sessions += [found for key in {m.session_id for m in batch.messages} if (found := self._session(key))]
+        finally:
+            self._database.execute("ROLLBACK")
+        self._sessions.clear()
+        return last
+
+    def _advance(self, rowid: int, row_id: str, updated_ms: object) -> None:
+        if rowid > self._cursor.rowid:
+            self._cursor.rowid, self._cursor.tail = rowid, row_id
+        if isinstance(updated_ms, int):
+            self._cursor.updated_ms = max(self._cursor.updated_ms, updated_ms)
+
+    def _take(self, batch: Batch, row_id: str, session_id: str, created: object, size: int, raw: object) -> None:
+        place = f"{self._place}#{row_id}"
+        if raw is None:
+            kind = ProblemKind.TOO_LARGE if size > decode.MAX_BYTES else ProblemKind.MALFORMED
+            batch.problems.append(Problem(kind, place, f"{size} characters"))
+            return
+        try:
+            wire = decode.parse(raw if isinstance(raw, bytes) else str(raw).encode())
+        except decode.Malformed as failure:
+            batch.problems.append(Problem(ProblemKind.MALFORMED, place, str(failure)))
+            return
+        if wire.role not in (None, "assistant") or (wire.role is None and self._tables.generation is Generation.V1):
+            return
+        session = self._session(session_id)
+        decoded = decode.assistant(
+            wire,
+            place=place,
+            generation=self._tables.generation,
+            message_id=row_id,
+            session_id=session_id,
+            created_ms=decode.time_ms(created),
+            session=session,
+        )
+        batch.problems += decoded.problems
+        if decoded.message is None:
+            return
+        message = self._with_parts(decoded.message, session)
+        if message.completed_ms is None:
+            self._cursor.in_flight.append(row_id)
+        if message.completed_ms is not None or message.has_usage:
+            batch.messages.append(message)
+
+    def _with_parts(self, message: Message, session: Session | None) -> Message:
+        if self._tables.parts is None or not parts.wants_parts(message):
+            return message
+        rows = self._database.execute(self._tables.parts, (message.id, parts.MAX_PARTS))
+        found = (row[0] for row in rows if isinstance(row[0], bytes))
+        return parts.with_parts(message, found, session.version if session else "")
+
+    def _session(self, session_id: str) -> Session | None:
+        if session_id not in self._sessions:
+            row = (
+                self._database.execute(self._tables.session, (session_id,)).fetchone() if self._tables.session else None
+            )
+            self._sessions[session_id] = None if row is None else _session(session_id, row)
+        return self._sessions[session_id]
+
+
+def _session(session_id: str, row: tuple[object, ...]) -> Session:
+    """A session from the columns that ``tables`` selects, ``None`` for those its release does not have."""
+    parent, directory, title, version, created, worktree, fork_of = row
+    return Session(
+        id=session_id,
+        parent_id=_text(parent),
+        worktree=_text(worktree),
+        directory=_text(directory),
+        title=_text(title),
+        version=_text(version),
+        created_ms=decode.time_ms(created) or 0,
+        forked=bool(fork_of),
+    )
+
+
+def _text(value: object) -> str:
+    return decode.text(value.decode("utf-8", "replace") if isinstance(value, bytes) else value)
+
+
+def _problem(error: sqlite3.Error, place: str) -> Problem:
+    """What SQLite's error means for whoever reads the message."""
+    code = getattr(error, "sqlite_errorcode", None)
+    primary = code & 0xFF if isinstance(code, int) else None
+    kind = {
+        sqlite3.SQLITE_BUSY: ProblemKind.LOCKED,
+        sqlite3.SQLITE_LOCKED: ProblemKind.LOCKED,
+        sqlite3.SQLITE_CORRUPT: ProblemKind.DAMAGED,
+        sqlite3.SQLITE_NOTADB: ProblemKind.DAMAGED,
+        sqlite3.SQLITE_IOERR: ProblemKind.DAMAGED,
+        sqlite3.SQLITE_CANTOPEN: ProblemKind.NO_ACCESS,
+        sqlite3.SQLITE_PERM: ProblemKind.NO_ACCESS,
+        sqlite3.SQLITE_AUTH: ProblemKind.NO_ACCESS,
+    }.get(primary or -1, ProblemKind.NO_ACCESS if primary is None else ProblemKind.DAMAGED)
+    return Problem(kind, place, str(error))

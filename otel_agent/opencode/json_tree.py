@@ -1,0 +1,193 @@
+"""The JSON trees of OpenCode up to 1.1, of which every user from before 1.2 still has one on disk.
+
+OpenCode writes these files in place, without a lock or a rename: a reader can see an empty file, a prefix, or new
+text with an old tail. None of these parses, so none is counted, and the file is read again once it has changed.
+"""
+
+import os
+from collections.abc import Iterator
+from hashlib import blake2b
+from os import DirEntry
+from pathlib import Path
+from typing import Final
+
+from otel_agent.model import Batch, Checkpoint, Generation, Message, Problem, ProblemKind, Recall, Session
+from otel_agent.opencode import decode, parts
+from otel_agent.opencode.files import Unreadable, listing, read_bounded, status
+from otel_agent.opencode.layout import Layout
+
+_FLUSH: Final = 2_000
+"""Messages in a batch, so that memory does not follow the length of the history."""
+_RACY_NS: Final = 2 * 10**9
+"""A file younger than this may be written again without its status showing it: read it again next time."""
+_IN_FLIGHT_NS: Final = 24 * 3600 * 10**9
+"""A message that is not complete is read again at each pass for a day after its last write (a rewrite does not touch
+the folder's own time); later ones only when a sweep finds their file changed."""
+_MARK: Final = 8
+"""Bytes of a mark. Two of one folder agree by chance once in 10^13 folders of a thousand files."""
+
+
+class JsonTree:
+    """One tree. A folder of messages is skipped while it is as it was when everything in it was at rest."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._at_rest: dict[str, int] = {}
+        """Folder to its modification time. About 150 bytes for each session of the tree."""
+        self.name = str(layout.messages)
+
+    def close(self) -> None:
+        self._at_rest.clear()
+
+    def read(self, recall: Recall, *, now_ms: int, sweep: bool) -> Iterator[Batch]:
+        now_ns = now_ms * 1_000_000
+        sessions = _Sessions(self._layout)
+        batch = Batch()
+        for entry in listing(self._layout.messages, batch.problems):
+            found = status(entry)
+            if found is None or not entry.is_dir():
+                continue
+            if not sweep and self._at_rest.get(entry.name) == found.st_mtime_ns:
+                continue
+            folder = _Folder(self._layout, sessions, Path(entry.path), recall, now_ns)
+            for message in folder.read(batch):
+                batch.messages.append(message)
+                if len(batch.messages) >= _FLUSH:
+                    yield batch
+                    batch = Batch()
+            folder.finish(batch)
+            if folder.at_rest and found.st_mtime_ns < now_ns - _RACY_NS:
+                self._at_rest[entry.name] = found.st_mtime_ns
+            else:
+                self._at_rest.pop(entry.name, None)
+        if batch != Batch():
+            yield batch
+
+
+class _Folder:
+    """The messages of one session.
+
+    Its checkpoint holds a mark (of name, size and times) for each file that need not be read again unless it
+    changes. A batch can be lost between reading and the ledger, and then its marks are lost with it.
+    """
+
+    def __init__(self, layout: Layout, sessions: "_Sessions", path: Path, recall: Recall, now_ns: int) -> None:
+        self._layout, self._sessions, self._path, self._now_ns = layout, sessions, path, now_ns
+        self._place = f"tree:{path}"
+        self._recalled = recall(self._place) or b""
+        self._known = {self._recalled[i : i + _MARK] for i in range(0, len(self._recalled), _MARK)}
+        self._marks: list[bytes] = []
+        self._session: Session | None = None
+        self.at_rest = True
+
+    def read(self, batch: Batch) -> Iterator[Message]:
+        for entry in listing(self._path, batch.problems):
+            if not entry.name.endswith(".json"):
+                continue
+            found = status(entry)
+            if found is None:
+                continue
+            mark = _mark(entry.name, found)
+            if mark in self._known:
+                self._marks.append(mark)
+                continue
+            age_ns = self._now_ns - found.st_mtime_ns
+            problems: list[Problem] = []
+            message = self._message(entry, problems)
+            if message is not None and (message.completed_ms is not None or message.has_usage):
+                yield message
+            in_flight = message is not None and message.completed_ms is None
+            settled = age_ns > (_IN_FLIGHT_NS if in_flight else _RACY_NS)
+            batch.problems += [each for each in problems if settled or each.kind is not ProblemKind.MALFORMED]
+            if settled:
+                self._marks.append(mark)
+            else:
+                self.at_rest = False
+
+    def finish(self, batch: Batch) -> None:
+        state = b"".join(sorted(self._marks))
+        if self._session is not None:
+            batch.sessions.append(self._session)
+        if state != self._recalled:
+            batch.checkpoints.append(Checkpoint(self._place, state))
+
+    def _message(self, entry: DirEntry[str], problems: list[Problem]) -> Message | None:
+        """The assistant message in a file, ``None`` for anything else."""
+        try:
+            raw = read_bounded(entry.path, decode.MAX_BYTES)
+            if raw is None:
+                return None
+            wire = decode.parse(raw)
+        except Unreadable as failure:
+            problems.append(failure.problem)
+            return None
+        except decode.Malformed as failure:
+            problems.append(Problem(ProblemKind.MALFORMED, entry.path, str(failure)))
+            return None
+        if wire.role != "assistant":
+            return None
+        if self._session is None:
+            self._session = self._sessions.get(self._path.name)
+        decoded = decode.assistant(
+            wire,
+            place=entry.path,
+            generation=Generation.TREE,
+            message_id=entry.name.removesuffix(".json"),
+            session_id=self._path.name,
+            session=self._session,
+        )
+        problems += decoded.problems
+        if decoded.message is None or not parts.wants_parts(decoded.message):
+            return decoded.message
+        version = self._session.version if self._session else ""
+        return parts.with_parts(decoded.message, self._parts(decoded.message), version)
+
+    def _parts(self, message: Message) -> Iterator[bytes]:
+        unreported: list[Problem] = []
+        folder = self._layout.parts(message.session_id, message.id)
+        for entry in sorted(listing(folder, unreported), key=lambda entry: entry.name)[: parts.MAX_PARTS]:
+            try:
+                yield read_bounded(entry.path, decode.MAX_BYTES) or b""
+            except Unreadable:
+                continue
+
+
+class _Sessions:
+    """The tree's sessions, looked up when a message of theirs is read."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._files: dict[str, Path] | None = None
+        self._worktrees: dict[str, str] = {}
+
+    def get(self, session_id: str) -> Session | None:
+        if self._files is None:
+            self._files = self._layout.session_files()
+        wire = _parse_file(self._files.get(session_id))
+        return None if wire is None else decode.session(wire, session_id, self._worktree(decode.text(wire.projectID)))
+
+    def _worktree(self, project_id: str) -> str:
+        if project_id not in self._worktrees:
+            wire = _parse_file(self._layout.project_file(project_id) if _is_name(project_id) else None)
+            self._worktrees[project_id] = decode.text(wire.worktree) if wire else ""
+        return self._worktrees[project_id]
+
+
+def _is_name(project_id: str) -> bool:
+    """A project id becomes a file name: one from a corrupt file must not lead out of the tree."""
+    return bool(project_id) and Path(project_id).name == project_id
+
+
+def _parse_file(path: Path | None) -> decode.SessionWire | None:
+    if path is None:
+        return None
+    try:
+        raw = read_bounded(str(path), decode.MAX_BYTES)
+        return None if raw is None else decode.parse_session(raw)
+    except (Unreadable, decode.Malformed):
+        return None
+
+
+def _mark(name: str, found: os.stat_result) -> bytes:
+    told = f"{name}\0{found.st_mtime_ns}\0{found.st_ctime_ns}\0{found.st_size}\0{found.st_ino}"
+    return blake2b(told.encode("utf-8", "surrogateescape"), digest_size=_MARK).digest()

@@ -1,0 +1,59 @@
+"""Where OpenCode keeps its data on this machine, and which stores are there now."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from otel_agent.model import Problem, Store
+from otel_agent.opencode.database import Database
+from otel_agent.opencode.files import listing
+from otel_agent.opencode.json_tree import JsonTree
+from otel_agent.opencode.layout import FlatLayout, ProjectLayout
+
+
+class Locations(Struct, frozen=True):
+    """The folders to look into and the databases named outright."""
+
+    folders: tuple[Path, ...]
+    databases: tuple[Path, ...] = ()
+
+
+def locations(environ: Mapping[str, str], more: Sequence[Path] = ()) -> Locations:
+    """OpenCode's own rules: ``$XDG_DATA_HOME/opencode``, else ``~/.local/share/opencode``, on every system; and
+    ``OPENCODE_DB``, absolute or relative to that folder. ``more`` are further folders of the same form."""
+    base = Path(environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share").expanduser()
+    own = base / "opencode"
+    named = environ.get("OPENCODE_DB")
+    databases = (own / Path(named).expanduser(),) if named and named != ":memory:" else ()
+    return Locations(_distinct([own, *(folder.expanduser() for folder in more)]), databases)
+
+
+def find_stores(places: Locations) -> tuple[dict[str, Store], list[Problem]]:
+    """Every store there is, by its name: what holds messages and is reached twice (a link, the same folder given
+    twice) is listed once. Old trees come first, so that an original is usually seen before its later copy."""
+    problems: list[Problem] = []
+    stores: dict[str, Store] = {}
+    for folder in places.folders:
+        for layout in _layouts(folder, problems):
+            if layout.messages.is_dir():
+                stores.setdefault(str(layout.messages.resolve()), JsonTree(layout))
+    for path in (*places.databases, *(p for folder in places.folders for p in _databases(folder, problems))):
+        if path.is_file():
+            stores.setdefault(str(path.resolve()), Database(path))
+    return stores, problems
+
+
+def _layouts(folder: Path, problems: list[Problem]) -> list[FlatLayout | ProjectLayout]:
+    projects = sorted(Path(entry.path) for entry in listing(folder / "project", problems) if entry.is_dir())
+    return [*(ProjectLayout(project / "storage") for project in projects), FlatLayout(folder / "storage")]
+
+
+def _databases(folder: Path, problems: list[Problem]) -> list[Path]:
+    """``opencode.db``, and ``opencode-<channel>.db`` of other release channels."""
+    names = (entry.name for entry in listing(folder, problems))
+    return sorted(folder / name for name in names if name.startswith("opencode") and name.endswith(".db"))
+
+
+def _distinct(folders: list[Path]) -> tuple[Path, ...]:
+    return tuple(dict.fromkeys(folders))

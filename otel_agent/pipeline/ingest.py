@@ -1,0 +1,167 @@
+"""Stores -> ledger: read what may be new, count what is, raise the totals, all in one transaction a batch."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from otel_agent.errors import LedgerError
+from otel_agent.ledger.writer import Ledger
+from otel_agent.model import Batch, Change, Problem, Store
+from otel_agent.signals import dimensions
+from otel_agent.signals.counting import Increases, Tally
+
+log = logging.getLogger(__name__)
+
+_NS_PER_MS: Final = 1_000_000
+_SAY: Final = 5
+"""Troubles of one batch that get a line each in the log."""
+_MAX_REPORTED: Final = 10_000
+"""Places whose trouble is remembered as said, so that it is counted and said once. Then all is forgotten."""
+
+
+class Rules(Struct, frozen=True):
+    """How to count, from the settings."""
+
+    disjoint: bool
+    by_session: bool
+    session_window_ms: int
+    max_series: int
+    killed_grace_ms: int
+
+
+class Pass(Struct):
+    """What one pass over all stores came to."""
+
+    messages: int = 0
+    """Counted now for the first time."""
+    stores: int = 0
+    problems: int = 0
+
+
+class Ingest:
+    """Owned by the thread that owns the ledger."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        find_stores: Callable[[], tuple[Mapping[str, Store], list[Problem]]],
+        rules: Rules,
+        *,
+        now_ns: Callable[[], int],
+    ) -> None:
+        self._ledger, self._find_stores, self._rules, self._now_ns = ledger, find_stores, rules, now_ns
+        self._count_from_ms = ledger.backfill_from_ms
+        self._stores: dict[str, Store] = {}
+        self._reported: set[tuple[str, str]] = set()
+
+    @property
+    def stores(self) -> list[str]:
+        """The stores of the last pass."""
+        return [store.name for store in self._stores.values()]
+
+    def run(self, *, sweep: bool, stopping: Callable[[], bool] = lambda: False) -> Pass:
+        """Read every store once. What ``stopping`` cuts short is read from its checkpoint next time.
+
+        A store that fails is named and left for the next pass; the others are read. Raises ``LedgerError`` where the
+        ledger cannot be written (a full disk): nothing is lost, the readers start again from their checkpoints.
+        """
+        found, problems = self._find_stores()
+        self._adopt(found)
+        outcome = Pass(stores=len(found))
+        try:
+            if problems:
+                self._enter(Batch(problems=problems), outcome)
+            for store in self._stores.values():
+                for batch in store.read(self._ledger.recall, now_ms=self._now_ms(), sweep=sweep):
+                    self._enter(batch, outcome)
+                    if stopping():
+                        return outcome
+            self._settle(outcome, stopping)
+        except LedgerError:
+            self.close()
+            raise
+        return outcome
+
+    def close(self) -> None:
+        """Forget what was read beyond the checkpoints, and let go of the stores."""
+        for store in self._stores.values():
+            store.close()
+        self._stores.clear()
+
+    def _adopt(self, found: Mapping[str, Store]) -> None:
+        """Keep the stores that are known, with their connections; close those that went away."""
+        for name in self._stores.keys() - found.keys():
+            self._stores.pop(name).close()
+        self._stores = {name: self._stores.get(name, store) for name, store in found.items()}
+
+    def _enter(self, batch: Batch, outcome: Pass) -> None:
+        new = self._unreported(batch.problems)
+        ledger = self._ledger
+        with ledger.transaction():
+            changes = ledger.counting.record(batch.messages, batch.sessions, count_from_ms=self._count_from_ms)
+            self._add(changes, new)
+            ledger.remember(batch.checkpoints)
+        self._report(new)
+        outcome.messages += sum(change.first for change in changes)
+        outcome.problems += len(new)
+
+    def _settle(self, outcome: Pass, stopping: Callable[[], bool]) -> None:
+        """Decide what had to wait until every store was read."""
+        now_ms, grace_ms = self._now_ms(), self._rules.killed_grace_ms
+        counting = self._ledger.counting
+        while counting.waits(now_ms=now_ms, grace_ms=grace_ms) and not stopping():
+            with self._ledger.transaction():
+                changes = counting.settle(now_ms=now_ms, grace_ms=grace_ms, count_from_ms=self._count_from_ms)
+                self._add(changes, [])
+            outcome.messages += len(changes)
+
+    def _add(self, changes: list[Change], problems: list[Problem]) -> None:
+        """Raise the totals by what a batch brought."""
+        now_ns = self._now_ns()
+        tally = Tally(disjoint=self._rules.disjoint).add(changes).add_problems(each.kind.value for each in problems)
+        totals = self._ledger.totals
+        limit = self._rules.max_series
+        totals.raise_by(tally.increases, now_ns=now_ns, max_series=limit, overflow=dimensions.OVERFLOW)
+        if self._rules.by_session and changes:
+            window_ns = self._rules.session_window_ms * _NS_PER_MS
+            totals.raise_by(
+                self._by_session(changes),
+                now_ns=now_ns,
+                max_series=limit,
+                overflow=dimensions.OVERFLOW,
+                windowed=True,
+                active_since_ns=now_ns - window_ns,
+            )
+
+    def _by_session(self, changes: list[Change]) -> Increases:
+        """What the sessions active within the window gain. One that has no series yet brings all it ever used, so
+        that its series shows the session's total from the start."""
+        counting = self._ledger.counting
+        since_ms = self._now_ms() - self._rules.session_window_ms
+        tracked = counting.tracked([change.message.session_id for change in changes])
+        tally = Tally(disjoint=self._rules.disjoint)
+        tally.add_sessions(change for change in changes if change.message.session_id in tracked)
+        active = {change.message.session_id for change in changes if change.message.ended_ms >= since_ms}
+        for session_id in sorted(active - tracked):
+            tally.add_sessions(counting.of_session(session_id, after=self._ledger.epoch_message))
+            counting.track(session_id)
+        return tally.increases
+
+    def _unreported(self, problems: Iterable[Problem]) -> list[Problem]:
+        return [each for each in problems if (each.kind, each.place) not in self._reported]
+
+    def _report(self, problems: list[Problem]) -> None:
+        """Say each trouble once: after the ledger counted it, so that a failed transaction reports it again."""
+        if len(self._reported) > _MAX_REPORTED:
+            self._reported.clear()
+        for each in problems:
+            self._reported.add((each.kind, each.place))
+        for each in problems[:_SAY]:
+            log.warning("%s", each)
+        if len(problems) > _SAY:
+            log.warning("… and %d more of the kind; otel_agent.message.unreadable counts them", len(problems) - _SAY)
+
+    def _now_ms(self) -> int:
+        return self._now_ns() // _NS_PER_MS

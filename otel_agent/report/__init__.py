@@ -1,0 +1,1 @@
+"""What the ledger knows, for a person or a script."""

@@ -1,0 +1,172 @@
+"""Every metric, attribute and span name we emit, with unit and description: once, here.
+
+Names follow OpenTelemetry's GenAI, process and resource conventions where they have one, and ``opencode.*`` where
+they do not. Units are UCUM; no unit stands in a name.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+from msgspec import Struct
+
+SCOPE: Final = "otel_agent"
+SERVICE_NAME: Final = "otel-agent"
+INSTANCE_NAMESPACE: Final = "4d63009a-8d0f-11ee-aad7-4c796ed8e320"
+"""UUID namespace that OpenTelemetry reserves for ``service.instance.id``."""
+
+
+class Kind(StrEnum):
+    COUNTER = "counter"
+    HISTOGRAM = "histogram"
+
+
+class Metric(Struct, frozen=True):
+    """One instrument. The ledger keeps its sums as integers of ``1 / scale`` of ``unit``."""
+
+    name: str
+    kind: Kind
+    unit: str
+    description: str
+    scale: int = 1
+    """1: published as an integer; otherwise divided by this and published as a float, always."""
+    boundaries: tuple[float, ...] = ()
+    """Upper bounds of a histogram's buckets, in ``unit``."""
+
+
+NANO: Final = 1_000_000_000
+MILLI: Final = 1_000
+
+_TOKEN_BOUNDARIES: Final = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
+_DURATION_BOUNDARIES: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
+
+
+def _counter(name: str, unit: str, description: str, scale: int = 1) -> Metric:
+    return Metric(name, Kind.COUNTER, unit, description, scale)
+
+
+TOKEN_USAGE: Final = _counter(
+    "opencode.token.usage", "{token}", "Tokens of completed assistant messages, as OpenCode recorded them."
+)
+MESSAGE_COUNT: Final = _counter(
+    "opencode.message.count", "{message}", "Completed assistant messages, each counted once."
+)
+COST_USAGE: Final = _counter(
+    "opencode.cost.usage", "USD", "Cost of completed assistant messages, as OpenCode recorded it.", NANO
+)
+SESSION_COUNT: Final = _counter(
+    "opencode.session.count", "{session}", "Sessions with at least one completed assistant message."
+)
+SESSION_TOKEN_USAGE: Final = _counter(
+    "opencode.session.token.usage", "{token}", "Tokens by session, for the sessions active within a window."
+)
+SESSION_COST_USAGE: Final = _counter(
+    "opencode.session.cost.usage", "USD", "Cost by session, for the sessions active within a window.", NANO
+)
+UNREADABLE_COUNT: Final = _counter(
+    "otel_agent.message.unreadable", "{message}", "Places in OpenCode's storage that could not be read as they should."
+)
+
+INPUT_TOKENS: Final = _counter(
+    "gen_ai.client.inference.usage.input_tokens", "{token}", "Input tokens, those read from or written to a cache too."
+)
+OUTPUT_TOKENS: Final = _counter(
+    "gen_ai.client.inference.usage.output_tokens", "{token}", "Output tokens, those spent on reasoning too."
+)
+CACHE_READ_TOKENS: Final = _counter(
+    "gen_ai.client.inference.usage.cache_read.input_tokens", "{token}", "Input tokens served from the provider's cache."
+)
+CACHE_WRITE_TOKENS: Final = _counter(
+    "gen_ai.client.inference.usage.cache_write.input_tokens", "{token}", "Input tokens written to the provider's cache."
+)
+REASONING_TOKENS: Final = _counter(
+    "gen_ai.client.inference.usage.reasoning.output_tokens", "{token}", "Output tokens spent on reasoning."
+)
+INFERENCE_DURATION: Final = Metric(
+    "gen_ai.client.inference.duration", Kind.HISTOGRAM, "s", "Duration of model calls.", MILLI, _DURATION_BOUNDARIES
+)
+
+LEGACY_TOKEN_USAGE: Final = Metric(
+    "gen_ai.client.token.usage",
+    Kind.HISTOGRAM,
+    "{token}",
+    "Input and output tokens per model call.",
+    1,
+    _TOKEN_BOUNDARIES,
+)
+LEGACY_DURATION: Final = Metric(
+    "gen_ai.client.operation.duration",
+    Kind.HISTOGRAM,
+    "s",
+    "Duration of model calls.",
+    MILLI,
+    _DURATION_BOUNDARIES,
+)
+
+OPENCODE: Final = (TOKEN_USAGE, MESSAGE_COUNT, COST_USAGE, SESSION_COUNT)
+BY_SESSION: Final = (SESSION_TOKEN_USAGE, SESSION_COST_USAGE)
+OWN: Final = (UNREADABLE_COUNT,)
+GENAI_LATEST: Final = (
+    INPUT_TOKENS,
+    OUTPUT_TOKENS,
+    CACHE_READ_TOKENS,
+    CACHE_WRITE_TOKENS,
+    REASONING_TOKENS,
+    INFERENCE_DURATION,
+)
+GENAI_LEGACY: Final = (LEGACY_TOKEN_USAGE, LEGACY_DURATION)
+
+METRICS: Final = {m.name: m for m in (*OPENCODE, *BY_SESSION, *OWN, *GENAI_LATEST, *GENAI_LEGACY)}
+
+TOKEN_TYPES: Final = ("input", "output", "reasoning", "cache_read", "cache_write")
+"""Values of ``gen_ai.token.type``, in the order of ``Tokens.each``."""
+
+
+class Attr:
+    """Attribute keys."""
+
+    PROVIDER: Final = "gen_ai.provider.name"
+    MODEL: Final = "gen_ai.request.model"
+    AGENT: Final = "gen_ai.agent.name"
+    TOKEN_TYPE: Final = "gen_ai.token.type"
+    OPERATION: Final = "gen_ai.operation.name"
+    MODALITY: Final = "gen_ai.token.modality"
+    CONVERSATION: Final = "gen_ai.conversation.id"
+    FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
+    USAGE_INPUT: Final = "gen_ai.usage.input_tokens"
+    USAGE_OUTPUT: Final = "gen_ai.usage.output_tokens"
+    USAGE_REASONING: Final = "gen_ai.usage.reasoning.output_tokens"
+    USAGE_CACHE_READ: Final = "gen_ai.usage.cache_read.input_tokens"
+    USAGE_CACHE_WRITE: Final = "gen_ai.usage.cache_creation.input_tokens"
+    ERROR_TYPE: Final = "error.type"
+    SESSION: Final = "session.id"
+    SESSION_TITLE: Final = "opencode.session.title"
+    SESSION_PARENT: Final = "opencode.session.parent.id"
+    MESSAGE: Final = "opencode.message.id"
+    OUTCOME: Final = "opencode.message.outcome"
+    COMPACTION: Final = "opencode.message.compaction"
+    PROJECT: Final = "opencode.project.name"
+    PROJECT_DIRECTORY: Final = "opencode.project.directory"
+    AGENT_KIND: Final = "opencode.agent.kind"
+    COST: Final = "opencode.cost.usd"
+    RECORDED: Final = tuple(f"opencode.token.{type_}" for type_ in TOKEN_TYPES)
+    PROBLEM: Final = "otel_agent.problem.kind"
+    OVERFLOW: Final = "otel.metric.overflow"
+
+
+CHAT: Final = "chat"
+"""``gen_ai.operation.name`` of a model call; its span is named ``chat {model}``."""
+
+_PROVIDERS: Final = {
+    "google": "gcp.gemini",
+    "google-vertex": "gcp.vertex_ai",
+    "amazon-bedrock": "aws.bedrock",
+    "azure": "azure.ai.openai",
+    "xai": "x_ai",
+    "mistral": "mistral_ai",
+    "moonshotai": "moonshot_ai",
+}
+
+
+def provider_name(opencode_id: str) -> str:
+    """OpenTelemetry's well-known name of an OpenCode provider, or OpenCode's own where there is none."""
+    return _PROVIDERS.get(opencode_id, opencode_id)

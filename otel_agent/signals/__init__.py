@@ -1,0 +1,1 @@
+"""What the ledger knows, as OpenTelemetry signals."""

@@ -1,0 +1,54 @@
+"""The attributes of a message's series: low in cardinality, and always from storage."""
+
+import json
+from collections.abc import Mapping
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Final
+
+from otel_agent.model import Message
+from otel_agent.semconv import Attr, provider_name
+
+AttributeValue = str | bool
+
+OVERFLOW: Final = json.dumps({Attr.OVERFLOW: True})
+"""Attributes of the series that takes what belongs to no series of its own."""
+
+
+def of_message(message: Message, *, subagent: bool) -> dict[str, AttributeValue]:
+    """Provider, model, agent, project and kind of agent. What storage does not tell is left out, never made up."""
+    told: dict[str, AttributeValue] = {
+        Attr.PROVIDER: provider_name(message.provider),
+        Attr.MODEL: message.model,
+        Attr.AGENT: message.agent,
+        Attr.PROJECT: project_name(message.project_directory),
+    }
+    known: dict[str, AttributeValue] = {key: value for key, value in told.items() if value}
+    known[Attr.AGENT_KIND] = agent_kind(subagent)
+    return known
+
+
+def of_session(message: Message, *, subagent: bool) -> dict[str, AttributeValue]:
+    """Project and kind of agent of a session, by one of its messages."""
+    known = of_message(message, subagent=subagent)
+    return {key: known[key] for key in (Attr.PROJECT, Attr.AGENT_KIND) if key in known}
+
+
+def agent_kind(subagent: bool) -> str:
+    return "subagent" if subagent else "primary"
+
+
+def project_name(directory: str) -> str:
+    """The last part of the project's directory: the same for everyone who works on it, wherever they keep it."""
+    path = PureWindowsPath(directory) if "\\" in directory else PurePosixPath(directory)
+    return path.name or directory
+
+
+def key(attributes: Mapping[str, AttributeValue]) -> str:
+    """The one text for a set of attributes."""
+    return json.dumps(attributes, sort_keys=True, ensure_ascii=False)
+
+
+def attributes(text: str) -> dict[str, AttributeValue]:
+    """The reverse of ``key``."""
+    found: dict[str, AttributeValue] = json.loads(text)
+    return found

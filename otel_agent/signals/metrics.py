@@ -1,0 +1,93 @@
+"""From the ledger's series to OTLP's: cumulative sums and histograms that keep their start time across restarts.
+
+They are built by hand because no instrument of the SDK can go on with a total it did not count itself.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby, islice
+from typing import Final, cast
+
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    Histogram,
+    HistogramDataPoint,
+    Metric,
+    MetricsData,
+    NumberDataPoint,
+    ResourceMetrics,
+    ScopeMetrics,
+    Sum,
+)
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+from otel_agent import semconv
+from otel_agent.model import Series
+from otel_agent.semconv import Kind
+from otel_agent.signals import dimensions
+
+POINTS_PER_REQUEST: Final = 2_000
+"""About 0.6 MB: below the 4 MiB that gRPC servers accept by default."""
+
+_UNKNOWN: Final = cast(float, None)
+"""Of all the time since the start nobody keeps the extremes; the protocol lets them be absent, the SDK's type not."""
+
+
+def published(*, by_session: bool, latest: bool, legacy: bool) -> list[str]:
+    """The names of the metrics that the settings ask for."""
+    chosen = [*semconv.OPENCODE, *semconv.OWN]
+    chosen += semconv.BY_SESSION if by_session else ()
+    chosen += semconv.GENAI_LATEST if latest else ()
+    chosen += semconv.GENAI_LEGACY if legacy else ()
+    return [metric.name for metric in chosen]
+
+
+def requests(
+    series: Iterable[Series], *, resource: Resource, scope: InstrumentationScope, now_ns: int
+) -> Iterator[tuple[int, MetricsData]]:
+    """The series as requests of a bounded size, each with its number of points. ``series`` are sorted by metric."""
+    rest = iter(series)
+    while chunk := list(islice(rest, POINTS_PER_REQUEST)):
+        metrics = [_metric(name, list(group), now_ns) for name, group in groupby(chunk, key=lambda each: each.metric)]
+        scoped = ScopeMetrics(scope=scope, metrics=metrics, schema_url="")
+        yield len(chunk), MetricsData([ResourceMetrics(resource=resource, scope_metrics=[scoped], schema_url="")])
+
+
+def _metric(name: str, series: list[Series], now_ns: int) -> Metric:
+    metric = semconv.METRICS[name]
+    cumulative = AggregationTemporality.CUMULATIVE
+    kept: Histogram | Sum
+    if metric.kind is Kind.HISTOGRAM:
+        kept = Histogram([_histogram(metric, each, now_ns) for each in series], cumulative)
+    else:
+        kept = Sum([_number(metric, each, now_ns) for each in series], cumulative, is_monotonic=True)
+    return Metric(name=metric.name, description=metric.description, unit=metric.unit, data=kept)
+
+
+def _number(metric: semconv.Metric, series: Series, now_ns: int) -> NumberDataPoint:
+    return NumberDataPoint(
+        attributes=dimensions.attributes(series.attributes),
+        start_time_unix_nano=series.start_ns,
+        time_unix_nano=_after(series, now_ns),
+        value=series.value if metric.scale == 1 else series.value / metric.scale,
+    )
+
+
+def _histogram(metric: semconv.Metric, series: Series, now_ns: int) -> HistogramDataPoint:
+    buckets = [*series.buckets, *[0] * (len(metric.boundaries) + 1 - len(series.buckets))]
+    return HistogramDataPoint(
+        attributes=dimensions.attributes(series.attributes),
+        start_time_unix_nano=series.start_ns,
+        time_unix_nano=_after(series, now_ns),
+        count=series.count,
+        sum=series.value / metric.scale,
+        bucket_counts=buckets,
+        explicit_bounds=list(metric.boundaries),
+        min=_UNKNOWN,
+        max=_UNKNOWN,
+    )
+
+
+def _after(series: Series, now_ns: int) -> int:
+    """A point lies after its start, even where the clock was set back meanwhile."""
+    return max(now_ns, series.start_ns + 1)
