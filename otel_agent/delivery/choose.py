@@ -17,15 +17,15 @@ class FileOptions(Struct, frozen=True):
 
 def deliveries(
     *, traces: str, metrics: str, otlp: OtlpOptions, file: FileOptions
-) -> tuple[SpanDelivery, MetricDelivery]:
-    """The two ways out. Raises ``SettingsError`` where the options cannot work."""
+) -> tuple[SpanDelivery | None, MetricDelivery | None]:
+    """The two ways out, ``None`` for the exporter ``none``. Raises ``SettingsError`` where the options cannot work."""
     try:
         return _spans(traces, otlp, file), _metrics(metrics, otlp, file)
     except OSError as error:
         raise SettingsError(f"cannot read {error.filename}: {error.strerror}.") from None
 
 
-def _spans(exporter: str, otlp: OtlpOptions, file: FileOptions) -> SpanDelivery:
+def _spans(exporter: str, otlp: OtlpOptions, file: FileOptions) -> SpanDelivery | None:
     match exporter:
         case "console":
             from otel_agent.delivery.console import ConsoleSpans
@@ -36,9 +36,7 @@ def _spans(exporter: str, otlp: OtlpOptions, file: FileOptions) -> SpanDelivery:
 
             return FileSpans(file.folder, max_bytes=file.max_bytes, backups=file.backups)
         case "none":
-            from otel_agent.delivery.nowhere import Nowhere
-
-            return Nowhere()
+            return None
     if _is_grpc(otlp.protocol_of("traces")):
         from otel_agent.delivery.otlp_grpc import GrpcSpans
 
@@ -48,7 +46,7 @@ def _spans(exporter: str, otlp: OtlpOptions, file: FileOptions) -> SpanDelivery:
     return HttpSpans(otlp)
 
 
-def _metrics(exporter: str, otlp: OtlpOptions, file: FileOptions) -> MetricDelivery:
+def _metrics(exporter: str, otlp: OtlpOptions, file: FileOptions) -> MetricDelivery | None:
     match exporter:
         case "console":
             from otel_agent.delivery.console import ConsoleMetrics
@@ -59,9 +57,7 @@ def _metrics(exporter: str, otlp: OtlpOptions, file: FileOptions) -> MetricDeliv
 
             return FileMetrics(file.folder, max_bytes=file.max_bytes, backups=file.backups)
         case "none":
-            from otel_agent.delivery.nowhere import Nowhere
-
-            return Nowhere()
+            return None
     if _is_grpc(otlp.protocol_of("metrics")):
         from otel_agent.delivery.otlp_grpc import GrpcMetrics
 

@@ -54,10 +54,10 @@ def _by_model(points: list[Point]) -> Table:
 
 def _spans(receiver: Receiver) -> Table:
     table = _table(f"The last {min(_SHOWN_SPANS, receiver.span_count)} of {receiver.span_count} spans")
-    for name, width in (("Started", 8), ("Span", 22), ("Agent", 8), ("Project", 13)):
+    for name, width in (("Start", 5), ("Span", 22), ("Agent", 8), ("Project", 13)):
         table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=width)
-    for name in ("In", "Out", "s"):
-        table.add_column(name, justify="right", no_wrap=True)
+    for name, width in (("In", 7), ("Out", 6), ("s", 6)):
+        table.add_column(name, justify="right", no_wrap=True, min_width=width)
     for span in receiver.spans[-_SHOWN_SPANS:]:
         table.add_row(*_span(span))
     return table
@@ -68,7 +68,7 @@ def _span(span: Span) -> list[str | Text]:
     started = datetime.fromtimestamp(span.start_ns / 1e9).astimezone()
     words = [span.name, *(str(found.get(key, "")) for key in (Attr.AGENT, Attr.PROJECT))]
     numbers = [f"{found.get(key, 0):,}" for key in (Attr.USAGE_INPUT, Attr.USAGE_OUTPUT)]
-    return [f"{started:%H:%M:%S}", *map(Text, words), *numbers, f"{(span.end_ns - span.start_ns) / 1e9:.2f}"]
+    return [f"{started:%H:%M}", *map(Text, words), *numbers, f"{(span.end_ns - span.start_ns) / 1e9:.2f}"]
 
 
 def _table(title: str) -> Table:

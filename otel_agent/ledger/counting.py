@@ -34,6 +34,13 @@ class _Twin(Struct, frozen=True):
     generation: str
 
 
+class _Standing(Struct, frozen=True):
+    """What the ledger holds of a session."""
+
+    subagent: bool
+    counted: bool
+
+
 class Counting:
     """Runs inside the writer's transaction."""
 
@@ -47,21 +54,23 @@ class Counting:
         """
         self._enter_sessions(sessions, messages)
         known = self._known([m.id for m in messages])
-        twins = self._twins([rows.completion(m) for m in messages if m.id not in known])
+        completions = [rows.completion_of(m) for m in messages]
+        twins = self._twins([each for each, m in zip(completions, messages, strict=True) if m.id not in known])
         counted: list[Message] = []
         changes: list[Change] = []
         inserts: dict[str, tuple[object, ...]] = {}
-        for message in messages:
+        for message, completion in zip(messages, completions, strict=True):
             found = known.get(message.id)
             if found is not None and found.state not in (State.OPEN, State.HELD):
                 self._insert(inserts)  # a second record of it in this batch corrects the row of the first
                 changes += self._correct(message, found)
                 continue
-            state = self._state(message, twins, count_from_ms)
+            state = self._state(message, twins.get(completion, []), count_from_ms)
+            row = rows.message_row(message, state, completion)
             if found is None or message.id in inserts:
-                inserts[message.id] = rows.message_row(message, state)
+                inserts[message.id] = row
             else:
-                self._database.execute(rows.REPLACE_MESSAGE, (*rows.message_row(message, state), message.id))
+                self._database.execute(rows.REPLACE_MESSAGE, (*row, message.id))
             known[message.id] = _Known(state, message.tokens, message.overlap, message.cost_nusd)
             if state is State.COUNTED:
                 counted.append(message)
@@ -80,7 +89,8 @@ class Counting:
             if message.ended_ms < count_from_ms:
                 state = State.SKIPPED
             else:
-                twins = self._twins([rows.completion(message)])
+                completion = rows.completion_of(message)
+                twins = self._twins([completion]).get(completion, [])
                 state = State.COPY if _has_twin(message, twins) else State.COUNTED
             self._database.execute("UPDATE message SET state = ? WHERE number = ?", (int(state), number))
             if state is State.COUNTED:
@@ -93,7 +103,7 @@ class Counting:
 
     def of_session(self, session_id: str, *, after: int) -> Iterator[Change]:
         """All that one session's messages numbered above ``after`` added, as if it were new."""
-        subagent = bool(self._session(session_id)[0])
+        subagent = self._sessions([session_id])[session_id].subagent
         query = f"SELECT {rows.MESSAGE_COLUMNS} FROM message WHERE session_id = ? AND state = ? AND number > ?"
         for row in self._database.execute(query, (session_id, int(State.COUNTED), after)):
             message = rows.message(row)
@@ -107,7 +117,7 @@ class Counting:
     def track(self, session_id: str) -> None:
         self._database.execute("UPDATE session SET tracked = 1 WHERE id = ?", (session_id,))
 
-    def _state(self, message: Message, twins: dict[int, list[_Twin]], count_from_ms: int) -> State:
+    def _state(self, message: Message, twins: Sequence[_Twin], count_from_ms: int) -> State:
         if message.completed_ms is None:
             return State.OPEN
         if message.ended_ms < count_from_ms:
@@ -134,10 +144,12 @@ class Counting:
         if row is None:
             return []
         now = replace(rows.message(row), tokens=tokens, overlap=overlap, cost_nusd=cost)
-        self._database.execute(rows.REPLACE_MESSAGE, (*rows.message_row(now, State.COUNTED), now.id))
+        self._database.execute(
+            rows.REPLACE_MESSAGE, (*rows.message_row(now, State.COUNTED, rows.completion_of(now)), now.id)
+        )
         change = Change(
             message=now,
-            subagent=bool(self._session(now.session_id)[0]),
+            subagent=self._sessions([now.session_id])[now.session_id].subagent,
             tokens=tokens.minus(found.tokens),
             overlap=overlap.minus(found.overlap),
             cost_nusd=cost - found.cost_nusd,
@@ -148,14 +160,16 @@ class Counting:
         return [change]
 
     def _count(self, messages: Sequence[Message]) -> list[Change]:
+        sessions = self._sessions([message.session_id for message in messages])
+        opened = {key for key, session in sessions.items() if not session.counted}
         changes = []
         for message in messages:
-            parent, counted = self._session(message.session_id)
-            if not counted:
-                self._database.execute("UPDATE session SET counted = 1 WHERE id = ?", (message.session_id,))
-            changes.append(
-                Change(message, bool(parent), message.tokens, message.overlap, message.cost_nusd, True, not counted)
-            )
+            subagent, opens = sessions[message.session_id].subagent, message.session_id in opened
+            opened.discard(message.session_id)
+            changes.append(Change(message, subagent, message.tokens, message.overlap, message.cost_nusd, True, opens))
+        self._database.executemany(
+            "UPDATE session SET counted = 1 WHERE id = ? AND NOT counted", [(key,) for key in sessions]
+        )
         self._database.executemany(
             "INSERT INTO owed (message) SELECT number FROM message WHERE id = ? AND calls_model",
             [(message.id,) for message in messages],
@@ -175,9 +189,11 @@ class Counting:
             [(key,) for key in {message.session_id for message in messages}],
         )
 
-    def _session(self, session_id: str) -> tuple[str, int]:
-        row = self._database.execute("SELECT parent_id, counted FROM session WHERE id = ?", (session_id,)).fetchone()
-        return (str(row[0]), int(row[1])) if row else ("", 0)
+    def _sessions(self, ids: list[str]) -> dict[str, _Standing]:
+        query = "SELECT id, parent_id, counted FROM session WHERE id IN (SELECT value FROM json_each(?))"
+        return {
+            row[0]: _Standing(bool(row[1]), bool(row[2])) for row in self._database.execute(query, (rows.ids(ids),))
+        }
 
     def _known(self, ids: list[str]) -> dict[str, _Known]:
         query = (
@@ -210,12 +226,12 @@ class Counting:
         return [(row[0], row[1:]) for row in found]
 
 
-def _has_twin(message: Message, twins: dict[int, list[_Twin]]) -> bool:
+def _has_twin(message: Message, twins: Sequence[_Twin]) -> bool:
     """Whether a counted message records the same completion. 2.x can hold a 1.x call once more in the same session,
     under an id of another form."""
     return any(
         message.copied or twin.copied
         if twin.session_id != message.session_id
         else (twin.generation == Generation.V2) != (message.generation is Generation.V2)
-        for twin in twins.get(rows.completion(message), [])
+        for twin in twins
     )

@@ -3,8 +3,7 @@
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -52,22 +51,22 @@ class Connection(sqlite3.Connection):
     """
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
-        with _ours():
+        try:
             return super().execute(sql, parameters)
+        except sqlite3.Error as error:
+            raise _ours(error) from error
 
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
-        with _ours():
+        try:
             return super().executemany(sql, parameters)
+        except sqlite3.Error as error:
+            raise _ours(error) from error
 
 
-@contextmanager
-def _ours() -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.OperationalError, sqlite3.InterfaceError) as error:
-        raise LedgerError(f"cannot use the ledger: {error}. Check the disk and its permissions.") from error
-    except sqlite3.DatabaseError as error:
-        raise LedgerDamaged(f"the ledger is not readable: {error}") from error
+def _ours(error: sqlite3.Error) -> LedgerError:
+    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+        return LedgerDamaged(f"the ledger is not readable: {error}")
+    return LedgerError(f"cannot use the ledger: {error}. Check the disk and its permissions")
 
 
 def open_writable(path: Path) -> sqlite3.Connection:

@@ -41,6 +41,9 @@ class Outbox:
     def taken(self, numbers: Sequence[int]) -> None:
         self._database.executemany("DELETE FROM owed WHERE message = ?", [(number,) for number in numbers])
 
+    def clear(self) -> None:
+        self._database.execute("DELETE FROM owed")
+
     def refuse(self, number: int) -> None:
         """Keep it, and do not try it again until the next start."""
         self._database.execute("UPDATE owed SET refused = 1 WHERE message = ?", (number,))

@@ -17,7 +17,7 @@ REPLACE_MESSAGE: Final = f"UPDATE message SET ({MESSAGE_COLUMNS}) = ({', '.join(
 SESSION_COLUMNS: Final = "id, parent_id, worktree, directory, title, version, created_ms, forked"
 
 
-def message_row(message: Message, state: State) -> tuple[object, ...]:
+def message_row(message: Message, state: State, completion: int) -> tuple[object, ...]:
     return (
         message.id,
         message.session_id,
@@ -40,7 +40,7 @@ def message_row(message: Message, state: State) -> tuple[object, ...]:
         message.worktree,
         message.directory,
         message.copied,
-        completion(message),
+        completion,
     )
 
 
@@ -96,7 +96,7 @@ def session(row: tuple[Any, ...]) -> Session:
     )
 
 
-def completion(message: Message) -> int:
+def completion_of(message: Message) -> int:
     """What a message has in common with its copies, as a signed 64-bit hash: times, provider, model, tokens, cost."""
     told = (
         message.created_ms,

@@ -16,8 +16,8 @@ from otel_agent.opencode import decode, parts
 from otel_agent.opencode.files import Unreadable, listing, read_bounded, status
 from otel_agent.opencode.layout import Layout
 
-_FLUSH: Final = 2_000
-"""Messages in a batch, so that memory does not follow the length of the history."""
+_FLUSH: Final = 8_000
+"""Messages in a batch, about 8 MB: memory does not follow the length of the history."""
 _RACY_NS: Final = 2 * 10**9
 """A file younger than this may be written again without its status showing it: read it again next time."""
 _IN_FLIGHT_NS: Final = 24 * 3600 * 10**9

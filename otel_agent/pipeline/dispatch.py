@@ -44,8 +44,8 @@ class Dispatch:
     def __init__(
         self,
         ledger: Ledger,
-        spans: SpanDelivery,
-        totals: MetricDelivery,
+        spans: SpanDelivery | None,
+        totals: MetricDelivery | None,
         identity: Identity,
         *,
         published: list[str],
@@ -69,17 +69,22 @@ class Dispatch:
         A span leaves the ledger after the backend took it: killed in between, it is sent again with the same ids.
         """
         sent = Sent()
+        if self._spans is None:
+            self._forget()
+            return sent
         self._refused = 0
         while not sent.reason and not stopping():
             owed = self._ledger.outbox.oldest(_SPANS_PER_REQUEST)
             if not owed:
                 break
-            self._deliver(owed, sent)
+            self._deliver(self._spans, owed, sent)
         return sent
 
     def send_totals(self) -> Sent:
         """Publish the series. What fails is made good by the next time: sums are cumulative."""
         sent, now_ns = Sent(), self._now_ns()
+        if self._totals is None:
+            return sent
         series = self._ledger.totals.published(self._published, active_since_ns=now_ns - self._session_window_ns)
         who = self._identity
         for points, request in metrics.requests(series, resource=who.resource, scope=who.scope, now_ns=now_ns):
@@ -91,13 +96,20 @@ class Dispatch:
         return sent
 
     def close(self) -> None:
-        self._spans.close()
-        self._totals.close()
+        for each in (self._spans, self._totals):
+            if each is not None:
+                each.close()
 
-    def _deliver(self, owed: Sequence[Owed], sent: Sent) -> None:
+    def _forget(self) -> None:
+        """The exporter ``none``: nothing is sent, and nothing kept to be sent later."""
+        if self.owed:
+            with self._ledger.transaction():
+                self._ledger.outbox.clear()
+
+    def _deliver(self, delivery: SpanDelivery, owed: Sequence[Owed], sent: Sent) -> None:
         """Hand over one request. One that is refused as such is halved until the span at fault is alone."""
         who = self._identity
-        receipt = self._spans.send(
+        receipt = delivery.send(
             [
                 chat_span(each.message, each.session, resource=who.resource, scope=who.scope, titles=self._titles)
                 for each in owed
@@ -116,7 +128,7 @@ class Dispatch:
             middle = len(owed) // 2
             for half in (owed[:middle], owed[middle:]):
                 if not sent.reason:
-                    self._deliver(half, sent)
+                    self._deliver(delivery, half, sent)
 
     def _set_aside(self, owed: Owed, receipt: Receipt) -> None:
         self._refused += 1

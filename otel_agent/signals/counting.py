@@ -30,7 +30,9 @@ class Tally:
     def __init__(self, *, disjoint: bool) -> None:
         """``disjoint``: leave out of ``output`` the reasoning tokens known to be inside it."""
         self._disjoint = disjoint
-        self._found: dict[tuple[object, ...], Increase] = {}
+        self._origins: dict[tuple[object, ...], dict[tuple[str, _Extra], Increase]] = {}
+        self._origin: tuple[object, ...] = ()
+        self._series: dict[tuple[str, _Extra], Increase] = {}
         self.increases: Increases = {}
 
     def add(self, changes: Iterable[Change]) -> "Tally":
@@ -104,10 +106,12 @@ class Tally:
     def _of(self, metric: Metric, change: Change, extra: _Extra = ()) -> Increase:
         """The series of one message; its attributes are put into words only when it is met for the first time."""
         m = change.message
-        told = metric.name, m.provider, m.model, m.agent, m.worktree, m.directory, change.subagent, extra
-        found = self._found.get(told)
+        origin = m.provider, m.model, m.agent, m.worktree, m.directory, change.subagent
+        if origin != self._origin:
+            self._origin, self._series = origin, self._origins.setdefault(origin, {})
+        found = self._series.get((metric.name, extra))
         if found is None:
             attributes = {**dimensions.of_message(m, subagent=change.subagent), **dict(extra)}
             found = self.increases.setdefault((metric.name, dimensions.key(attributes)), Increase())
-            self._found[told] = found
+            self._series[metric.name, extra] = found
         return found

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Final
 
@@ -37,6 +38,7 @@ def agent_kind(subagent: bool) -> str:
     return "subagent" if subagent else "primary"
 
 
+@lru_cache(maxsize=4096)
 def project_name(directory: str) -> str:
     """The last part of the project's directory: the same for everyone who works on it, wherever they keep it."""
     path = PureWindowsPath(directory) if "\\" in directory else PurePosixPath(directory)
