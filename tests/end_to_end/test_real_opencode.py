@@ -1,0 +1,282 @@
+"""What a real OpenCode release writes is what a real backend is told: the tokens its provider billed, each once.
+
+The ground truth is the provider's bill (`tests.real_opencode.provider`), never a store or a report of OpenCode.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.agent import Agent
+from tests.otlp_receiver import OtlpReceiver, SpanRow
+from tests.real_opencode.driver import OpenCode, require_opencode
+from tests.real_opencode.provider import Bill, Provider, Refusal, Reply, ToolCall, Usage
+from tests.real_opencode.serving import serving
+
+JSON_TREE = "1.1.27"
+IMPORTER = "1.2.6"
+SQLITE = "1.18.33"
+MODELS = ("ink-1", "quill-2")
+INK, QUILL = MODELS
+
+Tokens = dict[str, int]
+"""By `gen_ai.token.type`."""
+
+pytestmark = pytest.mark.opencode
+
+
+@dataclass
+class Desk:
+    """A provider, a home in which OpenCode runs, an agent that reads it, and the backend."""
+
+    tmp_path: Path
+    provider: Provider
+    receiver: OtlpReceiver
+    agent: Agent = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.agent = self.another_agent("agent", self.receiver)
+
+    def opencode(self, version: str) -> OpenCode:
+        require_opencode(version)
+        return OpenCode(version, self.tmp_path / "home", self.provider, MODELS)
+
+    def another_agent(self, name: str, receiver: OtlpReceiver) -> Agent:
+        home = self.tmp_path / name
+        home.mkdir()
+        data_home = self.tmp_path / "home" / ".local" / "share"
+        return Agent(home, receiver.endpoint, extra={"XDG_DATA_HOME": str(data_home)})
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with Provider() as provider, OtlpReceiver() as receiver:
+        yield Desk(tmp_path, provider, receiver)
+
+
+@pytest.mark.parametrize("version", [JSON_TREE, SQLITE])
+def test_every_kind_of_turn_arrives_as_billed_and_once(desk: Desk, version: str) -> None:
+    opencode = desk.opencode(version)
+    a_plain_turn(opencode, desk.provider)
+    a_tool_round(opencode, desk.provider)
+    a_sub_agent(opencode, desk.provider)
+    a_refused_turn(opencode, desk.provider)
+    a_killed_turn(opencode, desk.provider)
+
+    desk.agent.once()
+
+    bills = desk.provider.billed()
+    assert len(bills) == 6
+    assert tokens_by_model(desk.receiver) == recorded_by_model(version, bills)
+    assert len(answered(desk.receiver)) == len(bills)
+    assert desk.receiver.by("opencode.message.count", "opencode.message.outcome") == {"ok": 6, "error": 1}
+    assert_another_run_changes_nothing(desk)
+
+
+@pytest.mark.parametrize("version", [JSON_TREE, SQLITE])
+def test_a_message_in_flight_counts_when_it_is_complete(desk: Desk, version: str) -> None:
+    opencode = desk.opencode(version)
+    gate = threading.Event()
+    desk.provider.script(INK, Reply(Usage(prompt=900, cached=100, completion=80, reasoning=30), gate=gate))
+    with opencode.start("Think it over.", model=INK) as turn:
+        desk.provider.wait_for_requests(1)
+        desk.agent.once()
+        assert desk.receiver.total("opencode.token.usage") == 0
+        assert chats(desk.receiver) == []
+        gate.set()
+        assert turn.wait().returncode == 0
+
+    desk.agent.once()
+
+    assert tokens_by_model(desk.receiver) == recorded_by_model(version, desk.provider.billed())
+    assert len(chats(desk.receiver)) == 1
+
+
+@pytest.mark.parametrize("version", [JSON_TREE, SQLITE])
+def test_a_shell_line_and_a_subtask_wrapper_are_messages_but_no_model_calls(desk: Desk, version: str) -> None:
+    opencode = desk.opencode(version)
+    desk.provider.script(
+        INK,
+        Reply(Usage(prompt=900, cached=300, completion=40, reasoning=10)),
+        Reply(Usage(prompt=800, completion=30)),
+        Reply(Usage(prompt=1100, cached=400, completion=60)),
+    )
+    with serving(opencode, INK) as server:
+        server.say("Good morning.")
+        server.shell("echo hi")
+        server.subtask("the door")
+
+    desk.agent.once()
+
+    bills = desk.provider.billed()
+    assert tokens_by_model(desk.receiver) == recorded_by_model(version, bills)
+    assert len(chats(desk.receiver)) == len(bills) == 3
+    assert desk.receiver.by("opencode.message.count", "opencode.message.outcome") == {"ok": 5}
+
+
+def test_a_fork_adds_its_own_turn_only(desk: Desk) -> None:
+    opencode = desk.opencode(SQLITE)
+    a_plain_turn(opencode, desk.provider)
+    a_tool_round(opencode, desk.provider, continue_=True)
+    desk.agent.once()
+    (session,) = sessions(desk.receiver)
+
+    desk.provider.script(QUILL, Reply(Usage(prompt=700, cached=640, completion=44, reasoning=4)))
+    assert opencode.run("What if?", model=QUILL, session=session, fork=True).returncode == 0
+    desk.agent.once()
+
+    assert len(sessions(desk.receiver)) == 2
+    assert tokens_by_model(desk.receiver) == recorded_by_model(SQLITE, desk.provider.billed())
+    assert len(chats(desk.receiver)) == len(desk.provider.billed()) == 4
+    assert_another_run_changes_nothing(desk)
+
+
+def test_an_upgrade_that_imports_the_tree_counts_nothing_again(desk: Desk) -> None:
+    """1.2.6 imports the tree into its database under the same ids and leaves the tree in place."""
+    old = desk.opencode(JSON_TREE)
+    a_plain_turn(old, desk.provider)
+    a_tool_round(old, desk.provider)
+    desk.agent.once()
+    before = desk.provider.billed()
+
+    new = desk.opencode(IMPORTER)
+    a_plain_turn(new, desk.provider)
+    a_tool_round(new, desk.provider, continue_=True)
+    assert (new.data_dir / "opencode" / "opencode.db").exists()
+    assert list((new.data_dir / "opencode" / "storage" / "message").glob("*/*.json"))
+    desk.agent.once()
+
+    truth = recorded_by_model(IMPORTER, desk.provider.billed())
+    assert len(desk.provider.billed()) == 2 * len(before)
+    assert tokens_by_model(desk.receiver) == truth
+    assert len(chats(desk.receiver)) == len(desk.provider.billed())
+    with OtlpReceiver() as receiver:
+        desk.another_agent("newcomer", receiver).once()
+        assert tokens_by_model(receiver) == truth
+
+
+def test_reading_while_opencode_writes_never_counts_too_much_nor_too_little(desk: Desk) -> None:
+    opencode = desk.opencode(SQLITE)
+    rounds = [
+        Reply(Usage(prompt=1000 + n, cached=10 * n, completion=50 + n, reasoning=n), tools=(bash(f"echo {n}"),))
+        for n in range(25)
+    ]
+    desk.provider.script(INK, *rounds, Reply(Usage(prompt=2000, cached=900, completion=61, reasoning=1)))
+    seen: list[int | float] = []
+    with opencode.start("Count to twenty-five.", model=INK) as turn:
+        while turn.running:
+            desk.agent.once()
+            seen.append(desk.receiver.total("opencode.token.usage"))
+            assert seen[-1] <= sum(sum(recorded(SQLITE, [bill]).values()) for bill in desk.provider.billed())
+        assert turn.wait().returncode == 0
+
+    desk.agent.once()
+
+    bills = desk.provider.billed()
+    assert len(bills) == 26
+    assert len(set(seen)) > 1, "every look came before or after the writing: there was no concurrency to test"
+    assert seen == sorted(seen)
+    assert tokens_by_model(desk.receiver) == recorded_by_model(SQLITE, bills)
+    assert len(chats(desk.receiver)) == len(bills)
+
+
+def a_plain_turn(opencode: OpenCode, provider: Provider) -> None:
+    provider.script(INK, Reply(Usage(prompt=1000, cached=300, completion=50, reasoning=20)))
+    assert opencode.run("Good morning.", model=INK).returncode == 0
+
+
+def a_tool_round(opencode: OpenCode, provider: Provider, *, continue_: bool = False) -> None:
+    provider.script(
+        QUILL,
+        Reply(Usage(prompt=1200, cached=400, completion=60, reasoning=10), tools=(bash("echo hi"),)),
+        Reply(Usage(prompt=1500, cached=800, completion=70, reasoning=0)),
+    )
+    assert opencode.run("Say hi.", model=QUILL, continue_=continue_).returncode == 0
+
+
+def a_sub_agent(opencode: OpenCode, provider: Provider) -> None:
+    look = {"description": "Look around", "prompt": "Look around.", "subagent_type": "general"}
+    provider.script(
+        INK,
+        Reply(Usage(prompt=1100, completion=40), tools=(ToolCall("task", look),)),
+        Reply(Usage(prompt=600, cached=64, completion=30, reasoning=9)),
+        Reply(Usage(prompt=1300, cached=1088, completion=25)),
+    )
+    assert opencode.run("Have it looked at.", model=INK).returncode == 0
+
+
+def a_refused_turn(opencode: OpenCode, provider: Provider) -> None:
+    """It ends, but how the process exits differs between releases."""
+    provider.script(INK, Refusal(400, "not like this"))
+    opencode.run("This is refused.", model=INK)
+
+
+def a_killed_turn(opencode: OpenCode, provider: Provider) -> None:
+    provider.script(INK, Reply(Usage(prompt=5000, completion=500), gate=threading.Event()))
+    arrived = provider.requests()
+    with opencode.start("This is cut off.", model=INK) as turn:
+        provider.wait_for_requests(arrived + 1)
+        turn.kill()
+
+
+def bash(command: str) -> ToolCall:
+    return ToolCall("bash", {"command": command, "description": "Runs a command"})
+
+
+def recorded(version: str, bills: Sequence[Bill]) -> Tokens:
+    """The bills in OpenCode's categories: cached beside input, and from 1.14 on reasoning beside output."""
+    inside = 0 if version in {JSON_TREE, IMPORTER} else 1
+    return {
+        "input": sum(bill.usage.prompt - bill.usage.cached for bill in bills),
+        "output": sum(bill.usage.completion - inside * bill.usage.reasoning for bill in bills),
+        "reasoning": sum(bill.usage.reasoning for bill in bills),
+        "cache_read": sum(bill.usage.cached for bill in bills),
+        "cache_write": 0,
+    }
+
+
+def recorded_by_model(version: str, bills: Sequence[Bill]) -> dict[str, Tokens]:
+    models = {bill.model for bill in bills}
+    return {model: recorded(version, [bill for bill in bills if bill.model == model]) for model in models}
+
+
+def tokens_by_model(receiver: OtlpReceiver) -> dict[str, Tokens]:
+    """What arrived. A model of which only zeros arrived was never billed: it is left out."""
+    kinds = ("input", "output", "reasoning", "cache_read", "cache_write")
+    arrived = {
+        str(model): {
+            kind: int(
+                receiver.total("opencode.token.usage", {"gen_ai.request.model": model, "gen_ai.token.type": kind})
+            )
+            for kind in kinds
+        }
+        for model in receiver.by("opencode.token.usage", "gen_ai.request.model")
+    }
+    return {model: tokens for model, tokens in arrived.items() if any(tokens.values())}
+
+
+def chats(receiver: OtlpReceiver) -> list[SpanRow]:
+    """Every delivered span of a model call, deliveries of the same one kept."""
+    return [span for span in receiver.spans() if span.name.startswith("chat ")]
+
+
+def answered(receiver: OtlpReceiver) -> list[SpanRow]:
+    return [span for span in chats(receiver) if span.status_code != "ERROR"]
+
+
+def sessions(receiver: OtlpReceiver) -> set[str]:
+    return {str(span.attributes["session.id"]) for span in chats(receiver)}
+
+
+def assert_another_run_changes_nothing(desk: Desk) -> None:
+    spans, tokens = len(desk.receiver.spans()), tokens_by_model(desk.receiver)
+    messages = desk.receiver.by("opencode.message.count", "opencode.message.outcome")
+    desk.agent.once()
+    assert len(desk.receiver.spans()) == spans
+    assert tokens_by_model(desk.receiver) == tokens
+    assert desk.receiver.by("opencode.message.count", "opencode.message.outcome") == messages

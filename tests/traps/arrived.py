@@ -1,0 +1,77 @@
+"""What the backend was told, read the way a dashboard reads it: the last value of every series, every span."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tests.made_stores import Tokens
+from tests.otlp_receiver import OtlpReceiver, PointRow, SpanRow
+
+Where = Mapping[str, object]
+ANY: Where = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    receiver: OtlpReceiver
+
+    def tokens(self, where: Where = ANY) -> Tokens:
+        """Recorded tokens by category, over the series whose attributes contain `where`."""
+        kinds = Tokens._fields
+        found = dict.fromkeys(kinds, 0)
+        for point in self._series("opencode.token.usage", where):
+            kind = str(point.attributes["gen_ai.token.type"])
+            assert kind in kinds, f"unknown token type {kind}"
+            assert isinstance(point.value, int), f"{kind} arrived as {point.value!r}"
+            found[kind] += point.value
+        return Tokens(**found)
+
+    def tokens_by(self, attribute: str) -> dict[str, Tokens]:
+        """`tokens` for each value of `attribute`, all-zero ones left out."""
+        series = self._series("opencode.token.usage", ANY)
+        values = {str(point.attributes.get(attribute)) for point in series}
+        split = {value: self.tokens({attribute: value}) for value in values}
+        return {value: tokens for value, tokens in split.items() if any(tokens)}
+
+    def messages(self, where: Where = ANY) -> int:
+        return self._whole("opencode.message.count", where)
+
+    def messages_by(self, attribute: str) -> dict[str, int]:
+        values = {str(point.attributes.get(attribute)) for point in self._series("opencode.message.count", ANY)}
+        counts = {value: self.messages({attribute: value}) for value in values}
+        return {value: count for value, count in counts.items() if count}
+
+    def cost(self, where: Where = ANY) -> float:
+        """US dollars."""
+        return float(sum(self._number(point) for point in self._series("opencode.cost.usage", where)))
+
+    def genai(self, kind: str, where: Where = ANY) -> int:
+        """Tokens in the convention's terms: `input_tokens` with the cached, `output_tokens` with the reasoning."""
+        return self._whole(f"gen_ai.client.inference.usage.{kind}", where)
+
+    def chats(self) -> list[SpanRow]:
+        """The spans of model calls, every delivery of each."""
+        return [span for span in self.receiver.spans() if span.attributes.get("gen_ai.operation.name") == "chat"]
+
+    def chat(self) -> SpanRow:
+        """The only one."""
+        (span,) = self.chats()
+        return span
+
+    @staticmethod
+    def _number(point: PointRow) -> int | float:
+        assert point.value is not None, f"{point.metric} arrived as a histogram"
+        return point.value
+
+    def _whole(self, metric: str, where: Where) -> int:
+        values = [self._number(point) for point in self._series(metric, where)]
+        assert all(isinstance(value, int) for value in values), f"{metric} arrived as {values}"
+        return int(sum(values))
+
+    def _series(self, metric: str, where: Where) -> list[PointRow]:
+        return [
+            point
+            for (name, _), point in self.receiver.latest().items()
+            if name == metric and where.items() <= point.attributes.items()
+        ]

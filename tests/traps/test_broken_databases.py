@@ -1,0 +1,171 @@
+"""Databases that are none, are damaged, locked, replaced or gone: said once, survived, made up for later."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.agent import Agent
+from tests.made_stores import T0, Database, JsonTree, Message, Tokens, message, session
+from tests.traps.arrived import Arrived
+
+USED = Tokens(1200, 80, 20, 400, 10)
+IN_TREE = message(session(), USED)
+IN_DATABASE = message(session(), USED, T0 + 40_000)
+
+
+def many(count: int) -> list[Message]:
+    """Enough rows for hundreds of pages."""
+    long = {"structured": "x" * 400}
+    return [message(session(), Tokens(input=1), T0 + n * 1000, changes=long) for n in range(count)]
+
+
+def filled(path: Path, rows: list[Message]) -> Database:
+    database = Database(path).create()
+    with database.connection() as connection:
+        database.put_through(connection, rows[0].session.project, rows[0].session, *rows)
+    return database
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"this is not a database, whatever its name says\n" * 99,
+        b"SQLite format 3\0",
+        b"SQLite format 3\0" + b"\xff" * 8176,
+    ],
+    ids=["text", "header-cut-short", "header-and-garbage"],
+)
+def test_a_database_that_is_none(agent: Agent, tree: JsonTree, arrived: Arrived, content: bytes) -> None:
+    tree.put_turn(IN_TREE)
+    path = agent.data_dir / "opencode.db"
+    path.write_bytes(content)
+    agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    path.unlink()
+    Database(path).create().put_turn(IN_DATABASE)
+    agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (USED.plus(USED), 2)
+
+
+def test_a_folder_named_like_a_database(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+    tree.put_turn(IN_TREE)
+    (agent.data_dir / "opencode.db").mkdir()
+    agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+
+
+@pytest.mark.parametrize("damage", ["cut-in-half", "pages-overwritten", "root-page-overwritten"])
+def test_damaged_pages(agent: Agent, tree: JsonTree, arrived: Arrived, damage: str) -> None:
+    """Whatever can be read may count; nothing counts twice; after a repair the total is the truth."""
+    tree.put_turn(message(session(), Tokens(output=7), T0 - 90_000))
+    database = filled(agent.data_dir / "opencode.db", many(900))
+    sound = database.path.read_bytes()
+    database.path.write_bytes(damaged(sound, damage))
+    agent.once()
+    assert arrived.tokens().output == 7
+    assert arrived.tokens().input <= 900
+    database.path.write_bytes(sound)
+    agent.once()
+    agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (Tokens(900, 7), 901)
+
+
+def damaged(sound: bytes, how: str) -> bytes:
+    page = 4096
+    assert len(sound) > 100 * page
+    match how:
+        case "cut-in-half":
+            return sound[: len(sound) // 2 // page * page]
+        case "pages-overwritten":
+            return sound[: 40 * page] + b"\xa5" * (20 * page) + sound[60 * page :]
+        case _:
+            return sound[:100] + b"\xa5" * (page - 100) + sound[page:]
+
+
+@pytest.fixture(params=["rollback-journal", "exclusive-wal"])
+def locked(request: pytest.FixtureRequest, agent: Agent) -> Database:
+    """A database another program may lock against every reader; in plain WAL mode nobody can."""
+    database = Database(agent.data_dir / "opencode.db").create()
+    database.put_turn(IN_DATABASE)
+    if request.param == "rollback-journal":
+        with closing(sqlite3.connect(database.path)) as connection:
+            connection.execute("PRAGMA journal_mode=DELETE")
+    return database
+
+
+def test_a_locked_database(agent: Agent, tree: JsonTree, locked: Database, arrived: Arrived) -> None:
+    tree.put_turn(IN_TREE)
+    with closing(sqlite3.connect(locked.path, isolation_level=None)) as holder:
+        holder.execute("PRAGMA locking_mode=EXCLUSIVE")
+        holder.execute("BEGIN EXCLUSIVE")
+        holder.execute("UPDATE session SET title = 'locked'")
+        run = agent.once()
+        assert "locked" in run.stderr
+        assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+        holder.execute("ROLLBACK")
+    agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (USED.plus(USED), 2)
+
+
+def test_a_database_being_written_while_read(agent: Agent, database: Database, arrived: Arrived) -> None:
+    """In WAL mode an open write transaction hides its rows, and only those."""
+    database.put_turn(IN_TREE)
+    with database.writer() as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        database.put_through(connection, IN_DATABASE)
+        agent.once()
+        assert arrived.messages() == 1
+        connection.execute("COMMIT")
+    agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (USED.plus(USED), 2)
+
+
+def test_a_database_that_vanishes_and_another_in_its_place(agent: Agent, arrived: Arrived) -> None:
+    path = agent.data_dir / "opencode.db"
+    filled(path, many(30))
+    agent.once()
+    path.unlink()
+    agent.once()
+    assert arrived.messages() == 30
+    filled(path, [IN_DATABASE])
+    agent.once()
+    assert arrived.tokens() == Tokens(30).plus(USED)
+
+
+def test_a_database_restored_from_a_backup(agent: Agent, arrived: Arrived) -> None:
+    """Fewer rows, smaller rowids, the same inode: what comes after the restore takes rowids that were read before."""
+    path = agent.data_dir / "opencode.db"
+    rows = many(30)
+    database = filled(path, rows[:10])
+    backup = path.read_bytes()
+    filled(path, rows)
+    agent.once()
+    path.write_bytes(backup)
+    database.put_turn(*(message(session(), Tokens(output=1), T0 + 900_000 + n) for n in range(15)))
+    agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (Tokens(30, 15), 45)
+
+
+def test_a_vacuum_between_runs(agent: Agent, arrived: Arrived) -> None:
+    """It may number the rows of a table anew."""
+    rows = many(30)
+    database = filled(agent.data_dir / "opencode.db", rows)
+    agent.once()
+    database.remove(*rows[:20])
+    with closing(sqlite3.connect(database.path)) as connection:
+        connection.execute("VACUUM")
+    database.put_turn(IN_DATABASE)
+    agent.once()
+    assert arrived.tokens() == Tokens(30).plus(USED)
+    assert arrived.messages() == 31
+
+
+def test_one_broken_database_beside_a_sound_one(agent: Agent, arrived: Arrived) -> None:
+    (agent.data_dir / "opencode.db").write_bytes(b"\0" * 8192)
+    Database(agent.data_dir / "opencode-beta.db").create().put_turn(IN_DATABASE)
+    agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (USED, 1)

@@ -1,0 +1,136 @@
+"""What was counted is only ever added to: a raise adds its difference, a lower number takes nothing away."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from shutil import rmtree
+
+import pytest
+
+from tests.agent import Agent
+from tests.made_stores import T0, Database, DatabaseV2, JsonTree, Tokens, message, session
+from tests.traps.arrived import Arrived
+
+USED = Tokens(1200, 80, 20, 400, 10)
+
+Store = JsonTree | Database
+
+
+@pytest.fixture(params=["json", "1.18.33", "2.x"])
+def store(request: pytest.FixtureRequest, agent: Agent) -> Store:
+    match request.param:
+        case "json":
+            return JsonTree(agent.data_dir)
+        case "2.x":
+            return DatabaseV2(agent.data_dir / "opencode.db").create()
+        case release:
+            return Database(agent.data_dir / "opencode.db", release).create()
+
+
+def test_a_raised_message_adds_the_difference(agent: Agent, store: Store, arrived: Arrived) -> None:
+    written = message(session(), USED, cost=0.25)
+    raised = replace(written, tokens=USED.plus(Tokens(5, 4, 3, 2, 1)), cost=0.75, completed=T0 + 50_000)
+    for each in (written, raised):
+        store.put_turn(each)
+        agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (USED.plus(Tokens(5, 4, 3, 2, 1)), 1)
+    assert arrived.cost() == pytest.approx(0.75)
+
+
+def test_a_lowered_message_takes_nothing_away(agent: Agent, store: Store, arrived: Arrived) -> None:
+    written = message(session(), USED, cost=0.75)
+    lowered = replace(written, tokens=Tokens(1, 1, 1, 1, 1), cost=0.25, completed=T0 + 50_000)
+    for each in (written, lowered):
+        store.put_turn(each)
+        agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.cost() == pytest.approx(0.75)
+
+
+def test_lowered_and_raised_again_adds_nothing(agent: Agent, store: Store, arrived: Arrived) -> None:
+    written = message(session(), USED)
+    for tokens in (USED, Tokens(10), USED, Tokens(10), USED):
+        store.put_turn(replace(written, tokens=tokens))
+        agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+
+
+def test_each_category_is_corrected_by_itself(agent: Agent, store: Store, arrived: Arrived) -> None:
+    written = message(session(), USED)
+    moved = replace(written, tokens=Tokens(1000, 90, 20, 600, 0), completed=T0 + 50_000)
+    for each in (written, moved):
+        store.put_turn(each)
+        agent.once()
+    assert arrived.tokens() == Tokens(1200, 90, 20, 600, 10)
+
+
+def test_the_spans_of_a_corrected_message_keep_their_ids(agent: Agent, store: Store, arrived: Arrived) -> None:
+    written = message(session(), USED)
+    for each in (written, replace(written, tokens=USED.plus(Tokens(5)))):
+        store.put_turn(each)
+        agent.once()
+    assert len({(span.trace_id, span.span_id) for span in arrived.chats()}) == 1
+
+
+def test_two_stores_that_disagree(agent: Agent, tree: JsonTree, database: Database, arrived: Arrived) -> None:
+    low, high = (message(session(), Tokens(1200, output, 20, 400, 10)) for output in (80, 95))
+    tree.put_turn(low)
+    database.put_turn(high)
+    agent.once()
+    agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (Tokens(1200, 95, 20, 400, 10), 1)
+
+
+def test_deleted_messages_stay_counted(agent: Agent, store: Store, arrived: Arrived) -> None:
+    kept, deleted = message(session(), USED), message(session(), USED, T0 + 40_000)
+    store.put_turn(kept, deleted)
+    agent.once()
+    store.remove(deleted)
+    agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (USED.plus(USED), 2)
+
+
+def test_a_revert_that_goes_on_with_new_messages(agent: Agent, store: Store, arrived: Arrived) -> None:
+    kept, reverted = message(session(), USED), message(session(), USED, T0 + 40_000)
+    store.put_turn(kept, reverted)
+    agent.once()
+    store.remove(reverted)
+    store.put_turn(message(session(), USED, T0 + 80_000))
+    agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (USED.plus(USED, USED), 3)
+
+
+def test_a_deleted_session_that_comes_back(agent: Agent, store: Store, arrived: Arrived) -> None:
+    whole = message(session(), USED)
+    store.put_turn(whole)
+    agent.once()
+    store.remove(whole, whole.session)
+    agent.once()
+    store.put_turn(whole)
+    agent.once()
+    assert (arrived.tokens(), arrived.messages(), len(arrived.chats())) == (USED, 1, 1)
+
+
+def empty(folder: Path) -> None:
+    for child in folder.iterdir():
+        rmtree(child) if child.is_dir() else child.unlink()
+
+
+def test_the_whole_store_deleted_and_begun_anew(agent: Agent, store: Store, arrived: Arrived) -> None:
+    """The new database begins at rowid 1 again, under the old name."""
+    store.put_turn(*(message(session(), USED, T0 + step * 40_000) for step in range(3)))
+    agent.once()
+    started = {key: point.start_ns for key, point in arrived.receiver.latest().items()}
+    empty(agent.data_dir)
+    agent.once()
+    assert arrived.messages() == 3
+    if isinstance(store, Database):
+        store.create()
+    store.put_turn(message(session(T0 + 800_000), USED, T0 + 900_000))
+    agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (USED.plus(USED, USED, USED), 4)
+    usage = {
+        key: point.start_ns for key, point in arrived.receiver.latest().items() if key[0] == "opencode.token.usage"
+    }
+    assert usage == {key: started[key] for key in usage}

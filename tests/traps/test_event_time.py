@@ -1,0 +1,41 @@
+"""A call happened from `time.created` to `time.completed`, whenever its record was last touched."""
+
+from __future__ import annotations
+
+import os
+
+from tests.agent import Agent
+from tests.made_stores import T0, Database, JsonTree, Tokens, message, session
+from tests.traps.arrived import Arrived
+
+USED = Tokens(1200, 80, 20, 400, 10)
+CALLED_NS = (T0 * 1_000_000, (T0 + 37_616) * 1_000_000)
+
+
+def test_not_the_rows_time_updated(agent: Agent, database: Database, arrived: Arrived) -> None:
+    """An import stamps every row with the moment of the import."""
+    database.put_turn(message(session(), USED), updated=T0 + 86_400_000)
+    agent.once()
+    span = arrived.chat()
+    assert (span.start_ns, span.end_ns) == CALLED_NS
+
+
+def test_not_the_files_mtime(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+    whole = message(session(), USED)
+    tree.put_turn(whole)
+    os.utime(tree.path(whole), (1_000_000_000, 1_000_000_000))
+    agent.once()
+    span = arrived.chat()
+    assert (span.start_ns, span.end_ns) == CALLED_NS
+
+
+def test_a_file_that_appears_with_an_old_mtime(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+    """`cp -p`, `rsync -a`, a backup: new here, and older than anything read before."""
+    tree.put_turn(message(session(), USED))
+    agent.once()
+    restored = message(session(), USED, T0 + 40_000)
+    tree.put_turn(restored)
+    for path in (tree.path(restored), tree.path(restored).parent):
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (USED.plus(USED), 2)

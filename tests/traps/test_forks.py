@@ -1,0 +1,175 @@
+"""A fork copies every message under a new id and session. What was spent once is counted once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.agent import Agent
+from tests.made_stores import (
+    T0,
+    Database,
+    DatabaseV2,
+    JsonTree,
+    Message,
+    Tokens,
+    fork_copy,
+    message,
+    message_id,
+    session,
+)
+from tests.traps.arrived import Arrived
+
+SPENT = Tokens(1200, 80, 20, 400, 10)
+AFTER = Tokens(300, 40, 0, 1500, 0)
+FORKED = T0 + 3_600_000
+"""When the fork was made: an hour later."""
+WRAP = 26 * 2**36
+"""The ids' clock starts again at zero here, in ms (August 2026)."""
+
+Store = JsonTree | Database
+
+
+@pytest.fixture(params=["json", "1.2.6", "1.18.33", "2.x"])
+def store(request: pytest.FixtureRequest, agent: Agent) -> Store:
+    match request.param:
+        case "json":
+            return JsonTree(agent.data_dir)
+        case "2.x":
+            return DatabaseV2(agent.data_dir / "opencode.db").create()
+        case release:
+            return Database(agent.data_dir / "opencode.db", release).create()
+
+
+def original_and_copy(store: Store) -> tuple[Message, Message]:
+    """2.x copies have ids of another form, that carry no time, and a session that says what it was forked from."""
+    original = message(session(), SPENT, cost=0.5)
+    if not isinstance(store, DatabaseV2):
+        return original, fork_copy(original, session(FORKED), FORKED + 20)
+    fork = session(FORKED, fork_of=original.session.id)
+    return original, replace(original, id="msg_5f0c2b6a-93d1-4f5e-8a37-6c1d20e9b7f4", session=fork)
+
+
+def test_a_fork_in_one_run(agent: Agent, store: Store, arrived: Arrived) -> None:
+    original, copy = original_and_copy(store)
+    later = message(copy.session, AFTER, FORKED + 9_000)
+    store.put_turn(original, copy, later)
+    agent.once()
+    agent.once()
+    assert (arrived.tokens(), arrived.messages(), len(arrived.chats())) == (SPENT.plus(AFTER), 2, 2)
+    assert arrived.cost() == pytest.approx(0.5)
+
+
+def test_the_original_seen_before_its_copy(agent: Agent, store: Store, arrived: Arrived) -> None:
+    for each in original_and_copy(store):
+        store.put_turn(each)
+        agent.once()
+    assert (arrived.tokens(), arrived.messages(), len(arrived.chats())) == (SPENT, 1, 1)
+
+
+def test_the_copy_seen_before_its_original(agent: Agent, store: Store, arrived: Arrived) -> None:
+    for each in reversed(original_and_copy(store)):
+        store.put_turn(each)
+        agent.once()
+    assert (arrived.tokens(), arrived.messages(), len(arrived.chats())) == (SPENT, 1, 1)
+
+
+def test_equal_times_and_minted_ids_of_two_sessions_are_two_calls(agent: Agent, store: Store, arrived: Arrived) -> None:
+    """Both ids were minted when their message began, so neither is a copy, however equal the rest."""
+    for counter in (1, 2):
+        store.put_turn(message(session(counter=counter), SPENT, counter=counter))
+    agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (SPENT.plus(SPENT), 2)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"completed": T0 + 1}, {"provider": "openai"}, {"model": "glm-5"}, {"tokens": SPENT.plus(Tokens(1))}, {"cost": 1}],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_late_id_alone_makes_no_copy(
+    agent: Agent, tree: JsonTree, arrived: Arrived, change: dict[str, object]
+) -> None:
+    original = message(session(), SPENT)
+    other = replace(fork_copy(original, session(FORKED), FORKED + 20), **change)  # type: ignore[arg-type]
+    tree.put_turn(original, other)
+    agent.once()
+    assert arrived.messages() == 2
+
+
+def test_a_late_id_within_the_same_session_makes_no_copy(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+    original = message(session(), SPENT)
+    tree.put_turn(original, replace(original, id=message_id(FORKED)))
+    agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (SPENT.plus(SPENT), 2)
+
+
+def test_a_fork_of_a_fork_whose_original_is_gone(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+    original = message(session(), SPENT)
+    first = fork_copy(original, session(FORKED), FORKED + 20)
+    second = fork_copy(original, session(FORKED + 60_000), FORKED + 60_020)
+    tree.put_turn(first)
+    agent.once()
+    tree.put_turn(second)
+    agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (SPENT, 1)
+
+
+def test_a_fork_in_sqlite_of_a_message_in_json(
+    agent: Agent, tree: JsonTree, database: Database, arrived: Arrived
+) -> None:
+    original = message(session(), SPENT)
+    copy = fork_copy(original, session(FORKED, version="1.18.33"), FORKED + 20)
+    database.put_turn(copy)
+    agent.once()
+    tree.put_turn(original)
+    agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (SPENT, 1)
+
+
+def test_a_failed_call_copied_by_a_fork(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+    failed = message(session(), Tokens(), finish=None, changes={"error": {"name": "APIError", "data": {}}})
+    tree.put_turn(failed, fork_copy(failed, session(FORKED), FORKED + 20))
+    agent.once()
+    assert arrived.messages_by("opencode.message.outcome") == {"error": 1}
+
+
+def test_a_killed_call_copied_by_a_fork(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+    """Neither has a completion; they are as equal as two completed ones."""
+    killed = message(session(), SPENT, completed=None)
+    tree.put_turn(killed, fork_copy(killed, session(FORKED), FORKED + 20))
+    agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (SPENT, 1)
+
+
+def test_a_copy_minted_after_the_ids_clock_wrapped(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+    original = message(session(WRAP - 6_000), SPENT, WRAP - 5_000)
+    tree.put_turn(original, fork_copy(original, session(WRAP + 60_000), WRAP + 60_020))
+    agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (SPENT, 1)
+
+
+def test_an_id_minted_just_before_the_clock_wrapped_is_genuine(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+    """Ids are minted up to 15 ms before `time.created`; across the wrap that is not two years late."""
+    for counter in (1, 2):
+        early = message_id(WRAP - 3, counter)
+        tree.put_turn(replace(message(session(WRAP - 900, counter), SPENT, WRAP + 2), id=early))
+    agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (SPENT.plus(SPENT), 2)
+
+
+def test_timeless_ids_in_a_session_made_later_are_copies(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+    original = message(session(), SPENT)
+    tree.put_turn(original, replace(original, id="msg_copied-by-a-script", session=session(FORKED)))
+    agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (SPENT, 1)
+
+
+def test_timeless_ids_in_sessions_of_their_own_time_are_two_calls(
+    agent: Agent, tree: JsonTree, arrived: Arrived
+) -> None:
+    for counter in (1, 2):
+        tree.put_turn(replace(message(session(counter=counter), SPENT), id=f"msg_written-by-hand-{counter}"))
+    agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (SPENT.plus(SPENT), 2)

@@ -1,0 +1,76 @@
+"""What the real programs wrote, against a recount made without this agent (`expected.json` of each store)."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.agent import Agent
+from tests.made_stores import Tokens
+from tests.traps.arrived import Arrived
+
+STORES = Path(__file__).parent.parent / "stores"
+REAL = sorted(path.parent for path in STORES.glob("*/expected.json"))
+
+OUTSIDE = "scratch"
+"""The name of the folder that the sessions outside any repository were started in."""
+
+
+@pytest.fixture(params=REAL, ids=lambda path: path.name)
+def expected(request: pytest.FixtureRequest, agent: Agent) -> dict[str, Any]:
+    """The recount, its store copied to where the agent looks."""
+    real: Path = request.param
+    shutil.copytree(real / "opencode", agent.data_dir, dirs_exist_ok=True, copy_function=shutil.copyfile)
+    recount: dict[str, Any] = json.loads((real / "expected.json").read_text())
+    return recount
+
+
+def tokens(of: dict[str, Any]) -> Tokens:
+    return Tokens(**{kind: of[kind] for kind in Tokens._fields})
+
+
+def split(recount: dict[str, Any], by: str) -> dict[str, Tokens]:
+    return {name: tokens(row) for name, row in recount["by"][by].items() if any(tokens(row))}
+
+
+def short(worktree: str) -> str:
+    return OUTSIDE if worktree == "/" else Path(worktree).name
+
+
+def test_every_completed_message_once(agent: Agent, expected: dict[str, Any], arrived: Arrived) -> None:
+    agent.once()
+    agent.once()
+    assert arrived.tokens() == tokens(expected["tokens"])
+    assert arrived.messages() == expected["messages"]
+    assert arrived.cost() == pytest.approx(expected["cost"], rel=1e-9)
+
+
+def test_booked_to_whom_it_belongs(agent: Agent, expected: dict[str, Any], arrived: Arrived) -> None:
+    agent.once()
+    assert arrived.tokens_by("gen_ai.agent.name") == split(expected, "agent")
+    models = {model.partition("/")[2]: used for model, used in split(expected, "model").items()}
+    assert arrived.tokens_by("gen_ai.request.model") == models
+    projects = {short(worktree): used for worktree, used in split(expected, "project").items()}
+    assert arrived.tokens_by("opencode.project.name") == projects
+
+
+def test_spans_add_up_to_the_same_by_session(agent: Agent, expected: dict[str, Any], arrived: Arrived) -> None:
+    agent.once()
+    found: dict[str, Tokens] = {}
+    for span in arrived.chats():
+        used = Tokens(*(int(str(span.attributes.get(f"opencode.token.{kind}", 0))) for kind in Tokens._fields))
+        session = str(span.attributes["session.id"])
+        found[session] = found.get(session, Tokens()).plus(used)
+    assert {session: used for session, used in found.items() if any(used)} == split(expected, "session")
+
+
+def test_disjoint_leaves_out_exactly_the_overlap(agent: Agent, expected: dict[str, Any], arrived: Arrived) -> None:
+    if "overlap" not in expected:
+        pytest.skip("the recount of this store does not say what overlaps")
+    agent.once(OTEL_AGENT_ACCOUNTING="disjoint")
+    overlap = Tokens(input=expected["overlap"]["cache_read"], output=expected["overlap"]["reasoning"])
+    assert arrived.tokens().plus(overlap) == tokens(expected["tokens"])
