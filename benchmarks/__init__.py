@@ -1,0 +1,1 @@
+"""How long the main job takes and how much memory it needs, beside a peer in the same run."""

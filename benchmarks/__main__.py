@@ -1,0 +1,71 @@
+"""``make bench``, or ``make bench ARGS="--messages 100000"``."""
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.measure import Figure, machine, row, run
+from benchmarks.peer import PACKAGE, peer_command
+from benchmarks.tree import make_tree
+from otel_agent.demo.receiver import Receiver
+
+_ONCE = [sys.executable, "-m", "otel_agent", "run", "--once"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--messages", type=int, default=10_000, help="assistant messages in the tree")
+    parser.add_argument("--runs", type=int, default=5, help="runs of each command, in turn")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="otel-agent-bench-") as scratch, Receiver() as receiver:
+        data = Path(scratch) / "opencode"
+        make_tree(data, chosen.messages)
+        print(f"{machine()}\n{chosen.messages:,} assistant messages in a JSON tree, {chosen.runs} runs each, in turn\n")
+        _compare(data, receiver.endpoint, chosen.runs)
+
+
+def _compare(data: Path, endpoint: str, runs: int) -> None:
+    """Interleave the commands, so that a change of the machine's speed meets all of them."""
+    peer = peer_command()
+    first, sent, again, others = list[Figure](), list[Figure](), list[Figure](), list[Figure]()
+    for number in range(runs):
+        counting = _environ(data, data.parent / f"count-{number}", "none", endpoint)
+        sending = _environ(data, data.parent / f"send-{number}", "otlp", endpoint)
+        first.append(run(_ONCE, counting))
+        again.append(run(_ONCE, counting))
+        sent.append(run(_ONCE, sending))
+        if peer is not None:
+            others.append(run(peer, counting))
+    print(row("run --once, all new, counted only", first))
+    print(row("run --once, all new, spans and totals sent", sent))
+    print(row("run --once, nothing new", again))
+    if others:
+        print(row(PACKAGE, others))
+        print(
+            f"\n{PACKAGE} / run --once, pair by pair: {_ratios(others, first)} (all new), {_ratios(others, again)} (nothing new)"
+        )
+    else:
+        print(f"\n{PACKAGE}: not measured, there is no npm")
+
+
+def _ratios(theirs: list[Figure], ours: list[Figure]) -> str:
+    ratios = [a.wall_s / b.wall_s for a, b in zip(theirs, ours, strict=True)]
+    return f"{statistics.median(ratios):.1f} times as long"
+
+
+def _environ(data: Path, state: Path, exporter: str, endpoint: str) -> dict[str, str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    return clean | {
+        "XDG_DATA_HOME": str(data.parent),
+        "OPENCODE_DATA_DIR": str(data),
+        "OTEL_AGENT_STATE_DIR": str(state),
+        "OTEL_AGENT_EXPORTER": exporter,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+    }
+
+
+if __name__ == "__main__":
+    main()

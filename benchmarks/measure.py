@@ -1,0 +1,52 @@
+"""A command as a whole process: wall time and peak memory, as the operating system accounts for them."""
+
+import os
+import platform
+import statistics
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    wall_s: float
+    cpu_s: float
+    peak_mb: float
+
+
+def run(command: Sequence[str], environ: Mapping[str, str]) -> Figure:
+    """Run it once. Raises ``RuntimeError``, with what it said, where it fails."""
+    began = time.perf_counter()
+    process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    said = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)}: exit {process.returncode}\n{said.decode(errors='replace')}")
+    return Figure(time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def row(name: str, figures: Sequence[Figure]) -> str:
+    """Median, and the least and most of the wall times."""
+    walls = [each.wall_s for each in figures]
+    return (
+        f"{name:44} {statistics.median(walls):8.2f} s   ({min(walls):.2f} to {max(walls):.2f})   "
+        f"cpu {statistics.median(each.cpu_s for each in figures):6.2f} s   "
+        f"peak {max(each.peak_mb for each in figures):6.0f} MB"
+    )
+
+
+def machine() -> str:
+    """What the figures were measured on."""
+    model = next(
+        (line.partition(":")[2].strip() for line in _lines(Path("/proc/cpuinfo")) if line.startswith("model name")), ""
+    )
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} × {model or 'unknown'}, Python {platform.python_version()}"
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
