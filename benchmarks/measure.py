@@ -45,7 +45,7 @@ def machine() -> str:
     model = next(
         (line.partition(":")[2].strip() for line in _lines(Path("/proc/cpuinfo")) if line.startswith("model name")), ""
     )
-    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} × {model or 'unknown'}, Python {platform.python_version()}"
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores ({model or 'unknown'}), Python {platform.python_version()}"
 
 
 def _lines(path: Path) -> list[str]:
