@@ -1,11 +1,13 @@
 """The commands: parse, call, print. Errors become a message on standard error and an exit code."""
 
+import io
 import logging
 import sys
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
+from zoneinfo import ZoneInfoNotFoundError
 
 import typer
 from rich.console import Console
@@ -23,15 +25,21 @@ app: Final = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: otel-agent demo",
 )
-config_app: Final = typer.Typer(help="Look at the settings.", no_args_is_help=True)
+config_app: Final = typer.Typer(
+    help="Look at the settings.", no_args_is_help=True, epilog="Example: otel-agent config show"
+)
 app.add_typer(config_app, name="config")
+
+_FLAG: Final = ""
+"""No type beside an option that takes no value."""
 
 ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", envvar="OTEL_AGENT_CONFIG", help="Settings file (TOML) to use instead of the user's own."),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+JsonOption = Annotated[bool, typer.Option("--json", metavar=_FLAG, help="Print JSON, for scripts.")]
 
 
 class RangeChoice(StrEnum):
@@ -46,8 +54,10 @@ class AccountingChoice(StrEnum):
 
 def main() -> None:
     """The console script. Exit codes: see ``errors``; 130 after Ctrl-C."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a title may hold what the terminal's encoding does not
     try:
-        app(standalone_mode=True)
+        app(prog_name="otel-agent")
     except OtelAgentError as error:
         typer.echo(f"otel-agent: {error}", err=True)
         sys.exit(error.exit_code)
@@ -67,7 +77,8 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option("--version", metavar=_FLAG, callback=_print_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
     """OpenCode, observable: every completed assistant message once, as OTLP counters and spans."""
@@ -77,7 +88,10 @@ def _root(
 def run(
     config: ConfigOption = None,
     once: Annotated[
-        bool, typer.Option("--once", help="Read everything, deliver everything owed, and exit (3: not delivered).")
+        bool,
+        typer.Option(
+            "--once", metavar=_FLAG, help="Read everything, deliver everything owed, and exit (3: not delivered)."
+        ),
     ] = False,
 ) -> None:
     """Watch OpenCode's storage and deliver what is new, until SIGTERM or Ctrl-C."""
@@ -102,8 +116,6 @@ def summary(
     as_json: JsonOption = False,
 ) -> None:
     """Where the tokens went, on this machine, without any backend."""
-    from tzlocal import get_localzone
-
     from otel_agent import intake
     from otel_agent.ledger.queries import open_to_read
     from otel_agent.report.as_json import overview_json
@@ -116,16 +128,12 @@ def summary(
     except LedgerHeld:
         log.debug("another agent keeps the ledger up to date")
     with open_to_read(settings.state_dir) as ledger:
-        now = datetime.now(get_localzone())
         chosen = accounting.value if accounting else settings.accounting
-        found = overview(ledger, range_.value, chosen, now) if ledger else None
-    console = Console()
-    if found is not None and as_json:
+        found = overview(ledger, range_.value, chosen, _now())
+    if as_json:
         typer.echo(overview_json(found))
-    elif found is None or found.newest is None:
-        console.print(no_data(intake.looked_in(settings)))
     else:
-        console.print(overview_table(found))
+        Console().print(no_data(intake.looked_in(settings)) if found.newest is None else overview_table(found))
 
 
 @app.command(epilog="Example: otel-agent demo")
@@ -148,6 +156,17 @@ def config_show(config: ConfigOption = None, as_json: JsonOption = False) -> Non
         Console().print(settings_table(found))
 
 
+def _now() -> datetime:
+    """In the local zone: by its name, so that a day on which the clock changes begins at midnight too. A zone that has
+    none (``TZ=CET-1CEST``) has its present offset only."""
+    from tzlocal import get_localzone
+
+    try:
+        return datetime.now(get_localzone())
+    except (ZoneInfoNotFoundError, ValueError):
+        return datetime.now().astimezone()
+
+
 def _loaded(config: Path | None, *, quiet: bool = False) -> Loaded:
     """The settings, with the log set up as they say. ``quiet``: warnings only, beside what a command prints."""
     found = load(config)
@@ -159,6 +178,7 @@ def _loaded(config: Path | None, *, quiet: bool = False) -> Loaded:
         datefmt="%Y-%m-%dT%H:%M:%S%z",
         force=True,
     )
+    logging.getLogger("urllib3").setLevel(logging.INFO)  # what it says beyond that holds whole addresses, with keys
     sdk = logging.getLogger("opentelemetry")  # says in its own words, once a try, what we say once in ours
     sdk.propagate = False
     sdk.addHandler(logging.NullHandler())

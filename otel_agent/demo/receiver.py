@@ -1,8 +1,8 @@
 """A small OTLP backend: real HTTP on the loopback interface, real protobuf, what arrived kept in memory."""
 
-import gzip
 import threading
 import zlib
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, Self
 
@@ -21,6 +21,14 @@ MAX_REQUEST: Final = 64 * 1024 * 1024
 """Bytes of a request, before and after decompression."""
 _MAX_SPANS: Final = 20
 """Spans kept to be shown; all are counted."""
+_LENGTH_DIGITS: Final = 18
+"""Of a Content-Length; Python refuses to read a number of thousands."""
+_PATIENCE_SECONDS: Final = 30
+"""For a client that says nothing more."""
+_POLL_SECONDS: Final = 0.02
+"""Between two looks whether to end: it is how long the end of a demo may take."""
+_GZIP: Final = 16 + zlib.MAX_WBITS
+"""Makes zlib expect gzip's header."""
 
 
 class Point(Struct, frozen=True):
@@ -45,7 +53,8 @@ class Receiver:
     def __init__(self) -> None:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, name="receiver", daemon=True)
+        serve = partial(self._server.serve_forever, poll_interval=_POLL_SECONDS)
+        self._thread = threading.Thread(target=serve, name="receiver", daemon=True)
         self._lock = threading.Lock()
         self._points: dict[tuple[str, frozenset[tuple[str, object]]], Point] = {}
         self.spans: list[Span] = []
@@ -118,33 +127,55 @@ def _plain(attributes: Any) -> dict[str, object]:
     return found
 
 
+class _Refused(Exception):
+    """What cannot be taken, as an HTTP status."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
 def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
     takers = {"/v1/metrics": receiver.take_metrics, "/v1/traces": receiver.take_spans}
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        timeout = _PATIENCE_SECONDS
 
         def do_POST(self) -> None:
-            take = takers.get(self.path)
-            if take is None:
-                self._answer(404, b"")
-                return
             try:
+                take = takers.get(self.path)
+                if take is None:
+                    raise _Refused(404)
                 self._answer(200, take(self._body()))
-            except (DecodeError, ValueError, OSError, zlib.error):
-                self._answer(400, b"")
+            except _Refused as refused:
+                self._refuse(refused.status)
+            except (DecodeError, zlib.error):
+                self._refuse(400)
 
         def _body(self) -> bytes:
-            """Raises ``ValueError`` for what is too large or no number of bytes."""
-            length = int(self.headers.get("Content-Length", ""))
-            if not 0 <= length <= MAX_REQUEST:
-                raise ValueError(length)
-            return _inflated(self.rfile.read(length), self.headers.get("Content-Encoding", ""))
+            """Raises ``_Refused``, and ``zlib.error`` for what is not compressed as it says."""
+            length = self.headers.get("Content-Length", "")
+            if not (length.isascii() and length.isdigit()):
+                raise _Refused(411)
+            if len(length) > _LENGTH_DIGITS or int(length) > MAX_REQUEST:
+                raise _Refused(413)
+            body = self.rfile.read(int(length))
+            if len(body) < int(length):
+                raise _Refused(400)
+            return _inflated(body, self.headers.get("Content-Encoding", "identity"))
+
+        def _refuse(self, status: int) -> None:
+            """What of the request was not read would be taken for the next one: the connection ends here."""
+            self.close_connection = True
+            self._answer(status, b"")
 
         def _answer(self, status: int, body: bytes) -> None:
             self.send_response(status)
             self.send_header("Content-Type", "application/x-protobuf")
             self.send_header("Content-Length", str(len(body)))
+            if self.close_connection:
+                self.send_header("Connection", "close")
             self.end_headers()
             self.wfile.write(body)
 
@@ -155,6 +186,19 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
 
 
 def _inflated(body: bytes, encoding: str) -> bytes:
-    if encoding == "gzip":
-        return gzip.decompress(body)
-    return zlib.decompress(body) if encoding == "deflate" else body
+    """At most ``MAX_REQUEST`` bytes, whatever a few compressed ones would become."""
+    match encoding:
+        case "identity":
+            return body
+        case "gzip":
+            inflater = zlib.decompressobj(_GZIP)
+        case "deflate":
+            inflater = zlib.decompressobj()
+        case _:
+            raise _Refused(415)
+    found = inflater.decompress(body, MAX_REQUEST + 1)
+    if len(found) > MAX_REQUEST:
+        raise _Refused(413)
+    if not inflater.eof:
+        raise _Refused(400)
+    return found

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import get_args
 
 from rich.console import Console
 
@@ -15,7 +16,8 @@ from otel_agent.demo.receiver import Receiver
 from otel_agent.demo.show import arrived
 from otel_agent.errors import DeliveryError
 from otel_agent.opencode.locations import find_stores, locations
-from otel_agent.settings import OtlpSettings, Settings
+from otel_agent.report.tables import plain
+from otel_agent.settings import OTLP_PREFIX, OtlpSettings, Settings, Signal, otlp_variable
 
 
 def demo(settings: Settings, console: Console) -> None:
@@ -27,35 +29,15 @@ def demo(settings: Settings, console: Console) -> None:
     """
     if _configured(settings):
         _to_configured(settings, console)
-        return
-    with _scratch() as scratch, Receiver() as receiver:
-        console.print("No OTLP endpoint is configured: sending to a receiver inside this process.")
-        trial = settings.model_copy(
-            update={
-                "state_dir": scratch / "state",
-                "data_dirs": (*settings.data_dirs, *_sample_if_needed(settings, scratch, console)),
-                "exporter": "otlp",
-                "traces_exporter": None,
-                "metrics_exporter": None,
-                "otlp": OtlpSettings(endpoint=receiver.endpoint, protocol="http/protobuf"),
-            }
-        )
-        result = service.once(trial)
-        if not result.delivered:
-            raise DeliveryError(
-                f"the demo's own receiver did not take it: {result.spans.reason or result.totals.reason}."
-            )
-        console.print(f"Counted {result.read.messages} assistant messages in {result.seconds:.1f} s.\n")
-        console.print(arrived(receiver))
+    else:
+        _to_itself(settings, console)
 
 
 def _configured(settings: Settings) -> bool:
-    variables = (
-        "OTEL_EXPORTER_OTLP_ENDPOINT",
-        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
-    )
-    return settings.otlp.endpoint is not None or any(os.environ.get(variable) for variable in variables)
+    """Whether there is an endpoint for both signals: an address for one of them says nothing of the other's."""
+    general = settings.otlp.endpoint or os.environ.get(otlp_variable("endpoint"))
+    own = [os.environ.get(otlp_variable("endpoint", signal)) for signal in get_args(Signal)]
+    return bool(general or all(own))
 
 
 def _to_configured(settings: Settings, console: Console) -> None:
@@ -67,24 +49,74 @@ def _to_configured(settings: Settings, console: Console) -> None:
     )
 
 
-def _sample_if_needed(settings: Settings, scratch: Path, console: Console) -> tuple[Path, ...]:
-    """A copy of the sample (SQLite may want to write beside a database) where there is nothing real to show."""
-    stores, _ = find_stores(locations(os.environ, settings.data_dirs))
-    if stores:
-        console.print("Reading what OpenCode left on this machine:")
-        for store in stores.values():
-            console.print(f"  {store.name}", markup=False, highlight=False)
-        return ()
+def _to_itself(settings: Settings, console: Console) -> None:
+    console.print("No OTLP endpoint is configured: sending to a receiver inside this process.")
+    with _scratch() as scratch, Receiver() as receiver, _own_environment():
+        trial = _trial(settings, scratch, receiver)
+        result = _read_own(trial, console)
+        if result is None or not result.read.messages:
+            result = service.once(_with_sample(trial, scratch, console))
+        if not result.delivered:
+            reason = result.spans.reason or result.totals.reason
+            raise DeliveryError(f"the demo's own receiver did not take it: {reason}.")
+        console.print(f"Counted {result.read.messages} assistant messages in {result.seconds:.1f} s.\n")
+        console.print(arrived(receiver))
+
+
+def _trial(settings: Settings, scratch: Path, receiver: Receiver) -> Settings:
+    """The same settings, but for where things go, how far back they go, and which of them are shown."""
+    return settings.model_copy(
+        update={
+            "state_dir": scratch / "state",
+            "backfill": "all",
+            "exporter": "otlp",
+            "traces_exporter": None,
+            "metrics_exporter": None,
+            "genai_semconv": "both",
+            "otlp": OtlpSettings(endpoint=receiver.endpoint, protocol="http/protobuf"),
+        }
+    )
+
+
+def _read_own(trial: Settings, console: Console) -> service.Once | None:
+    """What OpenCode left on this machine; ``None`` where it left nothing."""
+    stores, _ = find_stores(locations(os.environ, trial.data_dirs))
+    if not stores:
+        return None
+    console.print("Reading what OpenCode left on this machine:")
+    for store in stores.values():
+        console.print(f"  {plain(store.name)}", markup=False, highlight=False)
+    return service.once(trial)
+
+
+def _with_sample(trial: Settings, scratch: Path, console: Console) -> Settings:
+    """A copy of the sample is read as well: SQLite may want to write beside a database."""
     console.print(
-        "There is no OpenCode data on this machine: showing a sample store, written by the real OpenCode 1.1.27 and "
+        "OpenCode has no messages on this machine: showing a sample store, written by the real OpenCode 1.1.27 and "
         "1.2.6. [bold]Its people, projects and conversations are made up.[/bold]"
     )
     with as_file(files("otel_agent.demo") / "sample") as sample:
         shutil.copytree(sample, scratch / "opencode")
-    return (scratch / "opencode",)
+    return trial.model_copy(update={"data_dirs": (*trial.data_dirs, scratch / "opencode")})
 
 
 @contextmanager
 def _scratch() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="otel-agent-demo-") as folder:
         yield Path(folder)
+
+
+@contextmanager
+def _own_environment() -> Iterator[None]:
+    """The exporters read the standard variables by themselves, and the variables win over what they are told. Those
+    that are set, a proxy too, are meant for another receiver than ours."""
+    before = dict(os.environ)
+    for variable in before:
+        if variable.startswith(OTLP_PREFIX):
+            del os.environ[variable]
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

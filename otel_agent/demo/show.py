@@ -4,12 +4,12 @@ from collections import defaultdict
 from datetime import datetime
 from typing import Final
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from otel_agent.demo.receiver import Point, Receiver, Span
+from otel_agent.report.tables import plain
 from otel_agent.semconv import COST_USAGE, GENAI_LATEST, OPENCODE, TOKEN_TYPES, TOKEN_USAGE, Attr
 
 _SHOWN_SPANS: Final = 8
@@ -27,14 +27,14 @@ def arrived(receiver: Receiver) -> RenderableType:
 
 def _counters(points: list[Point]) -> Table:
     table = _table("Counters")
-    table.add_column("Metric", no_wrap=True)
+    table.add_column("Metric", overflow="fold")
     table.add_column("Unit", no_wrap=True)
-    table.add_column("Series", justify="right")
-    table.add_column("Total", justify="right")
+    for name in ("Series", "Total"):
+        table.add_column(name, justify="right", no_wrap=True)
     for metric in (*OPENCODE, *GENAI_LATEST[:2]):
         values = [point.value for point in points if point.metric == metric.name]
         total = f"{sum(values):,.6f}" if metric is COST_USAGE else f"{sum(values):,.0f}"
-        table.add_row(metric.name, Text(metric.unit), str(len(values)), total)
+        table.add_row(metric.name, Text(metric.unit), f"{len(values):,}", total)
     return table
 
 
@@ -48,16 +48,18 @@ def _by_model(points: list[Point]) -> Table:
         if point.metric == TOKEN_USAGE.name:
             found[str(point.attributes.get(Attr.MODEL, ""))][str(point.attributes.get(Attr.TOKEN_TYPE))] += point.value
     for model, by_type in sorted(found.items(), key=lambda each: -sum(each[1].values())):
-        table.add_row(Text(model), *(f"{by_type[type_]:,.0f}" for type_ in TOKEN_TYPES))
+        table.add_row(Text(plain(model)), *(f"{by_type[type_]:,.0f}" for type_ in TOKEN_TYPES))
     return table
 
 
 def _spans(receiver: Receiver) -> Table:
     table = _table(f"The last {min(_SHOWN_SPANS, receiver.span_count)} of {receiver.span_count} spans")
-    for name, width in (("Start", 5), ("Span", 22), ("Agent", 8), ("Project", 13)):
-        table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=width)
-    for name, width in (("In", 7), ("Out", 6), ("s", 6)):
-        table.add_column(name, justify="right", no_wrap=True, min_width=width)
+    table.expand = True
+    table.add_column("Start", no_wrap=True)
+    for name, ratio in (("Span", 5), ("Agent", 2), ("Project", 3)):
+        table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=ratio)
+    for name in ("In", "Out", "Seconds"):
+        table.add_column(name, justify="right", no_wrap=True)
     for span in receiver.spans[-_SHOWN_SPANS:]:
         table.add_row(*_span(span))
     return table
@@ -68,8 +70,13 @@ def _span(span: Span) -> list[str | Text]:
     started = datetime.fromtimestamp(span.start_ns / 1e9).astimezone()
     words = [span.name, *(str(found.get(key, "")) for key in (Attr.AGENT, Attr.PROJECT))]
     numbers = [f"{found.get(key, 0):,}" for key in (Attr.USAGE_INPUT, Attr.USAGE_OUTPUT)]
-    return [f"{started:%H:%M}", *map(Text, words), *numbers, f"{(span.end_ns - span.start_ns) / 1e9:.2f}"]
+    return [
+        f"{started:%H:%M}",
+        *(Text(plain(word)) for word in words),
+        *numbers,
+        f"{(span.end_ns - span.start_ns) / 1e9:.2f}",
+    ]
 
 
 def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    return Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")

@@ -11,6 +11,7 @@ SCHEMA_VERSION: Final = 1
 
 
 def overview_json(found: Overview) -> str:
+    """ASCII only: a title's control characters do nothing to a terminal that this is printed on."""
     return json.dumps(
         {
             "schema_version": SCHEMA_VERSION,
@@ -24,13 +25,13 @@ def overview_json(found: Overview) -> str:
             "accounting": found.accounting,
             "totals": _usage(found.totals, found.accounting),
             "rows": [{"key": key, **_usage(usage, found.accounting)} for key, usage in found.models],
+            "overlap_tokens": overlap(found.totals) if found.accounting == "recorded" else 0,
             "active_sessions": [
                 {"key": each.id, "title": each.title, **_usage(each.usage, found.accounting)} for each in found.active
             ],
             "newest": _time(found.newest),
         },
         indent=2,
-        ensure_ascii=False,
     )
 
 
@@ -46,7 +47,6 @@ def _usage(usage: Usage, accounting: Accounting) -> dict[str, object]:
             "cache_read": tokens.cache_read,
             "cache_write": tokens.cache_write,
             "total": tokens.total,
-            "overlap": overlap(usage) if accounting == "recorded" else 0,
         },
         "cost_usd": usage.cost_nusd / 1e9,
     }

@@ -6,7 +6,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from otel_agent.ledger.queries import ActiveSession, Queries, Usage
-from otel_agent.model import Tokens, without_overlap
+from otel_agent.model import Overlap, Tokens, without_overlap
 
 ACTIVE_MINUTES: Final = 15
 """A session is active while its last message is younger than this."""
@@ -32,9 +32,12 @@ class Overview(Struct, frozen=True):
     now: datetime
 
 
-def overview(ledger: Queries, name: RangeName, accounting: Accounting, now: datetime) -> Overview:
-    """``now`` is in the zone in which a day begins."""
+def overview(ledger: Queries | None, name: RangeName, accounting: Accounting, now: datetime) -> Overview:
+    """``now`` is in the zone in which a day begins. Without a ledger there is nothing yet: all is zero."""
     found = _range(name, now)
+    if ledger is None:
+        nothing = Usage(0, 0, Tokens(), Overlap(), 0)
+        return Overview(found, accounting, nothing, models=[], active=[], newest=None, now=now)
     since_ms = _ms(found.since) if found.since else 0
     newest_ms = ledger.newest_ms()
     return Overview(

@@ -9,15 +9,14 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from otel_agent.settings import Loaded, OtlpSettings, Settings
+from otel_agent.settings import OTLP_PREFIX, Loaded
 
 _MASK: Final = "********"
-_VARIABLE: Final = "environment OTEL_EXPORTER_OTLP_"
 
 
 def settings_table(found: Loaded) -> Table:
     file = f"Settings file: {found.file}" if found.file else "No settings file"
-    table = Table(title=file, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=Text(file), title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for name in ("Setting", "Value", "From"):
         table.add_column(name, overflow="fold")
     for name, value, origin in _rows(found):
@@ -31,30 +30,36 @@ def settings_json(found: Loaded) -> str:
 
 
 def _rows(found: Loaded) -> list[tuple[str, object, str]]:
-    own = [(name, getattr(found.settings, name)) for name in Settings.model_fields if name != "otlp"]
-    otlp = [(f"otlp.{name}", getattr(found.settings.otlp, name)) for name in OtlpSettings.model_fields]
-    return [(name, _effective(name, value, found.origins[name]), found.origins[name]) for name, value in own + otlp]
+    return [(name, _effective(found, name, origin), origin) for name, origin in found.origins.items()]
 
 
-def _effective(name: str, value: object, origin: str) -> object:
+def _effective(found: Loaded, name: str, origin: str) -> object:
     """What the exporters will use: of a standard variable its value, of anything secret a mask."""
-    if origin.startswith(_VARIABLE):
-        variable = origin.removeprefix("environment ")
-        return _MASK if name == "otlp.headers" else _without_password(os.environ.get(variable, ""))
-    if isinstance(value, dict):
-        return dict.fromkeys(value, _MASK)
-    if isinstance(value, tuple):
-        return [str(each) for each in value]
-    if name == "otlp.endpoint" and isinstance(value, str):
-        return _without_password(value)
-    return str(value) if isinstance(value, Path) else value
+    key = name.rpartition(".")[2]
+    if origin.startswith(f"environment {OTLP_PREFIX}"):
+        value: object = os.environ[origin.removeprefix("environment ")]
+    else:
+        value = getattr(found.settings.otlp if name.startswith("otlp.") else found.settings, key)
+    match value:
+        case dict():
+            return dict.fromkeys(value, _MASK)
+        case tuple():
+            return [str(each) for each in value]
+        case Path():
+            return str(value)
+        case str() if key == "headers":
+            return _MASK
+        case str() if key == "endpoint":
+            return _without_secrets(value)
+    return value
 
 
-def _without_password(address: str) -> str:
-    """``https://user:secret@host`` without what stands before the host."""
-    scheme, separator, rest = address.partition("://")
-    userinfo, at, host = rest.rpartition("@")
-    return f"{scheme}{separator}{_MASK}@{host}" if separator and at and userinfo else address
+def _without_secrets(address: str) -> str:
+    """``https://user:secret@host/path?key=secret`` without what stands before the host and after the path."""
+    scheme = address[: address.find("://") + 3] if "://" in address else ""
+    _, at, place = address.removeprefix(scheme).rpartition("@")
+    place, question, _ = place.partition("?")
+    return f"{scheme}{_MASK if at else ''}{at}{place}{question}{_MASK if question else ''}"
 
 
 def _words(value: object) -> str:
