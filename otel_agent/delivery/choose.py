@@ -23,6 +23,8 @@ def deliveries(
         return _spans(traces, otlp, file), _metrics(metrics, otlp, file)
     except OSError as error:
         raise SettingsError(f"cannot read {error.filename}: {error.strerror}.") from None
+    except ValueError as error:
+        raise SettingsError(f"a variable OTEL_EXPORTER_OTLP_* has a value that cannot be used: {error}.") from None
 
 
 def _spans(exporter: str, otlp: OtlpOptions, file: FileOptions) -> SpanDelivery | None:

@@ -1,6 +1,9 @@
 """The SDK's console exporters: every span and every point as JSON on standard output, to look at."""
 
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import TextIO
 
 from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
@@ -11,29 +14,46 @@ from otel_agent.model import Receipt
 
 class ConsoleSpans:
     def __init__(self) -> None:
-        self._exporter = ConsoleSpanExporter()
+        self._output = _standard_output()
+        self._exporter = ConsoleSpanExporter(out=self._output)
 
     def send(self, spans: Sequence[ReadableSpan]) -> Receipt:
         try:
             self._exporter.export(spans)
         except OSError as error:
-            return Receipt(taken=False, reason=error.strerror or "standard output is closed")
+            return _not_shown(error)
         return Receipt(taken=True)
 
     def close(self) -> None:
-        self._exporter.shutdown()
+        _close(self._output)
 
 
 class ConsoleMetrics:
     def __init__(self) -> None:
-        self._exporter = ConsoleMetricExporter()
+        self._output = _standard_output()
+        self._exporter = ConsoleMetricExporter(out=self._output)
 
     def send(self, data: MetricsData) -> Receipt:
         try:
             self._exporter.export(data)
         except OSError as error:
-            return Receipt(taken=False, reason=error.strerror or "standard output is closed")
+            return _not_shown(error)
         return Receipt(taken=True)
 
     def close(self) -> None:
-        self._exporter.shutdown()
+        _close(self._output)
+
+
+def _standard_output() -> TextIO:
+    """Standard output with a buffer of our own: what a reader that went away leaves in the interpreter's would fail
+    again when it ends, and replace the exit code."""
+    return open(sys.stdout.fileno(), "w", encoding=sys.stdout.encoding, errors="replace", closefd=False)
+
+
+def _not_shown(error: OSError) -> Receipt:
+    return Receipt(taken=False, reason=error.strerror or "standard output is closed")
+
+
+def _close(output: TextIO) -> None:
+    with suppress(OSError):
+        output.close()

@@ -8,6 +8,7 @@ import json
 import os
 from base64 import b64decode
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_agent.model import Receipt
 
+MAX_LINE: Final = 1_000_000
+"""Bytes. The Collector's file readers cut a line at 1 MiB, unless told otherwise."""
 _IDS: Final = frozenset({"traceId", "spanId", "parentSpanId"})
 
 
@@ -34,17 +37,22 @@ class RotatedLines:
         """Write one whole line and wait for the disk. Raises ``OSError``; the file then ends as it did before."""
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._rotate_for(len(line) + 1)
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             before = os.fstat(descriptor).st_size
             try:
-                self._write(descriptor, line + b"\n")
+                self._write(descriptor, self._apart(descriptor, before) + line + b"\n")
                 os.fsync(descriptor)
             except OSError:
-                os.ftruncate(descriptor, before)
+                with suppress(OSError):
+                    os.ftruncate(descriptor, before)
                 raise
         finally:
             os.close(descriptor)
+
+    def _apart(self, descriptor: int, size: int) -> bytes:
+        """What a kill left unfinished becomes a line of its own, which readers skip; it is owed, and written anew."""
+        return b"" if not size or os.pread(descriptor, 1, size - 1) == b"\n" else b"\n"
 
     def _write(self, descriptor: int, rest: bytes) -> None:
         while rest:
@@ -90,8 +98,11 @@ class FileMetrics:
 
 def _append(lines: RotatedLines, request: ProtobufMessage) -> Receipt:
     found = MessageToDict(request, use_integers_for_enums=True)
+    line = json.dumps(_with_hex_ids(found), separators=(",", ":"), ensure_ascii=False).encode()
+    if len(line) > MAX_LINE:
+        return Receipt(taken=False, final=True, reason=f"more than {MAX_LINE} bytes in a line")
     try:
-        lines.append(json.dumps(_with_hex_ids(found), separators=(",", ":"), ensure_ascii=False).encode())
+        lines.append(line)
     except OSError as error:
         return Receipt(taken=False, reason=f"{error.strerror}: {error.filename or 'the export file'}")
     return Receipt(taken=True)

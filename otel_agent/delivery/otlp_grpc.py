@@ -19,7 +19,6 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from otel_agent.delivery.options import OtlpOptions, Signal
-from otel_agent.errors import SettingsError
 from otel_agent.model import Receipt
 
 _REFUSALS: Final = frozenset({grpc.StatusCode.INVALID_ARGUMENT})
@@ -52,30 +51,29 @@ class GrpcMetrics:
 
 
 def _arguments(options: OtlpOptions, signal: Signal) -> dict[str, Any]:
-    headers = options.unless_set(signal, "headers")
-    certificate = options.unless_set(signal, "certificate")
+    """The exporter's arguments. It is left only the headers to find in the environment: it takes an empty variable
+    for a value, a certificate it cannot read for none, and does not know the compression ``none``."""
+    options.check_address(signal)
+    headers = options.headers_of(signal)
+    gzip = options.compression_of(signal) == "gzip"
     return {
-        "endpoint": options.unless_set(signal, "endpoint"),
-        "headers": {key.lower(): value for key, value in headers.items()} if isinstance(headers, dict) else None,
-        "compression": _compression(options.compression_of(signal)),
-        "timeout": options.unless_set(signal, "timeout_seconds"),
-        "credentials": _credentials(options) if certificate else None,
+        "endpoint": options.endpoint_of(signal),
+        "insecure": options.insecure(signal),
+        "headers": {key.lower(): value for key, value in headers.items()} if headers else None,
+        "compression": grpc.Compression.Gzip if gzip else grpc.Compression.NoCompression,
+        "timeout": options.timeout_of(signal),
+        "credentials": _credentials(options, signal),
     }
 
 
-def _compression(name: str) -> grpc.Compression:
-    """The exporter itself does not know the standard's ``none``."""
-    if name not in ("none", "gzip"):
-        raise SettingsError(f"gRPC cannot compress with {name}. Use gzip or none.")
-    return grpc.Compression.Gzip if name == "gzip" else grpc.Compression.NoCompression
-
-
-def _credentials(options: OtlpOptions) -> grpc.ChannelCredentials:
-    """Raises ``OSError`` where a file cannot be read."""
+def _credentials(options: OtlpOptions, signal: Signal) -> grpc.ChannelCredentials | None:
+    """``None`` where nothing is named: the system's authorities then. Raises ``OSError`` for what cannot be read."""
+    authority, key = options.file_of(signal, "certificate"), options.file_of(signal, "client_key")
+    certificate = options.file_of(signal, "client_certificate")
+    if not (authority or key or certificate):
+        return None
     return grpc.ssl_channel_credentials(
-        root_certificates=_read(options.certificate),
-        private_key=_read(options.client_key),
-        certificate_chain=_read(options.client_certificate),
+        root_certificates=_read(authority), private_key=_read(key), certificate_chain=_read(certificate)
     )
 
 

@@ -1,6 +1,7 @@
 """OTLP ``http/protobuf``, by the SDK's exporters: they know the protocol, TLS and the standard variables."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from opentelemetry.exporter.otlp.proto.http import Compression
@@ -29,6 +30,7 @@ class HttpSpans:
         self._exporter = OTLPSpanExporter(session=self._session, **_arguments(options, "traces"))
 
     def send(self, spans: Sequence[ReadableSpan]) -> Receipt:
+        self._session.forget()
         return _receipt(self._session, self._exporter.export(spans) is SpanExportResult.SUCCESS)
 
     def close(self) -> None:
@@ -41,6 +43,7 @@ class HttpMetrics:
         self._exporter = OTLPMetricExporter(session=self._session, **_arguments(options, "metrics"))
 
     def send(self, data: MetricsData) -> Receipt:
+        self._session.forget()
         return _receipt(self._session, self._exporter.export(data) is MetricExportResult.SUCCESS)
 
     def close(self) -> None:
@@ -48,21 +51,24 @@ class HttpMetrics:
 
 
 def _arguments(options: OtlpOptions, signal: Signal) -> dict[str, Any]:
-    """The exporter's arguments for what the settings file says; it finds the rest in the environment."""
-    endpoint = options.unless_set(signal, "endpoint")
-    compression = options.unless_set(signal, "compression")
+    """The exporter's arguments for what the settings file says; it finds the rest in the environment.
+
+    Raises ``SettingsError``, and ``OSError`` for a certificate that cannot be read.
+    """
+    options.check_address(signal)
+    base = options.base_of(signal)
     return {
-        "endpoint": f"{str(endpoint).rstrip('/')}/v1/{signal}" if endpoint else None,
-        "headers": options.unless_set(signal, "headers") or None,
-        "compression": _COMPRESSION[str(compression)] if compression else None,
-        "timeout": options.unless_set(signal, "timeout_seconds"),
-        "certificate_file": _path(options.unless_set(signal, "certificate")),
-        "client_key_file": _path(options.unless_set(signal, "client_key")),
-        "client_certificate_file": _path(options.unless_set(signal, "client_certificate")),
+        "endpoint": f"{base.rstrip('/')}/v1/{signal}" if base else None,
+        "headers": options.headers_of(signal),
+        "compression": _COMPRESSION[options.compression_of(signal)],
+        "timeout": options.timeout_of(signal),
+        "certificate_file": _path(options.file_of(signal, "certificate")),
+        "client_key_file": _path(options.file_of(signal, "client_key")),
+        "client_certificate_file": _path(options.file_of(signal, "client_certificate")),
     }
 
 
-def _path(path: object) -> str | None:
+def _path(path: Path | None) -> str | None:
     return None if path is None else str(path)
 
 

@@ -15,7 +15,7 @@ from msgspec import Struct
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-MAX_ANSWER: Final = 1024 * 1024
+MAX_ANSWER: Final = 64 * 1024
 """Bytes of an answer that are read; an OTLP one is a few hundred."""
 MAX_SECONDS: Final = 10.0
 """For one request where the exporter sets no time of its own."""
@@ -41,7 +41,12 @@ class StrictSession(requests.Session):
     def __init__(self, response: type[ExportTraceServiceResponse] | type[ExportMetricsServiceResponse]) -> None:
         super().__init__()
         self._response = response
-        self.last = Answer()
+        self.auth = _as_given
+        self.forget()
+
+    def forget(self) -> None:
+        """For the next export: an exporter that never gets as far as a request must not be given the last one's answer."""
+        self.last = Answer(reason="nothing was sent")
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
         """As in ``requests``. Raises ``requests.RequestException``: the other side did not take the request."""
@@ -78,9 +83,16 @@ class StrictSession(requests.Session):
                 return _partial(status, self._response.FromString(body).partial_success)
             if kind == "application/json":
                 return _partial_json(status, json.loads(body))
-        except (DecodeError, ValueError):
+        except (DecodeError, ValueError, TypeError, OverflowError, RecursionError):
             return Answer(status, reason=f"an answer that is not the {kind} it says it is")
         return Answer(status, reason=f"an answer of type {kind or 'unknown'} instead of an acknowledgement (a portal?)")
+
+
+def _as_given(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Authorization is what the headers or the address say: an entry for the host in ``~/.netrc``, of which nobody
+    thinks here, would replace it."""
+    user, password = requests.utils.get_auth_from_url(request.url or "")
+    return requests.auth.HTTPBasicAuth(user, password)(request) if user else request
 
 
 class NotAcknowledged(requests.RequestException):
@@ -90,8 +102,8 @@ class NotAcknowledged(requests.RequestException):
 def _body(answer: requests.Response, until: float) -> bytes:
     """The body; one that is endless is cut beyond what is accepted. Raises ``requests.Timeout`` for a slow one."""
     kept = bytearray()
-    for chunk in answer.iter_content(64 * 1024):
-        kept += chunk
+    for byte in answer.iter_content(1):  # a read of more waits until it has it all, one byte a second or not
+        kept += byte
         if len(kept) > MAX_ANSWER:
             break
         if time.monotonic() > until:
@@ -114,7 +126,7 @@ def _with_body(answer: requests.Response, body: bytes) -> requests.Response:
 
 def _partial(status: int, partial: Any) -> Answer:
     """Rejected spans or data points; a message without any is only a warning."""
-    rejected = getattr(partial, "rejected_spans", 0) or getattr(partial, "rejected_data_points", 0)
+    rejected = max(getattr(partial, "rejected_spans", 0) or getattr(partial, "rejected_data_points", 0), 0)
     return Answer(status, rejected, _shortened(partial.error_message) if rejected else "")
 
 
@@ -124,12 +136,13 @@ def _partial_json(status: int, found: object) -> Answer:
     partial = found.get("partialSuccess")
     if not isinstance(partial, dict):
         return Answer(status)
-    rejected = int(partial.get("rejectedSpans") or partial.get("rejectedDataPoints") or 0)
+    rejected = max(int(partial.get("rejectedSpans") or partial.get("rejectedDataPoints") or 0), 0)
     return Answer(status, rejected, _shortened(str(partial.get("errorMessage", ""))) if rejected else "")
 
 
 def _shortened(text: str) -> str:
-    return text.replace("\n", " ")[:200] or "no reason given"
+    """One line of what the backend says, without whatever would steer a terminal."""
+    return "".join(each if each.isprintable() else " " for each in text[:200]).strip() or "no reason given"
 
 
 def _words(error: requests.RequestException) -> str:
@@ -138,8 +151,12 @@ def _words(error: requests.RequestException) -> str:
         return "the TLS handshake failed (wrong certificate, or no TLS there)"
     if isinstance(error, requests.Timeout):
         return "no answer in time"
+    if isinstance(error, requests.exceptions.InvalidURL):
+        return "the address cannot be used"
+    if isinstance(error, requests.exceptions.InvalidHeader):
+        return "a header cannot be sent as it is written"
     if isinstance(error, requests.exceptions.ProxyError):
         return "the proxy did not connect"
     if isinstance(error, requests.ConnectionError):
-        return "nothing answers there"
+        return "nothing answers there, or the connection was closed"
     return type(error).__name__

@@ -63,10 +63,11 @@ class Tally:
         return self
 
     def _tokens(self, metric: Metric, change: Change, extra: _Extra = ()) -> None:
-        """Zeros too: that a model never wrote to a cache is a fact which a dashboard can show."""
+        """Zeros too: that a model never wrote to a cache is a fact which a dashboard can show. Never less than zero,
+        which only a correction of the overlap could be: a sum that falls is taken for one that began anew."""
         tokens = without_overlap(change.tokens, change.overlap) if self._disjoint else change.tokens
         for type_, number in zip(_TYPES, tokens.each(), strict=True):
-            self._of(metric, change, type_ + extra).value += number
+            self._of(metric, change, type_ + extra).value += max(number, 0)
 
     def _opened(self, change: Change) -> None:
         attributes = dimensions.of_session(change.message, subagent=change.subagent)
@@ -75,30 +76,31 @@ class Tally:
     def _model_call(self, change: Change) -> None:
         """OTel's GenAI numbers: input contains what was cached, output what was spent on reasoning, each once."""
         tokens = without_overlap(change.tokens, change.overlap)
-        input_tokens = tokens.input + tokens.cache_read + tokens.cache_write
-        output_tokens = tokens.output + tokens.reasoning
+        input_tokens = max(tokens.input + tokens.cache_read + tokens.cache_write, 0)
+        output_tokens = max(tokens.output + tokens.reasoning, 0)
         self._of(semconv.INPUT_TOKENS, change, _USAGE).value += input_tokens
         self._of(semconv.OUTPUT_TOKENS, change, _USAGE).value += output_tokens
         self._of(semconv.CACHE_READ_TOKENS, change, _USAGE).value += tokens.cache_read
         self._of(semconv.CACHE_WRITE_TOKENS, change, _USAGE).value += tokens.cache_write
         self._of(semconv.REASONING_TOKENS, change, _USAGE).value += tokens.reasoning
         if change.message.tokens.total:
-            self._observe(semconv.LEGACY_TOKEN_USAGE, change, _INPUT, input_tokens)
-            self._observe(semconv.LEGACY_TOKEN_USAGE, change, _OUTPUT, output_tokens)
+            first = change.tokens == change.message.tokens
+            self._observe(semconv.LEGACY_TOKEN_USAGE, change, _INPUT, input_tokens, first=first)
+            self._observe(semconv.LEGACY_TOKEN_USAGE, change, _OUTPUT, output_tokens, first=first)
         if change.first and change.message.completed_ms is not None:
             self._duration(change, max(change.message.completed_ms - change.message.created_ms, 0))
 
     def _duration(self, change: Change, duration_ms: int) -> None:
         error = change.message.error_type
         extra = (*_CALL, (Attr.ERROR_TYPE, error)) if error else _CALL
-        self._observe(semconv.INFERENCE_DURATION, change, extra, duration_ms)
-        self._observe(semconv.LEGACY_DURATION, change, extra, duration_ms)
+        self._observe(semconv.INFERENCE_DURATION, change, extra, duration_ms, first=True)
+        self._observe(semconv.LEGACY_DURATION, change, extra, duration_ms, first=True)
 
-    def _observe(self, metric: Metric, change: Change, extra: _Extra, value: int) -> None:
+    def _observe(self, metric: Metric, change: Change, extra: _Extra, value: int, *, first: bool) -> None:
         """A correction raises a histogram's sum; in which bucket the message stands was said already."""
         increase = self._of(metric, change, extra)
         increase.value += value
-        if change.first:
+        if first:
             bucket = bisect_left(metric.boundaries, value / metric.scale)
             increase.count += 1
             increase.buckets[bucket] = increase.buckets.get(bucket, 0) + 1

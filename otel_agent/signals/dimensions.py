@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Final
 
 from otel_agent.model import Message
@@ -40,9 +40,18 @@ def agent_kind(subagent: bool) -> str:
 
 @lru_cache(maxsize=4096)
 def project_name(directory: str) -> str:
-    """The last part of the project's directory: the same for everyone who works on it, wherever they keep it."""
-    path = PureWindowsPath(directory) if "\\" in directory else PurePosixPath(directory)
-    return path.name or directory
+    """The last part of the project's directory: the same for everyone who works on it, wherever they keep it. The
+    home folder, whose last part is a person's name, is ``~``."""
+    shown = from_home(directory)
+    path = PureWindowsPath(shown) if "\\" in shown else PurePosixPath(shown)
+    return path.name or shown
+
+
+def from_home(directory: str) -> str:
+    """The directory with the home folder as ``~``, so that no user name leaves the machine with it."""
+    home = str(Path.home()).rstrip("/\\")
+    rest = directory.removeprefix(home)
+    return "~" + rest if home and rest != directory and rest[:1] in ("", "/", "\\") else directory
 
 
 def key(attributes: Mapping[str, AttributeValue]) -> str:

@@ -4,7 +4,6 @@ Ids are derived from OpenCode's: whoever receives a span twice receives the same
 """
 
 from hashlib import sha256
-from pathlib import Path
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
@@ -70,7 +69,7 @@ def _attributes(message: Message, session: Session, titles: bool) -> dict[str, A
     }
     told: dict[str, AttributeValue] = {
         Attr.SESSION_PARENT: session.parent_id,
-        Attr.PROJECT_DIRECTORY: _from_home(message.project_directory),
+        Attr.PROJECT_DIRECTORY: dimensions.from_home(message.project_directory),
         Attr.FINISH_REASONS: (message.finish,) if message.finish else (),
         Attr.ERROR_TYPE: message.error_type,
         Attr.COMPACTION: message.compaction,
@@ -90,11 +89,3 @@ def _usage(message: Message) -> dict[str, AttributeValue]:
         Attr.USAGE_CACHE_WRITE: tokens.cache_write,
         **dict(zip(Attr.RECORDED, message.tokens.each(), strict=True)),
     }
-
-
-def _from_home(directory: str) -> str:
-    """The directory with the home folder as ``~``, so that no user name leaves the machine with it."""
-    home = str(Path.home())
-    if directory == home or directory.startswith(home.rstrip("/\\") + "/"):
-        return "~" + directory[len(home.rstrip("/\\")) :]
-    return directory

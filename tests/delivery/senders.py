@@ -1,0 +1,43 @@
+"""Each way out as the agent builds it, with one small batch to send."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from otel_agent.delivery.choose import FileOptions, deliveries
+from otel_agent.delivery.options import OtlpOptions
+from otel_agent.model import Receipt
+from tests.otlp_receiver.sending import TOKENS, span
+from tests.otlp_receiver.wire import Signal, Wire
+
+SIGNALS: tuple[Signal, ...] = ("traces", "metrics")
+WIRES: tuple[Wire, ...] = ("http", "grpc")
+PROTOCOLS = {"http": "http/protobuf", "grpc": "grpc"}
+ONE_TRY_SECONDS = 0.5
+"""Shorter than the first pause before a retry (0.8 s)."""
+NO_FILES = FileOptions(folder=Path(os.devnull), max_bytes=1, backups=1)
+
+Send = Callable[[], Receipt]
+
+
+@contextmanager
+def sender(
+    signal: Signal, options: OtlpOptions, *, exporter: str = "otlp", file: FileOptions = NO_FILES
+) -> Iterator[Send]:
+    """Hands over one span, or one point, with each call."""
+    chosen: dict[str, str] = {"traces": "none", "metrics": "none", signal: exporter}
+    spans, totals = deliveries(traces=chosen["traces"], metrics=chosen["metrics"], otlp=options, file=file)
+    if spans is not None:
+        yield lambda: spans.send([span()])
+        spans.close()
+    if totals is not None:
+        yield lambda: totals.send(TOKENS)
+        totals.close()
+
+
+def options(wire: Wire, endpoint: str, **more: Any) -> OtlpOptions:
+    return OtlpOptions(endpoint=endpoint, protocol=PROTOCOLS[wire], **{"timeout_seconds": 10.0} | more)

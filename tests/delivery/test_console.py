@@ -1,0 +1,106 @@
+"""Signals on standard output, to look at; and nowhere at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.agent import ROOT, Agent
+from tests.made_stores import JsonTree, Tokens, message, session
+from tests.otlp_receiver import OtlpReceiver
+
+CONSOLE = {"OTEL_AGENT_EXPORTER": "console"}
+
+
+def documents(text: str) -> Iterator[Any]:
+    """The JSON values that stand in `text` one after the other, and nothing else."""
+    decoder, rest = json.JSONDecoder(), text.strip()
+    while rest:
+        value, end = decoder.raw_decode(rest)
+        yield value
+        rest = rest[end:].lstrip()
+
+
+def test_json_on_standard_output(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+    tree.put_turn(message(session(), Tokens(700, 50, 20, 300, 0)))
+    span, totals = documents(agent.once(**CONSOLE).stdout)
+    assert (span["name"], span["attributes"]["opencode.token.input"]) == ("chat glm-4.7", 700)
+    names = [each["name"] for each in totals["resource_metrics"][0]["scope_metrics"][0]["metrics"]]
+    assert "opencode.token.usage" in names
+    assert "gen_ai.client.operation.duration" in names
+    assert receiver.requests == ()
+
+
+def test_shown_spans_are_not_owed(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+    tree.put_turn(message(session(), Tokens(7)))
+    agent.once(**CONSOLE)
+    agent.once()
+    assert receiver.spans() == []
+    assert receiver.total("opencode.message.count") == 1
+
+
+def test_a_reader_that_went_away(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+    """`otel-agent run --once | head -0`: said in a word, and the span is still owed."""
+    tree.put_turn(message(session(), Tokens(7)))
+    reading, writing = os.pipe()
+    os.close(reading)
+    run = subprocess.run(
+        [sys.executable, "-m", "otel_agent", "run", "--once"],
+        cwd=ROOT,
+        env=agent._environment() | CONSOLE,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    os.close(writing)
+    assert run.returncode == 3, run.stderr
+    assert "not delivered: Broken pipe" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert "Exception ignored" not in run.stderr
+    agent.once()
+    assert len(receiver.spans()) == 1
+
+
+NOWHERE = {
+    "exporter": {"OTEL_AGENT_EXPORTER": "none"},
+    "standard": {"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none"},
+    "disabled": {"OTEL_SDK_DISABLED": "true"},
+}
+
+
+@pytest.mark.parametrize("settings", NOWHERE.values(), ids=list(NOWHERE))
+def test_nowhere(agent: Agent, tree: JsonTree, receiver: OtlpReceiver, settings: dict[str, str]) -> None:
+    """Nothing is sent and nothing is kept to be sent; what was counted is counted."""
+    tree.put_turn(message(session(), Tokens(7)))
+    run = agent.once(**settings)
+    assert "counted 1 new messages" in run.stderr
+    assert "0 spans owed" in run.stderr
+    assert (receiver.requests, run.stdout) == ((), "")
+    agent.once()
+    assert receiver.spans() == []
+    assert receiver.total("opencode.message.count") == 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "kept"), [("OTEL_TRACES_EXPORTER", "metrics"), ("OTEL_METRICS_EXPORTER", "traces")]
+)
+def test_one_signal_only(agent: Agent, tree: JsonTree, receiver: OtlpReceiver, variable: str, kept: str) -> None:
+    tree.put_turn(message(session(), Tokens(7)))
+    agent.once(**{variable: "none"})
+    assert {each.signal for each in receiver.requests} == {kept}
+
+
+def test_each_signal_its_own_way(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+    tree.put_turn(message(session(), Tokens(7)))
+    run = agent.once(OTEL_TRACES_EXPORTER="console")
+    (span,) = documents(run.stdout)
+    assert span["kind"] == "SpanKind.CLIENT"
+    assert {each.signal for each in receiver.requests} == {"metrics"}

@@ -1,0 +1,313 @@
+"""From a store to the backend and its answer: what was not taken is said, kept, and delivered exactly once later."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.agent import Agent
+from tests.made_stores import T0, JsonTree, Tokens, message, session
+from tests.otlp_receiver import (
+    Authority,
+    Behaviour,
+    OtlpReceiver,
+    accept,
+    bad_request,
+    drop,
+    endless_body,
+    garbage_body,
+    hang,
+    not_modified,
+    partial,
+    portal,
+    redirect,
+    throttled,
+    unauthorized,
+    unavailable,
+)
+from tests.otlp_receiver.wire import Signal
+
+ONE_TRY = {"OTEL_EXPORTER_OTLP_TIMEOUT": "0.5"}
+
+
+def fill(tree: JsonTree, count: int) -> None:
+    of = session()
+    tree.put(of.project, of)
+    tree.put(*(message(of, Tokens(10, 5, 1, 3, 2), T0 + n * 1000) for n in range(count)))
+
+
+def assert_all_arrived(receiver: OtlpReceiver, count: int) -> None:
+    """Each message once in the totals, and as one span; a span that came twice is the same span."""
+    assert receiver.total("opencode.message.count") == count
+    assert receiver.by("opencode.token.usage", "gen_ai.token.type") == {
+        "input": 10 * count,
+        "output": 5 * count,
+        "reasoning": 1 * count,
+        "cache_read": 3 * count,
+        "cache_write": 2 * count,
+    }
+    by_id = {span.span_id: span for span in receiver.spans()}
+    assert len(by_id) == count
+    assert all(by_id[span.span_id] == span for span in receiver.spans())
+
+
+HTTP = {
+    "redirect": (redirect(), "HTTP 302 instead of an acknowledgement"),
+    "not-modified": (not_modified(), "HTTP 304 instead of an acknowledgement"),
+    "portal": (portal(), "an answer of type text/html instead of an acknowledgement (a portal?)"),
+    "garbage": (garbage_body(), "an answer that is not the application/x-protobuf it says it is"),
+    "endless": (endless_body(), "an endless answer instead of an acknowledgement"),
+    "hanging": (hang(), "no answer in time"),
+    "taken and dropped": (drop(), "nothing answers there, or the connection was closed"),
+    "dropped": (drop(taken=False), "nothing answers there, or the connection was closed"),
+    "unavailable": (unavailable(), "HTTP 503 Service Unavailable"),
+    "throttled": (throttled(), "HTTP 429 Too Many Requests"),
+    "unauthorized": (unauthorized(), "HTTP 401 Unauthorized"),
+    "refused": (bad_request(), "HTTP 400 Bad Request"),
+}
+
+
+@pytest.mark.parametrize(("behaviour", "reason"), HTTP.values(), ids=list(HTTP))
+def test_what_http_did_not_take_is_delivered_later(
+    agent: Agent, tree: JsonTree, receiver: OtlpReceiver, behaviour: Behaviour, reason: str
+) -> None:
+    fill(tree, 3)
+    receiver.behave(then=behaviour)
+    run = agent.attempt(**ONE_TRY)
+    assert run.returncode == 3
+    assert f"not delivered: {reason}" in run.stderr
+    assert f"({receiver.endpoint})" in run.stderr
+    assert "3 spans owed" in run.stderr
+    assert "Traceback" not in run.stderr
+    receiver.behave()
+    assert "0 spans owed" in agent.once().stderr
+    assert_all_arrived(receiver, 3)
+    before = len(receiver.spans())
+    agent.once()
+    assert len(receiver.spans()) == before, "sent again after it was taken"
+
+
+GRPC = {
+    "unavailable": (unavailable(), "UNAVAILABLE"),
+    "unauthorized": (unauthorized(), "UNAUTHENTICATED"),
+    "refused": (bad_request(), "INVALID_ARGUMENT"),
+    "hanging": (hang(), "DEADLINE_EXCEEDED"),
+    "taken and dropped": (drop(), "UNAVAILABLE"),
+}
+
+
+@pytest.mark.parametrize(("behaviour", "code"), GRPC.values(), ids=list(GRPC))
+def test_what_grpc_did_not_take_is_delivered_later(
+    agent: Agent, tree: JsonTree, receiver: OtlpReceiver, behaviour: Behaviour, code: str
+) -> None:
+    fill(tree, 3)
+    over_grpc = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.grpc_endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
+    receiver.behave(then=behaviour)
+    run = agent.attempt(**ONE_TRY, **over_grpc)
+    assert (run.returncode, f"not delivered: gRPC {code} ({receiver.grpc_endpoint})" in run.stderr) == (3, True)
+    receiver.behave()
+    agent.once(**over_grpc)
+    assert_all_arrived(receiver, 3)
+
+
+@pytest.mark.parametrize(("failing", "other"), [("traces", "metrics"), ("metrics", "traces")])
+def test_one_signal_does_not_wait_for_the_other(
+    agent: Agent, tree: JsonTree, receiver: OtlpReceiver, failing: Signal, other: Signal
+) -> None:
+    fill(tree, 3)
+    receiver.behave(then=unavailable(), signal=failing)
+    assert agent.attempt(**ONE_TRY).returncode == 3
+    assert {each.signal for each in receiver.requests if each.taken} == {other}
+    receiver.behave()
+    agent.once()
+    assert_all_arrived(receiver, 3)
+
+
+def test_nothing_listens(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+    fill(tree, 1)
+    receiver.close()
+    run = agent.attempt(**ONE_TRY)
+    assert run.returncode == 3
+    assert "not delivered: nothing answers there, or the connection was closed" in run.stderr
+
+
+def test_what_was_taken_before_the_failure_is_not_sent_again(
+    agent: Agent, tree: JsonTree, receiver: OtlpReceiver
+) -> None:
+    count = 1000
+    fill(tree, count)
+    receiver.behave(accept(), then=unavailable(), signal="traces")
+    run = agent.attempt(**ONE_TRY)
+    assert run.returncode == 3
+    taken = len(receiver.spans())
+    assert 0 < taken < count
+    assert f"{count - taken} spans owed" in run.stderr
+    receiver.behave()
+    agent.once()
+    assert len(receiver.spans()) == count
+    assert_all_arrived(receiver, count)
+
+
+def test_a_span_at_fault_does_not_hold_up_the_others(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+    """Four spans are refused, then halves, until the third stands alone; it is tried again at the next start."""
+    fill(tree, 4)
+    receiver.behave(bad_request(), accept(), bad_request(), bad_request(), accept(), signal="traces")
+    run = agent.attempt()
+    assert run.returncode == 3
+    assert run.stderr.count("the backend refused 1 spans, the first that of msg_") == 1
+    assert "1 spans owed" in run.stderr
+    assert [span.start_ns // 10**6 for span in receiver.spans()] == [T0, T0 + 1000, T0 + 3000]
+    agent.once()
+    assert len(receiver.spans()) == 4
+    assert_all_arrived(receiver, 4)
+
+
+def test_points_refused_together_are_sent_in_halves(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+    """As from a backend whose requests must be smaller than ours."""
+    fill(tree, 3)
+    receiver.behave(bad_request(), signal="metrics")
+    agent.once()
+    assert [each.behaviour for each in receiver.requests if each.signal == "metrics"] == [
+        "bad_request",
+        "accept",
+        "accept",
+    ]
+    series = Counter((point.metric, frozenset(point.attributes.items())) for point in receiver.points())
+    assert set(series.values()) == {1}
+    assert_all_arrived(receiver, 3)
+
+
+def test_a_point_at_fault_does_not_hold_up_the_others(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+    """The whole, its first half, and so on down to the very first point: all else arrives, and it is said."""
+    fill(tree, 3)
+    agent.once(OTEL_TRACES_EXPORTER="none")
+    everything = len(receiver.points())
+    halvings = len(bin(everything - 1)) - 2
+    receiver.behave(*[bad_request()] * (halvings + 1), signal="metrics")
+    run = agent.attempt()
+    assert run.returncode == 3
+    assert "not delivered: HTTP 400 Bad Request" in run.stderr
+    assert 0 < 2 * everything - len(receiver.points()) <= 2
+
+
+def test_a_backend_that_refuses_everything_is_not_flooded(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+    fill(tree, 400)
+    receiver.behave(then=bad_request())
+    assert agent.attempt().returncode == 3
+    per_signal = Counter(each.signal for each in receiver.requests)
+    assert max(per_signal.values()) < 80
+    receiver.behave()
+    agent.once()
+    assert_all_arrived(receiver, 400)
+
+
+def test_what_a_backend_rejected_is_said_and_not_sent_again(
+    agent: Agent, tree: JsonTree, receiver: OtlpReceiver
+) -> None:
+    fill(tree, 3)
+    receiver.behave(partial(2, "too old"), signal="traces")
+    receiver.behave(partial(1, "bad name"), signal="metrics")
+    run = agent.once()
+    assert "the backend took a request without 2 of 3 spans: too old" in run.stderr
+    assert "data points: bad name" in run.stderr
+    assert "delivered 1 spans" in run.stderr
+    assert "0 spans owed" in run.stderr
+    agent.once()
+    assert [each.signal for each in receiver.requests] == ["traces", "metrics", "metrics"]
+
+
+def test_more_rejected_than_sent(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+    fill(tree, 3)
+    receiver.behave(partial(99), signal="traces")
+    assert "without 3 of 3 spans: no reason given" in agent.once().stderr
+
+
+def test_the_table_otlp_of_the_settings_file(agent: Agent, tree: JsonTree, tmp_path: Path) -> None:
+    """TLS with a certificate of our own, a header, gzip: all of it from the file, and nothing from the environment."""
+    fill(tree, 2)
+    authority = Authority(tmp_path / "authority")
+    client = authority.issue("client", "agent")
+    asked = {"authorization": "Bearer from-the-file"}
+    with OtlpReceiver(
+        tls=authority.issue("server"), client_ca=authority.certificate, require_headers=asked
+    ) as receiver:
+        file = tmp_path / "agent.toml"
+        table = {
+            "endpoint": receiver.endpoint,
+            "compression": "gzip",
+            "certificate": authority.certificate,
+            "client_key": client.key,
+            "client_certificate": client.certificate,
+        }
+        lines = [f'{key} = "{value}"' for key, value in table.items()]
+        file.write_text("\n".join(["[otlp]", *lines, 'headers = { Authorization = "Bearer from-the-file" }']))
+        settings = {
+            "OTEL_AGENT_CONFIG": str(file),
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "",
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "",
+        }
+        agent.once(**settings)
+        assert_all_arrived(receiver, 2)
+        assert {each.headers["content-encoding"] for each in receiver.requests} == {"gzip"}
+        run = agent.attempt(**settings, OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20of-the-environment")
+        assert (run.returncode, "not delivered: HTTP 401 Unauthorized" in run.stderr) == (3, True)
+
+
+UNUSABLE = {
+    "protocol": ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", "OTLP over http/json is not supported"),
+    "protocol of a signal": (
+        "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL",
+        "carrier-pigeon",
+        "carrier-pigeon is not supported",
+    ),
+    "certificate": (
+        "OTEL_EXPORTER_OTLP_CERTIFICATE",
+        "absent.pem",
+        "cannot read absent.pem: No such file or directory",
+    ),
+    "a folder as certificate": ("OTEL_EXPORTER_OTLP_CERTIFICATE", ".", "cannot read .: Is a directory"),
+    "compression": (
+        "OTEL_EXPORTER_OTLP_COMPRESSION",
+        "zstd",
+        "cannot compress with zstd. Use none or gzip or deflate.",
+    ),
+    "timeout": ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s", "10s is not a number of seconds above zero"),
+}
+
+
+@pytest.mark.parametrize(("variable", "value", "message"), UNUSABLE.values(), ids=list(UNUSABLE))
+def test_what_cannot_work_is_said_at_the_start(
+    agent: Agent, tree: JsonTree, receiver: OtlpReceiver, variable: str, value: str, message: str
+) -> None:
+    fill(tree, 1)
+    run = agent.attempt(**{variable: value})
+    assert run.returncode == 2
+    assert message in run.stderr
+    assert "Traceback" not in run.stderr
+    assert receiver.requests == ()
+
+
+class TestTemporality:
+    VARIABLE = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
+
+    @pytest.mark.parametrize("wanted", ["delta", "DELTA", "lowmemory"])
+    def test_sums_are_cumulative_whatever_is_wanted(
+        self, agent: Agent, tree: JsonTree, receiver: OtlpReceiver, wanted: str
+    ) -> None:
+        fill(tree, 2)
+        run = agent.once(**{self.VARIABLE: wanted})
+        assert run.stderr.count("is not followed: sums are cumulative") == 1
+        assert "cumulative_to_delta" in run.stderr
+        assert {point.temporality for point in receiver.points()} == {"cumulative"}
+        assert_all_arrived(receiver, 2)
+
+    @pytest.mark.parametrize(
+        "settings", [{VARIABLE: "cumulative"}, {VARIABLE: ""}, {VARIABLE: "delta", "OTEL_METRICS_EXPORTER": "none"}]
+    )
+    def test_nothing_is_said_where_nothing_is_amiss(
+        self, agent: Agent, tree: JsonTree, settings: dict[str, str]
+    ) -> None:
+        fill(tree, 2)
+        assert "cumulative" not in agent.once(**settings).stderr

@@ -1,0 +1,218 @@
+"""The contract with who builds dashboards: every metric with its unit, description, type and attributes, by hand."""
+
+from __future__ import annotations
+
+import time
+from typing import Literal, NamedTuple
+
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+
+from otel_agent import __version__, semconv
+from otel_agent.semconv import Kind
+from tests.agent import Agent
+from tests.made_stores import JsonTree, Tokens, message, session
+from tests.otlp_receiver import OtlpReceiver, PointRow
+
+L = (
+    "gen_ai.provider.name",
+    "gen_ai.request.model",
+    "gen_ai.agent.name",
+    "opencode.project.name",
+    "opencode.agent.kind",
+)
+CALL = (*L, "gen_ai.operation.name")
+USAGE = (*CALL, "gen_ai.token.modality")
+
+
+AN_HOUR_AGO = time.time_ns() // 10**6 - 3_600_000
+"""In milliseconds: within the window in which a session has series of its own."""
+
+
+class Row(NamedTuple):
+    kind: Literal["int", "float", "histogram"]
+    unit: str
+    description: str
+    attributes: tuple[str, ...]
+    sometimes: tuple[str, ...] = ()
+
+
+TABLE = {
+    "opencode.token.usage": Row(
+        "int",
+        "{token}",
+        "Tokens of completed assistant messages, as OpenCode recorded them.",
+        (*L, "gen_ai.token.type"),
+    ),
+    "opencode.message.count": Row(
+        "int", "{message}", "Completed assistant messages, each counted once.", (*L, "opencode.message.outcome")
+    ),
+    "opencode.cost.usage": Row("float", "USD", "Cost of completed assistant messages, as OpenCode recorded it.", L),
+    "opencode.session.count": Row(
+        "int",
+        "{session}",
+        "Sessions with at least one completed assistant message.",
+        ("opencode.project.name", "opencode.agent.kind"),
+    ),
+    "opencode.session.token.usage": Row(
+        "int",
+        "{token}",
+        "Tokens by session, for the sessions active within a window.",
+        (*L, "session.id", "gen_ai.token.type"),
+    ),
+    "opencode.session.cost.usage": Row(
+        "float", "USD", "Cost by session, for the sessions active within a window.", (*L, "session.id")
+    ),
+    "gen_ai.client.inference.usage.input_tokens": Row(
+        "int", "{token}", "Input tokens, those read from or written to a cache too.", USAGE
+    ),
+    "gen_ai.client.inference.usage.output_tokens": Row(
+        "int", "{token}", "Output tokens, those spent on reasoning too.", USAGE
+    ),
+    "gen_ai.client.inference.usage.cache_read.input_tokens": Row(
+        "int", "{token}", "Input tokens served from the provider's cache.", USAGE
+    ),
+    "gen_ai.client.inference.usage.cache_write.input_tokens": Row(
+        "int", "{token}", "Input tokens written to the provider's cache.", USAGE
+    ),
+    "gen_ai.client.inference.usage.reasoning.output_tokens": Row(
+        "int", "{token}", "Output tokens spent on reasoning.", USAGE
+    ),
+    "gen_ai.client.inference.duration": Row("histogram", "s", "Duration of model calls.", CALL, ("error.type",)),
+    "gen_ai.client.token.usage": Row(
+        "histogram", "{token}", "Input and output tokens per model call.", (*CALL, "gen_ai.token.type")
+    ),
+    "gen_ai.client.operation.duration": Row("histogram", "s", "Duration of model calls.", CALL, ("error.type",)),
+    "otel_agent.message.unreadable": Row(
+        "int",
+        "{message}",
+        "Places in OpenCode's storage that could not be read as they should.",
+        ("otel_agent.problem.kind",),
+    ),
+}
+
+
+def put_everything(tree: JsonTree) -> None:
+    """A message that went well, one of a sub-agent that did not, one with a number that cannot be."""
+    person = session(AN_HOUR_AGO - 500, title="Rename the parser")
+    helper = session(AN_HOUR_AGO + 1_000, counter=2, parent=person.id)
+    failed = {"error": {"name": "APIError", "data": {"message": "no"}}}
+    tree.put_turn(
+        message(person, Tokens(700, 50, 20, 300, 7), AN_HOUR_AGO, cost=1),
+        message(helper, Tokens(5, 1), AN_HOUR_AGO + 2_000, agent="explore", cost=0.5, changes=failed),
+    )
+    tree.put_turn(message(person, {"input": -1}, AN_HOUR_AGO + 9_000))
+
+
+def test_the_package_names_what_the_table_names() -> None:
+    scaled = {name for name, metric in semconv.METRICS.items() if metric.kind is Kind.COUNTER and metric.scale != 1}
+    assert scaled == {name for name, row in TABLE.items() if row.kind == "float"}
+    assert {name: (metric.unit, metric.description) for name, metric in semconv.METRICS.items()} == {
+        name: (row.unit, row.description) for name, row in TABLE.items()
+    }
+
+
+def test_on_the_wire(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+    put_everything(tree)
+    agent.once()
+    assert {point.metric for point in receiver.points()} == set(TABLE)
+    for point in receiver.points():
+        row = TABLE[point.metric]
+        assert (point.unit, point.description) == (row.unit, row.description), point.metric
+        assert point.temporality == "cumulative", point.metric
+        assert value_kind(point) == row.kind, point
+        assert set(row.attributes) <= set(point.attributes) <= {*row.attributes, *row.sometimes}, point
+        assert all(isinstance(value, str) and value for value in point.attributes.values()), point
+        assert (point.scope_name, point.scope_version) == ("otel_agent", __version__)
+
+
+def value_kind(point: PointRow) -> str:
+    if point.kind == "histogram":
+        return "histogram"
+    assert point.kind == "sum"
+    assert point.monotonic
+    return type(point.value).__name__
+
+
+def test_attribute_values(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+    put_everything(tree)
+    agent.once()
+    found: dict[str, set[object]] = {}
+    for point in receiver.points():
+        for key, value in point.attributes.items():
+            found.setdefault(key, set()).add(value)
+    del found["session.id"]
+    assert found == {
+        "gen_ai.provider.name": {"zai-coding-plan"},
+        "gen_ai.request.model": {"glm-4.7"},
+        "gen_ai.agent.name": {"build", "explore"},
+        "opencode.project.name": {"persona"},
+        "opencode.agent.kind": {"primary", "subagent"},
+        "gen_ai.token.type": {"input", "output", "reasoning", "cache_read", "cache_write"},
+        "gen_ai.token.modality": {"unknown"},
+        "gen_ai.operation.name": {"chat"},
+        "opencode.message.outcome": {"ok", "error"},
+        "error.type": {"APIError"},
+        "otel_agent.problem.kind": {"bad_number"},
+    }
+    legacy = {p.attributes["gen_ai.token.type"] for p in receiver.points() if p.metric == "gen_ai.client.token.usage"}
+    assert legacy == {"input", "output"}
+
+
+def test_one_resource_one_scope_each_metric_once(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+    """Of two with equal names the encoder keeps the last, in silence: so in each of many requests there is one."""
+    of = session()
+    tree.put(of.project, of)
+    tree.put(*(message(of, Tokens(1), AN_HOUR_AGO + n * 1000, model=f"model-{n:04d}") for n in range(450)))
+    agent.once()
+    kinds = [each.signal for each in receiver.requests]
+    assert kinds.count("traces") == 2
+    assert kinds.count("metrics") > 2
+    for each in receiver.requests:
+        if isinstance(each.message, ExportMetricsServiceRequest):
+            (of_resource,) = each.message.resource_metrics
+            (of_scope,) = of_resource.scope_metrics
+            names = [metric.name for metric in of_scope.metrics]
+            assert len(names) == len(set(names))
+        else:
+            (of_resource_spans,) = each.message.resource_spans
+            (_,) = of_resource_spans.scope_spans
+    series = [(point.metric, frozenset(point.attributes.items())) for point in receiver.points()]
+    assert len(series) == len(set(series))
+    assert receiver.total("opencode.message.count") == 450
+
+
+def test_which_conventions(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+    """Switching from one to the other shows the whole total at once."""
+    latest = {name for name in TABLE if name.startswith("gen_ai.client.inference.")}
+    legacy = {"gen_ai.client.token.usage", "gen_ai.client.operation.duration"}
+    put_everything(tree)
+    for choice, expected in (("latest", latest), ("legacy", legacy), ("both", latest | legacy)):
+        before = len(receiver.points())
+        agent.once(OTEL_AGENT_GENAI_SEMCONV=choice)
+        names = {point.metric for point in receiver.points()[before:]}
+        assert {name for name in names if name.startswith("gen_ai.")} == expected
+        assert names - latest - legacy == set(TABLE) - latest - legacy
+    assert receiver.total("gen_ai.client.inference.usage.input_tokens") == 700 + 300 + 7 + 5
+
+
+def test_without_session_ids(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+    put_everything(tree)
+    agent.once(OTEL_METRICS_INCLUDE_SESSION_ID="false")
+    assert {point.metric for point in receiver.points()} == {
+        n for n in TABLE if not n.startswith("opencode.session.t")
+    } - {"opencode.session.cost.usage"}
+    assert not any("session.id" in point.attributes for point in receiver.points())
+    assert all(span.attributes["session.id"] for span in receiver.spans())
+
+
+def test_what_storage_does_not_tell_is_left_out(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+    silent = {"providerID": ..., "modelID": ..., "agent": ..., "mode": "", "path": ...}
+    nowhere = session(directory="")
+    tree.put(nowhere, message(nowhere, Tokens(7), changes=silent))
+    agent.once()
+    absent = set(L) - {"opencode.agent.kind"}
+    assert receiver.total("opencode.token.usage") == 7
+    assert not any(absent & set(point.attributes) for point in receiver.points())
+    (span,) = receiver.spans()
+    assert not absent & set(span.attributes)
+    assert span.name == "chat"
