@@ -102,8 +102,8 @@ def run(
         result = service.once(settings)
         log.info("%s", service.said(result))
         service.require_delivery(settings, result)
-    elif not service.resident(settings):
-        log.warning("did not finish within shutdown_timeout_seconds; what is owed is kept for the next start")
+    else:
+        service.resident(settings)
 
 
 @app.command(epilog="Example: otel-agent summary --range all --json")

@@ -11,6 +11,7 @@ from otel_agent.ledger.writer import Ledger, open_ledger
 from otel_agent.opencode.locations import find_stores, locations
 from otel_agent.pipeline.ingest import Ingest, Pass, Rules
 from otel_agent.settings import Settings
+from otel_agent.signals import identity
 
 
 @contextmanager
@@ -21,6 +22,7 @@ def opened(settings: Settings, *, now_ns: Callable[[], int] = time.time_ns) -> I
     """
     ledger = open_ledger(settings.state_dir, now_ns=now_ns(), backfill_from_ms=_backfill_from_ms(settings, now_ns()))
     try:
+        ledger.adopt(identity.instance_id(ledger.id))
         places = locations(os.environ, settings.data_dirs)
         ingest = Ingest(ledger, lambda: find_stores(places), _rules(settings), now_ns=now_ns)
         try:
@@ -51,7 +53,6 @@ def _backfill_from_ms(settings: Settings, now_ns: int) -> int:
 def _rules(settings: Settings) -> Rules:
     return Rules(
         disjoint=settings.accounting == "disjoint",
-        by_session=settings.metrics_include_session_id,
         session_window_ms=round(settings.session_window_hours * 3_600_000),
         max_series=settings.max_series,
         killed_grace_ms=settings.killed_grace_seconds * 1_000,

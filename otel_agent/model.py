@@ -156,6 +156,7 @@ class ProblemKind(StrEnum):
     LOCKED = "locked"
     DAMAGED = "damaged"
     UNKNOWN_SCHEMA = "unknown_schema"
+    UNEXPECTED = "unexpected"
 
 
 _MEANING: Final = {
@@ -167,6 +168,7 @@ _MEANING: Final = {
     ProblemKind.LOCKED: "is locked by another program; it is tried again",
     ProblemKind.DAMAGED: "is not a readable database; it is tried again",
     ProblemKind.UNKNOWN_SCHEMA: "has tables that this version does not know; look for a newer otel-agent",
+    ProblemKind.UNEXPECTED: "holds something that this version cannot read; please report it, it is tried again",
 }
 
 

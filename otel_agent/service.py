@@ -1,6 +1,7 @@
 """From settings to the whole agent: what ``intake`` opens, and delivery behind it."""
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,12 +13,12 @@ from msgspec import Struct
 from otel_agent import intake
 from otel_agent.delivery.choose import FileOptions, deliveries
 from otel_agent.delivery.options import OtlpOptions
-from otel_agent.errors import DeliveryError, LedgerError
+from otel_agent.errors import DeliveryError, LedgerDamaged, LedgerError
 from otel_agent.ledger.writer import Ledger
-from otel_agent.lifecycle import run_until_stopped
+from otel_agent.lifecycle import end_now, run_until_stopped
 from otel_agent.pipeline.dispatch import Dispatch, Identity, Sent
 from otel_agent.pipeline.ingest import Ingest, Pass
-from otel_agent.settings import Settings
+from otel_agent.settings import Settings, Signal
 from otel_agent.signals import metrics, resource
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 _RETRY_FIRST_SECONDS: Final = 5.0
 _RETRY_MOST_SECONDS: Final = 60.0
 """Pauses between tries while the backend takes nothing: doubled each time, up to this."""
+_TEMPORALITY: Final = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
 
 
 class Agent(Struct):
@@ -58,6 +60,7 @@ def assembled(settings: Settings, *, now_ns: Callable[[], int] = time.time_ns) -
     """
     with intake.opened(settings, now_ns=now_ns) as (ledger, ingest):
         dispatch = _dispatch(settings, ledger, now_ns)
+        _say_temporality(settings)
         try:
             yield Agent(settings, ledger, ingest, dispatch)
         finally:
@@ -86,101 +89,123 @@ def said(result: Once) -> str:
 def require_delivery(settings: Settings, result: Once) -> None:
     """Raises ``DeliveryError`` where something is still owed."""
     if not result.delivered:
+        signal: Signal = "metrics" if result.totals.reason and not result.spans.reason else "traces"
         reason = result.spans.reason or result.totals.reason or "spans were refused"
-        raise DeliveryError(not_taken(settings, reason, result.owed))
+        raise DeliveryError(not_taken(settings, signal, reason, result.owed))
 
 
-def resident(settings: Settings) -> bool:
-    """Run until a signal comes. Returns whether everything was finished within the deadline."""
+def resident(settings: Settings) -> None:
+    """Run until a signal comes. Does not return where the work could not be finished within the deadline."""
     with assembled(settings) as agent:
         loop = _Loop(agent)
         deadline = settings.shutdown_timeout_seconds
-        return run_until_stopped(loop.run, give_up=agent.dispatch.close, deadline_seconds=deadline)
+        if not run_until_stopped(loop.run, give_up=loop.give_up, deadline_seconds=deadline):
+            log.warning("did not finish within shutdown_timeout_seconds; what is owed is kept for the next start")
+            end_now()
 
 
 class _Loop:
-    """Read, deliver, wait; and once more when asked to stop."""
+    """Read, deliver, wait; and once more when asked to stop, for as long as there is time."""
 
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
         self._notice = _Notice(agent.settings)
+        self._gave_up = threading.Event()
         self._next_sweep = self._next_totals = self._next_spans = 0.0
         self._pause = _RETRY_FIRST_SECONDS
+        self._said_where = False
 
     def run(self, stop: threading.Event) -> None:
-        first = True
         while not stop.is_set():
-            read = self._read(stop)
-            if read is not None and first:
-                _say_where(self._agent, read)
-                first = False
-            self._deliver(stop)
+            self._step(stop)
             stop.wait(self._agent.settings.rescan_interval_seconds)
-        self._read(None)
-        self._deliver(None)
+        self._next_totals = self._next_spans = 0.0
+        self._step(self._gave_up)
         log.info("stopped; %d spans owed", self._agent.dispatch.owed)
 
-    def _read(self, stop: threading.Event | None) -> Pass | None:
+    def give_up(self) -> None:
+        """Break off what is under way, from another thread. What is not done is done at the next start."""
+        self._gave_up.set()
+        self._agent.dispatch.close()
+
+    def _step(self, until: threading.Event) -> None:
+        """Read and deliver, each whether or not the other can. A ledger that cannot be written (a full disk) is tried
+        again; a damaged one ends the run, because only a start can set it aside."""
+        trouble: LedgerError | None = None
+        for stage in (self._read, self._deliver):
+            try:
+                stage(until)
+            except LedgerDamaged:
+                raise
+            except LedgerError as error:
+                trouble = error
+        self._notice.of_ledger(trouble)
+
+    def _read(self, until: threading.Event) -> None:
         now = time.monotonic()
         sweep = now >= self._next_sweep
-        try:
-            read = self._agent.ingest.run(sweep=sweep, stopping=stop.is_set if stop else lambda: False)
-        except LedgerError as error:
-            log.error("%s", error)
-            return None
+        read = self._agent.ingest.run(sweep=sweep, stopping=until.is_set)
         if sweep:
             self._next_sweep = now + self._agent.settings.sweep_interval_seconds
-        if read.messages:
+        if not self._said_where:
+            _say_where(self._agent, read)
+            self._said_where = True
+        elif read.messages:
             log.info("counted %d new messages", read.messages)
-        return read
 
-    def _deliver(self, stop: threading.Event | None) -> None:
-        """Spans as soon as they are owed, totals at their interval; both once more at the end."""
+    def _deliver(self, until: threading.Event) -> None:
+        """Spans as soon as they are owed, totals at their interval."""
         now, dispatch = time.monotonic(), self._agent.dispatch
-        last = stop is None
-        if last or now >= self._next_spans:
-            self._judge(dispatch.send_spans(stop.is_set if stop else lambda: False), now)
-        if last or now >= self._next_totals:
+        if now >= self._next_totals:
             self._next_totals = now + self._agent.settings.metric_export_interval_seconds
-            self._judge(dispatch.send_totals(), now)
-
-    def _judge(self, sent: Sent, now: float) -> None:
-        self._notice.of(sent, self._agent.dispatch.owed)
-        if sent.reason:
+            self._notice.of("metrics", dispatch.send_totals(), dispatch.owed)
+        if now >= self._next_spans:
             self._next_spans = now + self._pause
-            self._pause = min(self._pause * 2, _RETRY_MOST_SECONDS)
-        elif sent.taken:
-            self._pause = _RETRY_FIRST_SECONDS
+            sent = dispatch.send_spans(until.is_set)
+            self._notice.of("traces", sent, dispatch.owed)
+            self._pause = min(self._pause * 2, _RETRY_MOST_SECONDS) if sent.reason else _RETRY_FIRST_SECONDS
+            if not sent.reason:
+                self._next_spans = 0.0
 
 
 class _Notice:
-    """Says when the backend stops taking things, and when it takes them again: each once."""
+    """Says when something begins to fail, and when it works again: each once."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._failing = False
+        self._failing: set[Signal] = set()
+        self._ledger_fails = False
 
-    def of(self, sent: Sent, owed: int) -> None:
-        if sent.reason and not self._failing:
-            log.warning("%s", not_taken(self._settings, sent.reason, owed))
-        if self._failing and sent.taken:
-            log.info("the backend takes what is sent again; %d spans owed", owed)
-        self._failing = bool(sent.reason) or (self._failing and not sent.taken)
+    def of(self, signal: Signal, sent: Sent, owed: int) -> None:
+        if sent.reason:
+            if not self._failing:
+                log.warning("%s", not_taken(self._settings, signal, sent.reason, owed))
+            self._failing.add(signal)
+        elif sent.taken and signal in self._failing:
+            self._failing.remove(signal)
+            if not self._failing:
+                log.info("the backend takes what is sent again; %d spans owed", owed)
+
+    def of_ledger(self, trouble: LedgerError | None) -> None:
+        if trouble is not None and not self._ledger_fails:
+            log.error("%s; nothing is lost, it is tried again", trouble)
+        if trouble is None and self._ledger_fails:
+            log.info("the ledger can be written again")
+        self._ledger_fails = trouble is not None
 
 
-def not_taken(settings: Settings, reason: str, owed: int) -> str:
+def not_taken(settings: Settings, signal: Signal, reason: str, owed: int) -> str:
     """What it means that the backend does not answer, and what to do."""
     return (
-        f"not delivered: {reason} ({_target(settings)}). Counting goes on; all totals and {owed} owed spans are kept in "
+        f"not delivered: {reason} ({_target(settings, signal)}). Counting goes on; all totals and {owed} owed spans are kept in "
         f"{settings.state_dir} and sent when the backend takes them. To start one: an OpenTelemetry Collector with an "
         "OTLP receiver, or set OTEL_EXPORTER_OTLP_ENDPOINT to yours; `otel-agent demo` shows what would be sent."
     )
 
 
-def _target(settings: Settings) -> str:
-    if "otlp" in (settings.exporter_of("traces"), settings.exporter_of("metrics")):
-        return _otlp(settings).endpoint_of("traces")
-    return settings.exporter
+def _target(settings: Settings, signal: Signal) -> str:
+    exporter = settings.exporter_of(signal)
+    return _otlp(settings).target_of(signal) if exporter == "otlp" else f"exporter {exporter}"
 
 
 def _say_where(agent: Agent, read: Pass) -> None:
@@ -193,6 +218,18 @@ def _say_where(agent: Agent, read: Pass) -> None:
     )
 
 
+def _say_temporality(settings: Settings) -> None:
+    """Sums that lie in the ledger can be sent again after a failure without being counted twice; increments cannot."""
+    wanted = os.environ.get(_TEMPORALITY, "").strip().lower()
+    if settings.exporter_of("metrics") == "otlp" and wanted in ("delta", "lowmemory"):
+        log.warning(
+            "%s=%s is not followed: sums are cumulative. For a backend that wants increments, put the processor "
+            "cumulative_to_delta into the Collector",
+            _TEMPORALITY,
+            wanted,
+        )
+
+
 def _dispatch(settings: Settings, ledger: Ledger, now_ns: Callable[[], int]) -> Dispatch:
     spans, totals = deliveries(
         traces=settings.exporter_of("traces"),
@@ -200,12 +237,11 @@ def _dispatch(settings: Settings, ledger: Ledger, now_ns: Callable[[], int]) -> 
         otlp=_otlp(settings),
         file=FileOptions(settings.file_exporter_dir, settings.file_max_bytes, settings.file_backups),
     )
-    instance = ledger.adopt(resource.instance_id(ledger.id))
     return Dispatch(
         ledger,
         spans,
         totals,
-        Identity(resource.resource(instance), resource.scope()),
+        Identity(resource.resource(ledger.instance_id), resource.scope()),
         published=metrics.published(
             by_session=settings.metrics_include_session_id,
             latest=settings.genai_semconv in ("latest", "both"),

@@ -44,7 +44,7 @@ def serve() -> None:
 
 def _become(order: Order) -> None:
     """Turn this fork into the run that was ordered. Does not return."""
-    code = 70
+    code = 1  # as the interpreter answers for an exception that nobody caught
     try:
         _take_streams(order)
         if order.uid is not None:
@@ -56,8 +56,11 @@ def _become(order: Order) -> None:
         os.environ.update(order.environment)
         code = _run(order.arguments)
         sys.stdout.flush()
-        sys.stderr.flush()
+    except BaseException:
+        traceback.print_exc()
+        raise
     finally:
+        sys.stderr.flush()
         os._exit(code)
 
 
@@ -80,9 +83,6 @@ def _run(arguments: list[str]) -> int:
         if ended.code is None or isinstance(ended.code, int):
             return ended.code or 0
         sys.stderr.write(f"{ended.code}\n")
-        return 1
-    except BaseException:
-        traceback.print_exc()
         return 1
     return 0
 

@@ -26,6 +26,18 @@ class _Known(Struct):
     tokens: Tokens
     overlap: Overlap
     cost_nusd: int
+    complete: bool
+
+    def yields_to(self, message: Message) -> bool:
+        """Whether a further record may still change where it stands; else it can only add to it."""
+        return self.state is State.OPEN or (self.state is State.HELD and message.completed_ms is not None)
+
+    def and_also(self, message: Message) -> "_Known":
+        """In nothing less than either says."""
+        more = _at_least(message, self)
+        return _Known(
+            self.state, more.tokens, more.overlap, more.cost_nusd, self.complete or message.completed_ms is not None
+        )
 
 
 class _Twin(Struct, frozen=True):
@@ -55,23 +67,27 @@ class Counting:
         self._enter_sessions(sessions, messages)
         known = self._known([m.id for m in messages])
         completions = [rows.completion_of(m) for m in messages]
-        twins = self._twins([each for each, m in zip(completions, messages, strict=True) if m.id not in known])
+        undecided = (m.id not in known or known[m.id].yields_to(m) for m in messages)
+        twins = self._twins([each for each, open_ in zip(completions, undecided, strict=True) if open_])
         counted: list[Message] = []
         changes: list[Change] = []
         inserts: dict[str, tuple[object, ...]] = {}
         for message, completion in zip(messages, completions, strict=True):
             found = known.get(message.id)
-            if found is not None and found.state not in (State.OPEN, State.HELD):
+            if found is not None and not found.yields_to(message):
                 self._insert(inserts)  # a second record of it in this batch corrects the row of the first
                 changes += self._correct(message, found)
+                known[message.id] = found.and_also(message)
                 continue
+            if found is not None:
+                message = _at_least(message, found)  # noqa: PLW2901
             state = self._state(message, twins.get(completion, []), count_from_ms)
             row = rows.message_row(message, state, completion)
             if found is None or message.id in inserts:
                 inserts[message.id] = row
             else:
                 self._database.execute(rows.REPLACE_MESSAGE, (*row, message.id))
-            known[message.id] = _Known(state, message.tokens, message.overlap, message.cost_nusd)
+            known[message.id] = _as_known(message, state)
             if state is State.COUNTED:
                 counted.append(message)
         self._insert(inserts)
@@ -131,33 +147,32 @@ class Counting:
         pending.clear()
 
     def _correct(self, message: Message, found: _Known) -> list[Change]:
-        """A counted message read again: only what it has more of than before is added, in no category less."""
-        tokens = found.tokens.at_least(message.tokens)
-        overlap, cost = found.overlap.at_least(message.overlap), max(found.cost_nusd, message.cost_nusd)
-        same = tokens == found.tokens and overlap == found.overlap and cost == found.cost_nusd
-        if found.state is not State.COUNTED or same:
+        """A message read again: only what it has more of than before is added, in no category less. One that counted
+        as killed and completes after all takes its time of completion, by which its copies are known."""
+        now = found.and_also(message)
+        if found.state not in (State.COUNTED, State.HELD) or now == found:
             return []
-        row = self._database.execute(
-            f"SELECT {rows.MESSAGE_COLUMNS} FROM message WHERE id = ?",
-            (message.id,),
-        ).fetchone()
-        if row is None:
+        query = f"SELECT {rows.MESSAGE_COLUMNS} FROM message WHERE id = ?"
+        before = rows.message(self._database.execute(query, (message.id,)).fetchone())
+        completed_ms = message.completed_ms if before.completed_ms is None else before.completed_ms
+        after = replace(
+            before, tokens=now.tokens, overlap=now.overlap, cost_nusd=now.cost_nusd, completed_ms=completed_ms
+        )
+        row = rows.message_row(after, found.state, rows.completion_of(after))
+        self._database.execute(rows.REPLACE_MESSAGE, (*row, after.id))
+        if found.state is State.HELD:
             return []
-        now = replace(rows.message(row), tokens=tokens, overlap=overlap, cost_nusd=cost)
-        self._database.execute(
-            rows.REPLACE_MESSAGE, (*rows.message_row(now, State.COUNTED, rows.completion_of(now)), now.id)
-        )
-        change = Change(
-            message=now,
-            subagent=self._sessions([now.session_id])[now.session_id].subagent,
-            tokens=tokens.minus(found.tokens),
-            overlap=overlap.minus(found.overlap),
-            cost_nusd=cost - found.cost_nusd,
-            first=False,
-            opens_session=False,
-        )
-        found.tokens, found.overlap, found.cost_nusd = tokens, overlap, cost
-        return [change]
+        return [
+            Change(
+                message=after,
+                subagent=self._sessions([after.session_id])[after.session_id].subagent,
+                tokens=now.tokens.minus(found.tokens),
+                overlap=now.overlap.minus(found.overlap),
+                cost_nusd=now.cost_nusd - found.cost_nusd,
+                first=False,
+                opens_session=False,
+            )
+        ]
 
     def _count(self, messages: Sequence[Message]) -> list[Change]:
         sessions = self._sessions([message.session_id for message in messages])
@@ -197,11 +212,11 @@ class Counting:
 
     def _known(self, ids: list[str]) -> dict[str, _Known]:
         query = (
-            "SELECT id, state, input, output, reasoning, cache_read, cache_write, cached_in_input, reasoning_in_output, cost_nusd "
-            "FROM message WHERE id IN (SELECT value FROM json_each(?))"
+            "SELECT id, state, input, output, reasoning, cache_read, cache_write, cached_in_input, reasoning_in_output, cost_nusd, "
+            "completed_ms IS NOT NULL FROM message WHERE id IN (SELECT value FROM json_each(?))"
         )
         return {
-            row[0]: _Known(State(row[1]), Tokens(*row[2:7]), Overlap(row[7], row[8]), row[9])
+            row[0]: _Known(State(row[1]), Tokens(*row[2:7]), Overlap(row[7], row[8]), row[9], bool(row[10]))
             for row in self._database.execute(query, (rows.ids(ids),))
         }
 
@@ -224,6 +239,20 @@ class Counting:
         )
         found = self._database.execute(query, (int(State.HELD), killed_before_ms, limit)).fetchall()
         return [(row[0], row[1:]) for row in found]
+
+
+def _as_known(message: Message, state: State) -> _Known:
+    return _Known(state, message.tokens, message.overlap, message.cost_nusd, message.completed_ms is not None)
+
+
+def _at_least(message: Message, found: _Known) -> Message:
+    """The message, with nothing less than what another record of it said."""
+    return replace(
+        message,
+        tokens=message.tokens.at_least(found.tokens),
+        overlap=message.overlap.at_least(found.overlap),
+        cost_nusd=max(message.cost_nusd, found.cost_nusd),
+    )
 
 
 def _has_twin(message: Message, twins: Sequence[_Twin]) -> bool:

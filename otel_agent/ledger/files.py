@@ -4,6 +4,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -64,7 +65,8 @@ class Connection(sqlite3.Connection):
 
 
 def _ours(error: sqlite3.Error) -> LedgerError:
-    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+    passing = sqlite3.OperationalError, sqlite3.IntegrityError, sqlite3.ProgrammingError
+    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, passing):
         return LedgerDamaged(f"the ledger is not readable: {error}")
     return LedgerError(f"cannot use the ledger: {error}. Check the disk and its permissions")
 
@@ -75,9 +77,9 @@ def open_writable(path: Path) -> sqlite3.Connection:
     Raises ``LedgerNewer`` and ``LedgerDamaged``; the file is left as it is.
     """
     _write_private(path, None)
+    _check(path)
     database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10, factory=Connection)
     try:
-        _check(database, path)
         database.execute("PRAGMA journal_mode = WAL")
         # NORMAL: a power cut may take the last transactions, each of them whole; they are read and delivered again.
         database.execute("PRAGMA synchronous = NORMAL")
@@ -88,7 +90,15 @@ def open_writable(path: Path) -> sqlite3.Connection:
     return database
 
 
-def _check(database: sqlite3.Connection, path: Path) -> None:
+def _check(path: Path) -> None:
+    """Whether this is a whole ledger of ours. Looked at read-only: the last connection that can write moves the WAL
+    into the file when it closes, and what cannot be used has to stay as it was found."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True, timeout=10, factory=Connection)) as database:
+        _examine(database, path)
+
+
+def _examine(database: sqlite3.Connection, path: Path) -> None:
     found = schema.version(database)
     if not schema.belongs_to_us(database):
         raise LedgerDamaged(f"{path} is a database, but not a ledger")
@@ -99,7 +109,7 @@ def _check(database: sqlite3.Connection, path: Path) -> None:
         )
     result = database.execute("PRAGMA quick_check(1)").fetchone()[0]
     if result != "ok":
-        raise LedgerDamaged(f"{path} is damaged: {result}")
+        raise LedgerDamaged(f"{path} is damaged: {' '.join(str(result).split())}")
 
 
 def set_aside(path: Path) -> Path:

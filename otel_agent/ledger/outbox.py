@@ -48,5 +48,9 @@ class Outbox:
         """Keep it, and do not try it again until the next start."""
         self._database.execute("UPDATE owed SET refused = 1 WHERE message = ?", (number,))
 
+    def retry(self, numbers: Sequence[int]) -> None:
+        """Owe these as if they had never been refused."""
+        self._database.executemany("UPDATE owed SET refused = 0 WHERE message = ?", [(number,) for number in numbers])
+
     def retry_refused(self) -> None:
         self._database.execute("UPDATE owed SET refused = 0 WHERE refused")

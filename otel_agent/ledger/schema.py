@@ -112,7 +112,8 @@ def prepare(database: sqlite3.Connection) -> None:
         database.execute(f"PRAGMA user_version = {VERSION}")
         database.execute("COMMIT")
     except BaseException:
-        database.execute("ROLLBACK")
+        if database.in_transaction:  # a full disk has rolled it back already
+            database.execute("ROLLBACK")
         raise
 
 

@@ -35,6 +35,11 @@ class Ledger:
         return self._meta("ledger_id")
 
     @property
+    def instance_id(self) -> str:
+        """Under which the totals are published."""
+        return self._meta("instance_id")
+
+    @property
     def backfill_from_ms(self) -> int:
         """Messages that ended before this are seen, not counted. Fixed at the ledger's first start."""
         return int(self._meta("backfill_from_ms"))
@@ -60,8 +65,8 @@ class Ledger:
             [(each.place, each.state) for each in checkpoints],
         )
 
-    def adopt(self, instance_id: str) -> str:
-        """The instance id under which the totals are published, from now on ``instance_id``.
+    def adopt(self, instance_id: str) -> None:
+        """Publish the totals under this instance id from now on.
 
         A ledger that was copied to another machine arrives with the totals that the first machine goes on publishing:
         published here too they would be counted twice. So a new identity starts from zero, and what was counted
@@ -69,7 +74,7 @@ class Ledger:
         """
         known = self._find("instance_id")
         if known == instance_id:
-            return instance_id
+            return
         with self.transaction():
             if known is not None:
                 log.warning("this ledger was made on another machine: its totals start from zero here")
@@ -79,7 +84,6 @@ class Ledger:
                     "epoch_message", self._database.execute("SELECT ifnull(max(number), 0) FROM message").fetchone()[0]
                 )
             self._note("instance_id", instance_id)
-        return instance_id
 
     @property
     def epoch_message(self) -> int:

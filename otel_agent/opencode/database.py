@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from otel_agent.model import Batch, Checkpoint, Generation, Message, Problem, ProblemKind, Recall, Session
 from otel_agent.opencode import decode, parts
+from otel_agent.opencode.files import in_words
 from otel_agent.opencode.tables import Tables, probe
 
 _CHUNK: Final = 4_000
@@ -27,30 +28,36 @@ _KEEP_IN_FLIGHT: Final = 1_000
 """Rows without ``completed`` that are read again whenever the database changed: the newest ones. Older ones, left by
 kills long ago, are found by the sweep if OpenCode ever writes them again."""
 _SLACK_MS: Final = 60_000
-"""A row's ``time_updated`` is taken before its transaction commits: look that far behind the newest one seen."""
+"""A row's ``time_updated`` is taken before its transaction commits: look that far behind the last sweep."""
+_BEFORE_ALL: Final = -(2**63)
 
 
 class Cursor(Struct):
     """How far one table was read."""
 
     inode: int = 0
-    rowid: int = 0
+    rowid: int = _BEFORE_ALL
     tail: str = ""
     """The id at ``rowid``: another one there means that rows were deleted and their rowids used again."""
     updated_ms: int = 0
+    """The newest ``time_updated`` seen."""
+    swept_ms: int = 0
+    """The same when everything was last read, and no later than that: what was rewritten before is known."""
     in_flight: list[str] = []
 
 
 class Database:
     """One database file. The connection stays open between passes, so that ``PRAGMA data_version`` can tell at no
-    cost that nobody wrote; it is dropped when the file is replaced or fails."""
+    cost that nobody wrote. It is dropped when the file is replaced or fails, and at each sweep, because a file that
+    was overwritten in place shows only to a new one."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
+        self._immutable = False
         self._unchanged_since: int | None = None
-        self.name = str(path)
+        self.name = in_words(path)
 
     def close(self) -> None:
         if self._connection is not None:
@@ -58,13 +65,17 @@ class Database:
         self._connection, self._unchanged_since = None, None
 
     def read(self, recall: Recall, *, now_ms: int, sweep: bool) -> Iterator[Batch]:
+        if sweep:
+            self.close()
         try:
-            yield from self._read(recall, sweep=sweep or self._unchanged_since is None)
+            yield from self._read(recall, now_ms=now_ms, sweep=sweep or self._unchanged_since is None)
         except sqlite3.Error as error:
             self.close()
             yield Batch(problems=[_problem(error, self.name)])
+        if self._immutable:
+            self.close()  # it would not see what OpenCode writes from now on
 
-    def _read(self, recall: Recall, *, sweep: bool) -> Iterator[Batch]:
+    def _read(self, recall: Recall, *, now_ms: int, sweep: bool) -> Iterator[Batch]:
         database = self._open()
         if database is None:
             return
@@ -75,7 +86,7 @@ class Database:
         if problems:
             yield Batch(problems=problems)
         for each in tables:
-            yield from _Table(database, each, self.name, self._inode, recall).read(sweep=sweep)
+            yield from _Table(database, each, self.name, self._inode, recall).read(now_ms=now_ms, sweep=sweep)
         self._unchanged_since = version
 
     def _open(self) -> sqlite3.Connection | None:
@@ -90,28 +101,31 @@ class Database:
         if self._connection is not None and status.st_ino == self._inode:
             return self._connection
         self.close()
-        self._connection, self._inode = connect(self._path), status.st_ino
+        self._immutable = _must_be_immutable(self._path, status)
+        self._connection, self._inode = connect(self._path, immutable=self._immutable), status.st_ino
         return self._connection
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, *, immutable: bool = False) -> sqlite3.Connection:
     """Open a database of OpenCode's for reading. Text comes as bytes: one bad byte must not fail a whole query.
 
-    Raises ``sqlite3.Error``. Where the folder may not be written SQLite cannot share a WAL; a database nobody has
-    open (no WAL, or an empty one) is whole in its file and is then read as an immutable one.
+    Raises ``sqlite3.Error``. ``immutable`` is for a file that nobody writes while it is read.
     """
-    uri = path.absolute().as_uri()
-    try:
-        return _connect(f"{uri}?mode=ro")
-    except sqlite3.OperationalError:
-        wal = Path(f"{path}-wal")
-        if (
-            os.access(path, os.R_OK)
-            and not os.access(path.parent, os.W_OK)
-            and not (wal.exists() and wal.stat().st_size)
-        ):
-            return _connect(f"{uri}?mode=ro&immutable=1")
-        raise
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    return _connect(f"{uri}&immutable=1" if immutable else uri)
+
+
+def _must_be_immutable(path: Path, status: os.stat_result) -> bool:
+    """Whether reading would leave the two side files of a WAL where they cannot be made, or would belong to us in
+    another user's folder, whose OpenCode could then not write any more.
+
+    Only where there is no WAL: the database is whole in its file then. Root's side files get the database's owner.
+    """
+    wal = Path(f"{path}-wal")
+    if os.path.exists(wal) and os.path.getsize(wal):  # noqa: PTH110, PTH202 - do not raise where Path's do
+        return False
+    foreign = hasattr(os, "geteuid") and os.geteuid() not in (0, status.st_uid)
+    return foreign or not os.access(path.parent, os.W_OK)
 
 
 def _connect(uri: str) -> sqlite3.Connection:
@@ -138,31 +152,35 @@ class _Table:
         self._cursor = msgspec.json.decode(recalled, type=Cursor) if recalled else Cursor()
         self._sessions: dict[str, Session | None] = {}
 
-    def read(self, *, sweep: bool) -> Iterator[Batch]:
+    def read(self, *, now_ms: int, sweep: bool) -> Iterator[Batch]:
         cursor = self._cursor
         if cursor.inode != self._inode or not self._tail_stands():
-            self._cursor = cursor = Cursor(inode=self._inode, updated_ms=cursor.updated_ms)
-        elif sweep and cursor.rowid:
+            self._cursor = cursor = Cursor(inode=self._inode)
+            sweep = True
+        elif sweep and cursor.rowid > _BEFORE_ALL:
             yield from self._rewritten()
         in_flight, cursor.in_flight = cursor.in_flight, []
         for i in range(0, len(in_flight), _CHUNK):
             yield self._batch(self._tables.by_id, (msgspec.json.encode(in_flight[i : i + _CHUNK]).decode(), _CHUNK))
         while True:
             before = cursor.rowid
-            batch = self._batch(self._tables.after_rowid, (before, _CHUNK))
+            batch = self._batch(self._tables.after_rowid, (before, _CHUNK), forward=True)
+            if sweep and cursor.rowid == before:
+                cursor.swept_ms = min(cursor.updated_ms, now_ms)
+                batch.checkpoints = [self._checkpoint()]
             yield batch
             if cursor.rowid == before:
                 return
 
     def _tail_stands(self) -> bool:
-        if not self._cursor.rowid:
+        if self._cursor.rowid == _BEFORE_ALL:
             return True
         row = self._database.execute(self._tables.id_at, (self._cursor.rowid,)).fetchone()
         return row is not None and _text(row[0]) == self._cursor.tail
 
     def _rewritten(self) -> Iterator[Batch]:
-        """Rows written since the newest one seen. It walks the table by rowid, a chunk at a time."""
-        since, upto, at = self._cursor.updated_ms - _SLACK_MS, self._cursor.rowid, 0
+        """Rows written since the last sweep. It walks the table by rowid, a chunk at a time."""
+        since, upto, at = self._cursor.swept_ms - _SLACK_MS, self._cursor.rowid, _BEFORE_ALL
         while True:
             batch = Batch()
             last = self._fill(batch, self._tables.updated_since, (since, at, upto, _CHUNK))
@@ -171,40 +189,40 @@ class _Table:
             at = last
             yield batch
 
-    def _batch(self, query: str, arguments: tuple[object, ...]) -> Batch:
+    def _batch(self, query: str, arguments: tuple[object, ...], *, forward: bool = False) -> Batch:
         batch = Batch()
-        self._fill(batch, query, arguments)
-        self._cursor.in_flight = self._cursor.in_flight[-_KEEP_IN_FLIGHT:]
-        batch.checkpoints.append(Checkpoint(self._place, msgspec.json.encode(self._cursor)))
+        self._fill(batch, query, arguments, forward=forward)
+        batch.checkpoints.append(self._checkpoint())
         return batch
 
-    def _fill(self, batch: Batch, query: str, arguments: tuple[object, ...]) -> int | None:
-        """Read one chunk in one transaction; return the last rowid in it."""
+    def _checkpoint(self) -> Checkpoint:
+        return Checkpoint(self._place, msgspec.json.encode(self._cursor))
+
+    def _fill(self, batch: Batch, query: str, arguments: tuple[object, ...], *, forward: bool = False) -> int | None:
+        """Read one chunk in one transaction; return the last rowid in it. ``forward``: the cursor moves along."""
         last = None
         self._database.execute("BEGIN")
         try:
             with closing(self._database.execute(query, arguments)) as rows:
                 for rowid, row_id, session_id, created_ms, updated_ms, size, raw in rows:
                     last = rowid
-                    self._advance(rowid, _text(row_id), updated_ms)
+                    if forward:
+                        self._cursor.rowid, self._cursor.tail = rowid, _text(row_id)
+                    if isinstance(updated_ms, int):
+                        self._cursor.updated_ms = max(self._cursor.updated_ms, updated_ms)
                     self._take(batch, _text(row_id), _text(session_id), created_ms, size, raw)
             batch.sessions += [found for key in {m.session_id for m in batch.messages} if (found := self._session(key))]
         finally:
             self._database.execute("ROLLBACK")
         self._sessions.clear()
+        self._cursor.in_flight = self._cursor.in_flight[-_KEEP_IN_FLIGHT:]
         return last
 
-    def _advance(self, rowid: int, row_id: str, updated_ms: object) -> None:
-        if rowid > self._cursor.rowid:
-            self._cursor.rowid, self._cursor.tail = rowid, row_id
-        if isinstance(updated_ms, int):
-            self._cursor.updated_ms = max(self._cursor.updated_ms, updated_ms)
-
-    def _take(self, batch: Batch, row_id: str, session_id: str, created: object, size: int, raw: object) -> None:
+    def _take(self, batch: Batch, row_id: str, session_id: str, created: object, size: object, raw: object) -> None:
         place = f"{self._place}#{row_id}"
         if raw is None:
-            kind = ProblemKind.TOO_LARGE if size > decode.MAX_BYTES else ProblemKind.MALFORMED
-            batch.problems.append(Problem(kind, place, f"{size} characters"))
+            kind = ProblemKind.MALFORMED if size is None else ProblemKind.TOO_LARGE
+            batch.problems.append(Problem(kind, place, "no content" if size is None else f"{size} characters"))
             return
         try:
             wire = decode.parse(raw if isinstance(raw, bytes) else str(raw).encode())
@@ -214,6 +232,9 @@ class _Table:
         if wire.role not in (None, "assistant") or (wire.role is None and self._tables.generation is Generation.V1):
             return
         session = self._session(session_id)
+        if session is None and self._tables.generation is Generation.V2:
+            self._cursor.in_flight.append(row_id)  # not 2.x's own, or its session is not written yet
+            return
         decoded = decode.assistant(
             wire,
             place=place,

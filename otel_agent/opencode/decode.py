@@ -101,8 +101,11 @@ def _parse_leniently(shape: type[_W], raw: bytes) -> _W:
 
 
 def text(value: object) -> str:
-    """A string fit for SQLite and OTLP, empty for anything that is none; lone surrogates become ``?``."""
-    return value[:_MAX_TEXT].encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else ""
+    """A string fit for SQLite and OTLP, empty for anything that is none. Lone surrogates become ``?``, and so does
+    NUL, at which SQLite's functions would cut an id."""
+    if not isinstance(value, str):
+        return ""
+    return value[:_MAX_TEXT].replace("\0", "?").encode("utf-8", "replace").decode("utf-8")
 
 
 def field(value: object, *names: str) -> object:
@@ -208,7 +211,7 @@ def assistant(
     """One ``Message`` from any generation's object; the keywords say what the object may leave out."""
     problems = []
     wire = _unwrapped(wire)
-    own_id, own_session = text(wire.id) or message_id, text(wire.sessionID) or session_id
+    own_id, own_session = text(wire.id) or text(message_id), text(wire.sessionID) or text(session_id)
     created = time_ms(field(wire.time, "created")) or created_ms
     completed_raw = field(wire.time, "completed")
     completed = time_ms(completed_raw)
@@ -242,7 +245,7 @@ def assistant(
         compaction=wire.summary is True,
         worktree=text(field(wire.path, "root")) or (session.worktree if session else ""),
         directory=(session.directory if session else "") or text(field(wire.path, "cwd")),
-        copied=looks_copied(own_id, created, session),
+        copied=looks_copied(own_id, created, completed, session),
     )
     found = overlap(message, field(wire.tokens, "total"), session.version if session else "")
     return Decoded(replace(message, overlap=found) if found != Overlap() else message, problems)
@@ -268,7 +271,7 @@ def _unwrapped(wire: Wire) -> Wire:
 def session(wire: SessionWire, session_id: str, worktree: str) -> Session:
     """A ``Session`` from its file; ``worktree`` is its project's, empty where that is unknown."""
     return Session(
-        id=session_id,
+        id=text(session_id),
         parent_id=text(wire.parentID),
         worktree=worktree,
         directory=text(wire.directory),

@@ -24,19 +24,19 @@ def read_bounded(path: str, limit: int) -> bytes | None:
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # the last for a name that no file can have
         return None
     except OSError as error:
-        raise Unreadable(Problem(ProblemKind.NO_ACCESS, path, error.strerror or "")) from None
+        raise Unreadable(Problem(ProblemKind.NO_ACCESS, in_words(path), error.strerror or "")) from None
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             return None
         if status.st_size > limit:
-            raise Unreadable(Problem(ProblemKind.TOO_LARGE, path, f"{status.st_size} bytes"))
+            raise Unreadable(Problem(ProblemKind.TOO_LARGE, in_words(path), f"{status.st_size} bytes"))
         return os.read(descriptor, status.st_size + 1)
     except OSError as error:
-        raise Unreadable(Problem(ProblemKind.NO_ACCESS, path, error.strerror or "")) from None
+        raise Unreadable(Problem(ProblemKind.NO_ACCESS, in_words(path), error.strerror or "")) from None
     finally:
         os.close(descriptor)
 
@@ -46,10 +46,23 @@ def listing(folder: Path | str, problems: list[Problem]) -> Iterator[DirEntry[st
     try:
         with os.scandir(folder) as entries:
             yield from entries
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return
     except OSError as error:
-        problems.append(Problem(ProblemKind.NO_ACCESS, str(folder), error.strerror or ""))
+        problems.append(Problem(ProblemKind.NO_ACCESS, in_words(folder), error.strerror or ""))
+
+
+def is_folder(entry: DirEntry[str]) -> bool:
+    """Whether the entry, or what it links to, is a folder; False for a link that leads nowhere or in a circle."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def in_words(path: str | Path) -> str:
+    """The path as text that SQLite and a terminal take: bytes that are no UTF-8 are spelt out."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def status(entry: DirEntry[str]) -> os.stat_result | None:

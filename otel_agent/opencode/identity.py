@@ -26,12 +26,15 @@ def minted_after_ms(message_id: str, created_ms: int) -> int | None:
     return late - _WRAP_MS if late >= _WRAP_MS // 2 else late
 
 
-def looks_copied(message_id: str, created_ms: int, session: Session | None) -> bool:
+def looks_copied(message_id: str, created_ms: int, completed_ms: int | None, session: Session | None) -> bool:
     """Whether this message may be a fork's copy. It is one only if another message records the same completion.
 
     The id decides where it carries a time. Where it does not (2.x copies), or where the time it carries wrapped
-    around, the session decides: it is marked as a fork, or it began after the message that it holds.
+    around, the session decides: it is marked as a fork, or it began after the message that it holds. And no message
+    was complete before its session began, however soon after the reply the fork was made.
     """
+    if session is not None and completed_ms is not None and session.created_ms > completed_ms:
+        return True
     late = minted_after_ms(message_id, created_ms)
     if late is not None and late >= -_CLOCK_SLACK_MS:
         return late > _GENUINE_MS

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from otel_agent.model import Problem
-from otel_agent.opencode.files import listing
+from otel_agent.opencode.files import is_folder, listing
 
 
 class Layout(Protocol):
@@ -40,7 +40,7 @@ class FlatLayout:
         return {
             path.stem: path
             for project in listing(self._storage / "session", [])
-            if project.is_dir()
+            if is_folder(project)
             for path in _json_files(Path(project.path))
         }
 

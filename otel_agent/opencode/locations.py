@@ -1,5 +1,6 @@
 """Where OpenCode keeps its data on this machine, and which stores are there now."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from msgspec import Struct
 
 from otel_agent.model import Problem, Store
 from otel_agent.opencode.database import Database
-from otel_agent.opencode.files import listing
+from otel_agent.opencode.files import is_folder, listing
 from otel_agent.opencode.json_tree import JsonTree
 from otel_agent.opencode.layout import FlatLayout, ProjectLayout
 
@@ -36,16 +37,16 @@ def find_stores(places: Locations) -> tuple[dict[str, Store], list[Problem]]:
     stores: dict[str, Store] = {}
     for folder in places.folders:
         for layout in _layouts(folder, problems):
-            if layout.messages.is_dir():
-                stores.setdefault(str(layout.messages.resolve()), JsonTree(layout))
+            if os.path.isdir(layout.messages):  # noqa: PTH112 - Path's raises where a folder may not be searched
+                stores.setdefault(os.path.realpath(layout.messages), JsonTree(layout))
     for path in (*places.databases, *(p for folder in places.folders for p in _databases(folder, problems))):
-        if path.is_file():
-            stores.setdefault(str(path.resolve()), Database(path))
+        if os.path.isfile(path):  # noqa: PTH113 - likewise
+            stores.setdefault(os.path.realpath(path), Database(path))
     return stores, problems
 
 
 def _layouts(folder: Path, problems: list[Problem]) -> list[FlatLayout | ProjectLayout]:
-    projects = sorted(Path(entry.path) for entry in listing(folder / "project", problems) if entry.is_dir())
+    projects = sorted(Path(entry.path) for entry in listing(folder / "project", problems) if is_folder(entry))
     return [*(ProjectLayout(project / "storage") for project in projects), FlatLayout(folder / "storage")]
 
 

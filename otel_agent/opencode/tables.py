@@ -28,13 +28,14 @@ class Tables(Struct, frozen=True):
 
 
 _NEEDED: Final = {"id", "session_id", "data"}
+_NO_ROWID: Final = "SELECT 1 FROM pragma_table_list(?) WHERE wr"
 
 
 def probe(database: sqlite3.Connection, place: str) -> tuple[list[Tables], list[Problem]]:
     """The generations that have messages here, and a problem for a table that has changed beyond what we know.
 
-    ``session_message`` is read only beside ``session_v2``: in 1.14 to 1.18 it exists, and can hold a call that
-    ``message`` holds too, under another id. A database without any of the tables is a new one: nothing to say.
+    ``session_message`` is read only for the sessions in ``session_v2``: in 1.14 to 1.18 it exists too, and can hold a
+    call that ``message`` holds, under another id. A database without any of the tables is a new one: nothing to say.
     """
     names = {
         _name(row[0]) for row in database.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
@@ -52,6 +53,9 @@ def probe(database: sqlite3.Connection, place: str) -> tuple[list[Tables], list[
             missing = ", ".join(sorted(_NEEDED - columns))
             problems.append(Problem(ProblemKind.UNKNOWN_SCHEMA, f"{place}#{table}", f"no column {missing}"))
             continue
+        if database.execute(_NO_ROWID, (table,)).fetchone():
+            problems.append(Problem(ProblemKind.UNKNOWN_SCHEMA, f"{place}#{table}", "no rowid"))
+            continue
         found.append(_tables(database, names, generation, table, sessions))
     return found, problems
 
@@ -64,11 +68,8 @@ def _tables(database: sqlite3.Connection, names: set[str], generation: Generatio
         f"SELECT m.rowid, m.id, m.session_id, {created}, {updated}, length(m.data), "
         f"CASE WHEN length(m.data) <= {MAX_BYTES} THEN m.data END FROM {table} AS m"
     )
-    ours = "1"
-    if generation is Generation.V2:
-        ours = f"EXISTS (SELECT 1 FROM {sessions} AS s WHERE s.id = m.session_id)"
-        if "type" in columns:
-            ours += " AND m.type = 'assistant'"
+    ours = "m.type = 'assistant'" if generation is Generation.V2 and "type" in columns else "1"
+    parts = "part" in names and {"message_id", "id", "data"} <= _columns(database, "part")
     return Tables(
         generation=generation,
         after_rowid=f"{select} WHERE m.rowid > ? AND {ours} ORDER BY m.rowid LIMIT ?",
@@ -79,7 +80,7 @@ def _tables(database: sqlite3.Connection, names: set[str], generation: Generatio
         ),
         id_at=f"SELECT id FROM {table} WHERE rowid = ?",
         session=_session_query(database, names, sessions),
-        parts="SELECT data FROM part WHERE message_id = ? ORDER BY id LIMIT ?" if "part" in names else None,
+        parts="SELECT data FROM part WHERE message_id = ? ORDER BY id LIMIT ?" if parts else None,
     )
 
 

@@ -11,16 +11,18 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from otel_agent.delivery.ports import MetricDelivery, SpanDelivery
 from otel_agent.ledger.outbox import Owed
 from otel_agent.ledger.writer import Ledger
-from otel_agent.model import Receipt
+from otel_agent.model import Receipt, Series
 from otel_agent.signals import metrics
 from otel_agent.signals.spans import chat_span
 
 log = logging.getLogger(__name__)
 
-_SPANS_PER_REQUEST: Final = 512
-"""About 0.5 MB: below the 4 MiB that gRPC servers accept by default."""
+_SPANS_PER_REQUEST: Final = 400
+"""About 0.4 MB, or 0.8 MB as JSON: below the 4 MiB that gRPC servers accept by default, and the 1 MiB of a line."""
 _GIVE_UP: Final = 20
-"""Spans refused one after the other, and none taken: then it is not the spans, it is the address."""
+"""Spans or points refused one after the other, and none taken: then it is not these, it is the address."""
+_UNSAID: Final = "it was not taken"
+"""The reason where an exporter gives none: it makes no request any more once it was closed."""
 
 
 class Identity(Struct, frozen=True):
@@ -57,6 +59,7 @@ class Dispatch:
         self._published, self._session_window_ns, self._titles = published, session_window_ns, titles
         self._now_ns = now_ns
         self._refused = 0
+        self._aside: list[tuple[Owed, Receipt]] = []
 
     @property
     def owed(self) -> int:
@@ -73,11 +76,13 @@ class Dispatch:
             self._forget()
             return sent
         self._refused = 0
+        self._aside.clear()
         while not sent.reason and not stopping():
             owed = self._ledger.outbox.oldest(_SPANS_PER_REQUEST)
             if not owed:
                 break
             self._deliver(self._spans, owed, sent)
+        self._judge_refused()
         return sent
 
     def send_totals(self) -> Sent:
@@ -86,13 +91,10 @@ class Dispatch:
         if self._totals is None:
             return sent
         series = self._ledger.totals.published(self._published, active_since_ns=now_ns - self._session_window_ns)
-        who = self._identity
-        for points, request in metrics.requests(series, resource=who.resource, scope=who.scope, now_ns=now_ns):
-            receipt = self._totals.send(request)
-            if not receipt.taken:
-                sent.reason = receipt.reason
+        self._refused = 0
+        for portion in metrics.portions(series):
+            if not self._publish(self._totals, portion, sent, now_ns):
                 break
-            self._note(sent, receipt, points, "data points")
         return sent
 
     def close(self) -> None:
@@ -121,7 +123,7 @@ class Dispatch:
                 self._ledger.outbox.taken([each.number for each in owed])
             self._note(sent, receipt, len(owed), "spans")
         elif not receipt.final or self._refused >= _GIVE_UP:
-            sent.reason = receipt.reason
+            sent.reason = receipt.reason or _UNSAID
         elif len(owed) == 1:
             self._set_aside(owed[0], receipt)
         else:
@@ -130,20 +132,48 @@ class Dispatch:
                 if not sent.reason:
                     self._deliver(delivery, half, sent)
 
+    def _publish(self, delivery: MetricDelivery, series: Sequence[Series], sent: Sent, now_ns: int) -> bool:
+        """Hand over one request; one that is refused as such (too large, a point at fault) is halved. Returns whether
+        there is any use in going on."""
+        who = self._identity
+        receipt = delivery.send(metrics.request(series, resource=who.resource, scope=who.scope, now_ns=now_ns))
+        if receipt.taken:
+            self._refused = 0
+            self._note(sent, receipt, len(series), "data points")
+            return True
+        if receipt.final and len(series) > 1 and self._refused < _GIVE_UP:
+            middle = len(series) // 2
+            return all(self._publish(delivery, half, sent, now_ns) for half in (series[:middle], series[middle:]))
+        sent.reason = receipt.reason or _UNSAID
+        self._refused += 1
+        return receipt.final and self._refused < _GIVE_UP
+
     def _set_aside(self, owed: Owed, receipt: Receipt) -> None:
         self._refused += 1
+        self._aside.append((owed, receipt))
         with self._ledger.transaction():
             self._ledger.outbox.refuse(owed.number)
-        log.warning(
-            "the backend refused the span of %s (%s); kept, and tried again at the next start",
-            owed.message.id,
-            receipt.reason,
-        )
+
+    def _judge_refused(self) -> None:
+        """Say which spans were refused. Where nothing but refusals came in the end, they are owed as before."""
+        if self._refused >= _GIVE_UP:
+            at_fault, innocent = self._aside[: -self._refused], self._aside[-self._refused :]
+            with self._ledger.transaction():
+                self._ledger.outbox.retry([owed.number for owed, _ in innocent])
+        else:
+            at_fault = self._aside
+        if at_fault:
+            owed, receipt = at_fault[0]
+            log.warning(
+                "the backend refused %d spans, the first that of %s (%s); kept, and tried again at the next start",
+                len(at_fault),
+                owed.message.id,
+                receipt.reason,
+            )
 
     def _note(self, sent: Sent, receipt: Receipt, number: int, what: str) -> None:
-        sent.taken += number - receipt.rejected
-        sent.rejected += receipt.rejected
-        if receipt.rejected:
-            log.warning(
-                "the backend took a request without %d of %d %s: %s", receipt.rejected, number, what, receipt.reason
-            )
+        rejected = min(receipt.rejected, number)
+        sent.taken += number - rejected
+        sent.rejected += rejected
+        if rejected:
+            log.warning("the backend took a request without %d of %d %s: %s", rejected, number, what, receipt.reason)

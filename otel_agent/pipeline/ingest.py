@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from otel_agent.errors import LedgerError
 from otel_agent.ledger.writer import Ledger
-from otel_agent.model import Batch, Change, Problem, Store
+from otel_agent.model import Batch, Change, Problem, ProblemKind, Store
 from otel_agent.signals import dimensions
 from otel_agent.signals.counting import Increases, Tally
 
@@ -25,7 +25,6 @@ class Rules(Struct, frozen=True):
     """How to count, from the settings."""
 
     disjoint: bool
-    by_session: bool
     session_window_ms: int
     max_series: int
     killed_grace_ms: int
@@ -74,10 +73,9 @@ class Ingest:
             if problems:
                 self._enter(Batch(problems=problems), outcome)
             for store in self._stores.values():
-                for batch in store.read(self._ledger.recall, now_ms=self._now_ms(), sweep=sweep):
-                    self._enter(batch, outcome)
-                    if stopping():
-                        return outcome
+                self._read(store, outcome, sweep, stopping)
+                if stopping():
+                    return outcome
             self._settle(outcome, stopping)
         except LedgerError:
             self.close()
@@ -95,6 +93,19 @@ class Ingest:
         for name in self._stores.keys() - found.keys():
             self._stores.pop(name).close()
         self._stores = {name: self._stores.get(name, store) for name, store in found.items()}
+
+    def _read(self, store: Store, outcome: Pass, sweep: bool, stopping: Callable[[], bool]) -> None:
+        """Whatever is wrong with a store's content, the others are read. One that was not read to its end forgets
+        what it believes to have delivered, so that the next pass starts from its checkpoints."""
+        try:
+            for batch in store.read(self._ledger.recall, now_ms=self._now_ms(), sweep=sweep):
+                self._enter(batch, outcome)
+                if stopping():
+                    store.close()
+                    return
+        except (OSError, ValueError) as error:
+            store.close()
+            self._enter(Batch(problems=[Problem(ProblemKind.UNEXPECTED, store.name, str(error))]), outcome)
 
     def _enter(self, batch: Batch, outcome: Pass) -> None:
         new = self._unreported(batch.problems)
@@ -124,7 +135,7 @@ class Ingest:
         totals = self._ledger.totals
         limit = self._rules.max_series
         totals.raise_by(tally.increases, now_ns=now_ns, max_series=limit, overflow=dimensions.OVERFLOW)
-        if self._rules.by_session and changes:
+        if changes:
             window_ns = self._rules.session_window_ms * _NS_PER_MS
             totals.raise_by(
                 self._by_session(changes),
@@ -150,7 +161,12 @@ class Ingest:
         return tally.increases
 
     def _unreported(self, problems: Iterable[Problem]) -> list[Problem]:
-        return [each for each in problems if (each.kind, each.place) not in self._reported]
+        """One of each kind for a place."""
+        new: dict[tuple[str, str], Problem] = {}
+        for each in problems:
+            if (each.kind, each.place) not in self._reported:
+                new.setdefault((each.kind, each.place), each)
+        return list(new.values())
 
     def _report(self, problems: list[Problem]) -> None:
         """Say each trouble once: after the ledger counted it, so that a failed transaction reports it again."""

@@ -1,9 +1,10 @@
 """The attributes of a message's series: low in cardinality, and always from storage."""
 
 import json
+import os
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Final
 
 from otel_agent.model import Message
@@ -49,7 +50,7 @@ def project_name(directory: str) -> str:
 
 def from_home(directory: str) -> str:
     """The directory with the home folder as ``~``, so that no user name leaves the machine with it."""
-    home = str(Path.home()).rstrip("/\\")
+    home = os.path.expanduser("~").rstrip("/\\")  # noqa: PTH111 - Path.home raises where a user has none
     rest = directory.removeprefix(home)
     return "~" + rest if home and rest != directory and rest[:1] in ("", "/", "\\") else directory
 

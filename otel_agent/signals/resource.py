@@ -1,31 +1,13 @@
-"""Who is speaking: the resource of everything we emit, and the instance id that stays the same across restarts."""
+"""Who is speaking: the resource and the scope of everything we emit."""
 
-import getpass
-import os
 import platform
 import socket
-import uuid
 
-import machineid
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from otel_agent import __version__, semconv
-
-
-def machine_id() -> str:
-    """The operating system's id of this machine; empty where it has none (some containers)."""
-    try:
-        return str(machineid.id()).strip()
-    except machineid.MachineIdNotFound:
-        return ""
-
-
-def instance_id(ledger_id: str) -> str:
-    """``service.instance.id``: UUIDv5 of machine, user and ledger, so that two of a kind never share a series, and
-    none changes its own by being restarted."""
-    told = "\0".join((machine_id() or socket.gethostname(), _user(), ledger_id))
-    return str(uuid.uuid5(uuid.UUID(semconv.INSTANCE_NAMESPACE), told))
+from otel_agent.signals.identity import machine_id
 
 
 def resource(instance: str) -> Resource:
@@ -43,8 +25,3 @@ def resource(instance: str) -> Resource:
 
 def scope() -> InstrumentationScope:
     return InstrumentationScope(semconv.SCOPE, __version__)
-
-
-def _user() -> str:
-    """The user's number, or where the system has none, the name."""
-    return str(os.getuid()) if hasattr(os, "getuid") else getpass.getuser()

@@ -92,7 +92,8 @@ def test_what_an_absent_collector_could_not_take_is_kept_and_delivered_once(
 ) -> None:
     with Collector(otlp_to_files(), tmp_path / "before") as gone:
         agent = _towards(gone, agent, "http/protobuf")
-    refused = agent.once(exits=3, OTEL_EXPORTER_OTLP_TIMEOUT="2")
+    refused = agent.attempt(OTEL_EXPORTER_OTLP_TIMEOUT="2")
+    assert refused.returncode == 3
     assert gone.points() == []
     assert gone.spans() == []
     assert "kept" in refused.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ class Database:
             yield connection
 
     def put(self, *records: Record, updated: int | None = None) -> None:
-        """Upsert; `updated` is the rows' `time_updated`, by default the newest time in the record."""
+        """Upsert; `updated` is the rows' `time_updated`, by default now, as OpenCode stamps whatever it writes."""
         with self.connection() as connection:
             self.put_through(connection, *records, updated=updated)
 
@@ -163,6 +164,5 @@ def part_row(of: Part) -> dict[str, Any]:
 
 
 def _timed(of: Message | UserMessage) -> dict[str, Any]:
-    completed = of.completed if isinstance(of, Message) else None
-    updated = completed if isinstance(completed, int) and 0 < completed < 2**63 else of.created
-    return {"id": of.id, "session_id": of.session.id, "time_created": of.created, "time_updated": updated}
+    now = time.time_ns() // 1_000_000
+    return {"id": of.id, "session_id": of.session.id, "time_created": of.created, "time_updated": now}

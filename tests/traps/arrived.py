@@ -50,6 +50,10 @@ class Arrived:
         """Tokens in the convention's terms: `input_tokens` with the cached, `output_tokens` with the reasoning."""
         return self._whole(f"gen_ai.client.inference.usage.{kind}", where)
 
+    def unreadable(self) -> int:
+        """Places the agent says it could not read as it should."""
+        return self._whole("otel_agent.message.unreadable", ANY)
+
     def chats(self) -> list[SpanRow]:
         """The spans of model calls, every delivery of each."""
         return [span for span in self.receiver.spans() if span.attributes.get("gen_ai.operation.name") == "chat"]

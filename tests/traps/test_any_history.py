@@ -37,6 +37,8 @@ amounts = st.integers(min_value=0, max_value=500)
 usages = st.builds(Tokens, st.integers(1, 500), amounts, amounts, amounts, amounts)
 picks = st.integers(min_value=0, max_value=10_000)
 """Chooses among what exists at that moment, modulo how many there are."""
+looks = st.booleans()
+"""Whether a run follows at once."""
 
 
 @dataclass(slots=True)
@@ -62,10 +64,10 @@ class AnyHistory(RuleBasedStateMachine):
             DatabaseV2(self.agent.data_dir / "opencode-next.db").create(),
         ]
         self.kept: list[Kept] = []
-        self.forked: set[int] = set()
+        self.lost: list[Kept] = []
+        self.forked: dict[int, Tokens] = {}
         self.calls = 0
         self.sessions = 0
-        self.writes = 0
         self.truth: dict[int, Tokens] = {}
         self.fresh = False
 
@@ -78,12 +80,7 @@ class AnyHistory(RuleBasedStateMachine):
         return T0 + 10_000 * (self.calls + self.sessions)
 
     def _keep(self, store: int, written: Message, call: int) -> None:
-        self.writes += 1
-        match self.stores[store]:
-            case Database() as database:
-                database.put_turn(written, updated=T0 + 10 * self.writes)
-            case tree:
-                tree.put_turn(written)
+        self.stores[store].put_turn(written)
         self.fresh = False
         for each in self.kept:
             if (each.store, each.written.id) == (store, written.id):
@@ -91,35 +88,50 @@ class AnyHistory(RuleBasedStateMachine):
                 return
         self.kept.append(Kept(store, written, call))
 
+    def _forget(self, gone: Kept) -> None:
+        self.stores[gone.store].remove(gone.written)
+        self.kept.remove(gone)
+        self.lost.append(gone)
+        self.fresh = False
+
+    def _run_if(self, looked_at: bool) -> None:
+        if looked_at:
+            self.run()
+
     def _chosen(self, pick: int) -> Kept:
         return self.kept[pick % len(self.kept)]
 
-    @rule(store=st.integers(0, 3), usage=usages, place=st.integers(0, 2))
-    def call_a_model(self, store: int, usage: Tokens, place: int) -> None:
+    @rule(store=st.integers(0, 3), usage=usages, place=st.integers(0, 2), looked_at=looks)
+    def call_a_model(self, store: int, usage: Tokens, place: int, looked_at: bool) -> None:
+        """Its first write, and, unless a run comes between, its last one at once."""
         self.calls += 1
-        of = session(T0 - 5_000, counter=place + 1)
-        self._keep(store, in_flight(message(of, usage, self._clock())), self.calls)
+        whole = message(session(T0 - 5_000, counter=place + 1), usage, self._clock())
+        self._keep(store, in_flight(whole) if looked_at else whole, self.calls)
+        self._run_if(looked_at)
 
     @precondition(lambda self: self.kept)
-    @rule(pick=picks, usage=usages)
-    def complete_or_rewrite(self, pick: int, usage: Tokens) -> None:
+    @rule(pick=picks, usage=usages, looked_at=looks)
+    def complete_or_rewrite(self, pick: int, usage: Tokens, looked_at: bool) -> None:
         """A call that was forked is done with: OpenCode copies completed messages and rewrites neither."""
         chosen = self._chosen(pick)
         if chosen.call in self.forked:
             return
         completed = chosen.written.created + 4_000
         self._keep(chosen.store, replace(chosen.written, tokens=usage, completed=completed, finish="stop"), chosen.call)
+        self._run_if(looked_at)
 
     @precondition(lambda self: self.kept)
-    @rule(pick=picks, store=st.integers(0, 3))
-    def copy_to_another_store(self, pick: int, store: int) -> None:
+    @rule(pick=picks, store=st.integers(0, 3), looked_at=looks)
+    def copy_to_another_store(self, pick: int, store: int, looked_at: bool) -> None:
         """An import, a channel change, an update: the id is kept."""
         chosen = self._chosen(pick)
         self._keep(store, chosen.written, chosen.call)
+        self._run_if(looked_at)
 
     @precondition(lambda self: any(kept.written.completed for kept in self.kept))
-    @rule(pick=picks)
-    def fork(self, pick: int) -> None:
+    @rule(pick=picks, original_is_lost=st.booleans(), looked_at=looks)
+    def fork(self, pick: int, original_is_lost: bool, looked_at: bool) -> None:
+        """The original may be gone before anybody looks, and come back from a backup."""
         complete = [kept for kept in self.kept if kept.written.completed]
         chosen = complete[pick % len(complete)]
         if any(kept.call == chosen.call and kept.written.tokens != chosen.written.tokens for kept in self.kept):
@@ -129,16 +141,27 @@ class AnyHistory(RuleBasedStateMachine):
         self.sessions += 1
         forked_at = T0 + 86_400_000 + 10_000 * self.sessions
         into = session(forked_at, fork_of=chosen.written.session.id)
-        self.forked.add(chosen.call)
+        self.forked[chosen.call] = chosen.written.tokens
         self._keep(chosen.store, fork_copy(chosen.written, into, forked_at + 20), chosen.call)
+        if original_is_lost:
+            self._forget(chosen)
+        self._run_if(looked_at)
 
     @precondition(lambda self: self.kept)
     @rule(pick=picks)
     def delete(self, pick: int) -> None:
-        chosen = self._chosen(pick)
-        self.stores[chosen.store].remove(chosen.written)
-        self.kept.remove(chosen)
-        self.fresh = False
+        self._forget(self._chosen(pick))
+
+    @precondition(lambda self: self.lost)
+    @rule(pick=picks, looked_at=looks)
+    def restore(self, pick: int, looked_at: bool) -> None:
+        """A forked call comes back only as it was when it was copied: nothing ties an older version to the copy."""
+        back = self.lost.pop(pick % len(self.lost))
+        if self.forked.get(back.call, back.written.tokens) != back.written.tokens:
+            return
+        if not any((kept.store, kept.written.id) == (back.store, back.written.id) for kept in self.kept):
+            self._keep(back.store, back.written, back.call)
+        self._run_if(looked_at)
 
     @rule()
     def run(self) -> None:
@@ -163,11 +186,11 @@ def test_totals_are_the_calls_seen_each_once() -> None:
     run_state_machine_as_test(
         AnyHistory,
         settings=settings(
-            max_examples=20,
-            stateful_step_count=14,
+            max_examples=40,
+            stateful_step_count=16,
             deadline=None,
             derandomize=True,
-            phases=(Phase.explicit, Phase.generate, Phase.shrink),
+            phases=(Phase.generate,),  # sixteen steps are short enough to read; shrinking them takes minutes
             suppress_health_check=list(HealthCheck),
         ),
     )

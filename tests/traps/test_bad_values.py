@@ -61,6 +61,7 @@ def test_bad_tokens_are_left_out_and_all_else_counts(
     assert arrived.messages_by("gen_ai.request.model") == dict.fromkeys((*BAD_NUMBERS, "sound"), 1)
     assert arrived.cost() == pytest.approx(0.5 * len(BAD_NUMBERS))
     assert len(arrived.chats()) == len(BAD_NUMBERS) + 1
+    assert arrived.unreadable() == len(BAD_NUMBERS), "what was left out is counted too"
 
 
 BAD_TOKENS: tuple[Any, ...] = (None, [], "many", 12, {}, {"input": 7, "cache": None}, {"input": 7, "cache": [1, 2]})

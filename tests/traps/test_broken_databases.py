@@ -137,7 +137,10 @@ def test_a_database_that_vanishes_and_another_in_its_place(agent: Agent, arrived
 
 
 def test_a_database_restored_from_a_backup(agent: Agent, arrived: Arrived) -> None:
-    """Fewer rows, smaller rowids, the same inode: what comes after the restore takes rowids that were read before."""
+    """Fewer rows, smaller rowids, the same inode: what comes after the restore takes rowids that were read before.
+
+    The clock went back with the backup, so that `time_updated` shows nothing new either.
+    """
     path = agent.data_dir / "opencode.db"
     rows = many(30)
     database = filled(path, rows[:10])
@@ -145,7 +148,8 @@ def test_a_database_restored_from_a_backup(agent: Agent, arrived: Arrived) -> No
     filled(path, rows)
     agent.once()
     path.write_bytes(backup)
-    database.put_turn(*(message(session(), Tokens(output=1), T0 + 900_000 + n) for n in range(15)))
+    new = (message(session(), Tokens(output=1), T0 - 900_000 + n) for n in range(15))
+    database.put_turn(*new, updated=T0 - 900_000)
     agent.once()
     assert (arrived.tokens(), arrived.messages()) == (Tokens(30, 15), 45)
 

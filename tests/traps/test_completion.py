@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from tests.agent import Agent
-from tests.made_stores import T0, Database, DatabaseV2, JsonTree, Tokens, in_flight, message, session
+from tests.made_stores import Database, DatabaseV2, JsonTree, Message, Session, Tokens, in_flight
+from tests.made_stores import message as made_at
+from tests.made_stores import session as begun_at
 from tests.traps.arrived import Arrived
 
 USED = Tokens(1200, 80, 20, 400, 10)
 NEXT = Tokens(300, 40, 0, 1500, 0)
-FOR_EVER = {"OTEL_AGENT_KILLED_GRACE_SECONDS": "3153600000"}
-"""A grace period of a century: nothing is presumed dead for its age."""
+T0 = time.time_ns() // 1_000_000 - 2 * 3_600_000
+"""Two hours ago, in ms: past the default grace period, and well within a longer one."""
+FOR_EVER = {"OTEL_AGENT_KILLED_GRACE_SECONDS": "31536000"}
+"""A year: nothing here is presumed dead for its age."""
 
 Store = JsonTree | Database
+
+
+def session(created: int = T0 - 500, counter: int = 1) -> Session:
+    return begun_at(created, counter)
+
+
+def message(of: Session, tokens: Tokens, at: int = T0, **fields: Any) -> Message:
+    return made_at(of, tokens, at, **fields)
 
 
 @pytest.fixture(params=["json", "1.2.6", "1.18.33", "2.x"])
@@ -89,6 +102,12 @@ def test_an_earlier_message_of_its_session_says_nothing(agent: Agent, store: Sto
     store.put_turn(message(session(), NEXT), message(session(), USED, T0 + 40_000, completed=None))
     agent.once(**FOR_EVER)
     assert (arrived.tokens(), arrived.messages()) == (NEXT, 1)
+
+
+def test_a_later_message_that_is_not_complete_says_nothing(agent: Agent, store: Store, arrived: Arrived) -> None:
+    store.put_turn(message(session(), USED, completed=None), message(session(), NEXT, T0 + 40_000, completed=None))
+    agent.once(**FOR_EVER)
+    assert (arrived.tokens(), arrived.messages()) == (Tokens(), 0)
 
 
 def test_killed_counts_after_the_grace_period(agent: Agent, store: Store, arrived: Arrived) -> None:

@@ -65,6 +65,26 @@ def test_each_category_is_corrected_by_itself(agent: Agent, store: Store, arrive
     assert arrived.tokens() == Tokens(1200, 90, 20, 600, 10)
 
 
+def test_a_correction_in_a_store_copied_here_later(agent: Agent, database: Database, arrived: Arrived) -> None:
+    """Each copy is hours old when it is read: what was rewritten in between was stamped before the last reading."""
+    written = message(session(), USED)
+    for hour, tokens in enumerate((USED, USED.plus(Tokens(5)), USED.plus(Tokens(5, 4)))):
+        database.put_turn(replace(written, tokens=tokens), updated=T0 + 3_600_000 * hour)
+        agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (USED.plus(Tokens(5, 4)), 1)
+
+
+def test_a_row_from_the_future_hides_no_correction(agent: Agent, database: Database, arrived: Arrived) -> None:
+    """Stamped while the clock was ahead: later rows carry earlier times than the newest one read."""
+    written = message(session(), USED)
+    database.put_turn(written, updated=T0)
+    database.put_turn(message(session(), USED, T0 + 40_000), updated=9_000_000_000_000)
+    agent.once()
+    database.put_turn(replace(written, tokens=USED.plus(Tokens(5))))
+    agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (USED.plus(USED, Tokens(5)), 2)
+
+
 def test_the_spans_of_a_corrected_message_keep_their_ids(agent: Agent, store: Store, arrived: Arrived) -> None:
     written = message(session(), USED)
     for each in (written, replace(written, tokens=USED.plus(Tokens(5)))):

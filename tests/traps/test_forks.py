@@ -75,10 +75,15 @@ def test_the_copy_seen_before_its_original(agent: Agent, store: Store, arrived: 
     assert (arrived.tokens(), arrived.messages(), len(arrived.chats())) == (SPENT, 1, 1)
 
 
-def test_equal_times_and_minted_ids_of_two_sessions_are_two_calls(agent: Agent, store: Store, arrived: Arrived) -> None:
+@pytest.mark.parametrize("at_once", [True, False], ids=["in-one-run", "in-two-runs"])
+def test_equal_times_and_minted_ids_of_two_sessions_are_two_calls(
+    agent: Agent, store: Store, arrived: Arrived, at_once: bool
+) -> None:
     """Both ids were minted when their message began, so neither is a copy, however equal the rest."""
     for counter in (1, 2):
         store.put_turn(message(session(counter=counter), SPENT, counter=counter))
+        if not at_once:
+            agent.once()
     agent.once()
     assert (arrived.tokens(), arrived.messages()) == (SPENT.plus(SPENT), 2)
 
@@ -112,6 +117,24 @@ def test_a_fork_of_a_fork_whose_original_is_gone(agent: Agent, tree: JsonTree, a
     tree.put_turn(first)
     agent.once()
     tree.put_turn(second)
+    agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (SPENT, 1)
+
+
+def test_copies_whose_session_files_are_gone(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+    """The ids alone tell."""
+    original = message(session(), SPENT)
+    tree.put(original, fork_copy(original, session(FORKED), FORKED + 20))
+    agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (SPENT, 1)
+
+
+def test_a_session_marked_as_a_fork_that_is_no_younger(agent: Agent, arrived: Arrived) -> None:
+    """2.x: the mark alone tells, where neither the id nor the session's time does."""
+    new = DatabaseV2(agent.data_dir / "opencode.db").create()
+    original = message(session(), SPENT)
+    marked = session(counter=2, fork_of=original.session.id)
+    new.put_turn(original, replace(original, id="msg_5f0c2b6a-93d1-4f5e-8a37-6c1d20e9b7f4", session=marked))
     agent.once()
     assert (arrived.tokens(), arrived.messages()) == (SPENT, 1)
 

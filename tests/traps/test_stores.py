@@ -179,6 +179,7 @@ def test_session_message_without_session_v2_does_not_count(agent: Agent, databas
             double = message(session(), USED, counter=counter)
             upsert(connection, "session_message", DatabaseV2(database.path).place(double)[1] | {"seq": counter})
     agent.once()
+    assert arrived.unreadable() == 0, "nothing is wrong with such a database"
     assert (arrived.tokens(), arrived.messages()) == (USED, 1)
 
 

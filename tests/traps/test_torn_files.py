@@ -66,8 +66,21 @@ def test_made_whole_within_the_same_mtime(agent: Agent, torn: Path, arrived: Arr
 
 
 def test_a_torn_session_file(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+    """Whole again soon, it says that these were a sub-agent's calls: they are not booked to a person before."""
+    of = session(parent=SOUND.session.id)
+    tree.put_turn(message(of, USED))
+    tree.put_bytes(of, as_file(of.document())[:80])
+    agent.once()
+    tree.put(of)
+    agent.once()
+    assert arrived.messages_by("opencode.agent.kind") == {"subagent": 1}
+    assert arrived.tokens_by("opencode.project.name") == {"persona": USED}
+
+
+def test_a_session_file_that_stays_torn(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     tree.put_turn(WHOLE)
-    tree.put_bytes(WHOLE.session, as_file(WHOLE.session.document())[:80])
+    torn = tree.put_bytes(WHOLE.session, as_file(WHOLE.session.document())[:80])
+    os.utime(torn, (1_000_000_000, 1_000_000_000))
     agent.once()
     assert arrived.tokens_by("opencode.project.name") == {"persona": USED}
 

@@ -1,0 +1,197 @@
+"""The ledger's files: who may hold them, who may read them, and what happens where they cannot be written."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import stat
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from otel_agent.errors import LedgerHeld
+from otel_agent.ledger import schema
+from otel_agent.ledger.files import Hold
+from tests.agent import Agent
+from tests.ledger.told import Told
+from tests.made_stores import T0, Database, Tokens, message, session
+from tests.otlp_receiver import OtlpReceiver
+
+USED = Tokens(700, 50, 20, 300, 9)
+CANNOT_WRITE = 4
+"""Exit code of every `LedgerError`."""
+WINDOWS = os.name == "nt"
+
+
+def write_messages(agent: Agent, count: int, first: int = 0) -> None:
+    database, of = Database(agent.data_dir / "opencode.db").create(), session()
+    with database.connection() as connection:
+        records = [message(of, USED, T0 + 60_000 * number) for number in range(first, first + count)]
+        database.put_through(connection, of.project, of, *records)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The ledger's files, but for the index of the WAL, which holds nothing of its own, and an empty WAL."""
+    found = {path.name: path.read_bytes() for path in folder.glob("ledger.db*") if not path.name.endswith("-shm")}
+    return {name: content for name, content in found.items() if content}
+
+
+def leave_a_wal(path: Path, sql: str) -> None:
+    """Change the database as a process that is killed does: the change lies in the WAL."""
+    aside = path.with_name("aside")
+    aside.mkdir()
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute(sql)
+        for ending in ("", "-wal"):
+            shutil.copy(f"{path}{ending}", aside)
+    for each in aside.iterdir():
+        each.replace(path.with_name(each.name))
+    aside.rmdir()
+
+
+def test_a_second_agent_is_told_who_writes_the_ledger(agent: Agent, receiver: OtlpReceiver) -> None:
+    write_messages(agent, 1)
+    with agent.process("run") as first:
+        receiver.wait_for(lambda r: r.spans(), 30)
+        second = agent.attempt()
+        assert second.returncode == CANNOT_WRITE
+        assert f"process {first.pid}, since " in second.stderr
+        assert "OTEL_AGENT_STATE_DIR" in second.stderr
+        assert first.stop().returncode == 0
+    agent.once()
+
+
+def test_the_hold_of_a_killed_agent_is_free(agent: Agent, receiver: OtlpReceiver) -> None:
+    write_messages(agent, 1)
+    with agent.process("run") as first:
+        receiver.wait_for(lambda r: r.spans(), 30)
+        first.stop(signal.SIGKILL)
+    agent.once()
+
+
+@pytest.mark.parametrize("told", ["", "{", "[]", '{"pid": "x"}', '{"pid": 1, "since": null, "more": 2}'])
+def test_a_holder_file_that_says_nothing_useful(tmp_path: Path, told: str) -> None:
+    hold = Hold(tmp_path)
+    (tmp_path / "holder.json").write_text(told)
+    try:
+        with pytest.raises(LedgerHeld, match="is written by another otel-agent"):
+            Hold(tmp_path)
+    finally:
+        hold.release()
+
+
+@pytest.mark.parametrize("unclean", [False, True])
+def test_a_ledger_of_a_newer_version_stays_as_it_is(agent: Agent, unclean: bool) -> None:
+    """To the byte, even where its writer was killed and left a WAL."""
+    write_messages(agent, 1)
+    agent.once()
+    path, newer = agent.state_dir / "ledger.db", f"PRAGMA user_version = {schema.VERSION + 1}"
+    if unclean:
+        leave_a_wal(path, newer)
+    else:
+        with closing(sqlite3.connect(path)) as database:
+            database.execute(newer)
+    before = contents(agent.state_dir)
+    assert (len(before) == 2) is unclean
+    run = agent.attempt()
+    assert run.returncode == CANNOT_WRITE
+    assert "newer otel-agent" in run.stderr
+    assert "Upgrade" in run.stderr
+    assert contents(agent.state_dir) == before
+
+
+@pytest.mark.skipif(WINDOWS, reason="modes are POSIX")
+def test_everything_is_for_its_owner_only(agent: Agent, receiver: OtlpReceiver) -> None:
+    """However permissive the umask."""
+    write_messages(agent, 1)
+    with agent.process("run", prelude="import os; os.umask(0)", OTEL_AGENT_METRICS_EXPORTER="file") as run:
+        receiver.wait_for(lambda r: r.spans(), 30)
+        files = [path for path in agent.state_dir.rglob("*") if path.is_file()]
+        assert {"ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.lock", "holder.json", "metrics.jsonl"} == {
+            path.name for path in files
+        }
+        folders = [agent.state_dir, agent.state_dir / "export"]
+        assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+        assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o700}
+        run.stop()
+
+
+@pytest.mark.skipif(WINDOWS, reason="modes are POSIX")
+def test_a_folder_that_may_not_be_written(public: Agent) -> None:
+    public.data_dir.mkdir(parents=True)
+    public.state_dir.mkdir()
+    public.state_dir.chmod(0o555)
+    run = public.attempt()
+    assert run.returncode == CANNOT_WRITE
+    assert f"cannot write to {public.state_dir}" in run.stderr
+    assert "OTEL_AGENT_STATE_DIR" in run.stderr
+    public.state_dir.chmod(0o777)
+    public.once()
+
+
+def test_a_file_where_the_folder_should_be(agent: Agent) -> None:
+    agent.state_dir.write_text("mine")
+    run = agent.attempt()
+    assert run.returncode == CANNOT_WRITE
+    assert "Traceback" not in run.stderr
+    assert agent.state_dir.read_text() == "mine"
+
+
+@pytest.mark.skipif(WINDOWS, reason="resource limits are POSIX")
+def test_no_room_to_write(agent: Agent, receiver: OtlpReceiver) -> None:
+    """No file may grow beyond a limit, which rises until a run succeeds. Before that it fails to open, to count, and to
+    strike off what the backend took; it is said each time, and nothing is lost by any of them."""
+    write_messages(agent, 600)
+    failed_after_sending = 0
+    for limit in itertools.count(0, 20_000):
+        prelude = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))"
+        with agent.process("run", "--once", prelude=prelude) as process:
+            run = process.wait()
+        if run.returncode == 0:
+            break
+        assert run.returncode == CANNOT_WRITE
+        assert "Traceback" not in run.stderr
+        assert re.search("otel-agent: cannot (write to|use the ledger).*(File too large|disk I/O error)", run.stderr)
+        failed_after_sending += bool(receiver.spans())
+    assert failed_after_sending
+    assert_exact(receiver, 600)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of a megabyte."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(disk)]
+    mounting = subprocess.run(command, check=False, capture_output=True)
+    if mounting.returncode != 0:
+        pytest.skip(f"cannot mount a small file system: {mounting.stderr.decode().strip()}")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def test_a_full_disk(agent: Agent, receiver: OtlpReceiver, small_disk: Path) -> None:
+    write_messages(agent, 600)
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(800 << 10))
+    run = agent.attempt(OTEL_AGENT_STATE_DIR=str(small_disk / "state"))
+    assert run.returncode == CANNOT_WRITE
+    assert "database or disk is full" in run.stderr
+    assert "Traceback" not in run.stderr
+    ballast.unlink()
+    agent.once(OTEL_AGENT_STATE_DIR=str(small_disk / "state"))
+    assert_exact(receiver, 600)
+
+
+def assert_exact(receiver: OtlpReceiver, messages: int) -> None:
+    told = Told(receiver)
+    assert (told.tokens(), told.messages()) == (Tokens(*(messages * kind for kind in USED)), messages)
+    assert len(told.span_ids()) == messages

@@ -1,0 +1,97 @@
+"""Killed at any moment and started again: nothing is lost, nothing is counted twice, no series starts anew."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+
+import pytest
+
+from tests.agent import Agent, Process
+from tests.ledger.told import Told
+from tests.made_stores import T0, Database, JsonTree, Tokens, message, session
+from tests.otlp_receiver import OtlpReceiver, accept, drop, hang
+from tests.otlp_receiver.wire import Signal
+
+USED = Tokens(700, 50, 20, 300, 9)
+DATABASES, EACH = 5, 150
+MESSAGES = (DATABASES + 1) * EACH
+"""Enough for several transactions, and for more than one request of spans."""
+TOTAL = Tokens(*(MESSAGES * kind for kind in USED))
+IMPORTED = """
+import sys, otel_agent.service, otel_agent.delivery.otlp_http
+print("imported", file=sys.stderr, flush=True)
+"""
+"""So that what follows is the work itself."""
+WORK_S = 0.4
+"""About as long as the work below takes."""
+
+
+@pytest.fixture
+def history(agent: Agent) -> None:
+    tree = JsonTree(agent.data_dir)
+    for number in range(DATABASES + 1):
+        of = session(T0 - 500 + number)
+        records = [message(of, USED, T0 + 60_000 * (EACH * number + each)) for each in range(EACH)]
+        if number == 0:
+            tree.put(of.project, of, *records)
+            continue
+        database = Database(agent.data_dir / f"opencode-{number}.db").create()
+        with database.connection() as connection:
+            database.put_through(connection, of.project, of, *records)
+
+
+def killed_after(run: Process, seconds: float) -> None:
+    try:
+        run.wait(seconds)
+    except subprocess.TimeoutExpired:
+        assert run.stop(signal.SIGKILL).returncode in (-signal.SIGKILL, 0)  # 0: it ended just before
+
+
+def assert_exact(receiver: OtlpReceiver) -> None:
+    told = Told(receiver)
+    assert (told.tokens(), told.messages()) == (TOTAL, MESSAGES)
+    assert len(told.span_ids()) == MESSAGES
+    assert {len(starts) for starts in told.starts().values()} == {1}
+    assert told.never_fell()
+
+
+@pytest.mark.usefixtures("history")
+@pytest.mark.parametrize("seed", range(8))
+def test_killed_at_a_random_moment(agent: Agent, receiver: OtlpReceiver, seed: int) -> None:
+    """Three times in a row, then left alone; and once more, to see that nothing is left to do."""
+    moments = random.Random(seed)
+    for _ in range(3):
+        with agent.process("run", "--once", prelude=IMPORTED) as run:
+            run.wait_for_log("imported")
+            killed_after(run, moments.uniform(0, WORK_S))
+    agent.once()
+    assert_exact(receiver)
+    sent = len(receiver.spans())
+    agent.once()
+    assert_exact(receiver)
+    assert len(receiver.spans()) == sent
+
+
+@pytest.mark.usefixtures("history")
+@pytest.mark.parametrize(("signal_", "request_"), [("traces", 1), ("traces", 2), ("metrics", 1)])
+def test_killed_between_the_backend_taking_and_the_ledger_knowing(
+    agent: Agent, receiver: OtlpReceiver, signal_: Signal, request_: int
+) -> None:
+    """The backend has the request and never answers. What it has is sent to it again, as the same spans and points."""
+    receiver.behave(*[accept()] * (request_ - 1), hang(taken=True), signal=signal_)
+    with agent.process("run", "--once") as run:
+        receiver.wait_for(lambda r: any(each.behaviour == "hang" for each in r.requests), 30)
+        assert run.stop(signal.SIGKILL).returncode == -signal.SIGKILL
+    agent.once()
+    assert_exact(receiver)
+
+
+@pytest.mark.usefixtures("history")
+def test_a_connection_that_breaks_after_the_backend_took_it(agent: Agent, receiver: OtlpReceiver) -> None:
+    receiver.behave(drop(), drop(), signal="traces")
+    receiver.behave(drop(), signal="metrics")
+    agent.once()
+    assert len(receiver.spans()) > MESSAGES
+    assert_exact(receiver)

@@ -1,0 +1,108 @@
+"""The series: raised and never lowered, with one start time for ever, and bounded in number."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from otel_agent.ledger.totals import MAX_VALUE
+from otel_agent.ledger.writer import Ledger, open_ledger
+from otel_agent.model import Increase, Series
+from tests.ledger.records import START_NS
+from tests.ledger.test_counting import fresh_ledger
+
+METRIC = "opencode.token.usage"
+OVERFLOW = '{"otel.metric.overflow": true}'
+HOUR_NS = 3_600_000_000_000
+
+
+def raise_by(
+    ledger: Ledger, increases: dict[str, Increase], *, now_ns: int = START_NS, max_series: int = 100, **window: int
+) -> int:
+    """Attributes to increase, all of one metric. With a window the series are those of sessions."""
+    keyed = {(METRIC, attributes): increase for attributes, increase in increases.items()}
+    with ledger.transaction():
+        return ledger.totals.raise_by(
+            keyed, now_ns=now_ns, max_series=max_series, overflow=OVERFLOW, windowed=bool(window), **window
+        )
+
+
+def published(ledger: Ledger, active_since_ns: int = 0) -> dict[str, Series]:
+    return {each.attributes: each for each in ledger.totals.published([METRIC], active_since_ns=active_since_ns)}
+
+
+def values(ledger: Ledger, active_since_ns: int = 0) -> dict[str, int]:
+    return {attributes: each.value for attributes, each in published(ledger, active_since_ns).items()}
+
+
+def test_a_series_keeps_its_start_time(tmp_path: Path) -> None:
+    for hour in range(3):
+        ledger = open_ledger(tmp_path, now_ns=START_NS + hour * HOUR_NS, backfill_from_ms=0)
+        raise_by(ledger, {"a": Increase(5), f"b{hour}": Increase(1)}, now_ns=START_NS + hour * HOUR_NS)
+        found = published(ledger)
+        ledger.close()
+        assert (found["a"].value, found["a"].start_ns) == (5 * (hour + 1), START_NS)
+        assert found[f"b{hour}"].start_ns == START_NS + hour * HOUR_NS
+
+
+def test_a_sum_stays_at_the_most_that_can_be_told(ledger: Ledger) -> None:
+    raise_by(ledger, {"a": Increase(MAX_VALUE - 1), "b": Increase(2 * MAX_VALUE)})
+    raise_by(ledger, {"a": Increase(5), "b": Increase(1)})
+    assert values(ledger) == {"a": MAX_VALUE, "b": MAX_VALUE}
+
+
+def test_buckets_add_up(ledger: Ledger) -> None:
+    raise_by(ledger, {"a": Increase(7, 2, {3: 1, 0: 1})})
+    raise_by(ledger, {"a": Increase(9, 3, {5: 2, 3: 1})})
+    found = published(ledger)["a"]
+    assert (found.value, found.count, found.buckets) == (16, 5, (1, 0, 0, 2, 0, 2))
+
+
+increases = st.dictionaries(st.sampled_from("abcdefgh"), st.builds(Increase, st.integers(0, 1_000)), max_size=8)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.lists(increases, max_size=5), st.integers(1, 5))
+def test_the_sum_over_all_series_is_true(batches: list[dict[str, Increase]], max_series: int) -> None:
+    """Theorem: however few series there may be, they add up to all that was added, and there is at most one more."""
+    with fresh_ledger() as ledger:
+        for batch in batches:
+            before = values(ledger)
+            raise_by(ledger, batch, max_series=max_series)
+            assert all(value >= before.get(attributes, 0) for attributes, value in values(ledger).items())
+        assert sum(values(ledger).values()) == sum(each.value for batch in batches for each in batch.values())
+        assert len(values(ledger)) <= max_series + 1
+
+
+def test_what_is_folded_is_counted(ledger: Ledger) -> None:
+    assert raise_by(ledger, {"a": Increase(1), "b": Increase(2)}, max_series=2) == 0
+    assert raise_by(ledger, {"a": Increase(1), "c": Increase(4), "d": Increase(8)}, max_series=2) == 2
+    assert values(ledger) == {"a": 2, "b": 2, OVERFLOW: 12}
+
+
+def test_a_windowed_series_is_published_while_it_changes(ledger: Ledger) -> None:
+    raise_by(ledger, {"old": Increase(1)}, now_ns=START_NS, active_since_ns=START_NS - HOUR_NS)
+    raise_by(ledger, {"new": Increase(2)}, now_ns=START_NS + HOUR_NS, active_since_ns=START_NS)
+    assert values(ledger, START_NS + 1) == {"new": 2}
+    raise_by(ledger, {"old": Increase(4)}, now_ns=START_NS + 2 * HOUR_NS, active_since_ns=START_NS + HOUR_NS)
+    found = published(ledger, START_NS + 1)
+    assert {attributes: each.value for attributes, each in found.items()} == {"new": 2, "old": 5}
+    assert found["old"].start_ns == START_NS
+
+
+def test_series_out_of_the_window_make_room(ledger: Ledger) -> None:
+    raise_by(ledger, {"old": Increase(1)}, max_series=1, now_ns=START_NS, active_since_ns=START_NS - HOUR_NS)
+    later = START_NS + 2 * HOUR_NS
+    folded = raise_by(ledger, {"new": Increase(2)}, max_series=1, now_ns=later, active_since_ns=later - HOUR_NS)
+    assert (folded, values(ledger, later)) == (0, {"new": 2})
+
+
+def test_nothing_is_raised_by_a_transaction_that_fails(ledger: Ledger) -> None:
+    """The second of these has a number that no column can hold."""
+    raise_by(ledger, {"a": Increase(1)})
+    with pytest.raises(OverflowError):
+        raise_by(ledger, {"a": Increase(5), "b": Increase(0, 2**64)})
+    assert values(ledger) == {"a": 1}

@@ -1,0 +1,122 @@
+"""What holds for the ledger's whole life: its identity, its horizon, and what survives a move to another machine."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from otel_agent import semconv
+from otel_agent.errors import LedgerError
+from otel_agent.ledger.writer import Ledger, open_ledger
+from otel_agent.model import Checkpoint, Tokens
+from tests.ledger.records import START_NS, call, enter, tokens, total
+
+DAY_NS = 86_400_000_000_000
+
+
+def reopened(state_dir: Path, *, backfill_from_ms: int = 0, days_later: int = 1) -> Ledger:
+    return open_ledger(state_dir, now_ns=START_NS + days_later * DAY_NS, backfill_from_ms=backfill_from_ms)
+
+
+def test_its_identity_and_horizon_are_those_of_its_first_start(tmp_path: Path) -> None:
+    first = open_ledger(tmp_path, now_ns=START_NS, backfill_from_ms=1_234)
+    told = first.id, first.backfill_from_ms
+    first.close()
+    again = reopened(tmp_path, backfill_from_ms=9_999)
+    assert (again.id, again.backfill_from_ms) == told == (again.id, 1_234)
+    again.close()
+
+
+def test_checkpoints_are_replaced(ledger: Ledger) -> None:
+    with ledger.transaction():
+        ledger.remember([Checkpoint("a", b"\0old"), Checkpoint("b", b"other")])
+    with ledger.transaction():
+        ledger.remember([Checkpoint("a", b"\0new")])
+    assert [ledger.recall(place) for place in "abc"] == [b"\0new", b"other", None]
+
+
+def write_half(ledger: Ledger) -> None:
+    """A message and a checkpoint, and then something that the ledger refuses."""
+    ledger.counting.record([call(0)], [], count_from_ms=0)
+    ledger.remember([Checkpoint("a", b"read")])
+    ledger.remember([Checkpoint("b", None)])  # type: ignore[arg-type]
+
+
+def test_a_transaction_is_all_or_nothing(ledger: Ledger) -> None:
+    with pytest.raises(LedgerError, match="NOT NULL"), ledger.transaction():
+        write_half(ledger)
+    assert ledger.recall("a") is None
+    assert len(ledger.outbox) == 0
+    assert [change.first for change in enter(ledger, call(0))] == [True]
+
+
+def test_the_same_machine_goes_on_with_its_totals(ledger: Ledger) -> None:
+    ledger.adopt("here")
+    enter(ledger, call(0))
+    ledger.adopt("here")
+    assert ledger.instance_id == "here"
+    assert tokens(ledger) == call(0).tokens
+
+
+def test_another_machine_starts_from_zero_and_counts_nothing_again(tmp_path: Path) -> None:
+    """The first one goes on publishing what it counted: told by both it would be doubled."""
+    here = open_ledger(tmp_path / "here", now_ns=START_NS, backfill_from_ms=0)
+    here.adopt("here")
+    enter(here, call(0), call(1))
+    with here.transaction():
+        here.counting.track("ses_0")
+    here.close()
+    shutil.copytree(tmp_path / "here", tmp_path / "there")
+    there = reopened(tmp_path / "there")
+    there.adopt("there")
+    assert there.instance_id == "there"
+    assert tokens(there) == Tokens()
+    enter(there, call(0), call(1), call(3, Tokens(7)))
+    assert (tokens(there), total(there, semconv.MESSAGE_COUNT)) == (Tokens(7), 1)
+    assert total(there, semconv.SESSION_COUNT) == 0
+    assert there.counting.tracked(["ses_0"]) == set()
+    of_session = there.counting.of_session("ses_0", after=there.epoch_message)
+    assert [change.message.id for change in of_session] == ["msg_3"]
+    there.close()
+    again = reopened(tmp_path / "there", days_later=2)
+    again.adopt("there")
+    assert tokens(again) == Tokens(7)
+    again.close()
+
+
+def test_a_correction_of_what_the_other_machine_counted_adds_the_difference(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path, now_ns=START_NS, backfill_from_ms=0)
+    ledger.adopt("here")
+    enter(ledger, call(0, Tokens(10)))
+    ledger.adopt("there")
+    enter(ledger, replace(call(0), tokens=Tokens(14)))
+    assert tokens(ledger) == Tokens(4)
+    ledger.close()
+
+
+def test_spans_are_owed_oldest_first_until_taken(ledger: Ledger) -> None:
+    enter(ledger, *(call(number) for number in range(4)))
+    first, second, third, fourth = ledger.outbox.oldest(9)
+    assert [each.message.id for each in (first, second, third, fourth)] == ["msg_0", "msg_1", "msg_2", "msg_3"]
+    assert first.message == call(0)
+    assert first.session.id == "ses_0"
+    with ledger.transaction():
+        ledger.outbox.taken([first.number, third.number])
+        ledger.outbox.refuse(second.number)
+    assert [each.message.id for each in ledger.outbox.oldest(9)] == ["msg_3"]
+    assert len(ledger.outbox) == 2
+
+
+def test_what_was_refused_is_tried_again_at_the_next_start(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path, now_ns=START_NS, backfill_from_ms=0)
+    enter(ledger, call(0))
+    with ledger.transaction():
+        ledger.outbox.refuse(ledger.outbox.oldest(1)[0].number)
+    assert ledger.outbox.oldest(1) == []
+    ledger.close()
+    again = reopened(tmp_path)
+    assert [each.message.id for each in again.outbox.oldest(1)] == ["msg_0"]
+    again.close()

@@ -1,0 +1,84 @@
+"""Stores and ways out that exist in memory only, and keep what the pipeline did with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from opentelemetry.sdk.metrics.export import MetricsData
+from opentelemetry.sdk.trace import ReadableSpan
+
+from otel_agent.model import Batch, Checkpoint, Message, Problem, Recall, Receipt, Session
+
+
+class ListedStore:
+    """Messages in a list, read two at a time from where the checkpoint says."""
+
+    def __init__(self, name: str, *messages: Message, problems: Sequence[Problem] = (), parent_id: str = "") -> None:
+        self.name = name
+        self.messages = list(messages)
+        self.problems = list(problems)
+        self.read_from: list[int] = []
+        """Where each pass began."""
+        self.closed = 0
+        self._parent_id = parent_id
+
+    def read(self, recall: Recall, *, now_ms: int, sweep: bool) -> Iterator[Batch]:
+        del now_ms, sweep
+        at = int(recall(self.name) or b"0")
+        self.read_from.append(at)
+        if self.problems:
+            yield Batch(problems=list(self.problems))
+        while at < len(self.messages):
+            found = self.messages[at : at + 2]
+            at += len(found)
+            sessions = [Session(id=each.session_id, parent_id=self._parent_id) for each in found]
+            yield Batch(found, sessions, checkpoints=[Checkpoint(self.name, str(at).encode())])
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class SpansTo:
+    """Answers each request as `judge` says of the names of the messages in it."""
+
+    def __init__(self, judge: Callable[[list[str]], Receipt]) -> None:
+        self.judge = judge
+        self.requests: list[list[str]] = []
+        self.taken: list[str] = []
+        self.closed = 0
+
+    def send(self, spans: Sequence[ReadableSpan]) -> Receipt:
+        ids = [str((span.attributes or {})["opencode.message.id"]) for span in spans]
+        self.requests.append(ids)
+        receipt = self.judge(ids)
+        if receipt.taken:
+            self.taken += ids
+        return receipt
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class MetricsTo:
+    """Takes everything; the last of each series, by metric and attributes."""
+
+    def __init__(self) -> None:
+        self.requests: list[MetricsData] = []
+
+    def send(self, data: MetricsData) -> Receipt:
+        self.requests.append(data)
+        return Receipt(taken=True)
+
+    def close(self) -> None: ...
+
+    def names(self) -> set[str]:
+        """The metrics in the requests since the last call."""
+        found = {
+            metric.name
+            for request in self.requests
+            for of_resource in request.resource_metrics
+            for of_scope in of_resource.scope_metrics
+            for metric in of_scope.metrics
+        }
+        self.requests.clear()
+        return found
