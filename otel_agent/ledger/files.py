@@ -65,8 +65,7 @@ class Connection(sqlite3.Connection):
 
 
 def _ours(error: sqlite3.Error) -> LedgerError:
-    passing = sqlite3.OperationalError, sqlite3.IntegrityError, sqlite3.ProgrammingError
-    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, passing):
+    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
         return LedgerDamaged(f"the ledger is not readable: {error}")
     return LedgerError(f"cannot use the ledger: {error}. Check the disk and its permissions")
 

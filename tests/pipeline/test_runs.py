@@ -132,7 +132,7 @@ def test_history_before_the_first_start_stays_out(agent: Agent, receiver: OtlpRe
     Database(agent.data_dir / "opencode.db").create().put_turn(message(of, USED))
     agent.once(OTEL_AGENT_BACKFILL="all")
     assert token_total(receiver) == 0
-    new = message(session(directory=PERSONA), Tokens(5), START + 7_200_000, completed=START + 7_260_000)
+    new = message(session(directory=PERSONA), Tokens(5), START + 7_200_000, completed=START + 14_400_000)
     tree.put_turn(new)
     agent.once(OTEL_AGENT_BACKFILL=backfill)
     assert (token_total(receiver), len(receiver.spans())) == (5, 1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from otel_agent.semconv import provider_name
@@ -80,7 +78,7 @@ def test_the_home_is_a_tilde(directory: str, shown: str) -> None:
 
 
 def test_a_windows_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Path, "home", lambda: "C:\\Users\\someone")
+    monkeypatch.setenv("HOME", "C:\\Users\\someone")
     assert dimensions.from_home("C:\\Users\\someone\\persona") == "~\\persona"
     assert dimensions.project_name("C:\\Users\\someone") == "~"
 
