@@ -195,11 +195,21 @@ class _Notice:
 
 
 def not_taken(settings: Settings, signal: Signal, reason: str, owed: int) -> str:
-    """What it means that the backend does not answer, and what to do."""
+    """What it means that the backend does not take what is sent, and what to do."""
     return (
-        f"not delivered: {reason} ({_target(settings, signal)}). Counting goes on; all totals and {owed} owed spans are kept in "
-        f"{settings.state_dir} and sent when the backend takes them. To start one: an OpenTelemetry Collector with an "
-        "OTLP receiver, or set OTEL_EXPORTER_OTLP_ENDPOINT to yours; `otel-agent demo` shows what would be sent."
+        f"not delivered: {reason} ({_target(settings, signal)}). Counting goes on; all totals and {owed} owed spans are "
+        f"kept in {settings.state_dir} and sent when the backend takes them. {_advice(reason)}"
+    )
+
+
+def _advice(reason: str) -> str:
+    if any(sign in reason for sign in ("401", "403", "UNAUTHENTICATED", "PERMISSION_DENIED")):
+        return "Check the key in OTEL_EXPORTER_OTLP_HEADERS."
+    if "TLS" in reason:
+        return "Check OTEL_EXPORTER_OTLP_CERTIFICATE, and whether the address wants https:// or http://."
+    return (
+        "To start one: an OpenTelemetry Collector with an OTLP receiver, or set OTEL_EXPORTER_OTLP_ENDPOINT to yours; "
+        "`otel-agent demo` shows what would be sent."
     )
 
 

@@ -2,11 +2,11 @@
 its whole total."""
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from otel_agent import semconv
-from otel_agent.model import Change, Increase, without_overlap
+from otel_agent.model import Change, Increase, Message, Tokens, without_overlap
 from otel_agent.semconv import Attr, Metric
 from otel_agent.signals import dimensions
 
@@ -28,92 +28,100 @@ class Tally:
     """Adds up changes by series, so that the ledger is written once for each series of a batch."""
 
     def __init__(self, *, disjoint: bool) -> None:
-        """``disjoint``: leave out of ``output`` the reasoning tokens known to be inside it."""
+        """``disjoint``: leave out of the recorded tokens what is known to stand in two categories."""
         self._disjoint = disjoint
-        self._origins: dict[tuple[object, ...], dict[tuple[str, _Extra], Increase]] = {}
-        self._origin: tuple[object, ...] = ()
-        self._series: dict[tuple[str, _Extra], Increase] = {}
+        self._origins: dict[tuple[object, ...], _Origin] = {}
         self.increases: Increases = {}
 
     def add(self, changes: Iterable[Change]) -> "Tally":
         for change in changes:
-            message = change.message
-            self._tokens(semconv.TOKEN_USAGE, change)
-            self._of(semconv.COST_USAGE, change).value += change.cost_nusd
+            origin = self._origin(change)
+            origin.add_tokens(semconv.TOKEN_USAGE, self._published(change))
+            origin.of(semconv.COST_USAGE).value += change.cost_nusd
             if change.first:
-                self._of(semconv.MESSAGE_COUNT, change, ((Attr.OUTCOME, message.outcome.value),)).value += 1
+                origin.of(semconv.MESSAGE_COUNT, ((Attr.OUTCOME, change.message.outcome.value),)).value += 1
             if change.opens_session:
-                self._opened(change)
-            if message.calls_model:
-                self._model_call(change)
+                self._of(semconv.SESSION_COUNT, dimensions.of_session(origin.dimensions)).value += 1
+            if change.message.calls_model:
+                origin.add_call(change)
         return self
 
     def add_sessions(self, changes: Iterable[Change]) -> "Tally":
         """The same changes by session."""
         for change in changes:
-            session = ((Attr.SESSION, change.message.session_id),)
-            self._tokens(semconv.SESSION_TOKEN_USAGE, change, session)
-            self._of(semconv.SESSION_COST_USAGE, change, session).value += change.cost_nusd
+            origin, session = self._origin(change), ((Attr.SESSION, change.message.session_id),)
+            origin.add_tokens(semconv.SESSION_TOKEN_USAGE, self._published(change), session)
+            origin.of(semconv.SESSION_COST_USAGE, session).value += change.cost_nusd
         return self
 
     def add_problems(self, kinds: Iterable[str]) -> "Tally":
         for kind in kinds:
-            key = semconv.UNREADABLE_COUNT.name, dimensions.key({Attr.PROBLEM: kind})
-            self.increases.setdefault(key, Increase()).value += 1
+            self._of(semconv.UNREADABLE_COUNT, {Attr.PROBLEM: kind}).value += 1
         return self
 
-    def _tokens(self, metric: Metric, change: Change, extra: _Extra = ()) -> None:
+    def _published(self, change: Change) -> Tokens:
+        return without_overlap(change.tokens, change.overlap) if self._disjoint else change.tokens
+
+    def _origin(self, change: Change) -> "_Origin":
+        m = change.message
+        told = m.provider, m.model, m.agent, m.worktree, m.directory, change.subagent
+        found = self._origins.get(told)
+        if found is None:
+            found = _Origin(dimensions.of_message(m, subagent=change.subagent), self.increases)
+            self._origins[told] = found
+        return found
+
+    def _of(self, metric: Metric, attributes: Mapping[str, dimensions.AttributeValue]) -> Increase:
+        return self.increases.setdefault((metric.name, dimensions.key(attributes)), Increase())
+
+
+class _Origin:
+    """The series of all messages with the same attributes, which are put into words once for each series."""
+
+    def __init__(self, attributes: dict[str, dimensions.AttributeValue], increases: Increases) -> None:
+        self.dimensions, self._increases = attributes, increases
+        self._found: dict[tuple[str, _Extra], Increase] = {}
+
+    def of(self, metric: Metric, extra: _Extra = ()) -> Increase:
+        found = self._found.get((metric.name, extra))
+        if found is None:
+            key = metric.name, dimensions.key({**self.dimensions, **dict(extra)})
+            found = self._found[metric.name, extra] = self._increases.setdefault(key, Increase())
+        return found
+
+    def add_tokens(self, metric: Metric, tokens: Tokens, extra: _Extra = ()) -> None:
         """Zeros too: that a model never wrote to a cache is a fact which a dashboard can show. Never less than zero,
         which only a correction of the overlap could be: a sum that falls is taken for one that began anew."""
-        tokens = without_overlap(change.tokens, change.overlap) if self._disjoint else change.tokens
         for type_, number in zip(_TYPES, tokens.each(), strict=True):
-            self._of(metric, change, type_ + extra).value += max(number, 0)
+            self.of(metric, type_ + extra).value += max(number, 0)
 
-    def _opened(self, change: Change) -> None:
-        attributes = dimensions.of_session(change.message, subagent=change.subagent)
-        self.increases.setdefault((semconv.SESSION_COUNT.name, dimensions.key(attributes)), Increase()).value += 1
-
-    def _model_call(self, change: Change) -> None:
+    def add_call(self, change: Change) -> None:
         """OTel's GenAI numbers: input contains what was cached, output what was spent on reasoning, each once."""
         tokens = without_overlap(change.tokens, change.overlap)
         input_tokens = max(tokens.input + tokens.cache_read + tokens.cache_write, 0)
         output_tokens = max(tokens.output + tokens.reasoning, 0)
-        self._of(semconv.INPUT_TOKENS, change, _USAGE).value += input_tokens
-        self._of(semconv.OUTPUT_TOKENS, change, _USAGE).value += output_tokens
-        self._of(semconv.CACHE_READ_TOKENS, change, _USAGE).value += tokens.cache_read
-        self._of(semconv.CACHE_WRITE_TOKENS, change, _USAGE).value += tokens.cache_write
-        self._of(semconv.REASONING_TOKENS, change, _USAGE).value += tokens.reasoning
+        self.of(semconv.INPUT_TOKENS, _USAGE).value += input_tokens
+        self.of(semconv.OUTPUT_TOKENS, _USAGE).value += output_tokens
+        self.of(semconv.CACHE_READ_TOKENS, _USAGE).value += tokens.cache_read
+        self.of(semconv.CACHE_WRITE_TOKENS, _USAGE).value += tokens.cache_write
+        self.of(semconv.REASONING_TOKENS, _USAGE).value += tokens.reasoning
         if change.message.tokens.total:
             first = change.tokens == change.message.tokens
-            self._observe(semconv.LEGACY_TOKEN_USAGE, change, _INPUT, input_tokens, first=first)
-            self._observe(semconv.LEGACY_TOKEN_USAGE, change, _OUTPUT, output_tokens, first=first)
+            self._observe(semconv.LEGACY_TOKEN_USAGE, _INPUT, input_tokens, first=first)
+            self._observe(semconv.LEGACY_TOKEN_USAGE, _OUTPUT, output_tokens, first=first)
         if change.first and change.message.completed_ms is not None:
-            self._duration(change, max(change.message.completed_ms - change.message.created_ms, 0))
+            self._add_duration(change.message, max(change.message.completed_ms - change.message.created_ms, 0))
 
-    def _duration(self, change: Change, duration_ms: int) -> None:
-        error = change.message.error_type
-        extra = (*_CALL, (Attr.ERROR_TYPE, error)) if error else _CALL
-        self._observe(semconv.INFERENCE_DURATION, change, extra, duration_ms, first=True)
-        self._observe(semconv.LEGACY_DURATION, change, extra, duration_ms, first=True)
+    def _add_duration(self, message: Message, duration_ms: int) -> None:
+        extra = (*_CALL, (Attr.ERROR_TYPE, message.error_type)) if message.error_type else _CALL
+        self._observe(semconv.INFERENCE_DURATION, extra, duration_ms, first=True)
+        self._observe(semconv.LEGACY_DURATION, extra, duration_ms, first=True)
 
-    def _observe(self, metric: Metric, change: Change, extra: _Extra, value: int, *, first: bool) -> None:
+    def _observe(self, metric: Metric, extra: _Extra, value: int, *, first: bool) -> None:
         """A correction raises a histogram's sum; in which bucket the message stands was said already."""
-        increase = self._of(metric, change, extra)
+        increase = self.of(metric, extra)
         increase.value += value
         if first:
             bucket = bisect_left(metric.boundaries, value / metric.scale)
             increase.count += 1
             increase.buckets[bucket] = increase.buckets.get(bucket, 0) + 1
-
-    def _of(self, metric: Metric, change: Change, extra: _Extra = ()) -> Increase:
-        """The series of one message; its attributes are put into words only when it is met for the first time."""
-        m = change.message
-        origin = m.provider, m.model, m.agent, m.worktree, m.directory, change.subagent
-        if origin != self._origin:
-            self._origin, self._series = origin, self._origins.setdefault(origin, {})
-        found = self._series.get((metric.name, extra))
-        if found is None:
-            attributes = {**dimensions.of_message(m, subagent=change.subagent), **dict(extra)}
-            found = self.increases.setdefault((metric.name, dimensions.key(attributes)), Increase())
-            self._series[metric.name, extra] = found
-        return found

@@ -29,10 +29,9 @@ def of_message(message: Message, *, subagent: bool) -> dict[str, AttributeValue]
     return known
 
 
-def of_session(message: Message, *, subagent: bool) -> dict[str, AttributeValue]:
-    """Project and kind of agent of a session, by one of its messages."""
-    known = of_message(message, subagent=subagent)
-    return {key: known[key] for key in (Attr.PROJECT, Attr.AGENT_KIND) if key in known}
+def of_session(of_message: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:
+    """Project and kind of agent of a session, by the attributes of one of its messages."""
+    return {key: of_message[key] for key in (Attr.PROJECT, Attr.AGENT_KIND) if key in of_message}
 
 
 def agent_kind(subagent: bool) -> str:

@@ -253,6 +253,7 @@ def test_the_table_otlp_of_the_settings_file(agent: Agent, tree: JsonTree, tmp_p
         assert {each.headers["content-encoding"] for each in receiver.requests} == {"gzip"}
         run = agent.attempt(**settings, OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20of-the-environment")
         assert (run.returncode, "not delivered: HTTP 401 Unauthorized" in run.stderr) == (3, True)
+        assert "Check the key in OTEL_EXPORTER_OTLP_HEADERS." in run.stderr
 
 
 UNUSABLE = {

@@ -104,7 +104,8 @@ def test_only_the_kind_of_agent_is_always_known() -> None:
     nothing = made(provider="", model="", agent="", worktree="", directory="")
     assert dimensions.of_message(nothing, subagent=False) == {"opencode.agent.kind": "primary"}
     assert dimensions.of_message(nothing, subagent=True) == {"opencode.agent.kind": "subagent"}
-    assert dimensions.of_session(nothing, subagent=True) == {"opencode.agent.kind": "subagent"}
+    of_message = dimensions.of_message(nothing, subagent=True)
+    assert dimensions.of_session(of_message) == {"opencode.agent.kind": "subagent"}
 
 
 def test_one_text_for_one_set_of_attributes() -> None:
