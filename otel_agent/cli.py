@@ -95,7 +95,7 @@ def run(
     ] = False,
 ) -> None:
     """Watch OpenCode's storage and deliver what is new, until SIGTERM or Ctrl-C."""
-    from otel_agent import service
+    from otel_agent import resident, service
 
     settings = _loaded(config).settings
     if once:
@@ -103,7 +103,7 @@ def run(
         log.info("%s", service.said(result))
         service.require_delivery(settings, result)
     else:
-        service.resident(settings)
+        resident.stay(settings)
 
 
 @app.command(epilog="Example: otel-agent summary --range all --json")

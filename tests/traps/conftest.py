@@ -1,4 +1,4 @@
-"""A backend, an agent pointed at it, and the stores it reads, new for each test."""
+"""What arrived in words, and more stores to read, new for each test."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.agent import Agent
-from tests.made_stores import Database, JsonTree, OldTree
+from tests.made_stores import Database, OldTree
 from tests.otlp_receiver import OtlpReceiver
 from tests.traps.arrived import Arrived
 
@@ -19,26 +19,8 @@ NOBODY = 65_534
 
 
 @pytest.fixture
-def receiver() -> Iterator[OtlpReceiver]:
-    with OtlpReceiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def agent(tmp_path: Path, receiver: OtlpReceiver) -> Agent:
-    agent = Agent(tmp_path, receiver.endpoint)
-    agent.data_dir.mkdir(parents=True)
-    return agent
-
-
-@pytest.fixture
 def arrived(receiver: OtlpReceiver) -> Arrived:
     return Arrived(receiver)
-
-
-@pytest.fixture
-def tree(agent: Agent) -> JsonTree:
-    return JsonTree(agent.data_dir)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A ledger of its own for each test, and an agent with a backend where a whole run is needed."""
+"""A backend, an agent pointed at it, the tree it reads and a ledger, new for each test that asks for one."""
 
 from __future__ import annotations
 
@@ -10,14 +10,8 @@ import pytest
 from otel_agent.ledger.writer import Ledger, open_ledger
 from tests.agent import Agent
 from tests.ledger.records import START_NS
+from tests.made_stores import JsonTree
 from tests.otlp_receiver import OtlpReceiver
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = open_ledger(tmp_path / "state", now_ns=START_NS, backfill_from_ms=0)
-    yield ledger
-    ledger.close()
 
 
 @pytest.fixture
@@ -31,3 +25,15 @@ def agent(tmp_path: Path, receiver: OtlpReceiver) -> Agent:
     agent = Agent(tmp_path, receiver.endpoint)
     agent.data_dir.mkdir(parents=True)
     return agent
+
+
+@pytest.fixture
+def tree(agent: Agent) -> JsonTree:
+    return JsonTree(agent.data_dir)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    ledger = open_ledger(tmp_path / "state", now_ns=START_NS, backfill_from_ms=0)
+    yield ledger
+    ledger.close()

@@ -9,13 +9,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from otel_agent import service
+from otel_agent import resident, service
 from otel_agent.settings import Settings
 from tests.agent import Agent
 from tests.made_stores import T0, Database, JsonTree, Tokens, message, session
@@ -33,24 +33,6 @@ IDLE = {"OTEL_AGENT_RESCAN_INTERVAL_SECONDS": "3600", "OTEL_AGENT_METRIC_EXPORT_
 HANGING = IDLE | {"OTEL_EXPORTER_OTLP_TIMEOUT": "300"}
 AT_ONCE_S = 5.0
 """Within this something happens that waits for nothing, on a slow and busy machine."""
-
-
-@pytest.fixture
-def receiver() -> Iterator[OtlpReceiver]:
-    with OtlpReceiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def agent(tmp_path: Path, receiver: OtlpReceiver) -> Agent:
-    agent = Agent(tmp_path, receiver.endpoint)
-    agent.data_dir.mkdir(parents=True)
-    return agent
-
-
-@pytest.fixture
-def tree(agent: Agent) -> JsonTree:
-    return JsonTree(agent.data_dir)
 
 
 def counted(messages: int) -> Callable[[OtlpReceiver], bool]:
@@ -208,7 +190,7 @@ def test_what_is_given_up_ends_after_a_transaction(
         records = [message(of, Tokens(1), T0 + 10_000 * number) for number in range(count)]
         database.put_through(connection, of.project, of, *records)
     with service.assembled(Settings(state_dir=agent.state_dir, exporter="none")) as parts:
-        loop = service._Loop(parts)
+        loop = resident.Loop(parts)
         stop.set()
         loop.give_up()
         loop.run(stop)
