@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 from msgspec import Struct
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from urllib3.exceptions import NewConnectionError
 
 MAX_ANSWER: Final = 64 * 1024
 """Bytes of an answer that are read; an OTLP one is a few hundred."""
@@ -60,6 +61,8 @@ class StrictSession(requests.Session):
                 body = _body(answer, until)
         except requests.RequestException as error:
             self.last = Answer(reason=_words(error))
+            if _never_connected(error):
+                raise Unreachable(self.last.reason) from error
             raise
         answer = _with_body(answer, body)
         if answer.status_code >= 400:
@@ -93,6 +96,15 @@ def _as_given(request: requests.PreparedRequest) -> requests.PreparedRequest:
     thinks here, would replace it."""
     user, password = requests.utils.get_auth_from_url(request.url or "")
     return requests.auth.HTTPBasicAuth(user, password)(request) if user else request
+
+
+class Unreachable(requests.RequestException):
+    """Nothing listens there. Not a ``requests.ConnectionError``, which the exporters try again until their time is
+    up: what is owed lies in the ledger, and whoever waits for the answer should have it at once."""
+
+
+def _never_connected(error: requests.RequestException) -> bool:
+    return bool(error.args) and isinstance(getattr(error.args[0], "reason", None), NewConnectionError)
 
 
 class NotAcknowledged(requests.RequestException):
