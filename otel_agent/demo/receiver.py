@@ -59,7 +59,6 @@ class Receiver:
         self._points: dict[tuple[str, frozenset[tuple[str, object]]], Point] = {}
         self.spans: list[Span] = []
         self.span_count = 0
-        self.point_count = 0
         self.requests = 0
 
     @property
@@ -110,7 +109,6 @@ class Receiver:
         if kind is None:
             return
         for point in getattr(metric, kind).data_points:
-            self.point_count += 1
             attributes = _plain(point.attributes)
             value = point.sum if kind == "histogram" else point.as_double or float(point.as_int)
             key = metric.name, frozenset(attributes.items())

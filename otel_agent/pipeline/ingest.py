@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 _NS_PER_MS: Final = 1_000_000
 _SAY: Final = 5
 """Troubles of one batch that get a line each in the log."""
+_PROGRESS_NS: Final = 5 * 10**9
 _MAX_REPORTED: Final = 10_000
 """Places whose trouble is remembered as said, so that it is counted and said once. Then all is forgotten."""
 
@@ -54,6 +55,8 @@ class Ingest:
         self._count_from_ms = ledger.backfill_from_ms
         self._stores: dict[str, Store] = {}
         self._reported: set[tuple[str, str]] = set()
+        self._said_overflow = False
+        self._said_progress_ns = 0
 
     @property
     def stores(self) -> list[str]:
@@ -68,7 +71,7 @@ class Ingest:
         """
         found, problems = self._find_stores()
         self._adopt(found)
-        outcome = Pass(stores=len(found))
+        outcome, self._said_progress_ns = Pass(stores=len(found)), self._now_ns()
         try:
             if problems:
                 self._enter(Batch(problems=problems), outcome)
@@ -100,6 +103,7 @@ class Ingest:
         try:
             for batch in store.read(self._ledger.recall, now_ms=self._now_ms(), sweep=sweep):
                 self._enter(batch, outcome)
+                self._say_progress(outcome)
                 if stopping():
                     store.close()
                     return
@@ -134,10 +138,10 @@ class Ingest:
         tally = Tally(disjoint=self._rules.disjoint).add(changes).add_problems(each.kind.value for each in problems)
         totals = self._ledger.totals
         limit = self._rules.max_series
-        totals.raise_by(tally.increases, now_ns=now_ns, max_series=limit, overflow=dimensions.OVERFLOW)
+        folded = totals.raise_by(tally.increases, now_ns=now_ns, max_series=limit, overflow=dimensions.OVERFLOW)
         if changes:
             window_ns = self._rules.session_window_ms * _NS_PER_MS
-            totals.raise_by(
+            folded += totals.raise_by(
                 self._by_session(changes),
                 now_ns=now_ns,
                 max_series=limit,
@@ -145,6 +149,21 @@ class Ingest:
                 windowed=True,
                 active_since_ns=now_ns - window_ns,
             )
+
+        if folded and not self._said_overflow:
+            self._said_overflow = True
+            log.warning(
+                "max_series is reached: what belongs to more than %d series of a metric is added up in one with "
+                "otel.metric.overflow=true. The totals stay true; raise max_series to tell them apart",
+                limit,
+            )
+
+    def _say_progress(self, outcome: Pass) -> None:
+        """A long history is read for minutes: say how far, every few seconds."""
+        now_ns = self._now_ns()
+        if now_ns - self._said_progress_ns > _PROGRESS_NS:
+            self._said_progress_ns = now_ns
+            log.info("counted %d messages so far", outcome.messages)
 
     def _by_session(self, changes: list[Change]) -> Increases:
         """What the sessions active within the window gain. One that has no series yet brings all it ever used, so

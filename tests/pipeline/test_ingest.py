@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 from otel_agent import semconv
 from otel_agent.errors import LedgerError
 from otel_agent.ledger.writer import Ledger
-from otel_agent.model import Overlap, Problem, ProblemKind, Store, Tokens
+from otel_agent.model import Batch, Overlap, Problem, ProblemKind, Recall, Store, Tokens
 from otel_agent.pipeline.ingest import Ingest, Rules
 from otel_agent.signals import dimensions
 from tests.ledger.records import GRACE, T0, call, copy_of, in_flight, tokens, total, totals
@@ -227,3 +227,31 @@ def test_a_sub_agent_is_known_by_its_session(ledger: Ledger) -> None:
         if metric == semconv.MESSAGE_COUNT.name
     }
     assert kinds == {"subagent": 1, "primary": 1}
+
+
+def test_that_series_are_folded_is_said_once(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
+    rules = Rules(disjoint=False, session_window_ms=DAY_MS, max_series=5, killed_grace_ms=GRACE)
+    store = ListedStore("one", *(call(number) for number in range(6)))
+    ingest = ingest_of(ledger, store, rules=rules)
+    ingest.run(sweep=True)
+    store.messages.append(call(6))
+    ingest.run(sweep=True)
+    said = [each.getMessage() for each in caplog.records if "max_series" in each.getMessage()]
+    assert len(said) == 1
+    assert "more than 5 series" in said[0]
+
+
+def test_a_long_history_says_how_far_it_is(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
+    """Each batch takes four seconds here, and every five seconds are worth a line."""
+    caplog.set_level("INFO")
+    clock = Clock()
+
+    class Slow(ListedStore):
+        def read(self, recall: Recall, *, now_ms: int, sweep: bool) -> Iterator[Batch]:
+            for number in range(5):
+                clock.now_ms += 4_000
+                yield Batch(messages=[call(number)])
+
+    ingest_of(ledger, Slow("one"), clock=clock).run(sweep=True)
+    said = [each.getMessage() for each in caplog.records if "so far" in each.getMessage()]
+    assert said == ["counted 2 messages so far", "counted 4 messages so far"]
