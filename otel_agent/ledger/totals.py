@@ -64,23 +64,29 @@ class Totals:
 
     def _add(self, metric: str, attributes: str, increase: Increase, now_ns: int) -> bool:
         """Add to a series that is there; False where there is none."""
-        row = self._database.execute(
-            "SELECT value, count, buckets FROM series WHERE metric = ? AND attributes = ?", (metric, attributes)
-        ).fetchone()
-        if row is None:
-            return False
-        self._database.execute(
-            "UPDATE series SET value = ?, count = ?, buckets = ?, changed_ns = ? WHERE metric = ? AND attributes = ?",
+        buckets = "buckets" if not increase.buckets else "?"
+        changed = self._database.execute(
+            f"UPDATE series SET value = min(value + ?, {MAX_VALUE}), count = count + ?, changed_ns = ?, "
+            f"buckets = {buckets} WHERE metric = ? AND attributes = ?",
             (
-                min(row[0] + increase.value, MAX_VALUE),
-                row[1] + increase.count,
-                _buckets(json.loads(row[2]), increase),
+                min(increase.value, MAX_VALUE),
+                increase.count,
                 now_ns,
+                *self._with_buckets(metric, attributes, increase),
                 metric,
                 attributes,
             ),
         )
-        return True
+        return changed.rowcount == 1
+
+    def _with_buckets(self, metric: str, attributes: str, increase: Increase) -> tuple[str, ...]:
+        """The series' buckets with the increase's added; nothing for what has none."""
+        if not increase.buckets:
+            return ()
+        row = self._database.execute(
+            "SELECT buckets FROM series WHERE metric = ? AND attributes = ?", (metric, attributes)
+        ).fetchone()
+        return (_buckets(json.loads(row[0]) if row else [], increase),)
 
     def _insert(self, metric: str, attributes: str, increase: Increase, now_ns: int, windowed: bool) -> None:
         self._database.execute(
