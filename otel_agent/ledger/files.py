@@ -92,9 +92,16 @@ def open_writable(path: Path) -> sqlite3.Connection:
 def _check(path: Path) -> None:
     """Whether this is a whole ledger of ours. Looked at read-only: the last connection that can write moves the WAL
     into the file when it closes, and what cannot be used has to stay as it was found."""
-    uri = f"{path.absolute().as_uri()}?mode=ro"
-    with closing(sqlite3.connect(uri, uri=True, timeout=10, factory=Connection)) as database:
+    with closing(connect_to_read(path)) as database:
         _examine(database, path)
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """Open a ledger that is there, beside its writer. Raises ``LedgerError`` where it cannot be opened."""
+    try:
+        return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10, factory=Connection)
+    except sqlite3.Error as error:
+        raise _ours(error) from error
 
 
 def _examine(database: sqlite3.Connection, path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -10,10 +10,14 @@ from msgspec import Struct
 
 from otel_agent.errors import LedgerDamaged, LedgerNewer
 from otel_agent.ledger import schema
-from otel_agent.ledger.files import ledger_path
+from otel_agent.ledger.files import connect_to_read, ledger_path
 from otel_agent.model import Overlap, State, Tokens
 
 _ENDED: Final = "coalesce(m.completed_ms, m.created_ms)"
+_PROJECT: Final = (
+    "CASE WHEN max(m.worktree) NOT IN ('', '/') THEN max(m.worktree) "
+    "WHEN s.directory <> '' THEN s.directory ELSE max(m.directory) END"
+)
 _SUMS: Final = "count(*), count(DISTINCT m.session_id), " + ", ".join(
     f"ifnull(sum(m.{column}), 0)"
     for column in (
@@ -51,17 +55,14 @@ def open_to_read(state_dir: Path) -> Iterator["Queries | None"]:
     if not path.exists():
         yield None
         return
-    try:
-        database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
-        found = schema.version(database)
-    except sqlite3.DatabaseError as error:
-        raise LedgerDamaged(f"cannot read the ledger {path}: {error}. `otel-agent run` sets it aside.") from None
-    try:
+    with closing(connect_to_read(path)) as database:
+        try:
+            found = schema.version(database)
+        except LedgerDamaged as damage:
+            raise LedgerDamaged(f"cannot read the ledger {path}: {damage}. `otel-agent run` sets it aside.") from None
         if found > schema.VERSION:
             raise LedgerNewer(f"{path} was written by a newer otel-agent. Upgrade this one to read it.")
         yield Queries(database)
-    finally:
-        database.close()
 
 
 class Queries:
@@ -87,7 +88,7 @@ class Queries:
     def active_sessions(self, since_ms: int) -> list[ActiveSession]:
         """Sessions with a message since then, the latest first, each with all it ever used."""
         query = (
-            f"SELECT m.session_id, s.title, s.directory, max({_ENDED}), {_SUMS} "
+            f"SELECT m.session_id, s.title, {_PROJECT}, max({_ENDED}), {_SUMS} "
             "FROM message AS m JOIN session AS s ON s.id = m.session_id WHERE m.state = ? AND m.session_id IN "
             f"(SELECT m.session_id FROM message AS m WHERE m.state = ? AND {_ENDED} >= ?) "
             f"GROUP BY m.session_id ORDER BY max({_ENDED}) DESC"

@@ -11,7 +11,7 @@ import pytest
 from rich.cells import cell_len
 
 from otel_agent.report.tables import no_data, overview_table
-from tests.made_stores import T0, Project, Tokens, message, session
+from tests.made_stores import GLOBAL, PERSONA, T0, Project, Tokens, message, session
 from tests.report.conftest import Machine, drawn
 
 DRAWN = Path(__file__).parent / "drawn"
@@ -112,11 +112,20 @@ def test_a_day_without_messages_says_so(machine: Machine) -> None:
 def test_home_is_a_tilde(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/dev")
     for number, directory in enumerate(["/home/dev/a", "/home/developer/b", "/home/dev"]):
-        of = session(counter=number, directory=directory)
+        of = session(counter=number, directory=directory, project=GLOBAL)
         machine.tree.put_turn(message(of, Tokens(input=1), at=T0 + number, counter=number))
     lines = drawn(overview_table(machine.overview(now=AT_T0)))
     shown = [line.split()[-3] for line in lines if line.startswith("Rename the parser")]
     assert shown == ["~", "/home/developer/b", "~/a"]
+
+
+def test_the_project_of_a_session_is_its_worktree(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the session's file is gone, or its directory was never written down."""
+    monkeypatch.setenv("HOME", "/home/dev")
+    of = session(directory=f"{PERSONA}/deep/below")
+    machine.tree.put_turn(message(of, Tokens(input=1), at=T0))
+    lines = drawn(overview_table(machine.overview(now=AT_T0)))
+    assert [line.split()[-3] for line in lines if line.startswith("Rename the parser")] == ["~/projects/persona"]
 
 
 def test_no_data_says_where_it_looked() -> None:
