@@ -170,7 +170,7 @@ def _now() -> datetime:
 def _loaded(config: Path | None, *, quiet: bool = False) -> Loaded:
     """The settings, with the log set up as they say. ``quiet``: warnings only, beside what a command prints."""
     found = load(config)
-    level = logging.WARNING if quiet else logging.getLevelNamesMapping()[found.settings.log_level.upper()]
+    level = logging.getLevelNamesMapping()[found.settings.log_level.upper()]
     logging.basicConfig(
         level=max(level, logging.WARNING) if quiet else level,
         stream=sys.stderr,

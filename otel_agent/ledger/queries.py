@@ -42,7 +42,6 @@ class ActiveSession(Struct, frozen=True):
     title: str
     directory: str
     usage: Usage
-    last_ms: int
 
 
 @contextmanager
@@ -88,14 +87,14 @@ class Queries:
     def active_sessions(self, since_ms: int) -> list[ActiveSession]:
         """Sessions with a message since then, the latest first, each with all it ever used."""
         query = (
-            f"SELECT m.session_id, s.title, {_PROJECT}, max({_ENDED}), {_SUMS} "
+            f"SELECT m.session_id, s.title, {_PROJECT}, {_SUMS} "
             "FROM message AS m JOIN session AS s ON s.id = m.session_id WHERE m.state = ? AND m.session_id IN "
             f"(SELECT m.session_id FROM message AS m WHERE m.state = ? AND {_ENDED} >= ?) "
             f"GROUP BY m.session_id ORDER BY max({_ENDED}) DESC"
         )
         counted = int(State.COUNTED)
         rows = self._database.execute(query, (counted, counted, since_ms))
-        return [ActiveSession(row[0], row[1], row[2], _usage(row[4:]), row[3]) for row in rows]
+        return [ActiveSession(row[0], row[1], row[2], _usage(row[3:])) for row in rows]
 
     def newest_ms(self) -> int | None:
         """When the newest counted message ended."""

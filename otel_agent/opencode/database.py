@@ -160,8 +160,8 @@ class _Table:
         elif sweep and cursor.rowid > _BEFORE_ALL:
             yield from self._rewritten()
         in_flight, cursor.in_flight = cursor.in_flight, []
-        for i in range(0, len(in_flight), _CHUNK):
-            yield self._batch(self._tables.by_id, (msgspec.json.encode(in_flight[i : i + _CHUNK]).decode(), _CHUNK))
+        if in_flight:
+            yield self._batch(self._tables.by_id, (msgspec.json.encode(in_flight).decode(), _KEEP_IN_FLIGHT))
         while True:
             before = cursor.rowid
             batch = self._batch(self._tables.after_rowid, (before, _CHUNK), forward=True)
@@ -205,12 +205,12 @@ class _Table:
         try:
             with closing(self._database.execute(query, arguments)) as rows:
                 for rowid, row_id, session_id, created_ms, updated_ms, size, raw in rows:
-                    last = rowid
+                    last, message_id = rowid, _text(row_id)
                     if forward:
-                        self._cursor.rowid, self._cursor.tail = rowid, _text(row_id)
+                        self._cursor.rowid, self._cursor.tail = rowid, message_id
                     if isinstance(updated_ms, int):
                         self._cursor.updated_ms = max(self._cursor.updated_ms, updated_ms)
-                    self._take(batch, _text(row_id), _text(session_id), created_ms, size, raw)
+                    self._take(batch, message_id, _text(session_id), created_ms, size, raw)
             batch.sessions += [found for key in {m.session_id for m in batch.messages} if (found := self._session(key))]
         finally:
             self._database.execute("ROLLBACK")

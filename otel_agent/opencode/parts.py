@@ -25,9 +25,7 @@ _decoder: Final = msgspec.json.Decoder(_Part)
 
 def wants_parts(message: Message) -> bool:
     """Whether the message record alone does not tell what it used."""
-    if message.completed_ms is None and not message.has_usage and not message.is_whole_turn:
-        return False
-    return message.is_whole_turn or _may_be_no_call(message)
+    return message.is_whole_turn or (message.completed_ms is not None and _may_be_no_call(message))
 
 
 def _may_be_no_call(message: Message) -> bool:

@@ -56,12 +56,13 @@ def probe(database: sqlite3.Connection, place: str) -> tuple[list[Tables], list[
         if database.execute(_NO_ROWID, (table,)).fetchone():
             problems.append(Problem(ProblemKind.UNKNOWN_SCHEMA, f"{place}#{table}", "no rowid"))
             continue
-        found.append(_tables(database, names, generation, table, sessions))
+        found.append(_tables(database, names, columns, generation, table, sessions))
     return found, problems
 
 
-def _tables(database: sqlite3.Connection, names: set[str], generation: Generation, table: str, sessions: str) -> Tables:
-    columns = _columns(database, table)
+def _tables(
+    database: sqlite3.Connection, names: set[str], columns: set[str], generation: Generation, table: str, sessions: str
+) -> Tables:
     created = "m.time_created" if "time_created" in columns else "NULL"
     updated = "m.time_updated" if "time_updated" in columns else "NULL"
     select = (
@@ -85,9 +86,9 @@ def _tables(database: sqlite3.Connection, names: set[str], generation: Generatio
 
 
 def _session_query(database: sqlite3.Connection, names: set[str], table: str) -> str | None:
-    if table not in names:
+    columns = _columns(database, table) if table in names else set()
+    if "id" not in columns:
         return None
-    columns = _columns(database, table)
 
     def column(name: str) -> str:
         return f"s.{name}" if name in columns else "NULL"

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from otel_agent.ledger.queries import Usage
 from otel_agent.report.overview import ACTIVE_MINUTES, Overview, overlap, shown
+from otel_agent.signals.dimensions import from_home
 
 _BAR_COLUMNS: Final = 20
 _CATEGORIES: Final = ("Input", "Output", "Reasoning", "Cache read", "Cache write")
@@ -75,7 +76,7 @@ def _active(found: Overview) -> Table:
     for each in found.active:
         total = _int(shown(each.usage, found.accounting).total)
         title = Text(plain(each.title or each.id))
-        table.add_row(title, Text(_home(plain(each.directory))), _int(each.usage.messages), total)
+        table.add_row(title, Text(plain(from_home(each.directory))), _int(each.usage.messages), total)
     return table
 
 
@@ -118,11 +119,6 @@ def _counted(number: int, noun: str) -> str:
 def plain(text: str) -> str:
     """Control characters (escape sequences would reach the terminal) as the replacement character."""
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
-
-
-def _home(directory: str) -> str:
-    home = str(Path.home())
-    return f"~{directory[len(home) :]}" if directory == home or directory.startswith(f"{home}/") else directory
 
 
 def _age(age: timedelta) -> str:

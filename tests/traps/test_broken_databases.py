@@ -173,3 +173,21 @@ def test_one_broken_database_beside_a_sound_one(agent: Agent, arrived: Arrived) 
     Database(agent.data_dir / "opencode-beta.db").create().put_turn(IN_DATABASE)
     agent.once()
     assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DROP TABLE part; CREATE TABLE part (id TEXT, body TEXT)",
+        "DROP TABLE session; CREATE TABLE session (name TEXT)",
+    ],
+    ids=["part", "session"],
+)
+def test_a_table_beside_the_messages_of_an_unknown_shape(agent: Agent, arrived: Arrived, change: str) -> None:
+    """What it would have added is missing; the messages count. One without tokens would be looked up in it."""
+    path = agent.data_dir / "opencode.db"
+    filled(path, [IN_DATABASE, message(session(), Tokens(), T0 + 80_000)])
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(f"PRAGMA foreign_keys = OFF; {change}")
+    agent.once()
+    assert (arrived.tokens(), arrived.messages()) == (USED, 2)
