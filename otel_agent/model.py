@@ -50,6 +50,11 @@ class Overlap(Struct, frozen=True, gc=False):
             max(self.cached_in_input, other.cached_in_input), max(self.reasoning_in_output, other.reasoning_in_output)
         )
 
+    def plus(self, other: "Overlap") -> "Overlap":
+        return Overlap(
+            self.cached_in_input + other.cached_in_input, self.reasoning_in_output + other.reasoning_in_output
+        )
+
     def minus(self, other: "Overlap") -> "Overlap":
         return Overlap(
             self.cached_in_input - other.cached_in_input, self.reasoning_in_output - other.reasoning_in_output
@@ -287,3 +292,34 @@ class Receipt(Struct, frozen=True):
     rejected: int = 0
     """Points or spans the other side took the request without (partial success); never sent again."""
     reason: str = ""
+
+
+class ProcessMode(StrEnum):
+    """What a running ``opencode`` is there for."""
+
+    CLI = "cli"
+    """A person at a terminal: the TUI, or one shot by ``opencode run``."""
+    SERVER = "server"
+    """``serve``, ``web``, ``acp``."""
+    LSP = "lsp"
+    """The binary as a JavaScript runtime for a language server."""
+
+
+class ProcessSample(Struct, frozen=True, gc=False):
+    """A running OpenCode at one moment. Its identity is (``pid``, ``created_s``): numbers are used again."""
+
+    pid: int
+    created_s: float
+    """When it started, in seconds since the Unix epoch."""
+    mode: ProcessMode
+    executable: str
+    """Base name of the executable."""
+    directory: str
+    """Its working directory; empty where that may not be read."""
+    cpu_s: float
+    """CPU time since it started, user and system, in seconds."""
+    rss_bytes: int
+    vms_bytes: int
+    threads: int
+    file_descriptors: int | None
+    """``None`` where it may not be read, or the system has none."""
