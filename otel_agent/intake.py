@@ -6,21 +6,37 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
+from otel_agent.errors import LedgerDamaged
 from otel_agent.ledger.writer import Ledger, open_ledger
+from otel_agent.model import ProblemKind
 from otel_agent.opencode.locations import find_stores, locations
 from otel_agent.pipeline.ingest import Ingest, Pass, Rules
 from otel_agent.settings import Settings
 from otel_agent.signals import identity
 
+_SWEEP_MS: Final = 86_400_000
+"""A summary looks at everything there is once a day; at 100,000 messages that is a second instead of a tenth."""
+_PATIENCE_SECONDS: Final = 2.0
+"""Longer than a summary takes to bring a ledger up to date that is not far behind."""
+
 
 @contextmanager
-def opened(settings: Settings, *, now_ns: Callable[[], int] = time.time_ns) -> Iterator[tuple[Ledger, Ingest]]:
-    """The ledger and what fills it; closed in reverse.
+def opened(
+    settings: Settings, *, now_ns: Callable[[], int] = time.time_ns, hurried: bool = False
+) -> Iterator[tuple[Ledger, Ingest]]:
+    """The ledger and what fills it; closed in reverse. ``hurried``: neither wait for it nor look for damage first.
 
     Raises ``LedgerError`` where the ledger cannot be written, ``LedgerHeld`` where another agent writes it.
     """
-    ledger = open_ledger(settings.state_dir, now_ns=now_ns(), backfill_from_ms=_backfill_from_ms(settings, now_ns()))
+    ledger = open_ledger(
+        settings.state_dir,
+        now_ns=now_ns(),
+        backfill_from_ms=_backfill_from_ms(settings, now_ns()),
+        patience_seconds=0.0 if hurried else _PATIENCE_SECONDS,
+        thorough=not hurried,
+    )
     try:
         ledger.adopt(identity.instance_id(ledger.id))
         places = locations(os.environ, settings.data_dirs)
@@ -33,10 +49,20 @@ def opened(settings: Settings, *, now_ns: Callable[[], int] = time.time_ns) -> I
         ledger.close()
 
 
-def catch_up(settings: Settings) -> Pass:
-    """Bring the ledger up to date and deliver nothing: what is owed stays owed."""
-    with opened(settings) as (_, ingest):
-        return ingest.run(sweep=True)
+def catch_up(settings: Settings, *, on_progress: Callable[[Pass], None] | None = None) -> Pass:
+    """Bring the ledger up to date and deliver nothing: what is owed stays owed.
+
+    Sees what is new, and what was in flight or in disorder before. A file of a JSON tree that was at rest and was then
+    written anew in place, which OpenCode does to no completed message, is seen by the sweep of each day.
+    Raises ``LedgerHeld`` where an agent does this already, and other ``LedgerError``.
+    """
+    try:
+        with opened(settings, hurried=True) as (ledger, ingest):
+            due = time.time_ns() // 1_000_000 - ledger.swept_ms > _SWEEP_MS
+            sweep = due or ledger.problems.any_of(ProblemKind.UNKNOWN_SCHEMA)
+            return ingest.run(sweep=sweep, on_progress=on_progress)
+    except LedgerDamaged as damage:
+        raise LedgerDamaged(f"{damage}. `otel-agent run --once` sets it aside and counts again.") from None
 
 
 def looked_in(settings: Settings) -> list[Path]:

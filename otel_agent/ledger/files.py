@@ -24,13 +24,13 @@ def ledger_path(state_dir: Path) -> Path:
 class Hold:
     """The right to write a ledger. The operating system takes it back when the process ends, however it ends."""
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(self, state_dir: Path, patience_seconds: float = 0.0) -> None:
         """Raises ``LedgerHeld`` where another process has it, ``LedgerError`` where the folder cannot be used."""
         self._holder = state_dir / "holder.json"
         try:
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = FileLock(state_dir / "ledger.lock", mode=0o600)
-            self._lock.acquire(blocking=False)
+            self._lock.acquire(timeout=patience_seconds)
             _write_private(self._holder, json.dumps({"pid": os.getpid(), "since": _now()}))
         except Timeout:
             raise LedgerHeld(_held_by(state_dir, self._holder)) from None
@@ -70,13 +70,13 @@ def _ours(error: sqlite3.Error) -> LedgerError:
     return LedgerError(f"cannot use the ledger: {error}. Check the disk and its permissions")
 
 
-def open_writable(path: Path) -> sqlite3.Connection:
+def open_writable(path: Path, *, thorough: bool = True) -> sqlite3.Connection:
     """Open or create the ledger for its one writer, who must have the ``Hold``.
 
     Raises ``LedgerNewer`` and ``LedgerDamaged``; the file is left as it is.
     """
     _write_private(path, None)
-    _check(path)
+    _check(path, thorough=thorough)
     database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10, factory=Connection)
     try:
         database.execute("PRAGMA journal_mode = WAL")
@@ -89,11 +89,11 @@ def open_writable(path: Path) -> sqlite3.Connection:
     return database
 
 
-def _check(path: Path) -> None:
-    """Whether this is a whole ledger of ours. Looked at read-only: the last connection that can write moves the WAL
+def _check(path: Path, *, thorough: bool) -> None:
+    """Whether this is a ledger of ours, and, if ``thorough``, a whole one. Looked at read-only: the last connection that can write moves the WAL
     into the file when it closes, and what cannot be used has to stay as it was found."""
     with closing(connect_to_read(path)) as database:
-        _examine(database, path)
+        _examine(database, path, thorough=thorough)
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
@@ -104,7 +104,7 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
         raise _ours(error) from error
 
 
-def _examine(database: sqlite3.Connection, path: Path) -> None:
+def _examine(database: sqlite3.Connection, path: Path, *, thorough: bool) -> None:
     found = schema.version(database)
     if not schema.belongs_to_us(database):
         raise LedgerDamaged(f"{path} is a database, but not a ledger")
@@ -113,6 +113,8 @@ def _examine(database: sqlite3.Connection, path: Path) -> None:
             f"{path} was written by a newer otel-agent (its format is {found}, this one knows up to {schema.VERSION}). "
             "It was not touched. Upgrade otel-agent, or move the file away to count everything again from what is on disk."
         )
+    if not thorough:
+        return
     result = database.execute("PRAGMA quick_check(1)").fetchone()[0]
     if result != "ok":
         raise LedgerDamaged(f"{path} is damaged: {' '.join(str(result).split())}")

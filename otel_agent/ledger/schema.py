@@ -1,21 +1,25 @@
 """The ledger's tables, its version, and how an older ledger becomes a current one.
 
-History: 1 — the first (0.1.0).
+History: 1 — the first. 2 — an index on when messages ended, for reports; ``problem``.
 """
 
 import sqlite3
 from collections.abc import Callable
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Kept in ``PRAGMA user_version``. A ledger with a higher one was written by a newer otel-agent: hands off."""
+
+WITH_PROBLEMS: Final = 2
+"""The first version that has the table ``problem``."""
 
 APPLICATION_ID: Final = 0x07E1A6E7
 """Kept in ``PRAGMA application_id``, so that no other program's database is taken for a ledger."""
 
 _VERSION_1: Final = """
 CREATE TABLE meta (
-    -- one row for each fact about the ledger itself: ledger_id, created_ns, backfill_from_ms, instance_id, epoch_message
+    -- one row for each fact about the ledger itself: ledger_id, created_ns, backfill_from_ms, instance_id, epoch_message,
+    -- swept_ms
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ) WITHOUT ROWID;
@@ -92,7 +96,25 @@ CREATE TABLE owed (
 );
 """
 
-_MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = ()
+_VERSION_2: Final = """
+CREATE INDEX message_ended ON message (coalesce(completed_ms, created_ms)) WHERE state = 2;
+
+CREATE TABLE problem (
+    -- what of OpenCode's storage cannot be read now
+    place TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,                      -- model.ProblemKind
+    detail TEXT NOT NULL,
+    seen_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+
+
+def _to_version_2(database: sqlite3.Connection) -> None:
+    for statement in _statements(_VERSION_2):
+        database.execute(statement)
+
+
+_MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (_to_version_2,)
 """The step from version n+1 to n+2 stands at index n; each runs in the one transaction of ``prepare``."""
 
 

@@ -11,6 +11,7 @@ from otel_agent.errors import LedgerDamaged
 from otel_agent.ledger import files
 from otel_agent.ledger.counting import Counting
 from otel_agent.ledger.outbox import Outbox
+from otel_agent.ledger.problems import Problems
 from otel_agent.ledger.totals import Totals
 from otel_agent.model import Checkpoint
 
@@ -29,6 +30,7 @@ class Ledger:
         self.counting = Counting(database)
         self.totals = Totals(database)
         self.outbox = Outbox(database)
+        self.problems = Problems(database)
 
     @property
     def id(self) -> str:
@@ -90,6 +92,15 @@ class Ledger:
         """Messages up to this number belong to another identity's totals."""
         return int(self._find("epoch_message") or 0)
 
+    @property
+    def swept_ms(self) -> int:
+        """When everything there is was last looked at; 0 for never."""
+        return int(self._find("swept_ms") or 0)
+
+    def note_sweep(self, now_ms: int) -> None:
+        """Runs inside a transaction."""
+        self._note("swept_ms", now_ms)
+
     def close(self) -> None:
         self._database.close()
         self._hold.release()
@@ -119,21 +130,27 @@ class Ledger:
         )
 
 
-def open_ledger(state_dir: Path, *, now_ns: int, backfill_from_ms: int) -> Ledger:
+def open_ledger(
+    state_dir: Path, *, now_ns: int, backfill_from_ms: int, patience_seconds: float = 0.0, thorough: bool = True
+) -> Ledger:
     """Open the ledger in ``state_dir`` for writing, or begin one.
+
+    ``patience_seconds`` is how long to wait for another process that has it, such as a summary that brings it up to
+    date. ``thorough`` reads every page of it, which takes tens of milliseconds for each hundred thousand messages;
+    without, damage inside is met when it is read.
 
     A damaged ledger is moved aside, said so, and a new one begun: its totals come from what OpenCode still has.
     Raises ``LedgerHeld``, ``LedgerNewer`` and, where the folder cannot be used, ``LedgerError``.
     """
-    hold = files.Hold(state_dir)
+    hold = files.Hold(state_dir, patience_seconds)
     path = files.ledger_path(state_dir)
     try:
         try:
-            database = files.open_writable(path)
+            database = files.open_writable(path, thorough=thorough)
         except LedgerDamaged as damage:
             aside = files.set_aside(path)
             log.error("%s; kept as %s; counting again from what OpenCode has on disk", damage, aside.name)
-            database = files.open_writable(path)
+            database = files.open_writable(path, thorough=thorough)
         ledger = Ledger(hold, database)
         ledger.begin(now_ns, backfill_from_ms)
     except BaseException:

@@ -12,6 +12,8 @@ from os import DirEntry
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from otel_agent.model import Batch, Checkpoint, Generation, Message, Problem, ProblemKind, Recall, Session
 from otel_agent.opencode import decode, parts
 from otel_agent.opencode.files import Unreadable, in_words, is_folder, listing, read_bounded, status
@@ -29,13 +31,16 @@ _MARK: Final = 8
 
 
 class JsonTree:
-    """One tree. A folder of messages is skipped while it is as it was when everything in it was at rest."""
+    """One tree. A folder of messages is skipped while it is as it was when everything in it was at rest, except in a
+    sweep: a file that is written anew in place does not touch its folder."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._at_rest: dict[str, int] = {}
-        """Folder to its modification time. About 150 bytes for each session of the tree."""
+        """Folder to its modification time. About 150 bytes for each session of the tree. Each sweep leaves it in the
+        checkpoint of the tree, with which the next process begins."""
         self.name = in_words(layout.messages)
+        self._place = f"tree:{self.name}"
 
     def close(self) -> None:
         self._at_rest.clear()
@@ -43,11 +48,16 @@ class JsonTree:
     def read(self, recall: Recall, *, now_ms: int, sweep: bool) -> Iterator[Batch]:
         now_ns = now_ms * 1_000_000
         sessions = _Sessions(self._layout, now_ns)
+        recalled = recall(self._place) or b""
+        if not self._at_rest and recalled:
+            self._at_rest = msgspec.msgpack.decode(recalled, type=dict[str, int])
+        seen: set[str] = set()
         batch = Batch()
         for entry in listing(self._layout.messages, batch.problems):
             found = status(entry)
             if found is None or not is_folder(entry):
                 continue
+            seen.add(entry.name)
             if not sweep and self._at_rest.get(entry.name) == found.st_mtime_ns:
                 continue
             folder = _Folder(self._layout, sessions, Path(entry.path), recall, now_ns)
@@ -63,8 +73,17 @@ class JsonTree:
                 self._at_rest[entry.name] = found.st_mtime_ns
             else:
                 self._at_rest.pop(entry.name, None)
+        if sweep:
+            self._leave(seen, recalled, batch)
         if batch != Batch():
             yield batch
+
+    def _leave(self, seen: set[str], recalled: bytes, batch: Batch) -> None:
+        """Write down what is at rest, but for what is gone."""
+        self._at_rest = {name: self._at_rest[name] for name in sorted(self._at_rest.keys() & seen)}
+        state = msgspec.msgpack.encode(self._at_rest)
+        if state != recalled:
+            batch.checkpoints.append(Checkpoint(self._place, state))
 
 
 def _is_full(batch: Batch) -> bool:

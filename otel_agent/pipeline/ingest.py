@@ -18,6 +18,8 @@ _NS_PER_MS: Final = 1_000_000
 _SAY: Final = 5
 """Troubles of one batch that get a line each in the log."""
 _PROGRESS_NS: Final = 5 * 10**9
+_NOTE_SWEEPS_MS: Final = 3_600_000
+"""Sweeps of less than an hour after another are not written down: an agent at rest leaves the disk alone."""
 _MAX_REPORTED: Final = 10_000
 """Places whose trouble is remembered as said, so that it is counted and said once. Then all is forgotten."""
 
@@ -57,14 +59,22 @@ class Ingest:
         self._reported: set[tuple[str, str]] = set()
         self._said_overflow = False
         self._said_progress_ns = 0
+        self._on_progress: Callable[[Pass], None] | None = None
 
     @property
     def stores(self) -> list[str]:
         """The stores of the last pass."""
         return [store.name for store in self._stores.values()]
 
-    def run(self, *, sweep: bool, stopping: Callable[[], bool] = lambda: False) -> Pass:
-        """Read every store once. What ``stopping`` cuts short is read from its checkpoint next time.
+    def run(
+        self,
+        *,
+        sweep: bool,
+        stopping: Callable[[], bool] = lambda: False,
+        on_progress: Callable[[Pass], None] | None = None,
+    ) -> Pass:
+        """Read every store once. What ``stopping`` cuts short is read from its checkpoint next time. ``on_progress``
+        is told after each stretch what was counted so far.
 
         A store that fails is named and left for the next pass; the others are read. Raises ``LedgerError`` where the
         ledger cannot be written (a full disk): nothing is lost, the readers start again from their checkpoints.
@@ -72,7 +82,9 @@ class Ingest:
         found, problems = self._find_stores()
         self._adopt(found)
         outcome, self._said_progress_ns = Pass(stores=len(found)), self._now_ns()
+        self._on_progress = on_progress
         try:
+            sweep = self._forget(self._ledger.problems.changed()) or sweep
             if problems:
                 self._enter(Batch(problems=problems), outcome)
             for store in self._stores.values():
@@ -80,6 +92,9 @@ class Ingest:
                 if stopping():
                     return outcome
             self._settle(outcome, stopping)
+            if sweep and self._now_ms() - self._ledger.swept_ms > _NOTE_SWEEPS_MS:
+                with self._ledger.transaction():
+                    self._ledger.note_sweep(self._now_ms())
         except LedgerError:
             self.close()
             raise
@@ -100,13 +115,16 @@ class Ingest:
     def _read(self, store: Store, outcome: Pass, sweep: bool, stopping: Callable[[], bool]) -> None:
         """Whatever is wrong with a store's content, the others are read. One that was not read to its end forgets
         what it believes to have delivered, so that the next pass starts from its checkpoints."""
+        met: set[str] = set()
         try:
             for batch in store.read(self._ledger.recall, now_ms=self._now_ms(), sweep=sweep):
+                met.update(each.place for each in batch.problems)
                 self._enter(batch, outcome)
                 self._say_progress(outcome)
                 if stopping():
                     store.close()
                     return
+            self._forget(self._ledger.problems.unmet(store.name, met, sweep=sweep))
         except (OSError, ValueError) as error:
             store.close()
             self._enter(Batch(problems=[Problem(ProblemKind.UNEXPECTED, store.name, str(error))]), outcome)
@@ -117,10 +135,18 @@ class Ingest:
         with ledger.transaction():
             changes = ledger.counting.record(batch.messages, batch.sessions, count_from_ms=self._count_from_ms)
             self._add(changes, new)
+            ledger.problems.note(batch.problems, now_ms=self._now_ms())
             ledger.remember(batch.checkpoints)
         self._report(new)
         outcome.messages += sum(change.first for change in changes)
         outcome.problems += len(new)
+
+    def _forget(self, places: list[str]) -> bool:
+        """What is wrong with them no longer, or may be so no longer. Returns whether there were any."""
+        if places:
+            with self._ledger.transaction():
+                self._ledger.problems.forget(places)
+        return bool(places)
 
     def _settle(self, outcome: Pass, stopping: Callable[[], bool]) -> None:
         """Decide what had to wait until every store was read."""
@@ -160,6 +186,8 @@ class Ingest:
 
     def _say_progress(self, outcome: Pass) -> None:
         """A long history is read for minutes: say how far, every few seconds."""
+        if self._on_progress is not None:
+            self._on_progress(outcome)
         now_ns = self._now_ns()
         if now_ns - self._said_progress_ns > _PROGRESS_NS:
             self._said_progress_ns = now_ns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,6 +11,14 @@ from pathlib import Path
 import pytest
 
 from otel_agent.ledger import schema
+from otel_agent.ledger.files import ledger_path
+from tests.agent import Agent
+from tests.made_stores import JsonTree, Tokens, message, session
+from tests.otlp_receiver import OtlpReceiver
+
+NEXT = schema.VERSION + 1
+VERSION_1 = Path(__file__).parent / "ledger-1.sql"
+"""What `sqlite3 ledger.db .schema` says of a ledger that was made by 0.1.0."""
 
 
 @pytest.fixture
@@ -25,7 +34,7 @@ def tables(database: sqlite3.Connection) -> set[str]:
 def test_an_empty_database_becomes_a_ledger(database: sqlite3.Connection) -> None:
     assert schema.belongs_to_us(database)
     schema.prepare(database)
-    assert tables(database) == {"meta", "checkpoint", "session", "message", "series", "owed"}
+    assert tables(database) == {"meta", "checkpoint", "session", "message", "series", "owed", "problem"}
     assert schema.version(database) == schema.VERSION
     assert schema.belongs_to_us(database)
 
@@ -47,11 +56,11 @@ def test_of_a_database_that_cannot_be_prepared_nothing_is_changed(database: sqli
 
 
 def step(database: sqlite3.Connection) -> None:
-    database.execute("ALTER TABLE meta ADD COLUMN since_2 TEXT")
+    database.execute("ALTER TABLE meta ADD COLUMN since TEXT")
 
 
 def broken_step(database: sqlite3.Connection) -> None:
-    database.execute("ALTER TABLE nowhere ADD COLUMN since_3 TEXT")
+    database.execute("ALTER TABLE nowhere ADD COLUMN until TEXT")
 
 
 def columns_of_meta(database: sqlite3.Connection) -> list[str]:
@@ -62,20 +71,20 @@ def test_an_older_ledger_takes_each_step_it_lacks(
     database: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schema.prepare(database)
-    monkeypatch.setattr(schema, "VERSION", 2)
-    monkeypatch.setattr(schema, "_MIGRATIONS", (step,))
+    monkeypatch.setattr(schema, "VERSION", NEXT)
+    monkeypatch.setattr(schema, "_MIGRATIONS", (*schema._MIGRATIONS, step))
     schema.prepare(database)
-    assert (schema.version(database), columns_of_meta(database)) == (2, ["key", "value", "since_2"])
+    assert (schema.version(database), columns_of_meta(database)) == (NEXT, ["key", "value", "since"])
     schema.prepare(database)
 
 
 def test_a_new_ledger_takes_every_step_after_the_first_version(
     database: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schema, "VERSION", 2)
-    monkeypatch.setattr(schema, "_MIGRATIONS", (step,))
+    monkeypatch.setattr(schema, "VERSION", NEXT)
+    monkeypatch.setattr(schema, "_MIGRATIONS", (*schema._MIGRATIONS, step))
     schema.prepare(database)
-    assert (schema.version(database), columns_of_meta(database)) == (2, ["key", "value", "since_2"])
+    assert (schema.version(database), columns_of_meta(database)) == (NEXT, ["key", "value", "since"])
 
 
 def test_a_step_that_fails_takes_the_ones_before_it_along(
@@ -83,13 +92,41 @@ def test_a_step_that_fails_takes_the_ones_before_it_along(
 ) -> None:
     schema.prepare(database)
     database.execute("INSERT INTO meta VALUES ('ledger_id', 'mine')")
-    monkeypatch.setattr(schema, "VERSION", 3)
-    monkeypatch.setattr(schema, "_MIGRATIONS", (step, broken_step))
+    monkeypatch.setattr(schema, "VERSION", NEXT + 1)
+    monkeypatch.setattr(schema, "_MIGRATIONS", (*schema._MIGRATIONS, step, broken_step))
     with pytest.raises(sqlite3.OperationalError, match="no such table: nowhere"):
         schema.prepare(database)
-    assert (schema.version(database), columns_of_meta(database)) == (1, ["key", "value"])
+    assert (schema.version(database), columns_of_meta(database)) == (NEXT - 1, ["key", "value"])
     assert database.execute("SELECT value FROM meta").fetchone() == ("mine",)
 
 
 def test_there_is_a_step_for_each_version_after_the_first() -> None:
     assert len(schema._MIGRATIONS) == schema.VERSION - 1
+
+
+def made_of(database: sqlite3.Connection) -> set[str]:
+    """Every table and index, without comments and layout."""
+    told = database.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
+    return {" ".join(re.sub(r"--.*", "", sql).split()) for (sql,) in told}
+
+
+def test_a_ledger_of_version_1_becomes_what_a_new_one_is(database: sqlite3.Connection, tmp_path: Path) -> None:
+    database.executescript(VERSION_1.read_text())
+    database.execute("PRAGMA user_version = 1")
+    schema.prepare(database)
+    with closing(sqlite3.connect(tmp_path / "new.db", isolation_level=None)) as new:
+        schema.prepare(new)
+        assert made_of(database) == made_of(new)
+
+
+def test_a_ledger_of_version_1_keeps_its_totals_and_counts_nothing_again(
+    agent: Agent, tree: JsonTree, receiver: OtlpReceiver
+) -> None:
+    tree.put_turn(message(session(), Tokens(input=5)))
+    agent.once()
+    with closing(sqlite3.connect(ledger_path(agent.state_dir))) as database:
+        database.executescript("DROP INDEX message_ended; DROP TABLE problem; PRAGMA user_version = 1")
+    tree.put_turn(message(session(), Tokens(input=7), counter=2, cost=1))
+    agent.once()
+    assert receiver.total("opencode.message.count") == 2
+    assert len(receiver.spans()) == 2

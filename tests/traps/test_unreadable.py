@@ -1,0 +1,158 @@
+"""What is said to be unreadable is so now: said by whoever is asked, and no longer once it is in order again."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from otel_agent import intake
+from otel_agent.ledger.queries import open_to_read
+from otel_agent.ledger.writer import Ledger
+from otel_agent.model import Problem, ProblemKind
+from otel_agent.settings import Settings
+from tests.agent import Agent
+from tests.made_stores import Database, JsonTree, Tokens, message, session
+
+SOUND = message(session(), Tokens(input=5))
+OTHER = message(session(counter=2), Tokens(input=7), counter=2, cost=1)
+TORN = b'{"role": "assistant", "tok'
+
+
+@pytest.fixture(autouse=True)
+def here(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What this process does itself, it does on the agent's machine."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(agent.data_dir.parent))
+    monkeypatch.delenv("OPENCODE_DB", raising=False)
+
+
+def told(agent: Agent) -> dict[ProblemKind, tuple[int, tuple[str, ...]]]:
+    with open_to_read(agent.state_dir) as ledger:
+        assert ledger is not None
+        return {each.kind: (each.places, each.examples) for each in ledger.troubles()}
+
+
+def caught_up(agent: Agent) -> int:
+    """As a summary does it; how many messages were new."""
+    return intake.catch_up(Settings(state_dir=agent.state_dir)).messages
+
+
+def put_torn(tree: JsonTree) -> Path:
+    """A file that was cut off a minute ago."""
+    tree.put(OTHER.session.project, OTHER.session)
+    path = tree.put_bytes(OTHER, TORN)
+    then = path.stat().st_mtime - 60
+    os.utime(path, (then, then))
+    return path
+
+
+def test_a_torn_file_until_it_is_whole(agent: Agent, tree: JsonTree) -> None:
+    tree.put_turn(SOUND)
+    path = put_torn(tree)
+    agent.once()
+    assert told(agent) == {ProblemKind.MALFORMED: (1, (str(path),))}
+    assert caught_up(agent) == 0
+    assert told(agent) == {ProblemKind.MALFORMED: (1, (str(path),))}
+    tree.put(OTHER)
+    assert caught_up(agent) == 1
+    assert told(agent) == {}
+
+
+def test_a_torn_file_until_it_is_gone(agent: Agent, tree: JsonTree) -> None:
+    path = put_torn(tree)
+    agent.once()
+    path.unlink()
+    caught_up(agent)
+    assert told(agent) == {}
+
+
+def test_a_file_that_is_torn_again_is_said_again(agent: Agent, tree: JsonTree) -> None:
+    put_torn(tree)
+    agent.once()
+    path = put_torn(tree)
+    agent.once()
+    assert told(agent) == {ProblemKind.MALFORMED: (1, (str(path),))}
+
+
+def test_a_database_until_it_can_be_read(agent: Agent) -> None:
+    path = agent.data_dir / "opencode.db"
+    path.write_bytes(b"this is not a database, whatever its name says\n" * 99)
+    agent.once()
+    assert told(agent) == {ProblemKind.DAMAGED: (1, (str(path),))}
+    path.unlink()
+    Database(path).create().put_turn(SOUND)
+    assert caught_up(agent) == 1
+    assert told(agent) == {}
+
+
+def test_tables_of_an_unknown_form_until_they_are_known(agent: Agent) -> None:
+    path = agent.data_dir / "opencode.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript("CREATE TABLE message (a); CREATE TABLE session (b)")
+    agent.once()
+    assert list(told(agent)) == [ProblemKind.UNKNOWN_SCHEMA]
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript("DROP TABLE message; DROP TABLE session")
+    Database(path).create().put_turn(SOUND)
+    assert caught_up(agent) == 1
+    assert told(agent) == {}
+
+
+def test_a_locked_database_is_said_until_it_is_free(agent: Agent) -> None:
+    database = Database(agent.data_dir / "opencode.db").create()
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode = DELETE")
+        other.execute("BEGIN EXCLUSIVE")
+        agent.once()
+        assert list(told(agent)) == [ProblemKind.LOCKED]
+    agent.once()
+    assert told(agent) == {}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
+def test_without_permission_until_it_is_given(public: Agent) -> None:
+    tree = JsonTree(public.data_dir)
+    tree.put_turn(SOUND, OTHER)
+    barred = tree.path(OTHER)
+    barred.chmod(0)
+    public.once()
+    assert told(public) == {ProblemKind.NO_ACCESS: (1, (str(barred),))}
+    barred.chmod(0o644)
+    public.once()
+    assert told(public) == {}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
+def test_a_folder_without_permission_further_up(public: Agent) -> None:
+    tree = JsonTree(public.data_dir)
+    tree.put_turn(SOUND, OTHER)
+    barred = tree.path(OTHER).parent.parent
+    barred.chmod(0)
+    public.once()
+    assert told(public) == {ProblemKind.NO_ACCESS: (1, (str(barred),))}
+    barred.chmod(0o755)
+    public.once()
+    assert told(public) == {}
+
+
+def test_a_bounded_number_of_places(ledger: Ledger) -> None:
+    with ledger.transaction():
+        ledger.problems.note((Problem(ProblemKind.MALFORMED, f"/x/{n}") for n in range(10_050)), now_ms=1)
+    assert len(ledger.problems.changed()) == 1_000, "none of these is there, and so many are looked at in a pass"
+    with ledger.transaction():
+        ledger.problems.forget(ledger.problems.changed())
+        ledger.problems.note([Problem(ProblemKind.MALFORMED, "/y")], now_ms=1)
+    assert ledger.problems.any_of(ProblemKind.MALFORMED)
+
+
+def test_noting_what_is_known_writes_nothing(ledger: Ledger) -> None:
+    problem = Problem(ProblemKind.NO_ACCESS, "/x")
+    with ledger.transaction():
+        ledger.problems.note([problem], now_ms=1)
+    before = ledger._database.total_changes
+    with ledger.transaction():
+        ledger.problems.note([problem], now_ms=2)
+    assert ledger._database.total_changes == before
