@@ -13,6 +13,8 @@ from benchmarks.tree import make_tree
 from otel_agent.demo.receiver import Receiver
 
 _ONCE = [sys.executable, "-m", "otel_agent", "run", "--once"]
+_SUMMARY = [sys.executable, "-m", "otel_agent", "summary"]
+_SESSIONS = [*_SUMMARY, "sessions", "--range", "all"]
 
 
 def main() -> None:
@@ -31,21 +33,28 @@ def _compare(data: Path, endpoint: str, runs: int) -> None:
     """Interleave the commands, so that a change of the machine's speed meets all of them."""
     peer = peer_command()
     first, sent, again, others = list[Figure](), list[Figure](), list[Figure](), list[Figure]()
+    today, sessions = list[Figure](), list[Figure]()
     for number in range(runs):
-        counting = _environ(data, data.parent / f"count-{number}", "none", endpoint)
-        sending = _environ(data, data.parent / f"send-{number}", "otlp", endpoint)
+        looking = _environ(data, data.parent / f"count-{number}")
+        counting = looking | {"OTEL_AGENT_EXPORTER": "none"}
+        sending = _environ(data, data.parent / f"send-{number}") | {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
         first.append(run(_ONCE, counting))
         again.append(run(_ONCE, counting))
+        today.append(run(_SUMMARY, looking))
+        sessions.append(run(_SESSIONS, looking))
         sent.append(run(_ONCE, sending))
         if peer is not None:
             others.append(run(peer, counting))
     print(row("run --once, all new, counted only", first))
     print(row("run --once, all new, spans and totals sent", sent))
     print(row("run --once, nothing new", again))
+    print(row("summary, nothing new", today))
+    print(row("summary sessions --range all, nothing new", sessions))
     if others:
         print(row(PACKAGE, others))
         print(
-            f"\n{PACKAGE} / run --once, pair by pair: {_ratios(others, first)} (all new), {_ratios(others, again)} (nothing new)"
+            f"\n{PACKAGE}, pair by pair: {_ratios(others, first)} as run --once (all new), "
+            f"{_ratios(others, again)} as the next one, {_ratios(others, today)} as summary"
         )
     else:
         print(f"\n{PACKAGE}: not measured, there is no npm")
@@ -56,14 +65,13 @@ def _ratios(theirs: list[Figure], ours: list[Figure]) -> str:
     return f"{statistics.median(ratios):.1f} times as long"
 
 
-def _environ(data: Path, state: Path, exporter: str, endpoint: str) -> dict[str, str]:
+def _environ(data: Path, state: Path) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
     return clean | {
         "XDG_DATA_HOME": str(data.parent),
+        "XDG_STATE_HOME": str(state),
+        "XDG_CONFIG_HOME": str(state / "no-settings"),
         "OPENCODE_DATA_DIR": str(data),
-        "OTEL_AGENT_STATE_DIR": str(state),
-        "OTEL_AGENT_EXPORTER": exporter,
-        "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
     }
 
 

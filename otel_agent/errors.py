@@ -4,6 +4,7 @@
 
     OtelAgentError            1   something we did not foresee a better name for
     ├── SettingsError         2   the settings cannot be used as written
+    ├── UsageError            2   a command's options cannot be used as written
     ├── DeliveryError         3   the backend did not take what is owed; nothing is lost
     └── LedgerError           4   the ledger cannot be written
         ├── LedgerHeld            another agent writes it
@@ -23,6 +24,10 @@ class OtelAgentError(Exception):
 
 
 class SettingsError(OtelAgentError):
+    exit_code = 2
+
+
+class UsageError(OtelAgentError):
     exit_code = 2
 
 

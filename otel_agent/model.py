@@ -163,6 +163,11 @@ class ProblemKind(StrEnum):
     UNKNOWN_SCHEMA = "unknown_schema"
     UNEXPECTED = "unexpected"
 
+    @property
+    def meaning(self) -> str:
+        """What it means and what to do, as the rest of a sentence that begins with the place."""
+        return _MEANING[self]
+
 
 _MEANING: Final = {
     ProblemKind.MALFORMED: "is no whole JSON object; it is read again when it changes",
@@ -185,7 +190,7 @@ class Problem(Struct, frozen=True, gc=False):
 
     def __str__(self) -> str:
         """What happened and what it means, in a sentence for the log."""
-        return f"{self.place}: {_MEANING[self.kind]}" + (f" ({self.detail})" if self.detail else "")
+        return f"{self.place}: {self.kind.meaning}" + (f" ({self.detail})" if self.detail else "")
 
 
 class Checkpoint(Struct, frozen=True, gc=False):

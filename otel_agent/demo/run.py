@@ -16,7 +16,7 @@ from otel_agent.demo.receiver import Receiver
 from otel_agent.demo.show import arrived
 from otel_agent.errors import DeliveryError
 from otel_agent.opencode.locations import find_stores, locations
-from otel_agent.report.tables import plain
+from otel_agent.report.words import plain
 from otel_agent.settings import OTLP_PREFIX, OtlpSettings, Settings, Signal, otlp_variable
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from otel_agent.demo.receiver import Point, Receiver, Span
-from otel_agent.report.tables import plain
+from otel_agent.report.words import plain
 from otel_agent.semconv import COST_USAGE, GENAI_LATEST, OPENCODE, TOKEN_TYPES, TOKEN_USAGE, Attr
 
 _SHOWN_SPANS: Final = 8

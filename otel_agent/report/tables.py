@@ -1,129 +1,183 @@
-"""The overview as Rich tables. Text from storage is shown as it is, never as markup.
+"""Views as a person reads them on a terminal. Text from storage is shown as it is, never as markup.
 
 Names give way to the width of the terminal, numbers never do.
 """
 
-from datetime import timedelta
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from rich.bar import Bar
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from otel_agent.ledger.queries import Usage
-from otel_agent.report.overview import ACTIVE_MINUTES, Overview, overlap, shown
+from otel_agent.model import ProcessMode
+from otel_agent.report import words
+from otel_agent.report.answer import ACTIVE_MINUTES
+from otel_agent.report.captions import cut_line, footnotes, nothing_in, title_of
+from otel_agent.report.columns import name_of, total_of
+from otel_agent.report.layout import GAP, laid_out
+from otel_agent.report.view import Overview, Process, View, shown
 from otel_agent.signals.dimensions import from_home
 
+_MODES: Final = {ProcessMode.CLI: "CLI", ProcessMode.SERVER: "Server", ProcessMode.LSP: "LSP"}
+_BARS: Final = frozenset({"overview", "projects", "agents", "models", "timeline"})
 _BAR_COLUMNS: Final = 20
-_CATEGORIES: Final = ("Input", "Output", "Reasoning", "Cache read", "Cache write")
 
 
-def overview_table(found: Overview) -> RenderableType:
-    parts: list[RenderableType] = []
-    if found.totals.messages:
-        parts += [_totals(found), _sums(found.totals), Text(), _models(found), Text()]
-    else:
-        parts += [Text("No completed messages today; --range all shows those before."), Text()]
-    if found.active:
-        parts += [_active(found), Text()]
-    return Group(*parts, _footnotes(found))
+def view_table(view: View[Any]) -> RenderableType:
+    if isinstance(view, Overview):
+        return _overview(view)
+    return Group(_title(title_of(view)), _body(view), Text(), _footnotes(view))
 
 
-def no_data(places: list[Path]) -> RenderableType:
+def no_data(places: Sequence[Path]) -> RenderableType:
     """What to say where nothing was ever counted."""
     looked = [Text(f"  {place}") for place in places]
     hint = Text("Use OpenCode once, or set XDG_DATA_HOME or OTEL_AGENT_DATA_DIRS if its data is elsewhere.")
     return Group(Text("No data available. Looked in:"), *looked, hint)
 
 
-def _totals(found: Overview) -> Table:
-    tokens = shown(found.totals, found.accounting)
-    table = _table(f"Tokens {'today' if found.range.name == 'today' else 'of all time'}")
-    table.add_column("Category", no_wrap=True)
-    _add_shares(table)
-    for name, number in zip(_CATEGORIES, tokens.each(), strict=True):
-        table.add_row(name, *_share(number, tokens.total))
-    table.add_row("Total", Text(_int(tokens.total), style="bold"))
-    return table
+class _Rows:
+    """The rows of a view, what was cut, and the totals."""
 
+    def __init__(self, view: View[Any]) -> None:
+        self._view = view
 
-def _sums(usage: Usage) -> Text:
-    messages, sessions = _counted(usage.messages, "message"), _counted(usage.sessions, "session")
-    return Text(f"{messages} in {sessions}, {usage.cost_nusd / 1e9:,.4f} USD as recorded")
-
-
-def _models(found: Overview) -> Table:
-    table = _table("Models")
-    table.add_column("Model", overflow="fold")
-    table.add_column("Messages", justify="right", no_wrap=True)
-    _add_shares(table)
-    whole = shown(found.totals, found.accounting).total
-    for key, usage in found.models:
-        total = shown(usage, found.accounting).total
-        table.add_row(Text(plain(key)), _int(usage.messages), *_share(total, whole))
-    return table
-
-
-def _active(found: Overview) -> Table:
-    table = _table(f"Sessions active in the last {ACTIVE_MINUTES} minutes")
-    table.expand = True
-    for name in ("Session", "Project"):
-        table.add_column(name, overflow="ellipsis", no_wrap=True, ratio=1)
-    for name in ("Messages", "Tokens"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for each in found.active:
-        total = _int(shown(each.usage, found.accounting).total)
-        title = Text(plain(each.title or each.id))
-        table.add_row(title, Text(plain(from_home(each.directory))), _int(each.usage.messages), total)
-    return table
-
-
-def _footnotes(found: Overview) -> Text:
-    lines = []
-    twice = overlap(found.totals)
-    if twice and found.accounting == "recorded":
-        lines.append(
-            f"Totals are as OpenCode recorded them; {_int(twice)} of these tokens stand in two categories "
-            "(--accounting disjoint leaves them out once)."
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        view, width = self._view, options.max_width
+        laid = laid_out(view, width)
+        gap = " " * GAP
+        heads = (
+            _aligned(each.title, size, each.kind == "number")
+            for each, size in zip(laid.columns, laid.widths, strict=True)
         )
-    if found.newest is not None:
-        lines.append(f"Newest message: {_age(found.now - found.newest)} ago.")
-    return Text("\n".join(lines), style="dim")
+        yield Text(gap.join(heads).rstrip(), style="dim", no_wrap=True)
+        largest = max((total_of(view, row.usage) for row in view.rows), default=0)
+        whole = largest if view.name == "timeline" else total_of(view, view.totals)
+        for row, texts in zip(view.rows, laid.rows, strict=True):
+            line = Text(gap.join(texts), style="" if row.usage.messages else "dim", no_wrap=True)
+            if laid.bar and view.name in _BARS and whole:
+                line.append(gap)
+                line.append(bar(total_of(view, row.usage) / whole, laid.bar), style="cyan")
+            line.rstrip()
+            yield line
+        if view.cut is not None:
+            yield Text(cut_line(view), style="dim")
+        yield Text(gap.join(laid.totals).rstrip(), style="bold", no_wrap=True)
+        exact = words.exact(total_of(view, view.totals))
+        if exact not in " ".join(laid.totals):
+            yield Text(f"In all {words.counted(total_of(view, view.totals), 'token')}", style="dim")
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(1, options.max_width)
 
 
-def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
+def bar(share: float, width: int) -> str:
+    """In eighths of a column; what is used at all is seen."""
+    eighths = max(round(share * width * 8), 1 if share else 0)
+    return "█" * (eighths // 8) + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths % 8]
 
 
-def _add_shares(table: Table) -> None:
-    for name in ("Tokens", "Share"):
+def _aligned(title: str, width: int, right: bool) -> str:
+    return title.rjust(width) if right else title.ljust(width)
+
+
+def _body(view: View[Any]) -> RenderableType:
+    return _Rows(view) if view.rows else Text(nothing_in(view))
+
+
+def _overview(view: Overview) -> RenderableType:
+    parts = [*overview_head(view), Text()]
+    parts += [_title("Models"), _body(view)] if view.rows else [_body(view)]
+    if view.active:
+        parts += [Text(), *overview_active(view)]
+    return Group(*parts, Text(), _footnotes(view))
+
+
+def overview_head(view: Overview) -> list[RenderableType]:
+    """What runs, and what was used in all."""
+    parts: list[RenderableType] = [processes_table(view.processes, view), Text()]
+    if view.totals.messages:
+        parts += [_title(f"Tokens, {words.range_in_words(view.range)}"), _categories(view), _sums(view)]
+    return parts if view.totals.messages else parts[:1]
+
+
+def overview_active(view: Overview) -> list[RenderableType]:
+    return [_title(f"Sessions active in the last {ACTIVE_MINUTES} minutes"), _active(view)]
+
+
+def processes_table(processes: Sequence[Process], view: View[Any]) -> RenderableType:
+    if not processes:
+        return Text("No OpenCode is running.", style="dim")
+    table = _table("PID", "Mode", right=("CPU", "Memory", "Up"), last="Directory")
+    for each in processes:
+        sample = each.sample
+        table.add_row(
+            str(sample.pid),
+            _MODES[sample.mode],
+            f"{each.cpu:.1%}",
+            words.megabytes(sample.rss_bytes),
+            words.age(words.since_epoch(sample.created_s, view.now)),
+            Text(words.plain(from_home(sample.directory)) or words.NOTHING),
+        )
+    return Group(_title("Running OpenCode"), table)
+
+
+def _categories(view: View[Any]) -> Table:
+    tokens = shown(view.totals, view.accounting)
+    table = _table("Category", right=("Tokens", "Share"), last="")
+    for name, number in zip(words.CATEGORIES, tokens.each(), strict=True):
+        part = number / tokens.total if tokens.total else 0.0
+        table.add_row(
+            name,
+            words.exact(number),
+            words.share(number, tokens.total),
+            Text(bar(max(part, 0), _BAR_COLUMNS), style="cyan"),
+        )
+    table.add_row(Text("Total", style="bold"), Text(words.exact(tokens.total), style="bold"))
+    return table
+
+
+def _sums(view: View[Any]) -> Text:
+    used = view.totals
+    messages, sessions = words.counted(used.messages, "message"), words.counted(used.sessions, "session")
+    return Text(f"{messages} in {sessions}, {words.dollars(used.cost_nusd)} USD as recorded")
+
+
+def _active(view: Overview) -> Table:
+    table = _table("Session", "Project", right=("Messages", "Tokens"))
+    table.expand = True
+    for column in table.columns[:2]:
+        column.ratio = 1
+    for each in view.active:
+        project = words.plain(from_home(each.project))
+        table.add_row(
+            Text(name_of(each)),
+            Text(project),
+            words.exact(each.usage.messages),
+            words.exact(total_of(view, each.usage)),
+        )
+    return table
+
+
+def _footnotes(view: View[Any]) -> RenderableType:
+    lines = footnotes(view)
+    warned = len(view.warnings)
+    return Group(*(Text(line, style="yellow" if index < warned else "dim") for index, line in enumerate(lines)))
+
+
+def _title(text: str) -> Text:
+    return Text(text, style="bold")
+
+
+def _table(*left: str, right: Sequence[str], last: str | None = None) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
+    for name in left:
+        table.add_column(name, no_wrap=True, overflow="ellipsis")
+    for name in right:
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("", max_width=_BAR_COLUMNS)
-
-
-def _share(number: int, whole: int) -> tuple[str, str, Bar]:
-    share = number / whole if whole else 0.0
-    return _int(number), f"{share:.1%}", Bar(1.0, 0.0, share, color="cyan")
-
-
-def _int(number: int) -> str:
-    return f"{number:,}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{_int(number)} {noun}{'' if number == 1 else 's'}"
-
-
-def plain(text: str) -> str:
-    """Control characters (escape sequences would reach the terminal) as the replacement character."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
-
-
-def _age(age: timedelta) -> str:
-    seconds = max(int(age.total_seconds()), 0)
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
+    if last is not None:
+        table.add_column(last, no_wrap=True, overflow="ellipsis")
+    return table

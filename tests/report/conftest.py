@@ -1,4 +1,4 @@
-"""A ledger filled from a store, and the overview of it at a moment of the test's choice."""
+"""A ledger filled from a store, and what is answered from it at a moment of the test's choice."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console, RenderableType
 
 from otel_agent import intake
 from otel_agent.ledger.queries import open_to_read
-from otel_agent.report.overview import Accounting, Overview, RangeName, overview
+from otel_agent.report.answer import answer
+from otel_agent.report.question import Question, RangeName
+from otel_agent.report.ranges import named_range
+from otel_agent.report.view import Overview, Row, View, ViewName
 from otel_agent.settings import Settings
 from tests.made_stores import JsonTree
 
@@ -35,12 +39,26 @@ class Machine:
         """It has the data of one of `tests/stores`."""
         shutil.copytree(STORES / store / "opencode", self.data_dir)
 
-    def overview(
-        self, range_: RangeName = "all", accounting: Accounting = "recorded", now: datetime | None = None
-    ) -> Overview:
+    def view(
+        self, name: ViewName, range_: RangeName = "all", *, now: datetime | None = None, **asked: Any
+    ) -> View[Any]:
+        """The answer to a question with the fields `asked`, after the ledger was brought up to date."""
         intake.catch_up(Settings(state_dir=self.state_dir))
+        return self.answer(name, range_, now=now, **asked)
+
+    def answer(
+        self, name: ViewName, range_: RangeName = "all", *, now: datetime | None = None, **asked: Any
+    ) -> View[Any]:
+        """The answer from the ledger as it is."""
+        at = now or datetime.now(UTC)
+        question = Question(**({"range": named_range(range_, at)} | asked))
         with open_to_read(self.state_dir) as ledger:
-            return overview(ledger, range_, accounting, now or datetime.now(UTC))
+            return answer(name, question, ledger, now=at)
+
+    def overview(self, range_: RangeName = "all", *, now: datetime | None = None, **asked: Any) -> Overview:
+        found: View[Row] = self.view("overview", range_, now=now, **asked)
+        assert isinstance(found, Overview)
+        return found
 
 
 @pytest.fixture

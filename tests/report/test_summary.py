@@ -42,7 +42,7 @@ def test_all_of_a_store(shell: Shell) -> None:
 def test_today_is_the_default(shell: Shell) -> None:
     JsonTree(shell.data_dir).put_turn(message(session(), Tokens(input=1)))
     assert json.loads(shell.output("summary", "--json"))["range"]["name"] == "today"
-    assert shell.output("summary").startswith("No completed messages today;")
+    assert "No completed messages today; --range all shows all there are." in shell.output("summary")
 
 
 def test_nothing_at_all(shell: Shell) -> None:

@@ -1,0 +1,60 @@
+"""The commands: parse, call, print. Errors become a message on standard error and an exit code."""
+
+import io
+import sys
+from typing import Annotated, Final
+
+import typer
+
+from otel_agent import __version__
+from otel_agent.cli import config
+from otel_agent.cli.options import FLAG
+from otel_agent.cli.run import demo, run
+from otel_agent.cli.summary import summary
+from otel_agent.errors import OtelAgentError
+
+app: Final = typer.Typer(
+    name="otel-agent",
+    help="OpenCode, observable: every completed assistant message once, as OTLP counters and spans.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: otel-agent demo",
+)
+app.command(epilog="Example: OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 otel-agent run")(run)
+app.command(epilog="Example: otel-agent summary models --since 7d --json")(summary)
+app.command(epilog="Example: otel-agent demo")(demo)
+app.add_typer(config.app, name="config")
+
+
+def main() -> None:
+    """The console script. Exit codes: see ``errors``; 130 after Ctrl-C."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a title may hold what the terminal's encoding does not
+    try:
+        app(prog_name="otel-agent")
+    except OtelAgentError as error:
+        typer.echo(f"otel-agent: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", metavar=FLAG, callback=_print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """OpenCode, observable: every completed assistant message once, as OTLP counters and spans."""

@@ -1,0 +1,40 @@
+"""``otel-agent run`` and ``otel-agent demo``."""
+
+import logging
+from typing import Annotated
+
+import typer
+
+from otel_agent.cli.options import FLAG, ConfigOption, loaded
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    config: ConfigOption = None,
+    once: Annotated[
+        bool,
+        typer.Option(
+            "--once", metavar=FLAG, help="Read everything, deliver everything owed, and exit (3: not delivered)."
+        ),
+    ] = False,
+) -> None:
+    """Watch OpenCode's storage and deliver what is new, until SIGTERM or Ctrl-C."""
+    from otel_agent import resident, service
+
+    settings = loaded(config).settings
+    if once:
+        result = service.once(settings)
+        log.info("%s", service.said(result))
+        service.require_delivery(settings, result)
+    else:
+        resident.stay(settings)
+
+
+def demo(config: ConfigOption = None) -> None:
+    """Show the main job with nothing else at hand: a store, a receiver, and what arrives there."""
+    from rich.console import Console
+
+    from otel_agent.demo import run as demo_run
+
+    demo_run.demo(loaded(config, quiet=True).settings, Console())

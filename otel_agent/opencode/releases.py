@@ -1,0 +1,23 @@
+"""Which releases of OpenCode this version is known to read right: 0.1 to 1.18 by running them, 2.x by its source."""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+_NEWEST: Final = {0: 99, 1: 18, 2: 99}
+"""Major to the newest minor that is known; of 0 and of 2, whose form of storage is its own, all."""
+_VERSION: Final = re.compile(r"v?([0-9]{1,6})\.([0-9]{1,6})(?:\.([0-9]{1,6}))?(?![0-9])")
+_LONGEST: Final = 64
+
+
+def newer_than_known(versions: Iterable[str]) -> list[str]:
+    """Those that are newer, the oldest first. What is no version, such as ``local``, is of somebody's own making, and
+    is not among them."""
+    newer: dict[tuple[int, int, int], str] = {}
+    for version in versions:
+        found = _VERSION.match(version[:_LONGEST])
+        if found:
+            major, minor, patch = int(found[1]), int(found[2]), int(found[3] or 0)
+            if minor > _NEWEST.get(major, -1):
+                newer[major, minor, patch] = found[0]
+    return [newer[number] for number in sorted(newer)]

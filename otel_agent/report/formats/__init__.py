@@ -1,0 +1,1 @@
+"""Views for scripts and for sharing, each as one text."""
