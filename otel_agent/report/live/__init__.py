@@ -1,0 +1,1 @@
+"""The screen that follows what happens (Textual)."""
