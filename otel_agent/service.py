@@ -163,7 +163,7 @@ def _otlp(settings: Settings) -> OtlpOptions:
     return OtlpOptions(
         endpoint=otlp.endpoint,
         protocol=otlp.protocol,
-        headers={key: value.get_secret_value() for key, value in otlp.headers.items()},
+        headers=otlp.headers,
         compression=otlp.compression,
         timeout_seconds=otlp.timeout_seconds,
         certificate=otlp.certificate,

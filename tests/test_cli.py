@@ -91,7 +91,12 @@ class TestEndings:
         self.ends(shell, 2, "there is no /nowhere.toml", *command.split(), "--config", "/nowhere.toml")
 
     def test_2_for_a_word_it_does_not_know(self, shell: Shell) -> None:
-        for arguments in (["sumary"], ["summary", "--range", "week"], ["summary", "--accounting", "double"]):
+        for arguments in (
+            ["sumary"],
+            ["summary", "--range", "year"],
+            ["summary", "everything"],
+            ["summary", "--accounting", "double"],
+        ):
             run = shell.run(*arguments)
             assert (run.returncode, run.stdout) == (2, "")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -12,12 +13,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from otel_agent.errors import SettingsError
 from otel_agent.settings import Loaded, OtlpSettings, Settings, load
+from otel_agent.settings.validation import settings_from
 
-SAMPLE = Path(__file__).resolve().parent.parent / "config" / "otel-agent.toml"
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLE = ROOT / "config" / "otel-agent.toml"
 COMMENTED_OUT = re.compile(r"^# (?=[a-z_]+ = )", re.MULTILINE)
 
 
@@ -53,8 +57,8 @@ class TestSample:
 
     def test_it_shows_every_setting_and_no_other(self) -> None:
         shown: dict[str, Any] = tomllib.loads(COMMENTED_OUT.sub("", SAMPLE.read_text()))
-        assert shown.keys() == Settings.model_fields.keys()
-        assert shown["otlp"].keys() == OtlpSettings.model_fields.keys()
+        assert shown.keys() == set(Settings.__struct_fields__)
+        assert shown["otlp"].keys() == set(OtlpSettings.__struct_fields__)
 
     def test_what_it_shows_of_unset_settings_can_be_used(self, tmp_path: Path) -> None:
         everything = tmp_path / "everything.toml"
@@ -135,7 +139,7 @@ class TestPrecedence:
 
     def test_a_variable_set_to_nothing_is_not_set(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         file.write_text("max_series = 5\n[otlp]\nendpoint = 'http://backend:4318'")
-        for name in (*Settings.model_fields, "not_a_setting"):
+        for name in (*Settings.__struct_fields__, "not_a_setting"):
             monkeypatch.setenv(f"OTEL_AGENT_{name.upper()}", "")
         for name in ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_METRIC_EXPORT_INTERVAL", "OTEL_TRACES_EXPORTER"):
             monkeypatch.setenv(name, "")
@@ -209,7 +213,7 @@ class TestValues:
     def test_every_pause_can_be_waited_for(self, value: float) -> None:
         """What passes is a time that a thread can wait and a database can compare."""
         try:
-            settings = Settings(rescan_interval_seconds=value, session_window_hours=value)
+            settings = settings_from({"rescan_interval_seconds": value, "session_window_hours": value})
         except ValidationError:
             return
         assert 0 < settings.rescan_interval_seconds <= 31_536_000
@@ -224,13 +228,42 @@ class TestValues:
     def test_the_file_exporter_writes_beside_the_ledger(self) -> None:
         settings = Settings(state_dir=Path("/s"))
         assert settings.file_exporter_dir == Path("/s/export")
-        assert settings.model_copy(update={"file_dir": Path("/f")}).file_exporter_dir == Path("/f")
+        assert replace(settings, file_dir=Path("/f")).file_exporter_dir == Path("/f")
 
     def test_nothing_can_be_changed_later(self) -> None:
         found = load()
         for frozen, name in ((found, "file"), (found.settings, "max_series"), (found.settings.otlp, "endpoint")):
-            with pytest.raises(ValidationError, match="frozen"):
+            with pytest.raises(AttributeError, match="immutable"):
                 setattr(frozen, name, None)
+
+
+class TestCheap:
+    """A summary is asked for by a person who waits."""
+
+    @staticmethod
+    def imported(tmp_path: Path, *arguments: str, **variables: str) -> set[str]:
+        program = (
+            "import sys\nfrom otel_agent.cli import main\nsys.argv[0] = 'otel-agent'\ntry:\n    main()\n"
+            "finally:\n    print(*sys.modules, sep='\\n', file=sys.stderr)"
+        )
+        environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "TZ": "UTC"}
+        ran = subprocess.run(
+            [sys.executable, "-c", program, *arguments],
+            env=environ | variables,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return {name.partition(".")[0] for name in ran.stderr.splitlines()}
+
+    def test_the_defaults_need_no_validation(self, tmp_path: Path) -> None:
+        other = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x", "OTEL_RESOURCE_ATTRIBUTES": "team=search"}
+        slow = {"pydantic", "pydantic_settings", "opentelemetry", "asyncio", "textual", "pyjson5", "requests", "grpc"}
+        assert self.imported(tmp_path, "summary", **other) & slow == set()
+
+    @pytest.mark.parametrize("variable", ["OTEL_AGENT_MAX_SERIES", "OTEL_METRIC_EXPORT_INTERVAL"])
+    def test_what_is_written_is_looked_at(self, variable: str, tmp_path: Path) -> None:
+        assert "pydantic" in self.imported(tmp_path, "summary", **{variable: "7"})
 
 
 class TestRefusals:

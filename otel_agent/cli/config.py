@@ -1,4 +1,4 @@
-"""``otel-agent config``."""
+"""The commands below ``config``."""
 
 from typing import Final
 

@@ -9,6 +9,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import get_args
 
+from msgspec.structs import replace
 from rich.console import Console
 
 from otel_agent import service
@@ -65,16 +66,15 @@ def _to_itself(settings: Settings, console: Console) -> None:
 
 def _trial(settings: Settings, scratch: Path, receiver: Receiver) -> Settings:
     """The same settings, but for where things go, how far back they go, and which of them are shown."""
-    return settings.model_copy(
-        update={
-            "state_dir": scratch / "state",
-            "backfill": "all",
-            "exporter": "otlp",
-            "traces_exporter": None,
-            "metrics_exporter": None,
-            "genai_semconv": "both",
-            "otlp": OtlpSettings(endpoint=receiver.endpoint, protocol="http/protobuf"),
-        }
+    return replace(
+        settings,
+        state_dir=scratch / "state",
+        backfill="all",
+        exporter="otlp",
+        traces_exporter=None,
+        metrics_exporter=None,
+        genai_semconv="both",
+        otlp=OtlpSettings(endpoint=receiver.endpoint, protocol="http/protobuf"),
     )
 
 
@@ -97,7 +97,7 @@ def _with_sample(trial: Settings, scratch: Path, console: Console) -> Settings:
     )
     with as_file(files("otel_agent.demo") / "sample") as sample:
         shutil.copytree(sample, scratch / "opencode")
-    return trial.model_copy(update={"data_dirs": (*trial.data_dirs, scratch / "opencode")})
+    return replace(trial, data_dirs=(*trial.data_dirs, scratch / "opencode"))
 
 
 @contextmanager

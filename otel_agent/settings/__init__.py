@@ -5,137 +5,37 @@ the TOML file, and that over the defaults below. How to reach an OTLP endpoint i
 ``OTEL_EXPORTER_OTLP_*`` variables, which the exporters read themselves, or in the file's table ``[otlp]``.
 """
 
-import difflib
 import os
-import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
-from platformdirs import user_config_path, user_state_path
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from msgspec import Struct
 
 from otel_agent.errors import SettingsError
+from otel_agent.settings.values import Exporter, OtlpSettings, Settings, Signal
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+__all__ = [
+    "OTLP_PREFIX",
+    "Exporter",
+    "Loaded",
+    "OtlpSettings",
+    "Settings",
+    "Signal",
+    "default_file",
+    "load",
+    "otlp_variable",
+]
 
 PREFIX: Final = "OTEL_AGENT_"
 OTLP_PREFIX: Final = "OTEL_EXPORTER_OTLP_"
-_DURATION: Final = re.compile(r"(\d+)\s*([smhdw])")
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-
-_YEAR_SECONDS: Final = 31_536_000
 
 
-def _expanded(path: Path) -> Path:
-    """With ``~`` and ``~user`` resolved: nobody does so for a settings file or a service's environment."""
-    try:
-        return path.expanduser()
-    except RuntimeError:
-        raise ValueError(f"no such user: {path.parts[0]}") from None
-
-
-FilePath = Annotated[Path, AfterValidator(_expanded)]
-Seconds = Annotated[float, Field(gt=0, le=_YEAR_SECONDS, allow_inf_nan=False)]
-"""Up to a year: what is longer cannot be waited for, or be told apart from for ever."""
-Exporter = Literal["otlp", "console", "file", "none"]
-Signal = Literal["traces", "metrics"]
-
-
-class OtlpSettings(BaseModel):
-    """The file's table ``[otlp]``. Where a standard variable says the same for a signal, the variable wins."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    endpoint: str | None = None
-    protocol: Literal["http/protobuf", "grpc"] | None = None
-    headers: dict[str, SecretStr] = {}
-    compression: Literal["none", "gzip", "deflate"] | None = None
-    timeout_seconds: Seconds | None = None
-    certificate: FilePath | None = None
-    client_key: FilePath | None = None
-    client_certificate: FilePath | None = None
-
-
-class Settings(BaseSettings):
-    """All settings, validated and frozen. The comments of ``config/otel-agent.toml`` say what each is for."""
-
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
-
-    state_dir: FilePath = Field(default_factory=lambda: _state_dir(os.environ))
-    data_dirs: Annotated[tuple[FilePath, ...], NoDecode] = ()
-    backfill: str = "all"
-
-    rescan_interval_seconds: Seconds = 2.0
-    sweep_interval_seconds: Seconds = 600.0
-    killed_grace_seconds: Annotated[int, Field(ge=0, le=_YEAR_SECONDS)] = 3600
-
-    exporter: Exporter = "otlp"
-    traces_exporter: Exporter | None = None
-    metrics_exporter: Exporter | None = None
-    metric_export_interval_seconds: Seconds = 60.0
-    shutdown_timeout_seconds: Seconds = 10.0
-
-    accounting: Literal["recorded", "disjoint"] = "recorded"
-    genai_semconv: Literal["latest", "legacy", "both"] = "both"
-    metrics_include_session_id: bool = True
-    session_window_hours: Annotated[float, Field(gt=0, le=_YEAR_SECONDS / 3600, allow_inf_nan=False)] = 24.0
-    max_series: Annotated[int, Field(ge=1)] = 10_000
-    session_titles: bool = False
-
-    file_dir: FilePath | None = None
-    file_max_bytes: Annotated[int, Field(ge=1024 * 1024)] = 64 * 1024 * 1024
-    file_backups: Annotated[int, Field(ge=1)] = 4
-
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-
-    otlp: OtlpSettings = OtlpSettings()
-
-    @field_validator("data_dirs", mode="before")
-    @classmethod
-    def _split_folders(cls, value: object) -> object:
-        return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
-
-    @field_validator("backfill")
-    @classmethod
-    def _known_backfill(cls, value: str) -> str:
-        if value not in ("all", "none") and not _DURATION.fullmatch(value):
-            raise ValueError("must be all, none, or a duration such as 36h, 7d or 4w")
-        return value
-
-    @property
-    def backfill_seconds(self) -> int | None:
-        """How far back the very first start counts: ``None`` for all there is, 0 for nothing."""
-        if self.backfill == "all":
-            return None
-        match = _DURATION.fullmatch(self.backfill)
-        return int(match[1]) * _SECONDS[match[2]] if match else 0
-
-    @property
-    def file_exporter_dir(self) -> Path:
-        return self.file_dir or self.state_dir / "export"
-
-    def exporter_of(self, signal: Signal) -> Exporter:
-        own = self.traces_exporter if signal == "traces" else self.metrics_exporter
-        return own or self.exporter
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment wins over what ``load`` passes in."""
-        return env_settings, init_settings
-
-
-class Loaded(BaseModel):
+class Loaded(Struct, frozen=True, kw_only=True):
     """The settings with, for each, where its value came from."""
-
-    model_config = ConfigDict(frozen=True)
 
     settings: Settings
     origins: dict[str, str]
@@ -154,11 +54,9 @@ def load(file: Path | None = None) -> Loaded:
     _refuse_unknown_variables(environ)
     given = table or {}
     standard = {name: value for name, (_, value) in _standard(environ).items()}
-    try:
-        settings = Settings(**{**given, **standard})
-    except ValidationError as error:
-        raise SettingsError(_explain(error, path, given, environ)) from None
-    own = {name: _origin(name, environ, given, path) for name in Settings.model_fields if name != "otlp"}
+    written = given or standard or any(_variable(name) in map(str.upper, environ) for name in _OWN)
+    settings = _validated({**given, **standard}, path, given, environ) if written else Settings()
+    own = {name: _origin(name, environ, given, path) for name in _OWN}
     return Loaded(
         settings=settings,
         origins=own | _origins_of_otlp(environ, given, path),
@@ -166,28 +64,45 @@ def load(file: Path | None = None) -> Loaded:
     )
 
 
+def _validated(values: dict[str, Any], path: Path, table: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+    """Pydantic takes a tenth of a second to import: only where there is something for it to look at."""
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from otel_agent.settings.validation import settings_from  # noqa: PLC0415
+
+    try:
+        return settings_from(values)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, path, table, environ)) from None
+
+
 def default_file(environ: Mapping[str, str]) -> Path:
     """``$XDG_CONFIG_HOME/otel-agent/otel-agent.toml``, else the place the system has for such files."""
     base = environ.get("XDG_CONFIG_HOME")
-    return (Path(base) / "otel-agent" if base else user_config_path("otel-agent")) / "otel-agent.toml"
+    if base:
+        return Path(base) / "otel-agent" / "otel-agent.toml"
+    from platformdirs import user_config_path  # noqa: PLC0415 - only where the system has to be asked
 
-
-def _state_dir(environ: Mapping[str, str]) -> Path:
-    base = environ.get("XDG_STATE_HOME")
-    return Path(base) / "otel-agent" if base else user_state_path("otel-agent", appauthor=False)
+    return user_config_path("otel-agent") / "otel-agent.toml"
 
 
 def _read_file(path: Path, *, required: bool) -> dict[str, Any] | None:
     """What the file holds; ``None`` where there is none and none is ``required``."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
         if not required:
             return None
         raise SettingsError(f"there is no {path}. Name another with --config.") from None
     except OSError as error:
         raise SettingsError(f"cannot read {path}: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not TOML: {error}.") from None
+    import tomllib  # noqa: PLC0415
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path} is not TOML: {error}.") from None
 
 
@@ -227,11 +142,13 @@ def _variable(name: str) -> str:
     return PREFIX + name.upper()
 
 
+_OWN: Final = tuple(name for name in Settings.__struct_fields__ if name != "otlp")
+"""The settings that have a variable of ours each."""
 _OTHER_VARIABLES: Final = frozenset({"OTEL_AGENT_CONFIG"})
 
 
 def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
-    known = {_variable(name) for name in Settings.model_fields if name != "otlp"} | _OTHER_VARIABLES
+    known = {_variable(name) for name in _OWN} | _OTHER_VARIABLES
     for variable in sorted(environ):
         if variable.upper().startswith(PREFIX) and variable.upper() not in known:
             raise SettingsError(f"{variable} is not a setting.{_hint(variable, known)}")
@@ -240,18 +157,20 @@ def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
 def _hint(name: str, known: set[str]) -> str:
     if name.upper().startswith(f"{PREFIX}OTLP"):
         return " Use the standard OTEL_EXPORTER_OTLP_* variables, or the table [otlp] in the settings file."
+    import difflib  # noqa: PLC0415
+
     close = difflib.get_close_matches(name, known, n=1)
     return f" Did you mean {close[0]}?" if close else ""
 
 
-def _explain(error: ValidationError, path: Path, table: Mapping[str, Any], environ: Mapping[str, str]) -> str:
+def _explain(error: "ValidationError", path: Path, table: Mapping[str, Any], environ: Mapping[str, str]) -> str:
     lines = []
     for each in error.errors(include_url=False, include_input=False):
         key = ".".join(str(part) for part in each["loc"])
         top = str(each["loc"][0]) if each["loc"] else ""
         where = _origin(top, environ, table, path)
         if each["type"] == "extra_forbidden":
-            fields = set(OtlpSettings.model_fields) if key.startswith("otlp.") else set(Settings.model_fields)
+            fields = set(OtlpSettings.__struct_fields__ if key.startswith("otlp.") else Settings.__struct_fields__)
             lines.append(f"{path}: {key} is not a setting.{_hint(key.rpartition('.')[2], fields)}")
         else:
             lines.append(f"{where}: {key}: {each['msg'].removeprefix('Value error, ')}.")
@@ -270,7 +189,7 @@ def _origin(name: str, environ: Mapping[str, str], table: Mapping[str, Any], pat
 def _origins_of_otlp(environ: Mapping[str, str], table: Mapping[str, Any], path: Path) -> dict[str, str]:
     """For each key of ``[otlp]``, and for each that a variable sets for one signal alone: ``otlp.traces.endpoint``."""
     found = {}
-    for name in OtlpSettings.model_fields:
+    for name in OtlpSettings.__struct_fields__:
         general = otlp_variable(name)
         below = str(path) if name in table.get("otlp", {}) else "default"
         found[f"otlp.{name}"] = f"environment {general}" if general in environ else below

@@ -1,0 +1,102 @@
+"""What a person wrote, in a file or in the environment, as settings: looked at by pydantic, field by field as ``values``
+says. Imported only where something was written."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, get_type_hints
+
+from msgspec import NODEFAULT, Struct
+from msgspec.structs import fields
+from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from otel_agent.settings.values import DURATION, OtlpSettings, Settings
+
+PREFIX: Final = "OTEL_AGENT_"
+
+
+def settings_from(given: Mapping[str, Any]) -> Settings:
+    """The settings that are given, with what the environment says over them, and the defaults below.
+
+    Raises pydantic's ``ValidationError``, which names every field that is unknown or has a wrong value.
+    """
+    found = _MODEL(**given)
+    told = {name: getattr(found, name) for name in Settings.__struct_fields__}
+    otlp = OtlpSettings(**{name: getattr(found.otlp, name) for name in OtlpSettings.__struct_fields__})  # type: ignore[attr-defined]
+    return Settings(**{**told, "otlp": otlp})
+
+
+class _Otlp(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _expanded(cls, value: object) -> object:
+        return _expanded(value)
+
+
+class _All(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        enable_decoding=False,
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+    )
+
+    @field_validator("data_dirs", mode="before", check_fields=False)
+    @classmethod
+    def _split_folders(cls, value: object) -> object:
+        return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
+
+    @field_validator("backfill", check_fields=False)
+    @classmethod
+    def _known_backfill(cls, value: str) -> str:
+        if value not in ("all", "none") and not DURATION.fullmatch(value):
+            raise ValueError("must be all, none, or a duration such as 36h, 7d or 4w")
+        return value
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _expanded(cls, value: object) -> object:
+        return tuple(map(_expanded, value)) if isinstance(value, tuple) else _expanded(value)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over what is passed in."""
+        return env_settings, init_settings
+
+
+def _expanded(value: object) -> object:
+    """A path with ``~`` and ``~user`` resolved: nobody does so for a settings file or a service's environment."""
+    if not isinstance(value, Path):
+        return value
+    try:
+        return value.expanduser()
+    except RuntimeError:
+        raise ValueError(f"no such user: {value.parts[0]}") from None
+
+
+def _fields(of: type[Struct]) -> dict[str, Any]:
+    """Each field's type, with its bounds, and its default, as ``create_model`` wants them."""
+    types = get_type_hints(of, include_extras=True)
+    return {
+        each.name: (
+            types[each.name],
+            Field(default_factory=each.default_factory) if each.default is NODEFAULT else each.default,
+        )
+        for each in fields(of)
+    }
+
+
+_OTLP: Final = create_model("OtlpSettings", __base__=_Otlp, **_fields(OtlpSettings))
+_MODEL: Final = create_model("Settings", __base__=_All, **(_fields(Settings) | {"otlp": (_OTLP, _OTLP())}))

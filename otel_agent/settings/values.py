@@ -1,0 +1,98 @@
+"""What there is to set, and what it is when nobody did: plain values, that cost nothing to import.
+
+The bounds beside a type are held by ``validation``, where something was written that has to be looked at.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from annotated_types import Ge, Gt, Le
+from msgspec import Struct, field
+
+Exporter = Literal["otlp", "console", "file", "none"]
+Signal = Literal["traces", "metrics"]
+
+DURATION: Final = re.compile(r"(\d+)\s*([smhdw])")
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_YEAR_SECONDS: Final = 31_536_000
+
+Seconds = Annotated[float, Gt(0), Le(_YEAR_SECONDS)]
+"""Up to a year: what is longer cannot be waited for, or be told apart from for ever."""
+
+
+class OtlpSettings(Struct, frozen=True, kw_only=True):
+    """The file's table ``[otlp]``. Where a standard variable says the same for a signal, the variable wins."""
+
+    endpoint: str | None = None
+    protocol: Literal["http/protobuf", "grpc"] | None = None
+    headers: dict[str, str] = {}
+    compression: Literal["none", "gzip", "deflate"] | None = None
+    timeout_seconds: Seconds | None = None
+    certificate: Path | None = None
+    client_key: Path | None = None
+    client_certificate: Path | None = None
+
+    def __repr__(self) -> str:
+        """Without anything: headers and addresses hold keys."""
+        return "OtlpSettings(…)"
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """All settings. The comments of ``config/otel-agent.toml`` say what each is for."""
+
+    state_dir: Path = field(default_factory=lambda: _state_dir(os.environ))
+    data_dirs: tuple[Path, ...] = ()
+    backfill: str = "all"
+
+    rescan_interval_seconds: Seconds = 2.0
+    sweep_interval_seconds: Seconds = 600.0
+    killed_grace_seconds: Annotated[int, Ge(0), Le(_YEAR_SECONDS)] = 3600
+
+    exporter: Exporter = "otlp"
+    traces_exporter: Exporter | None = None
+    metrics_exporter: Exporter | None = None
+    metric_export_interval_seconds: Seconds = 60.0
+    shutdown_timeout_seconds: Seconds = 10.0
+
+    accounting: Literal["recorded", "disjoint"] = "recorded"
+    genai_semconv: Literal["latest", "legacy", "both"] = "both"
+    metrics_include_session_id: bool = True
+    session_window_hours: Annotated[float, Gt(0), Le(_YEAR_SECONDS / 3600)] = 24.0
+    max_series: Annotated[int, Ge(1)] = 10_000
+    session_titles: bool = False
+
+    file_dir: Path | None = None
+    file_max_bytes: Annotated[int, Ge(1024 * 1024)] = 64 * 1024 * 1024
+    file_backups: Annotated[int, Ge(1)] = 4
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    otlp: OtlpSettings = OtlpSettings()
+
+    @property
+    def backfill_seconds(self) -> int | None:
+        """How far back the very first start counts: ``None`` for all there is, 0 for nothing."""
+        if self.backfill == "all":
+            return None
+        match = DURATION.fullmatch(self.backfill)
+        return int(match[1]) * _SECONDS[match[2]] if match else 0
+
+    @property
+    def file_exporter_dir(self) -> Path:
+        return self.file_dir or self.state_dir / "export"
+
+    def exporter_of(self, signal: Signal) -> Exporter:
+        own = self.traces_exporter if signal == "traces" else self.metrics_exporter
+        return own or self.exporter
+
+
+def _state_dir(environ: Mapping[str, str]) -> Path:
+    base = environ.get("XDG_STATE_HOME")
+    if base:
+        return Path(base) / "otel-agent"
+    from platformdirs import user_state_path  # noqa: PLC0415 - only where the system has to be asked
+
+    return user_state_path("otel-agent", appauthor=False)
