@@ -83,6 +83,10 @@ opencode: ## Install the real OpenCode releases that tests drive (needs npm)
 collector-build: ## Build the real OpenTelemetry Collector that tests drive (needs go)
 	@scripts/build-collector
 
+.PHONY: tmux
+tmux: ## Install the terminal in which tests drive the live screen (needs apt-get)
+	@scripts/install-tmux
+
 .PHONY: clean
 clean: ## Remove .venv, builds and caches; keeps the fetched OpenCode and the built Collector
 	@rm -rf .venv dist .coverage .coverage.* $(filter-out $(SLOW_TO_FETCH),$(wildcard .cache/*))

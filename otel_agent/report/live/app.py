@@ -122,6 +122,10 @@ class Live(App[None]):
     def on_unmount(self) -> None:
         self._leaving.set()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While help is shown, keys are its own."""
+        return action == "quit" or not isinstance(self.screen, Help)
+
     # --- what a person does
 
     def action_open(self, name: ViewName) -> None:
