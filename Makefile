@@ -71,6 +71,10 @@ build: .venv/.dev ## Build the sdist and the wheel into dist/
 	@rm -rf dist
 	@$(VENV_PYTHON) -m build --no-isolation
 
+.PHONY: pictures
+pictures: .venv/.dev ## Draw the pictures in docs/ anew, of a made-up history
+	@$(VENV_PYTHON) -m tests.report.pictures
+
 .PHONY: lock
 lock: .venv/.dev ## Write requirements/*.txt anew from pyproject.toml; UPGRADE=1 takes the newest versions
 	@scripts/lock $(if $(UPGRADE),--upgrade)

@@ -65,7 +65,7 @@ class Live(App[None]):
     CSS = """
     #where { height: 1; padding: 0 1; color: $text-muted; }
     #head { height: auto; max-height: 60%; padding: 0 1; }
-    #rows { height: 1fr; }
+    #rows { height: 1fr; padding: 0 1; background: $background; }
     #foot { height: auto; max-height: 6; padding: 0 1; }
     #trouble { height: auto; padding: 0 1; color: $warning; display: none; }
     #filter { display: none; }
