@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from otel_agent.errors import OtelAgentError
-from otel_agent.report.view import Row, View
+from otel_agent.report.view import Overview, Row, View
 
 if TYPE_CHECKING:
     from otel_agent.pipeline.ingest import Pass
@@ -58,7 +58,7 @@ def print_views(found: Sequence[View[Row]], form: Format, machine: "Machine") ->
     from otel_agent.report.tables import no_data, view_table
 
     console = Console()
-    if found[0].newest is None and not found[0].warnings:
+    if found[0].newest is None and not (found[0].warnings or (isinstance(found[0], Overview) and found[0].processes)):
         console.print(no_data(machine.looked_in()))
         return
     for number, view in enumerate(found):

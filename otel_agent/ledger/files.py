@@ -51,16 +51,41 @@ class Connection(sqlite3.Connection):
     lock): the transaction is rolled back and nothing is lost.
     """
 
+    def cursor(self, factory: Any = None) -> Any:
+        return super().cursor(_Cursor)
+
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
-        try:
+        with _errors_of_ours():
             return super().execute(sql, parameters)
-        except sqlite3.Error as error:
-            raise _ours(error) from error
 
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
-        try:
+        with _errors_of_ours():
             return super().executemany(sql, parameters)
-        except sqlite3.Error as error:
+
+
+class _Cursor(sqlite3.Cursor):
+    """Damage is met when a page is read, which can be long after the statement was begun."""
+
+    def __next__(self) -> Any:
+        with _errors_of_ours():
+            return super().__next__()
+
+    def fetchone(self) -> Any:
+        with _errors_of_ours():
+            return super().fetchone()
+
+    def fetchall(self) -> list[Any]:
+        with _errors_of_ours():
+            return super().fetchall()
+
+
+class _errors_of_ours:
+    """As a class: it stands around each row, where a generator would cost more than the row."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, error: BaseException | None, _at: object) -> None:
+        if isinstance(error, sqlite3.Error):
             raise _ours(error) from error
 
 

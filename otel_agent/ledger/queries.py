@@ -102,14 +102,14 @@ def open_to_read(state_dir: Path) -> Iterator["Queries | None"]:
     if not path.exists():
         yield None
         return
-    with closing(connect_to_read(path)) as database:
-        try:
+    try:
+        with closing(connect_to_read(path)) as database:
             found = schema.version(database)
-        except LedgerDamaged as damage:
-            raise LedgerDamaged(f"cannot read the ledger {path}: {damage}. `otel-agent run` sets it aside.") from None
-        if found > schema.VERSION:
-            raise LedgerNewer(f"{path} was written by a newer otel-agent. Upgrade this one to read it.")
-        yield Queries(database, found)
+            if found > schema.VERSION:
+                raise LedgerNewer(f"{path} was written by a newer otel-agent. Upgrade this one to read it.")
+            yield Queries(database, found)
+    except LedgerDamaged as damage:
+        raise LedgerDamaged(f"cannot read the ledger {path}: {damage}. `otel-agent run` sets it aside.") from None
 
 
 class Queries:
@@ -127,10 +127,6 @@ class Queries:
             yield
         finally:
             self._database.execute("ROLLBACK")
-
-    def change_marker(self) -> int:
-        """Changes whenever another connection has written."""
-        return int(self._database.execute("PRAGMA data_version").fetchone()[0])
 
     def usage(self, scope: Scope) -> Usage:
         """All of it, each session once."""

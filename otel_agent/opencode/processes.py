@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
 import psutil
+from msgspec import Struct
 
 from otel_agent.model import ProcessMode, ProcessSample
 from otel_agent.opencode.command_line import file_name, mode_of
 
 _T = TypeVar("_T")
+_SPELL_SECONDS: Final = 0.5
 _ORDER: Final = {mode: number for number, mode in enumerate(ProcessMode)}
 
 
@@ -23,25 +25,38 @@ class Processes:
     ) -> None:
         """``now`` is in seconds since the Unix epoch."""
         self._iterate, self._now = iterate, now
-        self._before: dict[tuple[int, float], tuple[float, float]] = {}
-        """(pid, when it started) to (when it was looked at, its CPU time then), all in seconds."""
+        self._before: dict[tuple[int, float], _Look] = {}
+        """By pid and when it started, in seconds since the Unix epoch."""
 
     def sample(self) -> list[tuple[ProcessSample, float]]:
         """Each with its CPU utilisation in cores: since it was last sampled, at first since it started. By mode, then
         by pid. One that ends meanwhile is left out; what may not be read of one is left empty."""
         found: list[tuple[ProcessSample, float]] = []
-        seen: dict[tuple[int, float], tuple[float, float]] = {}
+        looks: dict[tuple[int, float], _Look] = {}
         for process in self._iterate():
             sample = _sample(process)
-            if sample is None:
-                continue
-            identity, now = (sample.pid, sample.created_s), self._now()
-            since, used = self._before.get(identity, (sample.created_s, 0.0))
-            elapsed = now - since
-            found.append((sample, max(sample.cpu_s - used, 0.0) / elapsed if elapsed > 0 else 0.0))
-            seen[identity] = now, sample.cpu_s
-        self._before = seen
+            if sample is not None:
+                identity = sample.pid, sample.created_s
+                before = self._before.get(identity) or _Look(sample.created_s, 0.0, None)
+                looks[identity] = look = before.then(self._now(), sample.cpu_s)
+                found.append((sample, look.utilization or 0.0))
+        self._before = looks
         return sorted(found, key=lambda each: (_ORDER[each[0].mode], each[0].pid))
+
+
+class _Look(Struct, frozen=True):
+    """When a process was looked at, its CPU time then, both in seconds, and what was made of it, in cores."""
+
+    at: float
+    cpu_s: float
+    utilization: float | None
+
+    def then(self, now: float, cpu_s: float) -> "_Look":
+        """The next look. One that follows at once tells nothing: a process works in spells."""
+        elapsed = now - self.at
+        if self.utilization is not None and elapsed < _SPELL_SECONDS:
+            return self
+        return _Look(now, cpu_s, max(cpu_s - self.cpu_s, 0.0) / elapsed if elapsed > 0 else 0.0)
 
 
 def _sample(process: psutil.Process) -> ProcessSample | None:

@@ -1,6 +1,7 @@
 """What this machine knows: its ledger, the OpenCode that runs on it, and how that is configured."""
 
 import os
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +26,8 @@ class Machine:
     def __init__(self, settings: Settings, now: Callable[[], datetime]) -> None:
         """``now`` is in the zone in which a day begins."""
         self._settings, self._now = settings, now
-        self._processes = Processes()
+        self._processes = Processes()  # guarded by _looking
+        self._looking = threading.Lock()
         self._mark: list[tuple[int, int]] = []
 
     def catch_up(self, on_progress: Callable[[Pass], None] | None = None) -> None:
@@ -55,7 +57,8 @@ class Machine:
             )
 
     def processes(self) -> list[Process]:
-        return [Process(sample, cpu) for sample, cpu in self._processes.sample()]
+        with self._looking:
+            return [Process(sample, cpu) for sample, cpu in self._processes.sample()]
 
     def changed(self) -> bool:
         """Whether the ledger was written to since the last view of it."""

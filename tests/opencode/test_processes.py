@@ -212,6 +212,17 @@ def test_a_number_that_is_used_again_begins_anew() -> None:
     assert [cpu for _, cpu in processes.sample()] == [0.1]
 
 
+def test_a_look_right_after_another_says_the_same() -> None:
+    """A process works in spells: a few milliseconds of it would be all or nothing."""
+    clock, fakes = [200.0], [Fake(7, created=100, cpu=50)]
+    processes = Processes(lambda: fakes, now=lambda: clock[0])  # type: ignore[arg-type, return-value]
+    found = [cpu for _, cpu in processes.sample()]
+    for clock[0], used in ((200.01, 50.01), (200.3, 50.05), (202.0, 51.0)):
+        fakes[:] = [Fake(7, created=100, cpu=used)]
+        found += [cpu for _, cpu in processes.sample()]
+    assert found == [0.5, 0.5, 0.5, 0.5]
+
+
 def test_a_clock_that_was_set_back_makes_no_negative_or_endless_number() -> None:
     processes = Processes(of(Fake(created=300, cpu=5)), now=lambda: 200.0)
     assert [cpu for _, cpu in processes.sample()] == [0.0]

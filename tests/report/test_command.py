@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import shutil
+import sqlite3
 import subprocess
 import time
 from pathlib import Path
@@ -199,6 +200,24 @@ def in_a_terminal(shell: Shell, *arguments: str, **variables: str) -> str:
     os.close(ours)
     assert process.wait(60) == 0
     return printed.decode()
+
+
+def test_a_ledger_that_is_damaged_inside_says_what_to_do(filled: Shell) -> None:
+    filled.output("summary")
+    path = filled.state_dir / "ledger.db"
+    content = bytearray(path.read_bytes())
+    page = int.from_bytes(content[16:18], "big")
+    with sqlite3.connect(path) as database:
+        (root,) = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'message'").fetchone()
+    database.close()
+    content[(root - 1) * page : root * page] = b"\xff" * page
+    path.write_bytes(content)
+    run = filled.run("summary", "models", "--range", "all")
+    assert (run.returncode, run.stdout) == (4, "")
+    assert re.search(r"`otel-agent run( --once)?` sets it aside", run.stderr)
+    assert "Traceback" not in run.stderr
+    assert filled.run("run", "--once", OTEL_AGENT_EXPORTER="none").returncode == 0
+    assert as_json(filled, "models", "--range", "all")["totals"]["tokens"]["total"] == 142_516
 
 
 class TestColour:
