@@ -10,6 +10,8 @@ import signal
 import sqlite3
 import stat
 import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -67,6 +69,22 @@ def test_a_second_agent_is_told_who_writes_the_ledger(agent: Agent, receiver: Ot
         assert "OTEL_AGENT_STATE_DIR" in second.stderr
         assert first.stop().returncode == 0
     agent.once()
+
+
+def test_a_hold_waits_for_one_that_is_soon_let_go(tmp_path: Path) -> None:
+    """A live screen takes the ledger for moments; an agent that starts just then is not refused."""
+    holding = "import sys; from filelock import FileLock; lock = FileLock(sys.argv[1]); lock.acquire(); print(flush=True); input()"
+    command = [sys.executable, "-c", holding, tmp_path / "ledger.lock"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        other.stdout.readline()
+        with pytest.raises(LedgerHeld):
+            Hold(tmp_path)
+        timer = threading.Timer(0.2, other.communicate, ["\n"])
+        timer.start()
+        Hold(tmp_path, patience_seconds=30).release()
+        timer.join()
 
 
 def test_the_hold_of_a_killed_agent_is_free(agent: Agent, receiver: OtlpReceiver) -> None:

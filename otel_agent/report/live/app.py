@@ -240,7 +240,7 @@ class Live(App[None]):
         line = f"{words.counted(len(view.rows), 'row')}, {words.counted(view.totals.messages, 'message')}, {total}"
         if rows.is_filtered:
             line = f"{words.exact(number)} of {line}; those shown {words.tokens(shown(kept, view.accounting))}"
-        notes = [Text(note, style="dim") for note in footnotes(view)]
+        notes = [Text(note, style="dim") for note in footnotes(view) or ["No data yet; it appears here by itself."]]
         self.query_one("#foot", Static).update(Group(Text(line, style="bold"), *notes))
 
     def _say_trouble(self, number: int, what: str) -> None:

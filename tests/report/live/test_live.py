@@ -401,5 +401,6 @@ def test_no_data_yet(machine: Machine, tmp_path: Path) -> None:
         for number in range(1, 7):
             await press(pilot, app, str(number))
             assert total(app) == "0"
+            assert "No data yet; it appears here by itself." in seen(app)
 
     drive(Source(machine), ASK, steps)
