@@ -74,7 +74,7 @@ def test_a_second_agent_is_told_who_writes_the_ledger(agent: Agent, receiver: Ot
 def test_a_hold_waits_for_one_that_is_soon_let_go(tmp_path: Path) -> None:
     """A live screen takes the ledger for moments; an agent that starts just then is not refused."""
     holding = "import sys; from filelock import FileLock; lock = FileLock(sys.argv[1]); lock.acquire(); print(flush=True); input()"
-    command = [sys.executable, "-c", holding, tmp_path / "ledger.lock"]
+    command = [sys.executable, "-c", holding, str(tmp_path / "ledger.lock")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdin is not None
         assert other.stdout is not None

@@ -21,7 +21,7 @@ from otel_agent.report import words
 from otel_agent.report.captions import footnotes
 from otel_agent.report.live.help import Help
 from otel_agent.report.live.places import Place
-from otel_agent.report.live.rows import Rows
+from otel_agent.report.live.rows import Drawn, Rows, drawn
 from otel_agent.report.question import By, Question, RangeName
 from otel_agent.report.tables import overview_active, overview_head
 from otel_agent.report.view import VIEW_NAMES, Overview, Process, Row, View, ViewName, shown
@@ -64,7 +64,7 @@ class Live(App[None]):
     AUTO_FOCUS = "#rows"
     CSS = """
     #where { height: 1; padding: 0 1; color: $text-muted; }
-    #head { height: auto; max-height: 60%; padding: 0 1; }
+    #head { height: auto; max-height: 60%; padding: 0 1 1 1; }
     #rows { height: 1fr; padding: 0 1; background: $background; }
     #foot { height: auto; max-height: 6; padding: 0 1; }
     #trouble { height: auto; padding: 0 1; color: $warning; display: none; }
@@ -175,7 +175,7 @@ class Live(App[None]):
             self.action_open(name)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        self.query_one(Rows).only(event.value)
+        self.query_one(Rows).filtered(event.value, self.size.width)
         self._say_totals()
 
     def on_input_submitted(self) -> None:
@@ -187,7 +187,7 @@ class Live(App[None]):
 
     def on_resize(self, event: Resize) -> None:
         if self._shown is not None:
-            self.query_one(Rows).show(self._shown, event.size.width)
+            self.query_one(Rows).show(drawn(self._shown, event.size.width, self.query_one(Rows).only))
 
     # --- what is asked, and what comes of it
 
@@ -216,14 +216,16 @@ class Live(App[None]):
         except OtelAgentError as error:
             self._hand_over(self._say_trouble, number, str(error))
         else:
-            self._hand_over(self._show, number, view)
+            self._hand_over(self._show, number, drawn(view, self.size.width))
 
-    def _show(self, number: int, view: View[Any]) -> None:
+    def _show(self, number: int, found: Drawn) -> None:
         if number != self._asked:
             return
+        view, rows = found.view, self.query_one(Rows)
         self._shown = view
         self.query_one("#trouble").display = False
-        self.query_one(Rows).show(view, self.size.width)
+        only = self.query_one("#filter", Input).value.strip().lower()
+        rows.show(drawn(view, self.size.width, only) if only else found)
         if isinstance(view, Overview):
             self.query_one("#overview", Static).update(_head(view))
         where = " / ".join((view.name.title(), *self._places[-1].chosen))
@@ -238,7 +240,7 @@ class Live(App[None]):
         number, kept = rows.kept
         total = words.tokens(shown(view.totals, view.accounting))
         line = f"{words.counted(len(view.rows), 'row')}, {words.counted(view.totals.messages, 'message')}, {total}"
-        if rows.is_filtered:
+        if rows.only:
             line = f"{words.exact(number)} of {line}; those shown {words.tokens(shown(kept, view.accounting))}"
         notes = [Text(note, style="dim") for note in footnotes(view) or ["No data yet; it appears here by itself."]]
         self.query_one("#foot", Static).update(Group(Text(line, style="bold"), *notes))
