@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 import otel_agent.cli
 import otel_agent.delivery.otlp_http
-import otel_agent.service  # noqa: F401
+import otel_agent.service
+import otel_agent.settings.validation  # noqa: F401
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -125,18 +126,18 @@ def test_a_zombie_does_not_run(start: Start) -> None:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can start another user's process")
-def test_another_users(tmp_path: Path) -> None:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    program = shutil.copy(shutil.which("sleep") or "", tmp_path / "opencode")
-    process = subprocess.Popen([program, "1000"], user=NOBODY)
-    try:
-        found = sampled(process)
-        assert found is not None
-        assert found.mode is ProcessMode.CLI
-    finally:
-        process.kill()
-        process.wait()
+def test_another_users() -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        Path(scratch).chmod(0o755)
+        program = shutil.copy(shutil.which("sleep") or "", Path(scratch) / "opencode")
+        process = subprocess.Popen([program, "1000"], user=NOBODY)
+        try:
+            found = sampled(process)
+            assert found is not None
+            assert found.mode is ProcessMode.CLI
+        finally:
+            process.kill()
+            process.wait()
 
 
 class Fake:
