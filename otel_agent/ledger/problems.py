@@ -76,7 +76,9 @@ def troubles(database: sqlite3.Connection) -> list[Trouble]:
 
 
 def _examples(database: sqlite3.Connection, kind: str) -> tuple[str, ...]:
-    query = f"SELECT place FROM problem WHERE kind = ? ORDER BY place LIMIT {_EXAMPLES}"
+    """Of tables that are not known also why, and who wrote them."""
+    told = "place || ' (' || detail || ')'" if kind == ProblemKind.UNKNOWN_SCHEMA else "place"
+    query = f"SELECT {told} FROM problem WHERE kind = ? ORDER BY place LIMIT {_EXAMPLES}"
     return tuple(row[0] for row in database.execute(query, (kind,)))
 
 

@@ -1,5 +1,6 @@
 """Which of OpenCode's tables a database has, and the queries that fit the columns of its release."""
 
+import re
 import sqlite3
 from typing import Final
 
@@ -28,6 +29,9 @@ class Tables(Struct, frozen=True):
 
 
 _NEEDED: Final = {"id", "session_id", "data"}
+_SESSIONS: Final = re.compile(r"session(_v[0-9]+)?")
+_LATER: Final = re.compile(r"session_v([3-9]|[1-9][0-9]+)")
+"""After ``session`` and ``session_v2``."""
 _NO_ROWID: Final = "SELECT 1 FROM pragma_table_list(?) WHERE wr"
 
 
@@ -51,13 +55,29 @@ def probe(database: sqlite3.Connection, place: str) -> tuple[list[Tables], list[
         columns = _columns(database, table)
         if not columns >= _NEEDED:
             missing = ", ".join(sorted(_NEEDED - columns))
-            problems.append(Problem(ProblemKind.UNKNOWN_SCHEMA, f"{place}#{table}", f"no column {missing}"))
+            problems.append(_unknown(database, names, place, table, f"no column {missing}"))
             continue
         if database.execute(_NO_ROWID, (table,)).fetchone():
-            problems.append(Problem(ProblemKind.UNKNOWN_SCHEMA, f"{place}#{table}", "no rowid"))
+            problems.append(_unknown(database, names, place, table, "no rowid"))
             continue
         found.append(_tables(database, names, columns, generation, table, sessions))
-    return found, problems
+    later = sorted(name for name in names if _LATER.fullmatch(name))
+    return found, problems + [_unknown(database, names, place, name, "a later generation") for name in later]
+
+
+def _unknown(database: sqlite3.Connection, names: set[str], place: str, table: str, why: str) -> Problem:
+    return Problem(ProblemKind.UNKNOWN_SCHEMA, f"{place}#{table}", f"{why}{_written_by(database, names)}")
+
+
+def _written_by(database: sqlite3.Connection, names: set[str]) -> str:
+    """Which OpenCode made the latest session, where that can be told."""
+    for name in sorted((name for name in names if _SESSIONS.fullmatch(name)), reverse=True):
+        if "version" in _columns(database, name):
+            order = "" if database.execute(_NO_ROWID, (name,)).fetchone() else "ORDER BY rowid DESC"
+            row = database.execute(f"SELECT version FROM {name} {order} LIMIT 1").fetchone()
+            version = re.match(r"[\w.+-]{1,32}", _name(row[0] or "")) if row else None
+            return f"; written by OpenCode {version[0]}" if version else ""
+    return ""
 
 
 def _tables(

@@ -101,6 +101,19 @@ def test_tables_of_an_unknown_form_until_they_are_known(agent: Agent) -> None:
     assert told(agent) == {}
 
 
+def test_tables_of_a_later_opencode_are_said_with_its_version(agent: Agent) -> None:
+    """Beside those that can be read, which are."""
+    database = Database(agent.data_dir / "opencode.db").create()
+    database.put_turn(SOUND)
+    with closing(sqlite3.connect(database.path)) as later:
+        later.executescript(
+            "CREATE TABLE session_v3 (id TEXT, version TEXT); INSERT INTO session_v3 VALUES ('ses_1', '3.1.0\x1b[31m')"
+        )
+    assert caught_up(agent) == 1
+    place = f"{database.path}#session_v3 (a later generation; written by OpenCode 3.1.0)"
+    assert told(agent) == {ProblemKind.UNKNOWN_SCHEMA: (1, (place,))}
+
+
 def test_a_locked_database_is_said_until_it_is_free(agent: Agent) -> None:
     database = Database(agent.data_dir / "opencode.db").create()
     with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
