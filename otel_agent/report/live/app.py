@@ -250,9 +250,9 @@ class Live(App[None]):
         if number != self._asked:
             return
         self.query_one(Rows).loading = False
-        old = "" if self._shown is None else f" Shown is what was known at {self._shown.now:%H:%M:%S}."
+        old = "" if self._shown is None else f". Shown is what was known at {self._shown.now:%H:%M:%S}."
         trouble = self.query_one("#trouble", Static)
-        trouble.update(Text(words.plain(what) + old))
+        trouble.update(Text(words.plain(what).rstrip(".") + old))
         trouble.display = True
 
     def _tick(self) -> None:

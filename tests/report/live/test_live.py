@@ -319,7 +319,7 @@ class TestMeanwhile:
             await press(pilot, app, "4")
             source.trouble = LedgerError("the ledger [is] locked")
             shown = "\n".join(await press(pilot, app, "r"))
-            assert "the ledger [is] locked Shown is what was known at" in shown
+            assert "the ledger [is] locked. Shown is what was known at" in shown
             assert "zai-coding-plan/old" in shown
             source.trouble = None
             shown = "\n".join(await press(pilot, app, "r"))
