@@ -58,7 +58,7 @@ def catch_up(settings: Settings, *, on_progress: Callable[[Pass], None] | None =
     """
     try:
         with opened(settings, hurried=True) as (ledger, ingest):
-            due = time.time_ns() // 1_000_000 - ledger.swept_ms > _SWEEP_MS
+            due = abs(time.time_ns() // 1_000_000 - ledger.swept_ms) > _SWEEP_MS  # a clock can have been wrong
             sweep = due or ledger.problems.any_of(ProblemKind.UNKNOWN_SCHEMA)
             return ingest.run(sweep=sweep, on_progress=on_progress)
     except LedgerDamaged as damage:

@@ -79,9 +79,9 @@ class JsonTree:
             yield batch
 
     def _leave(self, seen: set[str], recalled: bytes, batch: Batch) -> None:
-        """Write down what is at rest, but for what is gone."""
+        """Write down what is at rest, but for what is gone. A name that is no text is no session of OpenCode's."""
         self._at_rest = {name: self._at_rest[name] for name in sorted(self._at_rest.keys() & seen)}
-        state = msgspec.msgpack.encode(self._at_rest)
+        state = msgspec.msgpack.encode({name: at for name, at in self._at_rest.items() if name.isascii()})
         if state != recalled:
             batch.checkpoints.append(Checkpoint(self._place, state))
 

@@ -92,7 +92,7 @@ class Ingest:
                 if stopping():
                     return outcome
             self._settle(outcome, stopping)
-            if sweep and self._now_ms() - self._ledger.swept_ms > _NOTE_SWEEPS_MS:
+            if sweep and abs(self._now_ms() - self._ledger.swept_ms) > _NOTE_SWEEPS_MS:
                 with self._ledger.transaction():
                     self._ledger.note_sweep(self._now_ms())
         except LedgerError:

@@ -137,6 +137,33 @@ def test_sessions_that_went_away_are_no_longer_remembered(tree: JsonTree, settin
     assert call(2).session.id.encode() not in state
 
 
+def test_a_folder_whose_name_is_no_text_costs_the_others_nothing(
+    tree: JsonTree, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_rest(tree, call(1))
+    odd = os.fsencode(tree.path(call(1)).parent.parent) + b"/ses_\xff"
+    os.mkdir(odd)  # noqa: PTH102 - of bytes
+    os.utime(odd, (time.time() - 60,) * 2)
+    assert caught_up(settings) == 1
+    assert reads(tree, settings, monkeypatch) == [os.fsdecode(b"ses_\xff")]
+    with intake.opened(settings) as (_, ingest):
+        assert ingest.run(sweep=True).problems == 0
+
+
+def test_a_clock_that_was_far_ahead_does_not_put_off_the_next_sweep(tree: JsonTree, settings: Settings) -> None:
+    at_rest(tree, call(1))
+    caught_up(settings)
+    ledger = open_ledger(settings.state_dir, now_ns=time.time_ns(), backfill_from_ms=0)
+    with ledger.transaction():
+        ledger.note_sweep(ledger.swept_ms + 1_000 * DAY_MS)
+    ledger.close()
+    tree.put(replace(call(1), tokens=Tokens(input=100)))
+    then = time.time() - 50
+    os.utime(tree.path(call(1)), (then, then))
+    caught_up(settings)
+    assert input_tokens(settings) == 100
+
+
 def test_it_tells_how_far_it_is(tree: JsonTree, settings: Settings) -> None:
     tree.put_turn(*(call(number) for number in range(1, 6)))
     told: list[int] = []
