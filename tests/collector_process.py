@@ -38,8 +38,9 @@ receivers:
       http: {{endpoint: "127.0.0.1:{http_port}"}}
       grpc: {{endpoint: "127.0.0.1:0"}}
 exporters:
-  file/metrics: {{path: metrics.jsonl}}
-  file/traces: {{path: traces.jsonl}}
+  # Written out when it is closed, and not by a timer too, which could be at it just then and leave half a line.
+  file/metrics: {{path: metrics.jsonl, flush_interval: 1h}}
+  file/traces: {{path: traces.jsonl, flush_interval: 1h}}
 service:
   telemetry:
     logs: {{encoding: json}}
