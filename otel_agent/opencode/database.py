@@ -6,6 +6,7 @@ key. Columns differ between releases, so they are probed.
 """
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -24,6 +25,11 @@ _CHUNK: Final = 4_000
 """Rows in one read transaction: some tens of milliseconds."""
 _BUSY_SECONDS: Final = 2.0
 """How long to wait where OpenCode holds the database; the next pass tries again."""
+_BEING_MADE_MS: Final = 2_000
+"""OpenCode turns a database that it makes to WAL within milliseconds, and does not wait for a lock on it then: a look
+at it just then would end OpenCode's start with "database is locked"."""
+_MADE_WITHOUT_WAL: Final = re.compile(rb"(SQLite format 3\x00..\x01\x01.*)?", re.DOTALL)
+"""How the file of such a database begins: with nothing, or with a header that names no WAL (sqlite.org/fileformat.html)."""
 _KEEP_IN_FLIGHT: Final = 1_000
 """Rows without ``completed`` that are read again whenever the database changed: the newest ones. Older ones, left by
 kills long ago, are found by the sweep if OpenCode ever writes them again."""
@@ -76,7 +82,7 @@ class Database:
             self.close()  # it would not see what OpenCode writes from now on
 
     def _read(self, recall: Recall, *, now_ms: int, sweep: bool) -> Iterator[Batch]:
-        database = self._open()
+        database = self._open(now_ms)
         if database is None:
             return
         version = int(database.execute("PRAGMA data_version").fetchone()[0])
@@ -89,8 +95,8 @@ class Database:
             yield from _Table(database, each, self.name, self._inode, recall).read(now_ms=now_ms, sweep=sweep)
         self._unchanged_since = version
 
-    def _open(self) -> sqlite3.Connection | None:
-        """The connection to the file that is at the path now, ``None`` where none is, or an empty one."""
+    def _open(self, now_ms: int) -> sqlite3.Connection | None:
+        """The connection to the file that is at the path now, ``None`` where none is, or one that is just being made."""
         try:
             status = self._path.stat()
         except FileNotFoundError:
@@ -101,6 +107,8 @@ class Database:
         if self._connection is not None and status.st_ino == self._inode:
             return self._connection
         self.close()
+        if _is_being_made(self._path, status, now_ms):
+            return None
         self._immutable = _must_be_immutable(self._path, status)
         self._connection, self._inode = connect(self._path, immutable=self._immutable), status.st_ino
         return self._connection
@@ -113,6 +121,16 @@ def connect(path: Path, *, immutable: bool = False) -> sqlite3.Connection:
     """
     uri = f"{path.absolute().as_uri()}?mode=ro"
     return _connect(f"{uri}&immutable=1" if immutable else uri)
+
+
+def _is_being_made(path: Path, status: os.stat_result, now_ms: int) -> bool:
+    if now_ms - status.st_mtime_ns // 1_000_000 > _BEING_MADE_MS:
+        return False
+    try:
+        with path.open("rb") as file:
+            return _MADE_WITHOUT_WAL.fullmatch(file.read(20)) is not None
+    except OSError:
+        return False
 
 
 def _must_be_immutable(path: Path, status: os.stat_result) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -94,6 +95,8 @@ def locked(request: pytest.FixtureRequest, agent: Agent) -> Database:
     if request.param == "rollback-journal":
         with closing(sqlite3.connect(database.path)) as connection:
             connection.execute("PRAGMA journal_mode=DELETE")
+        long_ago = database.path.stat().st_mtime - 60  # OpenCode is not just making it
+        os.utime(database.path, (long_ago, long_ago))
     return database
 
 

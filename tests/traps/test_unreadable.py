@@ -44,9 +44,14 @@ def put_torn(tree: JsonTree) -> Path:
     """A file that was cut off a minute ago."""
     tree.put(OTHER.session.project, OTHER.session)
     path = tree.put_bytes(OTHER, TORN)
+    aged(path)
+    return path
+
+
+def aged(path: Path) -> None:
+    """Last written a minute ago."""
     then = path.stat().st_mtime - 60
     os.utime(path, (then, then))
-    return path
 
 
 def test_a_torn_file_until_it_is_whole(agent: Agent, tree: JsonTree) -> None:
@@ -92,6 +97,7 @@ def test_tables_of_an_unknown_form_until_they_are_known(agent: Agent) -> None:
     path = agent.data_dir / "opencode.db"
     with closing(sqlite3.connect(path)) as database:
         database.executescript("CREATE TABLE message (a); CREATE TABLE session (b)")
+    aged(path)
     agent.once()
     assert list(told(agent)) == [ProblemKind.UNKNOWN_SCHEMA]
     with closing(sqlite3.connect(path)) as database:
@@ -118,6 +124,7 @@ def test_a_locked_database_is_said_until_it_is_free(agent: Agent) -> None:
     database = Database(agent.data_dir / "opencode.db").create()
     with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
         other.execute("PRAGMA journal_mode = DELETE")
+        aged(database.path)
         other.execute("BEGIN EXCLUSIVE")
         agent.once()
         assert list(told(agent)) == [ProblemKind.LOCKED]
@@ -149,6 +156,30 @@ def test_a_folder_without_permission_further_up(public: Agent) -> None:
     barred.chmod(0o755)
     public.once()
     assert told(public) == {}
+
+
+def test_a_database_that_is_just_being_made_is_left_alone(agent: Agent) -> None:
+    """OpenCode turns it to WAL next, and would fail on any lock: not even an open connection of ours is there."""
+    path = agent.data_dir / "opencode.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as opencode:
+        path.touch()
+        with intake.opened(Settings(state_dir=agent.state_dir)) as (_, ingest):
+            ingest.run(sweep=True)
+            assert held(path) == 0, "while it is empty"
+            opencode.execute("PRAGMA user_version = 1")
+            ingest.run(sweep=True)
+            assert held(path) == 0, "before it is turned to WAL"
+            opencode.execute("PRAGMA journal_mode = WAL")
+            Database(path).create().put_turn(SOUND)
+            assert ingest.run(sweep=True).messages == 1
+            assert held(path) > 0
+    assert told(agent) == {}
+
+
+def held(path: Path) -> int:
+    """How many descriptors of this process beside OpenCode's own are open on the file."""
+    opened = [os.path.realpath(each) for each in Path("/proc/self/fd").iterdir()]
+    return opened.count(str(path)) - 1
 
 
 def test_a_bounded_number_of_places(ledger: Ledger) -> None:
