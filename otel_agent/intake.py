@@ -8,25 +8,66 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import msgspec
+from msgspec import Struct
+
 from otel_agent.errors import LedgerDamaged
 from otel_agent.ledger.writer import Ledger, open_ledger
-from otel_agent.model import ProblemKind
-from otel_agent.opencode.locations import find_stores, locations
+from otel_agent.model import Checkpoint, Problem, ProblemKind, Store
+from otel_agent.opencode.locations import Locations, find_stores, locations, together
+from otel_agent.opencode.processes import environments
 from otel_agent.pipeline.ingest import Ingest, Pass, Rules
 from otel_agent.settings import Settings
 from otel_agent.signals import identity
 
+_PLACES: Final = "places"
+_MOST_PLACES: Final = 100
+"""Environments of OpenCode processes that are remembered, the newest."""
 _SWEEP_MS: Final = 86_400_000
 """A summary looks at everything there is once a day; at 100,000 messages that is a second instead of a tenth."""
 _PATIENCE_SECONDS: Final = 2.0
 """Longer than a summary takes to bring a ledger up to date that is not far behind."""
 
 
+class Places:
+    """Where to look for stores: where the settings say, and where an OpenCode that was seen running kept its data. The
+    latter is noted in the ledger, so that it is looked at after that OpenCode ended, too."""
+
+    def __init__(self, settings: Settings, ledger: Ledger) -> None:
+        self._ledger = ledger
+        noted = ledger.recall(_PLACES)
+        self._seen: list[dict[str, str]] = msgspec.json.decode(noted, type=list[dict[str, str]]) if noted else []
+        self._discover, self._own = settings.discover_stores, locations(os.environ, settings.data_dirs)
+
+    @property
+    def known(self) -> Locations:
+        return together([self._own, *map(locations, self._seen if self._discover else [])])
+
+    def find(self) -> tuple[dict[str, Store], list[Problem]]:
+        return find_stores(self.known)
+
+    def learn(self) -> None:
+        """Look where the OpenCode processes that run now keep their data."""
+        new = [told for told in environments() if told not in self._seen] if self._discover else []
+        if new:
+            self._seen = [*self._seen, *new][-_MOST_PLACES:]
+            with self._ledger.transaction():
+                self._ledger.remember([Checkpoint(_PLACES, msgspec.json.encode(self._seen))])
+
+
+class Intake(Struct):
+    """The parts that read and count."""
+
+    ledger: Ledger
+    ingest: Ingest
+    places: Places
+
+
 @contextmanager
 def opened(
     settings: Settings, *, now_ns: Callable[[], int] = time.time_ns, hurried: bool = False
-) -> Iterator[tuple[Ledger, Ingest]]:
-    """The ledger and what fills it; closed in reverse. ``hurried``: neither wait for it nor look for damage first.
+) -> Iterator["Intake"]:
+    """Open the ledger and what fills it; close them in reverse. ``hurried``: neither wait for it nor look for damage first.
 
     Raises ``LedgerError`` where the ledger cannot be written, ``LedgerHeld`` where another agent writes it.
     """
@@ -39,10 +80,10 @@ def opened(
     )
     try:
         ledger.adopt(identity.instance_id(ledger.id))
-        places = locations(os.environ, settings.data_dirs)
-        ingest = Ingest(ledger, lambda: find_stores(places), _rules(settings), now_ns=now_ns)
+        places = Places(settings, ledger)
+        ingest = Ingest(ledger, places.find, _rules(settings), now_ns=now_ns)
         try:
-            yield ledger, ingest
+            yield Intake(ledger, ingest, places)
         finally:
             ingest.close()
     finally:
@@ -57,10 +98,10 @@ def catch_up(settings: Settings, *, on_progress: Callable[[Pass], None] | None =
     Raises ``LedgerHeld`` where an agent does this already, and other ``LedgerError``.
     """
     try:
-        with opened(settings, hurried=True) as (ledger, ingest):
-            due = abs(time.time_ns() // 1_000_000 - ledger.swept_ms) > _SWEEP_MS  # a clock can have been wrong
-            sweep = due or ledger.problems.any_of(ProblemKind.UNKNOWN_SCHEMA)
-            return ingest.run(sweep=sweep, on_progress=on_progress)
+        with opened(settings, hurried=True) as parts:
+            due = abs(time.time_ns() // 1_000_000 - parts.ledger.swept_ms) > _SWEEP_MS  # a clock can have been wrong
+            sweep = due or parts.ledger.problems.any_of(ProblemKind.UNKNOWN_SCHEMA)
+            return parts.ingest.run(sweep=sweep, on_progress=on_progress)
     except LedgerDamaged as damage:
         raise LedgerDamaged(f"{damage}. `otel-agent run --once` sets it aside and counts again.") from None
 

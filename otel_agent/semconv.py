@@ -17,6 +17,7 @@ INSTANCE_NAMESPACE: Final = "4d63009a-8d0f-11ee-aad7-4c796ed8e320"
 
 class Kind(StrEnum):
     COUNTER = "counter"
+    GAUGE = "gauge"
     HISTOGRAM = "histogram"
 
 
@@ -56,6 +57,9 @@ COST_USAGE: Final = _counter(
 SESSION_COUNT: Final = _counter(
     "opencode.session.count", "{session}", "Sessions with at least one completed assistant message."
 )
+TOOL_CALL_COUNT: Final = _counter(
+    "opencode.tool.call.count", "{call}", "Tool calls of completed assistant messages, each counted once."
+)
 SESSION_TOKEN_USAGE: Final = _counter(
     "opencode.session.token.usage", "{token}", "Tokens by session, for the sessions active within a window."
 )
@@ -64,6 +68,9 @@ SESSION_COST_USAGE: Final = _counter(
 )
 UNREADABLE_COUNT: Final = _counter(
     "otel_agent.message.unreadable", "{message}", "Places in OpenCode's storage that could not be read as they should."
+)
+INGESTED_COUNT: Final = _counter(
+    "otel_agent.message.ingested", "{message}", "Assistant messages counted, by the form of storage they came from."
 )
 
 INPUT_TOKENS: Final = _counter(
@@ -102,9 +109,42 @@ LEGACY_DURATION: Final = Metric(
     _DURATION_BOUNDARIES,
 )
 
-OPENCODE: Final = (TOKEN_USAGE, MESSAGE_COUNT, COST_USAGE, SESSION_COUNT)
+
+def _gauge(name: str, unit: str, description: str) -> Metric:
+    return Metric(name, Kind.GAUGE, unit, description)
+
+
+PROCESS_CPU_UTILIZATION: Final = _gauge(
+    "process.cpu.utilization", "1", "CPU time since the last collection as a share of that time; one core is 1."
+)
+PROCESS_CPU_TIME: Final = _counter("process.cpu.time", "s", "CPU time since the process started, user and system.")
+PROCESS_MEMORY_USAGE: Final = _gauge("process.memory.usage", "By", "Physical memory in use.")
+PROCESS_MEMORY_VIRTUAL: Final = _gauge("process.memory.virtual", "By", "Virtual memory.")
+PROCESS_THREAD_COUNT: Final = _gauge("process.thread.count", "{thread}", "Threads.")
+PROCESS_FILE_DESCRIPTOR_COUNT: Final = _gauge(
+    "process.unix.file_descriptor.count", "{file_descriptor}", "Open file descriptors."
+)
+PROCESS_UPTIME: Final = _gauge("process.uptime", "s", "Time since the process started.")
+PROCESS_COUNT: Final = _gauge("opencode.process.count", "{process}", "Running OpenCode processes.")
+
+INGEST_LAG: Final = _gauge(
+    "otel_agent.ingest.lag", "s", "From the completion of the message that was counted last to its being counted."
+)
+NEWEST_MESSAGE_AGE: Final = _gauge("otel_agent.message.age", "s", "Time since the newest counted message was complete.")
+OUTBOX_SIZE: Final = _gauge("otel_agent.outbox.size", "{span}", "Spans that the backend has not taken yet.")
+LEDGER_SIZE: Final = _gauge("otel_agent.ledger.size", "By", "Size of the ledger on disk, its write-ahead log included.")
+SERIES_COUNT: Final = _gauge("otel_agent.series.count", "{series}", "Series kept in the ledger, by metric.")
+SERIES_OVERFLOW_COUNT: Final = _counter(
+    "otel_agent.series.overflow", "{series}", "Times that something was added to an overflow series for want of room."
+)
+EXPORT_COUNT: Final = _counter("otel_agent.export.attempts", "{request}", "OTLP requests since the agent started.")
+REJECTED_COUNT: Final = _counter(
+    "otel_agent.export.rejected", "{item}", "Spans and data points that the backend took a request without."
+)
+
+OPENCODE: Final = (TOKEN_USAGE, MESSAGE_COUNT, COST_USAGE, SESSION_COUNT, TOOL_CALL_COUNT)
 BY_SESSION: Final = (SESSION_TOKEN_USAGE, SESSION_COST_USAGE)
-OWN: Final = (UNREADABLE_COUNT,)
+OWN: Final = (UNREADABLE_COUNT, INGESTED_COUNT)
 GENAI_LATEST: Final = (
     INPUT_TOKENS,
     OUTPUT_TOKENS,
@@ -115,7 +155,30 @@ GENAI_LATEST: Final = (
 )
 GENAI_LEGACY: Final = (LEGACY_TOKEN_USAGE, LEGACY_DURATION)
 
-METRICS: Final = {m.name: m for m in (*OPENCODE, *BY_SESSION, *OWN, *GENAI_LATEST, *GENAI_LEGACY)}
+PROCESS: Final = (
+    PROCESS_COUNT,
+    PROCESS_CPU_UTILIZATION,
+    PROCESS_CPU_TIME,
+    PROCESS_MEMORY_USAGE,
+    PROCESS_MEMORY_VIRTUAL,
+    PROCESS_THREAD_COUNT,
+    PROCESS_FILE_DESCRIPTOR_COUNT,
+    PROCESS_UPTIME,
+)
+ITSELF: Final = (
+    INGEST_LAG,
+    NEWEST_MESSAGE_AGE,
+    OUTBOX_SIZE,
+    LEDGER_SIZE,
+    SERIES_COUNT,
+    SERIES_OVERFLOW_COUNT,
+    EXPORT_COUNT,
+    REJECTED_COUNT,
+)
+OBSERVED: Final = (*PROCESS, *ITSELF)
+"""What is seen at each collection; all else is kept in the ledger."""
+
+METRICS: Final = {m.name: m for m in (*OPENCODE, *BY_SESSION, *OWN, *GENAI_LATEST, *GENAI_LEGACY, *OBSERVED)}
 
 TOKEN_TYPES: Final = ("input", "output", "reasoning", "cache_read", "cache_write")
 """Values of ``gen_ai.token.type``, in the order of ``Tokens.each``."""
@@ -137,6 +200,9 @@ class Attr:
     USAGE_REASONING: Final = "gen_ai.usage.reasoning.output_tokens"
     USAGE_CACHE_READ: Final = "gen_ai.usage.cache_read.input_tokens"
     USAGE_CACHE_WRITE: Final = "gen_ai.usage.cache_creation.input_tokens"
+    TOOL: Final = "gen_ai.tool.name"
+    TOOL_CALL: Final = "gen_ai.tool.call.id"
+    TOOL_OUTCOME: Final = "opencode.tool.outcome"
     ERROR_TYPE: Final = "error.type"
     SESSION: Final = "session.id"
     SESSION_TITLE: Final = "opencode.session.title"
@@ -149,12 +215,28 @@ class Attr:
     AGENT_KIND: Final = "opencode.agent.kind"
     COST: Final = "opencode.cost.usd"
     RECORDED: Final = tuple(f"opencode.token.{type_}" for type_ in TOKEN_TYPES)
+    PID: Final = "process.pid"
+    EXECUTABLE: Final = "process.executable.name"
+    PROCESS_MODE: Final = "opencode.process.mode"
     PROBLEM: Final = "otel_agent.problem.kind"
+    SOURCE: Final = "otel_agent.store.generation"
+    SERIES_OF: Final = "otel_agent.series.metric"
+    SIGNAL: Final = "otel_agent.signal"
+    EXPORT_OUTCOME: Final = "otel_agent.export.outcome"
     OVERFLOW: Final = "otel.metric.overflow"
 
 
 CHAT: Final = "chat"
 """``gen_ai.operation.name`` of a model call; its span is named ``chat {model}``."""
+INVOKE_AGENT: Final = "invoke_agent"
+"""Of a turn: ``invoke_agent {agent}``."""
+EXECUTE_TOOL: Final = "execute_tool"
+"""Of a tool call: ``execute_tool {tool}``."""
+TOOL_ERROR: Final = "tool_error"
+"""``error.type`` of a tool call that failed, as in OpenTelemetry's conventions for MCP: what failed is in its error's text,
+which stays here."""
+TOOL_ABORTED: Final = "aborted"
+"""Of one that a person broke off, or that was under way when OpenCode ended."""
 
 _PROVIDERS: Final = {
     "google": "gcp.gemini",

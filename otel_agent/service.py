@@ -13,14 +13,19 @@ from otel_agent import intake
 from otel_agent.delivery.choose import FileOptions, deliveries
 from otel_agent.delivery.options import OtlpOptions
 from otel_agent.errors import DeliveryError
-from otel_agent.ledger.writer import Ledger
+from otel_agent.opencode.locations import Locations
+from otel_agent.opencode.processes import Processes
 from otel_agent.pipeline.dispatch import Dispatch, Identity, Sent
 from otel_agent.pipeline.ingest import Ingest, Pass
+from otel_agent.pipeline.observe import Observe
 from otel_agent.settings import Settings, Signal
 from otel_agent.signals import metrics, resource
+from otel_agent.watch import Place
 
 log = logging.getLogger(__name__)
 
+_ENDINGS: Final = (".db", "-wal", "storage", "project")
+"""Of what tells a change in a data folder: databases and their write-ahead logs, and that a tree begins."""
 _TEMPORALITY: Final = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
 
 
@@ -28,9 +33,20 @@ class Agent(Struct):
     """The running parts."""
 
     settings: Settings
-    ledger: Ledger
     ingest: Ingest
     dispatch: Dispatch
+    learn: Callable[[], None]
+    """Look where running OpenCode processes keep their data."""
+    known: Callable[[], Locations]
+    """Where stores are looked for."""
+
+    def places(self) -> list[Place]:
+        """What to watch: trees, the folders of databases, and the folders in which either may appear."""
+        stores, known = self.ingest.stores, self.known()
+        folders = {*known.folders, *(path.parent for path in known.databases)}
+        folders |= {store.folder for store in stores if not store.is_tree}
+        trees = [Place(str(store.folder), deep=True) for store in stores if store.is_tree]
+        return [*(Place(str(folder), deep=False, endings=_ENDINGS) for folder in folders), *trees]
 
 
 class Once(Struct, frozen=True):
@@ -53,20 +69,21 @@ def assembled(settings: Settings, *, now_ns: Callable[[], int] = time.time_ns) -
 
     Raises ``LedgerError`` where the ledger cannot be written and ``SettingsError`` where delivery cannot be set up.
     """
-    with intake.opened(settings, now_ns=now_ns) as (ledger, ingest):
-        dispatch = _dispatch(settings, ledger, now_ns)
+    with intake.opened(settings, now_ns=now_ns) as parts:
+        dispatch = _dispatch(settings, parts, now_ns)
         _say_temporality(settings)
         try:
-            yield Agent(settings, ledger, ingest, dispatch)
+            yield Agent(settings, parts.ingest, dispatch, parts.places.learn, lambda: parts.places.known)
         finally:
             dispatch.close()
 
 
-def once(settings: Settings) -> Once:
-    """Read every store and deliver all that is owed."""
+def once(settings: Settings, *, on_progress: Callable[[Pass], None] | None = None) -> Once:
+    """Read every store and deliver all that is owed. ``on_progress`` is told how far the reading is."""
     started = time.monotonic()
     with assembled(settings) as agent:
-        read = agent.ingest.run(sweep=True)
+        agent.learn()
+        read = agent.ingest.run(sweep=True, on_progress=on_progress)
         say_where(agent, read)
         spans = agent.dispatch.send_spans()
         totals = agent.dispatch.send_totals()
@@ -115,9 +132,11 @@ def _target(settings: Settings, signal: Signal) -> str:
 
 def say_where(agent: Agent, read: Pass) -> None:
     if agent.ingest.stores:
-        log.info("counted %d messages in %d stores: %s", read.messages, read.stores, ", ".join(agent.ingest.stores))
+        names = ", ".join(store.name for store in agent.ingest.stores)
+        log.info("counted %d messages in %d stores: %s", read.messages, read.stores, names)
         return
-    places = ", ".join(str(place) for place in intake.looked_in(agent.settings))
+    known = agent.known()
+    places = ", ".join(str(place) for place in (*known.folders, *known.databases))
     log.warning(
         "no OpenCode data yet. Looked in: %s. Set XDG_DATA_HOME or OTEL_AGENT_DATA_DIRS if it is elsewhere", places
     )
@@ -135,7 +154,12 @@ def _say_temporality(settings: Settings) -> None:
         )
 
 
-def _dispatch(settings: Settings, ledger: Ledger, now_ns: Callable[[], int]) -> Dispatch:
+def _observe(settings: Settings, parts: intake.Intake, now_ns: Callable[[], int]) -> Observe:
+    processes = Processes(min_bytes=round(settings.process_min_memory_mb * 1_000_000)).sample
+    return Observe(parts.ledger, parts.ingest, processes if settings.process_metrics else None, now_ns=now_ns)
+
+
+def _dispatch(settings: Settings, parts: intake.Intake, now_ns: Callable[[], int]) -> Dispatch:
     spans, totals = deliveries(
         traces=settings.exporter_of("traces"),
         metrics=settings.exporter_of("metrics"),
@@ -143,15 +167,16 @@ def _dispatch(settings: Settings, ledger: Ledger, now_ns: Callable[[], int]) -> 
         file=FileOptions(settings.file_exporter_dir, settings.file_max_bytes, settings.file_backups),
     )
     return Dispatch(
-        ledger,
+        parts.ledger,
         spans,
         totals,
-        Identity(resource.resource(ledger.instance_id), resource.scope()),
+        Identity(resource.resource(parts.ledger.instance_id), resource.scope()),
         published=metrics.published(
             by_session=settings.metrics_include_session_id,
             latest=settings.genai_semconv in ("latest", "both"),
             legacy=settings.genai_semconv in ("legacy", "both"),
         ),
+        observe=_observe(settings, parts, now_ns),
         session_window_ns=round(settings.session_window_hours * 3_600_000_000_000),
         titles=settings.session_titles,
         now_ns=now_ns,

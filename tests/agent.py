@@ -91,6 +91,7 @@ class Agent:
             "XDG_STATE_HOME": str(self.home / "state"),
             "XDG_CACHE_HOME": str(self.home / "cache"),
             "OTEL_AGENT_STATE_DIR": str(self.state_dir),
+            "OTEL_AGENT_DISCOVER_STORES": "false",  # other tests run OpenCode beside this one
             "OTEL_EXPORTER_OTLP_ENDPOINT": self.endpoint,
             "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
             **self.extra,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from otel_agent.lifecycle import run_until_stopped
+from otel_agent.lifecycle import Ended, Signals, run_until_told
 
 DEADLINE_S = 30.0
 """For what is expected to happen at once."""
@@ -21,11 +21,27 @@ ASKED = [signal.SIGTERM, signal.SIGINT]
 Work = Callable[[threading.Event], None]
 
 
+class Job:
+    """Work, as the lifecycle sees it."""
+
+    def __init__(self, work: Work, give_up: Callable[[], None]) -> None:
+        self.run, self.give_up = work, give_up
+        self.woken = 0
+
+    def wake(self) -> None:
+        self.woken += 1
+
+
+def run_until_stopped(work: Work, *, give_up: Callable[[], None], deadline_seconds: float) -> Ended | None:
+    with Signals() as signals:
+        return run_until_told(Job(work, give_up), signals, deadline_seconds=deadline_seconds)
+
+
 def nothing() -> None:
     """There is nothing to give up."""
 
 
-def asking(number: signal.Signals, then: Work) -> Work:
+def asking(number: signal.Signals, then: Callable[[threading.Event], object]) -> Work:
     """Work during which the process gets a signal."""
 
     def work(stop: threading.Event) -> None:
@@ -101,3 +117,44 @@ def test_what_answered_the_signals_before_does_so_again() -> None:
     before = [signal.getsignal(number) for number in ASKED]
     run_until_stopped(lambda _: None, give_up=nothing, deadline_seconds=DEADLINE_S)
     assert [signal.getsignal(number) for number in ASKED] == before
+
+
+def test_it_tells_what_ended_it() -> None:
+    done = lambda _: None
+    assert run_until_stopped(done, give_up=nothing, deadline_seconds=DEADLINE_S) is Ended.BY_ITSELF
+    for number in ASKED:
+        work = asking(number, done)
+        assert run_until_stopped(work, give_up=nothing, deadline_seconds=DEADLINE_S) is Ended.ASKED_TO_STOP
+    work = asking(signal.SIGHUP, done)
+    assert run_until_stopped(work, give_up=nothing, deadline_seconds=DEADLINE_S) is Ended.ASKED_TO_RELOAD
+
+
+def test_asked_to_reload_and_then_to_stop_it_stops() -> None:
+    """Also where the second comes while the work still finishes."""
+    work = asking(signal.SIGHUP, lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    assert run_until_stopped(work, give_up=nothing, deadline_seconds=DEADLINE_S) is Ended.ASKED_TO_STOP
+
+
+def test_what_is_asked_for_between_two_runs_is_not_lost() -> None:
+    with Signals() as signals:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+        def wait(stop: threading.Event) -> None:
+            assert stop.wait(DEADLINE_S)
+
+        stopped = Job(wait, nothing)
+        assert run_until_told(stopped, signals, deadline_seconds=DEADLINE_S) is Ended.ASKED_TO_STOP
+
+
+def test_the_work_is_woken_to_see_that_it_is_to_stop() -> None:
+    woken = threading.Event()
+
+    def sleep(stop: threading.Event) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert woken.wait(DEADLINE_S)
+        assert stop.is_set()
+
+    job = Job(sleep, nothing)
+    job.wake = woken.set  # type: ignore[method-assign]
+    with Signals() as signals:
+        assert run_until_told(job, signals, deadline_seconds=DEADLINE_S) is Ended.ASKED_TO_STOP

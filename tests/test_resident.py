@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from otel_agent import resident, service
+from otel_agent import service
+from otel_agent.resident.loop import Loop
 from otel_agent.settings import Settings
 from tests.agent import Agent
 from tests.made_stores import T0, Database, JsonTree, Tokens, message, session
@@ -38,7 +39,7 @@ AT_ONCE_S = 5.0
 def counted(messages: int) -> Callable[[OtlpReceiver], bool]:
     """Whether totals and spans of that many messages arrived."""
     total = messages * sum(USED)
-    return lambda r: r.total("opencode.token.usage") == total and len({s.span_id for s in r.spans()}) == messages
+    return lambda r: r.total("opencode.token.usage") == total and len({s.span_id for s in r.chats()}) == messages
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 30) -> None:
@@ -189,13 +190,13 @@ def test_what_is_given_up_ends_after_a_transaction(
     with database.connection() as connection:
         records = [message(of, Tokens(1), T0 + 10_000 * number) for number in range(count)]
         database.put_through(connection, of.project, of, *records)
-    with service.assembled(Settings(state_dir=agent.state_dir, exporter="none")) as parts:
-        loop = resident.Loop(parts)
+    with service.assembled(Settings(state_dir=agent.state_dir, exporter="none", discover_stores=False)) as parts:
+        loop = Loop(parts)
         stop.set()
         loop.give_up()
         loop.run(stop)
     agent.once(OTEL_AGENT_EXPORTER="otlp")
-    assert 0 < len({span.span_id for span in receiver.spans()}) < count
+    assert 0 < len({span.span_id for span in receiver.chats()}) < count
     assert receiver.total("opencode.message.count") == count
 
 

@@ -17,7 +17,6 @@ app: Final = typer.Typer(
     name="otel-agent",
     help="OpenCode, observable: every completed assistant message once, as OTLP counters and spans.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example: otel-agent demo",

@@ -1,12 +1,11 @@
 """What several commands have in common: options, and the settings that they lead to."""
 
-import logging
-import sys
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import typer
 
+from otel_agent.cli import logs
 from otel_agent.settings import Loaded, load
 
 FLAG: Final = ""
@@ -19,20 +18,13 @@ ConfigOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", metavar=FLAG, help="Print JSON, for scripts.")]
 
 
-def loaded(config: Path | None, *, quiet: bool = False) -> Loaded:
-    """The settings, with the log set up as they say. ``quiet``: errors only; what a reader has to know is part of what
-    the command prints."""
+LogFormatOption = Annotated[
+    Literal["text", "json"] | None, typer.Option("--log-format", help="Lines for people, or one JSON object each.")
+]
+
+
+def loaded(config: Path | None, *, quiet: bool = False, log_format: str | None = None) -> Loaded:
+    """The settings, with the log set up as they say, or as the command line does."""
     found = load(config)
-    level = logging.getLevelNamesMapping()[found.settings.log_level.upper()]
-    logging.basicConfig(
-        level=max(level, logging.ERROR) if quiet else level,
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)-7s %(message)s",
-        datefmt="%Y-%m-%dT%H:%M:%S%z",
-        force=True,
-    )
-    logging.getLogger("urllib3").setLevel(logging.INFO)  # what it says beyond that holds whole addresses, with keys
-    sdk = logging.getLogger("opentelemetry")  # says in its own words, once a try, what we say once in ours
-    sdk.propagate = False
-    sdk.addHandler(logging.NullHandler())
+    logs.set_up(found.settings.log_level, log_format or found.settings.log_format, quiet=quiet)
     return found

@@ -2,15 +2,14 @@
 
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from otel_agent.cli import progress
 from otel_agent.errors import OtelAgentError
 from otel_agent.report.view import Overview, Row, View
 
 if TYPE_CHECKING:
-    from otel_agent.pipeline.ingest import Pass
     from otel_agent.report.machine import Machine
 
 Format = Literal["table", "json", "csv", "markdown", "html", "svg"]
@@ -30,23 +29,9 @@ def format_of(file: Path) -> Format:
 
 
 def catch_up(machine: "Machine") -> None:
-    """With a line that tells how far, where a person waits for a long history that is read for the first time."""
-    if not sys.stderr.isatty():
-        machine.catch_up()
-        return
-    from rich.console import Console
-
-    with ExitStack() as shown:
-        status = Console(stderr=True).status("")
-
-        def say(read: "Pass") -> None:
-            if read.messages:
-                status.update(f"Reading what OpenCode stored: {read.messages:,} new messages")
-                if not started:
-                    started.append(shown.enter_context(status))
-
-        started: list[object] = []
-        machine.catch_up(say)
+    """With a bar that tells how far, where a person waits for a long history that is read for the first time."""
+    with progress.shown() as tell:
+        machine.catch_up(tell)
 
 
 def print_views(found: Sequence[View[Row]], form: Format, machine: "Machine") -> None:

@@ -1,17 +1,20 @@
 """The ledger's tables, its version, and how an older ledger becomes a current one.
 
-History: 1 — the first. 2 — an index on when messages ended, for reports; ``problem``.
+History: 1 — the first. 2 — an index on when messages ended, for reports; ``problem``. 3 — whole traces: ``turn`` and
+``tool_call``; what was counted from which store, and how the deliveries stand.
 """
 
 import sqlite3
 from collections.abc import Callable
 from typing import Final
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Kept in ``PRAGMA user_version``. A ledger with a higher one was written by a newer otel-agent: hands off."""
 
 WITH_PROBLEMS: Final = 2
 """The first version that has the table ``problem``."""
+WITH_STANDING: Final = 3
+"""The first version that has the tables ``store`` and ``delivery``."""
 
 APPLICATION_ID: Final = 0x07E1A6E7
 """Kept in ``PRAGMA application_id``, so that no other program's database is taken for a ledger."""
@@ -19,7 +22,7 @@ APPLICATION_ID: Final = 0x07E1A6E7
 _VERSION_1: Final = """
 CREATE TABLE meta (
     -- one row for each fact about the ledger itself: ledger_id, created_ns, backfill_from_ms, instance_id, epoch_message,
-    -- swept_ms
+    -- swept_ms, calls_from_ms
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ) WITHOUT ROWID;
@@ -109,12 +112,70 @@ CREATE TABLE problem (
 """
 
 
+_VERSION_3: Final = """
+CREATE TABLE turn (
+    -- a user message and all that answered it: one invoke_agent span
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,                 -- of the user message; where a message names none, its own
+    trace TEXT NOT NULL,                     -- the turn that a person began
+    caller TEXT NOT NULL,                    -- the part of the task tool's call that began it, or ''
+    started_ms INTEGER NOT NULL,
+    last_message INTEGER NOT NULL REFERENCES message (number),
+    ended INTEGER NOT NULL,                  -- 1: the model is asked no more
+    state INTEGER NOT NULL                   -- 0: goes on, 1: its span is owed, 2: taken, 3: refused
+);
+CREATE INDEX turn_open ON turn (state) WHERE state = 0;
+CREATE INDEX turn_owed ON turn (number) WHERE state = 1;
+CREATE INDEX turn_refused ON turn (number) WHERE state = 3;
+
+CREATE TABLE tool_call (
+    -- of the messages in owed, whose spans these go with
+    id TEXT PRIMARY KEY,                     -- of the part
+    message INTEGER NOT NULL REFERENCES message (number),
+    call_id TEXT NOT NULL,
+    tool TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    started_ms INTEGER NOT NULL,
+    ended_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX tool_call_message ON tool_call (message);
+
+CREATE TABLE store (
+    -- what was counted from where
+    name TEXT NOT NULL,
+    generation TEXT NOT NULL,
+    messages INTEGER NOT NULL,
+    PRIMARY KEY (name, generation)
+) WITHOUT ROWID;
+
+CREATE TABLE delivery (
+    -- how each signal stands: written when that changes, or when something new was taken
+    signal TEXT PRIMARY KEY,
+    taken_ms INTEGER,                        -- when something new was last taken
+    failing_ms INTEGER,                      -- since when nothing is taken; NULL: it is
+    reason TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
+
 def _to_version_2(database: sqlite3.Connection) -> None:
     for statement in _statements(_VERSION_2):
         database.execute(statement)
 
 
-_MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (_to_version_2,)
+def _to_version_3(database: sqlite3.Connection) -> None:
+    """Messages that are owed get the turn that their spans stand in."""
+    for statement in _statements(_VERSION_3):
+        database.execute(statement)
+    database.execute(
+        "INSERT INTO turn (id, trace, caller, started_ms, last_message, ended, state) "
+        "SELECT turn, turn, '', min(created_ms), max(number), 1, 1 FROM "
+        "(SELECT iif(turn_id = '', id, turn_id) AS turn, created_ms, number FROM message "
+        "WHERE number IN (SELECT message FROM owed)) GROUP BY turn"
+    )
+
+
+_MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (_to_version_2, _to_version_3)
 """The step from version n+1 to n+2 stands at index n; each runs in the one transaction of ``prepare``."""
 
 

@@ -59,6 +59,10 @@ class Totals:
             metric, attributes, start_ns, value, count, buckets = row
             yield Series(metric, attributes, start_ns, value, count, tuple(json.loads(buckets)))
 
+    def counts(self) -> dict[str, int]:
+        """How many series each metric has."""
+        return dict(self._database.execute("SELECT metric, count(*) FROM series GROUP BY metric").fetchall())
+
     def clear(self) -> None:
         self._database.execute("DELETE FROM series")
 

@@ -6,16 +6,22 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from otel_agent.errors import LedgerDamaged
 from otel_agent.ledger import files
 from otel_agent.ledger.counting import Counting
 from otel_agent.ledger.outbox import Outbox
 from otel_agent.ledger.problems import Problems
+from otel_agent.ledger.standing import Standing
 from otel_agent.ledger.totals import Totals
+from otel_agent.ledger.turns import Turns
 from otel_agent.model import Checkpoint
 
 log = logging.getLogger(__name__)
+
+_CALLS_BEFORE_MS: Final = 86_400_000
+"""How long before the ledger began tool calls are counted: the parts of a whole history are tens of gigabytes."""
 
 
 class Ledger:
@@ -31,6 +37,8 @@ class Ledger:
         self.totals = Totals(database)
         self.outbox = Outbox(database)
         self.problems = Problems(database)
+        self.standing = Standing(database)
+        self.turns = Turns(database)
 
     @property
     def id(self) -> str:
@@ -45,6 +53,16 @@ class Ledger:
     def backfill_from_ms(self) -> int:
         """Messages that ended before this are seen, not counted. Fixed at the ledger's first start."""
         return int(self._meta("backfill_from_ms"))
+
+    @property
+    def calls_from_ms(self) -> int:
+        """Tool calls of messages that ended before this are neither read nor counted. Fixed likewise."""
+        return int(self._meta("calls_from_ms"))
+
+    @property
+    def changes(self) -> int:
+        """Rows written since it was opened: the same number means that nothing was."""
+        return self._database.total_changes
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -101,18 +119,27 @@ class Ledger:
         """Runs inside a transaction."""
         self._note("swept_ms", now_ms)
 
+    def size_bytes(self) -> int:
+        """On disk, with the write-ahead log."""
+        name = str(self._database.execute("SELECT file FROM pragma_database_list WHERE name = 'main'").fetchone()[0])
+        return sum(each.stat().st_size for each in (Path(name), Path(f"{name}-wal")) if each.exists())
+
     def close(self) -> None:
         self._database.close()
         self._hold.release()
 
     def begin(self, now_ns: int, backfill_from_ms: int) -> None:
-        """Note the facts that hold for the ledger's whole life; a ledger that has them keeps its own."""
-        if self._find("ledger_id") is not None:
+        """Note the facts that hold for the ledger's whole life; a ledger that has them keeps its own. One from before tool
+        calls were counted counts them from now on: those of messages that it knows are not looked up any more."""
+        if self._find("calls_from_ms") is not None:
             return
+        now_ms, is_new = now_ns // 1_000_000, self._find("ledger_id") is None
         with self.transaction():
-            self._note("ledger_id", uuid.uuid4())
-            self._note("created_ns", now_ns)
-            self._note("backfill_from_ms", backfill_from_ms)
+            self._note("calls_from_ms", now_ms - (_CALLS_BEFORE_MS if is_new else 0))
+            if is_new:
+                self._note("ledger_id", uuid.uuid4())
+                self._note("created_ns", now_ns)
+                self._note("backfill_from_ms", backfill_from_ms)
 
     def _meta(self, key: str) -> str:
         value = self._find(key)

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from otel_agent.opencode.files import Unreadable, in_words, read_bounded
+from otel_agent.model import Unreadable
+from otel_agent.opencode.files import in_words, read_bounded
 
 _MAX_BYTES: Final = 1024 * 1024
 _OWN: Final = ("opencode.json", "opencode.jsonc")

@@ -9,20 +9,30 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import msgspec
-from msgspec import Struct
-
-from otel_agent.model import Batch, Checkpoint, Generation, Message, Problem, ProblemKind, Recall, Session
-from otel_agent.opencode import decode, parts
+from otel_agent.model import (
+    Batch,
+    Caller,
+    Generation,
+    Look,
+    Message,
+    Problem,
+    ProblemKind,
+    Recall,
+    Session,
+    ToolCall,
+    Unreadable,
+)
+from otel_agent.opencode import calls
+from otel_agent.opencode.decode import MAX_TIME_MS
 from otel_agent.opencode.files import in_words
+from otel_agent.opencode.parts import MAX_PARTS
+from otel_agent.opencode.rows import TableReader, session_of, text_of
 from otel_agent.opencode.tables import Tables, probe
 
-_CHUNK: Final = 4_000
-"""Rows in one read transaction: some tens of milliseconds."""
 _BUSY_SECONDS: Final = 2.0
 """How long to wait where OpenCode holds the database; the next pass tries again."""
 _BEING_MADE_MS: Final = 2_000
@@ -30,26 +40,10 @@ _BEING_MADE_MS: Final = 2_000
 at it just then would end OpenCode's start with "database is locked"."""
 _MADE_WITHOUT_WAL: Final = re.compile(rb"(SQLite format 3\x00..\x01\x01.*)?", re.DOTALL)
 """How the file of such a database begins: with nothing, or with a header that names no WAL (sqlite.org/fileformat.html)."""
-_KEEP_IN_FLIGHT: Final = 1_000
-"""Rows without ``completed`` that are read again whenever the database changed: the newest ones. Older ones, left by
-kills long ago, are found by the sweep if OpenCode ever writes them again."""
-_SLACK_MS: Final = 60_000
-"""A row's ``time_updated`` is taken before its transaction commits: look that far behind the last sweep."""
-_BEFORE_ALL: Final = -(2**63)
 
 
-class Cursor(Struct):
-    """How far one table was read."""
-
-    inode: int = 0
-    rowid: int = _BEFORE_ALL
-    tail: str = ""
-    """The id at ``rowid``: another one there means that rows were deleted and their rowids used again."""
-    updated_ms: int = 0
-    """The newest ``time_updated`` seen."""
-    swept_ms: int = 0
-    """The same when everything was last read, and no later than that: what was rewritten before is known."""
-    in_flight: list[str] = []
+_LONG_AFTER_MS: Final = MAX_TIME_MS
+"""In place of the time, where a database was read before and so is not being made."""
 
 
 class Database:
@@ -63,18 +57,28 @@ class Database:
         self._inode = 0
         self._immutable = False
         self._unchanged_since: int | None = None
+        self._v1: Tables | None = None
+        """The tables in which parts are, as they were when they were last looked at."""
         self.name = in_words(path)
+
+    @property
+    def folder(self) -> Path:
+        return self._path.parent
+
+    @property
+    def is_tree(self) -> bool:
+        return False
 
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
-        self._connection, self._unchanged_since = None, None
+        self._connection, self._unchanged_since, self._v1 = None, None, None
 
-    def read(self, recall: Recall, *, now_ms: int, sweep: bool) -> Iterator[Batch]:
-        if sweep:
-            self.close()
+    def read(self, recall: Recall, *, now_ms: int, look: Look) -> Iterator[Batch]:
+        if look.sweep:
+            self._reopen(now_ms)
         try:
-            yield from self._read(recall, now_ms=now_ms, sweep=sweep or self._unchanged_since is None)
+            yield from self._read(recall, now_ms=now_ms, sweep=look.sweep or self._unchanged_since is None)
         except sqlite3.Error as error:
             self.close()
             yield Batch(problems=[_problem(error, self.name)])
@@ -89,11 +93,77 @@ class Database:
         if version == self._unchanged_since and not sweep:
             return
         tables, problems = probe(database, self.name)
+        self._v1 = next((each for each in tables if each.generation is Generation.V1), None)
         if problems:
             yield Batch(problems=problems)
         for each in tables:
-            yield from _Table(database, each, self.name, self._inode, recall).read(now_ms=now_ms, sweep=sweep)
+            yield from TableReader(database, each, self.name, self._inode, recall).read(now_ms=now_ms, sweep=sweep)
         self._unchanged_since = version
+
+    def tool_calls(self, message: Message) -> list[ToolCall]:
+        if message.generation is not Generation.V1:
+            return []
+        with self._connected() as database:
+            return calls.in_message(message, self._parts(database, message.id))
+
+    def caller(self, session: Session, at_ms: int) -> Caller | None:
+        with self._connected() as database:
+            tables = self._v1
+            if tables is None or tables.recent is None:
+                return None
+            rows = database.execute(tables.recent, (session.parent_id, at_ms, calls.RECENT)).fetchall()
+            for message_id, raw in rows:
+                part_id = calls.which_began(session.id, at_ms, self._parts(database, text_of(message_id)))
+                if part_id:
+                    parent = (
+                        database.execute(tables.session, (session.parent_id,)).fetchone() if tables.session else None
+                    )
+                    return Caller(
+                        part_id,
+                        calls.turn_of(raw) or text_of(message_id),
+                        session_of(session.parent_id, parent) if parent else Session(session.parent_id),
+                    )
+            return None
+
+    def length(self) -> int:
+        try:
+            with self._connected() as database:
+                return sum(int(database.execute(each.count).fetchone()[0]) for each in probe(database, self.name)[0])
+        except Unreadable:
+            return 0
+
+    def _parts(self, database: sqlite3.Connection, message_id: str) -> Iterator[calls.Part]:
+        if self._v1 is not None and self._v1.parts is not None:
+            for part_id, raw in database.execute(self._v1.parts, (message_id, MAX_PARTS)):
+                yield text_of(part_id), raw if isinstance(raw, bytes) else b""
+
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        """For a question about something that was read. Raises ``Unreadable``."""
+        try:
+            database = self._open(_LONG_AFTER_MS)
+            if database is None:
+                raise Unreadable(Problem(ProblemKind.NO_ACCESS, self.name, "it went away"))
+            if self._v1 is None:
+                self._v1 = next((t for t in probe(database, self.name)[0] if t.generation is Generation.V1), None)
+            yield database
+        except sqlite3.Error as error:
+            self.close()
+            raise Unreadable(_problem(error, self.name)) from None
+
+    def _reopen(self, now_ms: int) -> None:
+        """A connection that sees what a file was overwritten with. Where another one is at it, the old one is closed
+        after the new one is open: the last to close a WAL that OpenCode does not have open would remove it, and the first to
+        open it again recovers it with a lock, for which an OpenCode that starts just then does not wait."""
+        old, self._connection = self._connection, None
+        try:
+            self._open(now_ms)
+        except sqlite3.Error:
+            self.close()
+        finally:
+            self._unchanged_since = None
+            if old is not None:
+                old.close()
 
     def _open(self, now_ms: int) -> sqlite3.Connection | None:
         """The connection to the file that is at the path now, ``None`` where none is, or one that is just being made."""
@@ -156,154 +226,6 @@ def _connect(uri: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-class _Table:
-    """The messages of one table: what was inserted since the cursor, what was in flight, and, in a sweep, whatever
-    was rewritten. Rows that are read once more are known to the ledger by their ids."""
-
-    def __init__(self, database: sqlite3.Connection, tables: Tables, name: str, inode: int, recall: Recall) -> None:
-        self._database, self._tables = database, tables
-        self._place = f"{tables.generation}:{name}"
-        self._inode = inode
-        recalled = recall(self._place)
-        self._cursor = msgspec.json.decode(recalled, type=Cursor) if recalled else Cursor()
-        self._sessions: dict[str, Session | None] = {}
-
-    def read(self, *, now_ms: int, sweep: bool) -> Iterator[Batch]:
-        cursor = self._cursor
-        if cursor.inode != self._inode or not self._tail_stands():
-            self._cursor = cursor = Cursor(inode=self._inode)
-            sweep = True
-        elif sweep and cursor.rowid > _BEFORE_ALL:
-            yield from self._rewritten()
-        in_flight, cursor.in_flight = cursor.in_flight, []
-        if in_flight:
-            yield self._batch(self._tables.by_id, (msgspec.json.encode(in_flight).decode(), _KEEP_IN_FLIGHT))
-        while True:
-            before = cursor.rowid
-            batch = self._batch(self._tables.after_rowid, (before, _CHUNK), forward=True)
-            if sweep and cursor.rowid == before:
-                cursor.swept_ms = min(cursor.updated_ms, now_ms)
-                batch.checkpoints = [self._checkpoint()]
-            yield batch
-            if cursor.rowid == before:
-                return
-
-    def _tail_stands(self) -> bool:
-        if self._cursor.rowid == _BEFORE_ALL:
-            return True
-        row = self._database.execute(self._tables.id_at, (self._cursor.rowid,)).fetchone()
-        return row is not None and _text(row[0]) == self._cursor.tail
-
-    def _rewritten(self) -> Iterator[Batch]:
-        """Rows written since the last sweep. It walks the table by rowid, a chunk at a time."""
-        since, upto, at = self._cursor.swept_ms - _SLACK_MS, self._cursor.rowid, _BEFORE_ALL
-        while True:
-            batch = Batch()
-            last = self._fill(batch, self._tables.updated_since, (since, at, upto, _CHUNK))
-            if last is None:
-                return
-            at = last
-            yield batch
-
-    def _batch(self, query: str, arguments: tuple[object, ...], *, forward: bool = False) -> Batch:
-        batch = Batch()
-        self._fill(batch, query, arguments, forward=forward)
-        batch.checkpoints.append(self._checkpoint())
-        return batch
-
-    def _checkpoint(self) -> Checkpoint:
-        return Checkpoint(self._place, msgspec.json.encode(self._cursor))
-
-    def _fill(self, batch: Batch, query: str, arguments: tuple[object, ...], *, forward: bool = False) -> int | None:
-        """Read one chunk in one transaction; return the last rowid in it. ``forward``: the cursor moves along."""
-        last = None
-        self._database.execute("BEGIN")
-        try:
-            with closing(self._database.execute(query, arguments)) as rows:
-                for rowid, row_id, session_id, created_ms, updated_ms, size, raw in rows:
-                    last, message_id = rowid, _text(row_id)
-                    if forward:
-                        self._cursor.rowid, self._cursor.tail = rowid, message_id
-                    if isinstance(updated_ms, int):
-                        self._cursor.updated_ms = max(self._cursor.updated_ms, updated_ms)
-                    self._take(batch, message_id, _text(session_id), created_ms, size, raw)
-            batch.sessions += [found for key in {m.session_id for m in batch.messages} if (found := self._session(key))]
-        finally:
-            self._database.execute("ROLLBACK")
-        self._sessions.clear()
-        self._cursor.in_flight = self._cursor.in_flight[-_KEEP_IN_FLIGHT:]
-        return last
-
-    def _take(self, batch: Batch, row_id: str, session_id: str, created: object, size: object, raw: object) -> None:
-        place = f"{self._place}#{row_id}"
-        if raw is None:
-            kind = ProblemKind.MALFORMED if size is None else ProblemKind.TOO_LARGE
-            batch.problems.append(Problem(kind, place, "no content" if size is None else f"{size} characters"))
-            return
-        try:
-            wire = decode.parse(raw if isinstance(raw, bytes) else str(raw).encode())
-        except decode.Malformed as failure:
-            batch.problems.append(Problem(ProblemKind.MALFORMED, place, str(failure)))
-            return
-        if wire.role not in (None, "assistant") or (wire.role is None and self._tables.generation is Generation.V1):
-            return
-        session = self._session(session_id)
-        if session is None and self._tables.generation is Generation.V2:
-            self._cursor.in_flight.append(row_id)  # not 2.x's own, or its session is not written yet
-            return
-        decoded = decode.assistant(
-            wire,
-            place=place,
-            generation=self._tables.generation,
-            message_id=row_id,
-            session_id=session_id,
-            created_ms=decode.time_ms(created),
-            session=session,
-        )
-        batch.problems += decoded.problems
-        if decoded.message is None:
-            return
-        message = self._with_parts(decoded.message, session)
-        if message.completed_ms is None:
-            self._cursor.in_flight.append(row_id)
-        if message.completed_ms is not None or message.has_usage:
-            batch.messages.append(message)
-
-    def _with_parts(self, message: Message, session: Session | None) -> Message:
-        if self._tables.parts is None or not parts.wants_parts(message):
-            return message
-        rows = self._database.execute(self._tables.parts, (message.id, parts.MAX_PARTS))
-        found = (row[0] for row in rows if isinstance(row[0], bytes))
-        return parts.with_parts(message, found, session.version if session else "")
-
-    def _session(self, session_id: str) -> Session | None:
-        if session_id not in self._sessions:
-            row = (
-                self._database.execute(self._tables.session, (session_id,)).fetchone() if self._tables.session else None
-            )
-            self._sessions[session_id] = None if row is None else _session(session_id, row)
-        return self._sessions[session_id]
-
-
-def _session(session_id: str, row: tuple[object, ...]) -> Session:
-    """A session from the columns that ``tables`` selects, ``None`` for those its release does not have."""
-    parent, directory, title, version, created, worktree, fork_of = row
-    return Session(
-        id=session_id,
-        parent_id=_text(parent),
-        worktree=_text(worktree),
-        directory=_text(directory),
-        title=_text(title),
-        version=_text(version),
-        created_ms=decode.time_ms(created) or 0,
-        forked=bool(fork_of),
-    )
-
-
-def _text(value: object) -> str:
-    return decode.text(value.decode("utf-8", "replace") if isinstance(value, bytes) else value)
 
 
 def _problem(error: sqlite3.Error, place: str) -> Problem:

@@ -5,16 +5,12 @@ import stat
 from collections.abc import Iterator
 from os import DirEntry
 from pathlib import Path
+from typing import Final
 
-from otel_agent.model import Problem, ProblemKind
+from otel_agent.model import Problem, ProblemKind, Unreadable
 
-
-class Unreadable(Exception):
-    """A file that is there and cannot be read; ``problem`` says why."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.detail)
-        self.problem = problem
+RACY_NS: Final = 2 * 10**9
+"""A file younger than this may be written again without its status showing it: read it again next time."""
 
 
 def read_bounded(path: str, limit: int) -> bytes | None:

@@ -12,6 +12,8 @@ _GENUINE_MS: Final = 2_000
 """Genuine rows of nine releases were minted 0 to 15 ms before their own ``time.created``; a copy is as late as it is
 old. Two seconds leave room for a stalled process."""
 _CLOCK_SLACK_MS: Final = 3_600_000
+_LONGEST_WAIT_MS: Final = 86_400_000
+"""Between a question and the first answer; an id that tells of more is not to be believed."""
 
 
 def minted_after_ms(message_id: str, created_ms: int) -> int | None:
@@ -39,3 +41,9 @@ def looks_copied(message_id: str, created_ms: int, completed_ms: int | None, ses
     if late is not None and late >= -_CLOCK_SLACK_MS:
         return late > _GENUINE_MS
     return session is not None and (session.forked or session.created_ms > created_ms + _GENUINE_MS)
+
+
+def turn_began_ms(turn_id: str, first_created_ms: int) -> int:
+    """When a person asked, by the id of what was asked; where it does not tell, when the first answer was begun."""
+    late = minted_after_ms(turn_id, first_created_ms)
+    return first_created_ms + late if late is not None and -_LONGEST_WAIT_MS < late < 0 else first_created_ms

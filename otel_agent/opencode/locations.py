@@ -1,7 +1,7 @@
 """Where OpenCode keeps its data on this machine, and which stores are there now."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -23,11 +23,21 @@ class Locations(Struct, frozen=True):
 def locations(environ: Mapping[str, str], more: Sequence[Path] = ()) -> Locations:
     """OpenCode's own rules: ``$XDG_DATA_HOME/opencode``, else ``~/.local/share/opencode``, on every system; and
     ``OPENCODE_DB``, absolute or relative to that folder. ``more`` are further folders of the same form."""
-    base = Path(environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share").expanduser()
+    home = Path(environ.get("HOME") or Path.home())
+    base = Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share").expanduser()
     own = base / "opencode"
     named = environ.get("OPENCODE_DB")
     databases = (own / Path(named).expanduser(),) if named and named != ":memory:" else ()
     return Locations(_distinct([own, *(folder.expanduser() for folder in more)]), databases)
+
+
+def together(places: Iterable[Locations]) -> Locations:
+    """All of them, each folder and each database once."""
+    known = list(places)
+    return Locations(
+        _distinct([folder for each in known for folder in each.folders]),
+        _distinct([path for each in known for path in each.databases]),
+    )
 
 
 def find_stores(places: Locations) -> tuple[dict[str, Store], list[Problem]]:

@@ -12,6 +12,7 @@ from otel_agent.opencode.command_line import file_name, mode_of
 
 _T = TypeVar("_T")
 _SPELL_SECONDS: Final = 0.5
+_WHERE: Final = ("XDG_DATA_HOME", "OPENCODE_DB", "HOME")
 _ORDER: Final = {mode: number for number, mode in enumerate(ProcessMode)}
 
 
@@ -22,9 +23,10 @@ class Processes:
         self,
         iterate: Callable[[], Iterable[psutil.Process]] = psutil.process_iter,
         now: Callable[[], float] = time.time,
+        min_bytes: int = 0,
     ) -> None:
-        """``now`` is in seconds since the Unix epoch."""
-        self._iterate, self._now = iterate, now
+        """``now`` is in seconds since the Unix epoch; processes that use less memory than ``min_bytes`` are left out."""
+        self._iterate, self._now, self._min_bytes = iterate, now, min_bytes
         self._before: dict[tuple[int, float], _Look] = {}
         """By pid and when it started, in seconds since the Unix epoch."""
 
@@ -35,13 +37,35 @@ class Processes:
         looks: dict[tuple[int, float], _Look] = {}
         for process in self._iterate():
             sample = _sample(process)
-            if sample is not None:
+            if sample is not None and sample.rss_bytes >= self._min_bytes:
                 identity = sample.pid, sample.created_s
                 before = self._before.get(identity) or _Look(sample.created_s, 0.0, None)
                 looks[identity] = look = before.then(self._now(), sample.cpu_s)
                 found.append((sample, look.utilization or 0.0))
         self._before = looks
         return sorted(found, key=lambda each: (_ORDER[each[0].mode], each[0].pid))
+
+
+def environments(
+    iterate: Callable[[], Iterable[psutil.Process]] = psutil.process_iter,
+) -> list[dict[str, str]]:
+    """Of this user's running OpenCode processes what says where they keep their data, and nothing else of it: the rest
+    holds keys. What another user's process was told is none of our business, whoever we run as."""
+    own = psutil.Process().username()
+    found: list[dict[str, str]] = []
+    for process in iterate():
+        try:
+            if _is_named_opencode(process) and process.username() == own and _sample(process) is not None:
+                told = process.environ()
+                found.append({name: told[name] for name in _WHERE if told.get(name)})
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def _is_named_opencode(process: psutil.Process) -> bool:
+    """The kernel's name for a process is cheap to read, and has OpenCode's in every form in which it was seen."""
+    return "opencode" in process.name().lower()
 
 
 class _Look(Struct, frozen=True):
@@ -62,8 +86,7 @@ class _Look(Struct, frozen=True):
 def _sample(process: psutil.Process) -> ProcessSample | None:
     """``None`` for what is no OpenCode at work."""
     try:
-        # The kernel's name for a process is cheap to read, and has OpenCode's in every form in which it was seen.
-        if "opencode" not in process.name().lower():
+        if not _is_named_opencode(process):
             return None
         with process.oneshot():
             executable = _readable(process.exe, "")

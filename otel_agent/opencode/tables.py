@@ -25,7 +25,10 @@ class Tables(Struct, frozen=True):
     session: str | None
     """Parameter: session id. Selects parent, directory, title, version, created, worktree, fork."""
     parts: str | None
-    """Parameters: message id, limit. Selects the data only."""
+    """Parameters: message id, limit. Selects id and data, no data where it is too large."""
+    recent: str | None
+    """Parameters: session id, milliseconds up to which, limit. Selects id and data of the last messages, newest first."""
+    count: str
 
 
 _NEEDED: Final = {"id", "session_id", "data"}
@@ -101,7 +104,19 @@ def _tables(
         ),
         id_at=f"SELECT id FROM {table} WHERE rowid = ?",
         session=_session_query(database, names, sessions),
-        parts="SELECT data FROM part WHERE message_id = ? ORDER BY id LIMIT ?" if parts else None,
+        parts=(
+            f"SELECT id, CASE WHEN length(data) <= {MAX_BYTES} THEN data END FROM part WHERE message_id = ? "
+            "ORDER BY id LIMIT ?"
+            if parts
+            else None
+        ),
+        recent=(
+            f"SELECT m.id, CASE WHEN length(m.data) <= {MAX_BYTES} THEN m.data END FROM {table} AS m "
+            f"WHERE m.session_id = ? AND {created} <= ? ORDER BY {created} DESC LIMIT ?"
+            if created != "NULL"
+            else None
+        ),
+        count=f"SELECT count(*) FROM {table}",
     )
 
 

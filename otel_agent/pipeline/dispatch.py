@@ -1,19 +1,22 @@
 """Ledger -> backend: spans until each was taken, totals as they stand."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from msgspec import Struct
 from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from otel_agent.delivery.ports import MetricDelivery, SpanDelivery
 from otel_agent.ledger.outbox import Owed
 from otel_agent.ledger.writer import Ledger
-from otel_agent.model import Receipt, Series
+from otel_agent.model import Observation, Receipt, Series
+from otel_agent.semconv import EXPORT_COUNT, REJECTED_COUNT, Attr
 from otel_agent.signals import metrics
-from otel_agent.signals.spans import chat_span
+from otel_agent.signals.spans import Tracer
 
 log = logging.getLogger(__name__)
 
@@ -51,13 +54,20 @@ class Dispatch:
         identity: Identity,
         *,
         published: list[str],
+        observe: Callable[[], Sequence[Observation]] = list,
         session_window_ns: int,
         titles: bool,
         now_ns: Callable[[], int],
     ) -> None:
         self._ledger, self._spans, self._totals, self._identity = ledger, spans, totals, identity
-        self._published, self._session_window_ns, self._titles = published, session_window_ns, titles
+        self._published, self._observe, self._session_window_ns = published, observe, session_window_ns
+        self._tracer = Tracer(identity.resource, identity.scope, titles)
         self._now_ns = now_ns
+        self._since_ns = now_ns()
+        self._attempts: Counter[tuple[str, str]] = Counter()
+        self._rejected: Counter[str] = Counter()
+        self._published_at = -1
+        """How many changes the ledger had seen when the totals were last taken."""
         self._refused = 0
         self._aside: list[tuple[Owed, Receipt]] = []
 
@@ -81,8 +91,10 @@ class Dispatch:
             owed = self._ledger.outbox.oldest(_SPANS_PER_REQUEST)
             if not owed:
                 break
-            self._deliver(self._spans, owed, sent)
+            self._deliver(self._spans, _portion(owed), sent)
         self._judge_refused()
+        if sent.taken or sent.reason:
+            self._note_standing("traces", sent, new=True)
         return sent
 
     def send_totals(self) -> Sent:
@@ -95,6 +107,11 @@ class Dispatch:
         for portion in metrics.portions(series):
             if not self._publish(self._totals, portion, sent, now_ns):
                 break
+        else:
+            self._publish_observed(self._totals, sent, now_ns)
+        self._note_standing("metrics", sent, new=self._ledger.changes != self._published_at)
+        if not sent.reason:
+            self._published_at = self._ledger.changes
         return sent
 
     def close(self) -> None:
@@ -104,24 +121,19 @@ class Dispatch:
 
     def _forget(self) -> None:
         """The exporter ``none``: nothing is sent, and nothing kept to be sent later."""
-        if self.owed:
+        if self._ledger.outbox.oldest(1):
             with self._ledger.transaction():
                 self._ledger.outbox.clear()
 
     def _deliver(self, delivery: SpanDelivery, owed: Sequence[Owed], sent: Sent) -> None:
-        """Hand over one request. One that is refused as such is halved until the span at fault is alone."""
-        who = self._identity
-        receipt = delivery.send(
-            [
-                chat_span(each.message, each.session, resource=who.resource, scope=who.scope, titles=self._titles)
-                for each in owed
-            ]
-        )
+        """Hand over what stands in one request. One that is refused as such is halved until what is at fault is alone."""
+        spans = [span for each in owed for span in self._spans_of(each)]
+        receipt = self._hand_over(delivery, spans)
         if receipt.taken:
             self._refused = 0
             with self._ledger.transaction():
-                self._ledger.outbox.taken([each.number for each in owed])
-            self._note(sent, receipt, len(owed), "spans")
+                self._ledger.outbox.taken(owed)
+            self._note(sent, receipt, len(spans), "traces", "spans")
         elif not receipt.final or self._refused >= _GIVE_UP:
             sent.reason = receipt.reason or _UNSAID
         elif len(owed) == 1:
@@ -132,14 +144,62 @@ class Dispatch:
                 if not sent.reason:
                     self._deliver(delivery, half, sent)
 
+    def _spans_of(self, owed: Owed) -> Iterator[ReadableSpan]:
+        if owed.of_turn:
+            yield self._tracer.of_turn(owed.message, owed.session, owed.turn)
+        else:
+            yield from self._tracer.of_message(owed.message, owed.session, owed.turn, owed.calls)
+
+    def _hand_over(self, delivery: SpanDelivery, spans: Sequence[ReadableSpan]) -> Receipt:
+        """A message with more calls than a request takes goes in several; it is owed until all of them were taken."""
+        rejected, reason = 0, ""
+        for at in range(0, len(spans), _SPANS_PER_REQUEST):
+            receipt = delivery.send(spans[at : at + _SPANS_PER_REQUEST])
+            self._count("traces", receipt)
+            if not receipt.taken:
+                return receipt
+            rejected, reason = rejected + receipt.rejected, reason or receipt.reason
+        return Receipt(taken=True, rejected=rejected, reason=reason)
+
+    def _publish_observed(self, delivery: MetricDelivery, sent: Sent, now_ns: int) -> None:
+        """In a request of its own: what is wrong with a gauge keeps no total back."""
+        seen = [*self._observe(), *self._attempted()]
+        who = self._identity
+        for at in range(0, len(seen), metrics.POINTS_PER_REQUEST):
+            part = seen[at : at + metrics.POINTS_PER_REQUEST]
+            receipt = delivery.send(metrics.observed(part, resource=who.resource, scope=who.scope, now_ns=now_ns))
+            self._count("metrics", receipt)
+            if receipt.taken:
+                self._note(sent, receipt, len(part), "metrics", "data points")
+            else:
+                sent.reason = receipt.reason or _UNSAID
+
+    def _attempted(self) -> Iterator[Observation]:
+        """Since this process began: to keep it in the ledger would write to the disk for each request."""
+        for (signal, outcome), number in self._attempts.items():
+            attributes = {Attr.SIGNAL: signal, Attr.EXPORT_OUTCOME: outcome}
+            yield Observation(EXPORT_COUNT.name, number, attributes, self._since_ns)
+        for signal in ("metrics", "traces"):
+            yield Observation(REJECTED_COUNT.name, self._rejected[signal], {Attr.SIGNAL: signal}, self._since_ns)
+
+    def _count(self, signal: str, receipt: Receipt) -> None:
+        self._attempts[signal, "taken" if receipt.taken else "refused" if receipt.final else "failed"] += 1
+
+    def _note_standing(self, signal: str, sent: Sent, *, new: bool) -> None:
+        now_ms, standing = self._now_ns() // 1_000_000, self._ledger.standing
+        if standing.is_news(signal, sent.reason, new=new, now_ms=now_ms):
+            with self._ledger.transaction():
+                standing.note_delivery(signal, sent.reason, now_ms)
+
     def _publish(self, delivery: MetricDelivery, series: Sequence[Series], sent: Sent, now_ns: int) -> bool:
         """Hand over one request; one that is refused as such (too large, a point at fault) is halved. Returns whether
         there is any use in going on."""
         who = self._identity
         receipt = delivery.send(metrics.request(series, resource=who.resource, scope=who.scope, now_ns=now_ns))
+        self._count("metrics", receipt)
         if receipt.taken:
             self._refused = 0
-            self._note(sent, receipt, len(series), "data points")
+            self._note(sent, receipt, len(series), "metrics", "data points")
             return True
         if receipt.final and len(series) > 1 and self._refused < _GIVE_UP:
             middle = len(series) // 2
@@ -152,14 +212,14 @@ class Dispatch:
         self._refused += 1
         self._aside.append((owed, receipt))
         with self._ledger.transaction():
-            self._ledger.outbox.refuse(owed.number)
+            self._ledger.outbox.refuse(owed)
 
     def _judge_refused(self) -> None:
         """Say which spans were refused. Where nothing but refusals came in the end, they are owed as before."""
         if self._refused >= _GIVE_UP:
             at_fault, innocent = self._aside[: -self._refused], self._aside[-self._refused :]
             with self._ledger.transaction():
-                self._ledger.outbox.retry([owed.number for owed, _ in innocent])
+                self._ledger.outbox.retry([owed for owed, _ in innocent])
         else:
             at_fault = self._aside
         if at_fault:
@@ -171,9 +231,20 @@ class Dispatch:
                 receipt.reason,
             )
 
-    def _note(self, sent: Sent, receipt: Receipt, number: int, what: str) -> None:
+    def _note(self, sent: Sent, receipt: Receipt, number: int, signal: str, what: str) -> None:
         rejected = min(receipt.rejected, number)
+        self._rejected[signal] += rejected
         sent.taken += number - rejected
         sent.rejected += rejected
         if rejected:
             log.warning("the backend took a request without %d of %d %s: %s", rejected, number, what, receipt.reason)
+
+
+def _portion(owed: Sequence[Owed]) -> Sequence[Owed]:
+    """As many of the first as one request takes, and one at least."""
+    spans = 0
+    for number, each in enumerate(owed):
+        spans += each.spans
+        if spans > _SPANS_PER_REQUEST:
+            return owed[: max(number, 1)]
+    return owed

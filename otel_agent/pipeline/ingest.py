@@ -8,7 +8,8 @@ from msgspec import Struct
 
 from otel_agent.errors import LedgerError
 from otel_agent.ledger.writer import Ledger
-from otel_agent.model import Batch, Change, Problem, ProblemKind, Store
+from otel_agent.model import Batch, Change, Look, Message, Problem, ProblemKind, Store, ToolCall, Unreadable
+from otel_agent.pipeline.tracing import Tracing
 from otel_agent.signals import dimensions
 from otel_agent.signals.counting import Increases, Tally
 
@@ -20,6 +21,8 @@ _SAY: Final = 5
 _PROGRESS_NS: Final = 5 * 10**9
 _NOTE_SWEEPS_MS: Final = 3_600_000
 """Sweeps of less than an hour after another are not written down: an agent at rest leaves the disk alone."""
+_SETTLE: Final = 2_000
+"""Turns ended in one transaction."""
 _MAX_REPORTED: Final = 10_000
 """Places whose trouble is remembered as said, so that it is counted and said once. Then all is forgotten."""
 
@@ -38,6 +41,11 @@ class Pass(Struct):
 
     messages: int = 0
     """Counted now for the first time."""
+    looked_at: int = 0
+    """Files and rows …"""
+    found: int = 0
+    """… of about so many; 0 where that was not looked up."""
+    done: bool = False
     stores: int = 0
     problems: int = 0
 
@@ -55,25 +63,34 @@ class Ingest:
     ) -> None:
         self._ledger, self._find_stores, self._rules, self._now_ns = ledger, find_stores, rules, now_ns
         self._count_from_ms = ledger.backfill_from_ms
+        self._tracing = Tracing(ledger)
         self._stores: dict[str, Store] = {}
         self._reported: set[tuple[str, str]] = set()
         self._said_overflow = False
-        self._said_progress_ns = 0
+        self._said_progress_ns = self._began_ns = 0
         self._on_progress: Callable[[Pass], None] | None = None
+        self._passed = False
+        self.lag_s: float | None = None
+        """From the completion of the message that was counted last to then; ``None`` before there was one, the history
+        found at first left out."""
+        self.overflowed = 0
+        """How often something was added to an overflow series."""
 
     @property
-    def stores(self) -> list[str]:
-        """The stores of the last pass."""
-        return [store.name for store in self._stores.values()]
+    def stores(self) -> list[Store]:
+        """Those of the last pass."""
+        return list(self._stores.values())
 
     def run(
         self,
         *,
-        sweep: bool,
+        sweep: bool = False,
+        hinted: frozenset[str] | None = None,
         stopping: Callable[[], bool] = lambda: False,
         on_progress: Callable[[Pass], None] | None = None,
     ) -> Pass:
-        """Read every store once. What ``stopping`` cuts short is read from its checkpoint next time. ``on_progress``
+        """Read every store once, ``hinted``: of what has no cheap mark of change only the folders and files that are named.
+        What ``stopping`` cuts short is read from its checkpoint next time. ``on_progress``
         is told after each stretch what was counted so far.
 
         A store that fails is named and left for the next pass; the others are read. Raises ``LedgerError`` where the
@@ -82,22 +99,32 @@ class Ingest:
         found, problems = self._find_stores()
         self._adopt(found)
         outcome, self._said_progress_ns = Pass(stores=len(found)), self._now_ns()
+        if not self._ledger.swept_ms:
+            outcome.found = sum(store.length() for store in self._stores.values())
+        self._began_ns = self._now_ns()
         self._on_progress = on_progress
         try:
             sweep = self._forget(self._ledger.problems.changed()) or sweep
             if problems:
                 self._enter(Batch(problems=problems), outcome)
             for store in self._stores.values():
-                self._read(store, outcome, sweep, stopping)
+                self._read(store, outcome, Look(sweep, hinted), stopping)
                 if stopping():
                     return outcome
             self._settle(outcome, stopping)
+            self._passed = True
             if sweep and abs(self._now_ms() - self._ledger.swept_ms) > _NOTE_SWEEPS_MS:
                 with self._ledger.transaction():
                     self._ledger.note_sweep(self._now_ms())
+        except Unreadable as failure:
+            self._enter(Batch(problems=[failure.problem]), outcome)
         except LedgerError:
             self.close()
             raise
+        finally:
+            outcome.done = True
+            if on_progress is not None:
+                on_progress(outcome)
         return outcome
 
     def close(self) -> None:
@@ -112,33 +139,41 @@ class Ingest:
             self._stores.pop(name).close()
         self._stores = {name: self._stores.get(name, store) for name, store in found.items()}
 
-    def _read(self, store: Store, outcome: Pass, sweep: bool, stopping: Callable[[], bool]) -> None:
+    def _read(self, store: Store, outcome: Pass, look: Look, stopping: Callable[[], bool]) -> None:
         """Whatever is wrong with a store's content, the others are read. One that was not read to its end forgets
         what it believes to have delivered, so that the next pass starts from its checkpoints."""
         met: set[str] = set()
         try:
-            for batch in store.read(self._ledger.recall, now_ms=self._now_ms(), sweep=sweep):
+            for batch in store.read(self._ledger.recall, now_ms=self._now_ms(), look=look):
                 met.update(each.place for each in batch.problems)
-                self._enter(batch, outcome)
+                self._enter(batch, outcome, store)
                 self._say_progress(outcome)
                 if stopping():
                     store.close()
                     return
-            self._forget(self._ledger.problems.unmet(store.name, met, sweep=sweep))
+            self._forget(self._ledger.problems.unmet(store.name, met, sweep=look.sweep))
+        except Unreadable as failure:
+            store.close()
+            self._enter(Batch(problems=[failure.problem]), outcome)
         except (OSError, ValueError) as error:
             store.close()
             self._enter(Batch(problems=[Problem(ProblemKind.UNEXPECTED, store.name, str(error))]), outcome)
 
-    def _enter(self, batch: Batch, outcome: Pass) -> None:
+    def _enter(self, batch: Batch, outcome: Pass, store: Store | None = None) -> None:
         new = self._unreported(batch.problems)
         ledger = self._ledger
         with ledger.transaction():
             changes = ledger.counting.record(batch.messages, batch.sessions, count_from_ms=self._count_from_ms)
-            self._add(changes, new)
+            calls = self._tracing.enter(changes, [store] if store else [])
+            self._add(changes, calls, new)
+            if store is not None:
+                ledger.standing.note_counted(store.name, [change.message for change in changes if change.first])
             ledger.problems.note(batch.problems, now_ms=self._now_ms())
             ledger.remember(batch.checkpoints)
         self._report(new)
+        self._note_lag(changes)
         outcome.messages += sum(change.first for change in changes)
+        outcome.looked_at += batch.looked_at
         outcome.problems += len(new)
 
     def _forget(self, places: list[str]) -> bool:
@@ -155,13 +190,20 @@ class Ingest:
         while counting.waits(now_ms=now_ms, grace_ms=grace_ms) and not stopping():
             with self._ledger.transaction():
                 changes = counting.settle(now_ms=now_ms, grace_ms=grace_ms, count_from_ms=self._count_from_ms)
-                self._add(changes, [])
+                self._add(changes, self._tracing.enter(changes, list(self._stores.values())), [])
             outcome.messages += len(changes)
+        while not stopping() and self._tracing.settle(before_ms=now_ms - grace_ms, limit=_SETTLE):
+            pass
 
-    def _add(self, changes: list[Change], problems: list[Problem]) -> None:
+    def _note_lag(self, changes: list[Change]) -> None:
+        if self._passed and (counted := [change.message.ended_ms for change in changes if change.first]):
+            self.lag_s = max(self._now_ms() - max(counted), 0) / 1_000
+
+    def _add(self, changes: list[Change], calls: list[tuple[Message, ToolCall]], problems: list[Problem]) -> None:
         """Raise the totals by what a batch brought."""
         now_ns = self._now_ns()
-        tally = Tally(disjoint=self._rules.disjoint).add(changes).add_problems(each.kind.value for each in problems)
+        tally = Tally(disjoint=self._rules.disjoint).add(changes).add_calls(calls)
+        tally.add_problems(each.kind.value for each in problems)
         totals = self._ledger.totals
         limit = self._rules.max_series
         folded = totals.raise_by(tally.increases, now_ns=now_ns, max_series=limit, overflow=dimensions.OVERFLOW)
@@ -175,7 +217,7 @@ class Ingest:
                 windowed=True,
                 active_since_ns=now_ns - window_ns,
             )
-
+        self.overflowed += folded
         if folded and not self._said_overflow:
             self._said_overflow = True
             log.warning(
@@ -191,7 +233,15 @@ class Ingest:
         now_ns = self._now_ns()
         if now_ns - self._said_progress_ns > _PROGRESS_NS:
             self._said_progress_ns = now_ns
-            log.info("counted %d messages so far", outcome.messages)
+            log.info("counted %d messages so far%s", outcome.messages, self._left(outcome))
+
+    def _left(self, outcome: Pass) -> str:
+        """How much of a first import there still is, where that is known."""
+        if not 0 < outcome.looked_at < outcome.found:
+            return ""
+        seconds = (self._now_ns() - self._began_ns) / 1e9
+        left = seconds / outcome.looked_at * (outcome.found - outcome.looked_at)
+        return f"; looked at {outcome.looked_at} of about {outcome.found} files and rows, about {left:.0f} s left"
 
     def _by_session(self, changes: list[Change]) -> Increases:
         """What the sessions active within the window gain. One that has no series yet brings all it ever used, so

@@ -45,6 +45,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     state_dir: Path = field(default_factory=lambda: _state_dir(os.environ))
     data_dirs: tuple[Path, ...] = ()
+    discover_stores: bool = True
     backfill: str = "all"
 
     rescan_interval_seconds: Seconds = 2.0
@@ -63,12 +64,15 @@ class Settings(Struct, frozen=True, kw_only=True):
     session_window_hours: Annotated[float, Gt(0), Le(_YEAR_SECONDS / 3600)] = 24.0
     max_series: Annotated[int, Ge(1)] = 10_000
     session_titles: bool = False
+    process_metrics: bool = True
+    process_min_memory_mb: Annotated[float, Ge(0), Le(1_000_000)] = 0.0
 
     file_dir: Path | None = None
     file_max_bytes: Annotated[int, Ge(1024 * 1024)] = 64 * 1024 * 1024
     file_backups: Annotated[int, Ge(1)] = 4
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
 
     otlp: OtlpSettings = OtlpSettings()
 

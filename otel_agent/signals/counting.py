@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from otel_agent import semconv
-from otel_agent.model import Change, Increase, Message, Tokens, without_overlap
+from otel_agent.model import Change, Increase, Message, Tokens, ToolCall, without_overlap
 from otel_agent.semconv import Attr, Metric
 from otel_agent.signals import dimensions
 
@@ -40,6 +40,7 @@ class Tally:
             origin.of(semconv.COST_USAGE).value += change.cost_nusd
             if change.first:
                 origin.of(semconv.MESSAGE_COUNT, ((Attr.OUTCOME, change.message.outcome.value),)).value += 1
+                self._of(semconv.INGESTED_COUNT, {Attr.SOURCE: change.message.generation.value}).value += 1
             if change.opens_session:
                 self._of(semconv.SESSION_COUNT, dimensions.of_session(origin.dimensions)).value += 1
             if change.message.calls_model:
@@ -52,6 +53,11 @@ class Tally:
             origin, session = self._origin(change), ((Attr.SESSION, change.message.session_id),)
             origin.add_tokens(semconv.SESSION_TOKEN_USAGE, self._published(change), session)
             origin.of(semconv.SESSION_COST_USAGE, session).value += change.cost_nusd
+        return self
+
+    def add_calls(self, calls: Iterable[tuple[Message, ToolCall]]) -> "Tally":
+        for message, call in calls:
+            self._of(semconv.TOOL_CALL_COUNT, dimensions.of_call(message, call)).value += 1
         return self
 
     def add_problems(self, kinds: Iterable[str]) -> "Tally":

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Final
 
-from otel_agent.model import Message
+from otel_agent.model import Message, ToolCall
 from otel_agent.semconv import Attr, provider_name
 
 AttributeValue = str | bool
@@ -32,6 +32,15 @@ def of_message(message: Message, *, subagent: bool) -> dict[str, AttributeValue]
 def of_session(of_message: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:
     """Project and kind of agent of a session, by the attributes of one of its messages."""
     return {key: of_message[key] for key in (Attr.PROJECT, Attr.AGENT_KIND) if key in of_message}
+
+
+def of_call(message: Message, call: ToolCall) -> dict[str, AttributeValue]:
+    told = {
+        Attr.TOOL: call.tool,
+        Attr.TOOL_OUTCOME: call.outcome.value,
+        Attr.PROJECT: project_name(message.project_directory),
+    }
+    return {key: value for key, value in told.items() if value}
 
 
 def agent_kind(subagent: bool) -> str:

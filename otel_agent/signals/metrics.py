@@ -9,6 +9,7 @@ from typing import Final, cast
 
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
+    Gauge,
     Histogram,
     HistogramDataPoint,
     Metric,
@@ -22,7 +23,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from otel_agent import semconv
-from otel_agent.model import Series
+from otel_agent.model import Observation, Series
 from otel_agent.semconv import Kind
 from otel_agent.signals import dimensions
 
@@ -52,8 +53,38 @@ def portions(series: Iterable[Series]) -> Iterator[list[Series]]:
 def request(series: Sequence[Series], *, resource: Resource, scope: InstrumentationScope, now_ns: int) -> MetricsData:
     """One point for each of the series, which are sorted by metric."""
     metrics = [_metric(name, list(group), now_ns) for name, group in groupby(series, key=lambda each: each.metric)]
+    return _data(metrics, resource, scope)
+
+
+def observed(
+    seen: Iterable[Observation], *, resource: Resource, scope: InstrumentationScope, now_ns: int
+) -> MetricsData:
+    """One point for each."""
+    by_name = sorted(seen, key=lambda each: each.metric)
+    metrics = [_observed(name, list(group), now_ns) for name, group in groupby(by_name, key=lambda each: each.metric)]
+    return _data(metrics, resource, scope)
+
+
+def _data(metrics: Sequence[Metric], resource: Resource, scope: InstrumentationScope) -> MetricsData:
     scoped = ScopeMetrics(scope=scope, metrics=metrics, schema_url="")
     return MetricsData([ResourceMetrics(resource=resource, scope_metrics=[scoped], schema_url="")])
+
+
+def _observed(name: str, seen: list[Observation], now_ns: int) -> Metric:
+    metric = semconv.METRICS[name]
+    points = [
+        NumberDataPoint(
+            attributes=dict(each.attributes),
+            start_time_unix_nano=each.since_ns or 0,
+            time_unix_nano=max(now_ns, (each.since_ns or 0) + 1),
+            value=each.value,
+        )
+        for each in seen
+    ]
+    kept: Gauge | Sum = Gauge(points)
+    if metric.kind is Kind.COUNTER:
+        kept = Sum(points, AggregationTemporality.CUMULATIVE, is_monotonic=True)
+    return Metric(name=metric.name, description=metric.description, unit=metric.unit, data=kept)
 
 
 def _metric(name: str, series: list[Series], now_ns: int) -> Metric:

@@ -29,11 +29,13 @@ def documents(text: str) -> Iterator[Any]:
 
 def test_json_on_standard_output(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
     tree.put_turn(message(session(), Tokens(700, 50, 20, 300, 0)))
-    span, totals = documents(agent.once(**CONSOLE).stdout)
+    span, turn, totals, observed = documents(agent.once(**CONSOLE).stdout)
     assert (span["name"], span["attributes"]["opencode.token.input"]) == ("chat glm-4.7", 700)
     names = [each["name"] for each in totals["resource_metrics"][0]["scope_metrics"][0]["metrics"]]
     assert "opencode.token.usage" in names
     assert "gen_ai.client.operation.duration" in names
+    assert turn["name"] == "invoke_agent build"
+    assert "gauge" in str(observed) or "opencode.process.count" in str(observed)
     assert receiver.requests == ()
 
 
@@ -41,7 +43,7 @@ def test_shown_spans_are_not_owed(agent: Agent, tree: JsonTree, receiver: OtlpRe
     tree.put_turn(message(session(), Tokens(7)))
     agent.once(**CONSOLE)
     agent.once()
-    assert receiver.spans() == []
+    assert receiver.chats() == []
     assert receiver.total("opencode.message.count") == 1
 
 
@@ -66,7 +68,7 @@ def test_a_reader_that_went_away(agent: Agent, tree: JsonTree, receiver: OtlpRec
     assert "Traceback" not in run.stderr
     assert "Exception ignored" not in run.stderr
     agent.once()
-    assert len(receiver.spans()) == 1
+    assert len(receiver.chats()) == 1
 
 
 NOWHERE = {
@@ -85,7 +87,7 @@ def test_nowhere(agent: Agent, tree: JsonTree, receiver: OtlpReceiver, settings:
     assert "0 spans owed" in run.stderr
     assert (receiver.requests, run.stdout) == ((), "")
     agent.once()
-    assert receiver.spans() == []
+    assert receiver.chats() == []
     assert receiver.total("opencode.message.count") == 1
 
 
@@ -101,6 +103,6 @@ def test_one_signal_only(agent: Agent, tree: JsonTree, receiver: OtlpReceiver, v
 def test_each_signal_its_own_way(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
     tree.put_turn(message(session(), Tokens(7)))
     run = agent.once(OTEL_TRACES_EXPORTER="console")
-    (span,) = documents(run.stdout)
+    span, _ = documents(run.stdout)
     assert span["kind"] == "SpanKind.CLIENT"
     assert {each.signal for each in receiver.requests} == {"metrics"}

@@ -116,7 +116,7 @@ def test_compression(receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch) ->
     assert sent_bytes("gzip") < plain / 4
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "none")
     assert sent_bytes("gzip") > plain / 2
-    assert len(receiver.spans()) == 300
+    assert len(receiver.chats()) == 300
 
 
 def test_each_signal_has_its_own_protocol(receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from otel_agent.signals.metrics import POINTS_PER_REQUEST
 from tests.agent import ROOT, Agent
 from tests.made_stores import T0, JsonTree, Tokens, message, session
 from tests.otlp_json import lines, points, spans
-from tests.otlp_receiver import OtlpReceiver
+from tests.otlp_receiver import OtlpReceiver, chats_of, kept
 
 COLLECTOR_LINE = 1024 * 1024
 """Bytes: `max_log_size` of the Collector's file receivers, by default."""
@@ -49,9 +49,9 @@ def test_the_same_as_over_http(agent: Agent, tree: JsonTree, receiver: OtlpRecei
     to_file(agent).once(OTEL_AGENT_FILE_DIR=str(tmp_path / "out"))
     assert receiver.requests == ()
     agent.once()
-    of_file = [replace(each, time_ns=0) for each in points(tmp_path / "out" / "metrics.jsonl")]
+    of_file = [replace(each, time_ns=0) for each in kept(points(tmp_path / "out" / "metrics.jsonl"))]
     assert of_file == [replace(each, time_ns=0) for each in receiver.points()]
-    assert len(of_file) == 20
+    assert len(of_file) == 21
 
 
 def test_spans_the_same_as_over_http(agent: Agent, tree: JsonTree, receiver: OtlpReceiver, tmp_path: Path) -> None:
@@ -67,22 +67,24 @@ def test_spans_the_same_as_over_http(agent: Agent, tree: JsonTree, receiver: Otl
     of_file, of_http = spans(tmp_path / "out" / "traces.jsonl"), receiver.spans()
     assert [elsewhere(each.resource) for each in of_file] == [elsewhere(each.resource) for each in of_http]
     assert [replace(each, resource={}) for each in of_file] == [replace(each, resource={}) for each in of_http]
-    assert len(of_file) == 2
+    assert len(of_file) == 3
 
 
 def test_the_form_that_otlp_json_has(agent: Agent, tree: JsonTree, folder: Path) -> None:
     """Ids in lowercase hex, 64-bit integers as strings, enums as numbers, keys in lowerCamelCase."""
     tree.put_turn(message(session(), Tokens(7)))
     to_file(agent).once()
-    (line,) = lines(folder / "traces.jsonl")
-    (span,) = json.loads(line)["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    line = lines(folder / "traces.jsonl")[0]
+    span, turn = json.loads(line)["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    assert (span["traceId"], span["parentSpanId"]) == (turn["traceId"], turn["spanId"])
     assert len(bytes.fromhex(span["traceId"])) == 16
     assert len(bytes.fromhex(span["spanId"])) == 8
     assert span["traceId"] == span["traceId"].lower()
     assert (span["kind"], span["startTimeUnixNano"]) == (3, f"{T0}000000")
     values = {each["key"]: each["value"] for each in span["attributes"]}
     assert values["opencode.token.input"] == {"intValue": "7"}
-    (line,) = lines(folder / "metrics.jsonl")
+    line, observed = lines(folder / "metrics.jsonl")
+    assert '"gauge":{' in observed
     assert '"aggregationTemporality":2' in line
     assert '"isMonotonic":true' in line
 
@@ -100,8 +102,8 @@ def test_each_run_appends(agent: Agent, tree: JsonTree, folder: Path) -> None:
     tree.put_turn(message(session(), Tokens(7)))
     to_file(agent).once()
     to_file(agent).once()
-    assert len(lines(folder / "traces.jsonl")) == 1
-    assert len(lines(folder / "metrics.jsonl")) == 2
+    assert len(spans(folder / "traces.jsonl")) == 2
+    assert len([each for each in points(folder / "metrics.jsonl") if each.metric == "opencode.session.count"]) == 2
 
 
 def test_no_line_is_longer_than_readers_take(agent: Agent, tree: JsonTree, folder: Path) -> None:
@@ -112,7 +114,7 @@ def test_no_line_is_longer_than_readers_take(agent: Agent, tree: JsonTree, folde
     written = lines(folder / "traces.jsonl") + lines(folder / "metrics.jsonl")
     assert max(len(line.encode()) for line in written) <= MAX_LINE < COLLECTOR_LINE
     assert len(lines(folder / "metrics.jsonl")) > 1
-    assert len({each.span_id for each in spans(folder / "traces.jsonl")}) == count
+    assert len({each.span_id for each in chats_of(spans(folder / "traces.jsonl"))}) == count
     series = [(each.metric, frozenset(each.attributes.items())) for each in points(folder / "metrics.jsonl")]
     assert len(series) == len(set(series))
     assert len([metric for metric, _ in series if metric == "opencode.message.count"]) == count
@@ -122,8 +124,8 @@ def test_an_ordinary_request_is_one_line(agent: Agent, tree: JsonTree, folder: P
     """Requests are sized so that what is usual need not be halved first."""
     fill(tree, _SPANS_PER_REQUEST, provider="anthropic", agent="build")
     to_file(agent).once()
-    assert len(lines(folder / "traces.jsonl")) == 1
-    found = [len(json_points(line)) for line in lines(folder / "metrics.jsonl")]
+    assert [line.count('"traceId"') for line in lines(folder / "traces.jsonl")] == [_SPANS_PER_REQUEST, 1]
+    found = [len(json_points(line)) for line in lines(folder / "metrics.jsonl")[:-1]]
     assert found[:-1] == [POINTS_PER_REQUEST] * (len(found) - 1)
     assert len(found) > 2
 
@@ -197,7 +199,7 @@ class TestFullDisk:
         assert (folder / "traces.jsonl").read_bytes() == earlier
         (folder / "traces.jsonl").unlink()
         to_file(agent).once()
-        assert len(spans(folder / "traces.jsonl")) == 1
+        assert len(spans(folder / "traces.jsonl")) == 2
 
     def test_a_device_that_is_full(self, agent: Agent, tree: JsonTree, folder: Path) -> None:
         folder.mkdir(parents=True)
@@ -206,10 +208,10 @@ class TestFullDisk:
         run = to_file(agent).attempt()
         assert run.returncode == 3
         assert "not delivered: No space left on device" in run.stderr
-        assert len(spans(folder / "traces.jsonl")) == 1
+        assert len(spans(folder / "traces.jsonl")) == 2
         (folder / "metrics.jsonl").unlink()
         to_file(agent).once()
-        assert len(spans(folder / "traces.jsonl")) == 1
+        assert len(spans(folder / "traces.jsonl")) == 2
         assert points(folder / "metrics.jsonl")
 
     def test_a_place_that_cannot_be(self, agent: Agent, tree: JsonTree, tmp_path: Path) -> None:

@@ -48,9 +48,9 @@ def assert_all_arrived(receiver: OtlpReceiver, count: int) -> None:
         "cache_read": 3 * count,
         "cache_write": 2 * count,
     }
-    by_id = {span.span_id: span for span in receiver.spans()}
+    by_id = {span.span_id: span for span in receiver.chats()}
     assert len(by_id) == count
-    assert all(by_id[span.span_id] == span for span in receiver.spans())
+    assert all(by_id[span.span_id] == span for span in receiver.chats())
 
 
 HTTP = {
@@ -79,14 +79,14 @@ def test_what_http_did_not_take_is_delivered_later(
     assert run.returncode == 3
     assert f"not delivered: {reason}" in run.stderr
     assert f"({receiver.endpoint})" in run.stderr
-    assert "3 spans owed" in run.stderr
+    assert "4 spans owed" in run.stderr, "the turn is one"
     assert "Traceback" not in run.stderr
     receiver.behave()
     assert "0 spans owed" in agent.once().stderr
     assert_all_arrived(receiver, 3)
-    before = len(receiver.spans())
+    before = len(receiver.chats())
     agent.once()
-    assert len(receiver.spans()) == before, "sent again after it was taken"
+    assert len(receiver.chats()) == before, "sent again after it was taken"
 
 
 GRPC = {
@@ -141,12 +141,12 @@ def test_what_was_taken_before_the_failure_is_not_sent_again(
     receiver.behave(accept(), then=unavailable(), signal="traces")
     run = agent.attempt(**ONE_TRY)
     assert run.returncode == 3
-    taken = len(receiver.spans())
+    taken = len(receiver.chats())
     assert 0 < taken < count
-    assert f"{count - taken} spans owed" in run.stderr
+    assert f"{count + 1 - taken} spans owed" in run.stderr
     receiver.behave()
     agent.once()
-    assert len(receiver.spans()) == count
+    assert len(receiver.chats()) == count
     assert_all_arrived(receiver, count)
 
 
@@ -158,9 +158,9 @@ def test_a_span_at_fault_does_not_hold_up_the_others(agent: Agent, tree: JsonTre
     assert run.returncode == 3
     assert run.stderr.count("the backend refused 1 spans, the first that of msg_") == 1
     assert "1 spans owed" in run.stderr
-    assert [span.start_ns // 10**6 for span in receiver.spans()] == [T0, T0 + 1000, T0 + 3000]
+    assert [span.start_ns // 10**6 for span in receiver.chats()] == [T0, T0 + 1000, T0 + 3000]
     agent.once()
-    assert len(receiver.spans()) == 4
+    assert len(receiver.chats()) == 4
     assert_all_arrived(receiver, 4)
 
 
@@ -173,7 +173,8 @@ def test_points_refused_together_are_sent_in_halves(agent: Agent, tree: JsonTree
         "bad_request",
         "accept",
         "accept",
-    ]
+        "accept",
+    ], "the last one tells of the agent itself"
     series = Counter((point.metric, frozenset(point.attributes.items())) for point in receiver.points())
     assert set(series.values()) == {1}
     assert_all_arrived(receiver, 3)
@@ -210,18 +211,18 @@ def test_what_a_backend_rejected_is_said_and_not_sent_again(
     receiver.behave(partial(2, "too old"), signal="traces")
     receiver.behave(partial(1, "bad name"), signal="metrics")
     run = agent.once()
-    assert "the backend took a request without 2 of 3 spans: too old" in run.stderr
+    assert "the backend took a request without 2 of 4 spans: too old" in run.stderr
     assert "data points: bad name" in run.stderr
-    assert "delivered 1 spans" in run.stderr
+    assert "delivered 2 spans" in run.stderr
     assert "0 spans owed" in run.stderr
     agent.once()
-    assert [each.signal for each in receiver.requests] == ["traces", "metrics", "metrics"]
+    assert [each.signal for each in receiver.requests] == ["traces", *["metrics"] * 4]
 
 
 def test_more_rejected_than_sent(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
     fill(tree, 3)
     receiver.behave(partial(99), signal="traces")
-    assert "without 3 of 3 spans: no reason given" in agent.once().stderr
+    assert "without 4 of 4 spans: no reason given" in agent.once().stderr
 
 
 def test_the_table_otlp_of_the_settings_file(agent: Agent, tree: JsonTree, tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_nothing_that_was_said_leaves(agent: Agent, receiver: OtlpReceiver, wher
 def test_titles_are_for_spans_where_one_asks_for_them(agent: Agent, receiver: OtlpReceiver, where: str) -> None:
     put(agent, where)
     agent.once(OTEL_AGENT_SESSION_TITLES="true")
-    (span,) = receiver.spans()
+    (span,) = receiver.chats()
     assert span.attributes["opencode.session.title"] == TITLE
     points = [each.message.SerializeToString() for each in receiver.requests if each.signal == "metrics"]
     assert not any(TITLE.encode() in each for each in points)

@@ -117,7 +117,7 @@ class TestOwnData:
         shell.output("demo")
         with OtlpReceiver() as receiver:
             assert shell.run("run", "--once", OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint).returncode == 0
-        assert len(receiver.spans()) == 1
+        assert len(receiver.chats()) == 1
 
     def test_names_from_storage_are_only_shown(self, shell: Shell) -> None:
         of = session()
@@ -189,7 +189,7 @@ class TestConfigured:
             again = shell.output("demo", **self.variables(receiver, how))
         assert printed.startswith("Counted 1 new assistant messages in 1 stores; 1 spans")
         assert again.startswith("Counted 0 new assistant messages in 1 stores; 0 spans")
-        assert (receiver.total("opencode.token.usage"), len(receiver.spans())) == (15, 1)
+        assert (receiver.total("opencode.token.usage"), len(receiver.chats())) == (15, 1)
         assert (shell.state_dir / "ledger.db").exists()
 
     def test_the_file_names_it_too(self, shell: Shell) -> None:

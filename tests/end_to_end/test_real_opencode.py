@@ -262,7 +262,7 @@ def tokens_by_model(receiver: OtlpReceiver) -> dict[str, Tokens]:
 
 def chats(receiver: OtlpReceiver) -> list[SpanRow]:
     """Every delivered span of a model call, deliveries of the same one kept."""
-    return [span for span in receiver.spans() if span.name.startswith("chat ")]
+    return [span for span in receiver.chats() if span.name.startswith("chat ")]
 
 
 def answered(receiver: OtlpReceiver) -> list[SpanRow]:
@@ -274,9 +274,9 @@ def sessions(receiver: OtlpReceiver) -> set[str]:
 
 
 def assert_another_run_changes_nothing(desk: Desk) -> None:
-    spans, tokens = len(desk.receiver.spans()), tokens_by_model(desk.receiver)
+    spans, tokens = len(desk.receiver.chats()), tokens_by_model(desk.receiver)
     messages = desk.receiver.by("opencode.message.count", "opencode.message.outcome")
     desk.agent.once()
-    assert len(desk.receiver.spans()) == spans
+    assert len(desk.receiver.chats()) == spans
     assert tokens_by_model(desk.receiver) == tokens
     assert desk.receiver.by("opencode.message.count", "opencode.message.outcome") == messages

@@ -62,7 +62,7 @@ def leave_a_wal(path: Path, sql: str) -> None:
 def test_a_second_agent_is_told_who_writes_the_ledger(agent: Agent, receiver: OtlpReceiver) -> None:
     write_messages(agent, 1)
     with agent.process("run") as first:
-        receiver.wait_for(lambda r: r.spans(), 30)
+        receiver.wait_for(lambda r: r.chats(), 30)
         second = agent.attempt()
         assert second.returncode == CANNOT_WRITE
         assert f"process {first.pid}, since " in second.stderr
@@ -90,7 +90,7 @@ def test_a_hold_waits_for_one_that_is_soon_let_go(tmp_path: Path) -> None:
 def test_the_hold_of_a_killed_agent_is_free(agent: Agent, receiver: OtlpReceiver) -> None:
     write_messages(agent, 1)
     with agent.process("run") as first:
-        receiver.wait_for(lambda r: r.spans(), 30)
+        receiver.wait_for(lambda r: r.chats(), 30)
         first.stop(signal.SIGKILL)
     agent.once()
 
@@ -131,7 +131,7 @@ def test_everything_is_for_its_owner_only(agent: Agent, receiver: OtlpReceiver) 
     """However permissive the umask."""
     write_messages(agent, 1)
     with agent.process("run", prelude="import os; os.umask(0)", OTEL_AGENT_METRICS_EXPORTER="file") as run:
-        receiver.wait_for(lambda r: r.spans(), 30)
+        receiver.wait_for(lambda r: r.chats(), 30)
         files = [path for path in agent.state_dir.rglob("*") if path.is_file()]
         assert {"ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.lock", "holder.json", "metrics.jsonl"} == {
             path.name for path in files
@@ -178,7 +178,7 @@ def test_no_room_to_write(agent: Agent, receiver: OtlpReceiver) -> None:
         assert run.returncode == CANNOT_WRITE
         assert "Traceback" not in run.stderr
         assert re.search("otel-agent: cannot (write to|use the ledger).*(File too large|disk I/O error)", run.stderr)
-        failed_after_sending += bool(receiver.spans())
+        failed_after_sending += bool(receiver.chats())
     assert failed_after_sending
     assert_exact(receiver, 600)
 

@@ -68,10 +68,10 @@ def test_killed_at_a_random_moment(agent: Agent, receiver: OtlpReceiver, seed: i
             killed_after(run, moments.uniform(0, WORK_S))
     agent.once()
     assert_exact(receiver)
-    sent = len(receiver.spans())
+    sent = len(receiver.chats())
     agent.once()
     assert_exact(receiver)
-    assert len(receiver.spans()) == sent
+    assert len(receiver.chats()) == sent
 
 
 @pytest.mark.usefixtures("history")
@@ -93,5 +93,5 @@ def test_a_connection_that_breaks_after_the_backend_took_it(agent: Agent, receiv
     receiver.behave(drop(), drop(), signal="traces")
     receiver.behave(drop(), signal="metrics")
     agent.once()
-    assert len(receiver.spans()) > MESSAGES
+    assert len(receiver.chats()) > MESSAGES
     assert_exact(receiver)

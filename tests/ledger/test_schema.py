@@ -34,7 +34,11 @@ def tables(database: sqlite3.Connection) -> set[str]:
 def test_an_empty_database_becomes_a_ledger(database: sqlite3.Connection) -> None:
     assert schema.belongs_to_us(database)
     schema.prepare(database)
-    assert tables(database) == {"meta", "checkpoint", "session", "message", "series", "owed", "problem"}
+    assert tables(database) == {
+        *("meta", "checkpoint", "session", "message", "series", "owed"),
+        "problem",
+        *("turn", "tool_call", "store", "delivery"),
+    }
     assert schema.version(database) == schema.VERSION
     assert schema.belongs_to_us(database)
 
@@ -125,8 +129,10 @@ def test_a_ledger_of_version_1_keeps_its_totals_and_counts_nothing_again(
     tree.put_turn(message(session(), Tokens(input=5)))
     agent.once()
     with closing(sqlite3.connect(ledger_path(agent.state_dir))) as database:
-        database.executescript("DROP INDEX message_ended; DROP TABLE problem; PRAGMA user_version = 1")
+        later = ("problem", "turn", "tool_call", "store", "delivery")
+        database.executescript("".join(f"DROP TABLE {name};" for name in later))
+        database.executescript("DROP INDEX message_ended; PRAGMA user_version = 1")
     tree.put_turn(message(session(), Tokens(input=7), counter=2, cost=1))
     agent.once()
     assert receiver.total("opencode.message.count") == 2
-    assert len(receiver.spans()) == 2
+    assert len(receiver.chats()) == 2

@@ -104,8 +104,8 @@ def test_spans_are_owed_oldest_first_until_taken(ledger: Ledger) -> None:
     assert first.message == call(0)
     assert first.session.id == "ses_0"
     with ledger.transaction():
-        ledger.outbox.taken([first.number, third.number])
-        ledger.outbox.refuse(second.number)
+        ledger.outbox.taken([first, third])
+        ledger.outbox.refuse(second)
     assert [each.message.id for each in ledger.outbox.oldest(9)] == ["msg_3"]
     assert len(ledger.outbox) == 2
 
@@ -114,7 +114,7 @@ def test_what_was_refused_is_tried_again_at_the_next_start(tmp_path: Path) -> No
     ledger = open_ledger(tmp_path, now_ns=START_NS, backfill_from_ms=0)
     enter(ledger, call(0))
     with ledger.transaction():
-        ledger.outbox.refuse(ledger.outbox.oldest(1)[0].number)
+        ledger.outbox.refuse(ledger.outbox.oldest(1)[0])
     assert ledger.outbox.oldest(1) == []
     ledger.close()
     again = reopened(tmp_path)

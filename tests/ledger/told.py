@@ -23,7 +23,7 @@ class Told:
         return int(self.receiver.total("opencode.message.count"))
 
     def span_ids(self) -> set[str]:
-        return {span.span_id for span in self.receiver.spans()}
+        return {span.span_id for span in self.receiver.chats()}
 
     def starts(self) -> dict[Series, set[int]]:
         """Every start time that was ever told of a series."""

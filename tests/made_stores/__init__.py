@@ -21,6 +21,7 @@ from tests.made_stores.records import (
     step_finish,
     step_start,
     text,
+    tool,
 )
 
 __all__ = [
@@ -50,4 +51,5 @@ __all__ = [
     "step_finish",
     "step_start",
     "text",
+    "tool",
 ]

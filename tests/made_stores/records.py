@@ -201,3 +201,23 @@ def text(of: Message, counter: int = 3) -> Part:
 
 
 Record = Project | Session | Message | UserMessage | Part
+
+
+def tool(
+    of: Message,
+    name: str = "bash",
+    counter: int = 4,
+    *,
+    status: str = "completed",
+    at: int | None = None,
+    took: int | None = 400,
+    error: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> Part:
+    """A tool call, with the arguments and the output that OpenCode keeps beside what we read; `took` is in ms."""
+    start = of.created + 500 if at is None else at
+    time = {"start": start} | ({} if took is None else {"end": start + took})
+    state: dict[str, Any] = {"status": status, "input": {"command": "echo secret-in"}, "time": time}
+    state |= {"error": error} if error is not None else {"output": "secret-out", "title": "secret-title"}
+    body = {"type": "tool", "callID": f"call_{counter}", "tool": name, "state": state | {"metadata": metadata or {}}}
+    return Part(id=part_id(of.created, counter), message=of, body=body)

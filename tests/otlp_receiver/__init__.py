@@ -25,7 +25,7 @@ from tests.otlp_receiver.behaviours import (
     unauthorized,
     unavailable,
 )
-from tests.otlp_receiver.receiver import OtlpReceiver
+from tests.otlp_receiver.receiver import OtlpReceiver, chats_of, kept
 from tests.otlp_receiver.rows import PointRow, SpanRow
 from tests.otlp_receiver.tls import Authority, TlsFiles
 from tests.otlp_receiver.wire import Received
@@ -41,11 +41,13 @@ __all__ = [
     "accept",
     "accept_empty_body",
     "bad_request",
+    "chats_of",
     "drop",
     "endless_body",
     "garbage_body",
     "hang",
     "json_accept",
+    "kept",
     "no_content",
     "not_modified",
     "partial",

@@ -21,7 +21,29 @@ from tests.otlp_receiver.wire import Received, Request, Signal, Wire
 if TYPE_CHECKING:
     from tests.otlp_receiver.over_grpc import GrpcServer
 
+OBSERVED = (
+    "process.",
+    "opencode.process.count",
+    "otel_agent.ingest.lag",
+    "otel_agent.message.age",
+    "otel_agent.outbox.size",
+    "otel_agent.ledger.size",
+    "otel_agent.series.",
+    "otel_agent.export.",
+)
+"""How the names of those metrics begin that tell of a moment, and that no ledger keeps."""
+
 Series = tuple[str, frozenset[tuple[str, Attribute]]]
+
+
+def chats_of(spans: list[SpanRow]) -> list[SpanRow]:
+    """Those of model calls: one for each message."""
+    return [span for span in spans if span.name.startswith("chat")]
+
+
+def kept(points: list[PointRow]) -> list[PointRow]:
+    """Those that a ledger keeps."""
+    return [point for point in points if not point.metric.startswith(OBSERVED)]
 
 
 class Script:
@@ -162,10 +184,19 @@ class OtlpReceiver:
         with self._arrival:
             return list(self._spans)
 
+    def chats(self) -> list[SpanRow]:
+        """Those of model calls: one for each message."""
+        return chats_of(self.spans())
+
     def points(self) -> list[PointRow]:
-        """The data points of all taken requests, duplicates kept."""
+        """The data points of all taken requests, duplicates kept, but for those ``observed``."""
         with self._arrival:
-            return list(self._points)
+            return kept(self._points)
+
+    def observed(self) -> list[PointRow]:
+        """The data points that tell of processes and of the agent at one moment."""
+        with self._arrival:
+            return [point for point in self._points if point.metric.startswith(OBSERVED)]
 
     def latest(self) -> dict[Series, PointRow]:
         """The point that arrived last of each series. Resources are not told apart: of two senders with the same

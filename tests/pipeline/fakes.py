@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
 
-from otel_agent.model import Batch, Checkpoint, Message, Problem, Recall, Receipt, Session
+from otel_agent.model import Batch, Caller, Checkpoint, Look, Message, Problem, Recall, Receipt, Session, ToolCall
 
 
 class ListedStore:
@@ -20,10 +21,15 @@ class ListedStore:
         self.read_from: list[int] = []
         """Where each pass began."""
         self.closed = 0
+        self.folder, self.is_tree = Path("nowhere"), False
         self._parent_id = parent_id
+        self.calls: dict[str, list[ToolCall]] = {}
+        """By the message's id."""
+        self.callers: dict[str, Caller] = {}
+        """By the session's id."""
 
-    def read(self, recall: Recall, *, now_ms: int, sweep: bool) -> Iterator[Batch]:
-        del now_ms, sweep
+    def read(self, recall: Recall, *, now_ms: int, look: Look) -> Iterator[Batch]:
+        del now_ms, look
         at = int(recall(self.name) or b"0")
         self.read_from.append(at)
         if self.problems:
@@ -34,12 +40,22 @@ class ListedStore:
             sessions = [Session(id=each.session_id, parent_id=self._parent_id) for each in found]
             yield Batch(found, sessions, checkpoints=[Checkpoint(self.name, str(at).encode())])
 
+    def tool_calls(self, message: Message) -> list[ToolCall]:
+        return self.calls.get(message.id, [])
+
+    def caller(self, session: Session, at_ms: int) -> Caller | None:
+        del at_ms
+        return self.callers.get(session.id)
+
+    def length(self) -> int:
+        return len(self.messages)
+
     def close(self) -> None:
         self.closed += 1
 
 
 class SpansTo:
-    """Answers each request as `judge` says of the names of the messages in it."""
+    """Answers each request as `judge` says of the names of the messages in it. Turns are taken."""
 
     def __init__(self, judge: Callable[[list[str]], Receipt]) -> None:
         self.judge = judge
@@ -48,7 +64,9 @@ class SpansTo:
         self.closed = 0
 
     def send(self, spans: Sequence[ReadableSpan]) -> Receipt:
-        ids = [str((span.attributes or {})["opencode.message.id"]) for span in spans]
+        ids = [str(id_) for span in spans if (id_ := (span.attributes or {}).get("opencode.message.id"))]
+        if not ids:
+            return Receipt(taken=True)
         self.requests.append(ids)
         receipt = self.judge(ids)
         if receipt.taken:

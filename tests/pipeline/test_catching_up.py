@@ -129,9 +129,9 @@ def test_sessions_that_went_away_are_no_longer_remembered(tree: JsonTree, settin
     caught_up(settings)
     tree.remove(call(2))
     tree.path(call(2)).parent.rmdir()
-    with intake.opened(settings) as (ledger, ingest):
-        ingest.run(sweep=True)
-        state = ledger.recall(f"tree:{tree.data_dir}/storage/message")
+    with intake.opened(settings) as parts:
+        parts.ingest.run(sweep=True)
+        state = parts.ledger.recall(f"tree:{tree.data_dir}/storage/message")
     assert state is not None
     assert call(1).session.id.encode() in state
     assert call(2).session.id.encode() not in state
@@ -146,8 +146,8 @@ def test_a_folder_whose_name_is_no_text_costs_the_others_nothing(
     os.utime(odd, (time.time() - 60,) * 2)
     assert caught_up(settings) == 1
     assert reads(tree, settings, monkeypatch) == [os.fsdecode(b"ses_\xff")]
-    with intake.opened(settings) as (_, ingest):
-        assert ingest.run(sweep=True).problems == 0
+    with intake.opened(settings) as parts:
+        assert parts.ingest.run(sweep=True).problems == 0
 
 
 def test_a_clock_that_was_far_ahead_does_not_put_off_the_next_sweep(tree: JsonTree, settings: Settings) -> None:
@@ -166,13 +166,13 @@ def test_a_clock_that_was_far_ahead_does_not_put_off_the_next_sweep(tree: JsonTr
 
 def test_it_tells_how_far_it_is(tree: JsonTree, settings: Settings) -> None:
     tree.put_turn(*(call(number) for number in range(1, 6)))
-    told: list[int] = []
+    told: list[tuple[int, int, int, bool]] = []
 
     def note(read: Pass) -> None:
-        told.append(read.messages)
+        told.append((read.messages, read.looked_at, read.found, read.done))
 
     intake.catch_up(settings, on_progress=note)
-    assert told == [5]
+    assert told == [(5, 5, 5, False), (5, 5, 5, True)]
 
 
 def test_it_does_not_wait_for_who_has_the_ledger(settings: Settings) -> None:
@@ -194,5 +194,5 @@ def test_damage_is_said_with_what_to_do(tree: JsonTree, settings: Settings) -> N
     tree.put_turn(call(500))
     with pytest.raises(LedgerDamaged, match=r"`otel-agent run --once` sets it aside"):
         intake.catch_up(settings)
-    with intake.opened(settings) as (_, ingest):
-        assert ingest.run(sweep=True).messages == 400
+    with intake.opened(settings) as parts:
+        assert parts.ingest.run(sweep=True).messages == 400

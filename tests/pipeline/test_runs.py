@@ -57,12 +57,12 @@ def test_a_refused_span_holds_up_no_other(tmp_path: Path) -> None:
         assert run.returncode == NOT_DELIVERED
         assert "spans were refused" in run.stderr
         assert "the backend refused 1 spans" in run.stderr
-        assert (len(receiver.spans()), receiver.total("opencode.message.count")) == (599, 600)
+        assert (len(receiver.chats()), receiver.total("opencode.message.count")) == (599, 600)
         assert agent.attempt().returncode == NOT_DELIVERED
-        assert len(receiver.spans()) == 599
+        assert len(receiver.chats()) == 599
         receiver.dislikes = lambda _: False
         agent.once()
-        assert len({span.span_id for span in receiver.spans()}) == len(receiver.spans()) == 600
+        assert len({span.span_id for span in receiver.chats()}) == len(receiver.chats()) == 600
 
 
 def test_a_backend_that_refuses_every_span(agent: Agent, receiver: OtlpReceiver) -> None:
@@ -70,12 +70,12 @@ def test_a_backend_that_refuses_every_span(agent: Agent, receiver: OtlpReceiver)
     receiver.behave(then=bad_request(), signal="traces")
     run = agent.attempt()
     assert run.returncode == NOT_DELIVERED
-    assert "600 owed spans are kept" in run.stderr
+    assert "601 owed spans are kept" in run.stderr
     assert sum(each.signal == "traces" for each in receiver.requests) < 60
     assert receiver.total("opencode.message.count") == 600
     receiver.behave()
     agent.once()
-    assert len(receiver.spans()) == 600
+    assert len(receiver.chats()) == 600
 
 
 def test_more_points_than_a_request_takes(agent: Agent, receiver: OtlpReceiver) -> None:
@@ -97,7 +97,7 @@ def test_a_later_request_that_is_not_taken_is_made_good(agent: Agent, receiver: 
     receiver.behave()
     agent.once()
     assert token_total(receiver, "opencode.session.token.usage") == 700 * sum(USED)
-    assert len(receiver.spans()) == 700
+    assert len(receiver.chats()) == 700
 
 
 def test_series_beyond_the_most_fold_into_one(agent: Agent, receiver: OtlpReceiver) -> None:
@@ -128,14 +128,14 @@ def test_history_before_the_first_start_stays_out(agent: Agent, receiver: OtlpRe
     tree, of = JsonTree(agent.data_dir), session()
     tree.put_turn(message(of, USED))
     agent.once(OTEL_AGENT_BACKFILL=backfill)
-    assert (token_total(receiver), receiver.spans()) == (0, [])
+    assert (token_total(receiver), receiver.chats()) == (0, [])
     Database(agent.data_dir / "opencode.db").create().put_turn(message(of, USED))
     agent.once(OTEL_AGENT_BACKFILL="all")
     assert token_total(receiver) == 0
     new = message(session(directory=PERSONA), Tokens(5), START + 7_200_000, completed=START + 14_400_000)
     tree.put_turn(new)
     agent.once(OTEL_AGENT_BACKFILL=backfill)
-    assert (token_total(receiver), len(receiver.spans())) == (5, 1)
+    assert (token_total(receiver), len(receiver.chats())) == (5, 1)
 
 
 def test_a_duration_counts_what_ended_within_it(agent: Agent, receiver: OtlpReceiver) -> None:

@@ -68,7 +68,7 @@ def test_what_it_counts_is_delivered_later(shell: Shell) -> None:
     shell.output("summary")
     with OtlpReceiver() as receiver:
         assert shell.run("run", "--once", OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint).returncode == 0
-    assert len(receiver.spans()) == 1
+    assert len(receiver.chats()) == 1
 
 
 def test_beside_an_agent_that_holds_the_ledger(shell: Shell) -> None:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from otel_agent.model import Change, Generation, Message, Overlap, Session, Tokens
+from otel_agent.model import Change, Generation, Message, Overlap, Session, Tokens, Turn
 
 RESOURCE = Resource({"service.name": "made"})
 SCOPE = InstrumentationScope("made", "1")
@@ -31,6 +31,7 @@ MESSAGE = Message(
     directory="/srv/projects/persona/src",
 )
 SESSION = Session(MESSAGE.session_id, title="Rename the parser")
+TURN = Turn(MESSAGE.turn_id, trace=MESSAGE.turn_id, caller="", started_ms=MESSAGE.created_ms - 100)
 
 
 def made(**fields: Any) -> Message:

@@ -10,7 +10,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from otel_agent import __version__, semconv
 from otel_agent.semconv import Kind
 from tests.agent import Agent
-from tests.made_stores import JsonTree, Tokens, message, session
+from tests.made_stores import JsonTree, Tokens, message, session, tool
 from tests.otlp_receiver import OtlpReceiver, PointRow
 
 L = (
@@ -28,8 +28,11 @@ AN_HOUR_AGO = time.time_ns() // 10**6 - 3_600_000
 """In milliseconds: within the window in which a session has series of its own."""
 
 
+PROCESS = ("process.pid", "process.executable.name", "opencode.process.mode")
+
+
 class Row(NamedTuple):
-    kind: Literal["int", "float", "histogram"]
+    kind: Literal["int", "float", "histogram", "gauge"]
     unit: str
     description: str
     attributes: tuple[str, ...]
@@ -52,6 +55,12 @@ TABLE = {
         "{session}",
         "Sessions with at least one completed assistant message.",
         ("opencode.project.name", "opencode.agent.kind"),
+    ),
+    "opencode.tool.call.count": Row(
+        "int",
+        "{call}",
+        "Tool calls of completed assistant messages, each counted once.",
+        ("gen_ai.tool.name", "opencode.tool.outcome", "opencode.project.name"),
     ),
     "opencode.session.token.usage": Row(
         "int",
@@ -88,6 +97,49 @@ TABLE = {
         "Places in OpenCode's storage that could not be read as they should.",
         ("otel_agent.problem.kind",),
     ),
+    "otel_agent.message.ingested": Row(
+        "int",
+        "{message}",
+        "Assistant messages counted, by the form of storage they came from.",
+        ("otel_agent.store.generation",),
+    ),
+}
+
+OBSERVED = {
+    "process.cpu.utilization": Row(
+        "gauge", "1", "CPU time since the last collection as a share of that time; one core is 1.", PROCESS
+    ),
+    "process.cpu.time": Row("float", "s", "CPU time since the process started, user and system.", PROCESS),
+    "process.memory.usage": Row("gauge", "By", "Physical memory in use.", PROCESS),
+    "process.memory.virtual": Row("gauge", "By", "Virtual memory.", PROCESS),
+    "process.thread.count": Row("gauge", "{thread}", "Threads.", PROCESS),
+    "process.unix.file_descriptor.count": Row("gauge", "{file_descriptor}", "Open file descriptors.", PROCESS),
+    "process.uptime": Row("gauge", "s", "Time since the process started.", PROCESS),
+    "opencode.process.count": Row("gauge", "{process}", "Running OpenCode processes.", ("opencode.process.mode",)),
+    "otel_agent.ingest.lag": Row(
+        "gauge", "s", "From the completion of the message that was counted last to its being counted.", ()
+    ),
+    "otel_agent.message.age": Row("gauge", "s", "Time since the newest counted message was complete.", ()),
+    "otel_agent.outbox.size": Row("gauge", "{span}", "Spans that the backend has not taken yet.", ()),
+    "otel_agent.ledger.size": Row("gauge", "By", "Size of the ledger on disk, its write-ahead log included.", ()),
+    "otel_agent.series.count": Row(
+        "gauge", "{series}", "Series kept in the ledger, by metric.", ("otel_agent.series.metric",)
+    ),
+    "otel_agent.series.overflow": Row(
+        "int", "{series}", "Times that something was added to an overflow series for want of room.", ()
+    ),
+    "otel_agent.export.attempts": Row(
+        "int",
+        "{request}",
+        "OTLP requests since the agent started.",
+        ("otel_agent.signal", "otel_agent.export.outcome"),
+    ),
+    "otel_agent.export.rejected": Row(
+        "int",
+        "{item}",
+        "Spans and data points that the backend took a request without.",
+        ("otel_agent.signal",),
+    ),
 }
 
 
@@ -96,18 +148,20 @@ def put_everything(tree: JsonTree) -> None:
     person = session(AN_HOUR_AGO - 500, title="Rename the parser")
     helper = session(AN_HOUR_AGO + 1_000, counter=2, parent=person.id)
     failed = {"error": {"name": "APIError", "data": {"message": "no"}}}
+    first = message(person, Tokens(700, 50, 20, 300, 7), AN_HOUR_AGO, cost=1)
     tree.put_turn(
-        message(person, Tokens(700, 50, 20, 300, 7), AN_HOUR_AGO, cost=1),
+        first,
         message(helper, Tokens(5, 1), AN_HOUR_AGO + 2_000, agent="explore", cost=0.5, changes=failed),
     )
     tree.put_turn(message(person, {"input": -1}, AN_HOUR_AGO + 9_000))
+    tree.put(tool(first), tool(first, "grep", 5, status="error", error="no"))
 
 
 def test_the_package_names_what_the_table_names() -> None:
     scaled = {name for name, metric in semconv.METRICS.items() if metric.kind is Kind.COUNTER and metric.scale != 1}
     assert scaled == {name for name, row in TABLE.items() if row.kind == "float"}
     assert {name: (metric.unit, metric.description) for name, metric in semconv.METRICS.items()} == {
-        name: (row.unit, row.description) for name, row in TABLE.items()
+        name: (row.unit, row.description) for name, row in (TABLE | OBSERVED).items()
     }
 
 
@@ -123,6 +177,26 @@ def test_on_the_wire(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> No
         assert set(row.attributes) <= set(point.attributes) <= {*row.attributes, *row.sometimes}, point
         assert all(isinstance(value, str) and value for value in point.attributes.values()), point
         assert (point.scope_name, point.scope_version) == ("otel_agent", __version__)
+
+
+def test_what_is_observed_on_the_wire(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+    """Of no OpenCode process; the lag is that of messages that came while it watched."""
+    put_everything(tree)
+    agent.once()
+    found = receiver.observed()
+    expected = {name for name in OBSERVED if not name.startswith("process.")} - {"otel_agent.ingest.lag"}
+    assert {point.metric for point in found} == expected
+    for point in found:
+        row = OBSERVED[point.metric]
+        assert (point.unit, point.description) == (row.unit, row.description), point.metric
+        assert point.kind == ("gauge" if row.kind == "gauge" else "sum"), point
+        assert set(point.attributes) == set(row.attributes), point
+    seen = {point.metric: point.value or 0 for point in found}
+    assert seen["otel_agent.outbox.size"] == 0
+    assert seen["otel_agent.ledger.size"] > 4096
+    assert 3_500 < seen["otel_agent.message.age"] < 3_700
+    modes = {p.attributes["opencode.process.mode"] for p in found if p.metric == "opencode.process.count"}
+    assert modes == {"cli", "server", "lsp"}
 
 
 def value_kind(point: PointRow) -> str:
@@ -152,6 +226,9 @@ def test_attribute_values(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) 
         "gen_ai.operation.name": {"chat"},
         "opencode.message.outcome": {"ok", "error"},
         "error.type": {"APIError"},
+        "gen_ai.tool.name": {"bash", "grep"},
+        "opencode.tool.outcome": {"ok", "error"},
+        "otel_agent.store.generation": {"tree"},
         "otel_agent.problem.kind": {"bad_number"},
     }
     legacy = {p.attributes["gen_ai.token.type"] for p in receiver.points() if p.metric == "gen_ai.client.token.usage"}
@@ -202,7 +279,7 @@ def test_without_session_ids(agent: Agent, tree: JsonTree, receiver: OtlpReceive
         n for n in TABLE if not n.startswith("opencode.session.t")
     } - {"opencode.session.cost.usage"}
     assert not any("session.id" in point.attributes for point in receiver.points())
-    assert all(span.attributes["session.id"] for span in receiver.spans())
+    assert all(span.attributes["session.id"] for span in receiver.chats())
 
 
 def test_what_storage_does_not_tell_is_left_out(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
@@ -213,6 +290,6 @@ def test_what_storage_does_not_tell_is_left_out(agent: Agent, tree: JsonTree, re
     absent = set(L) - {"opencode.agent.kind"}
     assert receiver.total("opencode.token.usage") == 7
     assert not any(absent & set(point.attributes) for point in receiver.points())
-    (span,) = receiver.spans()
+    (span,) = receiver.chats()
     assert not absent & set(span.attributes)
     assert span.name == "chat"

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from otel_agent.model import Change, Message, Overlap, Tokens, without_overlap
 from otel_agent.signals import dimensions
 from otel_agent.signals.counting import Increases, Tally
-from otel_agent.signals.spans import chat_span
-from tests.signals.made import MESSAGE, RESOURCE, SCOPE, SESSION, change, made
+from otel_agent.signals.spans import Tracer
+from tests.signals.made import MESSAGE, RESOURCE, SCOPE, SESSION, TURN, change, made
 
 GENAI = "gen_ai.client.inference.usage."
 NUMBER = st.integers(0, 10**12)
@@ -53,7 +53,8 @@ def test_the_numbers_of_one_message_agree(message: Message) -> None:
     parts are never more than what holds them; span and counters tell the same."""
     found = tallied([change(message)])
     disjoint = without_overlap(message.tokens, message.overlap)
-    span = chat_span(message, SESSION, resource=RESOURCE, scope=SCOPE, titles=False).attributes or {}
+    (built,) = Tracer(RESOURCE, SCOPE, titles=False).of_message(message, SESSION, TURN, ())
+    span = built.attributes or {}
 
     assert by_type(found) == message.tokens
     assert found["opencode.token.usage"] == message.tokens.total

@@ -70,7 +70,7 @@ def test_the_resource(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> N
     """The same for spans and points; what the standard variables say is added, and wins."""
     tree.put_turn(message(session(), Tokens(10)))
     agent.once()
-    resources = [point.resource for point in receiver.points()] + [span.resource for span in receiver.spans()]
+    resources = [point.resource for point in receiver.points()] + [span.resource for span in receiver.chats()]
     (resource,) = {frozenset(each.items()) for each in resources}
     plain = dict(resource)
     assert set(plain) - {"host.id"} == {

@@ -56,7 +56,7 @@ class Arrived:
 
     def chats(self) -> list[SpanRow]:
         """The spans of model calls, every delivery of each."""
-        return [span for span in self.receiver.spans() if span.attributes.get("gen_ai.operation.name") == "chat"]
+        return [span for span in self.receiver.chats() if span.attributes.get("gen_ai.operation.name") == "chat"]
 
     def chat(self) -> SpanRow:
         """The only one."""

@@ -71,7 +71,7 @@ def test_the_span_of_a_failed_call(agent: Agent, store: Store, arrived: Arrived)
     span = arrived.chat()
     assert span.status_code == "ERROR"
     assert span.attributes["error.type"] == "APIError"
-    assert all("somebody" not in str(span) for span in arrived.receiver.spans())
+    assert all("somebody" not in str(span) for span in arrived.receiver.chats())
 
 
 @pytest.mark.parametrize("finish", [None, "tool-calls"], ids=["shell", "subtask"])

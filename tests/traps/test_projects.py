@@ -67,4 +67,4 @@ def test_a_directory_of_the_home_is_shortened(agent: Agent, tree: JsonTree, arri
     tree.put_turn(message(session(project=Project(worktree=worktree), directory=worktree), USED))
     agent.once()
     assert arrived.chat().attributes["opencode.project.directory"] == "~/projects/persona"
-    assert all(str(agent.home) not in str(span.attributes) for span in arrived.receiver.spans())
+    assert all(str(agent.home) not in str(span.attributes) for span in arrived.receiver.chats())

@@ -163,15 +163,15 @@ def test_a_database_that_is_just_being_made_is_left_alone(agent: Agent) -> None:
     path = agent.data_dir / "opencode.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as opencode:
         path.touch()
-        with intake.opened(Settings(state_dir=agent.state_dir)) as (_, ingest):
-            ingest.run(sweep=True)
+        with intake.opened(Settings(state_dir=agent.state_dir)) as parts:
+            parts.ingest.run(sweep=True)
             assert held(path) == 0, "while it is empty"
             opencode.execute("PRAGMA user_version = 1")
-            ingest.run(sweep=True)
+            parts.ingest.run(sweep=True)
             assert held(path) == 0, "before it is turned to WAL"
             opencode.execute("PRAGMA journal_mode = WAL")
             Database(path).create().put_turn(SOUND)
-            assert ingest.run(sweep=True).messages == 1
+            assert parts.ingest.run(sweep=True).messages == 1
             assert held(path) > 0
     assert told(agent) == {}
 

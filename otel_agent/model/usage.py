@@ -1,0 +1,63 @@
+"""What a message used: tokens by category, and what of them is recorded twice."""
+
+from msgspec import Struct
+
+
+class Tokens(Struct, frozen=True, gc=False):
+    """The five categories as OpenCode recorded them (before 1.14 ``reasoning`` can be inside ``output``)."""
+
+    input: int = 0
+    output: int = 0
+    reasoning: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.input + self.output + self.reasoning + self.cache_read + self.cache_write
+
+    def at_least(self, other: "Tokens") -> "Tokens":
+        """The larger of both in each category: a count that was published is never taken back."""
+        return Tokens(*map(max, self.each(), other.each()))
+
+    def minus(self, other: "Tokens") -> "Tokens":
+        return Tokens(*(mine - theirs for mine, theirs in zip(self.each(), other.each(), strict=True)))
+
+    def plus(self, other: "Tokens") -> "Tokens":
+        return Tokens(*(mine + theirs for mine, theirs in zip(self.each(), other.each(), strict=True)))
+
+    def each(self) -> tuple[int, int, int, int, int]:
+        return self.input, self.output, self.reasoning, self.cache_read, self.cache_write
+
+
+class Overlap(Struct, frozen=True, gc=False):
+    """Tokens that OpenCode recorded in two categories at once, as its older releases did for most providers."""
+
+    cached_in_input: int = 0
+    reasoning_in_output: int = 0
+
+    def at_least(self, other: "Overlap") -> "Overlap":
+        return Overlap(
+            max(self.cached_in_input, other.cached_in_input), max(self.reasoning_in_output, other.reasoning_in_output)
+        )
+
+    def plus(self, other: "Overlap") -> "Overlap":
+        return Overlap(
+            self.cached_in_input + other.cached_in_input, self.reasoning_in_output + other.reasoning_in_output
+        )
+
+    def minus(self, other: "Overlap") -> "Overlap":
+        return Overlap(
+            self.cached_in_input - other.cached_in_input, self.reasoning_in_output - other.reasoning_in_output
+        )
+
+
+def without_overlap(tokens: Tokens, overlap: Overlap) -> Tokens:
+    """The same tokens, each in one category only: what a provider bills."""
+    return Tokens(
+        tokens.input - overlap.cached_in_input,
+        tokens.output - overlap.reasoning_in_output,
+        tokens.reasoning,
+        tokens.cache_read,
+        tokens.cache_write,
+    )

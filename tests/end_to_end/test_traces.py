@@ -1,0 +1,306 @@
+"""A user turn as a backend sees it: one trace, whichever storage it came from and in whichever order it was written."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.agent import Agent
+from tests.made_stores import (
+    Database,
+    JsonTree,
+    Message,
+    Part,
+    Session,
+    Tokens,
+    UserMessage,
+    in_flight,
+    message,
+    message_id,
+    prompt,
+    session,
+    tool,
+)
+from tests.otlp_receiver import OtlpReceiver, SpanRow
+
+NOW = time.time_ns() // 1_000_000 - 60_000
+"""In milliseconds: tool calls are counted from the day before the ledger's first."""
+S = 1_000
+
+Store = JsonTree | Database
+
+
+@pytest.fixture(params=["tree", "database"])
+def store(request: pytest.FixtureRequest, agent: Agent) -> Store:
+    if request.param == "tree":
+        return JsonTree(agent.data_dir)
+    return Database(agent.data_dir / "opencode.db").create()
+
+
+def named(receiver: OtlpReceiver) -> dict[str, SpanRow]:
+    """The spans by their names, each of which the test has once."""
+    found = {span.name: span for span in receiver.spans()}
+    assert len(found) == len({span.span_id for span in receiver.spans()})
+    return found
+
+
+def asked(of: Session, at: int, counter: int = 1) -> UserMessage:
+    return prompt(of, at, counter)
+
+
+def answer(to: UserMessage, at: int, took: int = S, **fields: object) -> Message:
+    whole: dict[str, object] = {"parent": to.id, "completed": at + took, **fields}
+    return message(to.session, Tokens(10, 2), at, **whole)  # type: ignore[arg-type]
+
+
+def put(store: Store, of: Session, *records: UserMessage | Message | Part) -> None:
+    store.put(of.project, of, *records)
+
+
+def test_a_turn_with_a_tool_call(agent: Agent, store: Store, receiver: OtlpReceiver) -> None:
+    of = session(NOW - S)
+    question = asked(of, NOW)
+    first = answer(question, NOW + 200, 2 * S, finish="tool-calls", model="planner")
+    last = answer(question, NOW + 3 * S, model="writer")
+    put(store, of, question, first, last, tool(first, "bash", at=NOW + 700, took=400))
+    agent.once()
+    spans = named(receiver)
+    assert set(spans) == {"invoke_agent build", "chat planner", "execute_tool bash", "chat writer"}
+    root = spans["invoke_agent build"]
+    assert {span.trace_id for span in spans.values()} == {root.trace_id}
+    assert {span.parent_span_id for name, span in spans.items() if span is not root} == {root.span_id}
+    assert root.parent_span_id == ""
+    assert (root.start_ns, root.end_ns) == (NOW * 10**6, (NOW + 4 * S) * 10**6)
+    call = spans["execute_tool bash"]
+    assert (call.start_ns, call.end_ns) == ((NOW + 700) * 10**6, (NOW + 1_100) * 10**6)
+    assert receiver.total("opencode.tool.call.count") == 1
+
+
+def test_what_goes_into_tools_and_comes_out_stays_here(agent: Agent, store: Store, receiver: OtlpReceiver) -> None:
+    of = session(NOW - S)
+    question = asked(of, NOW)
+    reply = answer(question, NOW + 200)
+    failed = tool(reply, "edit", 5, status="error", error="secret-error", metadata={"diff": "secret-diff"})
+    put(store, of, question, reply, tool(reply), failed)
+    run = agent.once(OTEL_AGENT_LOG_LEVEL="debug")
+    assert "secret" not in run.stderr
+    assert all(b"secret" not in each.message.SerializeToString() for each in receiver.requests)
+    assert b"secret" not in b"".join(path.read_bytes() for path in agent.state_dir.glob("ledger.db*"))
+    assert {span.name for span in receiver.spans()} >= {"execute_tool bash", "execute_tool edit"}
+
+
+@pytest.mark.parametrize(
+    ("part", "outcome", "error_type"),
+    [
+        ({"status": "completed"}, "ok", None),
+        ({"status": "error", "error": "no such file"}, "error", "tool_error"),
+        ({"status": "error", "error": "Tool execution aborted"}, "aborted", "aborted"),
+        ({"status": "error", "error": "killed", "metadata": {"interrupted": True}}, "aborted", "aborted"),
+        ({"status": "running", "took": None}, "aborted", "aborted"),
+        ({"status": "pending", "took": None}, "aborted", "aborted"),
+    ],
+)
+def test_how_a_call_went(
+    agent: Agent,
+    store: Store,
+    receiver: OtlpReceiver,
+    part: dict[str, object],
+    outcome: str,
+    error_type: str | None,
+) -> None:
+    of = session(NOW - S)
+    question = asked(of, NOW)
+    reply = answer(question, NOW + 200, 5 * S)
+    put(store, of, question, reply, tool(reply, **part))  # type: ignore[arg-type]
+    agent.once()
+    found = named(receiver)["execute_tool bash"]
+    assert found.attributes["opencode.tool.outcome"] == outcome
+    assert found.attributes.get("error.type") == error_type
+    assert found.status_code == ("UNSET" if error_type is None else "ERROR")
+    assert receiver.by("opencode.tool.call.count", "opencode.tool.outcome") == {outcome: 1}
+    if part["status"] in ("running", "pending"):
+        assert found.end_ns == reply.completed * 10**6, "it ends with the message"
+
+
+def test_a_sub_agent_that_is_counted_before_the_call_that_began_it_is_complete(
+    agent: Agent, store: Store, receiver: OtlpReceiver
+) -> None:
+    """The calling message goes on for as long as the sub-agent works. Two levels deep."""
+    top, middle, low = session(NOW - S), session(NOW + 400, 2), session(NOW + 900, 3)
+    middle, low = replace(middle, parent=top.id), replace(low, parent=middle.id)
+    question = asked(top, NOW)
+    calling = answer(question, NOW + 200, 9 * S, finish="tool-calls", model="top")
+    q_middle = asked(middle, NOW + 500, 2)
+    calling_middle = answer(q_middle, NOW + 600, 5 * S, finish="tool-calls", model="middle", agent="general", counter=2)
+    q_low = asked(low, NOW + 1_000, 3)
+    deep = answer(q_low, NOW + 1_100, model="low", agent="explore", counter=3)
+
+    def task(of: Message, child: Session, at: int, **fields: object) -> Part:
+        return tool(of, "task", at=at, metadata={"sessionId": child.id}, **fields)  # type: ignore[arg-type]
+
+    running = {"status": "running", "took": None}
+    put(store, top, question, in_flight(calling), task(calling, middle, NOW + 350, **running))
+    put(store, middle, q_middle, in_flight(calling_middle), task(calling_middle, low, NOW + 850, **running))
+    put(store, low, q_low, deep)
+    agent.once()
+    early = named(receiver)
+    assert set(early) == {"chat low", "invoke_agent explore"}
+
+    put(store, middle, calling_middle, task(calling_middle, low, NOW + 850, took=3 * S))
+    done_middle = answer(q_middle, NOW + 6 * S, model="middle-2", agent="general", counter=22)
+    put(store, middle, done_middle)
+    put(store, top, calling, task(calling, middle, NOW + 350, took=7 * S))
+    put(store, top, answer(question, NOW + 10 * S, model="top-2", counter=11))
+    agent.once()
+
+    spans = {span.name + str(span.attributes.get("session.id")): span for span in receiver.spans()}
+
+    def span(name: str, of: Session) -> SpanRow:
+        return spans[name + of.id]
+
+    assert len({each.trace_id for each in receiver.spans()}) == 1
+    assert span("invoke_agent build", top).parent_span_id == ""
+    assert span("invoke_agent general", middle).parent_span_id == span("execute_tool task", top).span_id
+    assert span("invoke_agent explore", low).parent_span_id == span("execute_tool task", middle).span_id
+    assert span("chat low", low).parent_span_id == span("invoke_agent explore", low).span_id
+    assert span("invoke_agent explore", low).attributes["opencode.session.parent.id"] == middle.id
+    assert receiver.by("opencode.tool.call.count", "gen_ai.tool.name") == {"task": 2}
+
+
+def test_a_session_that_is_called_again(agent: Agent, store: Store, receiver: OtlpReceiver) -> None:
+    """Each of its turns stands below its own call."""
+    top = session(NOW - S)
+    helper = replace(session(NOW + 400, 2), parent=top.id)
+    question = asked(top, NOW)
+    one = answer(question, NOW + 200, 5 * S, finish="tool-calls")
+    other = answer(question, NOW + 6 * S, 5 * S, finish="tool-calls", counter=2)
+    called = {"metadata": {"sessionId": helper.id}}
+    put(store, top, question, one, other)
+    put(store, top, tool(one, "task", 5, at=NOW + 350, **called), tool(other, "task", 6, at=NOW + 7 * S, **called))  # type: ignore[arg-type]
+    q1, q2 = asked(helper, NOW + 500, 2), asked(helper, NOW + 7_100, 3)
+    put(store, helper, q1, q2, answer(q1, NOW + 600, agent="one"), answer(q2, NOW + 7_200, agent="other", counter=3))
+    agent.once()
+    spans = receiver.spans()
+    by_start = {span.start_ns: span.span_id for span in spans if span.name == "execute_tool task"}
+    parents = {span.name: span.parent_span_id for span in spans}
+    assert parents["invoke_agent one"] == by_start[(NOW + 350) * 10**6]
+    assert parents["invoke_agent other"] == by_start[(NOW + 7 * S) * 10**6]
+
+
+def test_a_parent_that_is_gone(agent: Agent, store: Store, receiver: OtlpReceiver) -> None:
+    helper = replace(session(NOW, 2), parent="ses_gone")
+    question = asked(helper, NOW + 100)
+    put(store, helper, question, answer(question, NOW + 200))
+    agent.once()
+    assert named(receiver)["invoke_agent build"].parent_span_id == ""
+
+
+def test_a_turn_that_goes_on_after_a_start_is_one_span(agent: Agent, store: Store, receiver: OtlpReceiver) -> None:
+    """It is told when it ended, by a message that says so."""
+    of = session(NOW - S)
+    question = asked(of, NOW)
+    put(store, of, question, answer(question, NOW + 200, finish="tool-calls"))
+    agent.once()
+    assert [span.name for span in receiver.spans()] == ["chat glm-4.7"]
+    put(store, of, answer(question, NOW + 2 * S, counter=2))
+    agent.once()
+    turns = [span for span in receiver.spans() if span.name.startswith("invoke_agent")]
+    assert [(span.start_ns, span.end_ns) for span in turns] == [(NOW * 10**6, (NOW + 3 * S) * 10**6)]
+
+
+def test_a_turn_that_no_message_ends(agent: Agent, store: Store, receiver: OtlpReceiver) -> None:
+    """Killed between two model calls: the next question tells that it is over, or the grace period."""
+    of = session(NOW - S)
+    killed, question = asked(of, NOW), asked(of, NOW + 10 * S, 2)
+    put(store, of, killed, answer(killed, NOW + 200, finish="tool-calls", agent="killed"))
+    agent.once()
+    put(store, of, question, answer(question, NOW + 11 * S, finish="tool-calls", agent="left", counter=2))
+    agent.once()
+    assert {span.name for span in receiver.spans() if "invoke" in span.name} == {"invoke_agent killed"}
+    agent.once(OTEL_AGENT_KILLED_GRACE_SECONDS="1")
+    assert {span.name for span in receiver.spans() if "invoke" in span.name} == {
+        "invoke_agent killed",
+        "invoke_agent left",
+    }
+
+
+def test_tool_calls_of_the_history_are_not_read(agent: Agent, store: Store, receiver: OtlpReceiver) -> None:
+    """Its turns and model calls are there; parts of years would be gigabytes."""
+    long_ago = NOW - 3 * 86_400 * S
+    of = session(long_ago - S)
+    question = asked(of, long_ago)
+    reply = answer(question, long_ago + 200)
+    put(store, of, question, reply, tool(reply))
+    agent.once()
+    assert {span.name for span in receiver.spans()} == {"invoke_agent build", "chat glm-4.7"}
+    assert receiver.total("opencode.tool.call.count") == 0
+
+
+def test_calls_are_counted_once(agent: Agent, store: Store, receiver: OtlpReceiver) -> None:
+    of = session(NOW - S)
+    question = asked(of, NOW)
+    reply = answer(question, NOW + 200)
+    parts = [tool(reply, "bash", 4), tool(reply, "bash", 5), tool(reply, "read", 6)]
+    put(store, of, question, reply, *parts)
+    agent.once()
+    put(store, of, replace(reply, tokens=Tokens(11, 2)), *parts)
+    agent.once()
+    assert receiver.by("opencode.tool.call.count", "gen_ai.tool.name") == {"bash": 2, "read": 1}
+    assert len([span for span in receiver.spans() if "execute_tool" in span.name]) == 3
+
+
+def test_a_message_with_more_calls_than_a_request_takes(agent: Agent, store: Store, receiver: OtlpReceiver) -> None:
+    of = session(NOW - S)
+    question = asked(of, NOW)
+    reply = answer(question, NOW + 200)
+    put(store, of, question, reply, *(tool(reply, "bash", counter) for counter in range(10, 1_010)))
+    agent.once()
+    spans = receiver.spans()
+    assert len({span.span_id for span in spans}) == len(spans) == 1_002
+    assert len([each for each in receiver.requests if each.signal == "traces"]) >= 3
+    assert receiver.total("opencode.tool.call.count") == 1_000
+
+
+def test_a_shell_command_without_a_model(agent: Agent, receiver: OtlpReceiver) -> None:
+    """`!ls`: an assistant message that asked no model, and one tool call."""
+    tree, of = JsonTree(agent.data_dir), session(NOW - S)
+    question = asked(of, NOW)
+    shell = replace(answer(question, NOW + 100), tokens=Tokens(), finish=None)
+    tree.put(of.project, of, question, shell, tool(shell))
+    agent.once()
+    assert {span.name for span in receiver.spans()} >= {"execute_tool bash"}
+    assert receiver.chats() == []
+
+
+def test_parts_that_are_no_tool_calls(agent: Agent, tree: JsonTree, receiver: OtlpReceiver, tmp_path: Path) -> None:
+    """Torn, of another form, of no tool: the message counts without them."""
+    of = session(NOW - S)
+    question = asked(of, NOW)
+    reply = answer(question, NOW + 200)
+    tree.put(of.project, of, question, reply)
+    good = tool(reply, "bash", 9)
+    folder = tree.path(good).parent
+    folder.mkdir(parents=True)
+    for number, content in enumerate(
+        [
+            "",
+            "{",
+            "[]",
+            '{"type": "tool"}',
+            '{"type": "tool", "tool": "", "state": {}}',
+            '{"type": "tool", "tool": 7, "state": {}}',
+            '{"type": "tool", "tool": "bash", "state": "no"}',
+            '{"type": "text", "tool": "bash", "state": {"status": "completed"}}',
+        ]
+    ):
+        (folder / f"prt_{number}.json").write_text(content)
+    odd = '{"type": "tool", "tool": "odd", "state": {"status": 7, "time": {"start": "x"}, "metadata": [1]}}'
+    (folder / "prt_odd.json").write_text(odd)
+    tree.put(good)
+    agent.once()
+    assert receiver.by("opencode.tool.call.count", "gen_ai.tool.name") == {"bash": 1, "odd": 1}
+    assert receiver.total("opencode.message.count") == 1
+    assert message_id(NOW) == question.id
