@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from otel_agent.errors import LedgerDamaged
+from otel_agent.ledger.queries import open_to_read
 from otel_agent.ledger.writer import Ledger, open_ledger
 from otel_agent.model import Checkpoint, Problem, ProblemKind, Store
 from otel_agent.opencode.locations import Locations, find_stores, locations, together
@@ -35,24 +36,37 @@ class Places:
 
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self._ledger = ledger
-        noted = ledger.recall(_PLACES)
-        self._seen: list[dict[str, str]] = msgspec.json.decode(noted, type=list[dict[str, str]]) if noted else []
-        self._discover, self._own = settings.discover_stores, locations(os.environ, settings.data_dirs)
+        self._settings, self._seen = settings, _seen(ledger.recall(_PLACES))
 
     @property
     def known(self) -> Locations:
-        return together([self._own, *map(locations, self._seen if self._discover else [])])
+        return _places(self._settings, self._seen)
 
     def find(self) -> tuple[dict[str, Store], list[Problem]]:
         return find_stores(self.known)
 
     def learn(self) -> None:
         """Look where the OpenCode processes that run now keep their data."""
-        new = [told for told in environments() if told not in self._seen] if self._discover else []
+        new = [told for told in environments() if told not in self._seen] if self._settings.discover_stores else []
         if new:
             self._seen = [*self._seen, *new][-_MOST_PLACES:]
             with self._ledger.transaction():
                 self._ledger.remember([Checkpoint(_PLACES, msgspec.json.encode(self._seen))])
+
+
+def known_places(settings: Settings) -> Locations:
+    """The same for who only reads the ledger."""
+    with open_to_read(settings.state_dir) as ledger:
+        return _places(settings, _seen(ledger.noted(_PLACES) if ledger else None))
+
+
+def _places(settings: Settings, seen: list[dict[str, str]]) -> Locations:
+    own = locations(os.environ, settings.data_dirs)
+    return together([own, *map(locations, seen if settings.discover_stores else [])])
+
+
+def _seen(noted: bytes | None) -> list[dict[str, str]]:
+    return msgspec.json.decode(noted, type=list[dict[str, str]]) if noted else []
 
 
 class Intake(Struct):
@@ -104,6 +118,12 @@ def catch_up(settings: Settings, *, on_progress: Callable[[Pass], None] | None =
             return parts.ingest.run(sweep=sweep, on_progress=on_progress)
     except LedgerDamaged as damage:
         raise LedgerDamaged(f"{damage}. `otel-agent run --once` sets it aside and counts again.") from None
+
+
+def data_folders(settings: Settings) -> list[Path]:
+    """The folders in which OpenCode's data would be."""
+    places = locations(os.environ, settings.data_dirs)
+    return list(dict.fromkeys([*places.folders, *(path.parent for path in places.databases)]))
 
 
 def looked_in(settings: Settings) -> list[Path]:

@@ -10,6 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from otel_agent import intake
+from otel_agent.delivery.advice import advice
 from otel_agent.delivery.choose import FileOptions, deliveries
 from otel_agent.delivery.options import OtlpOptions
 from otel_agent.errors import DeliveryError
@@ -110,18 +111,7 @@ def not_taken(settings: Settings, signal: Signal, reason: str, owed: int) -> str
     """What it means that the backend does not take what is sent, and what to do."""
     return (
         f"not delivered: {reason} ({_target(settings, signal)}). Counting goes on; all totals and {owed} owed spans are "
-        f"kept in {settings.state_dir} and sent when the backend takes them. {_advice(reason)}"
-    )
-
-
-def _advice(reason: str) -> str:
-    if any(sign in reason for sign in ("401", "403", "UNAUTHENTICATED", "PERMISSION_DENIED")):
-        return "Check the key in OTEL_EXPORTER_OTLP_HEADERS."
-    if "TLS" in reason:
-        return "Check OTEL_EXPORTER_OTLP_CERTIFICATE, and whether the address wants https:// or http://."
-    return (
-        "To start one: an OpenTelemetry Collector with an OTLP receiver, or set OTEL_EXPORTER_OTLP_ENDPOINT to yours; "
-        "`otel-agent demo` shows what would be sent."
+        f"kept in {settings.state_dir} and sent when the backend takes them. {advice(reason)}"
     )
 
 

@@ -7,9 +7,10 @@ from typing import Annotated, Final
 import typer
 
 from otel_agent import __version__
-from otel_agent.cli import config
+from otel_agent.cli import config, service
 from otel_agent.cli.options import FLAG
 from otel_agent.cli.run import demo, run
+from otel_agent.cli.status import status
 from otel_agent.cli.summary import summary
 from otel_agent.errors import OtelAgentError
 
@@ -23,8 +24,10 @@ app: Final = typer.Typer(
 )
 app.command(epilog="Example: OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 otel-agent run")(run)
 app.command(epilog="Example: otel-agent summary models --since 7d --json")(summary)
+app.command(epilog="Example: otel-agent status --json")(status)
 app.command(epilog="Example: otel-agent demo")(demo)
 app.add_typer(config.app, name="config")
+app.add_typer(service.app, name="service")
 
 
 def main() -> None:

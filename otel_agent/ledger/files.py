@@ -10,15 +10,26 @@ from pathlib import Path
 from typing import Any, Final
 
 from filelock import FileLock, Timeout
+from msgspec import Struct
 
 from otel_agent.errors import LedgerDamaged, LedgerError, LedgerHeld, LedgerNewer
 from otel_agent.ledger import schema
 
 NAME: Final = "ledger.db"
+_LOCK: Final = "ledger.lock"
+_HOLDER: Final = "holder.json"
 
 
 def ledger_path(state_dir: Path) -> Path:
     return state_dir / NAME
+
+
+class Holder(Struct, frozen=True):
+    """Who writes a ledger."""
+
+    pid: int
+    since: str
+    """ISO 8601, UTC."""
 
 
 class Hold:
@@ -26,14 +37,14 @@ class Hold:
 
     def __init__(self, state_dir: Path, patience_seconds: float = 0.0) -> None:
         """Raises ``LedgerHeld`` where another process has it, ``LedgerError`` where the folder cannot be used."""
-        self._holder = state_dir / "holder.json"
+        self._holder = state_dir / _HOLDER
         try:
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = FileLock(state_dir / "ledger.lock", mode=0o600)
+            self._lock = FileLock(state_dir / _LOCK, mode=0o600)
             self._lock.acquire(timeout=patience_seconds)
             _write_private(self._holder, json.dumps({"pid": os.getpid(), "since": _now()}))
         except Timeout:
-            raise LedgerHeld(_held_by(state_dir, self._holder)) from None
+            raise LedgerHeld(_said_held(state_dir)) from None
         except OSError as error:
             raise LedgerError(
                 f"cannot write to {state_dir}: {error.strerror}. Make it writable, or set OTEL_AGENT_STATE_DIR."
@@ -155,12 +166,32 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
-def _held_by(state_dir: Path, holder: Path) -> str:
+def held_by(state_dir: Path) -> Holder | None:
+    """Who writes the ledger now, ``None`` where nobody does. The lock is what tells; the file beside it only says who."""
+    if not (state_dir / _LOCK).exists():
+        return None
+    lock = FileLock(state_dir / _LOCK, mode=0o600)
     try:
-        found = json.loads(holder.read_text())
-        who = f"process {int(found['pid'])}, since {str(found['since'])[:32]}"
+        lock.acquire(timeout=0)
+    except Timeout:
+        return _holder(state_dir) or Holder(0, "")
+    except OSError:
+        return None
+    lock.release()
+    return None
+
+
+def _holder(state_dir: Path) -> Holder | None:
+    try:
+        found = json.loads((state_dir / _HOLDER).read_text())
+        return Holder(int(found["pid"]), str(found["since"])[:32])
     except (OSError, ValueError, KeyError, TypeError):
-        who = "another process"
+        return None
+
+
+def _said_held(state_dir: Path) -> str:
+    holder = _holder(state_dir)
+    who = "another process" if holder is None else f"process {holder.pid}, since {holder.since}"
     return (
         f"the ledger in {state_dir} is written by another otel-agent ({who}). Stop that one first, "
         "or set OTEL_AGENT_STATE_DIR to give this one a ledger of its own."

@@ -37,11 +37,11 @@ class Outbox:
         self._database = database
 
     def __len__(self) -> int:
-        """How many spans are owed, those refused included."""
+        """How many spans are owed, those refused included. CROSS JOIN: what is owed is looked through, not all messages."""
         return sum(
             int(self._database.execute(f"SELECT count(*) FROM {what}").fetchone()[0])
             for what in (
-                "owed JOIN message ON number = message AND calls_model",
+                "owed CROSS JOIN message ON number = message AND calls_model",
                 "tool_call",
                 f"turn WHERE state = {_OWED}",
                 f"turn WHERE state = {_REFUSED}",

@@ -12,7 +12,9 @@ from msgspec import Struct
 from otel_agent.errors import LedgerDamaged, LedgerNewer
 from otel_agent.ledger import schema
 from otel_agent.ledger.files import connect_to_read, ledger_path
+from otel_agent.ledger.outbox import Outbox
 from otel_agent.ledger.problems import Trouble, troubles
+from otel_agent.ledger.standing import Counted, Delivered, counted, deliveries
 from otel_agent.model import Overlap, Tokens
 
 SLOT_MS: Final = 900_000
@@ -173,6 +175,25 @@ class Queries:
         query = f"SELECT max({_ENDED}) FROM message AS m WHERE {_COUNTED}"
         found = self._database.execute(query).fetchone()[0]
         return None if found is None else int(found)
+
+    def owed(self) -> int:
+        """Spans that the backend has not taken."""
+        return len(Outbox(self._database)) if self._version >= schema.WITH_STANDING else 0
+
+    def series(self) -> int:
+        return int(self._database.execute("SELECT count(*) FROM series").fetchone()[0])
+
+    def counted(self) -> list[Counted]:
+        """What came from which store."""
+        return counted(self._database) if self._version >= schema.WITH_STANDING else []
+
+    def deliveries(self) -> list[Delivered]:
+        return deliveries(self._database) if self._version >= schema.WITH_STANDING else []
+
+    def noted(self, place: str) -> bytes | None:
+        """What was left at a place, see ``model.Checkpoint``."""
+        row = self._database.execute("SELECT state FROM checkpoint WHERE place = ?", (place,)).fetchone()
+        return None if row is None else bytes(row[0])
 
     def places(self) -> list[Place]:
         """Every place that a message names."""

@@ -48,14 +48,15 @@ class Totals:
                 self._insert(metric, overflow, increase, now_ns, windowed)
         return folded
 
-    def published(self, metrics: list[str], *, active_since_ns: int) -> Iterator[Series]:
-        """The series of these metrics; windowed ones only if they changed since ``active_since_ns``."""
+    def published(self, metrics: list[str], *, active_since_ns: int, changed_since_ns: int = 0) -> Iterator[Series]:
+        """The series of these metrics that changed since ``changed_since_ns``; windowed ones only if they changed since
+        ``active_since_ns``."""
         query = (
             "SELECT metric, attributes, start_ns, value, count, buckets FROM series "
-            "WHERE metric IN (SELECT value FROM json_each(?)) AND (NOT windowed OR changed_ns >= ?) "
+            "WHERE metric IN (SELECT value FROM json_each(?)) AND (NOT windowed OR changed_ns >= ?) AND changed_ns >= ? "
             "ORDER BY metric, attributes"
         )
-        for row in self._database.execute(query, (json.dumps(metrics), active_since_ns)):
+        for row in self._database.execute(query, (json.dumps(metrics), active_since_ns, changed_since_ns)):
             metric, attributes, start_ns, value, count, buckets = row
             yield Series(metric, attributes, start_ns, value, count, tuple(json.loads(buckets)))
 

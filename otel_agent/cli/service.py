@@ -1,0 +1,112 @@
+"""The commands below ``service``: started at login, and kept running."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from otel_agent.cli.options import FLAG, ConfigOption, JsonOption, loaded
+
+if TYPE_CHECKING:
+    from otel_agent.startup.manager import Manager
+    from otel_agent.startup.program import Program
+
+NOT_RUNNING: Final = 5
+
+app: Final = typer.Typer(
+    help="Have the agent started at login and kept running (systemd, launchd).",
+    no_args_is_help=True,
+    epilog="Example: otel-agent service install",
+)
+
+
+@app.command(epilog="Example: otel-agent service install --print")
+def install(
+    config: ConfigOption = None,
+    print_only: Annotated[
+        bool, typer.Option("--print", metavar=FLAG, help="Show what would be written, and do nothing.")
+    ] = False,
+) -> None:
+    """Write the unit, enable and start it. Again after an upgrade or a change of folders: it is brought up to date."""
+    manager = _manager()
+    program = _program(config)
+    if print_only:
+        typer.echo(manager.rendered(program), nl=False)
+        return
+    changed = manager.install(program)
+    typer.echo(f"{'Installed' if changed else 'Unchanged, and running'}: {manager.file}")
+    typer.echo(f"Addresses and keys (OTEL_EXPORTER_OTLP_ENDPOINT=…, one to a line) go into {program.environment_file}.")
+    typer.echo("Next: `otel-agent service status`, `otel-agent status`, `otel-agent doctor`.")
+    if sys.platform == "linux":
+        typer.echo("To have it run without a login session too: `loginctl enable-linger`.")
+
+
+@app.command(epilog="Example: otel-agent service uninstall")
+def uninstall(config: ConfigOption = None) -> None:
+    """Stop it, and start it no more. What was counted is kept."""
+    manager, state_dir = _manager(), loaded(config, quiet=True).settings.state_dir
+    if manager.uninstall():
+        typer.echo(f"Removed {manager.file}. The ledger stays in {state_dir}: delete it to forget what was counted.")
+    else:
+        typer.echo(f"Not installed: there is no {manager.file}.")
+
+
+@app.command(epilog="Example: otel-agent service status")
+def status(as_json: JsonOption = False) -> None:
+    """How the service stands. Exit code 5: it does not run."""
+    standing = _manager().standing()
+    if as_json:
+        import msgspec
+
+        typer.echo(msgspec.json.encode(standing, enc_hook=str).decode())
+    else:
+        typer.echo(standing.told)
+        typer.echo(str(standing.file) if standing.installed else "not installed: `otel-agent service install`")
+    if not standing.running:
+        raise typer.Exit(NOT_RUNNING)
+
+
+@app.command(epilog="Example: otel-agent service logs --follow")
+def logs(
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines.")] = 100,
+    follow: Annotated[bool, typer.Option("--follow", "-f", metavar=FLAG, help="Go on with what comes.")] = False,
+) -> None:
+    """What it logged."""
+    from otel_agent.startup.manager import StartupError
+
+    command = _manager().log_command(lines, follow=follow)
+    try:
+        raise typer.Exit(subprocess.run(command, check=False).returncode)
+    except FileNotFoundError:
+        raise StartupError(f"there is no program {command[0]} here.") from None
+
+
+def _manager() -> "Manager":
+    """Raises ``StartupError`` on systems that have neither."""
+    from otel_agent.startup.launchd import Launchd
+    from otel_agent.startup.manager import BY_HAND, StartupError
+    from otel_agent.startup.systemd import Systemd
+
+    if sys.platform == "linux":
+        return Systemd(os.environ)
+    if sys.platform == "darwin":
+        return Launchd()
+    raise StartupError(f"services are known for systemd (Linux) and launchd (macOS). {BY_HAND}")
+
+
+def _program(config: Path | None) -> "Program":
+    from otel_agent import intake
+    from otel_agent.settings import default_file
+    from otel_agent.startup.program import program
+
+    settings = loaded(config, quiet=True).settings
+    return program(
+        state_dir=settings.state_dir.absolute(),
+        config_file=default_file(os.environ),
+        data=tuple(intake.data_folders(settings)),
+        config=config,
+        environ=os.environ,
+    )

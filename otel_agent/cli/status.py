@@ -1,0 +1,22 @@
+"""``otel-agent status``."""
+
+from datetime import datetime
+
+import typer
+
+from otel_agent.cli.options import ConfigOption, JsonOption, loaded
+
+
+def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """How the agent is doing. Exit code 0: it runs and delivers; 3: not delivered; 5: it does not run."""
+    from rich.console import Console
+
+    from otel_agent.report.status import status_json, status_of, status_page
+
+    now = datetime.now().astimezone()
+    found = status_of(loaded(config, quiet=True).settings, now)
+    if as_json:
+        typer.echo(status_json(found))
+    else:
+        Console().print(status_page(found, now))
+    raise typer.Exit(found.exit_code)

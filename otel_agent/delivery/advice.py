@@ -1,0 +1,18 @@
+"""What to do about a backend that does not take what is sent, by the reason it gave."""
+
+
+def advice(reason: str) -> str:
+    if any(sign in reason for sign in ("401", "403", "UNAUTHENTICATED", "PERMISSION_DENIED")):
+        return "Check the key in OTEL_EXPORTER_OTLP_HEADERS."
+    if "TLS" in reason:
+        return "Check OTEL_EXPORTER_OTLP_CERTIFICATE, and whether the address wants https:// or http://."
+    if any(sign in reason for sign in ("404", "405", "UNIMPLEMENTED")):
+        return "Check the path in OTEL_EXPORTER_OTLP_ENDPOINT (/v1/traces and /v1/metrics are added to it), and the protocol."
+    if any(sign in reason for sign in ("portal", "acknowledgement")):
+        return "What answers there is no OTLP endpoint: check OTEL_EXPORTER_OTLP_ENDPOINT, and the proxy."
+    if any(sign in reason for sign in ("No space", "File too large", "Permission denied")):
+        return "Check the folder that `file_dir` names."
+    return (
+        "To start one: an OpenTelemetry Collector with an OTLP receiver, or set OTEL_EXPORTER_OTLP_ENDPOINT to yours; "
+        "`otel-agent demo` shows what would be sent."
+    )
