@@ -13,6 +13,7 @@ from otel_agent import intake
 from otel_agent.delivery.advice import advice
 from otel_agent.delivery.choose import FileOptions, deliveries
 from otel_agent.delivery.options import OtlpOptions
+from otel_agent.delivery.ports import MetricDelivery, SpanDelivery
 from otel_agent.errors import DeliveryError
 from otel_agent.opencode.locations import Locations
 from otel_agent.opencode.processes import Processes
@@ -117,7 +118,7 @@ def not_taken(settings: Settings, signal: Signal, reason: str, owed: int) -> str
 
 def _target(settings: Settings, signal: Signal) -> str:
     exporter = settings.exporter_of(signal)
-    return _otlp(settings).target_of(signal) if exporter == "otlp" else f"exporter {exporter}"
+    return otlp_options(settings).target_of(signal) if exporter == "otlp" else f"exporter {exporter}"
 
 
 def say_where(agent: Agent, read: Pass) -> None:
@@ -150,12 +151,7 @@ def _observe(settings: Settings, parts: intake.Intake, now_ns: Callable[[], int]
 
 
 def _dispatch(settings: Settings, parts: intake.Intake, now_ns: Callable[[], int]) -> Dispatch:
-    spans, totals = deliveries(
-        traces=settings.exporter_of("traces"),
-        metrics=settings.exporter_of("metrics"),
-        otlp=_otlp(settings),
-        file=FileOptions(settings.file_exporter_dir, settings.file_max_bytes, settings.file_backups),
-    )
+    spans, totals = ways_out(settings)
     return Dispatch(
         parts.ledger,
         spans,
@@ -173,7 +169,17 @@ def _dispatch(settings: Settings, parts: intake.Intake, now_ns: Callable[[], int
     )
 
 
-def _otlp(settings: Settings) -> OtlpOptions:
+def ways_out(settings: Settings) -> tuple[SpanDelivery | None, MetricDelivery | None]:
+    """What delivers spans and totals, ``None`` for the exporter ``none``. Raises ``SettingsError``."""
+    return deliveries(
+        traces=settings.exporter_of("traces"),
+        metrics=settings.exporter_of("metrics"),
+        otlp=otlp_options(settings),
+        file=FileOptions(settings.file_exporter_dir, settings.file_max_bytes, settings.file_backups),
+    )
+
+
+def otlp_options(settings: Settings) -> OtlpOptions:
     otlp = settings.otlp
     return OtlpOptions(
         endpoint=otlp.endpoint,

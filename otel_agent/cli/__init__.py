@@ -8,6 +8,7 @@ import typer
 
 from otel_agent import __version__
 from otel_agent.cli import config, service
+from otel_agent.cli.doctor import doctor
 from otel_agent.cli.options import FLAG
 from otel_agent.cli.run import demo, run
 from otel_agent.cli.status import status
@@ -25,6 +26,7 @@ app: Final = typer.Typer(
 app.command(epilog="Example: OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 otel-agent run")(run)
 app.command(epilog="Example: otel-agent summary models --since 7d --json")(summary)
 app.command(epilog="Example: otel-agent status --json")(status)
+app.command(epilog="Example: otel-agent doctor --json")(doctor)
 app.command(epilog="Example: otel-agent demo")(demo)
 app.add_typer(config.app, name="config")
 app.add_typer(service.app, name="service")

@@ -33,6 +33,11 @@ class HttpSpans:
         self._session.forget()
         return _receipt(self._session, self._exporter.export(spans) is SpanExportResult.SUCCESS)
 
+    @property
+    def server_date(self) -> str:
+        """The backend's clock, as its last answer told (RFC 9110); empty where it did not."""
+        return self._session.date
+
     def close(self) -> None:
         self._exporter.shutdown()  # type: ignore[no-untyped-call]
 
@@ -45,6 +50,11 @@ class HttpMetrics:
     def send(self, data: MetricsData) -> Receipt:
         self._session.forget()
         return _receipt(self._session, self._exporter.export(data) is MetricExportResult.SUCCESS)
+
+    @property
+    def server_date(self) -> str:
+        """The backend's clock, as its last answer told (RFC 9110); empty where it did not."""
+        return self._session.date
 
     def close(self) -> None:
         self._exporter.shutdown()

@@ -48,6 +48,8 @@ class StrictSession(requests.Session):
     def forget(self) -> None:
         """For the next export: an exporter that never gets as far as a request must not be given the last one's answer."""
         self.last = Answer(reason="nothing was sent")
+        self.date = ""
+        """The other side's clock, as its last answer told."""
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
         """As in ``requests``. Raises ``requests.RequestException``: the other side did not take the request."""
@@ -65,6 +67,7 @@ class StrictSession(requests.Session):
                 raise Unreachable(self.last.reason) from error
             raise
         answer = _with_body(answer, body)
+        self.date = answer.headers.get("date", "")
         if answer.status_code >= 400:
             self.last = Answer(answer.status_code, reason=f"HTTP {answer.status_code} {answer.reason}".rstrip())
             return answer

@@ -151,9 +151,16 @@ def _examine(database: sqlite3.Connection, path: Path, *, thorough: bool) -> Non
         )
     if not thorough:
         return
-    result = database.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if result != "ok":
-        raise LedgerDamaged(f"{path} is damaged: {' '.join(str(result).split())}")
+    trouble = looks_whole(path)
+    if trouble:
+        raise LedgerDamaged(f"{path} is damaged: {trouble}")
+
+
+def looks_whole(path: Path) -> str:
+    """Look at every page, beside its writer: what is wrong, empty for nothing. Raises ``LedgerError``."""
+    with closing(connect_to_read(path)) as database:
+        result = str(database.execute("PRAGMA quick_check(1)").fetchone()[0])
+    return "" if result == "ok" else " ".join(result.split())
 
 
 def set_aside(path: Path) -> Path:

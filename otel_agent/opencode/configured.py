@@ -5,6 +5,7 @@ project's from its root down, ``.opencode`` folders, ``OPENCODE_CONFIG_DIR`` (op
 oh-my-opencode's, the user's and then the project's, of which ``.jsonc`` is read where there are both.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,7 @@ from otel_agent.opencode.files import in_words, read_bounded
 
 _MAX_BYTES: Final = 1024 * 1024
 _OWN: Final = ("opencode.json", "opencode.jsonc")
+_REPORTS: Final = re.compile(r"otel|opentelemetry|telemetry|otlp", re.IGNORECASE)
 _OH_MY: Final = ("oh-my-opencode", "oh-my-openagent")
 """The plugin's name before and after it was renamed."""
 
@@ -42,6 +44,27 @@ def configured_models(environ: Mapping[str, str], folder: Path) -> Configured:
         except _Refused as why:
             hints.append(f"{in_words(path)} {why}, so its models are not shown.")
     return Configured(models, tuple(hints))
+
+
+def telemetry_plugins(environ: Mapping[str, str], folder: Path) -> list[tuple[str, str]]:
+    """Plugins that OpenCode loads for someone who works in ``folder`` and whose name says that they report, each with the
+    file that names it. Broken files are passed over."""
+    found: dict[str, str] = {}
+    for path, _ in _files(environ, folder):
+        try:
+            named = _parsed(path).get("plugin")
+        except _Refused:
+            continue
+        for each in named if isinstance(named, list) else []:
+            name = each[0] if isinstance(each, list) and each else each
+            if isinstance(name, str) and _REPORTS.search(name):
+                found.setdefault(name, in_words(path))
+        for kind in ("plugin", "plugins"):
+            beside = sorted((path.parent / kind).glob("*.[jt]s"))
+            found |= {
+                each.name: in_words(each) for each in beside if _REPORTS.search(each.name) and each.name not in found
+            }
+    return list(found.items())
 
 
 def _files(environ: Mapping[str, str], folder: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:

@@ -1,0 +1,28 @@
+"""``otel-agent doctor``."""
+
+import typer
+
+from otel_agent.cli import logs
+from otel_agent.cli.options import ConfigOption, JsonOption
+
+
+def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Look at each link from OpenCode's storage to the backend, and say what to do. Exit code 1: something fails."""
+    from rich.console import Console
+
+    from otel_agent.doctor import show
+    from otel_agent.doctor.examine import examine
+    from otel_agent.doctor.finding import Verdict
+    from otel_agent.settings import load
+
+    logs.set_up("error", "text", quiet=True)
+    findings, console = [], Console()
+    for finding in examine(lambda: load(config)):
+        findings.append(finding)
+        if not as_json:
+            console.print(show.line(finding))
+    if as_json:
+        typer.echo(show.as_json(findings))
+    else:
+        console.print(f"\n{show.summary(findings)}", highlight=False)
+    raise typer.Exit(any(each.verdict is Verdict.FAILURE for each in findings))

@@ -1,0 +1,131 @@
+"""From the agent to the backend: the name, the port, TLS, and an empty OTLP request."""
+
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from opentelemetry.sdk.metrics.export import MetricsData
+
+from otel_agent import service
+from otel_agent.delivery.advice import advice
+from otel_agent.delivery.options import OtlpOptions
+from otel_agent.delivery.probe import Reached, reach
+from otel_agent.doctor.finding import Finding, fail, fine, warn
+from otel_agent.errors import SettingsError
+from otel_agent.settings import Settings, Signal
+
+_SOON_DAYS: Final = 14
+_CLOCK_SECONDS: Final = 60.0
+"""More than that and a backend puts points beside those of others, or refuses them."""
+
+
+def delivery(settings: Settings, signal: Signal) -> Iterator[Finding]:
+    exporter = settings.exporter_of(signal)
+    if exporter == "none":
+        yield warn(signal, "the exporter is none", "They are counted and not delivered.", "Set `exporter` to otlp.")
+    elif exporter != "otlp":
+        yield fine(signal, f"the exporter is {exporter}")
+    else:
+        yield from _over_otlp(settings, signal)
+
+
+def proxy(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """A proxy that is meant for the world catches what goes to this machine, too."""
+    proxied = [name for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy") if environ.get(name)]
+    spared = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
+    endpoint = environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318")
+    local = any(host in endpoint for host in ("localhost", "127.0.0.1", "[::1]"))
+    if proxied and local and not any(host in spared for host in ("localhost", "127.0.0.1", "*")):
+        yield warn(
+            "proxy",
+            f"{proxied[0]} is set, and the backend is on this machine",
+            "What is meant for it goes to the proxy.",
+            "NO_PROXY=localhost,127.0.0.1",
+        )
+
+
+def _over_otlp(settings: Settings, signal: Signal) -> Iterator[Finding]:
+    options = service.otlp_options(settings)
+    try:
+        options.check_address(signal)
+        reached = _reached(options, signal)
+    except (SettingsError, OSError) as error:
+        yield fail(signal, str(error), "Nothing can be sent.", "Correct the settings.")
+        return
+    where = f"{options.target_of(signal)} ({options.protocol_of(signal)})"
+    if reached.trouble:
+        yield _unreached(signal, where, reached)
+        return
+    if reached.certificate_until is not None:
+        yield _certificate(signal, reached)
+    yield from _asked(settings, signal, where)
+
+
+def _reached(options: OtlpOptions, signal: Signal) -> Reached:
+    grpc, address = options.protocol_of(signal) == "grpc", options.target_of(signal)
+    secure = not options.insecure(signal) if grpc else address.startswith("https://")
+    port = 443 if address.startswith("https://") else 4317 if grpc else 80
+    return reach(address, default_port=port, secure=secure, authority=options.file_of(signal, "certificate"))
+
+
+def _unreached(signal: Signal, where: str, reached: Reached) -> Finding:
+    meaning = f"Nothing reaches {where}; it is kept and sent later."
+    match reached.step:
+        case "name":
+            return fail(
+                signal, f"{reached.host}: {reached.trouble}", meaning, "Check the name in OTEL_EXPORTER_OTLP_ENDPOINT."
+            )
+        case "tls":
+            return fail(
+                signal, f"{reached.host}:{reached.port}: TLS failed ({reached.trouble})", meaning, advice("TLS")
+            )
+    return fail(signal, f"{reached.host}:{reached.port}: {reached.trouble}", meaning, advice(reached.trouble))
+
+
+def _certificate(signal: Signal, reached: Reached) -> Finding:
+    assert reached.certificate_until is not None  # noqa: S101 - the caller looked
+    days = (reached.certificate_until - datetime.now(UTC)).days
+    seen = f"the certificate of {reached.host} holds for {days} more days"
+    if days < _SOON_DAYS:
+        return warn(signal, seen, "After that nothing is delivered.", "Have it renewed.")
+    return fine(signal, seen)
+
+
+def _asked(settings: Settings, signal: Signal, where: str) -> Iterator[Finding]:
+    """An empty request, by what sends the others."""
+    spans, totals = service.ways_out(settings)
+    try:
+        if signal == "traces":
+            receipt, date = (spans.send([]), getattr(spans, "server_date", "")) if spans else (None, "")
+        else:
+            receipt, date = (totals.send(MetricsData([])), getattr(totals, "server_date", "")) if totals else (None, "")
+    finally:
+        for each in (spans, totals):
+            if each is not None:
+                each.close()
+    if receipt is None:
+        return
+    if receipt.taken:
+        yield fine(signal, f"an empty request was taken by {where}")
+    else:
+        meaning = f"{where} answers, and does not take OTLP; what is owed is kept."
+        yield fail(signal, f"an empty request was not taken: {receipt.reason}", meaning, advice(receipt.reason))
+    yield from _clock(date)
+
+
+def _clock(date: str) -> Iterator[Finding]:
+    try:
+        ahead = time.time() - parsedate_to_datetime(date).timestamp()
+    except (TypeError, ValueError):
+        return
+    if abs(ahead) > _CLOCK_SECONDS:
+        yield warn(
+            "clock",
+            f"this machine's clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the backend's",
+            "Backends refuse points that are too old or in the future.",
+            "Set the clock (NTP).",
+        )
+    else:
+        yield fine("clock", "agrees with the backend's to the minute")

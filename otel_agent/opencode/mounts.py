@@ -1,0 +1,20 @@
+"""What kind of file system a folder is on."""
+
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+_NETWORK: Final = ("nfs", "cifs", "smb", "afs", "9p", "fuse.sshfs", "webdav", "ceph", "glusterfs")
+
+
+def network_file_system(folder: Path) -> str:
+    """The kind of the network file system that holds the folder; empty on a local one."""
+    try:
+        mounts = psutil.disk_partitions(all=True)
+    except OSError:
+        return ""
+    place = folder.absolute()
+    holding = [each for each in mounts if place.is_relative_to(each.mountpoint)]
+    kind = max(holding, key=lambda each: len(each.mountpoint)).fstype.lower() if holding else ""
+    return kind if kind.startswith(_NETWORK) else ""

@@ -1,0 +1,280 @@
+"""`otel-agent doctor`: each link, sound and not, on real files, real databases and a real backend."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from otel_agent.doctor.finding import Verdict
+from otel_agent.doctor.keeping import watching
+from otel_agent.settings import Settings
+from tests.agent import Agent
+from tests.made_stores import Database, JsonTree, Tokens, message, session
+from tests.otlp_receiver import (
+    Authority,
+    Behaviour,
+    OtlpReceiver,
+    accept,
+    bad_request,
+    portal,
+    redirect,
+    unauthorized,
+    unavailable,
+)
+from tests.shell import Shell
+
+Found = list[dict[str, str]]
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+def examined(shell: Shell, code: int, **variables: str) -> Found:
+    run = shell.run("doctor", "--json", **variables)
+    assert (run.returncode, run.stderr) == (code, ""), run.stdout
+    found: Found = json.loads(run.stdout)
+    return found
+
+
+def of(found: Found, link: str) -> Found:
+    return [each for each in found if each["link"] == link]
+
+
+def one(found: Found, link: str, verdict: str) -> dict[str, str]:
+    (match,) = [each for each in of(found, link) if each["verdict"] == verdict]
+    return match
+
+
+def towards(receiver: OtlpReceiver) -> dict[str, str]:
+    return {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint}
+
+
+def test_a_machine_on_which_all_is_well(agent: Agent, receiver: OtlpReceiver) -> None:
+    """Also beside an agent that runs, which is not disturbed."""
+    Database(agent.data_dir / "opencode.db").create().put_turn(message(session(), Tokens(7)))
+    with agent.process("run") as run:
+        receiver.wait_for(lambda r: r.chats(), 30)
+        with agent.process("doctor", "--json") as doctor:
+            ended = doctor.wait()
+        run.stop()
+    found = json.loads(ended.stdout)
+    assert {each["verdict"] for each in found} <= {"ok", "skipped"}, ended.stdout
+    assert ended.returncode == 0
+    assert f"process {run.pid}" in one(found, "agent", "ok")["seen"]
+    assert "opencode.db: SQLite, 1 rows of messages" in one(found, "store", "ok")["seen"]
+    assert receiver.total("opencode.message.count") == 1
+    for signal in ("traces", "metrics"):
+        assert "an empty request was taken" in one(found, signal, "ok")["seen"]
+
+
+def test_nothing_there_yet(shell: Shell) -> None:
+    found = examined(shell, 1)
+    assert "no OpenCode data was found" in one(found, "stores", "warning")["seen"]
+    assert "otel-agent service install" in one(found, "agent", "warning")["advice"]
+    assert "Connection refused" in one(found, "traces", "failure")["seen"]
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT" in one(found, "traces", "failure")["advice"]
+    assert not shell.state_dir.exists(), "a look leaves nothing behind"
+
+
+def test_for_a_person(shell: Shell) -> None:
+    run = shell.run("doctor")
+    assert run.returncode == 1
+    assert "✗ failure traces: localhost:4318: Connection refused" in run.stdout
+    assert "→ Start OpenCode once" in run.stdout
+    assert run.stdout.splitlines()[-1].endswith("2 failures, 2 warnings")
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "seen", "advice"),
+    [
+        (unauthorized(), "401", "Check the key"),
+        (redirect("http://127.0.0.1:9/"), "HTTP 302", "no OTLP endpoint"),
+        (portal(), "text/html", "no OTLP endpoint"),
+        (unavailable(), "503", "Collector"),
+        (bad_request(), "400", "Collector"),
+    ],
+)
+def test_a_backend_that_does_not_take_it(
+    shell: Shell, receiver: OtlpReceiver, behaviour: Behaviour, seen: str, advice: str
+) -> None:
+    receiver.behave(then=behaviour)
+    found = examined(shell, 1, **towards(receiver), OTEL_EXPORTER_OTLP_TIMEOUT="1")
+    for signal in ("traces", "metrics"):
+        failure = one(found, signal, "failure")
+        assert seen in failure["seen"]
+        assert advice in failure["advice"]
+
+
+def test_one_signal_alone(shell: Shell, receiver: OtlpReceiver) -> None:
+    receiver.behave(then=accept())
+    elsewhere = "http://no-such-host.invalid:4318/v1/metrics"
+    found = examined(shell, 1, **towards(receiver), OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=elsewhere)
+    assert one(found, "traces", "ok")
+    assert "the name is not known" in one(found, "metrics", "failure")["seen"]
+
+
+def test_over_grpc(shell: Shell, receiver: OtlpReceiver) -> None:
+    told = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.grpc_endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
+    found = examined(shell, 0, **told)
+    assert "(grpc)" in one(found, "traces", "ok")["seen"]
+    assert {each.protocol for each in receiver.requests} == {"grpc"}
+
+
+def test_tls(shell: Shell, tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "authority")
+    with OtlpReceiver(tls=authority.issue("server")) as receiver:
+        found = examined(shell, 1, **towards(receiver))
+        assert "TLS failed" in one(found, "traces", "failure")["seen"]
+        found = examined(shell, 0, **towards(receiver), OTEL_EXPORTER_OTLP_CERTIFICATE=str(authority.certificate))
+        assert any("holds for" in each["seen"] for each in of(found, "traces"))
+
+
+def test_tls_where_there_is_none(shell: Shell, receiver: OtlpReceiver) -> None:
+    found = examined(shell, 1, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint.replace("http:", "https:"))
+    assert "TLS failed" in one(found, "traces", "failure")["seen"]
+    assert "https:// or http://" in one(found, "traces", "failure")["advice"]
+
+
+def test_no_key_is_shown(shell: Shell, receiver: OtlpReceiver) -> None:
+    secret = receiver.endpoint.replace("://", "://user:s3cret@") + "?key=s3cret"
+    run = shell.run("doctor", OTEL_EXPORTER_OTLP_ENDPOINT=secret, OTEL_EXPORTER_OTLP_HEADERS="authorization=s3cret")
+    assert "s3cret" not in run.stdout + run.stderr
+
+
+def test_settings_that_cannot_be_used(shell: Shell, receiver: OtlpReceiver) -> None:
+    """Are the first thing said; the rest is looked at with the defaults."""
+    found = examined(shell, 1, **towards(receiver), OTEL_AGENT_MAX_SERIES="many")
+    assert (found[0]["link"], found[0]["verdict"]) == ("settings", "failure")
+    assert "OTEL_AGENT_MAX_SERIES" in found[0]["seen"]
+    assert one(found, "traces", "ok")
+
+
+def test_a_settings_file_with_keys_that_others_can_read(shell: Shell, receiver: OtlpReceiver) -> None:
+    shell.config.parent.mkdir(parents=True)
+    shell.config.write_text('[otlp]\nheaders = { authorization = "s3cret" }\n')
+    for mode, verdict in ((0o644, "warning"), (0o600, "ok")):
+        shell.config.chmod(mode)
+        assert one(examined(shell, 0, **towards(receiver)), "settings", verdict)
+
+
+def test_a_database_that_cannot_be_read(shell: Shell, receiver: OtlpReceiver) -> None:
+    shell.data_dir.mkdir(parents=True)
+    (shell.data_dir / "opencode.db").write_bytes(b"not a database at all" * 400)
+    failure = one(examined(shell, 1, **towards(receiver)), "store", "failure")
+    assert "opencode.db" in failure["seen"]
+    assert "file is not a database" in failure["seen"]
+
+
+def test_tables_that_are_not_known(shell: Shell, receiver: OtlpReceiver) -> None:
+    database = Database(shell.data_dir / "opencode.db").create()
+    database.execute("ALTER TABLE message RENAME COLUMN data TO content")
+    assert "no column data" in one(examined(shell, 1, **towards(receiver)), "store", "failure")["seen"]
+
+
+def test_an_opencode_that_is_newer_than_what_was_tested(shell: Shell, receiver: OtlpReceiver) -> None:
+    tree = JsonTree(shell.data_dir)
+    tree.put_turn(message(session(version="1.99.0"), Tokens(7)))
+    shell.run("run", "--once", **towards(receiver))
+    assert "1.99.0" in one(examined(shell, 0, **towards(receiver)), "OpenCode releases", "warning")["seen"]
+
+
+class TestLedger:
+    @pytest.fixture
+    def counted(self, shell: Shell, receiver: OtlpReceiver) -> Path:
+        tree = JsonTree(shell.data_dir)
+        of_today = session()
+        tree.put(of_today.project, of_today)
+        tree.put(*(message(of_today, Tokens(7), counter=number) for number in range(1, 200)))
+        assert shell.run("run", "--once", **towards(receiver)).returncode == 0
+        return shell.state_dir / "ledger.db"
+
+    def test_whole(self, shell: Shell, receiver: OtlpReceiver, counted: Path) -> None:
+        assert str(counted) in one(examined(shell, 0, **towards(receiver)), "ledger", "ok")["seen"]
+
+    def test_damaged(self, shell: Shell, receiver: OtlpReceiver, counted: Path) -> None:
+        content = bytearray(counted.read_bytes())
+        content[8192:] = b"\xff" * len(content[8192:])
+        counted.write_bytes(content)
+        failure = one(examined(shell, 1, **towards(receiver)), "ledger", "failure")
+        assert "sets" in failure["advice"]
+
+    def test_of_a_newer_version(self, shell: Shell, receiver: OtlpReceiver, counted: Path) -> None:
+        with closing(sqlite3.connect(counted)) as database:
+            database.execute("PRAGMA user_version = 99")
+        found = examined(shell, 1, **towards(receiver))
+        assert any("newer otel-agent" in each["seen"] for each in found if each["verdict"] == "failure")
+
+    def test_open_to_others(self, shell: Shell, receiver: OtlpReceiver, counted: Path) -> None:
+        counted.chmod(0o644)
+        warning = one(examined(shell, 0, **towards(receiver)), "ledger", "warning")
+        assert warning["advice"] == f"chmod go= {counted}"
+
+    def test_a_message_from_the_future(self, shell: Shell, receiver: OtlpReceiver, counted: Path) -> None:
+        later = round(time.time() * 1000) + 86_400_000
+        JsonTree(shell.data_dir).put_turn(message(session(), Tokens(1), later))
+        shell.run("run", "--once", **towards(receiver))
+        assert "future" in one(examined(shell, 0, **towards(receiver)), "clock", "warning")["seen"]
+
+
+def test_the_clock_agrees_with_the_backends(shell: Shell, receiver: OtlpReceiver) -> None:
+    assert len(of(examined(shell, 0, **towards(receiver)), "clock")) == 2
+
+
+def test_too_few_watches(tmp_path: Path) -> None:
+    tree = JsonTree(tmp_path / "opencode")
+    for number in range(1, 30):
+        tree.put_turn(message(session(counter=number), Tokens(1), counter=number))
+    limits = tmp_path / "proc" / "sys" / "fs" / "inotify"
+    limits.mkdir(parents=True)
+    settings = Settings(state_dir=tmp_path / "state", data_dirs=(tmp_path / "opencode",))
+    for allowed, verdict in ((40, Verdict.WARNING), (4_000, Verdict.OK)):
+        (limits / "max_user_watches").write_text(f"{allowed}\n")
+        (found,) = watching(settings, tmp_path / "proc")
+        assert found.verdict is verdict
+        assert "31 folders" in found.seen
+    (found,) = watching(settings, tmp_path / "elsewhere")
+    assert found.verdict is Verdict.SKIPPED
+
+
+@pytest.mark.parametrize(
+    "plugins", [["@devtheops/opencode-plugin-otel"], ["other", ["opencode-telemetry", {"key": 1}]]]
+)
+def test_a_plugin_that_reports_too(shell: Shell, receiver: OtlpReceiver, plugins: list[Any]) -> None:
+    folder = shell.home / ".config" / "opencode"
+    folder.mkdir(parents=True)
+    (folder / "opencode.json").write_text(json.dumps({"plugin": plugins}))
+    warning = one(examined(shell, 0, **towards(receiver)), "other telemetry", "warning")
+    assert "otel_agent" in warning["advice"]
+
+
+def test_a_plugin_of_ones_own(shell: Shell, receiver: OtlpReceiver) -> None:
+    folder = shell.home / ".config" / "opencode" / "plugin"
+    folder.mkdir(parents=True)
+    (folder / "my-otel.ts").write_text("")
+    (folder / "theme.ts").write_text("")
+    assert "my-otel.ts" in one(examined(shell, 0, **towards(receiver)), "other telemetry", "warning")["seen"]
+
+
+def test_a_proxy_in_the_way(shell: Shell, receiver: OtlpReceiver) -> None:
+    told = towards(receiver) | {"HTTP_PROXY": "http://127.0.0.1:9"}
+    assert "NO_PROXY" in one(examined(shell, 1, **told), "proxy", "warning")["advice"]
+    assert of(examined(shell, 0, **told, NO_PROXY="localhost,127.0.0.1"), "proxy") == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_may_not_be_read(shell: Shell, receiver: OtlpReceiver) -> None:
+    shell.data_dir.mkdir(parents=True)
+    shell.data_dir.chmod(0)
+    try:
+        assert "chmod" in one(examined(shell, 1, **towards(receiver)), "data folder", "failure")["advice"]
+    finally:
+        shell.data_dir.chmod(0o700)
