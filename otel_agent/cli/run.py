@@ -36,10 +36,25 @@ def run(
             stay(settings, lambda: loaded(config, log_format=log_format).settings, on_progress=tell)
 
 
-def demo(config: ConfigOption = None) -> None:
-    """Show the main job with nothing else at hand: a store, a receiver, and what arrives there."""
+def demo(
+    config: ConfigOption = None,
+    seconds: Annotated[float, typer.Option("--seconds", min=3, help="How long the live screen goes on.")] = 60,
+    still: Annotated[
+        bool,
+        typer.Option(
+            "--still", metavar=FLAG, help="What OpenCode left on this machine, or a sample, instead of the live screen."
+        ),
+    ] = False,
+) -> None:
+    """Show the main job with nothing else at hand: a store, a receiver, and what arrives there.
+
+    On a terminal a made-up store is written for a minute while you look on; elsewhere, or with --still, it is what OpenCode
+    left on this machine.
+    """
     from rich.console import Console
 
     from otel_agent.demo import run as demo_run
 
-    demo_run.demo(loaded(config, quiet=True).settings, Console())
+    console = Console()
+    live = seconds if console.is_terminal and not still else None
+    demo_run.demo(loaded(config, quiet=True).settings, console, live_seconds=live)

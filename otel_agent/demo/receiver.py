@@ -1,7 +1,9 @@
 """A small OTLP backend: real HTTP on the loopback interface, real protobuf, what arrived kept in memory."""
 
 import threading
+import time
 import zlib
+from collections import Counter
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, Self
@@ -16,6 +18,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+
+from otel_agent.semconv import Attr
 
 MAX_REQUEST: Final = 64 * 1024 * 1024
 """Bytes of a request, before and after decompression."""
@@ -45,6 +49,8 @@ class Span(Struct, frozen=True):
     start_ns: int
     end_ns: int
     attributes: dict[str, object]
+    arrived_s: float = 0.0
+    """In seconds since the Unix epoch."""
 
 
 class Receiver:
@@ -59,6 +65,7 @@ class Receiver:
         self._points: dict[tuple[str, frozenset[tuple[str, object]]], Point] = {}
         self.spans: list[Span] = []
         self.span_count = 0
+        self.spans_by_operation: Counter[str] = Counter()
         self.requests = 0
 
     @property
@@ -98,9 +105,9 @@ class Receiver:
                 for scope in resource.scope_spans:
                     for span in scope.spans:
                         self.span_count += 1
-                        kept = Span(
-                            span.name, span.start_time_unix_nano, span.end_time_unix_nano, _plain(span.attributes)
-                        )
+                        told = _plain(span.attributes)
+                        self.spans_by_operation[str(told.get(Attr.OPERATION, ""))] += 1
+                        kept = Span(span.name, span.start_time_unix_nano, span.end_time_unix_nano, told, time.time())
                         self.spans = [*self.spans, kept][-_MAX_SPANS:]
         return ExportTraceServiceResponse().SerializeToString()
 

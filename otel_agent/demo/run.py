@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from otel_agent import service
+from otel_agent.demo.live import show
 from otel_agent.demo.receiver import Receiver
 from otel_agent.demo.show import arrived
 from otel_agent.errors import DeliveryError
@@ -21,17 +22,33 @@ from otel_agent.report.words import plain
 from otel_agent.settings import OTLP_PREFIX, OtlpSettings, Settings, Signal, otlp_variable
 
 
-def demo(settings: Settings, console: Console) -> None:
+def demo(settings: Settings, console: Console, *, live_seconds: float | None = None) -> None:
     """Read what OpenCode left on this machine, or the sample, and deliver it.
 
     To the OTLP endpoint that is configured, as `run --once` would; where none is, to a receiver in this process, with
-    a ledger of its own that is thrown away: nothing that the real one owes is taken for delivered.
-    Raises ``DeliveryError`` where the configured endpoint does not take it.
+    a ledger of its own that is thrown away: nothing that the real one owes is taken for delivered. With ``live_seconds``
+    it is a made store instead, written while one looks on.
+    Raises ``DeliveryError`` where the endpoint does not take it.
     """
     if _configured(settings):
         _to_configured(settings, console)
+    elif live_seconds is not None:
+        _live(settings, console, live_seconds)
     else:
         _to_itself(settings, console)
+
+
+def _live(settings: Settings, console: Console, seconds: float) -> None:
+    with _scratch() as scratch, Receiver() as receiver, _own_environment():
+        quick = replace(
+            _trial(settings, scratch, receiver),
+            data_dirs=(scratch / "opencode",),
+            discover_stores=False,
+            rescan_interval_seconds=0.5,
+            metric_export_interval_seconds=1.0,
+        )
+        os.environ["XDG_DATA_HOME"] = str(scratch / "nothing")
+        show(quick, scratch / "opencode", receiver, console, seconds)
 
 
 def _configured(settings: Settings) -> bool:
@@ -74,6 +91,7 @@ def _trial(settings: Settings, scratch: Path, receiver: Receiver) -> Settings:
         traces_exporter=None,
         metrics_exporter=None,
         genai_semconv="both",
+        process_metrics=False,
         otlp=OtlpSettings(endpoint=receiver.endpoint, protocol="http/protobuf"),
     )
 

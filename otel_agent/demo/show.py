@@ -69,7 +69,7 @@ def _span(span: Span) -> list[str | Text]:
     found = span.attributes
     started = datetime.fromtimestamp(span.start_ns / 1e9).astimezone()
     words = [span.name, *(str(found.get(key, "")) for key in (Attr.AGENT, Attr.PROJECT))]
-    numbers = [f"{found.get(key, 0):,}" for key in (Attr.USAGE_INPUT, Attr.USAGE_OUTPUT)]
+    numbers = [f"{found[key]:,}" if key in found else "" for key in (Attr.USAGE_INPUT, Attr.USAGE_OUTPUT)]
     return [
         f"{started:%H:%M}",
         *(Text(plain(word)) for word in words),

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import re
 import tempfile
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
+from rich.console import Console
 
 from otel_agent import intake
+from otel_agent.demo.receiver import Point, Span
+from otel_agent.demo.screen import Frame, drawn
+from otel_agent.demo.writing import Written
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.model import ProcessMode, ProcessSample
 from otel_agent.report.answer import answer
@@ -164,19 +169,73 @@ def pictures() -> Iterator[tuple[str, str]]:
                 )
                 yield f"{name}.svg", as_svg([source.view(name, question)], width=112)
             yield "live.svg", live(source)
+            yield "demo.svg", demo()
         finally:
             for variable, value in zip(("HOME", "XDG_DATA_HOME"), before, strict=True):
                 os.environ.pop(variable) if value is None else os.environ.update({variable: value})
 
 
 def live(source: Made) -> str:
-    drawn: list[str] = []
+    shots: list[str] = []
 
     async def steps(pilot: Screen, app: Live) -> None:
-        drawn.append(app.export_screenshot(title="otel-agent summary --live"))
+        shots.append(app.export_screenshot(title="otel-agent summary --live"))
 
     drive(source, asking(lambda: NOW), steps, size=(112, 36))
-    return re.sub(r"@font-face \{.*?\}\s*", "", drawn[0], flags=re.DOTALL)
+    return re.sub(r"@font-face \{.*?\}\s*", "", shots[0], flags=re.DOTALL)
+
+
+def demo() -> str:
+    """A moment of the live demo, of numbers that are written here."""
+    console = Console(record=True, width=100, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    console.print(drawn(moment(), height=30))
+    svg = console.export_svg(title="otel-agent demo", unique_id="demo")
+    return re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
+
+
+def moment() -> Frame:
+    now_s = NOW.timestamp()
+    numbers = {"input": 61_204, "output": 14_880, "reasoning": 5_102, "cache_read": 402_331, "cache_write": 0}
+    points = [
+        Point("opencode.token.usage", "{token}", {"gen_ai.token.type": type_}, value)
+        for type_, value in numbers.items()
+    ]
+    points += [
+        Point("opencode.message.count", "{message}", {}, 34),
+        Point("opencode.tool.call.count", "{call}", {}, 22),
+        Point("opencode.cost.usage", "USD", {}, 1.450551),
+    ]
+    spans = [
+        made_span("invoke_agent explore", "compiler", 4.1, now_s - 9),
+        made_span("execute_tool task", "compiler", 4.3, now_s - 8),
+        made_span("chat claude-sonnet-4-5", "compiler", 6.0, now_s - 7),
+        made_span("invoke_agent build", "compiler", 12.4, now_s - 7),
+        made_span("execute_tool bash", "website", 0.4, now_s - 5),
+        made_span("chat glm-4.7", "website", 1.9, now_s - 4),
+        made_span("chat gpt-5.2-codex", "shop", 0.6, now_s - 3, error="APIError"),
+        made_span("execute_tool edit", "shop", 0.2, now_s - 1),
+        made_span("chat gpt-5.2-codex", "shop", 2.2, now_s - 0.5),
+        made_span("invoke_agent build", "shop", 5.8, now_s - 0.5),
+    ]
+    written = Written(messages=34, tokens=483_517, tool_calls=22, turns=12)
+    return Frame(
+        elapsed_s=24,
+        seconds=60,
+        written=written,
+        points=points,
+        spans=spans,
+        span_count=68,
+        requests=41,
+        now_s=now_s,
+        zone=NOW.tzinfo or UTC,
+    )
+
+
+def made_span(name: str, project: str, took_s: float, ended_s: float, *, error: str = "") -> Span:
+    attributes: dict[str, object] = {"opencode.project.name": project, "session.id": f"ses_made-up-{project:->8}"}
+    if error:
+        attributes["error.type"] = error
+    return Span(name, round((ended_s - took_s) * 1e9), round(ended_s * 1e9), attributes, ended_s)
 
 
 def main() -> None:

@@ -1,0 +1,99 @@
+"""What the live demo shows: counters that rise, and spans as they arrive."""
+
+from collections import defaultdict
+from datetime import UTC, datetime, tzinfo
+from typing import Final
+
+from msgspec import Struct
+from rich.bar import Bar
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from otel_agent.demo.receiver import Point, Span
+from otel_agent.demo.writing import Written
+from otel_agent.report.words import plain
+from otel_agent.semconv import COST_USAGE, MESSAGE_COUNT, TOKEN_TYPES, TOKEN_USAGE, TOOL_CALL_COUNT, Attr
+
+_BAR: Final = 30
+_FRESH_SECONDS: Final = 1.5
+"""How long a span is shown as new."""
+_ROWS_OF_THE_REST: Final = 16
+"""Lines of the screen that are not spans."""
+_COLOURS: Final = ("cyan", "green", "magenta", "blue", "yellow")
+
+
+class Frame(Struct, frozen=True):
+    """One moment of it."""
+
+    elapsed_s: float
+    seconds: float
+    written: Written
+    points: list[Point]
+    spans: list[Span]
+    """The last ones, the newest at the end."""
+    span_count: int
+    requests: int
+    now_s: float
+    """Seconds since the Unix epoch."""
+    zone: tzinfo = UTC
+
+
+def drawn(frame: Frame, *, height: int = 24) -> RenderableType:
+    """As many spans as fit ``height`` lines."""
+    rows = max(height - _ROWS_OF_THE_REST, 1)
+    return Group(_heading(frame), _counters(frame), _spans(frame, rows), _footer(frame))
+
+
+def _heading(frame: Frame) -> RenderableType:
+    text = Text("otel-agent, live. ", style="bold")
+    text.append("The store is made up, and written while you look on; ", style="yellow")
+    text.append("agent, OTLP and receiver are real.")
+    return text
+
+
+def _counters(frame: Frame) -> RenderableType:
+    tokens: dict[str, float] = defaultdict(float)
+    sums: dict[str, float] = defaultdict(float)
+    for point in frame.points:
+        sums[point.metric] += point.value
+        if point.metric == TOKEN_USAGE.name:
+            tokens[str(point.attributes.get(Attr.TOKEN_TYPE))] += point.value
+    table = Table.grid(padding=(0, 1), expand=True)
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", no_wrap=True, min_width=10)
+    table.add_column(ratio=1)
+    most = max(tokens.values(), default=0) or 1
+    for type_, colour in zip(TOKEN_TYPES, _COLOURS, strict=True):
+        table.add_row(type_, f"{tokens[type_]:,.0f}", Bar(most, 0, tokens[type_], width=_BAR, color=colour))
+    told = Text(f"{sums[MESSAGE_COUNT.name]:,.0f} messages   ")
+    told.append(f"{sums[TOOL_CALL_COUNT.name]:,.0f} tool calls   ${sums[COST_USAGE.name]:,.4f}   ")
+    told.append(f"{frame.span_count:,} spans in {frame.requests:,} requests")
+    return Panel(Group(table, told), title=f"{TOKEN_USAGE.name} {{token}}", title_align="left", border_style="dim")
+
+
+def _spans(frame: Frame, rows: int) -> RenderableType:
+    table = Table(box=None, expand=True, pad_edge=False, header_style="dim")
+    for name, right in (("Ended", False), ("Span", False), ("Took", True), ("Project", False), ("Session", False)):
+        table.add_column(name, justify="right" if right else "left", no_wrap=True, overflow="ellipsis")
+    for span in frame.spans[::-1][:rows]:
+        ended_s = span.end_ns / 1e9
+        failed = "red" if Attr.ERROR_TYPE in span.attributes else ""
+        style = failed or ("bold green" if frame.now_s - span.arrived_s < _FRESH_SECONDS else "")
+        table.add_row(
+            f"{datetime.fromtimestamp(ended_s, frame.zone):%H:%M:%S}",
+            plain(span.name),
+            f"{(span.end_ns - span.start_ns) / 1e9:.1f} s",
+            plain(str(span.attributes.get(Attr.PROJECT, ""))),
+            str(span.attributes.get(Attr.SESSION, ""))[-8:],
+            style=style,
+        )
+    return table
+
+
+def _footer(frame: Frame) -> RenderableType:
+    left = max(frame.seconds - frame.elapsed_s, 0)
+    text = Text(f"OpenCode completed {frame.written.messages:,} messages so far. ", style="bold")
+    text.append(f"{left:.0f} s left; Ctrl-C ends it.", style="dim")
+    return text
