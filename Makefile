@@ -66,6 +66,10 @@ coverage: .venv/.dev ## Run the tests and tell which lines and branches they rea
 bench: .venv/.dev ## Measure the agent on made stores
 	@$(VENV_PYTHON) -m benchmarks $(ARGS)
 
+.PHONY: soak
+soak: .venv/.dev ## Let the resident agent work for some minutes, and see that it does not grow: ARGS="--minutes 60"
+	@$(VENV_PYTHON) -m benchmarks.soak $(ARGS)
+
 .PHONY: build
 build: .venv/.dev ## Build the sdist and the wheel into dist/
 	@rm -rf dist

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.measure import Figure, machine, row, run
 from benchmarks.peer import PACKAGE, peer_command
+from benchmarks.resident import idle, latencies
 from benchmarks.tree import make_tree
 from otel_agent.demo.receiver import Receiver
 
@@ -21,12 +22,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--messages", type=int, default=10_000, help="assistant messages in the tree")
     parser.add_argument("--runs", type=int, default=5, help="runs of each command, in turn")
+    parser.add_argument("--idle-seconds", type=float, default=120, help="how long the resident agent is left alone")
+    parser.add_argument("--no-resident", action="store_true", help="leave out the resident agent")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="otel-agent-bench-") as scratch, Receiver() as receiver:
         data = Path(scratch) / "opencode"
         make_tree(data, chosen.messages)
         print(f"{machine()}\n{chosen.messages:,} assistant messages in a JSON tree, {chosen.runs} runs each, in turn\n")
         _compare(data, receiver.endpoint, chosen.runs)
+    if not chosen.no_resident:
+        with tempfile.TemporaryDirectory(prefix="otel-agent-bench-") as scratch:
+            print("\nthe resident agent")
+            for line in latencies(Path(scratch), 200):
+                print(line)
+            print(idle(Path(scratch), chosen.messages, chosen.idle_seconds))
 
 
 def _compare(data: Path, endpoint: str, runs: int) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from pathlib import Path
 from typing import Final
 
@@ -44,10 +45,24 @@ def _session(storage: Path, first: int, calls: int, chance: random.Random) -> No
         _call(storage / "message" / session, session, number, began + call * 60_000, chance)
 
 
-def _call(folder: Path, session: str, project: int, at: int, chance: random.Random) -> None:
+def append_call(data: Path, number: int) -> None:
+    """One more, completed now: in a session of its own after each ten."""
+    storage, now = data / "storage", time.time_ns() // 1_000_000
+    session = f"ses_{(~(number // 10)) % 2**48:012x}{'N' * 14}"
+    folder = storage / "message" / session
+    if not folder.exists():
+        told = {"id": session, "version": "1.1.27", "projectID": _project(0), "directory": _worktree(0)}
+        _write(storage / "session" / _project(0) / f"{session}.json", told | {"time": {"created": now, "updated": now}})
+        folder.mkdir()
+    _call(folder, session, 0, now - 30_000, random.Random(number), tail=f"N{number:013d}", took=30_000)
+
+
+def _call(
+    folder: Path, session: str, project: int, at: int, chance: random.Random, *, tail: str = "M" * 14, took: int = 0
+) -> None:
     provider, model = chance.choice(_MODELS)
     agent, path = chance.choice(_AGENTS), _worktree(project)
-    asked, answered = _message_id(at - 100), _message_id(at)
+    asked, answered = _message_id(at - 100, tail), _message_id(at, tail)
     user = {"id": asked, "sessionID": session, "role": "user", "time": {"created": at - 100}, "agent": agent}
     _write(
         folder / f"{asked}.json", user | {"summary": {"diffs": []}, "model": {"providerID": provider, "modelID": model}}
@@ -59,7 +74,7 @@ def _call(folder: Path, session: str, project: int, at: int, chance: random.Rand
         "sessionID": session,
         "role": "assistant",
         "parentID": asked,
-        "time": {"created": at, "completed": at + chance.randrange(500, 30_000)},
+        "time": {"created": at, "completed": at + (took or chance.randrange(500, 30_000))},
         "modelID": model,
         "providerID": provider,
         "mode": agent,
@@ -72,8 +87,8 @@ def _call(folder: Path, session: str, project: int, at: int, chance: random.Rand
     _write(folder / f"{answered}.json", assistant)
 
 
-def _message_id(at: int) -> str:
-    return f"msg_{at * 4096 % 2**48:012x}{'M' * 14}"
+def _message_id(at: int, tail: str) -> str:
+    return f"msg_{at * 4096 % 2**48:012x}{tail}"
 
 
 def _project(number: int) -> str:

@@ -73,16 +73,19 @@ class Watch:
         self._lock = threading.Lock()
         self._paths: set[str] = set()  # guarded by _lock
 
-    def set_places(self, places: Iterable[Place]) -> None:
+    def set_places(self, places: Iterable[Place]) -> bool:
         """Watch these and no others. One that is not there yet is tried again by the next call; so is one that was
-        replaced, of which nothing more would be heard."""
+        replaced, of which nothing more would be heard. Returns whether any was added: of what happened there before
+        nothing was heard."""
         wanted = set(places)
         for place in [
             each for each, (_, inode) in self._watched.items() if each not in wanted or _inode(each) != inode
         ]:
             self._forget(place)
+        before = len(self._watched)
         for place in sorted(wanted - self._watched.keys() - self._refused, key=lambda each: each.folder):
             self._add(place)
+        return len(self._watched) > before
 
     @property
     def blind(self) -> bool:

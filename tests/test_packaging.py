@@ -98,7 +98,7 @@ def package_files() -> set[str]:
 
 def test_the_wheel_carries_the_whole_package_and_only_the_package(wheel: Path) -> None:
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    assert held == package_files()
+    assert held == package_files() | {f"otel_agent/shipped_config/{path.name}" for path in (ROOT / "config").iterdir()}
     assert "otel_agent/py.typed" in held
     assert any(name.startswith("otel_agent/demo/sample/") for name in held)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import signal
 import sqlite3
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +22,7 @@ from otel_agent.resident.loop import Loop
 from otel_agent.settings import Settings
 from tests.agent import Agent
 from tests.made_stores import T0, Database, JsonTree, Tokens, message, session
-from tests.otlp_receiver import OtlpReceiver, hang
+from tests.otlp_receiver import OtlpReceiver, hang, unauthorized
 
 USED = Tokens(700, 50, 20, 300, 9)
 BRISK = {
@@ -236,3 +238,166 @@ def test_a_ledger_that_breaks_meanwhile_ends_the_run(agent: Agent, receiver: Otl
     assert "otel-agent: the ledger is not readable: broken" in ended.stderr
     agent.once()
     assert counted(2)(receiver)
+
+
+class TestReload:
+    """SIGHUP: the same process, the same ledger, the settings of now."""
+
+    def test_the_settings_are_read_again(self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
+        more = JsonTree(agent.home / "more" / "opencode")
+        more.put_turn(message(session(), USED, T0 + 60_000, counter=2))
+        tree.put_turn(message(session(), USED))
+        file = settings_file(agent, "")
+        with agent.process("run", **BRISK) as run:
+            receiver.wait_for(counted(1), 30)
+            file.write_text(f'data_dirs = ["{more.data_dir}"]\n')
+            run.send(signal.SIGHUP)
+            run.wait_for_log("settings read again")
+            receiver.wait_for(counted(2), 30)
+            tree.put_turn(message(session(), USED, T0 + 120_000, counter=3))
+            receiver.wait_for(counted(3), 30)
+            assert run.stop().returncode == 0
+        assert {len({p.start_ns for p in receiver.points() if p.metric == "opencode.message.count"})} == {1}
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ('max_series = "many"', "max_series"),
+            ("not toml at all", "is not TOML"),
+            ('[otlp]\ncertificate = "/no/such.pem"', "/no/such.pem"),
+            ('state_dir = "/elsewhere"', "state_dir cannot be changed"),
+        ],
+    )
+    def test_what_cannot_be_used_is_said_and_the_old_is_kept(
+        self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree, text: str, said: str
+    ) -> None:
+        tree.put_turn(message(session(), USED))
+        file = settings_file(agent, "")
+        with agent.process("run", **BRISK | {"OTEL_AGENT_STATE_DIR": ""}) as run:
+            receiver.wait_for(counted(1), 30)
+            file.write_text(text + "\n")
+            run.send(signal.SIGHUP)
+            run.wait_for_log("The settings from before are kept")
+            tree.put_turn(message(session(), USED, T0 + 60_000, counter=2))
+            receiver.wait_for(counted(2), 30)
+            assert run.stop().returncode == 0
+        assert said in run.log
+        assert "Traceback" not in run.log
+
+    def test_again_and_again_and_then_to_stop(self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
+        tree.put_turn(message(session(), USED))
+        with agent.process("run", **BRISK) as run:
+            receiver.wait_for(counted(1), 30)
+            for _ in range(5):
+                run.send(signal.SIGHUP)
+            assert run.stop().returncode == 0
+        assert counted(1)(receiver)
+
+
+def settings_file(agent: Agent, text: str) -> Path:
+    path = agent.home / "config" / "otel-agent" / "otel-agent.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    return path
+
+
+class TestStatus:
+    def status(self, agent: Agent, *arguments: str) -> tuple[int, str]:
+        with agent.process("status", *arguments) as command:
+            ended = command.wait()
+        assert ended.stderr == ""
+        return ended.returncode, ended.stdout
+
+    def told(self, agent: Agent) -> dict[str, Any]:
+        code, said = self.status(agent, "--json")
+        found: dict[str, Any] = json.loads(said)
+        assert (found["exit_code"], found["ok"]) == (code, code == 0)
+        return found
+
+    def test_it_runs_and_delivers(self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
+        tree.put_turn(message(session(), USED))
+        database = Database(agent.data_dir / "opencode.db").create()
+        database.put_turn(message(session(counter=5), USED, T0 + 60_000, counter=5))
+        with agent.process("run", **BRISK) as run:
+            receiver.wait_for(counted(2), 30)
+            receiver.wait_for(lambda r: len(r.requests) > 10, 30)
+            found = self.told(agent)
+            code, said = self.status(agent)
+            run.stop()
+        assert (found["exit_code"], code) == (0, 0)
+        assert found["running"]["pid"] == run.pid
+        assert {store["name"]: store["counted"] for store in found["stores"]} == {
+            f"{agent.data_dir}/storage/message": {"tree": 1},
+            f"{agent.data_dir}/opencode.db": {"v1": 1},
+        }
+        assert found["newest_message_ms"] == T0 + 60_000 + 37_616
+        assert found["spans_owed"] == 0
+        assert found["series"] > 10
+        assert {each["signal"]: (each["failing_ms"], each["reason"]) for each in found["deliveries"]} == {
+            "metrics": (None, ""),
+            "traces": (None, ""),
+        }
+        assert f"running: process {run.pid}" in said
+        assert "1 messages (tree)" in said
+
+    def test_it_runs_and_nothing_is_taken(self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
+        tree.put_turn(message(session(), USED))
+        receiver.behave(then=unauthorized())
+        with agent.process("run", **BRISK) as run:
+            run.wait_for_log("not delivered")
+            wait_until(lambda: len(self.told(agent)["deliveries"]) == 2)
+            found = self.told(agent)
+            code, said = self.status(agent)
+            run.stop()
+        assert (found["exit_code"], code) == (3, 3)
+        assert found["spans_owed"] == 2
+        assert all(each["failing_ms"] and "401" in each["reason"] for each in found["deliveries"])
+        assert "not taken for" in said
+        assert "Check the key in OTEL_EXPORTER_OTLP_HEADERS" in " ".join(said.split())
+
+    def test_it_does_not_run(self, agent: Agent, receiver: OtlpReceiver) -> None:
+        found = self.told(agent)
+        assert (found["exit_code"], found["running"], found["stores"]) == (5, None, [])
+        assert not agent.state_dir.exists()
+        code, said = self.status(agent)
+        assert (code, said.splitlines()[0].startswith("not running.")) == (5, True)
+
+    def test_killed_it_does_not_run(self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
+        """Though the file that names it is still there."""
+        tree.put_turn(message(session(), USED))
+        with agent.process("run", **BRISK) as run:
+            receiver.wait_for(counted(1), 30)
+            run.stop(signal.SIGKILL)
+        assert (agent.state_dir / "holder.json").exists()
+        assert self.told(agent)["exit_code"] == 5
+
+    def test_asking_does_not_keep_it_from_starting(self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
+        tree.put_turn(message(session(), USED))
+        agent.once()
+        for _ in range(3):
+            with agent.process("status") as asked:
+                agent.once()
+                asked.wait()
+
+
+def test_an_agent_at_rest_leaves_the_disk_alone(agent: Agent, receiver: OtlpReceiver) -> None:
+    """Metrics are published all the while; nothing new is in them."""
+    Database(agent.data_dir / "opencode.db").create().put_turn(message(session(), USED))
+    with agent.process("run", **BRISK) as run:
+        receiver.wait_for(counted(1), 30)
+        seen = len(receiver.requests)
+        receiver.wait_for(lambda r: len(r.requests) > seen + 10, 30)
+        before = state_of(agent.state_dir)
+        seen = len(receiver.requests)
+        receiver.wait_for(lambda r: len(r.requests) > seen + 20, 30)
+        assert state_of(agent.state_dir) == before
+        run.stop()
+
+
+def state_of(folder: Path) -> dict[str, tuple[int, int]]:
+    """But for SQLite's shared memory, which is no file on a disk in anything but name."""
+    return {
+        each.name: (each.stat().st_size, each.stat().st_mtime_ns)
+        for each in folder.iterdir()
+        if not each.name.endswith("-shm")
+    }

@@ -59,14 +59,11 @@ def check(config: ConfigOption = None) -> None:
 
 def _write(path: Path, text: str, *, force: bool) -> None:
     """For its owner only: headers hold keys. Raises ``SettingsError``."""
-    replace = os.O_TRUNC if force else os.O_EXCL
+    if path.exists() and not force:
+        raise SettingsError(f"{path} is there already. --force replaces it; `otel-agent config show` reads it.")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | replace, 0o600), "w", encoding="utf-8") as file:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
             file.write(text)
-    except FileExistsError:
-        raise SettingsError(
-            f"{path} is there already. --force replaces it; `otel-agent config show` reads it."
-        ) from None
     except OSError as error:
         raise SettingsError(f"cannot write {path}: {error.strerror}. Name another with --config.") from None

@@ -1,5 +1,6 @@
 """The live demo: a store that is written, the agent beside it, a receiver, and a screen. All in this process."""
 
+import queue
 import threading
 import time
 from contextlib import suppress
@@ -16,6 +17,7 @@ from otel_agent.demo.screen import Frame, drawn
 from otel_agent.demo.show import arrived
 from otel_agent.demo.writing import Writer, Written
 from otel_agent.errors import DeliveryError
+from otel_agent.lifecycle import Signals
 from otel_agent.resident.loop import Loop
 from otel_agent.semconv import CHAT, EXECUTE_TOOL, MESSAGE_COUNT, TOKEN_USAGE, TOOL_CALL_COUNT
 from otel_agent.settings import Settings
@@ -40,8 +42,8 @@ def show(trial: Settings, data_dir: Path, receiver: Receiver, console: Console, 
         try:
             for each in threads:
                 each.start()
-            with suppress(KeyboardInterrupt):
-                _watch(writer, receiver, console, seconds)
+            with Signals() as signals:
+                _watch(writer, receiver, console, seconds, signals)
         finally:
             stop.set()
             threads[1].join(_END_SECONDS)
@@ -54,8 +56,8 @@ def show(trial: Settings, data_dir: Path, receiver: Receiver, console: Console, 
     console.print(_compared(writer.written, receiver))
 
 
-def _watch(writer: Writer, receiver: Receiver, console: Console, seconds: float) -> None:
-    began, tick = time.monotonic(), threading.Event()
+def _watch(writer: Writer, receiver: Receiver, console: Console, seconds: float, signals: Signals) -> None:
+    began = time.monotonic()
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while (elapsed := time.monotonic() - began) < seconds:
             frame = Frame(
@@ -70,7 +72,9 @@ def _watch(writer: Writer, receiver: Receiver, console: Console, seconds: float)
                 zone=datetime.now().astimezone().tzinfo or UTC,
             )
             live.update(drawn(frame, height=console.height), refresh=True)
-            tick.wait(_FRAME_SECONDS)
+            with suppress(queue.Empty):
+                signals.said.get(timeout=_FRAME_SECONDS)
+                return
 
 
 def _compared(written: Written, receiver: Receiver) -> str:

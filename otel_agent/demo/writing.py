@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-_SCHEMA: Final = """
+SCHEMA: Final = """
 CREATE TABLE project (id TEXT PRIMARY KEY, worktree TEXT NOT NULL, time_created INTEGER, time_updated INTEGER);
 CREATE TABLE session (id TEXT PRIMARY KEY, project_id TEXT NOT NULL, parent_id TEXT, directory TEXT NOT NULL,
     title TEXT NOT NULL, version TEXT NOT NULL, time_created INTEGER, time_updated INTEGER);
@@ -72,7 +72,7 @@ class Writer:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(self._path, isolation_level=None)) as database:
             database.execute("PRAGMA journal_mode = WAL")
-            for statement in _SCHEMA.split(";\n"):
+            for statement in SCHEMA.split(";\n"):
                 database.execute(statement)
             for _ in self._work(database):
                 stop.wait(self._chance.uniform(0.3, 1.7) * _STEP_SECONDS)

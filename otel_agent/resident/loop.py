@@ -23,7 +23,7 @@ _RETRY_MOST_SECONDS: Final = 60.0
 """Pauses between tries while the backend takes nothing: doubled each time, up to this."""
 _GATHER_SECONDS: Final = 0.2
 """Between a hint and the look: OpenCode writes a message in several steps, and while it works several times a second."""
-_EAGER_SECONDS: Final = 0.5
+_EAGER_SECONDS: Final = 0.25
 _EAGER_FOR_SECONDS: Final = 10.0
 """How soon and how long to look again after something changed: what was written before a new folder was watched is
 found so."""
@@ -113,7 +113,9 @@ class Loop:
             stopping=until.is_set,
             on_progress=None if self._said_where else self._on_progress,
         )
-        self._watch.set_places(self._agent.places())
+        if self._watch.set_places(self._agent.places()):
+            self._next_full = 0.0
+            self._woken.set()
         if sweep:
             self._next_sweep = now + self._settings.sweep_interval_seconds
         if read.messages:

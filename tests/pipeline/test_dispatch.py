@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -22,6 +23,7 @@ TAKEN = Receipt(taken=True)
 REFUSED = Receipt(taken=False, final=True, reason="HTTP 400 Bad Request")
 UNREACHABLE = Receipt(taken=False, reason="nothing answers there")
 HOUR_NS = 3_600_000_000_000
+MINUTE_NS = 60_000_000_000
 
 Judge = Callable[[list[str]], Receipt]
 
@@ -196,9 +198,44 @@ def test_series_of_sessions_end_with_the_window(ledger: Ledger) -> None:
     assert session_metric in to.names()
     now_ns[0] += 1
     out.send_totals()
-    later = to.names()
-    assert session_metric not in later
-    assert semconv.TOKEN_USAGE.name in later
+    assert session_metric not in to.names()
+
+
+def counted(ledger: Ledger) -> None:
+    """One series, which changes no more."""
+    with ledger.transaction():
+        increases = {(semconv.TOKEN_USAGE.name, "{}"): Increase(5)}
+        ledger.totals.raise_by(increases, now_ns=START_NS, max_series=9, overflow="{}")
+
+
+def test_what_does_not_change_is_published_less_often(ledger: Ledger) -> None:
+    """Each time for an hour after it changed, then every 200 seconds: before Prometheus takes a series for ended."""
+    counted(ledger)
+    now_ns, to = [START_NS], MetricsTo()
+    out = dispatch(ledger, None, to, now_ns=lambda: now_ns[0])
+    metric, published = semconv.TOKEN_USAGE.name, []
+    for minute in range(90):
+        now_ns[0] = START_NS + minute * MINUTE_NS
+        out.send_totals()
+        if metric in to.names():
+            published.append(minute)
+    assert published[:61] == list(range(61))
+    later = published[61:]
+    assert 60 < len(published) < 75
+    assert max(after - before for before, after in pairwise([60, *later])) <= 4
+
+
+def test_all_of_it_is_tried_again_where_it_was_not_taken(ledger: Ledger) -> None:
+    counted(ledger)
+    now_ns, to = [START_NS + 7_200 * 10**9], MetricsTo()
+    out = dispatch(ledger, None, to, now_ns=lambda: now_ns[0])
+    to.receipt = Receipt(taken=False, reason="away")
+    assert out.send_totals().reason == "away"
+    to.names()
+    to.receipt = Receipt(taken=True)
+    now_ns[0] += 1
+    out.send_totals()
+    assert semconv.TOKEN_USAGE.name in to.names()
 
 
 def test_both_ways_out_are_closed(ledger: Ledger) -> None:
