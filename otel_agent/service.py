@@ -5,6 +5,8 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
@@ -16,6 +18,7 @@ from otel_agent.delivery.options import OtlpOptions
 from otel_agent.delivery.ports import MetricDelivery, SpanDelivery
 from otel_agent.errors import DeliveryError
 from otel_agent.opencode.locations import Locations
+from otel_agent.opencode.mounts import network_file_system
 from otel_agent.opencode.processes import Processes
 from otel_agent.pipeline.dispatch import Dispatch, Identity, Sent
 from otel_agent.pipeline.ingest import Ingest, Pass
@@ -47,8 +50,18 @@ class Agent(Struct):
         stores, known = self.ingest.stores, self.known()
         folders = {*known.folders, *(path.parent for path in known.databases)}
         folders |= {store.folder for store in stores if not store.is_tree}
-        trees = [Place(str(store.folder), deep=True) for store in stores if store.is_tree]
-        return [*(Place(str(folder), deep=False, endings=_ENDINGS) for folder in folders), *trees]
+        trees = [Place(str(each.folder), True, unheard=_unheard(each.folder)) for each in stores if each.is_tree]
+        return [
+            *(Place(str(folder), deep=False, endings=_ENDINGS, unheard=_unheard(folder)) for folder in folders),
+            *trees,
+        ]
+
+
+@lru_cache(maxsize=1024)
+def _unheard(folder: Path) -> str:
+    """Of what another machine changes, the kernel of this one reports nothing."""
+    kind = network_file_system(folder)
+    return f"it is on {kind}, of which changes are not reported" if kind else ""
 
 
 class Once(Struct, frozen=True):

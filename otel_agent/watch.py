@@ -49,6 +49,8 @@ class Place(Struct, frozen=True):
     deep: bool
     """Also what is below it; else only files of which ``endings`` tells."""
     endings: tuple[str, ...] = ()
+    unheard: str = ""
+    """Why nothing would be heard of it, though the system would take the order."""
 
 
 class Hints(Struct, frozen=True):
@@ -115,6 +117,9 @@ class Watch:
         inode = _inode(place)
         if inode is None:
             return
+        if place.unheard:
+            self._refuse(place, place.unheard)
+            return
         if self._observer is None:
             self._observer = Observer()
             self._observer.name = "watch"
@@ -125,13 +130,12 @@ class Watch:
             )
             self._watched[place] = watched, inode
         except OSError as error:
-            self._refused.add(place)
-            log.warning(
-                "cannot watch %s (%s): looking there every rescan_interval_seconds instead. On Linux "
-                "`sysctl fs.inotify.max_user_watches` and `max_user_instances` are the limits",
-                place.folder,
-                error.strerror or error,
-            )
+            limits = "; the limits are fs.inotify.max_user_watches and max_user_instances, see `otel-agent doctor`"
+            self._refuse(place, f"{error.strerror or error}{limits}")
+
+    def _refuse(self, place: Place, why: str) -> None:
+        self._refused.add(place)
+        log.warning("cannot watch %s (%s): looking there every rescan_interval_seconds instead", place.folder, why)
 
     def _forget(self, place: Place) -> None:
         watched, _ = self._watched.pop(place)

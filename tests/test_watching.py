@@ -108,6 +108,18 @@ class TestWatch:
         finally:
             watch.close()
 
+    def test_what_would_not_be_heard_of_is_not_watched(
+        self, tmp_path: Path, woken: threading.Event, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A tree on a network file system: said once, and looked at instead."""
+        watch, place = Watch(woken), Place(str(tmp_path), deep=True, unheard="it is on nfs")
+        for _ in range(3):
+            assert not watch.set_places([place])
+        assert watch.blind
+        assert [each.getMessage() for each in caplog.records] == [
+            f"cannot watch {tmp_path} (it is on nfs): looking there every rescan_interval_seconds instead"
+        ]
+
     def test_more_than_can_be_remembered(self, woken: threading.Event) -> None:
         watch = Watch(woken)
         for number in range(10_002):
@@ -186,7 +198,7 @@ def test_where_nothing_can_be_watched_it_looks(agent: Agent, receiver: OtlpRecei
             tree.put_turn(message(session(), Tokens(1), T0 + 60_000 * number, counter=number))
             arrived(receiver, number)
         run.stop()
-    assert run.log.count(f"cannot watch {tree.data_dir}/storage/message (inotify watch limit reached)") == 1
+    assert run.log.count(f"cannot watch {tree.data_dir}/storage/message (inotify watch limit reached; the limits") == 1
 
 
 def test_a_reader_in_another_transaction_holds_nothing_up(agent: Agent, receiver: OtlpReceiver) -> None:

@@ -185,6 +185,48 @@ def test_reading_while_opencode_writes_never_counts_too_much_nor_too_little(desk
     assert len(chats(desk.receiver)) == len(bills)
 
 
+@pytest.mark.parametrize("version", [JSON_TREE, SQLITE])
+def test_a_turn_is_a_trace_and_a_sub_agent_stands_in_it(desk: Desk, version: str) -> None:
+    opencode = desk.opencode(version)
+    a_tool_round(opencode, desk.provider)
+    a_sub_agent(opencode, desk.provider)
+    desk.agent.once()
+    assert_two_whole_traces(desk.receiver)
+
+
+@pytest.mark.parametrize("version", [JSON_TREE, SQLITE])
+def test_the_same_traces_where_the_agent_looks_on(desk: Desk, version: str) -> None:
+    """The sub-agent's messages are complete, counted and delivered before the message that called it is."""
+    opencode = desk.opencode(version)
+    brisk = {"OTEL_AGENT_RESCAN_INTERVAL_SECONDS": "0.2", "OTEL_AGENT_METRIC_EXPORT_INTERVAL_SECONDS": "1"}
+    with desk.agent.process("run", **brisk) as run:
+        a_tool_round(opencode, desk.provider)
+        a_sub_agent(opencode, desk.provider)
+        desk.receiver.wait_for(lambda r: len({span.span_id for span in r.spans()}) >= 10, 60)
+        run.stop()
+    assert_two_whole_traces(desk.receiver)
+
+
+def assert_two_whole_traces(receiver: OtlpReceiver) -> None:
+    spans = {span.span_id: span for span in receiver.spans()}
+    roots = [span for span in spans.values() if not span.parent_span_id]
+    assert [span.name for span in roots] == ["invoke_agent build"] * 2
+    below = {root.span_id: sorted(s.name for s in spans.values() if s.parent_span_id == root.span_id) for root in roots}
+    assert sorted(below.values()) == [
+        [f"chat {INK}", f"chat {INK}", "execute_tool task"],
+        [f"chat {QUILL}", f"chat {QUILL}", "execute_tool bash"],
+    ]
+    (task,) = (span for span in spans.values() if span.name == "execute_tool task")
+    (helper,) = (span for span in spans.values() if span.parent_span_id == task.span_id)
+    assert (helper.name, helper.trace_id) == ("invoke_agent general", task.trace_id)
+    assert [span.name for span in spans.values() if span.parent_span_id == helper.span_id] == [f"chat {INK}"]
+    # 1.1 writes the call's start anew when the sub-agent has begun.
+    assert task.start_ns - 10**9 <= helper.start_ns <= helper.end_ns <= task.end_ns
+    assert len(spans) == 10
+    assert receiver.by("opencode.tool.call.count", "gen_ai.tool.name") == {"bash": 1, "task": 1}
+    assert set(receiver.by("opencode.tool.call.count", "opencode.tool.outcome")) == {"ok"}
+
+
 def a_plain_turn(opencode: OpenCode, provider: Provider) -> None:
     provider.script(INK, Reply(Usage(prompt=1000, cached=300, completion=50, reasoning=20)))
     assert opencode.run("Good morning.", model=INK).returncode == 0
