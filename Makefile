@@ -93,7 +93,11 @@ collector-build: ## Build the real OpenTelemetry Collector that tests drive (nee
 
 .PHONY: tmux
 tmux: ## Install the terminal in which tests drive the live screen (needs apt-get)
-	@scripts/install-tmux
+	@scripts/install-program tmux tmux
+
+.PHONY: systemd
+systemd: ## Install what checks the systemd unit (needs apt-get)
+	@scripts/install-program systemd-analyze systemd
 
 .PHONY: clean
 clean: ## Remove .venv, builds and caches; keeps the fetched OpenCode and the built Collector
