@@ -32,6 +32,8 @@ class JsonTree:
         checkpoint of the tree, with which the next process begins."""
         self._restless: dict[str, int] = {}
         """Folders that are not at rest, and since when, in nanoseconds since the Unix epoch."""
+        self._reported = {str(layout.messages), os.path.realpath(layout.messages)}
+        """What a hint may call the folder: some systems report the way behind links."""
         self.name = in_words(layout.messages)
         self._place = f"tree:{self.name}"
 
@@ -103,7 +105,7 @@ class JsonTree:
                     yield Path(entry.path), found.st_mtime_ns
             return
         young = (name for name, since_ns in self._restless.items() if now_ns - since_ns < _YOUNG_NS)
-        for name in sorted({*young, *_below(self.layout.messages, look.hinted)}):
+        for name in sorted({*young, *_below(self._reported, look.hinted)}):
             path = self.layout.messages / name
             try:
                 found = path.stat()
@@ -121,10 +123,15 @@ class JsonTree:
             batch.checkpoints.append(Checkpoint(self._place, state))
 
 
-def _below(folder: Path, hinted: frozenset[str]) -> set[str]:
-    """The names of the folders in ``folder`` in which something was hinted at."""
-    beginning = f"{folder}{os.sep}"
-    return {path[len(beginning) :].split(os.sep, 1)[0] for path in hinted if path.startswith(beginning)}
+def _below(folders: set[str], hinted: frozenset[str]) -> set[str]:
+    """The names of the folders directly below, in which something was hinted at."""
+    beginnings = [f"{folder}{os.sep}" for folder in folders]
+    return {
+        path[len(beginning) :].split(os.sep, 1)[0]
+        for path in hinted
+        for beginning in beginnings
+        if path.startswith(beginning)
+    }
 
 
 def _is_full(batch: Batch) -> bool:
