@@ -30,26 +30,26 @@ class Turns:
         row = self._database.execute(query, (session_id,)).fetchone()
         return Session(session_id) if row is None else rows.session(row)
 
-    def begin(self, turns: Iterable[tuple[Turn, str]]) -> None:
-        """Enter new turns, each with the id of a counted message of it."""
+    def begin(self, turns: Iterable[tuple[Turn, list[Message]]]) -> None:
+        """Enter new turns, each with what was counted of it. One that ended owes its span."""
         self._database.executemany(
             "INSERT INTO turn (id, trace, caller, started_ms, last_message, ended, state) "
-            "SELECT ?, ?, ?, ?, number, 0, 0 FROM message WHERE id = ?",
-            [(turn.id, turn.trace, turn.caller, turn.started_ms, message_id) for turn, message_id in turns],
+            "SELECT ?1, ?2, ?3, min(?4, ?5), number, ?6, ?6 FROM message WHERE id = ?7",
+            [
+                (turn.id, turn.trace, turn.caller, turn.started_ms, *_news(turn.id, messages)[1:])
+                for turn, messages in turns
+            ],
         )
 
-    def go_on(self, messages: Iterable[Message]) -> None:
-        """Enter that these were counted. A turn that ended owes its span; one whose span was taken owes it anew, with the
-        same id, because it goes on."""
-        by_turn: dict[str, list[Message]] = {}
-        for message in messages:
-            by_turn.setdefault(message.turn, []).append(message)
+    def go_on(self, messages: Iterable[list[Message]]) -> None:
+        """Enter that these were counted, of one known turn each. One whose span was taken owes it anew, with the same id,
+        because it goes on."""
         self._database.executemany(
             "UPDATE turn SET started_ms = min(started_ms, ?2), ended = max(ended, ?3), "
             "state = iif(max(ended, ?3), 1, state), last_message = ("
             f"SELECT number FROM message WHERE number = last_message OR id = ?4 ORDER BY {_ENDED} DESC, number DESC LIMIT 1"
             ") WHERE id = ?1",
-            [_news(turn, found) for turn, found in by_turn.items()],
+            [_news(found[0].turn, found) for found in messages],
         )
 
     def left(self, *, before_ms: int, limit: int) -> list[int]:

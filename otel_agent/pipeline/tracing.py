@@ -26,12 +26,13 @@ class Tracing:
         counted = [change.message for change in changes if change.first]
         if not counted:
             return []
+        by_turn: dict[str, list[Message]] = {}
+        for message in counted:
+            by_turn.setdefault(message.turn, []).append(message)
         turns = self._ledger.turns
-        known = turns.known(message.turn for message in counted)
-        first = {message.turn: message for message in reversed(counted) if message.turn not in known}
-        for message in sorted(first.values(), key=lambda each: each.created_ms):
-            turns.begin([(self._turn(message, stores), message.id)])
-        turns.go_on(counted)
+        known = turns.known(by_turn)
+        turns.begin([(self._turn(of[0], stores), of) for turn, of in by_turn.items() if turn not in known])
+        turns.go_on([of for turn, of in by_turn.items() if turn in known])
         found: list[tuple[Message, ToolCall]] = []
         for message in counted:
             if message.ended_ms >= self._from_ms:
