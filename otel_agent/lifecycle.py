@@ -10,6 +10,7 @@ import os
 import queue
 import signal
 import threading
+from collections.abc import Callable
 from enum import StrEnum
 from types import FrameType
 from typing import Final, NoReturn, Protocol, Self
@@ -37,14 +38,21 @@ class Work(Protocol):
 class Worker(threading.Thread):
     """Does the work, keeps what it raises for whoever waits, and says that it ended."""
 
-    def __init__(self, work: Work, stop: threading.Event, said: "queue.SimpleQueue[Ended]") -> None:
-        super().__init__(name="pipeline", daemon=True)
+    def __init__(
+        self,
+        work: Callable[[threading.Event], None],
+        stop: threading.Event,
+        said: "queue.SimpleQueue[Ended]",
+        *,
+        name: str = "pipeline",
+    ) -> None:
+        super().__init__(name=name, daemon=True)
         self._work, self._stop_event, self._said = work, stop, said
         self.error: BaseException | None = None
 
     def run(self) -> None:
         try:
-            self._work.run(self._stop_event)
+            self._work(self._stop_event)
         except BaseException as error:  # noqa: BLE001 - raised again in the main thread
             self.error = error
         finally:
@@ -59,7 +67,7 @@ def run_until_told(work: Work, signals: "Signals", *, deadline_seconds: float) -
     deadline: that has to wait until the old one let go of what it holds.
     """
     stop = threading.Event()
-    worker = Worker(work, stop, signals.said)
+    worker = Worker(work.run, stop, signals.said)
     worker.start()
     told = signals.said.get()
     stop.set()

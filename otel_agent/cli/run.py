@@ -48,8 +48,8 @@ def demo(
 ) -> None:
     """Show the main job with nothing else at hand: a store, a receiver, and what arrives there.
 
-    On a terminal a made-up store is written for a minute while you look on; elsewhere, or with --still, it is what OpenCode
-    left on this machine.
+    On a terminal a made-up store is written for a minute while you look on, whether or not OpenCode left data on this
+    machine; elsewhere, or with --still, it is that data, or a sample.
     """
     from rich.console import Console
 

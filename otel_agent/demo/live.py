@@ -17,7 +17,7 @@ from otel_agent.demo.screen import Frame, drawn
 from otel_agent.demo.show import arrived
 from otel_agent.demo.writing import Writer, Written
 from otel_agent.errors import DeliveryError
-from otel_agent.lifecycle import Signals
+from otel_agent.lifecycle import Signals, Worker
 from otel_agent.resident.loop import Loop
 from otel_agent.semconv import CHAT, EXECUTE_TOOL, MESSAGE_COUNT, TOKEN_USAGE, TOOL_CALL_COUNT
 from otel_agent.settings import Settings
@@ -33,27 +33,33 @@ def show(trial: Settings, data_dir: Path, receiver: Receiver, console: Console, 
     Raises ``DeliveryError`` where the two are not the same.
     """
     writer, stop = Writer(data_dir), threading.Event()
-    with service.assembled(trial) as agent:
+    with service.assembled(trial) as agent, Signals() as signals:
         loop = Loop(agent)
-        threads = [
-            threading.Thread(target=work, args=(stop,), name=name, daemon=True)
-            for name, work in (("pipeline", loop.run), ("writer", writer.run))
-        ]
+        writing = Worker(writer.run, stop, signals.said, name="writer")
+        reading = Worker(loop.run, stop, signals.said)
         try:
-            for each in threads:
+            for each in (reading, writing):
                 each.start()
-            with Signals() as signals:
-                _watch(writer, receiver, console, seconds, signals)
+            _watch(writer, receiver, console, seconds, signals)
         finally:
             stop.set()
-            threads[1].join(_END_SECONDS)
+            writing.join(_END_SECONDS)
             loop.wake()
-            threads[0].join(_END_SECONDS)
+            reading.join(_END_SECONDS)
+        _raise_what_went_wrong(writing, reading)
         agent.ingest.run(sweep=True)
         agent.dispatch.send_spans()
         agent.dispatch.send_totals()
     console.print(arrived(receiver))
-    console.print(_compared(writer.written, receiver))
+    console.print(compared(writer.written, receiver))
+
+
+def _raise_what_went_wrong(*workers: Worker) -> None:
+    for each in workers:
+        if each.is_alive():
+            raise DeliveryError(f"the demo's {each.name} did not end within {_END_SECONDS:.0f} s.")
+        if each.error is not None:
+            raise each.error
 
 
 def _watch(writer: Writer, receiver: Receiver, console: Console, seconds: float, signals: Signals) -> None:
@@ -77,8 +83,8 @@ def _watch(writer: Writer, receiver: Receiver, console: Console, seconds: float,
                 return
 
 
-def _compared(written: Written, receiver: Receiver) -> str:
-    """Raises ``DeliveryError``."""
+def compared(written: Written, receiver: Receiver) -> str:
+    """In words. Raises ``DeliveryError`` where they are not the same."""
     sums: dict[str, float] = {}
     for point in receiver.points:
         sums[point.metric] = sums.get(point.metric, 0) + point.value

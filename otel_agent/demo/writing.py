@@ -53,6 +53,7 @@ class Written(Struct):
 
 class _Session(Struct):
     id: str
+    project: str
     directory: str
     provider: str
     model: str
@@ -168,7 +169,9 @@ class Writer:
     def _call(self, database: sqlite3.Connection, answer: str, session: _Session, tool: str) -> Iterator[None]:
         started, part = self._ms, self._id("prt")
         child = (
-            self._session(database, "project-0", session.directory, "A sub-agent", session) if tool == "task" else None
+            self._session(database, session.project, session.directory, "A sub-agent", session)
+            if tool == "task"
+            else None
         )
         metadata = {"sessionId": child.id} if child else {}
         state: dict[str, Any] = {"status": "running", "time": {"start": started}, "metadata": metadata}
@@ -197,7 +200,7 @@ class Writer:
         self, database: sqlite3.Connection, project: str, directory: str, title: str, parent: _Session | None
     ) -> _Session:
         provider, model = (parent.provider, parent.model) if parent else _MODELS[0]
-        session = _Session(self._id("ses"), directory, provider, model)
+        session = _Session(self._id("ses"), project, directory, provider, model)
         row = (session.id, project, parent.id if parent else None, directory, title, "1.18.33", self._ms, self._ms)
         database.execute("INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
         return session

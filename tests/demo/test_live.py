@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import re
 import select
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
+from otel_agent.demo.live import compared
+from otel_agent.demo.receiver import Receiver
+from otel_agent.demo.run import demo
 from otel_agent.demo.screen import drawn
-from otel_agent.demo.writing import Writer
+from otel_agent.demo.writing import Writer, Written
+from otel_agent.errors import DeliveryError
+from otel_agent.settings import Settings
 from tests.agent import Agent
 from tests.otlp_receiver import OtlpReceiver
 from tests.report.pictures import moment
@@ -163,6 +171,29 @@ def test_ctrl_c_ends_it_well(shell: Shell) -> None:
         terminal.close()
     assert "What arrived is what was written" in plain(terminal.shown)
     assert list(shell.scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("after", [0, 3])
+def test_a_store_that_cannot_be_written_is_no_success(
+    after: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Nothing, or some of it, was written, and all of that arrived."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    put = Writer._put
+
+    def full(self: Writer, *arguments: Any) -> None:
+        if self.written.messages >= after:
+            raise sqlite3.OperationalError("database or disk is full")
+        put(self, *arguments)
+
+    monkeypatch.setattr(Writer, "_put", full)
+    with pytest.raises(sqlite3.OperationalError, match="disk is full"):
+        demo(Settings(), Console(file=io.StringIO()), live_seconds=60)
+
+
+def test_what_did_not_arrive_is_said() -> None:
+    with Receiver() as receiver, pytest.raises(DeliveryError, match="messages: 7 written, 0 counted, 0 spans"):
+        compared(Written(messages=7, tokens=70), receiver)
 
 
 def test_still_on_a_terminal(shell: Shell) -> None:
