@@ -106,7 +106,7 @@ def idle(scratch: Path, messages: int, seconds: float) -> str:
     with Receiver() as receiver:
         with Agent(data, state, receiver.endpoint) as agent:
             agent.wait_until_counted(messages)
-            agent.wait_until(lambda: receiver.span_count >= messages)
+            agent.wait_until(lambda: receiver.span_count >= 2 * messages)  # each is a turn of its own
         tick = threading.Event()
         with Agent(data, state, receiver.endpoint) as agent:
             tick.wait(_SETTLING_SECONDS)

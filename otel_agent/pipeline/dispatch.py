@@ -24,10 +24,8 @@ _SPANS_PER_REQUEST: Final = 400
 """About 0.4 MB, or 0.8 MB as JSON: below the 4 MiB that gRPC servers accept by default, and the 1 MiB of a line."""
 _GIVE_UP: Final = 20
 """Spans or points refused one after the other, and none taken: then it is not these, it is the address."""
-_ACTIVE_NS: Final = 3_600 * 10**9
-"""Series that changed within the last hour are published each time."""
 _REST_NS: Final = 200 * 10**9
-"""All others every three minutes and a bit: Prometheus takes a series for ended after five without a point, and thousands
+"""Series that did not change are published every three minutes and a bit: Prometheus takes a series for ended after five without a point, and thousands
 of a long history would cost half a percent of a core every minute."""
 _UNSAID: Final = "it was not taken"
 """The reason where an exporter gives none: it makes no request any more once it was closed."""
@@ -71,7 +69,7 @@ class Dispatch:
         self._since_ns = now_ns()
         self._attempts: Counter[tuple[str, str]] = Counter()
         self._rejected: Counter[str] = Counter()
-        self._rest_due_ns = 0
+        self._rest_due_ns = self._taken_ns = 0
         self._published_at = -1
         """How many changes the ledger had seen when the totals were last taken."""
         self._refused = 0
@@ -104,7 +102,7 @@ class Dispatch:
         return sent
 
     def send_totals(self) -> Sent:
-        """Publish the series: those that changed lately each time, and all of them now and then. What fails is made good
+        """Publish the series: those that changed each time, and all of them now and then. What fails is made good
         by the next time: sums are cumulative."""
         sent, now_ns = Sent(), self._now_ns()
         if self._totals is None:
@@ -113,7 +111,7 @@ class Dispatch:
         series = self._ledger.totals.published(
             self._published,
             active_since_ns=now_ns - self._session_window_ns,
-            changed_since_ns=0 if everything else now_ns - _ACTIVE_NS,
+            changed_since_ns=0 if everything else self._taken_ns,
         )
         self._refused = 0
         for portion in metrics.portions(series):
@@ -123,7 +121,7 @@ class Dispatch:
             self._publish_observed(self._totals, sent, now_ns)
         self._note_standing("metrics", sent, new=self._ledger.changes != self._published_at)
         if not sent.reason:
-            self._published_at = self._ledger.changes
+            self._published_at, self._taken_ns = self._ledger.changes, now_ns
             self._rest_due_ns = now_ns + _REST_NS if everything else self._rest_due_ns
         return sent
 
