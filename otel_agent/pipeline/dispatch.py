@@ -111,7 +111,7 @@ class Dispatch:
         series = self._ledger.totals.published(
             self._published,
             active_since_ns=now_ns - self._session_window_ns,
-            changed_since_ns=0 if everything else self._taken_ns,
+            changed_since_ns=0 if everything else self._taken_ns + 1,
         )
         self._refused = 0
         for portion in metrics.portions(series):
