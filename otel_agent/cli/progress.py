@@ -25,23 +25,23 @@ def shown() -> Iterator["Callable[[Pass], None] | None"]:
         TextColumn("Reading what OpenCode stored"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}, {task.fields[counted]:,} messages counted,"),
+        TextColumn("{task.fields[told]}"),
         TimeRemainingColumn(),
         TextColumn("left"),
         console=Console(stderr=True),
         transient=True,
     )
-    task = bar.add_task("", total=None, counted=0, rate="")
+    task = bar.add_task("", total=None, told="")
 
     def tell(read: "Pass") -> None:
         if read.done:
             bar.stop()
         elif read.looked_at and (read.found or read.looked_at) >= _WORTH_SHOWING:
-            bar.start()
             speed = bar.tasks[0].speed
-            rate = f"{speed:,.0f}/s" if speed else ""
-            found = max(read.found, read.looked_at) or None
-            bar.update(task, completed=read.looked_at, total=found, counted=read.messages, rate=rate)
+            rate = f"{speed:,.0f} a second, " if speed else ""
+            told = f"{rate}{read.messages:,} messages counted,"
+            bar.update(task, completed=read.looked_at, total=max(read.found, read.looked_at), told=told)
+            bar.start()
 
     try:
         yield tell

@@ -23,7 +23,7 @@ from otel_agent.semconv import Attr
 
 MAX_REQUEST: Final = 64 * 1024 * 1024
 """Bytes of a request, before and after decompression."""
-_MAX_SPANS: Final = 20
+_MAX_SPANS: Final = 200
 """Spans kept to be shown; all are counted."""
 _LENGTH_DIGITS: Final = 18
 """Of a Content-Length; Python refuses to read a number of thousands."""

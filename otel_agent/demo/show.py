@@ -60,7 +60,7 @@ def _spans(receiver: Receiver) -> Table:
         table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=ratio)
     for name in ("In", "Out", "Seconds"):
         table.add_column(name, justify="right", no_wrap=True)
-    for span in receiver.spans[-_SHOWN_SPANS:]:
+    for span in sorted(receiver.spans, key=lambda each: (each.end_ns, each.name))[-_SHOWN_SPANS:]:
         table.add_row(*_span(span))
     return table
 

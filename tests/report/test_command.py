@@ -272,6 +272,6 @@ def test_reading_a_history_for_the_first_time_tells_how_far_it_is(shell: Shell) 
     )
     printed = in_a_terminal(shell, "summary", "models")
     assert "Reading what OpenCode stored" in printed
-    assert "8000/8001" in printed
+    assert "8001/8001" in printed
     assert "Reading" not in printed.rpartition("Tokens by model")[2]
     assert "\x1b[?25h" in printed, "the cursor is there again"

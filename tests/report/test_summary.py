@@ -46,7 +46,7 @@ def test_today_is_the_default(shell: Shell) -> None:
 
 
 def test_nothing_at_all(shell: Shell) -> None:
-    printed = shell.output("summary", COLUMNS="500")
+    printed = shell.output("summary", "models", COLUMNS="500")  # the overview may have an OpenCode of another test
     assert printed.startswith(f"No data available. Looked in:\n  {shell.data_dir}\n")
     found = json.loads(shell.output("summary", "--range", "all", "--json"))
     assert (found["totals"]["messages"], found["rows"], found["newest"]) == (0, [], None)
@@ -98,7 +98,7 @@ def test_beside_an_agent_that_has_only_just_begun(shell: Shell) -> None:
         assert holder.stdin is not None
         holder.stdout.readline()
         assert json.loads(shell.output("summary", "--json"))["totals"]["messages"] == 0
-        assert shell.output("summary").startswith("No data available.")
+        assert shell.output("summary", "models").startswith("No data available.")
         holder.stdin.write("\n")
     assert not (shell.state_dir / "ledger.db").exists()
 
