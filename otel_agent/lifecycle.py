@@ -7,10 +7,13 @@ where there is one, asks it to finish and be begun anew with new settings.
 
 import logging
 import os
-import queue
+import select
 import signal
+import socket
 import threading
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
 from types import FrameType
 from typing import Final, NoReturn, Protocol, Self
@@ -42,12 +45,12 @@ class Worker(threading.Thread):
         self,
         work: Callable[[threading.Event], None],
         stop: threading.Event,
-        said: "queue.SimpleQueue[Ended]",
+        say: Callable[[Ended], None],
         *,
         name: str = "pipeline",
     ) -> None:
         super().__init__(name=name, daemon=True)
-        self._work, self._stop_event, self._said = work, stop, said
+        self._work, self._stop_event, self._say = work, stop, say
         self.error: BaseException | None = None
 
     def run(self) -> None:
@@ -56,7 +59,7 @@ class Worker(threading.Thread):
         except BaseException as error:  # noqa: BLE001 - raised again in the main thread
             self.error = error
         finally:
-            self._said.put(Ended.BY_ITSELF)
+            self._say(Ended.BY_ITSELF)
 
 
 def run_until_told(work: Work, signals: "Signals", *, deadline_seconds: float) -> Ended | None:
@@ -67,9 +70,9 @@ def run_until_told(work: Work, signals: "Signals", *, deadline_seconds: float) -
     deadline: that has to wait until the old one let go of what it holds.
     """
     stop = threading.Event()
-    worker = Worker(work.run, stop, signals.said)
+    worker = Worker(work.run, stop, signals.say)
     worker.start()
-    told = signals.said.get()
+    told = signals.wait()
     stop.set()
     work.wake()
     worker.join(deadline_seconds / 2)
@@ -89,15 +92,22 @@ def end_now() -> NoReturn:
 
 
 class Signals:
-    """While entered, what signals ask for is put into a queue, which a handler may do at any moment; the handlers that
-    were there come back after."""
+    """While entered, what signals ask for is kept until it is asked for; the handlers that were there come back after.
+
+    A signal can reach the process in any of its threads, and then wakes no other: the interpreter writes to a socket
+    for each (``signal.set_wakeup_fd``), at which the main thread waits.
+    """
 
     def __init__(self) -> None:
-        self.said: queue.SimpleQueue[Ended] = queue.SimpleQueue()
+        self._said: deque[Ended] = deque()
         self._stopping = False
         self._before: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> Self:
+        self._bell, self._rope = socket.socketpair()
+        for each in (self._bell, self._rope):
+            each.setblocking(False)
+        self._fd_before = signal.set_wakeup_fd(self._rope.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             self._before[number] = signal.signal(number, self._ask_to_stop)
         if hasattr(signal, "SIGHUP"):
@@ -107,24 +117,44 @@ class Signals:
     def __exit__(self, *_: object) -> None:
         for number, before in self._before.items():
             signal.signal(number, before)  # type: ignore[arg-type]
+        signal.set_wakeup_fd(self._fd_before)
+        self._bell.close()
+        self._rope.close()
+
+    def say(self, ended: Ended) -> None:
+        """From any thread."""
+        self._said.append(ended)
+        with suppress(OSError):  # full: it rings already; closed: nobody waits any more
+            self._rope.send(b"!")
+
+    def wait(self) -> Ended:
+        while (told := self.wait_for(None)) is None:
+            pass
+        return told
+
+    def wait_for(self, seconds: float | None) -> Ended | None:
+        """What was said first of what nobody asked for yet; ``None`` where nothing was, for so long or a little less."""
+        if not self._said:
+            select.select([self._bell], [], [], seconds)
+            with suppress(BlockingIOError):
+                self._bell.recv(4096)
+        return self._said.popleft() if self._said else None
 
     def also(self, told: Ended) -> Ended:
         """What was asked for, and what was asked for since: to stop wins."""
-        while True:
-            try:
-                later = self.said.get_nowait()
-            except queue.Empty:
-                return told
+        while self._said:
+            later = self._said.popleft()
             if Ended.ASKED_TO_STOP in (told, later):
                 told = Ended.ASKED_TO_STOP
             elif Ended.ASKED_TO_RELOAD in (told, later):
                 told = Ended.ASKED_TO_RELOAD
+        return told
 
     def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
         if self._stopping:
             os._exit(_INTERRUPTED)
         self._stopping = True
-        self.said.put(Ended.ASKED_TO_STOP)
+        self._said.append(Ended.ASKED_TO_STOP)
 
     def _ask_to_reload(self, _number: int, _frame: FrameType | None) -> None:
-        self.said.put(Ended.ASKED_TO_RELOAD)
+        self._said.append(Ended.ASKED_TO_RELOAD)

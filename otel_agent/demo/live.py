@@ -1,9 +1,7 @@
 """The live demo: a store that is written, the agent beside it, a receiver, and a screen. All in this process."""
 
-import queue
 import threading
 import time
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -35,8 +33,8 @@ def show(trial: Settings, data_dir: Path, receiver: Receiver, console: Console, 
     writer, stop = Writer(data_dir), threading.Event()
     with service.assembled(trial) as agent, Signals() as signals:
         loop = Loop(agent)
-        writing = Worker(writer.run, stop, signals.said, name="writer")
-        reading = Worker(loop.run, stop, signals.said)
+        writing = Worker(writer.run, stop, signals.say, name="writer")
+        reading = Worker(loop.run, stop, signals.say)
         try:
             for each in (reading, writing):
                 each.start()
@@ -78,8 +76,7 @@ def _watch(writer: Writer, receiver: Receiver, console: Console, seconds: float,
                 zone=datetime.now().astimezone().tzinfo or UTC,
             )
             live.update(drawn(frame, height=console.height), refresh=True)
-            with suppress(queue.Empty):
-                signals.said.get(timeout=_FRAME_SECONDS)
+            if signals.wait_for(_FRAME_SECONDS) is not None:
                 return
 
 
