@@ -25,7 +25,7 @@ DEADLINE_S = 30.0
 class Terminal:
     """A terminal of its own, with the command running in it."""
 
-    def __init__(self, shell: Shell, *arguments: str, columns: int = 100, lines: int = 30) -> None:
+    def __init__(self, shell: Shell, *arguments: str, columns: int = 100, lines: int = 60) -> None:
         self._socket = shell.home / "tmux"
         command = shlex.join([*shell.command(*arguments)])
         environ = shell.environment() | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
