@@ -61,10 +61,12 @@ class Shell:
     def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         """The running command; whoever starts it ends it."""
         self.scratch.mkdir(exist_ok=True)
+        # What reads stores would find that of an OpenCode which another test runs just now.
+        alone = {"OTEL_AGENT_DISCOVER_STORES": "false"} if arguments[:1] in (("run",), ("demo",)) else {}
         return subprocess.Popen(
             self.command(*arguments),
             cwd=self.home,
-            env=self.environment() | variables,
+            env=self.environment() | alone | variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -14,7 +14,7 @@ import pytest
 
 from otel_agent.watch import Place, Watch
 from tests.agent import Agent
-from tests.made_stores import T0, Database, DatabaseV2, JsonTree, Tokens, in_flight, message, session
+from tests.made_stores import T0, Database, DatabaseV2, JsonTree, Project, Tokens, in_flight, message, session
 from tests.otlp_receiver import OtlpReceiver
 
 WATCHED_ONLY = {
@@ -24,8 +24,9 @@ WATCHED_ONLY = {
 }
 """Whatever is found soon is found because it was heard of."""
 BRISK = {"OTEL_AGENT_RESCAN_INTERVAL_SECONDS": "0.05", "OTEL_AGENT_METRIC_EXPORT_INTERVAL_SECONDS": "0.1"}
-INPUT = {"gen_ai.token.type": "input", "opencode.project.name": "persona"}
-"""Of the made stores: another test may run an OpenCode just now, whose store is found, too."""
+INPUT = {"gen_ai.token.type": "input", "opencode.project.name": "only-here"}
+"""Of one test's own project: another test may run an OpenCode just now, whose store is found, too."""
+ONLY_HERE = Project(id="f" * 40, worktree="/srv/only-here")
 SOON_S = 20.0
 """On a slow and busy machine."""
 
@@ -229,7 +230,7 @@ class TestDiscovery:
 
         elsewhere = agent.home / "elsewhere"
         found = replace(agent, extra={"OTEL_AGENT_DISCOVER_STORES": "true"})
-        JsonTree(elsewhere / "opencode").put_turn(message(session(), Tokens(7)))
+        JsonTree(elsewhere / "opencode").put_turn(message(session(project=ONLY_HERE), Tokens(7)))
         environment = {"XDG_DATA_HOME": str(elsewhere), "ANTHROPIC_API_KEY": "s3cret-key"}
         with subprocess.Popen([opencode, "300"], env=environment) as running:
             try:
@@ -238,7 +239,8 @@ class TestDiscovery:
                 running.kill()
         assert receiver.total("opencode.token.usage", INPUT) == 7
         assert b"s3cret" not in b"".join(path.read_bytes() for path in agent.state_dir.glob("ledger.db*"))
-        JsonTree(elsewhere / "opencode").put_turn(message(session(), Tokens(9), T0 + 60_000, counter=2))
+        more = message(session(project=ONLY_HERE), Tokens(9), T0 + 60_000, counter=2)
+        JsonTree(elsewhere / "opencode").put_turn(more)
         found.once()
         assert receiver.total("opencode.token.usage", INPUT) == 16
         agent.once()

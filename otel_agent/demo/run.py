@@ -43,7 +43,6 @@ def _live(settings: Settings, console: Console, seconds: float) -> None:
         quick = replace(
             _trial(settings, scratch, receiver),
             data_dirs=(scratch / "opencode",),
-            discover_stores=False,
             rescan_interval_seconds=0.5,
             metric_export_interval_seconds=1.0,
         )
@@ -92,6 +91,7 @@ def _trial(settings: Settings, scratch: Path, receiver: Receiver) -> Settings:
         metrics_exporter=None,
         genai_semconv="both",
         process_metrics=False,
+        discover_stores=False,
         otlp=OtlpSettings(endpoint=receiver.endpoint, protocol="http/protobuf"),
     )
 
