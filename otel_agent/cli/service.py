@@ -31,6 +31,8 @@ def install(
     ] = False,
 ) -> None:
     """Write the unit, enable and start it. Again after an upgrade or a change of folders: it is brought up to date."""
+    from otel_agent.startup.program import not_carried
+
     manager = _manager()
     program = _program(config)
     if print_only:
@@ -39,6 +41,9 @@ def install(
     changed = manager.install(program)
     typer.echo(f"{'Installed' if changed else 'Unchanged, and running'}: {manager.file}")
     typer.echo(f"Addresses and keys (OTEL_EXPORTER_OTLP_ENDPOINT=…, one to a line) go into {program.environment_file}.")
+    unseen = not_carried(os.environ)
+    if unseen:
+        typer.echo(f"Set in this shell, and not seen by the service until they stand there: {', '.join(unseen)}.")
     typer.echo("Next: `otel-agent service status`, `otel-agent status`, `otel-agent doctor`.")
     if sys.platform == "linux":
         typer.echo("To have it run without a login session too: `loginctl enable-linger`.")
@@ -98,7 +103,6 @@ def _manager() -> "Manager":
 
 
 def _program(config: Path | None) -> "Program":
-    from otel_agent import intake
     from otel_agent.settings import default_file
     from otel_agent.startup.program import program
 
@@ -106,7 +110,6 @@ def _program(config: Path | None) -> "Program":
     return program(
         state_dir=settings.state_dir.absolute(),
         config_file=default_file(os.environ),
-        data=tuple(intake.data_folders(settings)),
         config=config,
         environ=os.environ,
     )

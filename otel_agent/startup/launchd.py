@@ -35,7 +35,7 @@ class Launchd:
         before = self.file.read_text(encoding="utf-8") if ours else None
         if before == text and self.standing().running:
             return False
-        program.writable[0].mkdir(mode=0o700, parents=True, exist_ok=True)
+        program.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         replace_file(self.file, text)
         self._run(["launchctl", "bootout", f"{self._domain}/{_LABEL}"])  # fails where it was not loaded
         try:
@@ -45,6 +45,7 @@ class Launchd:
                 self.file.unlink()
             else:
                 replace_file(self.file, before)
+                self._run(["launchctl", "bootstrap", self._domain, str(self.file)])
             raise
         return True
 

@@ -1,6 +1,8 @@
 """A systemd user unit, from ``config/otel-agent.service``."""
 
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from string import Template
 from typing import Final
@@ -24,13 +26,12 @@ class Systemd:
             command=" ".join(quoted(each, command=True) for each in _started(program.command)),
             environment_file=_path(program.environment_file),
             environment="".join(f"Environment={each}\n" for each in environment),
-            writable=" ".join(quoted(f"-{each}") for each in program.writable),
         )
 
     def install(self, program: Program) -> bool:
         text, ours = self.rendered(program), written_by_us(self.file)
         before = self.file.read_text(encoding="utf-8") if ours else None
-        program.writable[0].mkdir(mode=0o700, parents=True, exist_ok=True)
+        program.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         replace_file(self.file, text)
         try:
             self._systemctl("daemon-reload")
@@ -72,16 +73,26 @@ class Systemd:
         return must(self._run, "systemctl", "--user", *arguments)
 
     def _put_back(self, before: str | None) -> None:
+        """As it was, for systemd too: no link to a file that is gone, and what ran before runs again. Whatever of it fails
+        changes nothing of what is to be said: why the installing failed."""
         if before is None:
+            self._try("disable", "--now", _UNIT)
             self.file.unlink(missing_ok=True)
+            self._try("daemon-reload")
         else:
             replace_file(self.file, before)
+            self._try("daemon-reload")
+            self._try("restart", _UNIT)
+
+    def _try(self, *arguments: str) -> None:
+        with suppress(StartupError):
+            self._systemctl(*arguments)
 
 
 def quoted(text: str, *, command: bool = False) -> str:
     """A word of a unit file (systemd.syntax(7)): in quotes, with its specifiers and, in a command, its variables taken
     as they are. Raises ``StartupError`` for what no line can hold."""
-    if any(ord(each) < 32 for each in text):
+    if any(ord(each) < 32 or "\ud800" <= each <= "\udfff" for each in text):  # the latter: bytes that are no UTF-8
         raise StartupError(f"{text!r} holds a character that no systemd unit can. Rename it, or unset the variable.")
     plain = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{plain.replace("$", "$$") if command else plain}"'
@@ -95,5 +106,6 @@ def _started(command: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _path(path: Path) -> str:
-    """The rest of a line, which is not split into words."""
-    return quoted(str(path))[1:-1].replace('\\"', '"').replace("\\\\", "\\")
+    """The rest of a line, which is not split into words; but ``EnvironmentFile=`` takes patterns, as glob(7) has them."""
+    quoted(str(path))  # for what no line can hold
+    return re.sub(r"([][*?\\])", r"\\\1", str(path)).replace("%", "%%")

@@ -64,7 +64,6 @@ def test_it_is_written_enabled_and_started(machine: Machine) -> None:
     ]
     assert f"Installed: {machine.unit}" in said
     assert str(machine.shell.config.with_name("environment")) in said
-    assert f'"-{machine.shell.state_dir}"' in machine.unit.read_text()
     code, said, _ = machine.run("install")
     assert (code, "Unchanged" in said) == (0, True)
     assert machine.asked[-1] == "systemctl --user start otel-agent.service"
@@ -87,6 +86,10 @@ def test_where_systemd_refuses_nothing_is_left_behind(machine: Machine, failing:
     machine.answer("systemctl", code=1, only=failing)
     code, _, said = machine.run("install")
     assert (code, machine.unit.exists()) == (1, False)
+    assert machine.asked[-2:] == [
+        "systemctl --user disable --now otel-agent.service",
+        "systemctl --user daemon-reload",
+    ], "no link to a unit that is gone"
     assert f"`systemctl --user {failing}" in said
     assert "no bus" in said
     machine.answer("systemctl")
@@ -95,6 +98,16 @@ def test_where_systemd_refuses_nothing_is_left_behind(machine: Machine, failing:
     machine.answer("systemctl", code=1, only=failing)
     assert machine.run("install", OTEL_AGENT_MAX_SERIES="9")[0] == 1
     assert machine.unit.read_text() == before
+    assert machine.asked[-2:] == [
+        "systemctl --user daemon-reload",
+        "systemctl --user restart otel-agent.service",
+    ], "what ran before runs again"
+
+
+def test_variables_that_may_hold_keys_are_named_and_not_carried(machine: Machine) -> None:
+    _, said, _ = machine.run("install", OTEL_EXPORTER_OTLP_HEADERS="authorization=s3cret")
+    assert "not seen by the service until they stand there: OTEL_EXPORTER_OTLP_HEADERS." in said
+    assert "s3cret" not in said + machine.unit.read_text()
 
 
 def test_a_file_of_somebody_elses(machine: Machine) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from otel_agent.errors import SettingsError
 from otel_agent.startup.launchd import Launchd
 from otel_agent.startup.manager import StartupError
 from otel_agent.startup.program import Program, program
@@ -32,14 +33,16 @@ def made(folder: Path, **environment: str) -> Program:
     return Program(
         command=(str(folder / "otel-agent"), "run", "--config", str(folder / "settings.toml")),
         environment=environment,
-        writable=(folder / "state", folder / "data"),
+        state_dir=folder / "state",
         environment_file=folder / "environment",
         log_file=folder / "state" / "agent.log",
     )
 
 
 def hides_no_process(unit: str) -> bool:
-    hiding = ("ProtectProc", "ProcSubset", "PrivatePIDs", "PrivateUsers", "PrivateNetwork", "InaccessiblePaths")
+    """All that takes a namespace of mounts, users or processes: in a user unit any of them brings a namespace of users
+    (systemd 254), from within which /proc/PID/cwd of a process outside cannot be read."""
+    hiding = ("Protect", "ProcSubset", "Private", "InaccessiblePaths", "ReadOnlyPaths", "ReadWritePaths", "BindPaths")
     return not any(line.startswith(hiding) for line in unit.splitlines())
 
 
@@ -72,9 +75,8 @@ def test_what_the_unit_holds(tmp_path: Path) -> None:
     assert "ExecReload=/bin/kill -HUP $MAINPID" in lines
     assert 'Environment="XDG_DATA_HOME=/srv/data"' in lines
     assert f"EnvironmentFile=-{tmp_path}/environment" in lines
-    assert f'ReadWritePaths="-{tmp_path}/state" "-{tmp_path}/data"' in lines
     for line in (
-        *("ProtectHome=read-only", "ProtectSystem=strict", "NoNewPrivileges=yes", "UMask=0077"),
+        *("StartLimitIntervalSec=0", "NoNewPrivileges=yes", "UMask=0077"),
         *("Restart=on-failure", "RestartPreventExitStatus=2", "WantedBy=default.target"),
     ):
         assert line in lines
@@ -99,8 +101,14 @@ def test_words_of_a_unit(text: str, command: bool, expected: str) -> None:
 
 
 def test_what_no_unit_can_hold() -> None:
-    with pytest.raises(StartupError, match="holds a character that no systemd unit can"):
-        quoted("two\nlines")
+    for text in ("two\nlines", os.fsdecode(b"/x/\xff")):
+        with pytest.raises(StartupError, match="holds a character that no systemd unit can"):
+            quoted(text)
+
+
+def test_the_file_of_variables_is_no_pattern(tmp_path: Path) -> None:
+    unit = Systemd({}).rendered(made(tmp_path / r"50% [x]*\y"))
+    assert rf"EnvironmentFile=-{tmp_path}/50%% \[x\]\*\\y/environment" in unit.splitlines()
 
 
 def test_launchd_reads_back_what_was_meant(tmp_path: Path) -> None:
@@ -139,9 +147,17 @@ def test_what_is_carried_into_the_service(tmp_path: Path) -> None:
         "ANTHROPIC_API_KEY": "secret",
         "XDG_STATE_HOME": "",
     }
-    found = program(
-        state_dir=tmp_path, config_file=tmp_path / "c" / "x.toml", data=(), config=Path("my.toml"), environ=environ
-    )
+    found = program(state_dir=tmp_path, config_file=tmp_path / "c" / "x.toml", config=Path("my.toml"), environ=environ)
     assert found.environment == {"XDG_DATA_HOME": "/srv/data", "OPENCODE_DB": "other.db", "OTEL_AGENT_MAX_SERIES": "7"}
     assert found.command[-3:] == ("run", "--config", str(Path("my.toml").absolute()))
     assert found.environment_file == tmp_path / "c" / "environment"
+
+
+@pytest.mark.parametrize("name", ["XDG_DATA_HOME", "OTEL_AGENT_STATE_DIR", "OTEL_AGENT_DATA_DIRS"])
+def test_a_relative_folder_is_refused(tmp_path: Path, name: str) -> None:
+    """It would be another one for the service."""
+    with pytest.raises(SettingsError, match=f"{name}: rel/x is relative"):
+        program(state_dir=tmp_path, config_file=tmp_path / "x.toml", config=None, environ={name: "rel/x"})
+    program(
+        state_dir=tmp_path, config_file=tmp_path / "x.toml", config=None, environ={name: "~/x", "OPENCODE_DB": "y.db"}
+    )
