@@ -120,6 +120,12 @@ def catch_up(settings: Settings, *, on_progress: Callable[[Pass], None] | None =
         raise LedgerDamaged(f"{damage}. `otel-agent run --once` sets it aside and counts again.") from None
 
 
+def data_folders(settings: Settings) -> list[Path]:
+    """The folders in which OpenCode's data would be."""
+    places = locations(os.environ, settings.data_dirs)
+    return list(dict.fromkeys([*places.folders, *(path.parent for path in places.databases)]))
+
+
 def looked_in(settings: Settings) -> list[Path]:
     """Where OpenCode's data would be."""
     places = locations(os.environ, settings.data_dirs)

@@ -29,12 +29,20 @@ def install(
     print_only: Annotated[
         bool, typer.Option("--print", metavar=FLAG, help="Show what would be written, and do nothing.")
     ] = False,
+    read_only_home: Annotated[
+        bool,
+        typer.Option(
+            "--read-only-home",
+            metavar=FLAG,
+            help="systemd: let it write nothing but its state. From 254 on, OpenCode's processes then have no project.",
+        ),
+    ] = False,
 ) -> None:
     """Write the unit, enable and start it. Again after an upgrade or a change of folders: it is brought up to date."""
     from otel_agent.startup.program import not_carried
 
     manager = _manager()
-    program = _program(config)
+    program = _program(config, read_only_home=read_only_home)
     if print_only:
         typer.echo(manager.rendered(program), nl=False)
         return
@@ -102,7 +110,8 @@ def _manager() -> "Manager":
     raise StartupError(f"services are known for systemd (Linux) and launchd (macOS). {BY_HAND}")
 
 
-def _program(config: Path | None) -> "Program":
+def _program(config: Path | None, *, read_only_home: bool) -> "Program":
+    from otel_agent import intake
     from otel_agent.settings import default_file
     from otel_agent.startup.program import program
 
@@ -112,4 +121,5 @@ def _program(config: Path | None) -> "Program":
         config_file=default_file(os.environ),
         config=config,
         environ=os.environ,
+        only_writable=(settings.state_dir.absolute(), *intake.data_folders(settings)) if read_only_home else (),
     )

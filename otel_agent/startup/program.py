@@ -26,9 +26,18 @@ class Program(Struct, frozen=True, kw_only=True):
     """Where a person puts addresses and keys."""
     log_file: Path
     """For service managers that keep no log of their own."""
+    only_writable: tuple[Path, ...] = ()
+    """Where a read-only home is asked for: the folders below it that it may write to all the same."""
 
 
-def program(*, state_dir: Path, config_file: Path, config: Path | None, environ: Mapping[str, str]) -> Program:
+def program(
+    *,
+    state_dir: Path,
+    config_file: Path,
+    config: Path | None,
+    environ: Mapping[str, str],
+    only_writable: tuple[Path, ...] = (),
+) -> Program:
     """The agent as it was started now. ``config`` is the settings file that was named, if any; ``config_file`` the one
     that is looked for else. Raises ``SettingsError`` for a variable that holds a folder relative to this one."""
     own = [sys.executable, "-m", "otel_agent"]
@@ -48,6 +57,7 @@ def program(*, state_dir: Path, config_file: Path, config: Path | None, environ:
         state_dir=state_dir,
         environment_file=config_file.with_name("environment"),
         log_file=state_dir / "agent.log",
+        only_writable=only_writable,
     )
 
 

@@ -26,6 +26,7 @@ class Systemd:
             command=" ".join(quoted(each, command=True) for each in _started(program.command)),
             environment_file=_path(program.environment_file),
             environment="".join(f"Environment={each}\n" for each in environment),
+            read_only_home=_read_only_home(program.only_writable),
         )
 
     def install(self, program: Program) -> bool:
@@ -96,6 +97,14 @@ def quoted(text: str, *, command: bool = False) -> str:
         raise StartupError(f"{text!r} holds a character that no systemd unit can. Rename it, or unset the variable.")
     plain = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{plain.replace("$", "$$") if command else plain}"'
+
+
+def _read_only_home(but: tuple[Path, ...]) -> str:
+    """OpenCode's folders among them: SQLite keeps a file there through which readers and writers see each other."""
+    if not but:
+        return ""
+    writable = " ".join(quoted(f"-{each}") for each in but)
+    return f"ProtectSystem=strict\nProtectHome=read-only\nReadWritePaths={writable}\n"
 
 
 def _started(command: tuple[str, ...]) -> tuple[str, ...]:

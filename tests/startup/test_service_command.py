@@ -81,6 +81,16 @@ def test_shown_only(machine: Machine) -> None:
     assert machine.unit.read_text() == said
 
 
+def test_a_read_only_home_where_it_is_asked_for(machine: Machine) -> None:
+    """But for the ledger, and for OpenCode's folder, in which SQLite has to write beside the database."""
+    lines = machine.run("install", "--print", "--read-only-home")[1].splitlines()
+    assert {"ProtectSystem=strict", "ProtectHome=read-only"} <= set(lines)
+    assert f'ReadWritePaths="-{machine.shell.state_dir}" "-{machine.shell.data_dir}"' in lines
+    assert "ProtectHome" not in "".join(
+        line for line in machine.run("install", "--print")[1].splitlines() if not line.startswith("#")
+    )
+
+
 @pytest.mark.parametrize("failing", ["daemon-reload", "enable", "restart"])
 def test_where_systemd_refuses_nothing_is_left_behind(machine: Machine, failing: str) -> None:
     machine.answer("systemctl", code=1, only=failing)
