@@ -23,6 +23,8 @@ RECENT: Final = 8
 or, where several began at once, close to it."""
 _ABORTED: Final = "Tool execution aborted"
 """What OpenCode writes as the error of a call that a person broke off."""
+_TRIES: Final = 50
+"""Some milliseconds, in which a write of any size ends."""
 _SLACK_MS: Final = 2_000
 """A call is written down a moment before or after the message that it leads to."""
 
@@ -95,14 +97,18 @@ def turn_of(raw: object) -> str:
 
 
 def which_began(session_id: str, at_ms: int, found: Iterable[Part]) -> str | None:
-    """The id of the part whose call began a turn of this session at ``at_ms``: a session can be called again."""
+    """The id of the part whose call began a turn of this session at ``at_ms``: a session can be called again, and it was
+    the last call before. When the part was made tells that: up to 1.1 OpenCode writes the start of a call anew for as
+    long as its sub-agent works."""
     began: list[tuple[int, str]] = []
     for part_id, raw in found:
         recorded = _recorded(raw)
         if recorded is None or recorded.metadata.sessionId != session_id:
             continue
-        if recorded.started_ms is not None and recorded.started_ms <= at_ms + _SLACK_MS:
-            began.append((recorded.started_ms, part_id))
+        made = minted_after_ms(part_id, at_ms)
+        late_ms = made if made is not None else (recorded.started_ms or at_ms) - at_ms
+        if late_ms <= _SLACK_MS:
+            began.append((late_ms, part_id))
     return max(began)[1] if began else None
 
 
@@ -158,7 +164,21 @@ def _metadata(raw: msgspec.Raw) -> _Metadata:
 
 def _parts_in_tree(layout: Layout, session_id: str, message_id: str) -> Iterator[Part]:
     for entry in islice(listing(layout.parts(session_id, message_id), []), MAX_PARTS):
-        yield entry.name.removesuffix(".json"), _read(entry.path) or b""
+        yield entry.name.removesuffix(".json"), _whole(entry.path)
+
+
+def _whole(path: str) -> bytes:
+    """OpenCode writes a running call's part anew and anew, in place: one that was caught in the middle of it is whole a
+    moment later."""
+    raw = b""
+    for _ in range(_TRIES):
+        raw = _read(path) or b""
+        try:
+            _parts.decode(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            continue
+        break
+    return raw
 
 
 def _read(path: str) -> bytes | None:

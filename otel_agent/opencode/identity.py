@@ -5,7 +5,7 @@ from typing import Final
 
 from otel_agent.model import Session
 
-_TIMED_ID: Final = re.compile(r"msg_([0-9a-f]{12})[0-9A-Za-z]{14}")
+_TIMED_ID: Final = re.compile(r"(?:msg|prt)_([0-9a-f]{12})[0-9A-Za-z]{14}")
 _WRAP_MS: Final = 1 << 36
 """The 12 hex digits hold 48 bits, 12 of them a counter: the time they carry repeats after 795 days."""
 _GENUINE_MS: Final = 2_000
@@ -17,7 +17,7 @@ _LONGEST_WAIT_MS: Final = 86_400_000
 
 
 def minted_after_ms(message_id: str, created_ms: int) -> int | None:
-    """How much later than ``created_ms`` the id was minted (negative: earlier); ``None`` where it carries no time.
+    """How much later than ``created_ms`` the id of a message or a part was minted (negative: earlier); ``None`` where it carries no time.
 
     Right up to 397 days either way, half of what the id can tell.
     """

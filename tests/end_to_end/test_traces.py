@@ -190,6 +190,25 @@ def test_a_session_that_is_called_again(agent: Agent, store: Store, receiver: Ot
     assert parents["invoke_agent other"] == by_start[(NOW + 7 * S) * 10**6]
 
 
+def test_a_call_whose_start_is_written_anew(agent: Agent, store: Store, receiver: OtlpReceiver) -> None:
+    """As 1.1 does for as long as the sub-agent works: then it seems to begin after what it began."""
+    top = session(NOW - S)
+    helper = replace(session(NOW + 400, 2), parent=top.id)
+    question = asked(top, NOW)
+    calling = answer(question, NOW + 200, 30 * S, finish="tool-calls")
+    late = tool(calling, "task", at=NOW + 25 * S, status="running", took=None, metadata={"sessionId": helper.id})
+    put(store, top, question, in_flight(calling), late)
+    asked_helper = asked(helper, NOW + 500, 2)
+    put(store, helper, asked_helper, answer(asked_helper, NOW + 600, 24 * S, agent="explore", counter=2))
+    agent.once()
+    (turn,) = (span for span in receiver.spans() if span.name == "invoke_agent explore")
+    put(store, top, calling)
+    put(store, top, answer(question, NOW + 31 * S, counter=3))
+    agent.once()
+    (call,) = (span for span in receiver.spans() if span.name == "execute_tool task")
+    assert (turn.parent_span_id, turn.trace_id) == (call.span_id, call.trace_id)
+
+
 def test_a_parent_that_is_gone(agent: Agent, store: Store, receiver: OtlpReceiver) -> None:
     helper = replace(session(NOW, 2), parent="ses_gone")
     question = asked(helper, NOW + 100)
