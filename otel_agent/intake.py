@@ -143,4 +143,5 @@ def _rules(settings: Settings) -> Rules:
         session_window_ms=round(settings.session_window_hours * 3_600_000),
         max_series=settings.max_series,
         killed_grace_ms=settings.killed_grace_seconds * 1_000,
+        lead_ns=round(settings.metric_export_interval_seconds * 1_000_000_000),
     )

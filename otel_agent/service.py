@@ -17,12 +17,14 @@ from otel_agent.delivery.choose import FileOptions, deliveries
 from otel_agent.delivery.options import OtlpOptions
 from otel_agent.delivery.ports import MetricDelivery, SpanDelivery
 from otel_agent.errors import DeliveryError
+from otel_agent.ledger.writer import Ledger
 from otel_agent.opencode.locations import Locations
 from otel_agent.opencode.mounts import network_file_system
 from otel_agent.opencode.processes import Processes
 from otel_agent.pipeline.dispatch import Dispatch, Identity, Sent
 from otel_agent.pipeline.ingest import Ingest, Pass
 from otel_agent.pipeline.observe import Observe
+from otel_agent.pipeline.telling import Telling
 from otel_agent.settings import Settings, Signal
 from otel_agent.signals import metrics, resource
 from otel_agent.watch import Place
@@ -31,6 +33,7 @@ log = logging.getLogger(__name__)
 
 _ENDINGS: Final = (".db", "-wal", "storage", "project")
 """Of what tells a change in a data folder: databases and their write-ahead logs, and that a tree begins."""
+_NS: Final = 1_000_000_000
 _TEMPORALITY: Final = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
 
 
@@ -86,7 +89,6 @@ def assembled(settings: Settings, *, now_ns: Callable[[], int] = time.time_ns) -
     """
     with intake.opened(settings, now_ns=now_ns) as parts:
         dispatch = _dispatch(settings, parts, now_ns)
-        _say_temporality(settings)
         try:
             yield Agent(settings, parts.ingest, dispatch, parts.places.learn, lambda: parts.places.known)
         finally:
@@ -101,7 +103,7 @@ def once(settings: Settings, *, on_progress: Callable[[Pass], None] | None = Non
         read = agent.ingest.run(sweep=True, on_progress=on_progress)
         say_where(agent, read)
         spans = agent.dispatch.send_spans()
-        totals = agent.dispatch.send_totals()
+        totals = agent.dispatch.send_totals(last=True)
         return Once(read, spans, totals, agent.dispatch.owed, time.monotonic() - started)
 
 
@@ -146,21 +148,29 @@ def say_where(agent: Agent, read: Pass) -> None:
     )
 
 
-def _say_temporality(settings: Settings) -> None:
-    """Sums that lie in the ledger can be sent again after a failure without being counted twice; increments cannot."""
+def _wants_increments(settings: Settings) -> bool:
+    """Which temporality OpenTelemetry's variable asks for. ``lowmemory`` means increments for what we publish."""
     wanted = os.environ.get(_TEMPORALITY, "").strip().lower()
-    if settings.exporter_of("metrics") == "otlp" and wanted in ("delta", "lowmemory"):
-        log.warning(
-            "%s=%s is not followed: sums are cumulative. For a backend that wants increments, put the processor "
-            "cumulative_to_delta into the Collector",
-            _TEMPORALITY,
-            wanted,
-        )
+    return settings.exporter_of("metrics") == "otlp" and wanted in ("delta", "lowmemory")
 
 
 def _observe(settings: Settings, parts: intake.Intake, now_ns: Callable[[], int]) -> Observe:
     processes = Processes(min_bytes=round(settings.process_min_memory_mb * 1_000_000)).sample
     return Observe(parts.ledger, parts.ingest, processes if settings.process_metrics else None, now_ns=now_ns)
+
+
+def _telling(settings: Settings, ledger: Ledger) -> Telling:
+    return Telling(
+        ledger,
+        metrics.published(
+            by_session=settings.metrics_include_session_id,
+            latest=settings.genai_semconv in ("latest", "both"),
+            legacy=settings.genai_semconv in ("legacy", "both"),
+        ),
+        session_window_ns=round(settings.session_window_hours * 3_600 * _NS),
+        active_ns=round(settings.heartbeat_hours * 3_600 * _NS),
+        budget=settings.heartbeat_series,
+    )
 
 
 def _dispatch(settings: Settings, parts: intake.Intake, now_ns: Callable[[], int]) -> Dispatch:
@@ -170,13 +180,10 @@ def _dispatch(settings: Settings, parts: intake.Intake, now_ns: Callable[[], int
         spans,
         totals,
         Identity(resource.resource(parts.ledger.instance_id), resource.scope()),
-        published=metrics.published(
-            by_session=settings.metrics_include_session_id,
-            latest=settings.genai_semconv in ("latest", "both"),
-            legacy=settings.genai_semconv in ("legacy", "both"),
-        ),
+        telling=_telling(settings, parts.ledger),
         observe=_observe(settings, parts, now_ns),
-        session_window_ns=round(settings.session_window_hours * 3_600_000_000_000),
+        cycle_ns=round(settings.metric_export_interval_seconds * _NS),
+        delta=_wants_increments(settings),
         titles=settings.session_titles,
         now_ns=now_ns,
     )

@@ -47,7 +47,7 @@ def show(trial: Settings, data_dir: Path, receiver: Receiver, console: Console, 
         _raise_what_went_wrong(writing, reading)
         agent.ingest.run(sweep=True)
         agent.dispatch.send_spans()
-        agent.dispatch.send_totals()
+        agent.dispatch.send_totals(last=True)
     console.print(arrived(receiver))
     console.print(compared(writer.written, receiver))
 

@@ -1,14 +1,14 @@
 """The ledger's tables, its version, and how an older ledger becomes a current one.
 
 History: 1 — the first. 2 — an index on when messages ended, for reports; ``problem``. 3 — whole traces: ``turn`` and
-``tool_call``; what was counted from which store, and how the deliveries stand.
+``tool_call``; what was counted from which store, and how the deliveries stand. 4 — what of each series the backend was told.
 """
 
 import sqlite3
 from collections.abc import Callable
 from typing import Final
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Kept in ``PRAGMA user_version``. A ledger with a higher one was written by a newer otel-agent: hands off."""
 
 WITH_PROBLEMS: Final = 2
@@ -158,6 +158,16 @@ CREATE TABLE delivery (
 """
 
 
+_VERSION_4: Final = """
+ALTER TABLE series ADD COLUMN told_value INTEGER;
+ALTER TABLE series ADD COLUMN told_count INTEGER;
+ALTER TABLE series ADD COLUMN told_buckets TEXT;
+ALTER TABLE series ADD COLUMN told_ns INTEGER NOT NULL DEFAULT 0;
+UPDATE series SET told_value = value, told_count = count, told_buckets = buckets, told_ns = changed_ns;
+"""
+"""What the backend was told last of a series, and when; NULL for the history of the very first start, told as it is."""
+
+
 def _to_version_2(database: sqlite3.Connection) -> None:
     for statement in _statements(_VERSION_2):
         database.execute(statement)
@@ -175,7 +185,12 @@ def _to_version_3(database: sqlite3.Connection) -> None:
     )
 
 
-_MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (_to_version_2, _to_version_3)
+def _to_version_4(database: sqlite3.Connection) -> None:
+    for statement in _statements(_VERSION_4):
+        database.execute(statement)
+
+
+_MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (_to_version_2, _to_version_3, _to_version_4)
 """The step from version n+1 to n+2 stands at index n; each runs in the one transaction of ``prepare``."""
 
 

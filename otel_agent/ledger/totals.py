@@ -2,13 +2,16 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
 
-from otel_agent.model import Increase, Series
+from otel_agent.model import Increase, Series, Told
 
 MAX_VALUE: Final = 2**63 - 1
 """A sum that would pass this stays at it: neither SQLite nor OTLP can hold more."""
+
+_COLUMNS: Final = "metric, attributes, start_ns, value, count, buckets, told_value, told_count, told_buckets, told_ns"
+_NEWS: Final = "(told_value IS NOT value OR told_count IS NOT count)"
 
 SeriesKey = tuple[str, str]
 """Metric name, and attributes as a JSON object with sorted keys."""
@@ -29,8 +32,11 @@ class Totals:
         overflow: str,
         windowed: bool = False,
         active_since_ns: int = 0,
+        lead_ns: int = 0,
+        history: bool = False,
     ) -> int:
-        """Add to each series, creating it with ``now_ns`` as its start time for ever.
+        """Add to each series, creating it with ``lead_ns`` before ``now_ns`` as its start time for ever. One that is created
+        by ``history`` is told as it is; any other is told to be zero before it is told what it is.
 
         Where a metric has ``max_series`` series (``windowed``: that changed since ``active_since_ns``), what belongs
         to further ones is added to the series with the attributes ``overflow``: the total stays true. Returns how
@@ -41,24 +47,40 @@ class Totals:
             if self._add(metric, attributes, increase, now_ns):
                 continue
             if self._active(metric, active_since_ns) < max_series:
-                self._insert(metric, attributes, increase, now_ns, windowed)
+                self._insert(metric, attributes, increase, now_ns, windowed, lead_ns, history)
                 continue
             folded += 1
             if not self._add(metric, overflow, increase, now_ns):
-                self._insert(metric, overflow, increase, now_ns, windowed)
+                self._insert(metric, overflow, increase, now_ns, windowed, lead_ns, history)
         return folded
 
-    def published(self, metrics: list[str], *, active_since_ns: int, changed_since_ns: int = 0) -> Iterator[Series]:
-        """The series of these metrics that changed since ``changed_since_ns``; windowed ones only if they changed since
+    def published(
+        self, metrics: list[str], *, active_since_ns: int, changed_since_ns: int = 0, at_most: int = MAX_VALUE
+    ) -> Iterator[Series]:
+        """The series of these metrics of which the backend does not know all, and of the others those that changed since
+        ``changed_since_ns``, ``at_most`` so many: those that changed last. Windowed ones only if they changed since
         ``active_since_ns``."""
         query = (
-            "SELECT metric, attributes, start_ns, value, count, buckets FROM series "
-            "WHERE metric IN (SELECT value FROM json_each(?)) AND (NOT windowed OR changed_ns >= ?) AND changed_ns >= ? "
+            f"WITH of_interest AS (SELECT *, {_NEWS} AS news FROM series "
+            "WHERE metric IN (SELECT value FROM json_each(?)) AND (NOT windowed OR changed_ns >= ?)), "
+            "known AS (SELECT metric, attributes FROM of_interest WHERE NOT news AND changed_ns >= ? "
+            "ORDER BY changed_ns DESC LIMIT ?) "
+            f"SELECT {_COLUMNS} FROM of_interest WHERE news OR (metric, attributes) IN (SELECT metric, attributes FROM known) "
             "ORDER BY metric, attributes"
         )
-        for row in self._database.execute(query, (json.dumps(metrics), active_since_ns, changed_since_ns)):
-            metric, attributes, start_ns, value, count, buckets = row
-            yield Series(metric, attributes, start_ns, value, count, tuple(json.loads(buckets)))
+        parameters = (json.dumps(metrics), active_since_ns, changed_since_ns, at_most)
+        for row in self._database.execute(query, parameters):
+            yield _series(row)
+
+    def tell(self, series: Iterable[Series], now_ns: int) -> None:
+        """The backend took these as they are."""
+        self._database.executemany(
+            "UPDATE series SET told_value = ?, told_count = ?, told_buckets = ?, told_ns = ? WHERE metric = ? AND attributes = ?",
+            [
+                (each.value, each.count, json.dumps(each.buckets), now_ns, each.metric, each.attributes)
+                for each in series
+            ],
+        )
 
     def counts(self) -> dict[str, int]:
         """How many series each metric has."""
@@ -93,25 +115,42 @@ class Totals:
         ).fetchone()
         return (_buckets(json.loads(row[0]) if row else [], increase),)
 
-    def _insert(self, metric: str, attributes: str, increase: Increase, now_ns: int, windowed: bool) -> None:
+    def _insert(
+        self,
+        metric: str,
+        attributes: str,
+        increase: Increase,
+        now_ns: int,
+        windowed: bool,
+        lead_ns: int,
+        history: bool,
+    ) -> None:
+        told = (None, None, None) if history else (0, 0, "[]")
         self._database.execute(
-            "INSERT INTO series (metric, attributes, start_ns, changed_ns, windowed, value, count, buckets) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO series (metric, attributes, start_ns, changed_ns, windowed, value, count, buckets, "
+            "told_value, told_count, told_buckets) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 metric,
                 attributes,
-                now_ns,
+                now_ns - lead_ns,
                 now_ns,
                 windowed,
                 min(increase.value, MAX_VALUE),
                 increase.count,
                 _buckets([], increase),
+                *told,
             ),
         )
 
     def _active(self, metric: str, since_ns: int) -> int:
         query = "SELECT count(*) FROM series WHERE metric = ? AND changed_ns >= ?"
         return int(self._database.execute(query, (metric, since_ns)).fetchone()[0])
+
+
+def _series(row: tuple[Any, ...]) -> Series:
+    metric, attributes, start_ns, value, count, buckets, told_value, told_count, told_buckets, told_ns = row
+    told = None if told_value is None else Told(told_value, told_count, tuple(json.loads(told_buckets)), told_ns)
+    return Series(metric, attributes, start_ns, value, count, tuple(json.loads(buckets)), told)
 
 
 def _buckets(counts: list[int], increase: Increase) -> str:

@@ -17,7 +17,7 @@ from otel_agent.model.message import (
     Turn,
 )
 from otel_agent.model.process import ProcessMode, ProcessSample
-from otel_agent.model.signal import Increase, Observation, Receipt, Series
+from otel_agent.model.signal import Increase, Observation, Receipt, Series, Told
 from otel_agent.model.store import Batch, Checkpoint, Look, Problem, ProblemKind, Recall, Store, Unreadable
 from otel_agent.model.usage import Overlap, Tokens, without_overlap
 
@@ -44,6 +44,7 @@ __all__ = [
     "State",
     "Store",
     "Tokens",
+    "Told",
     "ToolCall",
     "Turn",
     "Unreadable",

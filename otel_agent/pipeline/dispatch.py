@@ -13,7 +13,8 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from otel_agent.delivery.ports import MetricDelivery, SpanDelivery
 from otel_agent.ledger.outbox import Owed
 from otel_agent.ledger.writer import Ledger
-from otel_agent.model import Observation, Receipt, Series
+from otel_agent.model import Observation, Receipt
+from otel_agent.pipeline.telling import Gained, Offer, Telling
 from otel_agent.semconv import EXPORT_COUNT, REJECTED_COUNT, Attr
 from otel_agent.signals import metrics
 from otel_agent.signals.spans import Tracer
@@ -24,9 +25,6 @@ _SPANS_PER_REQUEST: Final = 400
 """About 0.4 MB, or 0.8 MB as JSON: below the 4 MiB that gRPC servers accept by default, and the 1 MiB of a line."""
 _GIVE_UP: Final = 20
 """Spans or points refused one after the other, and none taken: then it is not these, it is the address."""
-_REST_NS: Final = 200 * 10**9
-"""Series that did not change are published every three minutes and a bit: Prometheus takes a series for ended after five without a point, and thousands
-of a long history would cost half a percent of a core every minute."""
 _UNSAID: Final = "it was not taken"
 """The reason where an exporter gives none: it makes no request any more once it was closed."""
 
@@ -56,20 +54,22 @@ class Dispatch:
         totals: MetricDelivery | None,
         identity: Identity,
         *,
-        published: list[str],
+        telling: Telling,
         observe: Callable[[], Sequence[Observation]] = list,
-        session_window_ns: int,
+        cycle_ns: int = 60 * 10**9,
+        delta: bool = False,
         titles: bool,
         now_ns: Callable[[], int],
     ) -> None:
+        """``cycle_ns``: the time between two deliveries of the totals. ``delta``: increments instead of sums."""
         self._ledger, self._spans, self._totals, self._identity = ledger, spans, totals, identity
-        self._published, self._observe, self._session_window_ns = published, observe, session_window_ns
+        self._telling, self._observe, self._cycle_ns, self._delta = telling, observe, cycle_ns, delta
         self._tracer = Tracer(identity.resource, identity.scope, titles)
         self._now_ns = now_ns
         self._since_ns = now_ns()
         self._attempts: Counter[tuple[str, str]] = Counter()
         self._rejected: Counter[str] = Counter()
-        self._rest_due_ns = self._taken_ns = 0
+        self._gained = Gained()
         self._published_at = -1
         """How many changes the ledger had seen when the totals were last taken."""
         self._refused = 0
@@ -101,29 +101,35 @@ class Dispatch:
             self._note_standing("traces", sent, new=True)
         return sent
 
-    def send_totals(self) -> Sent:
-        """Publish the series: those that changed each time, and all of them now and then. What fails is made good
-        by the next time: sums are cumulative."""
+    def send_totals(self, *, last: bool = False) -> Sent:
+        """Publish the series that are due, see ``telling``. What fails is made good by the next time.
+
+        ``last``: there may be no next cycle soon. What the backend has not heard of lately is told as it was a cycle
+        ago, and at once as it is.
+        """
         sent, now_ns = Sent(), self._now_ns()
         if self._totals is None:
             return sent
-        everything = now_ns >= self._rest_due_ns
-        series = self._ledger.totals.published(
-            self._published,
-            active_since_ns=now_ns - self._session_window_ns,
-            changed_since_ns=0 if everything else self._taken_ns + 1,
-        )
-        self._refused = 0
-        for portion in metrics.portions(series):
-            if not self._publish(self._totals, portion, sent, now_ns):
-                break
+        due = self._telling.due(now_ns)
+        if self._delta:
+            self._telling.skip_history(due, now_ns)
+            self._hand_over_all(self._totals, self._telling.increments(due), sent, now_ns)
         else:
+            if last:
+                self._hand_over_all(self._totals, self._telling.seeds(due, now_ns), sent, now_ns - self._cycle_ns)
+            self._hand_over_all(self._totals, self._telling.offers(due, now_ns), sent, now_ns)
+        if not sent.reason:
             self._publish_observed(self._totals, sent, now_ns)
         self._note_standing("metrics", sent, new=self._ledger.changes != self._published_at)
         if not sent.reason:
-            self._published_at, self._taken_ns = self._ledger.changes, now_ns
-            self._rest_due_ns = now_ns + _REST_NS if everything else self._rest_due_ns
+            self._published_at = self._ledger.changes
         return sent
+
+    def _hand_over_all(self, delivery: MetricDelivery, offers: list[Offer], sent: Sent, at_ns: int) -> None:
+        self._refused = 0
+        for portion in metrics.portions(offers):
+            if sent.reason or not self._publish(delivery, portion, sent, at_ns):
+                break
 
     def close(self) -> None:
         for each in (self._spans, self._totals):
@@ -175,10 +181,14 @@ class Dispatch:
     def _publish_observed(self, delivery: MetricDelivery, sent: Sent, now_ns: int) -> None:
         """In a request of its own: what is wrong with a gauge keeps no total back."""
         seen = [*self._observe(), *self._attempted()]
+        if self._delta:
+            seen = self._gained.of(seen, now_ns)
         who = self._identity
         for at in range(0, len(seen), metrics.POINTS_PER_REQUEST):
             part = seen[at : at + metrics.POINTS_PER_REQUEST]
-            receipt = delivery.send(metrics.observed(part, resource=who.resource, scope=who.scope, now_ns=now_ns))
+            receipt = delivery.send(
+                metrics.observed(part, resource=who.resource, scope=who.scope, now_ns=now_ns, delta=self._delta)
+            )
             self._count("metrics", receipt)
             if receipt.taken:
                 self._note(sent, receipt, len(part), "metrics", "data points")
@@ -202,19 +212,22 @@ class Dispatch:
             with self._ledger.transaction():
                 standing.note_delivery(signal, sent.reason, now_ms)
 
-    def _publish(self, delivery: MetricDelivery, series: Sequence[Series], sent: Sent, now_ns: int) -> bool:
+    def _publish(self, delivery: MetricDelivery, offers: Sequence[Offer], sent: Sent, at_ns: int) -> bool:
         """Hand over one request; one that is refused as such (too large, a point at fault) is halved. Returns whether
         there is any use in going on."""
         who = self._identity
-        receipt = delivery.send(metrics.request(series, resource=who.resource, scope=who.scope, now_ns=now_ns))
+        shown = [each.shown for each in offers]
+        data = metrics.request(shown, resource=who.resource, scope=who.scope, now_ns=at_ns, delta=self._delta)
+        receipt = delivery.send(data)
         self._count("metrics", receipt)
         if receipt.taken:
             self._refused = 0
-            self._note(sent, receipt, len(series), "metrics", "data points")
+            self._telling.took(offers, self._now_ns())
+            self._note(sent, receipt, len(offers), "metrics", "data points")
             return True
-        if receipt.final and len(series) > 1 and self._refused < _GIVE_UP:
-            middle = len(series) // 2
-            return all(self._publish(delivery, half, sent, now_ns) for half in (series[:middle], series[middle:]))
+        if receipt.final and len(offers) > 1 and self._refused < _GIVE_UP:
+            middle = len(offers) // 2
+            return all(self._publish(delivery, half, sent, at_ns) for half in (offers[:middle], offers[middle:]))
         sent.reason = receipt.reason or _UNSAID
         self._refused += 1
         return receipt.final and self._refused < _GIVE_UP

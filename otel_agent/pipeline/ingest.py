@@ -34,6 +34,8 @@ class Rules(Struct, frozen=True):
     session_window_ms: int
     max_series: int
     killed_grace_ms: int
+    lead_ns: int = 0
+    """How long before it is first counted a series begins, at zero: a cycle of delivery."""
 
 
 class Pass(Struct):
@@ -206,7 +208,15 @@ class Ingest:
         tally.add_problems(each.kind.value for each in problems)
         totals = self._ledger.totals
         limit = self._rules.max_series
-        folded = totals.raise_by(tally.increases, now_ns=now_ns, max_series=limit, overflow=dimensions.OVERFLOW)
+        history = not self._ledger.swept_ms
+        folded = totals.raise_by(
+            tally.increases,
+            now_ns=now_ns,
+            max_series=limit,
+            overflow=dimensions.OVERFLOW,
+            lead_ns=self._rules.lead_ns,
+            history=history,
+        )
         if changes:
             window_ns = self._rules.session_window_ms * _NS_PER_MS
             folded += totals.raise_by(
@@ -216,6 +226,8 @@ class Ingest:
                 overflow=dimensions.OVERFLOW,
                 windowed=True,
                 active_since_ns=now_ns - window_ns,
+                lead_ns=self._rules.lead_ns,
+                history=history,
             )
         self.overflowed += folded
         if folded and not self._said_overflow:

@@ -54,7 +54,7 @@ class Loop:
         self._next_sweep = self._next_full = self._next_learn = self._next_totals = self._next_spans = 0.0
         self._eager_until = 0.0
         self._pause = _RETRY_FIRST_SECONDS
-        self._said_where = False
+        self._said_where = self._last = False
 
     def run(self, stop: threading.Event) -> None:
         try:
@@ -62,6 +62,7 @@ class Loop:
                 self._step(stop)
                 self._wait(stop)
             self._next_totals = self._next_spans = 0.0
+            self._last = True
             self._step(self._gave_up)
         finally:
             self._watch.close()
@@ -138,7 +139,7 @@ class Loop:
         now, dispatch = self._now(), self._agent.dispatch
         if now >= self._next_totals:
             self._next_totals = now + self._settings.metric_export_interval_seconds
-            self._notice.of_delivery("metrics", dispatch.send_totals(), lambda: dispatch.owed)
+            self._notice.of_delivery("metrics", dispatch.send_totals(last=self._last), lambda: dispatch.owed)
         if now >= self._next_spans:
             self._next_spans = now + self._pause
             sent = dispatch.send_spans(until.is_set)

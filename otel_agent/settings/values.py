@@ -61,6 +61,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     accounting: Literal["recorded", "disjoint"] = "recorded"
     genai_semconv: Literal["latest", "legacy", "both"] = "both"
     metrics_include_session_id: bool = True
+    heartbeat_hours: Annotated[float, Gt(0), Le(_YEAR_SECONDS / 3600)] = 24.0
+    heartbeat_series: Annotated[int, Ge(0)] = 2_000
     session_window_hours: Annotated[float, Gt(0), Le(_YEAR_SECONDS / 3600)] = 24.0
     max_series: Annotated[int, Ge(1)] = 10_000
     session_titles: bool = False

@@ -20,13 +20,23 @@ HOUR_NS = 3_600_000_000_000
 
 
 def raise_by(
-    ledger: Ledger, increases: dict[str, Increase], *, now_ns: int = START_NS, max_series: int = 100, **window: int
+    ledger: Ledger,
+    increases: dict[str, Increase],
+    *,
+    now_ns: int = START_NS,
+    max_series: int = 100,
+    active_since_ns: int | None = None,
 ) -> int:
     """Attributes to increase, all of one metric. With a window the series are those of sessions."""
     keyed = {(METRIC, attributes): increase for attributes, increase in increases.items()}
     with ledger.transaction():
         return ledger.totals.raise_by(
-            keyed, now_ns=now_ns, max_series=max_series, overflow=OVERFLOW, windowed=bool(window), **window
+            keyed,
+            now_ns=now_ns,
+            max_series=max_series,
+            overflow=OVERFLOW,
+            windowed=active_since_ns is not None,
+            active_since_ns=active_since_ns or 0,
         )
 
 

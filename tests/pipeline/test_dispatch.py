@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +13,7 @@ from otel_agent.delivery.ports import SpanDelivery
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Increase, Receipt
 from otel_agent.pipeline.dispatch import Dispatch, Identity
+from otel_agent.pipeline.telling import Telling
 from otel_agent.signals import resource
 from tests.ledger.records import START_NS, call, enter
 from tests.ledger.test_counting import fresh_ledger
@@ -23,7 +23,6 @@ TAKEN = Receipt(taken=True)
 REFUSED = Receipt(taken=False, final=True, reason="HTTP 400 Bad Request")
 UNREACHABLE = Receipt(taken=False, reason="nothing answers there")
 HOUR_NS = 3_600_000_000_000
-MINUTE_NS = 60_000_000_000
 
 Judge = Callable[[list[str]], Receipt]
 
@@ -40,8 +39,7 @@ def dispatch(
         spans,
         totals,
         Identity(resource.resource("here"), resource.scope()),
-        published=list(semconv.METRICS),
-        session_window_ns=HOUR_NS,
+        telling=Telling(ledger, list(semconv.METRICS), session_window_ns=HOUR_NS, active_ns=24 * HOUR_NS, budget=1_000),
         titles=False,
         now_ns=now_ns,
     )
@@ -199,58 +197,6 @@ def test_series_of_sessions_end_with_the_window(ledger: Ledger) -> None:
     now_ns[0] += 1
     out.send_totals()
     assert session_metric not in to.names()
-
-
-def counted(ledger: Ledger) -> None:
-    """One series, which changes no more."""
-    with ledger.transaction():
-        increases = {(semconv.TOKEN_USAGE.name, "{}"): Increase(5)}
-        ledger.totals.raise_by(increases, now_ns=START_NS, max_series=9, overflow="{}")
-
-
-def test_what_does_not_change_is_published_less_often(ledger: Ledger) -> None:
-    """Every 200 seconds: before Prometheus takes a series for ended."""
-    counted(ledger)
-    now_ns, to = [START_NS], MetricsTo()
-    out = dispatch(ledger, None, to, now_ns=lambda: now_ns[0])
-    metric, published = semconv.TOKEN_USAGE.name, []
-    for minute in range(90):
-        now_ns[0] = START_NS + minute * MINUTE_NS
-        out.send_totals()
-        if metric in to.names():
-            published.append(minute)
-    assert published[0] == 0
-    assert published[-1] >= 86
-    assert {after - before for before, after in pairwise(published)} == {4}
-
-
-def test_what_changes_is_published_at_once(ledger: Ledger) -> None:
-    counted(ledger)
-    now_ns, to = [START_NS], MetricsTo()
-    out = dispatch(ledger, None, to, now_ns=lambda: now_ns[0])
-    out.send_totals()
-    to.names()
-    now_ns[0] += MINUTE_NS
-    with ledger.transaction():
-        increases = {(semconv.COST_USAGE.name, "{}"): Increase(5)}
-        ledger.totals.raise_by(increases, now_ns=now_ns[0] - 1, max_series=9, overflow="{}")
-    out.send_totals()
-    names = to.names()
-    assert semconv.COST_USAGE.name in names
-    assert semconv.TOKEN_USAGE.name not in names
-
-
-def test_all_of_it_is_tried_again_where_it_was_not_taken(ledger: Ledger) -> None:
-    counted(ledger)
-    now_ns, to = [START_NS + 7_200 * 10**9], MetricsTo()
-    out = dispatch(ledger, None, to, now_ns=lambda: now_ns[0])
-    to.receipt = Receipt(taken=False, reason="away")
-    assert out.send_totals().reason == "away"
-    to.names()
-    to.receipt = Receipt(taken=True)
-    now_ns[0] += 1
-    out.send_totals()
-    assert semconv.TOKEN_USAGE.name in to.names()
 
 
 def test_both_ways_out_are_closed(ledger: Ledger) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from pathlib import Path
 
@@ -15,12 +16,17 @@ from tests.otlp_receiver.receiver import Series
 
 
 def run(agent: Agent, receiver: OtlpReceiver, **settings: str) -> dict[Series, PointRow]:
-    """The points of one run."""
+    """The last point of each series in one run."""
+    return {series: points[-1] for series, points in told(agent, receiver, **settings).items()}
+
+
+def told(agent: Agent, receiver: OtlpReceiver, **settings: str) -> dict[Series, list[PointRow]]:
+    """All of them."""
     before = len(receiver.points())
     agent.once(**settings)
-    found = receiver.points()[before:]
-    series = {(point.metric, frozenset(point.attributes.items())): point for point in found}
-    assert len(series) == len(found)
+    series: dict[Series, list[PointRow]] = {}
+    for point in receiver.points()[before:]:
+        series.setdefault((point.metric, frozenset(point.attributes.items())), []).append(point)
     return series
 
 
@@ -42,14 +48,27 @@ def test_sums_go_on_from_where_they_began(agent: Agent, tree: JsonTree, receiver
     assert receiver.total("opencode.session.count") == 1
 
 
-def test_a_series_begins_when_it_is_first_counted(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+def test_a_series_begins_at_zero_before_it_is_first_counted(
+    agent: Agent, tree: JsonTree, receiver: OtlpReceiver
+) -> None:
+    """But for those of the history. In one run both are told, a minute apart."""
     tree.put_turn(message(session(), Tokens(10)))
-    first = run(agent, receiver)
+    first = told(agent, receiver)
+    assert {len(points) for points in first.values()} == {1}
     tree.put_turn(message(session(), Tokens(10), T0 + 50_000, model="other"))
-    second = run(agent, receiver)
-    ended = max(point.time_ns for point in first.values())
-    assert {point.start_ns > ended for series, point in second.items() if series not in first} == {True}
-    assert {point.start_ns > ended for series, point in second.items() if series in first} == {False}
+    began_ns = time.time_ns()
+    second = told(agent, receiver)
+    new = {series: points for series, points in second.items() if series not in first}
+    assert new
+    never = {series for series, points in new.items() if not (points[-1].value or points[-1].count)}
+    assert {len(new.pop(series)) for series in never} == {1}, "what is zero is told as it is"
+    for zero, value in new.values():
+        assert (zero.value or zero.count or 0) == 0
+        assert zero.start_ns == value.start_ns < zero.time_ns
+        assert 0 <= began_ns + 60 * 10**9 - value.start_ns <= 120 * 10**9
+        assert abs(value.time_ns - zero.time_ns - 60 * 10**9) < 10**9
+    for series in first:
+        assert {point.start_ns for point in (*first[series], *second[series])} == {first[series][0].start_ns}
 
 
 def test_the_instance_is_that_of_the_ledger(
