@@ -118,6 +118,8 @@ def open_writable(path: Path, *, thorough: bool = True) -> sqlite3.Connection:
         database.execute("PRAGMA journal_mode = WAL")
         # NORMAL: a power cut may take the last transactions, each of them whole; they are read and delivered again.
         database.execute("PRAGMA synchronous = NORMAL")
+        # What a delivery sorts is a megabyte or two, each minute: not worth a file on the disk.
+        database.execute("PRAGMA temp_store = MEMORY")
         schema.prepare(database)
     except LedgerError:
         database.close()
