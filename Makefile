@@ -10,7 +10,8 @@
 VENV_PYTHON := .venv/bin/python
 JOBS := auto
 OPENCODE_VERSIONS := 1.1.27 1.2.6 1.18.33
-SLOW_TO_FETCH := .cache/opencode .cache/collector
+PROMETHEUS_VERSION := v0.316.0
+SLOW_TO_FETCH := .cache/opencode .cache/collector .cache/prometheus
 
 # A system upgrade can remove the interpreter under .venv; its stamps would still look new.
 GONE := $(if $(wildcard $(VENV_PYTHON)),,gone)
@@ -91,6 +92,10 @@ opencode: ## Install the real OpenCode releases that tests drive (needs npm)
 collector-build: ## Build the real OpenTelemetry Collector that tests drive (needs go)
 	@scripts/build-collector
 
+.PHONY: prometheus-build
+prometheus-build: ## Build the real Prometheus and promtool that tests drive (needs go)
+	@scripts/build-prometheus $(PROMETHEUS_VERSION)
+
 .PHONY: tmux
 tmux: ## Install the terminal in which tests drive the live screen (needs apt-get)
 	@scripts/install-program tmux tmux
@@ -100,7 +105,7 @@ systemd: ## Install what checks the systemd unit (needs apt-get)
 	@scripts/install-program systemd-analyze systemd
 
 .PHONY: clean
-clean: ## Remove .venv, builds and caches; keeps the fetched OpenCode and the built Collector
+clean: ## Remove .venv, builds and caches; keeps what is slow to fetch or to build
 	@rm -rf .venv dist .coverage .coverage.* $(filter-out $(SLOW_TO_FETCH),$(wildcard .cache/*))
 
 .PHONY: gone
