@@ -7,70 +7,15 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 
-from otel_agent import semconv
 from otel_agent.ledger.writer import Ledger
-from otel_agent.model import Increase, Observation, Receipt
-from otel_agent.pipeline.dispatch import Dispatch, Identity
-from otel_agent.pipeline.telling import Gained, Telling
-from otel_agent.signals import resource
-from tests.ledger.records import START_NS
+from otel_agent.model import Observation, Receipt
+from otel_agent.pipeline.telling import Gained
 from tests.ledger.test_counting import fresh_ledger
-from tests.otlp_receiver import PointRow, kept
-from tests.otlp_receiver.rows import point_rows
-from tests.pipeline.fakes import MetricsTo
+from tests.otlp_receiver import PointRow
+from tests.pipeline.day import CYCLE_NS, HOUR_NS, OF, Day
 
-CYCLE_NS = 60 * 10**9
-HOUR_NS = 3_600 * 10**9
-METRIC = semconv.TOKEN_USAGE.name
 AWAY = Receipt(taken=False, reason="away")
-
-
-class Day:
-    """An agent's cycles over a ledger, with a clock of its own."""
-
-    def __init__(self, ledger: Ledger, *, budget: int = 100, delta: bool = False) -> None:
-        self.ledger, self.now_ns, self.to = ledger, START_NS, MetricsTo()
-        self._budget, self._delta = budget, delta
-        self.start()
-
-    def start(self) -> None:
-        """As after a restart: nothing but the ledger is remembered."""
-        telling = Telling(self.ledger, [METRIC], session_window_ns=HOUR_NS, active_ns=24 * HOUR_NS, budget=self._budget)
-        self._out = Dispatch(
-            self.ledger,
-            None,
-            self.to,
-            Identity(resource.resource("here"), resource.scope()),
-            telling=telling,
-            cycle_ns=CYCLE_NS,
-            delta=self._delta,
-            titles=False,
-            now_ns=lambda: self.now_ns,
-        )
-
-    def count(self, series: str, tokens: int, *, history: bool = False) -> None:
-        with self.ledger.transaction():
-            self.ledger.totals.raise_by(
-                {(METRIC, f'{{"of": "{series}"}}'): Increase(tokens)},
-                now_ns=self.now_ns,
-                max_series=100,
-                overflow="{}",
-                lead_ns=CYCLE_NS,
-                history=history,
-            )
-
-    def cycle(self, *, last: bool = False) -> list[tuple[str, int]]:
-        """What was told, as (series, value), a cycle later."""
-        self.now_ns += CYCLE_NS
-        return [(str(point.attributes["of"]), int(point.value or 0)) for point in self.points(last=last)]
-
-    def points(self, *, last: bool = False) -> list[PointRow]:
-        before = len(self.to.requests)
-        self._out.send_totals(last=last)
-        found = [row for data in self.to.requests[before:] for row in point_rows(encode_metrics(data))]
-        return kept(found)
 
 
 @pytest.fixture
@@ -209,7 +154,7 @@ def test_what_lies_between_the_points_is_all_that_was_counted(story: list[Event]
                     day.now_ns += CYCLE_NS
                     points += day.points(last=what == "last")
         for name, total in counted.items():
-            told = [point for point in points if point.attributes["of"] == name]
+            told = [point for point in points if point.attributes[OF] == name]
             assert [point.value for point in told] == sorted(point.value or 0 for point in told)
             rises = [
                 (later.value or 0) - (earlier.value or 0)

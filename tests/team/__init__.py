@@ -1,0 +1,1 @@
+"""What `collector/` holds, run by the programs it is for."""

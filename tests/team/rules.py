@@ -1,0 +1,30 @@
+"""The rule files of `collector/prometheus/`, as tests need them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.prometheus_process import COLLECTOR
+
+FOLDER = COLLECTOR / "prometheus" / "rules"
+FILES = sorted(FOLDER.glob("*.yaml"))
+
+
+def groups(path: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
+    return found
+
+
+def recorded(record: str) -> str:
+    """The expression that records `record`."""
+    (found,) = (
+        str(rule["expr"])
+        for path in FILES
+        for group in groups(path)
+        for rule in group["rules"]
+        if rule.get("record") == record
+    )
+    return found
