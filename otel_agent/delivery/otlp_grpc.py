@@ -22,6 +22,16 @@ from otel_agent.delivery.options import OtlpOptions, Signal
 from otel_agent.model import Receipt
 
 _REFUSALS: Final = frozenset({grpc.StatusCode.INVALID_ARGUMENT})
+_UNSURE: Final = frozenset(
+    {
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.UNKNOWN,
+    }
+)
+"""It broke on the way, or nobody answered: the request may have arrived."""
 
 
 class GrpcSpans:
@@ -97,7 +107,7 @@ class _Status(logging.Filter):
         if success:
             return Receipt(taken=True)
         reason = f"gRPC {self.code.name}" if self.code else "no answer"
-        return Receipt(taken=False, final=self.code in _REFUSALS, reason=reason)
+        return Receipt(taken=False, final=self.code in _REFUSALS, reason=reason, unsure=self.code in _UNSURE)
 
 
 @contextmanager

@@ -85,4 +85,10 @@ def _path(path: Path | None) -> str | None:
 def _receipt(session: StrictSession, success: bool) -> Receipt:
     """The exporter says whether, the session says why."""
     last = session.last
-    return Receipt(success, final=not success and last.final, rejected=last.rejected, reason=last.reason)
+    return Receipt(
+        success,
+        final=not success and last.final,
+        rejected=last.rejected,
+        reason=last.reason,
+        unsure=not success and last.unsure,
+    )

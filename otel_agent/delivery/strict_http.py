@@ -23,6 +23,9 @@ MAX_SECONDS: Final = 10.0
 _REFUSALS: Final = frozenset({400, 406, 413, 415, 422})
 """The request itself is at fault: sending the same again cannot help."""
 
+_UNSURE: Final = frozenset({500, 502, 504})
+"""Something broke on the way or behind it, perhaps after the request was passed on."""
+
 
 class Answer(Struct, frozen=True):
     """What the last request was answered."""
@@ -30,6 +33,9 @@ class Answer(Struct, frozen=True):
     status: int | None = None
     rejected: int = 0
     reason: str = ""
+
+    unsure: bool = False
+    """It may have arrived all the same."""
 
     @property
     def final(self) -> bool:
@@ -62,14 +68,15 @@ class StrictSession(requests.Session):
             with super().request(method, url, *args, **kwargs) as answer:
                 body = _body(answer, until)
         except requests.RequestException as error:
-            self.last = Answer(reason=_words(error))
+            self.last = Answer(reason=_words(error), unsure=_was_sent(error))
             if _never_connected(error):
                 raise Unreachable(self.last.reason) from error
             raise
         answer = _with_body(answer, body)
         self.date = answer.headers.get("date", "")
         if answer.status_code >= 400:
-            self.last = Answer(answer.status_code, reason=f"HTTP {answer.status_code} {answer.reason}".rstrip())
+            status = answer.status_code
+            self.last = Answer(status, reason=f"HTTP {status} {answer.reason}".rstrip(), unsure=status in _UNSURE)
             return answer
         self.last = self._judge(answer, body)
         if self.last.reason and not self.last.rejected:
@@ -108,6 +115,13 @@ class Unreachable(requests.RequestException):
 
 def _never_connected(error: requests.RequestException) -> bool:
     return bool(error.args) and isinstance(getattr(error.args[0], "reason", None), NewConnectionError)
+
+
+def _was_sent(error: requests.RequestException) -> bool:
+    """Whether the request may have left, all or in part."""
+    never = (requests.ConnectTimeout, requests.exceptions.SSLError, requests.exceptions.ProxyError)
+    broken = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+    return isinstance(error, broken) and not isinstance(error, never) and not _never_connected(error)
 
 
 class NotAcknowledged(requests.RequestException):

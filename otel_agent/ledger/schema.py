@@ -2,13 +2,14 @@
 
 History: 1 — the first. 2 — an index on when messages ended, for reports; ``problem``. 3 — whole traces: ``turn`` and
 ``tool_call``; what was counted from which store, and how the deliveries stand. 4 — what of each series the backend was told.
+5 — what was handed over of it without an answer.
 """
 
 import sqlite3
 from collections.abc import Callable
 from typing import Final
 
-VERSION: Final = 4
+VERSION: Final = 5
 """Kept in ``PRAGMA user_version``. A ledger with a higher one was written by a newer otel-agent: hands off."""
 
 WITH_PROBLEMS: Final = 2
@@ -168,6 +169,15 @@ UPDATE series SET told_value = value, told_count = count, told_buckets = buckets
 """What the backend was told last of a series, and when; NULL for the history of the very first start, told as it is."""
 
 
+_VERSION_5: Final = """
+ALTER TABLE series ADD COLUMN open_value INTEGER;
+ALTER TABLE series ADD COLUMN open_count INTEGER;
+ALTER TABLE series ADD COLUMN open_buckets TEXT;
+ALTER TABLE series ADD COLUMN open_ns INTEGER;
+"""
+"""What was handed over of a series, and when, without an answer so far; NULL where all was answered."""
+
+
 def _to_version_2(database: sqlite3.Connection) -> None:
     for statement in _statements(_VERSION_2):
         database.execute(statement)
@@ -190,7 +200,17 @@ def _to_version_4(database: sqlite3.Connection) -> None:
         database.execute(statement)
 
 
-_MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (_to_version_2, _to_version_3, _to_version_4)
+def _to_version_5(database: sqlite3.Connection) -> None:
+    for statement in _statements(_VERSION_5):
+        database.execute(statement)
+
+
+_MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (
+    _to_version_2,
+    _to_version_3,
+    _to_version_4,
+    _to_version_5,
+)
 """The step from version n+1 to n+2 stands at index n; each runs in the one transaction of ``prepare``."""
 
 

@@ -10,7 +10,10 @@ from otel_agent.model import Increase, Series, Told
 MAX_VALUE: Final = 2**63 - 1
 """A sum that would pass this stays at it: neither SQLite nor OTLP can hold more."""
 
-_COLUMNS: Final = "metric, attributes, start_ns, value, count, buckets, told_value, told_count, told_buckets, told_ns"
+_COLUMNS: Final = (
+    "metric, attributes, start_ns, value, count, buckets, told_value, told_count, told_buckets, told_ns, "
+    "open_value, open_count, open_buckets, open_ns"
+)
 _NEWS: Final = "(told_value IS NOT value OR told_count IS NOT count)"
 
 SeriesKey = tuple[str, str]
@@ -75,11 +78,19 @@ class Totals:
     def tell(self, series: Iterable[Series], now_ns: int) -> None:
         """The backend took these as they are."""
         self._database.executemany(
-            "UPDATE series SET told_value = ?, told_count = ?, told_buckets = ?, told_ns = ? WHERE metric = ? AND attributes = ?",
+            "UPDATE series SET told_value = ?, told_count = ?, told_buckets = ?, told_ns = ?, "
+            "open_value = NULL, open_count = NULL, open_buckets = NULL, open_ns = NULL WHERE metric = ? AND attributes = ?",
             [
                 (each.value, each.count, json.dumps(each.buckets), now_ns, each.metric, each.attributes)
                 for each in series
             ],
+        )
+
+    def leave_open(self, series: Iterable[Series]) -> None:
+        """Whether the backend knows what stands as ``open`` in these is to be seen; ``None``: there is nothing of it."""
+        self._database.executemany(
+            "UPDATE series SET open_value = ?, open_count = ?, open_buckets = ?, open_ns = ? WHERE metric = ? AND attributes = ?",
+            [(*_written(each.open), each.metric, each.attributes) for each in series],
         )
 
     def counts(self) -> dict[str, int]:
@@ -148,9 +159,18 @@ class Totals:
 
 
 def _series(row: tuple[Any, ...]) -> Series:
-    metric, attributes, start_ns, value, count, buckets, told_value, told_count, told_buckets, told_ns = row
-    told = None if told_value is None else Told(told_value, told_count, tuple(json.loads(told_buckets)), told_ns)
-    return Series(metric, attributes, start_ns, value, count, tuple(json.loads(buckets)), told)
+    metric, attributes, start_ns, value, count, buckets, *then = row
+    return Series(
+        metric, attributes, start_ns, value, count, tuple(json.loads(buckets)), _read(*then[:4]), _read(*then[4:])
+    )
+
+
+def _read(value: int | None, count: int, buckets: str, at_ns: int) -> Told | None:
+    return None if value is None else Told(value, count, tuple(json.loads(buckets)), at_ns)
+
+
+def _written(told: Told | None) -> tuple[int | str | None, ...]:
+    return (None,) * 4 if told is None else (told.value, told.count, json.dumps(told.buckets), told.at_ns)
 
 
 def _buckets(counts: list[int], increase: Increase) -> str:

@@ -18,6 +18,9 @@ class Series(Struct, frozen=True, gc=False):
     told: "Told | None" = None
     """What the backend was told last; ``None`` of the history that was found at the very first start."""
 
+    open: "Told | None" = None
+    """What was handed over last without an answer: the backend may know it, or may not."""
+
     @property
     def is_news(self) -> bool:
         return self.told is None or (self.told.value, self.told.count) != (self.value, self.count)
@@ -27,8 +30,18 @@ class Series(Struct, frozen=True, gc=False):
         """As the backend knows it. Raises ``ValueError`` where it was told nothing."""
         if self.told is None:
             raise ValueError(self.metric)
+        return self._as(self.told)
+
+    @property
+    def as_open(self) -> "Series":
+        """As it was handed over last. Raises ``ValueError`` where that was answered."""
+        if self.open is None:
+            raise ValueError(self.metric)
+        return self._as(self.open)
+
+    def _as(self, then: "Told") -> "Series":
         return Series(
-            self.metric, self.attributes, self.start_ns, self.told.value, self.told.count, self.told.buckets, self.told
+            self.metric, self.attributes, self.start_ns, then.value, then.count, then.buckets, self.told, self.open
         )
 
     @property
@@ -49,7 +62,7 @@ class Series(Struct, frozen=True, gc=False):
 
 
 class Told(Struct, frozen=True, gc=False):
-    """What the backend took last of a series; zeros of one that it does not know yet."""
+    """What a series was when it was handed over; zeros of one that the backend does not know yet."""
 
     value: int
     count: int
@@ -74,6 +87,8 @@ class Receipt(Struct, frozen=True):
     rejected: int = 0
     """Points or spans the other side took the request without (partial success); never sent again."""
     reason: str = ""
+    unsure: bool = False
+    """Not taken as far as was heard: no answer came, and it may have arrived."""
 
 
 class Observation(Struct, frozen=True):

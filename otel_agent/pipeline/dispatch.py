@@ -13,7 +13,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from otel_agent.delivery.ports import MetricDelivery, SpanDelivery
 from otel_agent.ledger.outbox import Owed
 from otel_agent.ledger.writer import Ledger
-from otel_agent.model import Observation, Receipt
+from otel_agent.model import Observation, Receipt, Series
 from otel_agent.pipeline.telling import Gained, Offer, Telling
 from otel_agent.semconv import EXPORT_COUNT, REJECTED_COUNT, Attr
 from otel_agent.signals import metrics
@@ -115,9 +115,12 @@ class Dispatch:
             self._telling.skip_history(due, now_ns)
             self._hand_over_all(self._totals, self._telling.increments(due), sent, now_ns)
         else:
-            if last:
+            if self._settle(self._totals, due, sent, now_ns):
+                due = self._telling.due(now_ns)
+            if last and not sent.reason:
                 self._hand_over_all(self._totals, self._telling.seeds(due, now_ns), sent, now_ns - self._cycle_ns)
-            self._hand_over_all(self._totals, self._telling.offers(due, now_ns), sent, now_ns)
+            if not sent.reason:
+                self._hand_over_all(self._totals, self._telling.offers(due, now_ns), sent, now_ns)
         if not sent.reason:
             self._publish_observed(self._totals, sent, now_ns)
         self._note_standing("metrics", sent, new=self._ledger.changes != self._published_at)
@@ -125,11 +128,35 @@ class Dispatch:
             self._published_at = self._ledger.changes
         return sent
 
+    def _settle(self, delivery: MetricDelivery, due: Sequence[Series], sent: Sent, now_ns: int) -> bool:
+        """Hand over once more what was not answered. What is refused now is taken for known: a backend that holds nothing
+        for that time any more will not hold it again. Returns whether there was any."""
+        unsettled = self._telling.unsettled(due, now_ns)
+        for at_ns, offers in sorted(unsettled.items()):
+            for portion in metrics.portions(offers):
+                if sent.reason:
+                    break
+                receipt = self._send(delivery, portion, at_ns)
+                if receipt.taken or receipt.final:
+                    self._telling.settle(portion, at_ns)
+                else:
+                    sent.reason = receipt.reason or _UNSAID
+        return bool(unsettled)
+
     def _hand_over_all(self, delivery: MetricDelivery, offers: list[Offer], sent: Sent, at_ns: int) -> None:
         self._refused = 0
         for portion in metrics.portions(offers):
             if sent.reason or not self._publish(delivery, portion, sent, at_ns):
                 break
+
+    def _send(self, delivery: MetricDelivery, offers: Sequence[Offer], at_ns: int) -> Receipt:
+        who = self._identity
+        shown = [each.shown for each in offers]
+        receipt = delivery.send(
+            metrics.request(shown, resource=who.resource, scope=who.scope, now_ns=at_ns, delta=self._delta)
+        )
+        self._count("metrics", receipt)
+        return receipt
 
     def close(self) -> None:
         for each in (self._spans, self._totals):
@@ -215,16 +242,16 @@ class Dispatch:
     def _publish(self, delivery: MetricDelivery, offers: Sequence[Offer], sent: Sent, at_ns: int) -> bool:
         """Hand over one request; one that is refused as such (too large, a point at fault) is halved. Returns whether
         there is any use in going on."""
-        who = self._identity
-        shown = [each.shown for each in offers]
-        data = metrics.request(shown, resource=who.resource, scope=who.scope, now_ns=at_ns, delta=self._delta)
-        receipt = delivery.send(data)
-        self._count("metrics", receipt)
+        if not self._delta:
+            self._telling.hand_over(offers, at_ns)
+        receipt = self._send(delivery, offers, at_ns)
         if receipt.taken:
             self._refused = 0
             self._telling.took(offers, self._now_ns())
             self._note(sent, receipt, len(offers), "metrics", "data points")
             return True
+        if not (self._delta or receipt.unsure):
+            self._telling.withdraw(offers)
         if receipt.final and len(offers) > 1 and self._refused < _GIVE_UP:
             middle = len(offers) // 2
             return all(self._publish(delivery, half, sent, at_ns) for half in (offers[:middle], offers[middle:]))

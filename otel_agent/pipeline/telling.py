@@ -4,15 +4,20 @@ PromQL's ``increase()`` sees what lies between two points of a series. The first
 one after a silence, has none before it: what it rose by would be lost. So such a series is told once more as the
 backend knows it (a new one as zero), and a cycle later as it is. The history that is found at the very first start is
 told as it is at once: it did not happen now.
+
+What the backend knows is not always known: an agent that is killed, or a connection that breaks, between a request and
+its answer. To tell such a series as it was before would let it fall, which ``increase()`` takes for a new counter and
+adds all of it once more. So each value is noted before it is handed over, and where no answer was heard the very same
+point, of the same time, is handed over again before anything else is told: who has it already loses nothing by it.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from otel_agent.ledger.writer import Ledger
-from otel_agent.model import Observation, Series
+from otel_agent.model import Observation, Series, Told
 
 HEARTBEAT_NS: Final = 4 * 60 * 10**9
 """A series that was told within this is known to the backend: Prometheus looks back five minutes for a point."""
@@ -57,6 +62,26 @@ class Telling:
         """Only those that the backend has not heard of lately, as it knows them."""
         return [Offer(each.as_told, each.as_told) for each in due if self._is_cold(each, now_ns)]
 
+    def unsettled(self, due: Iterable[Series], now_ns: int) -> dict[int, list[Offer]]:
+        """By the time of the point, what was handed over and not answered, of what the backend has not heard of since."""
+        found: dict[int, list[Offer]] = {}
+        for each in due:
+            if each.open is not None and self._is_unheard(each, now_ns):
+                found.setdefault(each.open.at_ns, []).append(Offer(each.as_open, each.as_open))
+        return found
+
+    def hand_over(self, offers: Sequence[Offer], at_ns: int) -> None:
+        """They are about to be. Writes only where the backend learns something."""
+        self._leave_open([(each.knows, _as_of(each.knows, at_ns)) for each in offers if each.knows.is_news])
+
+    def withdraw(self, offers: Sequence[Offer]) -> None:
+        """They did not arrive: what was open before is so again."""
+        self._leave_open([(each.knows, each.knows.open) for each in offers if each.knows.is_news])
+
+    def settle(self, offers: Sequence[Offer], at_ns: int) -> None:
+        """The backend knows them, as of then: since, it heard of them no more."""
+        self._tell([each.knows for each in offers], at_ns)
+
     def increments(self, due: Iterable[Series]) -> list[Offer]:
         """What each gained since it was told, for backends that add up themselves. History is no gain of now."""
         return [Offer(each.increment, each) for each in due if each.is_news and each.told is not None]
@@ -73,14 +98,24 @@ class Telling:
             self._told_ns = {key: at for key, at in self._told_ns.items() if now_ns - at <= HEARTBEAT_NS}
 
     def _is_cold(self, series: Series, now_ns: int) -> bool:
-        if series.told is None or not series.is_news:
-            return False
+        return series.told is not None and series.is_news and self._is_unheard(series, now_ns)
+
+    def _is_unheard(self, series: Series, now_ns: int) -> bool:
         return now_ns - self._told_ns.get(_key(series), -HEARTBEAT_NS) > HEARTBEAT_NS
+
+    def _leave_open(self, points: list[tuple[Series, Told | None]]) -> None:
+        if points:
+            with self._ledger.transaction():
+                self._ledger.totals.leave_open([structs.replace(series, open=point) for series, point in points])
 
     def _tell(self, series: list[Series], now_ns: int) -> None:
         if series:
             with self._ledger.transaction():
                 self._ledger.totals.tell(series, now_ns)
+
+
+def _as_of(series: Series, at_ns: int) -> Told:
+    return Told(series.value, series.count, series.buckets, at_ns)
 
 
 def _key(series: Series) -> int:

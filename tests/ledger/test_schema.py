@@ -131,7 +131,7 @@ def test_a_ledger_of_version_1_keeps_its_totals_and_counts_nothing_again(
     with closing(sqlite3.connect(ledger_path(agent.state_dir))) as database:
         later = ("problem", "turn", "tool_call", "store", "delivery")
         database.executescript("".join(f"DROP TABLE {name};" for name in later))
-        told = ("told_value", "told_count", "told_buckets", "told_ns")
+        told = [f"{then}_{what}" for then in ("told", "open") for what in ("value", "count", "buckets", "ns")]
         database.executescript("".join(f"ALTER TABLE series DROP COLUMN {name};" for name in told))
         database.executescript("DROP INDEX message_ended; PRAGMA user_version = 1")
     tree.put_turn(message(session(), Tokens(input=7), counter=2, cost=1))

@@ -16,6 +16,8 @@ from tests.otlp_receiver import PointRow
 from tests.pipeline.day import CYCLE_NS, HOUR_NS, OF, Day
 
 AWAY = Receipt(taken=False, reason="away")
+UNHEARD = Receipt(taken=False, reason="no answer", unsure=True)
+"""What the backend took, or did not: its answer was lost."""
 
 
 @pytest.fixture
@@ -77,6 +79,50 @@ def test_what_was_not_taken_is_told_again(day: Day) -> None:
     assert [day.cycle() for _ in range(2)] == [[("a", 0)], [("a", 7)]]
 
 
+def test_what_was_not_answered_is_told_again_as_of_then(day: Day) -> None:
+    """Killed between the request and the answer: the backend may know 12, and must not see 7 after it."""
+    day.count("a", 7)
+    day.cycle()
+    day.cycle()
+    day.count("a", 5)
+    day.to.receipt = UNHEARD
+    assert day.cycle() == [("a", 12)]
+    then_ns = day.now_ns
+    day.start()
+    day.count("a", 1)
+    day.to.receipt = AWAY
+    day.cycle()
+    day.to.receipt = Receipt(taken=True)
+    day.now_ns += HOUR_NS
+    again, now = day.points()
+    assert (again.value, again.time_ns) == (12, then_ns)
+    assert (now.value, now.time_ns) == (12, day.now_ns)
+    assert day.cycle() == [("a", 13)]
+
+
+def test_what_a_backend_no_longer_takes_of_then_is_not_offered_for_ever(day: Day) -> None:
+    day.count("a", 7)
+    day.cycle()
+    day.to.receipt = UNHEARD
+    assert day.cycle() == [("a", 7)]
+    day.start()
+    day.to.receipt = Receipt(taken=False, final=True, reason="HTTP 400 too old")
+    assert day.cycle() == [("a", 7), ("a", 7)]
+    day.to.receipt = Receipt(taken=True)
+    assert [day.cycle() for _ in range(2)] == [[("a", 7)], [("a", 7)]]
+
+
+def test_what_was_told_for_certain_is_not_told_again(day: Day) -> None:
+    """Not taken, and known not to be: the zero before the value, as ever."""
+    day.count("a", 7)
+    day.cycle()
+    day.to.receipt = AWAY
+    day.cycle()
+    day.start()
+    day.to.receipt = Receipt(taken=True)
+    assert [day.cycle() for _ in range(2)] == [[("a", 0)], [("a", 7)]]
+
+
 def test_the_last_time_both_are_told(day: Day) -> None:
     """The zero as of a cycle ago, for no other cycle may come; nothing of it before the series began."""
     day.count("a", 7)
@@ -122,7 +168,7 @@ Event = tuple[str, str, int]
 events = st.lists(
     st.one_of(
         st.tuples(st.just("count"), st.sampled_from("abc"), st.integers(1, 1_000)),
-        st.tuples(st.sampled_from(["cycle", "restart", "fail", "idle", "last"]), st.just(""), st.just(0)),
+        st.tuples(st.sampled_from(["cycle", "restart", "fail", "unheard", "idle", "last"]), st.just(""), st.just(0)),
     ),
     max_size=40,
 )
@@ -146,6 +192,10 @@ def test_what_lies_between_the_points_is_all_that_was_counted(story: list[Event]
                     day.now_ns += 3 * HOUR_NS
                 case "restart":
                     day.start()
+                case "unheard":
+                    day.to.receipt = UNHEARD
+                    day.now_ns += CYCLE_NS
+                    points += day.points()
                 case "fail":
                     day.to.receipt = AWAY
                     day.now_ns += CYCLE_NS
@@ -154,7 +204,10 @@ def test_what_lies_between_the_points_is_all_that_was_counted(story: list[Event]
                     day.now_ns += CYCLE_NS
                     points += day.points(last=what == "last")
         for name, total in counted.items():
-            told = [point for point in points if point.attributes[OF] == name]
+            told = sorted(
+                {point.time_ns: point for point in points if point.attributes[OF] == name}.values(),
+                key=lambda point: point.time_ns,
+            )
             assert [point.value for point in told] == sorted(point.value or 0 for point in told)
             rises = [
                 (later.value or 0) - (earlier.value or 0)
