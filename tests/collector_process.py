@@ -9,7 +9,7 @@ import queue
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -75,14 +75,17 @@ def otlp_to_files(*, http_port: int = 0) -> str:
 class Collector:
     """Runs one Collector in `folder` while the block lasts.
 
-    The configuration must log as JSON, as `otlp_to_files` does: readiness and addresses are read from the log. Output
-    files are relative to `folder` and whole only after `stop`, which leaving the block calls.
+    `config`: a configuration as text, or files laid over each other; `variables` are for `${env:…}` in it. It must log as
+    JSON, as `otlp_to_files` does: readiness and addresses are read from the log. Output files are relative to `folder`
+    and whole only after `stop`, which leaving the block calls.
     """
 
-    def __init__(self, config: str, folder: Path) -> None:
+    def __init__(self, config: str | Sequence[Path], folder: Path, **variables: str) -> None:
         self._binary = require_collector()
         self._config = config
         self._folder = folder
+        self._variables = variables
+        self._is_killed = False
         self._log: list[str] = []
         self._entries: queue.SimpleQueue[Mapping[str, Any] | None] = queue.SimpleQueue()
         self._addresses: dict[str, str] = {}
@@ -91,6 +94,10 @@ class Collector:
     def endpoint(self) -> str:
         """Base URL of the OTLP/HTTP receiver."""
         return f"http://{self._addresses['http']}"
+
+    @property
+    def tls_endpoint(self) -> str:
+        return f"https://{self._addresses['http']}"
 
     @property
     def grpc_endpoint(self) -> str:
@@ -115,10 +122,10 @@ class Collector:
 
     def __enter__(self) -> Self:
         self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / "config.yaml").write_text(self._config, encoding="utf-8")
         self._process = subprocess.Popen(
-            [self._binary, "--config", "config.yaml"],
+            [self._binary, *(f"--config={path}" for path in self._files())],
             cwd=self._folder,
+            env=os.environ | self._variables,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             encoding="utf-8",
@@ -137,9 +144,16 @@ class Collector:
     ) -> None:
         self.stop()
 
+    def kill(self) -> None:
+        """As a crash does: nothing of what it holds in memory is written."""
+        self._is_killed = True
+        self._process.kill()
+        self._process.wait()
+
     def stop(self) -> None:
         """Ends it the way a service manager does. Fails where it does not end by itself in time; then kills it."""
-        self._process.send_signal(signal.SIGTERM)
+        if not self._is_killed:
+            self._process.send_signal(signal.SIGTERM)
         try:
             self._process.wait(STOP_DEADLINE_S)
         except subprocess.TimeoutExpired:
@@ -148,6 +162,13 @@ class Collector:
             self._fail(f"did not stop within {STOP_DEADLINE_S:.0f} s of SIGTERM")
         finally:
             self._reader.join()
+
+    def _files(self) -> Sequence[Path]:
+        if not isinstance(self._config, str):
+            return self._config
+        path = self._folder / "config.yaml"
+        path.write_text(self._config, encoding="utf-8")
+        return [path]
 
     def _read_log(self) -> None:
         assert self._process.stderr is not None

@@ -1,0 +1,53 @@
+"""Every configuration, as the program it is for judges it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.collector_process import require_collector
+from tests.prometheus_process import COLLECTOR, promtool
+from tests.team.tiers import Secrets
+
+LAID_OVER = [[f"gateway/{path.name}"] for path in sorted((COLLECTOR / "gateway").glob("*.yaml"))]
+TOGETHER = [
+    ["gateway/vendor.yaml", "gateway/delta.yaml"],
+    ["gateway/mtls.yaml", "gateway/teams.yaml", "gateway/without-sessions.yaml"],
+    ["gateway/mtls.yaml", "kafka/out.yaml"],
+    ["kafka/out.yaml"],
+]
+WHOLE = [
+    ["agent.yaml"],
+    ["gateway.yaml"],
+    ["kafka/in.yaml"],
+    *(["gateway.yaml", *over] for over in LAID_OVER + TOGETHER),
+]
+
+
+@pytest.mark.collector
+@pytest.mark.parametrize("files", WHOLE, ids=" ".join)
+def test_the_collector_takes_it(files: list[str], tmp_path: Path) -> None:
+    arguments = [f"--config={COLLECTOR / name}" for name in files]
+    judged = subprocess.run(
+        [require_collector(), "validate", *arguments],
+        cwd=tmp_path,
+        env=os.environ | Secrets(tmp_path / "tls").variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (judged.returncode, judged.stderr) == (0, "")
+
+
+def test_none_is_left_out() -> None:
+    """Of all files with a pipeline in them."""
+    found = {str(path.relative_to(COLLECTOR)) for path in COLLECTOR.rglob("*.yaml") if "pipelines:" in path.read_text()}
+    assert found - {name for files in WHOLE for name in files} <= {"kubernetes/gateway.yaml"}
+
+
+@pytest.mark.prometheus
+def test_prometheus_takes_its_configuration_and_rules() -> None:
+    assert "FAILED" not in promtool("check", "config", COLLECTOR / "prometheus" / "prometheus.yaml")

@@ -1,0 +1,83 @@
+"""The two tiers of `collector/`, as processes on this machine."""
+
+from __future__ import annotations
+
+import re
+import socket
+from pathlib import Path
+
+import requests
+
+from tests.collector_process import Collector
+from tests.otlp_receiver.tls import Authority
+from tests.prometheus_process import COLLECTOR
+
+TOKEN = "made-up-token"
+LAID_OVER = COLLECTOR / "gateway"
+
+
+def free_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return str(found.getsockname()[1])
+
+
+class Secrets:
+    """What the gateway reads: a certificate of an authority made for one test, and a token."""
+
+    def __init__(self, folder: Path) -> None:
+        self.authority = Authority(folder)
+        self.server = self.authority.issue("server")
+        self.token = folder / "token"
+        self.token.write_text(TOKEN + "\n", encoding="utf-8")
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {
+            "TLS_CERT_FILE": str(self.server.certificate),
+            "TLS_KEY_FILE": str(self.server.key),
+            "GATEWAY_TOKEN_FILE": str(self.token),
+        }
+
+
+class Tier(Collector):
+    """A Collector on files of `collector/`, on ports that are free."""
+
+    def __init__(self, folder: Path, *config: str, port: int = 0, **variables: str) -> None:
+        self.telemetry_port = free_port()
+        super().__init__(
+            [COLLECTOR / name for name in config],
+            folder,
+            **{
+                "OTLP_HTTP_LISTEN": f"127.0.0.1:{port}",
+                "OTLP_GRPC_LISTEN": "127.0.0.1:0",
+                "HEALTH_LISTEN": "127.0.0.1:0",
+                "TELEMETRY_PORT": self.telemetry_port,
+                **variables,
+            },
+        )
+
+    def counted(self, metric: str, **labels: str) -> float:
+        """The sum of what it says of itself under `metric`, of those series that have all `labels`."""
+        page = requests.get(f"http://127.0.0.1:{self.telemetry_port}/metrics", timeout=30).text
+        total = 0.0
+        for line in page.splitlines():
+            if (found := re.fullmatch(rf"{metric}(?:_total)?\{{(.*)\}} (\S+)", line)) and all(
+                f'{name}="{value}"' in found[1] for name, value in labels.items()
+            ):
+                total += float(found[2])
+        return total
+
+
+def gateway(folder: Path, secrets: Secrets, *over: str, port: int = 0, **variables: str) -> Tier:
+    return Tier(folder, "gateway.yaml", *over, port=port, **secrets.variables, **variables)
+
+
+def agent_tier(folder: Path, secrets: Secrets, towards: str, *, port: int = 0) -> Tier:
+    return Tier(
+        folder,
+        "agent.yaml",
+        port=port,
+        GATEWAY_ENDPOINT=towards,
+        GATEWAY_TOKEN=TOKEN,
+        GATEWAY_CA_FILE=str(secrets.authority.certificate),
+    )
