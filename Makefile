@@ -80,6 +80,10 @@ build: .venv/.dev ## Build the sdist and the wheel into dist/
 pictures: .venv/.dev ## Draw the pictures in docs/ anew, of a made-up history
 	@$(VENV_PYTHON) -m tests.report.pictures
 
+.PHONY: dashboards
+dashboards: .venv/.dev ## Write the Grafana dashboards in collector/ anew, from their code
+	@$(VENV_PYTHON) -m collector.dashboards
+
 .PHONY: lock
 lock: .venv/.dev ## Write requirements/*.txt anew from pyproject.toml; UPGRADE=1 takes the newest versions
 	@scripts/lock $(if $(UPGRADE),--upgrade)

@@ -93,18 +93,22 @@ def test_killed_collectors_lose_nothing_and_nothing_counts_twice(
 ) -> None:
     """The gateway is away while the agent delivers all it has, and forgets it; then the agent tier is killed, started
     anew, and the gateway comes; and is killed in the middle of it."""
-    towards = {"PROMETHEUS_ENDPOINT": prometheus.otlp, "TRACES_ENDPOINT": traces.endpoint}
+
+    def through(port: int = 0) -> Tier:
+        towards = {"PROMETHEUS_ENDPOINT": prometheus.otlp, "TRACES_ENDPOINT": traces.endpoint}
+        return gateway(tmp_path / "g", secrets, port=port, **towards)
+
     with ExitStack() as running:
-        with gateway(tmp_path / "g", secrets, **towards) as gone:
+        with through() as gone:
             port = gone.http_port
         with agent_tier(tmp_path / "a", secrets, gone.tls_endpoint) as killed:
             agent.once(OTEL_EXPORTER_OTLP_ENDPOINT=killed.endpoint)
             killed.kill()
         running.enter_context(agent_tier(tmp_path / "a", secrets, gone.tls_endpoint, port=killed.http_port))
-        with gateway(tmp_path / "g", secrets, port=port, **towards) as killed_too:
+        with through(port) as killed_too:
             eventually(lambda: killed_too.counted("otelcol_receiver_accepted_metric_points") > 0, True)
             killed_too.kill()
-        running.enter_context(gateway(tmp_path / "g", secrets, port=port, **towards))
+        running.enter_context(through(port))
         _assert_reaches(prometheus, expected)
         agent.once(OTEL_EXPORTER_OTLP_ENDPOINT=killed.endpoint)
         _assert_reaches(prometheus, expected)

@@ -1,0 +1,137 @@
+"""Whether the numbers can be trusted: the agents, what they owe, and the Collectors behind them."""
+
+from typing import Final
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
+
+from collector.dashboards import names
+from collector.dashboards.panels import choice, lines, number, ranking, sources
+from otel_agent.semconv import (
+    EXPORT_COUNT,
+    INGEST_LAG,
+    INGESTED_COUNT,
+    LEDGER_SIZE,
+    NEWEST_MESSAGE_AGE,
+    OUTBOX_SIZE,
+    PROCESS_COUNT,
+    PROCESS_MEMORY_USAGE,
+    REJECTED_COUNT,
+    SERIES_COUNT,
+    SERIES_OVERFLOW_COUNT,
+    UNREADABLE_COUNT,
+    Attr,
+    Metric,
+)
+
+_CHOSEN: Final = f'{{{names.TEAM}=~"${{team}}", {names.HOST}=~"${{host}}"}}'
+_LABELS: Final = f"instance, {names.HOST}, {names.USER}, {names.TEAM}"
+_SEEN: Final = "10m"
+"""An agent whose gauges are older than this is not there."""
+
+
+def _now(metric: Metric) -> str:
+    return f"last_over_time({names.metric(metric)}{_CHOSEN}[{_SEEN}])"
+
+
+def _rose(metric: Metric, window: str = "$__range") -> str:
+    return f"increase({names.metric(metric)}{_CHOSEN}[{window}])"
+
+
+def board() -> Dashboard:
+    made = sources(
+        Dashboard("OpenCode: the fleet's health")
+        .uid("otel-agent-fleet")
+        .description("Freshness, what is owed, what was rejected, cardinality; and the Collectors.")
+        .tags(["opencode", "otel-agent"])
+        .time("now-6h", "now")
+        .refresh("1m")
+        .readonly()
+    )
+    of = names.metric(LEDGER_SIZE)
+    made = made.with_variable(choice("team", "Team", names.TEAM, of))
+    made = made.with_variable(choice("host", "Host", names.HOST, of)).with_row(Row("Agents"))
+    for panel in (
+        number("Agents", f"count({_now(LEDGER_SIZE)})", "short", "Heard of in the last ten minutes."),
+        number(
+            "Slowest to count", f"max({_now(INGEST_LAG)})", "s", "From a message's completion to its being counted."
+        ),
+        number("Spans owed", f"sum({_now(OUTBOX_SIZE)})", "short", "Kept by agents until their backend takes them."),
+        number("Rejected", f"sum({_rose(REJECTED_COUNT)})", "short", "Points and spans that the backend refused."),
+        number("Series", f"sum({_now(SERIES_COUNT)})", "short", "Kept in ledgers: what Prometheus may come to hold."),
+        number("Unreadable", f"sum({_rose(UNREADABLE_COUNT)})", "short", "Places in OpenCode's storage."),
+    ):
+        made = made.with_panel(panel)
+    made = made.with_row(Row("Freshness and delivery"))
+    for drawn in (
+        lines("Agents heard of", {"agents": f"count({_now(LEDGER_SIZE)})"}, "short"),
+        lines("Time to count a message", _quantiles(_now(INGEST_LAG)), "s"),
+        lines("Age of the newest message", _quantiles(_now(NEWEST_MESSAGE_AGE)), "s", "High where nobody works."),
+        lines("Owed spans", {f"{{{{{names.HOST}}}}}": f"topk(5, {_now(OUTBOX_SIZE)} > 0)"}, "short"),
+        lines(
+            "Requests of agents",
+            {
+                _legend(Attr.SIGNAL, Attr.EXPORT_OUTCOME): f"sum by ({names.label(Attr.SIGNAL)}, "
+                f"{names.label(Attr.EXPORT_OUTCOME)}) (rate({names.metric(EXPORT_COUNT)}{_CHOSEN}[$__rate_interval]))"
+            },
+            "reqps",
+        ),
+        lines(
+            "Messages counted, by form of storage",
+            {
+                _legend(
+                    Attr.SOURCE
+                ): f"sum by ({names.label(Attr.SOURCE)}) ({_rose(INGESTED_COUNT, '$__rate_interval')})"
+            },
+            "short",
+        ),
+    ):
+        made = made.with_panel(drawn)
+    made = made.with_row(Row("Cardinality and processes"))
+    made = made.with_panel(
+        ranking(
+            "Series by metric",
+            {"Series": f"sum by ({names.label(Attr.SERIES_OF)}) ({_now(SERIES_COUNT)})"},
+            {names.label(Attr.SERIES_OF): "Metric"},
+        )
+    )
+    made = made.with_panel(
+        ranking(
+            "Agents",
+            {
+                "Newest message, s": f"max by ({_LABELS}) ({_now(NEWEST_MESSAGE_AGE)})",
+                "Owed": f"sum by ({_LABELS}) ({_now(OUTBOX_SIZE)})",
+                "Series": f"sum by ({_LABELS}) ({_now(SERIES_COUNT)})",
+                "Overflows": f"sum by ({_LABELS}) ({_rose(SERIES_OVERFLOW_COUNT)})",
+            },
+            {names.HOST: "Host", names.USER: "User", names.TEAM: "Team", "instance": "Instance"},
+        )
+    )
+    mode = names.label(Attr.PROCESS_MODE)
+    made = made.with_panel(
+        lines("OpenCode processes", {f"{{{{{mode}}}}}": f"sum by ({mode}) ({_now(PROCESS_COUNT)})"}, "short")
+    )
+    made = made.with_panel(
+        lines("Their memory", {f"{{{{{mode}}}}}": f"sum by ({mode}) ({_now(PROCESS_MEMORY_USAGE)})"}, "bytes")
+    )
+    return _collectors(made)
+
+
+def _collectors(made: Dashboard) -> Dashboard:
+    made = made.with_row(Row("Collectors"))
+    accepted = 'sum(rate({__name__=~"otelcol_receiver_accepted_(metric_points|spans)(_total)?"}[$__rate_interval]))'
+    sent = 'sum(rate({__name__=~"otelcol_exporter_sent_(metric_points|spans)(_total)?"}[$__rate_interval]))'
+    full = "max by (instance, exporter) (otelcol_exporter_queue_size / otelcol_exporter_queue_capacity)"
+    memory = 'max by (instance) ({__name__=~"otelcol_process_memory_rss(_bytes)?"})'
+    return (
+        made.with_panel(lines("Points and spans", {"accepted": accepted, "sent": sent}, "cps"))
+        .with_panel(lines("How full the queues are", {"{{instance}} {{exporter}}": full}, "percentunit"))
+        .with_panel(lines("Memory", {"{{instance}}": memory}, "bytes"))
+    )
+
+
+def _quantiles(of: str) -> dict[str, str]:
+    return {"half": f"quantile(0.5, {of})", "99 %": f"quantile(0.99, {of})"}
+
+
+def _legend(*attributes: str) -> str:
+    return " ".join(f"{{{{{names.label(each)}}}}}" for each in attributes)

@@ -1,0 +1,37 @@
+"""What Prometheus makes of OpenTelemetry's names (its default, `UnderscoreEscapingWithSuffixes`)."""
+
+from typing import Final
+
+from otel_agent.semconv import Attr, Kind, Metric
+
+_UNITS: Final = {"s": "seconds", "By": "bytes", "1": "ratio", "USD": "USD"}
+
+
+def metric(of: Metric) -> str:
+    """With its unit, unless that is a mere annotation in braces, and `_total` for a sum."""
+    parts = [label(of.name), _UNITS.get(of.unit, ""), "total" if of.kind is Kind.COUNTER else ""]
+    return "_".join(part for part in parts if part)
+
+
+def gained(of: Metric) -> str:
+    """The series of `prometheus/rules/gained.yaml`: what was added in each five minutes."""
+    return f"opencode:{label(of.name).removeprefix('opencode_')}:gained5m"
+
+
+def label(attribute: str) -> str:
+    return attribute.replace(".", "_")
+
+
+TEAM: Final = "team"
+USER: Final = "user"
+HOST: Final = "host_name"
+PROJECT: Final = label(Attr.PROJECT)
+PROVIDER: Final = label(Attr.PROVIDER)
+MODEL: Final = label(Attr.MODEL)
+AGENT: Final = label(Attr.AGENT)
+KIND: Final = label(Attr.AGENT_KIND)
+SESSION: Final = label(Attr.SESSION)
+TOKEN_TYPE: Final = label(Attr.TOKEN_TYPE)
+OUTCOME: Final = label(Attr.OUTCOME)
+TOOL: Final = label(Attr.TOOL)
+TOOL_OUTCOME: Final = label(Attr.TOOL_OUTCOME)

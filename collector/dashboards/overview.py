@@ -1,0 +1,127 @@
+"""Where the tokens went: the six views of `otel-agent summary`, for a team."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models.dashboard import Panel
+
+from collector.dashboards import names
+from collector.dashboards.panels import WIDTH, bars, choice, number, ranking, sources
+from otel_agent.semconv import (
+    COST_USAGE,
+    MESSAGE_COUNT,
+    SESSION_COST_USAGE,
+    SESSION_COUNT,
+    SESSION_TOKEN_USAGE,
+    TOKEN_USAGE,
+    TOOL_CALL_COUNT,
+    Attr,
+    Metric,
+)
+
+_CHOICES: Final = {
+    names.TEAM: "team",
+    names.USER: "user",
+    names.HOST: "host",
+    names.PROJECT: "project",
+    names.MODEL: "model",
+    names.AGENT: "agent",
+    names.SESSION: "session",
+}
+"""The variable that chooses each label's values."""
+_WHO: Final = (names.TEAM, names.USER, names.HOST, names.PROJECT)
+_CUT: Final = (*_WHO, names.MODEL, names.AGENT)
+_HAS: Final = {
+    SESSION_COUNT.name: _WHO,
+    TOOL_CALL_COUNT.name: _WHO,
+    SESSION_TOKEN_USAGE.name: (*_CUT, names.SESSION),
+    SESSION_COST_USAGE.name: (*_CUT, names.SESSION),
+}
+"""The labels by which a metric can be chosen, where they are not those of tokens."""
+_ROWS: Final = 50
+"""Sessions that are shown: those that used most."""
+
+
+def used(metric: Metric, *by: str, where: str = "", window: str = "$__range") -> str:
+    """What was used of it in a time, exactly."""
+    chosen = [f'{label}=~"${{{_CHOICES[label]}}}"' for label in _HAS.get(metric.name, _CUT)]
+    inner = f"sum_over_time({names.gained(metric)}{{{', '.join([*chosen, *([where] if where else [])])}}}[{window}])"
+    return f"sum by ({', '.join(by)}) ({inner})" if by else f"sum({inner})"
+
+
+def _table(title: str, headings: dict[str, str], attribute: str) -> Builder[Panel]:
+    """Tokens, cost and messages by labels."""
+    by = list(headings)
+    columns = {
+        "Tokens": used(TOKEN_USAGE, *by),
+        "Cost, USD": used(COST_USAGE, *by),
+        "Messages": used(MESSAGE_COUNT, *by),
+    }
+    found = f'{{ span.{attribute} = "${{__data.fields.{headings[by[0]]}}}" }}' if attribute else ""
+    return ranking(title, columns, headings, traces=found)
+
+
+def board() -> Dashboard:
+    made = sources(
+        Dashboard("OpenCode: where the tokens went")
+        .uid("otel-agent-overview")
+        .description("What OpenCode used, counted once each: up to seven minutes behind.")
+        .tags(["opencode", "otel-agent"])
+        .time("now-24h", "now")
+        .refresh("5m")
+        .readonly()
+    )
+    for label, name in _CHOICES.items():
+        of = SESSION_TOKEN_USAGE if label == names.SESSION else TOKEN_USAGE
+        made = made.with_variable(choice(name, name.capitalize(), label, names.metric(of)))
+    made = made.with_row(Row("Overview"))
+    for panel in _numbers():
+        made = made.with_panel(panel)
+    made = made.with_row(Row("Timeline"))
+    step = "$__interval"
+    made = made.with_panel(
+        bars("Tokens", used(TOKEN_USAGE, names.TOKEN_TYPE, window=step), f"{{{{{names.TOKEN_TYPE}}}}}", "short")
+    )
+    made = made.with_panel(
+        bars("Cost", used(COST_USAGE, names.MODEL, window=step), f"{{{{{names.MODEL}}}}}", "currencyUSD")
+    )
+    made = made.with_row(Row("Models and agents"))
+    made = made.with_panel(_table("Models", {names.MODEL: "Model", names.PROVIDER: "Provider"}, Attr.MODEL))
+    made = made.with_panel(_table("Agents", {names.AGENT: "Agent", names.KIND: "Kind"}, Attr.AGENT))
+    made = made.with_row(Row("Projects and people"))
+    made = made.with_panel(_table("Projects", {names.PROJECT: "Project"}, Attr.PROJECT))
+    made = made.with_panel(_table("People", {names.USER: "User", names.TEAM: "Team", names.HOST: "Host"}, ""))
+    made = made.with_row(Row("Sessions and tools"))
+    return made.with_panel(_sessions()).with_panel(_tools())
+
+
+def _numbers() -> Sequence[Builder[Panel]]:
+    failed = used(MESSAGE_COUNT, where=f'{names.OUTCOME}="error"')
+    return (
+        number("Tokens", used(TOKEN_USAGE), "short", "Of all types, those from and to a cache too."),
+        number("Cost", used(COST_USAGE), "currencyUSD", "As OpenCode recorded it."),
+        number("Messages", used(MESSAGE_COUNT), "short"),
+        number("Sessions", used(SESSION_COUNT), "short", "That began in this time, sub-agents' too."),
+        number("Tool calls", used(TOOL_CALL_COUNT), "short"),
+        number("Errors", f"({failed} or vector(0)) / {used(MESSAGE_COUNT)}", "percentunit", "Of all messages."),
+    )
+
+
+def _sessions() -> Builder[Panel]:
+    by = names.SESSION, names.PROJECT
+    columns = {
+        "Tokens": f"topk({_ROWS}, {used(SESSION_TOKEN_USAGE, *by)})",
+        "Cost, USD": f"topk({_ROWS}, {used(SESSION_COST_USAGE, *by)})",
+    }
+    found = f'{{ span.{Attr.SESSION} = "${{__data.fields.Session}}" }}'
+    return ranking("Sessions", columns, {names.SESSION: "Session", names.PROJECT: "Project"}, traces=found)
+
+
+def _tools() -> Builder[Panel]:
+    columns = {
+        "Calls": used(TOOL_CALL_COUNT, names.TOOL),
+        "Failed": used(TOOL_CALL_COUNT, names.TOOL, where=f'{names.TOOL_OUTCOME}!="ok"'),
+    }
+    return ranking("Tools", columns, {names.TOOL: "Tool"}, span=WIDTH // 2)

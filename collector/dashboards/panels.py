@@ -1,0 +1,130 @@
+"""The few kinds of panel that both dashboards are made of."""
+
+import json
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import quote
+
+from grafana_foundation_sdk.builders import dashboard, prometheus, stat, table, timeseries
+from grafana_foundation_sdk.builders.common import ReduceDataOptions, StackingConfig, VizLegendOptions
+from grafana_foundation_sdk.models.common import (
+    BigValueColorMode,
+    BigValueGraphMode,
+    GraphDrawStyle,
+    LegendDisplayMode,
+    LegendPlacement,
+    StackingMode,
+)
+from grafana_foundation_sdk.models.dashboard import DashboardLinkType, DataSourceRef, DataTransformerConfig
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+METRICS: Final = DataSourceRef(type_val="prometheus", uid="${metrics}")
+TRACES: Final = "${traces}"
+ALL: Final = ".*"
+"""Of a variable: any value, and none."""
+HEIGHT: Final = 8
+WIDTH: Final = 24
+
+
+def query(expression: str, *, legend: str = "", ref: str = "A", instant: bool = False) -> prometheus.Dataquery:
+    made = prometheus.Dataquery().expr(expression).ref_id(ref).datasource(METRICS)
+    return made.instant().format(PromQueryFormat.TABLE) if instant else made.range().legend_format(legend)
+
+
+def number(title: str, expression: str, unit: str, description: str = "") -> stat.Panel:
+    """One figure for the whole time range."""
+    return (
+        stat.Panel()
+        .title(title)
+        .description(description)
+        .unit(unit)
+        .datasource(METRICS)
+        .color_mode(BigValueColorMode.NONE)
+        .graph_mode(BigValueGraphMode.NONE)
+        .reduce_options(ReduceDataOptions().calcs(["lastNotNull"]))
+        .no_value("0")
+        .span(4)
+        .height(4)
+        .with_target(query(expression, instant=True))
+    )
+
+
+def bars(title: str, expression: str, legend: str, unit: str, description: str = "") -> timeseries.Panel:
+    """What was gained, stacked, in steps of five minutes or more."""
+    return (
+        lines(title, {legend: expression}, unit, description)
+        .interval("5m")  # gained5m has a point in five minutes
+        .draw_style(GraphDrawStyle.BARS)
+        .fill_opacity(80)
+        .stacking(StackingConfig().mode(StackingMode.NORMAL))
+    )
+
+
+def lines(title: str, expressions: Mapping[str, str], unit: str, description: str = "") -> timeseries.Panel:
+    """``expressions`` by their legend."""
+    panel = (
+        timeseries.Panel()
+        .title(title)
+        .description(description)
+        .unit(unit)
+        .datasource(METRICS)
+        .legend(
+            VizLegendOptions().display_mode(LegendDisplayMode.LIST).placement(LegendPlacement.BOTTOM).show_legend(True)
+        )
+        .span(WIDTH // 2)
+        .height(HEIGHT)
+    )
+    for ref, (legend, expression) in zip("ABCDEFGH", expressions.items(), strict=False):
+        panel = panel.with_target(query(expression, legend=legend, ref=ref))
+    return panel
+
+
+def ranking(
+    title: str, columns: Mapping[str, str], named: Mapping[str, str], *, span: int = WIDTH // 2, traces: str = ""
+) -> table.Panel:
+    """A row for each set of labels, by its first column. ``columns``: expressions by their heading; ``named``: headings of
+    labels; ``traces``: TraceQL that finds a row's spans."""
+    panel = table.Panel().title(title).datasource(METRICS).span(span).height(HEIGHT).filterable(True)
+    renamed = dict(named)
+    for ref, (heading, expression) in zip("ABCDEFGH", columns.items(), strict=False):
+        panel = panel.with_target(query(expression, ref=ref, instant=True))
+        renamed[f"Value #{ref}" if len(columns) > 1 else "Value"] = heading
+    if traces:
+        panel = panel.data_links([_to_traces(traces)])
+    shown = {"excludeByName": {"Time": True}, "renameByName": renamed}
+    return panel.with_transformation(DataTransformerConfig(id_val="merge", options={})).with_transformation(
+        DataTransformerConfig(id_val="organize", options=shown)
+    )
+
+
+def _to_traces(traceql: str) -> dashboard.DashboardLink:
+    """To the traces of what a row stands for, in Grafana's Explore."""
+    search = {"refId": "A", "datasource": {"type": "tempo", "uid": TRACES}, "queryType": "traceql", "query": traceql}
+    pane = {"datasource": TRACES, "queries": [search], "range": {"from": "${__from}", "to": "${__to}"}}
+    where = quote(json.dumps({"traces": pane}, separators=(",", ":")), safe="${}_.:")
+    return (
+        dashboard.DashboardLink("Its traces")
+        .type(DashboardLinkType.LINK)
+        .url(f"/explore?schemaVersion=1&panes={where}")
+        .target_blank(True)
+    )
+
+
+def sources(board: dashboard.Dashboard) -> dashboard.Dashboard:
+    """The variables that say where metrics and traces are."""
+    return board.with_variable(
+        dashboard.DatasourceVariable("metrics").label("Metrics").type("prometheus")
+    ).with_variable(dashboard.DatasourceVariable("traces").label("Traces").type("tempo"))
+
+
+def choice(name: str, heading: str, label: str, of: str) -> dashboard.QueryVariable:
+    """A variable with the values that ``label`` has in the series ``of``."""
+    return (
+        dashboard.QueryVariable(name)
+        .label(heading)
+        .datasource(METRICS)
+        .query(f"label_values({of}, {label})")
+        .include_all(True)
+        .all_value(ALL)
+        .multi(True)
+    )

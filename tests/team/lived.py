@@ -1,0 +1,170 @@
+"""An hour of a team's day, up to now, in a real Prometheus: stores as OpenCode writes them, read by the agent as it is,
+with a clock that a test turns.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import requests
+
+from otel_agent import service
+from otel_agent.settings import Settings
+from otel_agent.settings.values import OtlpSettings
+from tests.collector_process import Collector, otlp_to_files
+from tests.made_stores import JsonTree, Project, Session, Tokens, message, session, tool
+from tests.prometheus_process import COLLECTOR, Prometheus, promtool
+from tests.team.tiers import Secrets, agent_tier
+from tests.waiting import eventually
+
+CYCLE_S = 60
+MINUTES = 70
+ONE_POINT = {
+    "resourceMetrics": [
+        {"scopeMetrics": [{"metrics": [{"name": "x", "gauge": {"dataPoints": [{"asInt": 1, "timeUnixNano": 1}]}}]}]}
+    ]
+}
+SCRAPED = '["127.0.0.1:8888", "127.0.0.1:8889"]'
+
+
+@dataclass
+class Truth:
+    """What was written down, counted as it is written."""
+
+    tokens: int = 0
+    cost: float = 0.0
+    messages: int = 0
+    errors: int = 0
+    calls: int = 0
+    sessions: set[str] = field(default_factory=set)
+    by_model: dict[str, int] = field(default_factory=dict)
+    by_project: dict[str, int] = field(default_factory=dict)
+
+
+class Person:
+    """Writes a store, and has an agent."""
+
+    def __init__(self, folder: Path, name: str, team: str, truth: Truth, first_id: int) -> None:
+        self.name, self.team, self.folder = name, team, folder
+        self.tree = JsonTree(folder / "opencode")
+        self.tree.put(Project())
+        self._truth, self._sessions, self._counter = truth, dict[str, Session](), first_id
+
+    def works(self, at_s: float, project: str, model: str, tokens: Tokens, *, failed: bool = False) -> None:
+        at, self._counter = round(at_s * 1000) - 5_000, self._counter + 1
+        worktree = Project(id=project.encode().hex().zfill(40), worktree=f"/home/dev/{project}")
+        of = self._sessions.setdefault(
+            project, session(at, self._counter, project=worktree, directory=worktree.worktree)
+        )
+        error = {"error": {"name": "APIError", "data": {"message": "no"}}} if failed else {}
+        written = message(
+            of,
+            tokens,
+            at,
+            self._counter,
+            completed=at + 4_000,
+            cost=0.125,
+            model=model,
+            provider="anthropic",
+            changes=error,
+        )
+        self.tree.put(of.project, of, written, tool(written, "bash"))
+        total, name = sum(tokens), Path(worktree.worktree).name
+        self._truth.tokens += total
+        self._truth.cost += 0.125
+        self._truth.messages += 1
+        self._truth.errors += failed
+        self._truth.calls += 1
+        self._truth.sessions.add(of.id)
+        self._truth.by_model[model] = self._truth.by_model.get(model, 0) + total
+        self._truth.by_project[name] = self._truth.by_project.get(name, 0) + total
+
+
+@contextmanager
+def lived(folder: Path) -> Iterator[tuple[Prometheus, Truth]]:
+    """A Prometheus that has the hour, what its rules record of it, and the Collector's own metrics; and the truth."""
+    secrets, truth = Secrets(folder / "tls"), Truth()
+    with Prometheus(folder / "prometheus") as first:
+        began_s = time.time() - MINUTES * CYCLE_S
+        with agent_tier(folder / "tier", secrets, first.otlp) as tier:
+            people = [
+                Person(folder / "ada", "ada", "search", truth, 0),
+                Person(folder / "bob", "bob", "pay", truth, 1_000),
+            ]
+            _live(people, tier.endpoint, began_s)
+            accepted = tier.counted("otelcol_receiver_accepted_metric_points")
+            eventually(lambda: tier.counted("otelcol_exporter_sent_metric_points"), accepted)
+        promtool(
+            *("tsdb", "create-blocks-from", "rules", f"--url={first.url}", "--eval-interval=5m"),
+            *(f"--start={began_s - 600:.0f}", f"--end={time.time():.0f}", f"--output-dir={folder / 'recorded'}"),
+            COLLECTOR / "prometheus" / "rules" / "gained.yaml",
+        )
+    for block in (folder / "recorded").iterdir():
+        shutil.move(block, folder / "prometheus" / "data" / block.name)
+    with (
+        Collector(otlp_to_files(), folder / "end") as end,
+        agent_tier(folder / "tier", secrets, end.endpoint) as tier,
+    ):
+        requests.post(f"{tier.endpoint}/v1/metrics", json=ONE_POINT, timeout=30).raise_for_status()
+        config = folder / "prometheus.yaml"
+        text = (COLLECTOR / "prometheus" / "prometheus.yaml").read_text(encoding="utf-8")
+        assert SCRAPED in text
+        text = text.replace(SCRAPED, f'["127.0.0.1:{tier.telemetry_port}"]').replace("interval: 30s", "interval: 1s")
+        config.write_text(text.replace('"rules/*.yaml"', ""), encoding="utf-8")
+        with Prometheus(folder / "prometheus", config=config) as prometheus:
+            yield prometheus, truth
+
+
+def _live(people: Sequence[Person], endpoint: str, began_s: float) -> None:
+    """A cycle a minute: two projects and two models, in bursts, and a call that fails."""
+    now_s = began_s
+    with ExitStack() as running:
+        agents = [running.enter_context(_agent(person, endpoint, lambda: round(now_s * 1e9))) for person in people]
+        running.enter_context(_opencode(people[0].folder / "bin"))
+        for minute in range(MINUTES):
+            for person, agent in zip(people, agents, strict=True):
+                if minute % 20 in (3, 4, 5, 11):
+                    person.works(now_s, "shop", "opus", Tokens(100 + minute, 20, 5, 1_000, 50))
+                if minute % 30 == 7:
+                    person.works(now_s, "parser", "haiku", Tokens(7 + minute, 3), failed=minute == 7)
+                agent.ingest.run(sweep=True)
+                sent = agent.dispatch.send_totals()
+                assert not sent.reason, sent.reason
+            now_s += CYCLE_S
+
+
+@contextmanager
+def _agent(person: Person, endpoint: str, now_ns: Callable[[], int]) -> Iterator[service.Agent]:
+    settings = Settings(
+        state_dir=person.folder / "state",
+        data_dirs=(person.folder / "opencode",),
+        traces_exporter="none",
+        otlp=OtlpSettings(endpoint=endpoint, protocol="http/protobuf"),
+    )
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("OTEL_RESOURCE_ATTRIBUTES", f"team={person.team},user={person.name}")
+        assembled = service.assembled(settings, now_ns=now_ns)
+        agent = assembled.__enter__()
+    try:
+        yield agent
+    finally:
+        assembled.__exit__(None, None, None)
+
+
+@contextmanager
+def _opencode(folder: Path) -> Iterator[None]:
+    """A process that is called so."""
+    folder.mkdir()
+    process = subprocess.Popen([shutil.copy(shutil.which("sleep") or "", folder / "opencode"), "1000"])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
