@@ -1,0 +1,82 @@
+"""What Docker Compose, Kubernetes and Grafana are given: by their own schemas, and that what it names is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from tests.prometheus_process import COLLECTOR
+
+KUBERNETES = sorted((COLLECTOR / "kubernetes").glob("*.yaml"))
+VERSIONS = ("1.30.0", "1.33.0")
+"""What clusters still run, and a newer one."""
+IMAGES = {"otel/opentelemetry-collector-contrib"}
+
+
+def read(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.mark.filterwarnings("ignore")  # of the validator's own imports
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("path", KUBERNETES, ids=lambda path: path.name)
+def test_kubernetes_takes_it(path: Path, version: str) -> None:
+    kubernetes_validate.validate(read(path), version, strict=True)
+
+
+def test_kustomize_has_all_of_it() -> None:
+    listed = read(COLLECTOR / "kustomization.yaml")
+    assert [COLLECTOR / name for name in listed["resources"]] == sorted(
+        KUBERNETES, key=[COLLECTOR / name for name in listed["resources"]].index
+    )
+    assert [COLLECTOR / name for name in listed["configMapGenerator"][0]["files"]] == [COLLECTOR / "gateway.yaml"]
+
+
+def test_a_secret_is_only_named() -> None:
+    kinds = {read(path)["kind"] for path in KUBERNETES}
+    assert "Secret" not in kinds
+    pod = read(COLLECTOR / "kubernetes" / "gateway.yaml")["spec"]["template"]["spec"]
+    assert {volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume} == {
+        "otel-agent-gateway-tls",
+        "otel-agent-gateway-token",
+    }
+
+
+def test_all_run_the_release_that_is_tested() -> None:
+    version = read(COLLECTOR / "builder.yaml")["dist"]["version"]
+    images = [read(COLLECTOR / "compose.yaml")["services"]["gateway"]["image"]]
+    pod = read(COLLECTOR / "kubernetes" / "gateway.yaml")["spec"]["template"]["spec"]
+    images += [container["image"] for container in pod["containers"]]
+    assert set(images) == {f"{image}:{version}" for image in IMAGES}
+
+
+def test_what_is_set_for_the_gateway_is_what_it_reads() -> None:
+    text = (COLLECTOR / "gateway.yaml").read_text(encoding="utf-8")
+    understood = set(re.findall(r"\$\{env:(\w+)", text)) | {"GOMEMLIMIT"}
+    pod = read(COLLECTOR / "kubernetes" / "gateway.yaml")["spec"]["template"]["spec"]
+    assert {each["name"] for each in pod["containers"][0]["env"]} <= understood
+    assert set(read(COLLECTOR / "compose.yaml")["services"]["gateway"]["environment"]) <= understood
+
+
+def test_compose_mounts_what_is_there_and_publishes_on_loopback() -> None:
+    services = read(COLLECTOR / "compose.yaml")["services"]
+    volumes = read(COLLECTOR / "compose.yaml")["volumes"]
+    for service in services.values():
+        for source in (mount.split(":")[0] for mount in service["volumes"]):
+            assert (COLLECTOR / source).exists() if source.startswith(".") else source in volumes
+    assert all(port.startswith("127.0.0.1:") for port in services["gateway"]["ports"])
+
+
+def test_grafana_finds_its_dashboards_and_sources() -> None:
+    provisioning = COLLECTOR / "grafana" / "provisioning"
+    sources = read(provisioning / "datasources" / "datasources.yaml")["datasources"]
+    assert {source["type"] for source in sources} == {"prometheus", "tempo"}
+    (provider,) = read(provisioning / "dashboards" / "dashboards.yaml")["providers"]
+    mounts = read(COLLECTOR / "compose.yaml")["services"]["grafana"]["volumes"]
+    assert f"./grafana/dashboards:{provider['options']['path']}:ro" in mounts
