@@ -11,7 +11,8 @@ VENV_PYTHON := .venv/bin/python
 JOBS := auto
 OPENCODE_VERSIONS := 1.1.27 1.2.6 1.18.33
 PROMETHEUS_VERSION := v0.316.0
-SLOW_TO_FETCH := .cache/opencode .cache/collector .cache/prometheus
+COMPOSE_VERSION := v2.16.2
+SLOW_TO_FETCH := .cache/opencode .cache/collector .cache/prometheus .cache/compose
 
 # A system upgrade can remove the interpreter under .venv; its stamps would still look new.
 GONE := $(if $(wildcard $(VENV_PYTHON)),,gone)
@@ -99,6 +100,18 @@ collector-build: ## Build the real OpenTelemetry Collector that tests drive (nee
 .PHONY: prometheus-build
 prometheus-build: ## Build the real Prometheus and promtool that tests drive (needs go)
 	@scripts/build-prometheus $(PROMETHEUS_VERSION)
+
+.PHONY: compose-schema
+compose-schema: ## Fetch the schema that collector/compose.yaml is checked against (needs go)
+	@scripts/fetch-compose-schema $(COMPOSE_VERSION)
+
+.PHONY: collector
+collector: ## Run the Collector's agent tier here, built once (needs go): OTLP on 127.0.0.1:4318
+	@scripts/run-collector agent
+
+.PHONY: team
+team: ## Run a team side here, gateway and Prometheus, built once (needs go): OTLP on 127.0.0.1:4318
+	@scripts/run-collector team $(PROMETHEUS_VERSION)
 
 .PHONY: tmux
 tmux: ## Install the terminal in which tests drive the live screen (needs apt-get)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
 
-from tests.prometheus_process import COLLECTOR
+from tests.prometheus_process import COLLECTOR, ROOT
 
 KUBERNETES = sorted((COLLECTOR / "kubernetes").glob("*.yaml"))
 VERSIONS = ("1.30.0", "1.33.0")
@@ -62,6 +65,22 @@ def test_what_is_set_for_the_gateway_is_what_it_reads() -> None:
     pod = read(COLLECTOR / "kubernetes" / "gateway.yaml")["spec"]["template"]["spec"]
     assert {each["name"] for each in pod["containers"][0]["env"]} <= understood
     assert set(read(COLLECTOR / "compose.yaml")["services"]["gateway"]["environment"]) <= understood
+
+
+def test_compose_takes_it() -> None:
+    """By the schema of the Compose specification."""
+    version = re.search(r"^COMPOSE_VERSION := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert version is not None
+    schema = ROOT / ".cache" / "compose" / f"{version[1]}.json"
+    if not schema.exists():
+        reason = "the Compose schema has not been fetched: run `make compose-schema` (needs Go)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    found = jsonschema.Draft7Validator(json.loads(schema.read_text(encoding="utf-8"))).iter_errors(
+        read(COLLECTOR / "compose.yaml")
+    )
+    assert [error.message for error in found] == []
 
 
 def test_compose_mounts_what_is_there_and_publishes_on_loopback() -> None:
