@@ -72,6 +72,10 @@ bench: .venv/.dev ## Measure the agent on made stores
 soak: .venv/.dev ## Let the resident agent work for some minutes, and see that it does not grow: ARGS="--minutes 60"
 	@$(VENV_PYTHON) -m benchmarks.soak $(ARGS)
 
+.PHONY: fleet
+fleet: .venv/.dev ## Measure a thousand agents into one gateway (needs the built Collector and Prometheus)
+	@$(VENV_PYTHON) -m benchmarks.fleet $(ARGS)
+
 .PHONY: build
 build: .venv/.dev ## Build the sdist and the wheel into dist/
 	@rm -rf dist

@@ -104,6 +104,10 @@ class Collector:
         return f"http://{self._addresses['grpc']}"
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def http_port(self) -> int:
         return int(self._addresses["http"].rpartition(":")[2])
 

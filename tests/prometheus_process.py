@@ -52,6 +52,10 @@ class Prometheus:
         self.url = ""
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def otlp(self) -> str:
         """Base URL of its OTLP receiver."""
         return f"{self.url}/api/v1/otlp"
