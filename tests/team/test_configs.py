@@ -21,6 +21,7 @@ TOGETHER = [
 ]
 WHOLE = [
     ["agent.yaml"],
+    ["agent.yaml", "agent/balanced.yaml"],
     ["gateway.yaml"],
     ["kafka/in.yaml"],
     *(["gateway.yaml", *over] for over in LAID_OVER + TOGETHER),

@@ -116,6 +116,26 @@ def test_killed_collectors_lose_nothing_and_nothing_counts_twice(
     assert len({span.span_id for span in chats_of(traces.spans())}) == expected["messages"]
 
 
+def test_a_gateway_that_is_away_is_left_out(
+    agent: Agent, prometheus: Prometheus, traces: Collector, secrets: Secrets, tmp_path: Path, expected: dict[str, Any]
+) -> None:
+    """Where `localhost` has two addresses, none answers at the other."""
+    with (
+        gateway(
+            tmp_path / "g", secrets, PROMETHEUS_ENDPOINT=prometheus.otlp, TRACES_ENDPOINT=traces.endpoint
+        ) as second,
+        agent_tier(
+            tmp_path / "a",
+            secrets,
+            "http://127.0.0.1:9",
+            "agent/balanced.yaml",
+            GATEWAY_GRPC_ENDPOINT=f"dns:///localhost:{second.grpc_endpoint.rpartition(':')[2]}",
+        ) as first,
+    ):
+        agent.once(OTEL_EXPORTER_OTLP_ENDPOINT=first.endpoint)
+        _assert_reaches(prometheus, expected)
+
+
 def test_who_has_no_token_is_turned_away(
     prometheus: Prometheus, secrets: Secrets, agent: Agent, tmp_path: Path
 ) -> None:

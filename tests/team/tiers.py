@@ -72,11 +72,13 @@ def gateway(folder: Path, secrets: Secrets, *over: str, port: int = 0, **variabl
     return Tier(folder, "gateway.yaml", *over, port=port, **secrets.variables, **variables)
 
 
-def agent_tier(folder: Path, secrets: Secrets, towards: str, *, port: int = 0) -> Tier:
+def agent_tier(folder: Path, secrets: Secrets, towards: str, *over: str, port: int = 0, **variables: str) -> Tier:
     return Tier(
         folder,
         "agent.yaml",
+        *over,
         port=port,
+        **variables,
         GATEWAY_ENDPOINT=towards,
         GATEWAY_TOKEN=TOKEN,
         GATEWAY_CA_FILE=str(secrets.authority.certificate),
