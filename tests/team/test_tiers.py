@@ -116,10 +116,9 @@ def test_killed_collectors_lose_nothing_and_nothing_counts_twice(
     assert len({span.span_id for span in chats_of(traces.spans())}) == expected["messages"]
 
 
-def test_a_gateway_that_is_away_is_left_out(
+def test_by_grpc_to_the_gateways_behind_a_name(
     agent: Agent, prometheus: Prometheus, traces: Collector, secrets: Secrets, tmp_path: Path, expected: dict[str, Any]
 ) -> None:
-    """Where `localhost` has two addresses, none answers at the other."""
     with (
         gateway(
             tmp_path / "g", secrets, PROMETHEUS_ENDPOINT=prometheus.otlp, TRACES_ENDPOINT=traces.endpoint
