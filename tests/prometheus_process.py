@@ -109,11 +109,13 @@ class Prometheus:
 
     def _read(self) -> None:
         assert self._process.stderr is not None
+        is_ready = False
         with self._process.stderr as lines:
             for line in lines:
                 self._log.append(line)
                 if "Listening on" in line and (address := re.search(r"address=(\S+)", line)):
                     self.url = f"http://{address[1]}"
-                if "Server is ready to receive web requests" in line:
+                is_ready = is_ready or "Server is ready to receive web requests" in line
+                if is_ready and self.url:  # either may be said first
                     self._listening.set()
         self._listening.set()

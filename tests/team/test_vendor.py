@@ -1,0 +1,53 @@
+"""A gateway in front of a backend that adds up increments itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.agent import Agent
+from tests.collector_process import Collector, otlp_to_files
+from tests.made_stores import JsonTree, Tokens, message, session
+from tests.team.tiers import TOKEN, Secrets, gateway
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.collector
+
+COUNT = "opencode.message.count"
+
+
+def test_increments_add_up_to_what_was_counted(agent: Agent, tmp_path: Path) -> None:
+    """The history that the first run finds is no increment; what comes after it is, also in a series that is new."""
+    secrets, tree, of = Secrets(tmp_path / "tls"), JsonTree(agent.data_dir), session()
+    with (
+        Collector(otlp_to_files(), tmp_path / "vendor") as vendor,
+        gateway(
+            tmp_path / "g",
+            secrets,
+            "gateway/vendor.yaml",
+            "gateway/delta.yaml",
+            VENDOR_ENDPOINT=vendor.endpoint,
+            VENDOR_HEADERS="{x-key: made-up}",
+        ) as tier,
+    ):
+
+        def run() -> None:
+            agent.once(
+                OTEL_EXPORTER_OTLP_ENDPOINT=tier.tls_endpoint,
+                OTEL_EXPORTER_OTLP_CERTIFICATE=str(secrets.authority.certificate),
+                OTEL_EXPORTER_OTLP_HEADERS=f"Authorization=Bearer {TOKEN}",
+            )
+
+        for number in range(1, 101):
+            tree.put_turn(message(of, Tokens(1), counter=number))
+        run()
+        for number in range(101, 104):
+            tree.put_turn(message(of, Tokens(1), counter=number))
+        tree.put_turn(message(of, Tokens(1), counter=104, model="other"))
+        run()
+        for what in ("queue_size", "in_flight_requests"):
+            eventually(lambda: tier.counted(f"otelcol_exporter_{what}"), 0.0)  # noqa: B023
+    told = [point for point in vendor.points() if point.metric == COUNT]
+    assert sum(point.value or 0.0 for point in told) == 4
+    assert {point.temporality for point in told} == {"delta"}
