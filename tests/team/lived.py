@@ -93,7 +93,10 @@ class Person:
 def lived(folder: Path) -> Iterator[tuple[Prometheus, Truth]]:
     """A Prometheus that has the hour, what its rules record of it, and the Collector's own metrics; and the truth."""
     secrets, truth = Secrets(folder / "tls"), Truth()
-    with Prometheus(folder / "prometheus") as first:
+    quiet = folder / "quiet.yaml"  # neither scrapes nor evaluates: nothing of now comes before what is older
+    text = (COLLECTOR / "prometheus" / "prometheus.yaml").read_text(encoding="utf-8")
+    quiet.write_text(text[: text.index("rule_files:")], encoding="utf-8")
+    with Prometheus(folder / "prometheus", config=quiet) as first:
         began_s = time.time() - MINUTES * CYCLE_S
         with agent_tier(folder / "tier", secrets, first.otlp) as tier:
             people = [
