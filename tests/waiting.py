@@ -14,9 +14,11 @@ _NEVER = threading.Event()
 Seen = TypeVar("Seen")
 
 
-def eventually(look: Callable[[], Seen], wanted: Seen, *, deadline_s: float = DEADLINE_S) -> None:
-    """Look until it is what is wanted; AssertionError, with what it was last, where time runs out before."""
+def eventually(
+    look: Callable[[], Seen], wanted: Seen, *, deadline_s: float = DEADLINE_S, why_not: Callable[[], str] = str
+) -> None:
+    """Look until it is what is wanted; AssertionError, with what it was last and `why_not`, where time runs out before."""
     give_up = monotonic() + deadline_s
     while (seen := look()) != wanted:
-        assert monotonic() < give_up, f"after {deadline_s:.0f} s it is {seen}, not {wanted}"
+        assert monotonic() < give_up, f"after {deadline_s:.0f} s it is {seen}, not {wanted}\n{why_not()}"
         _NEVER.wait(0.1)

@@ -105,7 +105,7 @@ def lived(folder: Path) -> Iterator[tuple[Prometheus, Truth]]:
             ]
             _live(people, tier.endpoint, began_s)
             accepted = tier.counted("otelcol_receiver_accepted_metric_points")
-            eventually(lambda: tier.counted("otelcol_exporter_sent_metric_points"), accepted)
+            eventually(lambda: tier.counted("otelcol_exporter_sent_metric_points"), accepted, why_not=lambda: tier.log)
         promtool(
             *("tsdb", "create-blocks-from", "rules", f"--url={first.url}", "--eval-interval=5m"),
             *(f"--start={began_s - 600:.0f}", f"--end={time.time():.0f}", f"--output-dir={folder / 'recorded'}"),
