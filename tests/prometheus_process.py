@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import threading
@@ -13,7 +12,8 @@ from typing import Any, Self
 import pytest
 import requests
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.real_parts import ROOT, absent, pinned
+
 COLLECTOR = ROOT / "collector"
 START_DEADLINE_S = 60.0
 """How long Prometheus may take until it listens. Seconds, on a slow and busy machine."""
@@ -25,14 +25,9 @@ Rows = dict[tuple[str, ...], float]
 
 def program(name: str) -> Path:
     """`prometheus` or `promtool`. Where it was not built: skips the test, and fails it in CI, which builds all parts."""
-    version = re.search(r"^PROMETHEUS_VERSION := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-    assert version is not None
-    if (built := ROOT / ".cache" / "prometheus" / version[1] / name).exists():
-        return built
-    reason = "Prometheus has not been built: run `make prometheus-build` (needs Go)"
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
+    if not (built := ROOT / ".cache" / "prometheus" / pinned("PROMETHEUS_VERSION") / name).exists():
+        absent("Prometheus has not been built: run `make prometheus-build` (needs Go)")
+    return built
 
 
 def promtool(*arguments: str | Path) -> str:

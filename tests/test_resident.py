@@ -23,6 +23,7 @@ from otel_agent.settings import Settings
 from tests.agent import Agent
 from tests.made_stores import T0, Database, JsonTree, Tokens, message, session
 from tests.otlp_receiver import OtlpReceiver, hang, unauthorized
+from tests.waiting import eventually
 
 USED = Tokens(700, 50, 20, 300, 9)
 BRISK = {
@@ -42,14 +43,6 @@ def counted(messages: int) -> Callable[[OtlpReceiver], bool]:
     """Whether totals and spans of that many messages arrived."""
     total = messages * sum(USED)
     return lambda r: r.total("opencode.token.usage") == total and len({s.span_id for s in r.chats()}) == messages
-
-
-def wait_until(true: Callable[[], bool], seconds: float = 30) -> None:
-    """For what only the file system tells."""
-    until, tick = time.monotonic() + seconds, threading.Event()
-    while not true():
-        assert time.monotonic() < until, "it did not become true"
-        tick.wait(0.005)
 
 
 def test_it_picks_up_what_is_there_and_what_comes(agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
@@ -173,7 +166,7 @@ def test_a_long_first_pass_delays_no_stop(agent: Agent, receiver: OtlpReceiver) 
     wal = agent.state_dir / "ledger.db-wal"
     quick = {"OTEL_AGENT_SHUTDOWN_TIMEOUT_SECONDS": "0.02", "OTEL_AGENT_TRACES_EXPORTER": "none"}
     with agent.process("run", **IDLE, **quick) as run:
-        wait_until(lambda: wal.exists() and wal.stat().st_size > 1 << 20)
+        eventually(lambda: wal.exists() and wal.stat().st_size > 1 << 20, True)
         ended = run.stop(timeout=AT_ONCE_S)
     assert (ended.returncode, "Traceback" in ended.stderr) == (0, False)
     assert receiver.total("opencode.message.count") < count
@@ -345,7 +338,7 @@ class TestStatus:
         receiver.behave(then=unauthorized())
         with agent.process("run", **BRISK) as run:
             run.wait_for_log("not delivered")
-            wait_until(lambda: len(self.told(agent)["deliveries"]) == 2)
+            eventually(lambda: len(self.told(agent)["deliveries"]), 2)
             found = self.told(agent)
             code, said = self.status(agent)
             run.stop()

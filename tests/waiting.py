@@ -21,4 +21,4 @@ def eventually(
     give_up = monotonic() + deadline_s
     while (seen := look()) != wanted:
         assert monotonic() < give_up, f"after {deadline_s:.0f} s it is {seen}, not {wanted}\n{why_not()}"
-        _NEVER.wait(0.1)
+        _NEVER.wait(0.01)

@@ -4,8 +4,8 @@ from typing import Final
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
-from collector.dashboards import names
-from collector.dashboards.panels import choice, lines, number, ranking, sources
+from collector.dashboards import names, panels
+from collector.dashboards.panels import choice, lines, number, ranking
 from otel_agent.semconv import (
     EXPORT_COUNT,
     INGEST_LAG,
@@ -38,14 +38,12 @@ def _rose(metric: Metric, window: str = "$__range") -> str:
 
 
 def board() -> Dashboard:
-    made = sources(
-        Dashboard("OpenCode: the fleet's health")
-        .uid("otel-agent-fleet")
-        .description("Freshness, what is owed, what was rejected, cardinality; and the Collectors.")
-        .tags(["opencode", "otel-agent"])
-        .time("now-6h", "now")
-        .refresh("1m")
-        .readonly()
+    made = panels.board(
+        "otel-agent-fleet",
+        "OpenCode: the fleet's health",
+        "Freshness, what is owed, what was rejected, cardinality; and the Collectors.",
+        since="now-6h",
+        refresh="1m",
     )
     of = names.metric(LEDGER_SIZE)
     made = made.with_variable(choice("team", "Team", names.TEAM, of))

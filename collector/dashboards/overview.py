@@ -7,8 +7,8 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.dashboard import Panel
 
-from collector.dashboards import names
-from collector.dashboards.panels import WIDTH, bars, choice, number, ranking, sources
+from collector.dashboards import names, panels
+from collector.dashboards.panels import WIDTH, bars, choice, number, ranking
 from otel_agent.semconv import (
     COST_USAGE,
     MESSAGE_COUNT,
@@ -64,14 +64,12 @@ def _table(title: str, headings: dict[str, str], attribute: str) -> Builder[Pane
 
 
 def board() -> Dashboard:
-    made = sources(
-        Dashboard("OpenCode: where the tokens went")
-        .uid("otel-agent-overview")
-        .description("What OpenCode used, counted once each: up to seven minutes behind.")
-        .tags(["opencode", "otel-agent"])
-        .time("now-24h", "now")
-        .refresh("5m")
-        .readonly()
+    made = panels.board(
+        "otel-agent-overview",
+        "OpenCode: where the tokens went",
+        "What OpenCode used, counted once each: up to seven minutes behind.",
+        since="now-24h",
+        refresh="5m",
     )
     for label, name in _CHOICES.items():
         of = SESSION_TOKEN_USAGE if label == names.SESSION else TOKEN_USAGE

@@ -110,11 +110,16 @@ def _to_traces(traceql: str) -> dashboard.DashboardLink:
     )
 
 
-def sources(board: dashboard.Dashboard) -> dashboard.Dashboard:
-    """The variables that say where metrics and traces are."""
-    return board.with_variable(
-        dashboard.DatasourceVariable("metrics").label("Metrics").type("prometheus")
-    ).with_variable(dashboard.DatasourceVariable("traces").label("Traces").type("tempo"))
+def board(uid: str, title: str, description: str, *, since: str, refresh: str) -> dashboard.Dashboard:
+    """An empty one, with the variables that say where metrics and traces are."""
+    made = dashboard.Dashboard(title).uid(uid).description(description).tags(["opencode", "otel-agent"])
+    return (
+        made.time(since, "now")
+        .refresh(refresh)
+        .readonly()
+        .with_variable(dashboard.DatasourceVariable("metrics").label("Metrics").type("prometheus"))
+        .with_variable(dashboard.DatasourceVariable("traces").label("Traces").type("tempo"))
+    )
 
 
 def choice(name: str, heading: str, label: str, of: str) -> dashboard.QueryVariable:

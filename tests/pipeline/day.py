@@ -7,6 +7,7 @@ import json
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 
 from otel_agent import semconv
+from otel_agent.delivery.ports import MetricDelivery
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Increase
 from otel_agent.pipeline.dispatch import Dispatch, Identity
@@ -25,11 +26,19 @@ OF = semconv.Attr.PROJECT
 
 
 class Day:
-    """`to` keeps what was told, and says whether it was taken."""
+    """`to` keeps what was told, and says whether it was taken; `over` is where it goes in its place."""
 
-    def __init__(self, ledger: Ledger, *, budget: int = 100, delta: bool = False, started_ns: int = START_NS) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        budget: int = 100,
+        delta: bool = False,
+        started_ns: int = START_NS,
+        over: MetricDelivery | None = None,
+    ) -> None:
         self.ledger, self.now_ns, self.to = ledger, started_ns, MetricsTo()
-        self._budget, self._delta = budget, delta
+        self._budget, self._delta, self._over = budget, delta, over
         self.start()
 
     def start(self) -> None:
@@ -38,7 +47,7 @@ class Day:
         self._out = Dispatch(
             self.ledger,
             None,
-            self.to,
+            self._over or self.to,
             Identity(resource.resource("here"), resource.scope()),
             telling=telling,
             cycle_ns=CYCLE_NS,

@@ -12,9 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import pytest
-
 from tests.real_opencode.provider import TITLE_MODEL, Provider
+from tests.real_parts import absent
 
 INSTALLED = Path(__file__).resolve().parents[2] / ".cache" / "opencode"
 """Where scripts/install-opencode puts the releases, one folder for each version."""
@@ -32,12 +31,8 @@ RUN_TIMEOUT_S = 90.0
 def require_opencode(*versions: str) -> None:
     """Skip the test when a release is not installed; where CI=true nothing may be missing, so fail."""
     missing = [version for version in versions if not executable(version).exists()]
-    if not missing:
-        return
-    reason = f"OpenCode {', '.join(missing)} is not installed: make opencode"
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
+    if missing:
+        absent(f"OpenCode {', '.join(missing)} is not installed: make opencode")
 
 
 def executable(version: str) -> Path:

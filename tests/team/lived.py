@@ -93,10 +93,7 @@ class Person:
 def lived(folder: Path) -> Iterator[tuple[Prometheus, Truth]]:
     """A Prometheus that has the hour, what its rules record of it, and the Collector's own metrics; and the truth."""
     secrets, truth = Secrets(folder / "tls"), Truth()
-    quiet = folder / "quiet.yaml"  # neither scrapes nor evaluates: nothing of now comes before what is older
-    text = (COLLECTOR / "prometheus" / "prometheus.yaml").read_text(encoding="utf-8")
-    quiet.write_text(text[: text.index("rule_files:")], encoding="utf-8")
-    with Prometheus(folder / "prometheus", config=quiet) as first:
+    with Prometheus(folder / "prometheus") as first:
         began_s = time.time() - MINUTES * CYCLE_S
         with agent_tier(folder / "tier", secrets, first.otlp) as tier:
             people = [
@@ -132,7 +129,6 @@ def _live(people: Sequence[Person], endpoint: str, began_s: float) -> None:
     now_s = began_s
     with ExitStack() as running:
         agents = [running.enter_context(_agent(person, endpoint, lambda: round(now_s * 1e9))) for person in people]
-        running.enter_context(_opencode(people[0].folder / "bin"))
         for minute in range(MINUTES):
             for person, agent in zip(people, agents, strict=True):
                 if minute % 20 in (3, 4, 5, 11) and minute < QUIET_FROM:
@@ -143,24 +139,30 @@ def _live(people: Sequence[Person], endpoint: str, began_s: float) -> None:
                 sent = agent.dispatch.send_totals()
                 assert not sent.reason, sent.reason
             now_s += CYCLE_S
+    # Processes are of now: in the hour before, none of those that run had begun.
+    with (
+        _opencode(people[0].folder / "bin"),
+        _agent(people[0], endpoint, time.time_ns, process_metrics=True) as agent,
+    ):
+        agent.dispatch.send_totals()
 
 
 @contextmanager
-def _agent(person: Person, endpoint: str, now_ns: Callable[[], int]) -> Iterator[service.Agent]:
+def _agent(
+    person: Person, endpoint: str, now_ns: Callable[[], int], *, process_metrics: bool = False
+) -> Iterator[service.Agent]:
     settings = Settings(
         state_dir=person.folder / "state",
         data_dirs=(person.folder / "opencode",),
         traces_exporter="none",
+        process_metrics=process_metrics,
         otlp=OtlpSettings(endpoint=endpoint, protocol="http/protobuf"),
     )
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("OTEL_RESOURCE_ATTRIBUTES", f"team={person.team},user={person.name}")
-        assembled = service.assembled(settings, now_ns=now_ns)
-        agent = assembled.__enter__()
-    try:
+    with ExitStack() as running:
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("OTEL_RESOURCE_ATTRIBUTES", f"team={person.team},user={person.name}")
+            agent = running.enter_context(service.assembled(settings, now_ns=now_ns))
         yield agent
-    finally:
-        assembled.__exit__(None, None, None)
 
 
 @contextmanager

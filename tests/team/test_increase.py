@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from opentelemetry.sdk.metrics.export import MetricsData
@@ -36,10 +35,8 @@ class Wire:
         assert totals is not None
         self._totals = totals
         self.is_away = self.forgets = False
-        self.requests: list[MetricsData] = []
-        self.receipt = Receipt(taken=True)
 
-    def send(self, data: Any) -> Receipt:
+    def send(self, data: MetricsData) -> Receipt:
         if self.is_away:
             return Receipt(taken=False, reason="away")
         receipt = self._totals.send(data)
@@ -57,10 +54,8 @@ class Told:
     def __init__(self, prometheus: Prometheus, ledger: Ledger) -> None:
         self.prometheus = prometheus
         self.began_ns = time.time_ns() // HOUR_NS * HOUR_NS - 12 * HOUR_NS
-        self.day = Day(ledger, started_ns=self.began_ns)
         self.wire = Wire(prometheus.otlp)
-        self.day.to = self.wire  # type: ignore[assignment] # the wire in the place of the fake
-        self.day.start()
+        self.day = Day(ledger, started_ns=self.began_ns, over=self.wire)
         self.truth: defaultdict[tuple[str, ...], int] = defaultdict(int)
 
     def count(self, project: str, tokens: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tests.prometheus_process import COLLECTOR, ROOT
+from tests.prometheus_process import COLLECTOR
+from tests.real_parts import ROOT, absent, pinned
 
 KUBERNETES = sorted((COLLECTOR / "kubernetes").glob("*.yaml"))
 VERSIONS = ("1.30.0", "1.33.0")
@@ -35,9 +35,7 @@ def test_kubernetes_takes_it(path: Path, version: str) -> None:
 
 def test_kustomize_has_all_of_it() -> None:
     listed = read(COLLECTOR / "kustomization.yaml")
-    assert [COLLECTOR / name for name in listed["resources"]] == sorted(
-        KUBERNETES, key=[COLLECTOR / name for name in listed["resources"]].index
-    )
+    assert sorted(COLLECTOR / name for name in listed["resources"]) == KUBERNETES
     assert [COLLECTOR / name for name in listed["configMapGenerator"][0]["files"]] == [COLLECTOR / "gateway.yaml"]
 
 
@@ -69,14 +67,9 @@ def test_what_is_set_for_the_gateway_is_what_it_reads() -> None:
 
 def test_compose_takes_it() -> None:
     """By the schema of the Compose specification."""
-    version = re.search(r"^COMPOSE_VERSION := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-    assert version is not None
-    schema = ROOT / ".cache" / "compose" / f"{version[1]}.json"
+    schema = ROOT / ".cache" / "compose" / f"{pinned('COMPOSE_VERSION')}.json"
     if not schema.exists():
-        reason = "the Compose schema has not been fetched: run `make compose-schema` (needs Go)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        absent("the Compose schema has not been fetched: run `make compose-schema` (needs Go)")
     found = jsonschema.Draft7Validator(json.loads(schema.read_text(encoding="utf-8"))).iter_errors(
         read(COLLECTOR / "compose.yaml")
     )

@@ -135,6 +135,48 @@ def test_by_grpc_to_the_gateways_behind_a_name(
         _assert_reaches(prometheus, expected)
 
 
+def test_a_token_is_changed_without_a_gap(prometheus: Prometheus, secrets: Secrets, tmp_path: Path) -> None:
+    secrets.token.write_text(f"{TOKEN}\nnew\n", encoding="utf-8")
+    with gateway(tmp_path / "g", secrets, PROMETHEUS_ENDPOINT=prometheus.otlp) as tier:
+        assert [_post(tier, secrets, _bearer(token)) for token in (TOKEN, "new", "other")] == [200, 200, 401]
+        secrets.token.write_text("new\n", encoding="utf-8")
+        eventually(lambda: _post(tier, secrets, _bearer(TOKEN)), 401)
+        assert _post(tier, secrets, _bearer("new")) == 200
+
+
+def test_without_tls_and_token_on_loopback(
+    agent: Agent, prometheus: Prometheus, tmp_path: Path, expected: dict[str, Any]
+) -> None:
+    """What `make team` and compose.yaml run."""
+    with Tier(tmp_path / "g", "gateway.yaml", "gateway/loopback.yaml", PROMETHEUS_ENDPOINT=prometheus.otlp) as tier:
+        agent.once(OTEL_EXPORTER_OTLP_ENDPOINT=tier.endpoint)
+        _assert_reaches(prometheus, expected)
+
+
+SMALL_QUEUE = """
+exporters:
+  otlp_http/gateway: {sending_queue: {queue_size: 3000, batch: {min_size: 100, max_size: 200}}}
+"""
+
+
+def test_a_full_queue_refuses_and_the_agent_keeps_it(
+    agent: Agent, prometheus: Prometheus, traces: Collector, secrets: Secrets, tmp_path: Path, expected: dict[str, Any]
+) -> None:
+    small = tmp_path / "small.yaml"
+    small.write_text(SMALL_QUEUE, encoding="utf-8")
+    with agent_tier(tmp_path / "a", secrets, "http://127.0.0.1:9", str(small)) as full:
+        refused = agent.attempt(OTEL_EXPORTER_OTLP_ENDPOINT=full.endpoint)
+        assert refused.returncode == 3, refused.stderr
+    with (
+        gateway(
+            tmp_path / "g", secrets, PROMETHEUS_ENDPOINT=prometheus.otlp, TRACES_ENDPOINT=traces.endpoint
+        ) as second,
+        agent_tier(tmp_path / "b", secrets, second.tls_endpoint) as roomy,
+    ):
+        agent.once(OTEL_EXPORTER_OTLP_ENDPOINT=roomy.endpoint)
+        _assert_reaches(prometheus, expected)
+
+
 def test_who_has_no_token_is_turned_away(
     prometheus: Prometheus, secrets: Secrets, agent: Agent, tmp_path: Path
 ) -> None:

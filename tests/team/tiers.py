@@ -13,7 +13,6 @@ from tests.otlp_receiver.tls import Authority
 from tests.prometheus_process import COLLECTOR
 
 TOKEN = "made-up-token"
-LAID_OVER = COLLECTOR / "gateway"
 
 
 def free_port() -> str:

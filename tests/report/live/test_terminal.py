@@ -16,6 +16,7 @@ import pytest
 
 from tests.made_stores import Tokens, message, session
 from tests.made_stores.json_tree import JsonTree
+from tests.real_parts import absent
 from tests.shell import Shell
 
 pytestmark = pytest.mark.terminal
@@ -77,10 +78,7 @@ def shell(tmp_path: Path) -> Shell:
 def terminal(shell: Shell) -> Iterator[Terminal]:
     """With two sessions of today, one of them by a sub-agent."""
     if shutil.which("tmux") is None:
-        reason = "tmux is not installed: make tmux"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        absent("tmux is not installed: make tmux")
     now = round(time.time() * 1000)
     parent = session(created=now - 60_000, counter=1, title="The first 日本語")
     child = session(created=now - 50_000, counter=2, title="The [second]", parent=parent.id)
