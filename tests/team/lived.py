@@ -101,13 +101,15 @@ def lived(folder: Path) -> Iterator[tuple[Prometheus, Truth]]:
                 Person(folder / "bob", "bob", "pay", truth, 1_000),
             ]
             _live(people, tier.endpoint, began_s)
+            eventually(lambda: _total(first), float(truth.tokens), why_not=lambda: tier.log)
             accepted = tier.counted("otelcol_receiver_accepted_metric_points")
             eventually(lambda: tier.counted("otelcol_exporter_sent_metric_points"), accepted, why_not=lambda: tier.log)
-        promtool(
+        said = promtool(
             *("tsdb", "create-blocks-from", "rules", f"--url={first.url}", "--eval-interval=5m"),
             *(f"--start={began_s - 600:.0f}", f"--end={time.time():.0f}", f"--output-dir={folder / 'recorded'}"),
             COLLECTOR / "prometheus" / "rules" / "gained.yaml",
         )
+    assert (folder / "recorded").exists(), said
     for block in (folder / "recorded").iterdir():
         shutil.move(block, folder / "prometheus" / "data" / block.name)
     with (
@@ -122,6 +124,10 @@ def lived(folder: Path) -> Iterator[tuple[Prometheus, Truth]]:
         config.write_text(text.replace('"rules/*.yaml"', ""), encoding="utf-8")
         with Prometheus(folder / "prometheus", config=config) as prometheus:
             yield prometheus, truth
+
+
+def _total(prometheus: Prometheus) -> float:
+    return prometheus.rows("sum(opencode_token_usage_total)").get((), 0)
 
 
 def _live(people: Sequence[Person], endpoint: str, began_s: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -153,6 +154,20 @@ def test_without_tls_and_token_on_loopback(
         _assert_reaches(prometheus, expected)
 
 
+def test_points_of_another_day_keep_nobody_elses_back(prometheus: Prometheus, secrets: Secrets, tmp_path: Path) -> None:
+    """Of a laptop that comes home after days, or whose clock is wrong."""
+    now_ns, hour_ns = time.time_ns(), 3_600 * 10**9
+    times = {"old": now_ns - 25 * hour_ns, "yesterday": now_ns - 22 * hour_ns, "ahead": now_ns + hour_ns, "now": now_ns}
+    points = [
+        {"name": name, "gauge": {"dataPoints": [{"asInt": 1, "timeUnixNano": str(at)}]}} for name, at in times.items()
+    ]
+    with gateway(tmp_path / "g", secrets, PROMETHEUS_ENDPOINT=prometheus.otlp) as tier:
+        body = {"resourceMetrics": [{"scopeMetrics": [{"metrics": points}]}]}
+        assert _post(tier, secrets, _bearer(TOKEN), body=body) == 200
+        eventually(lambda: sorted(name for name in times if prometheus.answer(f"{name}[2d]")), ["now", "yesterday"])
+        assert tier.counted("otelcol_processor_filter_datapoints_filtered") == 2
+
+
 SMALL_QUEUE = """
 exporters:
   otlp_http/gateway: {sending_queue: {queue_size: 3000, batch: {min_size: 100, max_size: 200}}}
@@ -268,10 +283,12 @@ def _bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def _post(tier: Tier, secrets: Secrets, headers: dict[str, str], cert: tuple[str, str] | None = None) -> int:
+def _post(
+    tier: Tier, secrets: Secrets, headers: dict[str, str], cert: tuple[str, str] | None = None, body: object = None
+) -> int:
     return requests.post(
         f"{tier.tls_endpoint}/v1/metrics",
-        json={},
+        json=body or {},
         headers=headers,
         verify=str(secrets.authority.certificate),
         cert=cert,

@@ -57,9 +57,10 @@ class Tier(Collector):
 
     def counted(self, metric: str, **labels: str) -> float:
         """The sum of what it says of itself under `metric`, of those series that have all `labels`."""
-        page = requests.get(f"http://127.0.0.1:{self.telemetry_port}/metrics", timeout=30).text
+        page = requests.get(f"http://127.0.0.1:{self.telemetry_port}/metrics", timeout=30)
+        assert page.status_code == 200
         total = 0.0
-        for line in page.splitlines():
+        for line in page.text.splitlines():
             if (found := re.fullmatch(rf"{metric}(?:_total)?\{{(.*)\}} (\S+)", line)) and all(
                 f'{name}="{value}"' in found[1] for name, value in labels.items()
             ):
