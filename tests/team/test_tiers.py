@@ -17,7 +17,7 @@ from tests.agent import Agent
 from tests.collector_process import Collector, otlp_to_files
 from tests.otlp_receiver import chats_of
 from tests.prometheus_process import Prometheus, Rows
-from tests.team.tiers import TOKEN, Secrets, Tier, agent_tier, free_port, gateway
+from tests.team.tiers import TOKEN, Secrets, Tier, agent_tier, drain, free_port, gateway
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.collector, pytest.mark.prometheus]
@@ -105,14 +105,16 @@ def test_killed_collectors_lose_nothing_and_nothing_counts_twice(
         with agent_tier(tmp_path / "a", secrets, gone.tls_endpoint) as killed:
             agent.once(OTEL_EXPORTER_OTLP_ENDPOINT=killed.endpoint)
             killed.kill()
-        running.enter_context(agent_tier(tmp_path / "a", secrets, gone.tls_endpoint, port=killed.http_port))
+        first = agent_tier(tmp_path / "a", secrets, gone.tls_endpoint, port=killed.http_port)
+        running.enter_context(first)
         with through(port) as killed_too:
             eventually(lambda: killed_too.counted("otelcol_receiver_accepted_metric_points") > 0, True)
             killed_too.kill()
-        running.enter_context(through(port))
+        second = running.enter_context(through(port))
         _assert_reaches(prometheus, expected)
         agent.once(OTEL_EXPORTER_OTLP_ENDPOINT=killed.endpoint)
         _assert_reaches(prometheus, expected)
+        drain(first, second)
     traces.stop()
     assert len({span.span_id for span in chats_of(traces.spans())}) == expected["messages"]
 
@@ -170,7 +172,7 @@ def test_points_of_another_day_keep_nobody_elses_back(prometheus: Prometheus, se
 
 SMALL_QUEUE = """
 exporters:
-  otlp_http/gateway: {sending_queue: {queue_size: 3000, batch: {min_size: 100, max_size: 200}}}
+  otlp_http/gateway: {sending_queue: {queue_size: 3000}}
 """
 
 

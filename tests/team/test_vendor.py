@@ -9,8 +9,7 @@ import pytest
 from tests.agent import Agent
 from tests.collector_process import Collector, otlp_to_files
 from tests.made_stores import JsonTree, Tokens, message, session
-from tests.team.tiers import TOKEN, Secrets, gateway
-from tests.waiting import eventually
+from tests.team.tiers import TOKEN, Secrets, drain, gateway
 
 pytestmark = pytest.mark.collector
 
@@ -46,8 +45,7 @@ def test_increments_add_up_to_what_was_counted(agent: Agent, tmp_path: Path) -> 
             tree.put_turn(message(of, Tokens(1), counter=number))
         tree.put_turn(message(of, Tokens(1), counter=104, model="other"))
         run()
-        for what in ("queue_size", "in_flight_requests"):
-            eventually(lambda: tier.counted(f"otelcol_exporter_{what}"), 0.0)  # noqa: B023
+        drain(tier)
     told = [point for point in vendor.points() if point.metric == COUNT]
     assert sum(point.value or 0.0 for point in told) == 4
     assert {point.temporality for point in told} == {"delta"}

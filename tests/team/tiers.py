@@ -11,6 +11,7 @@ import requests
 from tests.collector_process import Collector
 from tests.otlp_receiver.tls import Authority
 from tests.prometheus_process import COLLECTOR
+from tests.waiting import eventually
 
 TOKEN = "made-up-token"
 
@@ -66,6 +67,13 @@ class Tier(Collector):
             ):
                 total += float(found[2])
         return total
+
+
+def drain(*tiers: Tier) -> None:
+    """Wait until each, in the order in which data flows, has handed on all that it took."""
+    for tier in tiers:
+        for what in ("queue_size", "in_flight_requests"):
+            eventually(lambda: tier.counted(f"otelcol_exporter_{what}"), 0.0, why_not=lambda: tier.log)  # noqa: B023
 
 
 def gateway(folder: Path, secrets: Secrets, *over: str, port: int = 0, **variables: str) -> Tier:
