@@ -11,8 +11,11 @@ VENV_PYTHON := .venv/bin/python
 JOBS := auto
 OPENCODE_VERSIONS := 1.1.27 1.2.6 1.18.33
 PROMETHEUS_VERSION := v0.316.0
+JAEGER_VERSION := v1.76.0
+KAFKA_VERSION := 4.4.0
+CLICKHOUSE_VERSION := 26.9.0
 COMPOSE_VERSION := v2.16.2
-SLOW_TO_FETCH := .cache/opencode .cache/collector .cache/prometheus .cache/compose
+SLOW_TO_FETCH := $(addprefix .cache/,opencode collector prometheus jaeger kafka clickhouse compose)
 
 # A system upgrade can remove the interpreter under .venv; its stamps would still look new.
 GONE := $(if $(wildcard $(VENV_PYTHON)),,gone)
@@ -103,7 +106,21 @@ collector-build: ## Build the real OpenTelemetry Collector that tests drive (nee
 
 .PHONY: prometheus-build
 prometheus-build: ## Build the real Prometheus and promtool that tests drive (needs go)
-	@scripts/build-prometheus $(PROMETHEUS_VERSION)
+	@GO_TAGS=remove_all_sd scripts/build-programs prometheus github.com/prometheus/prometheus $(PROMETHEUS_VERSION) prometheus promtool
+
+.PHONY: jaeger-build
+jaeger-build: ## Build the real Jaeger that tests drive (needs go)
+	@scripts/build-programs jaeger github.com/jaegertracing/jaeger $(JAEGER_VERSION) jaeger
+
+.PHONY: kafka
+kafka: ## Install the real Kafka that tests drive (needs java and mvn, or apt-get)
+	@scripts/install-program java default-jre-headless
+	@scripts/install-program mvn maven
+	@scripts/install-kafka $(KAFKA_VERSION)
+
+.PHONY: clickhouse
+clickhouse: .venv/.dev ## Install ClickHouse's engine, which tests write spans into
+	@scripts/install-clickhouse $(CLICKHOUSE_VERSION)
 
 .PHONY: compose-schema
 compose-schema: ## Fetch the schema that collector/compose.yaml is checked against (needs go)

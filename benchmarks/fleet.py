@@ -27,7 +27,7 @@ from otel_agent.delivery.otlp_http import HttpMetrics
 from otel_agent.model import Series
 from otel_agent.semconv import COST_USAGE, MESSAGE_COUNT, NANO, TOKEN_TYPES, TOKEN_USAGE, Attr, Metric
 from otel_agent.signals import metrics, resource
-from tests.prometheus_process import Prometheus
+from tests.real_parts.prometheus import Prometheus
 from tests.team.tiers import Tier
 
 MODELS = ("opus", "sonnet", "haiku")

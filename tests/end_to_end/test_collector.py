@@ -18,9 +18,9 @@ import requests
 
 from tests import otlp_json
 from tests.agent import Agent
-from tests.collector_process import Collector, otlp_to_files, require_collector
 from tests.otlp_receiver import chats_of, kept
 from tests.otlp_receiver.rows import Attribute, Attributes, PointRow, SpanRow
+from tests.real_parts.collector import Collector, otlp_to_files, require_collector
 
 STORES = Path(__file__).resolve().parent.parent / "stores"
 COUNTERS = frozenset({"opencode.token.usage", "opencode.message.count", "opencode.cost.usage"})

@@ -18,9 +18,10 @@ import requests
 from otel_agent import service
 from otel_agent.settings import Settings
 from otel_agent.settings.values import OtlpSettings
-from tests.collector_process import Collector, otlp_to_files
 from tests.made_stores import JsonTree, Project, Session, Tokens, message, session, tool
-from tests.prometheus_process import COLLECTOR, Prometheus, promtool
+from tests.real_parts import COLLECTOR
+from tests.real_parts.collector import Collector, otlp_to_files
+from tests.real_parts.prometheus import Prometheus, promtool
 from tests.team.tiers import Secrets, agent_tier
 from tests.waiting import eventually
 

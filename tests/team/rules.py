@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from tests.prometheus_process import COLLECTOR
+from tests.real_parts import COLLECTOR
 
 FOLDER = COLLECTOR / "prometheus" / "rules"
 FILES = sorted(FOLDER.glob("*.yaml"))

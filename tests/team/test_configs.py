@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.collector_process import require_collector
-from tests.prometheus_process import COLLECTOR, promtool
+from tests.real_parts import COLLECTOR
+from tests.real_parts.collector import require_collector
+from tests.real_parts.prometheus import promtool
 from tests.team.tiers import Secrets
 
 LAID_OVER = [[f"gateway/{path.name}"] for path in sorted((COLLECTOR / "gateway").glob("*.yaml"))]

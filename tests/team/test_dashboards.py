@@ -13,7 +13,7 @@ import pytest
 from collector.dashboards import names
 from collector.dashboards.__main__ import FOLDER, written
 from otel_agent.semconv import METRICS, Attr
-from tests.prometheus_process import Prometheus
+from tests.real_parts.prometheus import Prometheus
 from tests.team.lived import Truth, lived
 from tests.waiting import eventually
 

@@ -16,7 +16,7 @@ from otel_agent.model import Receipt
 from tests.delivery.senders import NO_FILES
 from tests.ledger.test_counting import fresh_ledger
 from tests.pipeline.day import CYCLE_NS, HOUR_NS, Day
-from tests.prometheus_process import Prometheus
+from tests.real_parts.prometheus import Prometheus
 from tests.team.rules import recorded
 
 pytestmark = pytest.mark.prometheus

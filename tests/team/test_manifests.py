@@ -12,8 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tests.prometheus_process import COLLECTOR
-from tests.real_parts import ROOT, absent, pinned
+from tests.real_parts import COLLECTOR, ROOT, absent, pinned
 
 KUBERNETES = sorted((COLLECTOR / "kubernetes").glob("*.yaml"))
 VERSIONS = ("1.30.0", "1.33.0")

@@ -9,7 +9,8 @@ import pytest
 
 from collector.dashboards import names
 from otel_agent.semconv import METRICS
-from tests.prometheus_process import COLLECTOR, promtool
+from tests.real_parts import COLLECTOR
+from tests.real_parts.prometheus import promtool
 from tests.team.rules import FILES, groups
 
 TESTS = sorted((COLLECTOR / "prometheus" / "tests").glob("*.test.yaml"))

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.agent import Agent
-from tests.collector_process import Collector, otlp_to_files
 from tests.made_stores import JsonTree, Tokens, message, session
-from tests.team.tiers import TOKEN, Secrets, drain, gateway
+from tests.real_parts.collector import Collector, otlp_to_files
+from tests.team.tiers import Secrets, drain, gateway
 
 pytestmark = pytest.mark.collector
 
@@ -32,11 +32,7 @@ def test_increments_add_up_to_what_was_counted(agent: Agent, tmp_path: Path) -> 
     ):
 
         def run() -> None:
-            agent.once(
-                OTEL_EXPORTER_OTLP_ENDPOINT=tier.tls_endpoint,
-                OTEL_EXPORTER_OTLP_CERTIFICATE=str(secrets.authority.certificate),
-                OTEL_EXPORTER_OTLP_HEADERS=f"Authorization=Bearer {TOKEN}",
-            )
+            agent.once(**secrets.direct(tier))
 
         for number in range(1, 101):
             tree.put_turn(message(of, Tokens(1), counter=number))

@@ -3,39 +3,43 @@
 from __future__ import annotations
 
 import re
-import socket
 from pathlib import Path
 
 import requests
 
-from tests.collector_process import Collector
 from tests.otlp_receiver.tls import Authority
-from tests.prometheus_process import COLLECTOR
+from tests.real_parts import COLLECTOR
+from tests.real_parts.collector import Collector
+from tests.real_parts.program import free_ports
 from tests.waiting import eventually
 
 TOKEN = "made-up-token"
 
 
-def free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return str(found.getsockname()[1])
-
-
 class Secrets:
     """What the gateway reads: a certificate of an authority made for one test, and a token."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *identities: str) -> None:
         self.authority = Authority(folder)
-        self.server = self.authority.issue("server")
+        self.server = self.authority.issue("server", *identities)
         self.token = folder / "token"
         self.token.write_text(TOKEN + "\n", encoding="utf-8")
 
     @property
     def variables(self) -> dict[str, str]:
+        """For a gateway."""
         return {
             "TLS_CERT_FILE": str(self.server.certificate),
             "TLS_KEY_FILE": str(self.server.key),
             "GATEWAY_TOKEN_FILE": str(self.token),
+        }
+
+    def direct(self, tier: Tier) -> dict[str, str]:
+        """For an agent that sends to a gateway, without an agent tier between."""
+        return {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": tier.tls_endpoint,
+            "OTEL_EXPORTER_OTLP_CERTIFICATE": str(self.authority.certificate),
+            "OTEL_EXPORTER_OTLP_HEADERS": f"Authorization=Bearer {TOKEN}",
         }
 
 
@@ -43,7 +47,7 @@ class Tier(Collector):
     """A Collector on files of `collector/`, on ports that are free."""
 
     def __init__(self, folder: Path, *config: str, port: int = 0, **variables: str) -> None:
-        self.telemetry_port = free_port()
+        (self.telemetry_port,) = free_ports(1)
         super().__init__(
             [COLLECTOR / name for name in config],
             folder,
@@ -51,7 +55,7 @@ class Tier(Collector):
                 "OTLP_HTTP_LISTEN": f"127.0.0.1:{port}",
                 "OTLP_GRPC_LISTEN": "127.0.0.1:0",
                 "HEALTH_LISTEN": "127.0.0.1:0",
-                "TELEMETRY_PORT": self.telemetry_port,
+                "TELEMETRY_PORT": str(self.telemetry_port),
                 **variables,
             },
         )

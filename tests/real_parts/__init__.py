@@ -1,4 +1,4 @@
-"""Real programs that tests drive: which release, and what becomes of a test where one is not there."""
+"""Real programs that tests drive: which release, where it lies, and what becomes of a test where one is not there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import NoReturn
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
+COLLECTOR = ROOT / "collector"
+CACHE = ROOT / ".cache"
+"""Where the project's scripts put what they install and build."""
 
 
 def absent(reason: str) -> NoReturn:
@@ -24,3 +27,10 @@ def pinned(variable: str) -> str:
     found = re.search(rf"^{variable} := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert found is not None
     return found[1]
+
+
+def require(what: str, path: Path, target: str) -> Path:
+    """`path`, if it is there: `make target` puts it there."""
+    if not path.exists():
+        absent(f"{what} is not here: run `make {target}`")
+    return path

@@ -1,0 +1,46 @@
+"""An agent with a store that the real OpenCode wrote, and what stands behind the tiers."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.agent import Agent
+from tests.real_parts.collector import Collector, otlp_to_files
+from tests.real_parts.prometheus import Prometheus
+from tests.team.recount import STORE, recounted
+from tests.team.tiers import Secrets
+
+
+@pytest.fixture
+def expected() -> dict[str, Any]:
+    return recounted()
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> Secrets:
+    return Secrets(tmp_path / "tls")
+
+
+@pytest.fixture
+def prometheus(tmp_path: Path) -> Iterator[Prometheus]:
+    with Prometheus(tmp_path / "prometheus") as prometheus:
+        yield prometheus
+
+
+@pytest.fixture
+def traces(tmp_path: Path) -> Iterator[Collector]:
+    """Where a store of traces would stand, to count what it is given."""
+    with Collector(otlp_to_files(), tmp_path / "traces") as traces:
+        yield traces
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Agent:
+    agent = Agent(tmp_path / "home", "", extra={"OTEL_RESOURCE_ATTRIBUTES": "team=search,user=ada"})
+    shutil.copytree(STORE / "opencode", agent.data_dir)
+    return agent

@@ -1,0 +1,145 @@
+"""What may be laid over the gateway, each with an agent in front of it: who may enter, and what goes where."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.agent import Agent
+from tests.real_parts.program import free_ports
+from tests.real_parts.prometheus import Prometheus
+from tests.team.recount import TOKENS, assert_reaches
+from tests.team.tiers import TOKEN, Secrets, Tier, gateway
+from tests.waiting import eventually
+
+pytestmark = [pytest.mark.collector, pytest.mark.prometheus]
+
+
+def test_a_token_is_changed_without_a_gap(prometheus: Prometheus, secrets: Secrets, tmp_path: Path) -> None:
+    secrets.token.write_text(f"{TOKEN}\nnew\n", encoding="utf-8")
+    with gateway(tmp_path / "g", secrets, PROMETHEUS_ENDPOINT=prometheus.otlp) as tier:
+        assert [_post(tier, secrets, _bearer(token)) for token in (TOKEN, "new", "other")] == [200, 200, 401]
+        secrets.token.write_text("new\n", encoding="utf-8")
+        eventually(lambda: _post(tier, secrets, _bearer(TOKEN)), 401)
+        assert _post(tier, secrets, _bearer("new")) == 200
+
+
+def test_without_tls_and_token_on_loopback(
+    agent: Agent, prometheus: Prometheus, tmp_path: Path, expected: dict[str, Any]
+) -> None:
+    """What `make team` and compose.yaml run."""
+    with Tier(tmp_path / "g", "gateway.yaml", "gateway/loopback.yaml", PROMETHEUS_ENDPOINT=prometheus.otlp) as tier:
+        agent.once(OTEL_EXPORTER_OTLP_ENDPOINT=tier.endpoint)
+        assert_reaches(prometheus, expected)
+
+
+def test_points_of_another_day_keep_nobody_elses_back(prometheus: Prometheus, secrets: Secrets, tmp_path: Path) -> None:
+    """Of a laptop that comes home after days, or whose clock is wrong."""
+    now_ns, hour_ns = time.time_ns(), 3_600 * 10**9
+    times = {"old": now_ns - 25 * hour_ns, "yesterday": now_ns - 22 * hour_ns, "ahead": now_ns + hour_ns, "now": now_ns}
+    points = [
+        {"name": name, "gauge": {"dataPoints": [{"asInt": 1, "timeUnixNano": str(at)}]}} for name, at in times.items()
+    ]
+    with gateway(tmp_path / "g", secrets, PROMETHEUS_ENDPOINT=prometheus.otlp) as tier:
+        body = {"resourceMetrics": [{"scopeMetrics": [{"metrics": points}]}]}
+        assert _post(tier, secrets, _bearer(TOKEN), body=body) == 200
+        eventually(lambda: sorted(name for name in times if prometheus.answer(f"{name}[2d]")), ["now", "yesterday"])
+        assert tier.counted("otelcol_processor_filter_datapoints_filtered") == 2
+
+
+def test_who_has_no_token_is_turned_away(
+    prometheus: Prometheus, secrets: Secrets, agent: Agent, tmp_path: Path
+) -> None:
+    with gateway(tmp_path / "g", secrets, PROMETHEUS_ENDPOINT=prometheus.otlp) as tier:
+        for header, status in (({}, 401), ({"Authorization": "Bearer wrong"}, 401), (_bearer(TOKEN), 200)):
+            assert _post(tier, secrets, header) == status
+        refused = agent.attempt(
+            OTEL_EXPORTER_OTLP_ENDPOINT=tier.tls_endpoint,
+            OTEL_EXPORTER_OTLP_CERTIFICATE=str(secrets.authority.certificate),
+        )
+        assert (refused.returncode, "401" in refused.stderr) == (3, True)
+
+
+def test_who_has_no_certificate_is_turned_away(prometheus: Prometheus, secrets: Secrets, tmp_path: Path) -> None:
+    clients = Secrets(tmp_path / "clients")
+    with gateway(
+        tmp_path / "g",
+        secrets,
+        "gateway/mtls.yaml",
+        PROMETHEUS_ENDPOINT=prometheus.otlp,
+        TLS_CLIENT_CA_FILE=str(clients.authority.certificate),
+    ) as tier:
+        with pytest.raises(requests.ConnectionError):
+            _post(tier, secrets, {})
+        mine = clients.authority.issue("me", "ada@example.org")
+        assert _post(tier, secrets, {}, cert=(str(mine.certificate), str(mine.key))) == 200
+
+
+def test_sessions_can_be_left_out_and_teams_have_their_own(
+    agent: Agent, prometheus: Prometheus, secrets: Secrets, tmp_path: Path, expected: dict[str, Any]
+) -> None:
+    with (
+        Prometheus(tmp_path / "search") as theirs,
+        gateway(
+            tmp_path / "g",
+            secrets,
+            "gateway/without-sessions.yaml",
+            "gateway/teams.yaml",
+            PROMETHEUS_ENDPOINT=prometheus.otlp,
+            SEARCH_PROMETHEUS_ENDPOINT=theirs.otlp,
+        ) as tier,
+    ):
+        direct = secrets.direct(tier) | {"OTEL_TRACES_EXPORTER": "none"}
+        agent.once(**direct)
+        assert_reaches(theirs, expected)
+        assert prometheus.answer(TOKENS) == []
+        agent.once(**direct, OTEL_RESOURCE_ATTRIBUTES="team=checkout")
+        assert_reaches(prometheus, expected)
+        assert prometheus.answer('{__name__=~"opencode_session_token.*"}') == []
+        assert theirs.rows(f"group by (team) ({TOKENS})", "team") == {("search",): 1}
+
+
+SCRAPING = """
+global: {{scrape_interval: 1s}}
+scrape_configs:
+  - job_name: otel-agent
+    honor_labels: true
+    static_configs: [{{targets: ["{target}"]}}]
+"""
+
+
+def test_the_form_that_is_scraped_has_the_same_names_and_values(
+    agent: Agent, secrets: Secrets, tmp_path: Path, expected: dict[str, Any]
+) -> None:
+    target, config = f"127.0.0.1:{free_ports(1)[0]}", tmp_path / "prometheus.yaml"
+    config.write_text(SCRAPING.format(target=target), encoding="utf-8")
+    with (
+        gateway(tmp_path / "g", secrets, "gateway/scrape.yaml", SCRAPE_LISTEN=target) as tier,
+        Prometheus(tmp_path / "scraping", config=config) as prometheus,
+    ):
+        agent.once(**secrets.direct(tier), OTEL_TRACES_EXPORTER="none")
+        assert_reaches(prometheus, expected)
+        assert prometheus.rows(f"group by (job, team, user) ({TOKENS})", "job", "team", "user") == {
+            ("otel-agent", "search", "ada"): 1
+        }
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _post(
+    tier: Tier, secrets: Secrets, headers: dict[str, str], cert: tuple[str, str] | None = None, body: object = None
+) -> int:
+    return requests.post(
+        f"{tier.tls_endpoint}/v1/metrics",
+        json=body or {},
+        headers=headers,
+        verify=str(secrets.authority.certificate),
+        cert=cert,
+        timeout=30,
+    ).status_code
