@@ -55,6 +55,10 @@ class Hold:
         self._lock.release()
 
 
+class _LeftHalfway(LedgerError):
+    """Killed in a write that stands in a rollback journal: only a connection that can write can undo it."""
+
+
 class Connection(sqlite3.Connection):
     """A connection to the ledger, whose errors are ours.
 
@@ -101,6 +105,10 @@ class _errors_of_ours:
 
 
 def _ours(error: sqlite3.Error) -> LedgerError:
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_ROLLBACK:
+        return _LeftHalfway(
+            "the ledger was left in the middle of a write by a process that was killed. `otel-agent run` undoes it"
+        )
     if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
         return LedgerDamaged(f"the ledger is not readable: {error}")
     return LedgerError(f"cannot use the ledger: {error}. Check the disk and its permissions")
@@ -109,10 +117,14 @@ def _ours(error: sqlite3.Error) -> LedgerError:
 def open_writable(path: Path, *, thorough: bool = True) -> sqlite3.Connection:
     """Open or create the ledger for its one writer, who must have the ``Hold``.
 
-    Raises ``LedgerNewer`` and ``LedgerDamaged``; the file is left as it is.
+    Raises ``LedgerNewer`` and ``LedgerDamaged``; the file is left as it is, but for a write that was never finished.
     """
     _write_private(path, None)
-    _check(path, thorough=thorough)
+    try:
+        _check(path, thorough=thorough)
+    except _LeftHalfway:
+        _undo(path)
+        _check(path, thorough=thorough)
     database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10, factory=Connection)
     try:
         database.execute("PRAGMA journal_mode = WAL")
@@ -132,6 +144,13 @@ def _check(path: Path, *, thorough: bool) -> None:
     into the file when it closes, and what cannot be used has to stay as it was found."""
     with closing(connect_to_read(path)) as database:
         _examine(database, path, thorough=thorough)
+
+
+def _undo(path: Path) -> None:
+    """Let SQLite undo what a killed process left halfway: it does, before a connection that can write reads anything. Of a WAL
+    nothing has to be undone; but the write that makes a new file one with a WAL stands in a journal."""
+    with closing(sqlite3.connect(path, timeout=10, factory=Connection)) as database:
+        schema.version(database)
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:

@@ -18,9 +18,10 @@ from pathlib import Path
 
 import pytest
 
-from otel_agent.errors import LedgerHeld
+from otel_agent.errors import LedgerError, LedgerHeld
 from otel_agent.ledger import schema
 from otel_agent.ledger.files import Hold
+from otel_agent.ledger.queries import open_to_read
 from tests.agent import Agent
 from tests.ledger.told import Told
 from tests.made_stores import T0, Database, Tokens, message, session
@@ -54,6 +55,25 @@ def leave_a_wal(path: Path, sql: str) -> None:
         database.execute(sql)
         for ending in ("", "-wal"):
             shutil.copy(f"{path}{ending}", aside)
+    for each in aside.iterdir():
+        each.replace(path.with_name(each.name))
+    aside.rmdir()
+
+
+def leave_a_journal(path: Path) -> None:
+    """Be killed halfway through a change of a database without a WAL: some of its pages are written already."""
+    aside = path.with_name("aside")
+    aside.mkdir()
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("PRAGMA journal_mode = DELETE")
+        database.execute("PRAGMA cache_size = 1")
+        before = path.read_bytes()
+        database.execute("BEGIN")
+        database.execute("UPDATE message SET input = input + 1")
+        database.execute("CREATE TABLE more AS SELECT * FROM message")
+        for ending in ("", "-journal"):
+            shutil.copy(f"{path}{ending}", aside)
+    assert (aside / path.name).read_bytes() != before
     for each in aside.iterdir():
         each.replace(path.with_name(each.name))
     aside.rmdir()
@@ -124,6 +144,21 @@ def test_a_ledger_of_a_newer_version_stays_as_it_is(agent: Agent, unclean: bool)
     assert "newer otel-agent" in run.stderr
     assert "Upgrade" in run.stderr
     assert contents(agent.state_dir) == before
+
+
+def test_what_was_left_halfway_is_undone_by_who_writes(agent: Agent, receiver: OtlpReceiver) -> None:
+    """Who only reads says so and touches nothing; all that was counted before is still there."""
+    write_messages(agent, 600)
+    agent.once()
+    leave_a_journal(agent.state_dir / "ledger.db")
+    before = contents(agent.state_dir)
+    with pytest.raises(LedgerError, match="`otel-agent run` undoes it"), open_to_read(agent.state_dir):
+        pass
+    assert contents(agent.state_dir) == before
+    write_messages(agent, 1, 600)
+    agent.once()
+    assert not list(agent.state_dir.glob("*damaged*"))
+    assert_exact(receiver, 601)
 
 
 @pytest.mark.skipif(WINDOWS, reason="modes are POSIX")

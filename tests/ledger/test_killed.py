@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from tests.agent import Agent, Process
+from tests.ledger.test_files import WINDOWS
 from tests.ledger.told import Told
 from tests.made_stores import T0, Database, JsonTree, Tokens, message, session
 from tests.otlp_receiver import OtlpReceiver, accept, drop, hang
@@ -26,6 +27,14 @@ print("imported", file=sys.stderr, flush=True)
 """So that what follows is the work itself."""
 WORK_S = 0.4
 """About as long as the work below takes."""
+WITHIN_THE_FIRST_PAGE = """
+import resource, signal, sys
+sys.dont_write_bytecode = True
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+"""
+"""The kernel ends the process where it writes on beyond what a file may hold: more than a journal of nothing, less than a page."""
 
 
 @pytest.fixture
@@ -72,6 +81,17 @@ def test_killed_at_a_random_moment(agent: Agent, receiver: OtlpReceiver, seed: i
     agent.once()
     assert_exact(receiver)
     assert len(receiver.chats()) == sent
+
+
+@pytest.mark.skipif(WINDOWS, reason="resource limits are POSIX")
+@pytest.mark.usefixtures("history")
+def test_killed_while_it_begins_the_ledger(agent: Agent, receiver: OtlpReceiver) -> None:
+    """The one write of it that is not in a WAL: it has to be undone before anyone who only reads can look at the file."""
+    with agent.process("run", "--once", prelude=WITHIN_THE_FIRST_PAGE) as run:
+        assert run.wait().returncode == -signal.SIGXFSZ
+    assert {"ledger.db", "ledger.db-journal"} <= {path.name for path in agent.state_dir.iterdir()}
+    agent.once()
+    assert_exact(receiver)
 
 
 @pytest.mark.usefixtures("history")
