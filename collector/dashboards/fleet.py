@@ -116,12 +116,15 @@ def board() -> Dashboard:
 
 def _collectors(made: Dashboard) -> Dashboard:
     made = made.with_row(Row("Collectors"))
-    accepted = 'sum(rate({__name__=~"otelcol_receiver_accepted_(metric_points|spans)(_total)?"}[$__rate_interval]))'
-    sent = 'sum(rate({__name__=~"otelcol_exporter_sent_(metric_points|spans)(_total)?"}[$__rate_interval]))'
+    rates = {
+        f"{what} {done}": f'sum(rate({{__name__=~"otelcol_{name}_{what}(_total)?"}}[$__rate_interval]))'
+        for what in ("metric_points", "spans")
+        for done, name in (("accepted", "receiver_accepted"), ("sent", "exporter_sent"))
+    }
     full = "max by (instance, exporter) (otelcol_exporter_queue_size / otelcol_exporter_queue_capacity)"
     memory = 'max by (instance) ({__name__=~"otelcol_process_memory_rss(_bytes)?"})'
     return (
-        made.with_panel(lines("Points and spans", {"accepted": accepted, "sent": sent}, "cps"))
+        made.with_panel(lines("Points and spans", rates, "cps"))
         .with_panel(lines("How full the queues are", {"{{instance}} {{exporter}}": full}, "percentunit"))
         .with_panel(lines("Memory", {"{{instance}}": memory}, "bytes"))
     )

@@ -51,16 +51,15 @@ def used(metric: Metric, *by: str, where: str = "", window: str = "$__range") ->
     return f"sum by ({', '.join(by)}) ({inner})" if by else f"sum({inner})"
 
 
-def _table(title: str, headings: dict[str, str], attribute: str) -> Builder[Panel]:
-    """Tokens, cost and messages by labels."""
+def _table(title: str, headings: dict[str, str], attribute: str = "") -> Builder[Panel]:
+    """Tokens, cost and messages by labels; to traces by the attribute that the first label is of."""
     by = list(headings)
     columns = {
         "Tokens": used(TOKEN_USAGE, *by),
         "Cost, USD": used(COST_USAGE, *by),
         "Messages": used(MESSAGE_COUNT, *by),
     }
-    found = f'{{ span.{attribute} = "${{__data.fields.{headings[by[0]]}}}" }}' if attribute else ""
-    return ranking(title, columns, headings, traces=found)
+    return ranking(title, columns, headings, traces=attribute)
 
 
 def board() -> Dashboard:
@@ -90,7 +89,7 @@ def board() -> Dashboard:
     made = made.with_panel(_table("Agents", {names.AGENT: "Agent", names.KIND: "Kind"}, Attr.AGENT))
     made = made.with_row(Row("Projects and people"))
     made = made.with_panel(_table("Projects", {names.PROJECT: "Project"}, Attr.PROJECT))
-    made = made.with_panel(_table("People", {names.USER: "User", names.TEAM: "Team", names.HOST: "Host"}, ""))
+    made = made.with_panel(_table("People", {names.USER: "User", names.TEAM: "Team", names.HOST: "Host"}))
     made = made.with_row(Row("Sessions and tools"))
     return made.with_panel(_sessions()).with_panel(_tools())
 
@@ -113,8 +112,8 @@ def _sessions() -> Builder[Panel]:
         "Tokens": f"topk({_ROWS}, {used(SESSION_TOKEN_USAGE, *by)})",
         "Cost, USD": f"topk({_ROWS}, {used(SESSION_COST_USAGE, *by)})",
     }
-    found = f'{{ span.{Attr.SESSION} = "${{__data.fields.Session}}" }}'
-    return ranking("Sessions", columns, {names.SESSION: "Session", names.PROJECT: "Project"}, traces=found)
+    headings = {names.SESSION: "Session", names.PROJECT: "Project"}
+    return ranking("Sessions", columns, headings, traces=Attr.SESSION)
 
 
 def _tools() -> Builder[Panel]:

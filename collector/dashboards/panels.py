@@ -18,6 +18,8 @@ from grafana_foundation_sdk.models.common import (
 from grafana_foundation_sdk.models.dashboard import DashboardLinkType, DataSourceRef, DataTransformerConfig
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+from otel_agent.semconv import SERVICE_NAME
+
 METRICS: Final = DataSourceRef(type_val="prometheus", uid="${metrics}")
 TRACES: Final = "${traces}"
 ALL: Final = ".*"
@@ -83,23 +85,31 @@ def ranking(
     title: str, columns: Mapping[str, str], named: Mapping[str, str], *, span: int = WIDTH // 2, traces: str = ""
 ) -> table.Panel:
     """A row for each set of labels, by its first column. ``columns``: expressions by their heading; ``named``: headings of
-    labels; ``traces``: TraceQL that finds a row's spans."""
+    labels; ``traces``: the attribute of spans in which the first label's value stands."""
     panel = table.Panel().title(title).datasource(METRICS).span(span).height(HEIGHT).filterable(True)
     renamed = dict(named)
     for ref, (heading, expression) in zip("ABCDEFGH", columns.items(), strict=False):
         panel = panel.with_target(query(expression, ref=ref, instant=True))
         renamed[f"Value #{ref}" if len(columns) > 1 else "Value"] = heading
     if traces:
-        panel = panel.data_links([_to_traces(traces)])
+        panel = panel.data_links([_to_traces(traces, next(iter(named.values())))])
     shown = {"excludeByName": {"Time": True}, "renameByName": renamed}
     return panel.with_transformation(DataTransformerConfig(id_val="merge", options={})).with_transformation(
         DataTransformerConfig(id_val="organize", options=shown)
     )
 
 
-def _to_traces(traceql: str) -> dashboard.DashboardLink:
-    """To the traces of what a row stands for, in Grafana's Explore."""
-    search = {"refId": "A", "datasource": {"type": "tempo", "uid": TRACES}, "queryType": "traceql", "query": traceql}
+def _to_traces(attribute: str, heading: str) -> dashboard.DashboardLink:
+    """To the traces of what a row stands for, in Grafana's Explore: those in which ``attribute`` is what the row has under
+    ``heading``. Jaeger's data source takes tags as logfmt."""
+    tags = f'{attribute}="${{__data.fields.{heading}}}"'
+    search = {
+        "refId": "A",
+        "datasource": {"type": "jaeger", "uid": TRACES},
+        "queryType": "search",
+        "service": SERVICE_NAME,
+        "tags": tags,
+    }
     pane = {"datasource": TRACES, "queries": [search], "range": {"from": "${__from}", "to": "${__to}"}}
     where = quote(json.dumps({"traces": pane}, separators=(",", ":")), safe="${}_.:")
     return (
@@ -118,7 +128,7 @@ def board(uid: str, title: str, description: str, *, since: str, refresh: str) -
         .refresh(refresh)
         .readonly()
         .with_variable(dashboard.DatasourceVariable("metrics").label("Metrics").type("prometheus"))
-        .with_variable(dashboard.DatasourceVariable("traces").label("Traces").type("tempo"))
+        .with_variable(dashboard.DatasourceVariable("traces").label("Traces").type("jaeger"))
     )
 
 

@@ -21,19 +21,15 @@ from otel_agent.settings.values import OtlpSettings
 from tests.made_stores import JsonTree, Project, Session, Tokens, message, session, tool
 from tests.real_parts import COLLECTOR
 from tests.real_parts.collector import Collector, otlp_to_files
+from tests.real_parts.jaeger import Jaeger
 from tests.real_parts.prometheus import Prometheus, promtool
-from tests.team.tiers import Secrets, agent_tier
+from tests.team.tiers import Tier, drain
 from tests.waiting import eventually
 
 CYCLE_S = 60
 MINUTES = 75
 QUIET_FROM = 60
 """So that the last five minutes in which something was gained are over."""
-ONE_POINT = {
-    "resourceMetrics": [
-        {"scopeMetrics": [{"metrics": [{"name": "x", "gauge": {"dataPoints": [{"asInt": 1, "timeUnixNano": 1}]}}]}]}
-    ]
-}
 SCRAPED = '["127.0.0.1:8888", "127.0.0.1:8889"]'
 
 
@@ -90,41 +86,64 @@ class Person:
         self._truth.by_project[name] = self._truth.by_project.get(name, 0) + total
 
 
+@dataclass(frozen=True)
+class Team:
+    """What the hour left: in Prometheus, with what its rules record of it and the Collector's own metrics; in Jaeger; and
+    the truth."""
+
+    prometheus: Prometheus
+    jaeger: Jaeger
+    truth: Truth
+
+
 @contextmanager
-def lived(folder: Path) -> Iterator[tuple[Prometheus, Truth]]:
-    """A Prometheus that has the hour, what its rules record of it, and the Collector's own metrics; and the truth."""
-    secrets, truth = Secrets(folder / "tls"), Truth()
-    with Prometheus(folder / "prometheus") as first:
-        began_s = time.time() - MINUTES * CYCLE_S
-        with agent_tier(folder / "tier", secrets, first.otlp) as tier:
-            people = [
-                Person(folder / "ada", "ada", "search", truth, 0),
-                Person(folder / "bob", "bob", "pay", truth, 1_000),
-            ]
-            _live(people, tier.endpoint, began_s)
-            eventually(lambda: _total(first), float(truth.tokens), why_not=lambda: tier.log)
-            accepted = tier.counted("otelcol_receiver_accepted_metric_points")
-            eventually(lambda: tier.counted("otelcol_exporter_sent_metric_points"), accepted, why_not=lambda: tier.log)
-        said = promtool(
-            *("tsdb", "create-blocks-from", "rules", f"--url={first.url}", "--eval-interval=5m"),
-            *(f"--start={began_s - 600:.0f}", f"--end={time.time():.0f}", f"--output-dir={folder / 'recorded'}"),
-            COLLECTOR / "prometheus" / "rules" / "gained.yaml",
-        )
-    assert (folder / "recorded").exists(), said
-    for block in (folder / "recorded").iterdir():
-        shutil.move(block, folder / "prometheus" / "data" / block.name)
-    with (
-        Collector(otlp_to_files(), folder / "end") as end,
-        agent_tier(folder / "tier", secrets, end.endpoint) as tier,
-    ):
-        requests.post(f"{tier.endpoint}/v1/metrics", json=ONE_POINT, timeout=30).raise_for_status()
-        config = folder / "prometheus.yaml"
-        text = (COLLECTOR / "prometheus" / "prometheus.yaml").read_text(encoding="utf-8")
-        assert SCRAPED in text
-        text = text.replace(SCRAPED, f'["127.0.0.1:{tier.telemetry_port}"]').replace("interval: 30s", "interval: 1s")
-        config.write_text(text.replace('"rules/*.yaml"', ""), encoding="utf-8")
-        with Prometheus(folder / "prometheus", config=config) as prometheus:
-            yield prometheus, truth
+def lived(folder: Path) -> Iterator[Team]:
+    truth, gateway = Truth(), ("gateway.yaml", "gateway/loopback.yaml")
+    with Jaeger(folder / "jaeger") as jaeger:
+        with Prometheus(folder / "prometheus") as first:
+            began_s = time.time() - MINUTES * CYCLE_S
+            with Tier(folder / "tier", *gateway, PROMETHEUS_ENDPOINT=first.otlp, TRACES_ENDPOINT=jaeger.otlp) as tier:
+                people = [
+                    Person(folder / "ada", "ada", "search", truth, 0),
+                    Person(folder / "bob", "bob", "pay", truth, 1_000),
+                ]
+                _live(people, tier.endpoint, began_s)
+                eventually(lambda: _total(first), float(truth.tokens), why_not=lambda: tier.log)
+                drain(tier)
+            said = promtool(
+                *("tsdb", "create-blocks-from", "rules", f"--url={first.url}", "--eval-interval=5m"),
+                *(f"--start={began_s - 600:.0f}", f"--end={time.time():.0f}", f"--output-dir={folder / 'recorded'}"),
+                COLLECTOR / "prometheus" / "rules" / "gained.yaml",
+            )
+        assert (folder / "recorded").exists(), said
+        for block in (folder / "recorded").iterdir():
+            shutil.move(block, folder / "prometheus" / "data" / block.name)
+        with (
+            Collector(otlp_to_files(), folder / "end") as end,
+            Tier(folder / "tier", *gateway, PROMETHEUS_ENDPOINT=end.endpoint, TRACES_ENDPOINT=end.endpoint) as tier,
+        ):
+            _send_one_of_each(tier)
+            config = folder / "prometheus.yaml"
+            text = (COLLECTOR / "prometheus" / "prometheus.yaml").read_text(encoding="utf-8")
+            assert SCRAPED in text
+            text = text.replace(SCRAPED, f'["127.0.0.1:{tier.telemetry_port}"]').replace(
+                "interval: 30s", "interval: 1s"
+            )
+            config.write_text(text.replace('"rules/*.yaml"', ""), encoding="utf-8")
+            with Prometheus(folder / "prometheus", config=config) as prometheus:
+                yield Team(prometheus, jaeger, truth)
+
+
+def _send_one_of_each(tier: Tier) -> None:
+    """So that the Collector has something to say of points and of spans."""
+    point, span = {"asInt": 1, "timeUnixNano": str(time.time_ns())}, {"traceId": "1" * 32, "spanId": "1" * 16}
+    of_metrics = {"scopeMetrics": [{"metrics": [{"name": "x", "gauge": {"dataPoints": [point]}}]}]}
+    of_spans = {"scopeSpans": [{"spans": [span | {"name": "x"}]}]}
+    for path, request in {
+        "metrics": {"resourceMetrics": [of_metrics]},
+        "traces": {"resourceSpans": [of_spans]},
+    }.items():
+        requests.post(f"{tier.endpoint}/v1/{path}", json=request, timeout=30).raise_for_status()
 
 
 def _total(prometheus: Prometheus) -> float:
@@ -143,8 +162,8 @@ def _live(people: Sequence[Person], endpoint: str, began_s: float) -> None:
                 if minute % 30 == 7 and minute < QUIET_FROM:
                     person.works(now_s, "parser", "haiku", Tokens(7 + minute, 3), failed=minute == 7)
                 agent.ingest.run(sweep=True)
-                sent = agent.dispatch.send_totals()
-                assert not sent.reason, sent.reason
+                for sent in (agent.dispatch.send_totals(), agent.dispatch.send_spans()):
+                    assert not sent.reason, sent.reason
             now_s += CYCLE_S
     # Processes are of now: in the hour before, none of those that run had begun.
     with (
@@ -161,7 +180,6 @@ def _agent(
     settings = Settings(
         state_dir=person.folder / "state",
         data_dirs=(person.folder / "opencode",),
-        traces_exporter="none",
         process_metrics=process_metrics,
         otlp=OtlpSettings(endpoint=endpoint, protocol="http/protobuf"),
     )

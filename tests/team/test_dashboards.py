@@ -7,14 +7,16 @@ import re
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from collector.dashboards import names
 from collector.dashboards.__main__ import FOLDER, written
 from otel_agent.semconv import METRICS, Attr
+from tests.real_parts.jaeger import tags_of
 from tests.real_parts.prometheus import Prometheus
-from tests.team.lived import Truth, lived
+from tests.team.lived import Team, lived
 from tests.waiting import eventually
 
 RANGE_S = 2 * 3600
@@ -43,26 +45,16 @@ def test_no_two_boards_stand_in_each_others_place() -> None:
     assert len({board["uid"] for board in BOARDS.values()}) == len(BOARDS)
 
 
-def test_tables_lead_to_traces() -> None:
-    links = {
-        panel["title"]: panel["fieldConfig"]["defaults"]["links"][0]["url"]
-        for _, panel in PANELS
-        if panel.get("fieldConfig", {}).get("defaults", {}).get("links")
-    }
-    assert {"Models", "Agents", "Projects", "Sessions"} <= set(links)
-    assert f"span.{Attr.SESSION}" in links["Sessions"]
-
-
 @pytest.fixture(scope="module")
-def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Prometheus, Truth]]:
+def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     with lived(tmp_path_factory.mktemp("team")) as found:
         yield found
 
 
 @pytest.mark.collector
 @pytest.mark.prometheus
-def test_every_query_returns_rows(team: tuple[Prometheus, Truth]) -> None:
-    prometheus, _ = team
+def test_every_query_returns_rows(team: Team) -> None:
+    prometheus = team.prometheus
     eventually(lambda: len(prometheus.answer("rate(otelcol_exporter_sent_metric_points[1m])")), 1)
     empty = [
         (name, panel["title"], target["refId"])
@@ -76,8 +68,8 @@ def test_every_query_returns_rows(team: tuple[Prometheus, Truth]) -> None:
 
 @pytest.mark.collector
 @pytest.mark.prometheus
-def test_the_headlines_are_the_truth(team: tuple[Prometheus, Truth]) -> None:
-    prometheus, truth = team
+def test_the_headlines_are_the_truth(team: Team) -> None:
+    prometheus, truth = team.prometheus, team.truth
     found = {
         panel["title"]: prometheus.rows(_filled(panel["targets"][0]["expr"]))[()]
         for name, panel in PANELS
@@ -97,10 +89,36 @@ def test_the_headlines_are_the_truth(team: tuple[Prometheus, Truth]) -> None:
 
 @pytest.mark.collector
 @pytest.mark.prometheus
-def test_a_choice_narrows_every_figure(team: tuple[Prometheus, Truth]) -> None:
-    prometheus, truth = team
+def test_a_choice_narrows_every_figure(team: Team) -> None:
+    prometheus, truth = team.prometheus, team.truth
     query = _target("Tokens").replace("${project}", "parser")
     assert prometheus.rows(_filled(query)) == {(): truth.by_project["parser"]}
+
+
+@pytest.mark.collector
+@pytest.mark.prometheus
+@pytest.mark.jaeger
+@pytest.mark.parametrize("title", ["Models", "Agents", "Projects", "Sessions"])
+def test_every_row_leads_to_its_traces(team: Team, title: str) -> None:
+    (panel,) = (
+        panel for name, panel in PANELS if (name, panel["type"], panel["title"]) == ("overview.json", "table", title)
+    )
+    (link,) = panel["fieldConfig"]["defaults"]["links"]
+    pane = json.loads(parse_qs(urlsplit(link["url"]).query)["panes"][0])["traces"]
+    (search,) = pane["queries"]
+    assert (pane["datasource"], search["datasource"]["type"], search["queryType"]) == ("${traces}", "jaeger", "search")
+    headings = panel["transformations"][1]["options"]["renameByName"]
+    rows = _answer(team.prometheus, panel["targets"][0])
+    assert rows
+    for row in rows:
+        tags = search["tags"]
+        for label, value in row["metric"].items():
+            tags = tags.replace(f"${{__data.fields.{headings[label]}}}", value)
+        (found,) = re.findall(r'(\S+)="(.*)"', tags)  # logfmt, of one
+        assert "$" not in found[1]
+        traces = team.jaeger.traces(service=search["service"], tags=dict([found]))
+        assert traces, tags
+        assert all(any(tags_of(span).get(found[0]) == found[1] for span in trace["spans"]) for trace in traces)
 
 
 def _answer(prometheus: Prometheus, target: dict[str, Any]) -> list[dict[str, Any]]:

@@ -87,7 +87,7 @@ def test_compose_mounts_what_is_there_and_publishes_on_loopback() -> None:
 def test_grafana_finds_its_dashboards_and_sources() -> None:
     provisioning = COLLECTOR / "grafana" / "provisioning"
     sources = read(provisioning / "datasources" / "datasources.yaml")["datasources"]
-    assert {source["type"] for source in sources} == {"prometheus", "tempo"}
+    assert {source["type"] for source in sources} == {"prometheus", "jaeger"}
     (provider,) = read(provisioning / "dashboards" / "dashboards.yaml")["providers"]
     mounts = read(COLLECTOR / "compose.yaml")["services"]["grafana"]["volumes"]
     assert f"./grafana/dashboards:{provider['options']['path']}:ro" in mounts
