@@ -127,12 +127,12 @@ compose-schema: ## Fetch the schema that collector/compose.yaml is checked again
 	@scripts/fetch-compose-schema $(COMPOSE_VERSION)
 
 .PHONY: collector
-collector: ## Run the Collector's agent tier here, built once (needs go): OTLP on 127.0.0.1:4318
+collector: collector-build ## Run the Collector's agent tier here, built once (needs go): OTLP on 127.0.0.1:4318
 	@scripts/run-collector agent
 
 .PHONY: team
-team: ## Run a team side here, gateway and Prometheus, built once (needs go): OTLP on 127.0.0.1:4318
-	@scripts/run-collector team $(PROMETHEUS_VERSION)
+team: collector-build prometheus-build jaeger-build ## Run a team side here, gateway, Prometheus and Jaeger, built once (needs go): OTLP on 127.0.0.1:4318
+	@scripts/run-collector team
 
 .PHONY: tmux
 tmux: ## Install the terminal in which tests drive the live screen (needs apt-get)

@@ -10,6 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from cryptography.hazmat.primitives import serialization
+
+from tests.otlp_receiver.tls import Authority, TlsFiles
 from tests.real_parts import CACHE, COLLECTOR, pinned, require
 from tests.real_parts.program import Program, free_ports
 
@@ -19,13 +22,27 @@ JVM = (
     "-Xmx256m -XX:+UseSerialGC -Dorg.slf4j.simpleLogger.defaultLogLevel=warn "
     "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info"
 )
+USER, PASSWORD, MECHANISM = "otel-agent", "made-up", "SCRAM-SHA-512"
+LOGIN = f'org.apache.kafka.common.security.scram.ScramLoginModule required username="{USER}" password="{PASSWORD}";'
+CLIENT = """
+security.protocol=SASL_SSL
+sasl.mechanism={MECHANISM}
+sasl.jaas.config={LOGIN}
+ssl.truststore.type=PEM
+ssl.truststore.location={truststore}
+"""
 PROPERTIES = """
 process.roles=broker,controller
 node.id={number}
 controller.quorum.voters={voters}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+inter.broker.listener.name=BROKER
+listener.security.protocol.map=CLIENT:SASL_SSL,BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=CLIENT://127.0.0.1:{port},BROKER://127.0.0.1:{broker_port},CONTROLLER://127.0.0.1:{controller_port}
+sasl.enabled.mechanisms={MECHANISM}
+listener.name.client.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+ssl.keystore.type=PEM
+ssl.keystore.location={keystore}
 log.dirs={folder}/data
 auto.create.topics.enable=false
 offsets.topic.num.partitions=3
@@ -51,7 +68,8 @@ class Broker(Program):
         if not self._properties.exists():
             self._properties.write_text(self._text, encoding="utf-8")
             arguments = ["format", f"--cluster-id={CLUSTER_ID}", f"--config={self._properties}"]
-            subprocess.run([self._format, *arguments], check=True, capture_output=True)
+            user = f"--add-scram={MECHANISM}=[name={USER},password={PASSWORD}]"
+            subprocess.run([self._format, *arguments, user], check=True, capture_output=True)
         return [self._start, self._properties]
 
     def is_ready(self, line: str) -> bool:
@@ -59,22 +77,42 @@ class Broker(Program):
 
 
 class Kafka:
-    """A cluster with the topics of `collector/kafka/create-topics.sh`, in `folder` while the block lasts."""
+    """A cluster with the topics of `collector/kafka/create-topics.sh`, in `folder` while the block lasts: for those who trust
+    `authority` and log in as `USER`."""
 
-    def __init__(self, folder: Path, *, partitions: int) -> None:
-        self._partitions = partitions
-        ports = free_ports(2 * BROKERS)
-        self._own, controllers = ports[:BROKERS], ports[BROKERS:]
-        voters = ",".join(f"{number}@127.0.0.1:{port}" for number, port in enumerate(controllers))
+    def __init__(self, folder: Path, authority: Authority, *, partitions: int) -> None:
+        self._folder, self._partitions, self._authority = folder, partitions, authority
+        folder.mkdir()
+        ports = free_ports(3 * BROKERS)
+        self._own, between, controllers = ports[:BROKERS], ports[BROKERS:-BROKERS], ports[-BROKERS:]
+        known = {
+            "voters": ",".join(f"{number}@127.0.0.1:{port}" for number, port in enumerate(controllers)),
+            "keystore": _keystore(authority.issue("kafka"), folder / "keystore.pem"),
+            "MECHANISM": MECHANISM,
+        }
         self.brokers = [
             Broker(
                 folder / str(number),
                 PROPERTIES.format(
-                    number=number, voters=voters, port=port, controller_port=controller, folder=folder / str(number)
+                    **known,
+                    number=number,
+                    folder=folder / str(number),
+                    port=self._own[number],
+                    broker_port=between[number],
+                    controller_port=controllers[number],
                 ),
             )
-            for number, (port, controller) in enumerate(zip(self._own, controllers, strict=True))
+            for number in range(BROKERS)
         ]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """For `kafka/out.yaml` and `kafka/in.yaml` with `kafka/tls.yaml`."""
+        return {
+            "KAFKA_BROKERS": f"[{self.bootstrap}]",
+            "KAFKA_CA_FILE": str(self._authority.certificate),
+            "KAFKA_PASSWORD": PASSWORD,
+        }
 
     @property
     def bootstrap(self) -> str:
@@ -96,11 +134,22 @@ class Kafka:
 
     def _make_topics(self) -> None:
         path = f"{command('kafka-topics.sh').parent}:{os.environ['PATH']}"
+        client = self._folder / "client.properties"
+        text = CLIENT.format(MECHANISM=MECHANISM, LOGIN=LOGIN, truststore=self._authority.certificate)
+        client.write_text(text, encoding="utf-8")
         made = subprocess.run(
             [COLLECTOR / "kafka" / "create-topics.sh", self.bootstrap, str(self._partitions)],
-            env=os.environ | {"PATH": path},
+            env=os.environ | {"PATH": path, "COMMAND_CONFIG": str(client)},
             capture_output=True,
             text=True,
             check=False,
         )
         assert made.returncode == 0, made.stdout + made.stderr
+
+
+def _keystore(files: TlsFiles, path: Path) -> Path:
+    """Key and certificates in one file, the key in the one form that Kafka reads."""
+    key = serialization.load_pem_private_key(files.key.read_bytes(), password=None)
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    path.write_bytes(key.private_bytes(*form) + files.certificate.read_bytes())
+    return path

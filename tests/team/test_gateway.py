@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ import requests
 
 from tests.agent import Agent
 from tests.real_parts.program import free_ports
-from tests.real_parts.prometheus import Prometheus
+from tests.real_parts.prometheus import Prometheus, Rows
 from tests.team.recount import TOKENS, assert_reaches
-from tests.team.tiers import TOKEN, Secrets, Tier, gateway
+from tests.team.tiers import TOKEN, Secrets, Tier, drain, gateway
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.collector, pytest.mark.prometheus]
@@ -79,7 +80,7 @@ def test_who_has_no_certificate_is_turned_away(prometheus: Prometheus, secrets: 
         assert _post(tier, secrets, {}, cert=(str(mine.certificate), str(mine.key))) == 200
 
 
-def test_sessions_can_be_left_out_and_teams_have_their_own(
+def test_a_team_has_its_own(
     agent: Agent, prometheus: Prometheus, secrets: Secrets, tmp_path: Path, expected: dict[str, Any]
 ) -> None:
     with (
@@ -87,7 +88,6 @@ def test_sessions_can_be_left_out_and_teams_have_their_own(
         gateway(
             tmp_path / "g",
             secrets,
-            "gateway/without-sessions.yaml",
             "gateway/teams.yaml",
             PROMETHEUS_ENDPOINT=prometheus.otlp,
             SEARCH_PROMETHEUS_ENDPOINT=theirs.otlp,
@@ -99,8 +99,40 @@ def test_sessions_can_be_left_out_and_teams_have_their_own(
         assert prometheus.answer(TOKENS) == []
         agent.once(**direct, OTEL_RESOURCE_ATTRIBUTES="team=checkout")
         assert_reaches(prometheus, expected)
-        assert prometheus.answer('{__name__=~"opencode_session_token.*"}') == []
         assert theirs.rows(f"group by (team) ({TOKENS})", "team") == {("search",): 1}
+
+
+@pytest.mark.parametrize(
+    "over",
+    list(itertools.permutations(["gateway/without-sessions.yaml", "gateway/teams.yaml"])),
+    ids=lambda over: over[0],
+)
+def test_in_either_order_teams_have_their_own_and_nobody_has_sessions(
+    over: tuple[str, ...], prometheus: Prometheus, secrets: Secrets, tmp_path: Path
+) -> None:
+    names = {"opencode.token.usage", "opencode.session.token.usage", "opencode.session.cost.usage"}
+    points = [{"asInt": 1, "timeUnixNano": str(time.time_ns())}]
+    scoped = [{"metrics": [{"name": name, "gauge": {"dataPoints": points}} for name in sorted(names)]}]
+    with (
+        Prometheus(tmp_path / "search") as theirs,
+        gateway(
+            tmp_path / "g",
+            secrets,
+            *over,
+            PROMETHEUS_ENDPOINT=prometheus.otlp,
+            SEARCH_PROMETHEUS_ENDPOINT=theirs.otlp,
+        ) as tier,
+    ):
+        for team in ("search", "checkout"):
+            resource = {"attributes": [{"key": "team", "value": {"stringValue": team}}]}
+            body = {"resourceMetrics": [{"resource": resource, "scopeMetrics": scoped}]}
+            assert _post(tier, secrets, _bearer(TOKEN), body=body) == 200
+        for found, team in ((theirs, "search"), (prometheus, "checkout")):
+            only: Rows = {("opencode_token_usage", team): 1.0}
+            each = 'group by (__name__, team) ({__name__=~"opencode.*"})'
+            eventually(lambda: found.rows(each, "__name__", "team"), only, why_not=lambda: tier.log)  # noqa: B023
+            drain(tier)
+            assert found.rows(each, "__name__", "team") == only
 
 
 SCRAPING = """

@@ -17,7 +17,6 @@ from tests.real_parts import COLLECTOR, ROOT, absent, pinned
 KUBERNETES = sorted((COLLECTOR / "kubernetes").glob("*.yaml"))
 VERSIONS = ("1.30.0", "1.33.0")
 """What clusters still run, and a newer one."""
-IMAGES = {"otel/opentelemetry-collector-contrib"}
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -48,12 +47,23 @@ def test_a_secret_is_only_named() -> None:
     }
 
 
-def test_all_run_the_release_that_is_tested() -> None:
-    version = read(COLLECTOR / "builder.yaml")["dist"]["version"]
-    images = [read(COLLECTOR / "compose.yaml")["services"]["gateway"]["image"]]
+def test_all_run_the_releases_that_are_tested() -> None:
+    """Prometheus 3.x is the Go module v0.3x, Jaeger 2.13 the one of v1.76: they are released together."""
+    collector = f"otel/opentelemetry-collector-contrib:{read(COLLECTOR / 'builder.yaml')['dist']['version']}"
+    _, minor, patch = pinned("PROMETHEUS_VERSION").split(".")
+    _, with_jaeger, its_patch = pinned("JAEGER_VERSION").split(".")
+    images = {name: service["image"] for name, service in read(COLLECTOR / "compose.yaml")["services"].items()}
+    assert (
+        images
+        | {
+            "gateway": collector,
+            "prometheus": f"prom/prometheus:v{minor[0]}.{minor[1:]}.{patch}",
+            "jaeger": f"jaegertracing/jaeger:2.{int(with_jaeger) - 63}.{its_patch}",
+        }
+        == images
+    )
     pod = read(COLLECTOR / "kubernetes" / "gateway.yaml")["spec"]["template"]["spec"]
-    images += [container["image"] for container in pod["containers"]]
-    assert set(images) == {f"{image}:{version}" for image in IMAGES}
+    assert [container["image"] for container in pod["containers"]] == [collector]
 
 
 def test_what_is_set_for_the_gateway_is_what_it_reads() -> None:
@@ -61,7 +71,10 @@ def test_what_is_set_for_the_gateway_is_what_it_reads() -> None:
     understood = set(re.findall(r"\$\{env:(\w+)", text)) | {"GOMEMLIMIT"}
     pod = read(COLLECTOR / "kubernetes" / "gateway.yaml")["spec"]["template"]["spec"]
     assert {each["name"] for each in pod["containers"][0]["env"]} <= understood
-    assert set(read(COLLECTOR / "compose.yaml")["services"]["gateway"]["environment"]) <= understood
+    services = read(COLLECTOR / "compose.yaml")["services"]
+    assert set(services["gateway"]["environment"]) <= understood
+    of_jaeger = re.findall(r"\$\{env:(\w+)", (COLLECTOR / "jaeger" / "jaeger.yaml").read_text(encoding="utf-8"))
+    assert set(services["jaeger"]["environment"]) <= set(of_jaeger)
 
 
 def test_compose_takes_it() -> None:
@@ -79,9 +92,11 @@ def test_compose_mounts_what_is_there_and_publishes_on_loopback() -> None:
     services = read(COLLECTOR / "compose.yaml")["services"]
     volumes = read(COLLECTOR / "compose.yaml")["volumes"]
     for service in services.values():
-        for source in (mount.split(":")[0] for mount in service["volumes"]):
+        for source in (mount.split(":")[0] for mount in service.get("volumes", [])):
             assert (COLLECTOR / source).exists() if source.startswith(".") else source in volumes
-    assert all(port.startswith("127.0.0.1:") for port in services["gateway"]["ports"])
+    published = {name: service.get("ports", []) for name, service in services.items()}
+    assert [name for name, ports in published.items() if ports] == ["network"]
+    assert all(port.startswith("127.0.0.1:") for port in published["network"])
 
 
 def test_grafana_finds_its_dashboards_and_sources() -> None:

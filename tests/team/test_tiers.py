@@ -97,3 +97,15 @@ def test_a_full_queue_refuses_and_the_agent_keeps_it(
     ):
         agent.once(OTEL_EXPORTER_OTLP_ENDPOINT=roomy.endpoint)
         assert_reaches(prometheus, expected)
+
+
+def test_what_the_gateway_will_never_take_is_lost_to_the_agent_tier_and_counted(
+    agent: Agent, prometheus: Prometheus, secrets: Secrets, tmp_path: Path
+) -> None:
+    """A token that is no longer accepted: the Collector gives up, where otel-agent by itself keeps its spans (and says so)."""
+    with gateway(tmp_path / "g", secrets, PROMETHEUS_ENDPOINT=prometheus.otlp) as second:
+        with agent_tier(tmp_path / "a", secrets, second.tls_endpoint, GATEWAY_TOKEN="of-yesterday") as first:
+            agent.once(OTEL_EXPORTER_OTLP_ENDPOINT=first.endpoint)
+            sent = first.counted("otelcol_receiver_accepted_spans")
+            eventually(lambda: first.counted("otelcol_exporter_send_failed_spans"), sent, why_not=lambda: first.log)
+        assert second.counted("otelcol_receiver_accepted_spans") == 0

@@ -46,7 +46,7 @@ class Secrets:
 class Tier(Collector):
     """A Collector on files of `collector/`, on ports that are free."""
 
-    def __init__(self, folder: Path, *config: str, port: int = 0, **variables: str) -> None:
+    def __init__(self, folder: Path, *config: str, port: int | str = 0, **variables: str) -> None:
         (self.telemetry_port,) = free_ports(1)
         super().__init__(
             [COLLECTOR / name for name in config],
@@ -80,18 +80,20 @@ def drain(*tiers: Tier) -> None:
             eventually(lambda: tier.counted(f"otelcol_exporter_{what}"), 0.0, why_not=lambda: tier.log)  # noqa: B023
 
 
-def gateway(folder: Path, secrets: Secrets, *over: str, port: int = 0, **variables: str) -> Tier:
+def gateway(folder: Path, secrets: Secrets, *over: str, port: int | str = 0, **variables: str) -> Tier:
     return Tier(folder, "gateway.yaml", *over, port=port, **secrets.variables, **variables)
 
 
-def agent_tier(folder: Path, secrets: Secrets, towards: str, *over: str, port: int = 0, **variables: str) -> Tier:
+def agent_tier(folder: Path, secrets: Secrets, towards: str, *over: str, port: int | str = 0, **variables: str) -> Tier:
     return Tier(
         folder,
         "agent.yaml",
         *over,
         port=port,
-        **variables,
-        GATEWAY_ENDPOINT=towards,
-        GATEWAY_TOKEN=TOKEN,
-        GATEWAY_CA_FILE=str(secrets.authority.certificate),
+        **{
+            "GATEWAY_ENDPOINT": towards,
+            "GATEWAY_TOKEN": TOKEN,
+            "GATEWAY_CA_FILE": str(secrets.authority.certificate),
+            **variables,
+        },
     )
