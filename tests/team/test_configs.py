@@ -56,3 +56,10 @@ def test_none_is_left_out() -> None:
 @pytest.mark.prometheus
 def test_prometheus_takes_its_configuration_and_rules() -> None:
     assert "FAILED" not in promtool("check", "config", COLLECTOR / "prometheus" / "prometheus.yaml")
+
+
+@pytest.mark.prometheus
+def test_prometheus_takes_the_scraping_of_a_cluster(tmp_path: Path) -> None:
+    config = tmp_path / "prometheus.yaml"
+    config.write_text(f"scrape_config_files: [{COLLECTOR}/prometheus/scrape/*.yaml]\n", encoding="utf-8")
+    assert "FAILED" not in promtool("check", "config", config)

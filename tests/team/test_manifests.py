@@ -34,7 +34,9 @@ def test_kubernetes_takes_it(path: Path, version: str) -> None:
 def test_kustomize_has_all_of_it() -> None:
     listed = read(COLLECTOR / "kustomization.yaml")
     assert sorted(COLLECTOR / name for name in listed["resources"]) == KUBERNETES
-    assert [COLLECTOR / name for name in listed["configMapGenerator"][0]["files"]] == [COLLECTOR / "gateway.yaml"]
+    (configuration,) = listed["configMapGenerator"]
+    shipped = {f"gateway/{path.name}" for path in (COLLECTOR / "gateway").glob("*.yaml")} - {"gateway/loopback.yaml"}
+    assert set(configuration["files"]) == shipped | {"gateway.yaml", "kafka/out.yaml", "kafka/tls.yaml"}
 
 
 def test_a_secret_is_only_named() -> None:
