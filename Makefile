@@ -76,8 +76,12 @@ soak: .venv/.dev ## Let the resident agent work for some minutes, and see that i
 	@$(VENV_PYTHON) -m benchmarks.soak $(ARGS)
 
 .PHONY: fleet
-fleet: .venv/.dev ## Measure a thousand agents into one gateway (needs the built Collector and Prometheus)
+fleet: .venv/.dev ## Measure a thousand agents into one gateway (needs the built Collector and Prometheus): ARGS="--kafka"
 	@$(VENV_PYTHON) -m benchmarks.fleet $(ARGS)
+
+.PHONY: kept
+kept: .venv/.dev ## Measure what a day of an agent takes on Prometheus' disk (needs the built Prometheus)
+	@$(VENV_PYTHON) -m benchmarks.kept $(ARGS)
 
 .PHONY: build
 build: .venv/.dev ## Build the sdist and the wheel into dist/

@@ -1,10 +1,11 @@
 """A fleet of agents into one gateway with Prometheus behind it, all on this machine.
 
     python -m benchmarks.fleet --agents 1000 --cycles 5
+    python -m benchmarks.fleet --kafka               with three brokers and a consumer between gateway and Prometheus
 
-Each agent has its own identity and speaks with the agent's own signal and delivery code; what it counts is made up: each
-cycle one in four works, and raises the tokens, cost and messages of one model. Cycles follow each other without a pause,
-so that the rate that comes out is what the machine can do, not what a fleet asks of it.
+Each agent has its own identity and speaks with the agent's own signal and delivery code, by TLS and with a token; what it
+counts is made up: each cycle one in four works, and raises the tokens, cost and messages of one model. Cycles follow each
+other without a pause, so that the rate that comes out is what the machine can do, not what a fleet asks of it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ import tempfile
 import threading
 import time
 import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -27,10 +31,12 @@ from otel_agent.delivery.otlp_http import HttpMetrics
 from otel_agent.model import Series
 from otel_agent.semconv import COST_USAGE, MESSAGE_COUNT, NANO, TOKEN_TYPES, TOKEN_USAGE, Attr, Metric
 from otel_agent.signals import metrics, resource
+from tests.real_parts.clickhouse import ClickHouse
+from tests.real_parts.kafka import Kafka
 from tests.real_parts.prometheus import Prometheus
-from tests.team.tiers import Tier
+from tests.team.tiers import TOKEN, Secrets, Tier, gateway
 
-MODELS = ("opus", "sonnet", "haiku")
+SERIES_OF_A_MODEL = 7
 WORKERS = 8
 WORKING = 0.25
 EXPORT_INTERVAL_S = 60
@@ -38,42 +44,45 @@ EXPORT_INTERVAL_S = 60
 
 
 class Agent:
-    """One identity with the series of three models: 21."""
+    """One identity, with seven series for each of its models."""
 
-    def __init__(self, number: int, endpoint: str) -> None:
+    def __init__(self, number: int, models: int, options: OtlpOptions) -> None:
         instance = str(uuid.UUID(int=number))
         self._resource, self._scope = resource.resource(instance), resource.scope()
-        self._delivery = HttpMetrics(OtlpOptions(endpoint=endpoint, timeout_seconds=30.0))
+        self._delivery = HttpMetrics(options)
+        self._models = [f"model-{each}" for each in range(models)]
         self._random = random.Random(number)
         begun = time.time_ns()
         made = [
             Series(metric.name, json.dumps(attributes, sort_keys=True), begun, 0, 0, ())
-            for model in MODELS
+            for model in self._models
             for metric, attributes in _series_of(model, number)
         ]
-        self._series = sorted(made, key=lambda each: (each.metric, each.attributes))
+        self.series = sorted(made, key=lambda each: (each.metric, each.attributes))
         self.tokens = 0
 
     def cycle(self) -> int:
-        """Tell all series, as heartbeats do. Returns how many points were taken."""
-        if self._random.random() < WORKING:
-            self._work(self._random.choice(MODELS))
+        """Work or not, and tell all series, as heartbeats do. Returns how many points were taken."""
+        self.may_work()
         data = metrics.request(
-            self._series, resource=self._resource, scope=self._scope, now_ns=time.time_ns(), delta=False
+            self.series, resource=self._resource, scope=self._scope, now_ns=time.time_ns(), delta=False
         )
         while not self._delivery.send(data).taken:
             threading.Event().wait(0.5)
-        return len(self._series)
+        return len(self.series)
 
     def close(self) -> None:
         self._delivery.close()
 
-    def _work(self, model: str) -> None:
-        for at, each in enumerate(self._series):
+    def may_work(self) -> None:
+        if self._random.random() >= WORKING:
+            return
+        model = self._random.choice(self._models)
+        for at, each in enumerate(self.series):
             if f'"{model}"' not in each.attributes:
                 continue
             more = {TOKEN_USAGE.name: self._random.randrange(5_000), COST_USAGE.name: NANO // 100}.get(each.metric, 1)
-            self._series[at] = structs.replace(each, value=each.value + more)
+            self.series[at] = structs.replace(each, value=each.value + more)
             self.tokens += more if each.metric == TOKEN_USAGE.name else 0
 
 
@@ -109,52 +118,108 @@ def _all_cycle(agents: list[Agent], cycles: int) -> int:
     return taken[0]
 
 
+@dataclass(frozen=True)
+class Way:
+    """What stands between the agents and Prometheus."""
+
+    gateway: Tier
+    last: Tier
+    prometheus: Prometheus
+    options: OtlpOptions
+    between: dict[str, int]
+    """The processes of it, by what they are."""
+    kept: Sequence[Path] = ()
+    """Folders in which it keeps what passed."""
+
+
+@contextmanager
+def direct(folder: Path, secrets: Secrets, prometheus: Prometheus) -> Iterator[Way]:
+    with gateway(folder / "gateway", secrets, PROMETHEUS_ENDPOINT=prometheus.otlp) as tier:
+        yield Way(tier, tier, prometheus, _options(secrets, tier), {"gateway": tier.pid})
+
+
+@contextmanager
+def through_kafka(folder: Path, secrets: Secrets, prometheus: Prometheus) -> Iterator[Way]:
+    with (
+        Kafka(folder / "kafka", secrets.authority, partitions=12) as kafka,
+        ClickHouse(folder / "clickhouse") as clickhouse,
+        gateway(folder / "gateway", secrets, "kafka/out.yaml", "kafka/tls.yaml", **kafka.variables) as first,
+        Tier(
+            folder / "consumer",
+            "kafka/in.yaml",
+            "kafka/tls.yaml",
+            PROMETHEUS_ENDPOINT=prometheus.otlp,
+            CLICKHOUSE_ENDPOINT=clickhouse.endpoint,
+            **kafka.variables,
+        ) as last,
+    ):
+        brokers = {f"broker {number}": broker.pid for number, broker in enumerate(kafka.brokers)}
+        processes = {"gateway": first.pid, **brokers, "consumer": last.pid}
+        logs = [folder / "kafka" / str(number) / "data" for number in range(len(brokers))]
+        yield Way(first, last, prometheus, _options(secrets, first), processes, logs)
+
+
+def _options(secrets: Secrets, tier: Tier) -> OtlpOptions:
+    return OtlpOptions(
+        endpoint=tier.tls_endpoint,
+        timeout_seconds=30.0,
+        certificate=secrets.authority.certificate,
+        headers={"Authorization": f"Bearer {TOKEN}"},
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--agents", type=int, default=1000)
-    parser.add_argument("--cycles", type=int, default=5)
+    parser.add_argument("--cycles", type=int, default=3)
+    parser.add_argument(
+        "--models", type=int, default=24, help="of each agent; seven series each (default: %(default)s)"
+    )
+    parser.add_argument("--kafka", action="store_true", help="through Kafka, with one consumer")
     asked = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        Prometheus(Path(scratch) / "prometheus") as prometheus,
-        Tier(
-            Path(scratch) / "gateway",
-            "gateway.yaml",
-            "gateway/loopback.yaml",
-            PROMETHEUS_ENDPOINT=prometheus.otlp,
-        ) as gateway,
-    ):
-        _measure(gateway, prometheus, asked.agents, asked.cycles)
+    with tempfile.TemporaryDirectory() as scratch, ExitStack() as running:
+        folder = Path(scratch)
+        prometheus = running.enter_context(Prometheus(folder / "prometheus"))
+        by = through_kafka if asked.kafka else direct
+        way = running.enter_context(by(folder, Secrets(folder / "tls"), prometheus))
+        _measure(way, asked.agents, asked.cycles, asked.models)
 
 
-def _measure(gateway: Tier, prometheus: Prometheus, number: int, cycles: int) -> None:
-    watched = {"gateway": psutil.Process(gateway.pid), "Prometheus": psutil.Process(prometheus.pid)}
-    agents = [Agent(each, gateway.endpoint) for each in range(number)]
+def _measure(way: Way, number: int, cycles: int, models: int) -> None:
+    agents = [Agent(each, models, way.options) for each in range(number)]
+    processes = way.between | {"Prometheus": way.prometheus.pid}
+    watched = {name: psutil.Process(pid) for name, pid in processes.items()}
     before = {name: sum(process.cpu_times()[:2]) for name, process in watched.items()}
     began = time.monotonic()
     points = _all_cycle(agents, cycles)
     sent_s = time.monotonic() - began
-    queued = gateway.counted("otelcol_exporter_queue_size", data_type="metrics")
-    while gateway.counted("otelcol_exporter_sent_metric_points") < points:
+    queued = way.gateway.counted("otelcol_exporter_queue_size", data_type="metrics")
+    while way.last.counted("otelcol_exporter_sent_metric_points") < points:
         threading.Event().wait(0.2)
     arrived_s = time.monotonic() - began
     for agent in agents:
         agent.close()
-    truth, found = sum(agent.tokens for agent in agents), prometheus.rows("sum(opencode_token_usage_total)")[()]
-    requests = number * cycles
-    needed = number / EXPORT_INTERVAL_S
+    truth, found = sum(agent.tokens for agent in agents), way.prometheus.rows("sum(opencode_token_usage_total)")[()]
+    requests, needed = number * cycles, number / EXPORT_INTERVAL_S
     print(
-        f"{number} agents, {cycles} cycles: {requests} requests, {points} points in {sent_s:.1f} s; "
-        f"{requests / sent_s:.0f} requests/s, {points / sent_s:.0f} points/s; a fleet of {number} asks for {needed:.0f} requests/s"
+        f"{number} agents of {models * SERIES_OF_A_MODEL} series, {cycles} cycles: {requests} requests, {points} points "
+        f"accepted in {sent_s:.1f} s, {requests / sent_s:.0f} requests/s; a fleet of {number} asks for {needed:.0f}"
     )
     print(
-        f"all in Prometheus after {arrived_s:.1f} s; {queued / 1e6:.1f} MB waited in the queue when the last was sent"
+        f"all in Prometheus after {arrived_s:.1f} s, {requests / arrived_s:.0f} requests/s; "
+        f"{queued / 1e6:.1f} MB waited in the gateway's queue when the last was sent"
     )
     for name, process in watched.items():
         used = sum(process.cpu_times()[:2]) - before[name]
-        print(f"{name}: {used / points * 1e6:.1f} µs of CPU a point, {process.memory_info().rss / 1e6:.0f} MB")
+        memory = process.memory_info().rss / 1e6
+        print(
+            f"{name}: {used / points * 1e6:.1f} µs of CPU a point, {used / requests * 1e3:.2f} ms a request, {memory:.0f} MB"
+        )
+    for folder in way.kept:
+        size = sum(path.stat().st_size for path in folder.glob("otel-agent.metrics-*/*.log"))
+        print(f"{folder.parent.name}: {size / points:.1f} bytes a point kept")
     accepted, failed = (
-        gateway.counted(f"otelcol_{name}_metric_points") for name in ("receiver_accepted", "exporter_send_failed")
+        way.gateway.counted(f"otelcol_{name}_metric_points") for name in ("receiver_accepted", "exporter_send_failed")
     )
     print(f"accepted {accepted:.0f}, given up {failed:.0f}; tokens counted {truth}, in Prometheus {found:.0f}")
     if (accepted, failed, found) != (points, 0, truth):
