@@ -30,7 +30,7 @@ CYCLE_S = 60
 MINUTES = 75
 QUIET_FROM = 60
 """So that the last five minutes in which something was gained are over."""
-SCRAPED = '["127.0.0.1:8888", "127.0.0.1:8889"]'
+SCRAPED = '["127.0.0.1:8889"]'
 
 
 @dataclass
