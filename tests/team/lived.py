@@ -22,14 +22,17 @@ from tests.made_stores import JsonTree, Project, Session, Tokens, message, sessi
 from tests.real_parts import COLLECTOR
 from tests.real_parts.collector import Collector, otlp_to_files
 from tests.real_parts.jaeger import Jaeger
-from tests.real_parts.prometheus import Prometheus, promtool
+from tests.real_parts.prometheus import Prometheus
+from tests.team.recording import Recording, record_again
 from tests.team.tiers import Tier, drain
 from tests.waiting import eventually
 
 CYCLE_S = 60
 MINUTES = 75
-QUIET_FROM = 60
-"""So that the last five minutes in which something was gained are over."""
+QUIET_FROM = 55
+"""So that the last five minutes in which something was gained are over, and long enough to be recorded anew."""
+RECORDED_S = 15 * 60
+"""Before now: what is newer, Prometheus holds in memory."""
 SCRAPED = '["127.0.0.1:8889"]'
 
 
@@ -100,7 +103,7 @@ class Team:
 def lived(folder: Path) -> Iterator[Team]:
     truth, gateway = Truth(), ("gateway.yaml", "gateway/loopback.yaml")
     with Jaeger(folder / "jaeger") as jaeger:
-        with Prometheus(folder / "prometheus") as first:
+        with Recording(folder / "prometheus", held="5m") as first:
             began_s = time.time() - MINUTES * CYCLE_S
             with Tier(folder / "tier", *gateway, PROMETHEUS_ENDPOINT=first.otlp, TRACES_ENDPOINT=jaeger.otlp) as tier:
                 people = [
@@ -110,14 +113,9 @@ def lived(folder: Path) -> Iterator[Team]:
                 _live(people, tier.endpoint, began_s)
                 eventually(lambda: _total(first), float(truth.tokens), why_not=lambda: tier.log)
                 drain(tier)
-            said = promtool(
-                *("tsdb", "create-blocks-from", "rules", f"--url={first.url}", "--eval-interval=5m"),
-                *(f"--start={began_s - 600:.0f}", f"--end={time.time():.0f}", f"--output-dir={folder / 'recorded'}"),
-                COLLECTOR / "prometheus" / "rules" / "gained.yaml",
-            )
-        assert (folder / "recorded").exists(), said
-        for block in (folder / "recorded").iterdir():
-            shutil.move(block, folder / "prometheus" / "data" / block.name)
+            recorded_s = time.time() - RECORDED_S
+            first.wait_until_written(recorded_s + 5 * CYCLE_S)
+            record_again(first, began_s - 600, recorded_s)
         with (
             Collector(otlp_to_files(), folder / "end") as end,
             Tier(folder / "tier", *gateway, PROMETHEUS_ENDPOINT=end.endpoint, TRACES_ENDPOINT=end.endpoint) as tier,

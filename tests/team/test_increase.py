@@ -16,7 +16,7 @@ from otel_agent.model import Receipt
 from tests.delivery.senders import NO_FILES
 from tests.ledger.test_counting import fresh_ledger
 from tests.pipeline.day import CYCLE_NS, HOUR_NS, Day
-from tests.real_parts.prometheus import Prometheus
+from tests.team.recording import Recording, record_again
 from tests.team.rules import recorded
 
 pytestmark = pytest.mark.prometheus
@@ -51,7 +51,7 @@ class Wire:
 class Told:
     """The day that was told, and what was truly counted in it."""
 
-    def __init__(self, prometheus: Prometheus, ledger: Ledger) -> None:
+    def __init__(self, prometheus: Recording, ledger: Ledger) -> None:
         self.prometheus = prometheus
         self.began_ns = time.time_ns() // HOUR_NS * HOUR_NS - 12 * HOUR_NS
         self.wire = Wire(prometheus.otlp)
@@ -73,7 +73,7 @@ class Told:
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
-    with Prometheus(tmp_path_factory.mktemp("prometheus")) as prometheus, fresh_ledger() as ledger:
+    with Recording(tmp_path_factory.mktemp("prometheus")) as prometheus, fresh_ledger() as ledger:
         told = Told(prometheus, ledger)
         _live_a_day(told)
         yield told
@@ -152,6 +152,28 @@ def test_what_the_rules_record_adds_up_to_what_was_counted(told: Told) -> None:
             for series in recording
         }
         assert found == told.truth
+
+
+def test_what_the_totals_rose_by_in_the_day_is_what_was_counted(told: Told) -> None:
+    """What the recording is held against: with restarts, absences and a history."""
+    rose = recorded("opencode:message_count:rose1d").replace("opencode_message_count_total", TOTAL)
+    for minutes in (10, 13, 60):
+        assert told.prometheus.rows(rose, at_s=told.now_s + 60 * minutes) == {(): sum(told.truth.values())}
+
+
+def test_the_day_recorded_anew_is_what_was_counted(told: Told) -> None:
+    """Of which two hours had been recorded before."""
+    began_s, end_s = told.began_ns / 1e9, told.now_s + TILE_S
+    told.prometheus.wait_until_written(end_s + TILE_S)
+    record_again(told.prometheus, began_s + 1_000, began_s + 8_200)
+    query = "sum by (opencode_project_name) (sum_over_time(opencode:token_usage:gained5m[13h]))"
+    partly = told.prometheus.rows(query, "opencode_project_name", at_s=end_s + TILE_S)
+    assert 0 < sum(partly.values()) < sum(told.truth.values())
+    for _ in range(2):
+        record_again(told.prometheus, began_s, end_s)
+        assert told.prometheus.rows(query, "opencode_project_name", at_s=end_s + TILE_S) == told.truth
+    teams = "sum(sum_over_time(team:opencode_token_usage:gained5m[13h]))"
+    assert told.prometheus.rows(teams, at_s=end_s + TILE_S) == {(): sum(told.truth.values())}
 
 
 def test_totals_are_the_history_too(told: Told) -> None:
