@@ -120,7 +120,7 @@ def lived(folder: Path) -> Iterator[Team]:
             Collector(otlp_to_files(), folder / "end") as end,
             Tier(folder / "tier", *gateway, PROMETHEUS_ENDPOINT=end.endpoint, TRACES_ENDPOINT=end.endpoint) as tier,
         ):
-            _send_one_of_each(tier)
+            send_one_of_each(tier)
             config = folder / "prometheus.yaml"
             text = (COLLECTOR / "prometheus" / "prometheus.yaml").read_text(encoding="utf-8")
             assert SCRAPED in text
@@ -132,7 +132,7 @@ def lived(folder: Path) -> Iterator[Team]:
                 yield Team(prometheus, jaeger, truth)
 
 
-def _send_one_of_each(tier: Tier) -> None:
+def send_one_of_each(tier: Tier) -> None:
     """So that the Collector has something to say of points and of spans."""
     point, span = {"asInt": 1, "timeUnixNano": str(time.time_ns())}, {"traceId": "1" * 32, "spanId": "1" * 16}
     of_metrics = {"scopeMetrics": [{"metrics": [{"name": "x", "gauge": {"dataPoints": [point]}}]}]}

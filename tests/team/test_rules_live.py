@@ -1,0 +1,86 @@
+"""The rules on what a real gateway says of itself: names and labels that no promtool test can make up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.otlp_receiver import OtlpReceiver, bad_request
+from tests.real_parts import COLLECTOR
+from tests.real_parts.prometheus import Prometheus
+from tests.team.lived import SCRAPED, send_one_of_each
+from tests.team.rules import FILES, FOLDER, groups
+from tests.team.tiers import Tier
+from tests.waiting import eventually
+
+pytestmark = [pytest.mark.collector, pytest.mark.prometheus]
+
+
+@pytest.fixture
+def backend() -> Iterator[OtlpReceiver]:
+    with OtlpReceiver() as backend:
+        yield backend
+
+
+@pytest.fixture
+def tier(tmp_path: Path, backend: OtlpReceiver) -> Iterator[Tier]:
+    with Tier(
+        tmp_path / "tier",
+        "gateway.yaml",
+        "gateway/loopback.yaml",
+        PROMETHEUS_ENDPOINT=backend.endpoint,
+        TRACES_ENDPOINT=backend.endpoint,
+    ) as tier:
+        yield tier
+
+
+@pytest.fixture
+def prometheus(tmp_path: Path, tier: Tier) -> Iterator[Prometheus]:
+    """With the rules as they are shipped, but each second."""
+    config = (COLLECTOR / "prometheus" / "prometheus.yaml").read_text(encoding="utf-8")
+    config = config.replace(SCRAPED, f'["127.0.0.1:{tier.telemetry_port}"]').replace("interval: 30s", "interval: 1s")
+    (tmp_path / "prometheus.yaml").write_text(config, encoding="utf-8")
+    (tmp_path / FOLDER.name).mkdir()
+    for path in FILES:
+        often = re.sub(r"^( +interval:) \w+$", r"\1 1s", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        (tmp_path / FOLDER.name / path.name).write_text(often, encoding="utf-8")
+    with Prometheus(tmp_path / "prometheus", config=tmp_path / "prometheus.yaml") as prometheus:
+        yield prometheus
+
+
+def test_no_rule_fails_where_points_and_spans_went_through(tier: Tier, prometheus: Prometheus) -> None:
+    send_one_of_each(tier)
+    for what in ("metric_points", "spans"):
+        query = f"rate(otelcol_exporter_sent_{what}[1m]) and on () rate(otelcol_receiver_refused_{what}[1m])"
+        eventually(lambda: len(prometheus.answer(query)), 1)  # noqa: B023
+    since = _evaluated(prometheus)
+    eventually(lambda: all(at > since[name] for name, at in _evaluated(prometheus).items()), wanted=True)
+    assert {rule["name"]: rule["lastError"] for rule in _rules(prometheus) if rule.get("lastError")} == {}
+    assert {rule["name"] for rule in _rules(prometheus)} == {
+        rule.get("record") or rule["alert"] for path in FILES for group in groups(path) for rule in group["rules"]
+    }
+
+
+def test_the_first_drop_is_an_alert(tier: Tier, prometheus: Prometheus, backend: OtlpReceiver) -> None:
+    """There is no counter of them before."""
+    eventually(lambda: len(prometheus.answer("otelcol_exporter_queue_size")), 2)
+    backend.behave(then=bad_request())
+    send_one_of_each(tier)
+    alerts = 'ALERTS{alertname="OtelcolDropsForGood", alertstate="firing"}'
+    wanted = {("otlp_http/prometheus",), ("otlp_http/traces",)}
+    eventually(lambda: prometheus.rows(alerts, "exporter").keys() == wanted, wanted=True)
+
+
+def _rules(prometheus: Prometheus) -> list[dict[str, Any]]:
+    reply = requests.get(f"{prometheus.url}/api/v1/rules", timeout=30).json()
+    return [rule for group in reply["data"]["groups"] for rule in group["rules"]]
+
+
+def _evaluated(prometheus: Prometheus) -> dict[str, str]:
+    """When each rule was, the last time. RFC 3339: in the order of their text."""
+    return {rule["name"]: rule["lastEvaluation"] for rule in _rules(prometheus)}
