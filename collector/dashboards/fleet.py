@@ -5,7 +5,7 @@ from typing import Final
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
 from collector.dashboards import names, panels
-from collector.dashboards.panels import choice, lines, number, ranking
+from collector.dashboards.panels import ROWS, choice, chosen, lines, most, number, ranking
 from otel_agent.semconv import (
     EXPORT_COUNT,
     INGEST_LAG,
@@ -23,8 +23,10 @@ from otel_agent.semconv import (
     Metric,
 )
 
-_CHOSEN: Final = f'{{{names.TEAM}=~"${{team}}", {names.HOST}=~"${{host}}"}}'
-_LABELS: Final = f"instance, {names.HOST}, {names.USER}, {names.TEAM}"
+_CHOICES: Final = {names.TEAM: "team", names.HOST: "host"}
+_CHOSEN: Final = chosen(_CHOICES)
+_BY: Final = "instance", names.HOST, names.USER, names.TEAM
+_LABELS: Final = ", ".join(_BY)
 _SEEN: Final = "10m"
 """An agent whose gauges are older than this is not there."""
 
@@ -37,6 +39,14 @@ def _rose(metric: Metric, window: str = "$__range") -> str:
     return f"increase({names.metric(metric)}{_CHOSEN}[{window}])"
 
 
+def _silent() -> str:
+    """For how long, of those who were heard in two weeks; as the alert OtelAgentSilent finds them after seven days."""
+    heard = f"otel_agent:instance:heard1h{_CHOSEN}"
+    who = f"{names.HOST}, {names.USER}, {names.TEAM}"
+    last = f"time() - max by ({who}) (max_over_time({heard}[14d]))"
+    return f"topk({ROWS}, {last} unless on ({names.HOST}, {names.USER}) last_over_time({heard}[1d]))"
+
+
 def board() -> Dashboard:
     made = panels.board(
         "otel-agent-fleet",
@@ -47,7 +57,7 @@ def board() -> Dashboard:
     )
     of = names.metric(LEDGER_SIZE)
     made = made.with_variable(choice("team", "Team", names.TEAM, of))
-    made = made.with_variable(choice("host", "Host", names.HOST, of)).with_row(Row("Agents"))
+    made = made.with_variable(choice("host", "Host", names.HOST, of, {names.TEAM: "team"})).with_row(Row("Agents"))
     for panel in (
         number("Agents", f"count({_now(LEDGER_SIZE)})", "short", "Heard of in the last ten minutes."),
         number(
@@ -84,24 +94,23 @@ def board() -> Dashboard:
         ),
     ):
         made = made.with_panel(drawn)
+    made = made.with_row(Row("One by one"))
+    owed = f"sum by ({_LABELS}) ({_now(OUTBOX_SIZE)})"
+    columns = {
+        "Owed": owed,
+        "Newest message, s": f"max by ({_LABELS}) ({_now(NEWEST_MESSAGE_AGE)})",
+        "Series": f"sum by ({_LABELS}) ({_now(SERIES_COUNT)})",
+        "Overflows": f"sum by ({_LABELS}) ({_rose(SERIES_OVERFLOW_COUNT)})",
+    }
+    who = {names.HOST: "Host", names.USER: "User", names.TEAM: "Team"}
+    made = made.with_panel(ranking("Agents", most(ROWS, owed, _BY, columns), who | {"instance": "Instance"}))
+    made = made.with_panel(ranking("Silent for a day", {"Silent for, s": _silent()}, who))
     made = made.with_row(Row("Cardinality and processes"))
     made = made.with_panel(
         ranking(
             "Series by metric",
             {"Series": f"sum by ({names.label(Attr.SERIES_OF)}) ({_now(SERIES_COUNT)})"},
             {names.label(Attr.SERIES_OF): "Metric"},
-        )
-    )
-    made = made.with_panel(
-        ranking(
-            "Agents",
-            {
-                "Newest message, s": f"max by ({_LABELS}) ({_now(NEWEST_MESSAGE_AGE)})",
-                "Owed": f"sum by ({_LABELS}) ({_now(OUTBOX_SIZE)})",
-                "Series": f"sum by ({_LABELS}) ({_now(SERIES_COUNT)})",
-                "Overflows": f"sum by ({_LABELS}) ({_rose(SERIES_OVERFLOW_COUNT)})",
-            },
-            {names.HOST: "Host", names.USER: "User", names.TEAM: "Team", "instance": "Instance"},
         )
     )
     mode = names.label(Attr.PROCESS_MODE)

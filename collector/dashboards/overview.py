@@ -5,10 +5,10 @@ from typing import Final
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 from grafana_foundation_sdk.cog.builder import Builder
-from grafana_foundation_sdk.models.dashboard import Panel
+from grafana_foundation_sdk.models.dashboard import Panel, VariableModel
 
 from collector.dashboards import names, panels
-from collector.dashboards.panels import WIDTH, bars, choice, number, ranking
+from collector.dashboards.panels import ROWS, WIDTH, bars, choice, chosen, most, number, ranking
 from otel_agent.semconv import (
     COST_USAGE,
     MESSAGE_COUNT,
@@ -31,6 +31,15 @@ _CHOICES: Final = {
     names.SESSION: "session",
 }
 """The variable that chooses each label's values."""
+_NARROWED: Final = {
+    names.HOST: (names.TEAM,),
+    names.USER: (names.TEAM,),
+    names.PROJECT: (names.TEAM, names.USER, names.HOST),
+    names.MODEL: (names.TEAM, names.USER, names.HOST),
+    names.AGENT: (names.TEAM, names.USER, names.HOST),
+    names.SESSION: (names.TEAM, names.USER, names.HOST, names.PROJECT, names.MODEL, names.AGENT),
+}
+"""The choices by which the values are narrowed that another offers."""
 _WHO: Final = (names.TEAM, names.USER, names.HOST, names.PROJECT)
 _CUT: Final = (*_WHO, names.MODEL, names.AGENT)
 _HAS: Final = {
@@ -40,25 +49,27 @@ _HAS: Final = {
     SESSION_COST_USAGE.name: (*_CUT, names.SESSION),
 }
 """The labels by which a metric can be chosen, where they are not those of tokens."""
-_ROWS: Final = 50
-"""Sessions that are shown: those that used most."""
 
 
 def used(metric: Metric, *by: str, where: str = "", window: str = "$__range") -> str:
     """What was used of it in a time, exactly."""
-    chosen = [f'{label}=~"${{{_CHOICES[label]}}}"' for label in _HAS.get(metric.name, _CUT)]
-    inner = f"sum_over_time({names.gained(metric)}{{{', '.join([*chosen, *([where] if where else [])])}}}[{window}])"
+    by_choice = {label: _CHOICES[label] for label in _HAS.get(metric.name, _CUT)}
+    matchers = chosen(by_choice, *([where] if where else []))
+    inner = f"sum_over_time({names.gained(metric)}{matchers}[{window}])"
     return f"sum by ({', '.join(by)}) ({inner})" if by else f"sum({inner})"
 
 
-def _table(title: str, headings: dict[str, str], attribute: str = "") -> Builder[Panel]:
-    """Tokens, cost and messages by labels; to traces by the attribute that the first label is of."""
+def _table(title: str, headings: dict[str, str], attribute: str = "", *, limited: bool = False) -> Builder[Panel]:
+    """Tokens, cost and messages by labels, of all or of those at the top; to traces by the attribute that the first label is
+    of."""
     by = list(headings)
     columns = {
         "Tokens": used(TOKEN_USAGE, *by),
         "Cost, USD": used(COST_USAGE, *by),
         "Messages": used(MESSAGE_COUNT, *by),
     }
+    if limited:
+        columns = most(ROWS, columns["Tokens"], by, columns)
     return ranking(title, columns, headings, traces=attribute)
 
 
@@ -71,8 +82,7 @@ def board() -> Dashboard:
         refresh="5m",
     )
     for label, name in _CHOICES.items():
-        of = SESSION_TOKEN_USAGE if label == names.SESSION else TOKEN_USAGE
-        made = made.with_variable(choice(name, name.capitalize(), label, names.metric(of)))
+        made = made.with_variable(_choice(label, name))
     made = made.with_row(Row("Overview"))
     for panel in _numbers():
         made = made.with_panel(panel)
@@ -88,10 +98,22 @@ def board() -> Dashboard:
     made = made.with_panel(_table("Models", {names.MODEL: "Model", names.PROVIDER: "Provider"}, Attr.MODEL))
     made = made.with_panel(_table("Agents", {names.AGENT: "Agent", names.KIND: "Kind"}, Attr.AGENT))
     made = made.with_row(Row("Projects and people"))
-    made = made.with_panel(_table("Projects", {names.PROJECT: "Project"}, Attr.PROJECT))
-    made = made.with_panel(_table("People", {names.USER: "User", names.TEAM: "Team", names.HOST: "Host"}))
+    made = made.with_panel(_table("Projects", {names.PROJECT: "Project"}, Attr.PROJECT, limited=True))
+    made = made.with_panel(_table("People", {names.USER: "User", names.TEAM: "Team", names.HOST: "Host"}, limited=True))
     made = made.with_row(Row("Sessions and tools"))
     return made.with_panel(_sessions()).with_panel(_tools())
+
+
+def _choice(label: str, name: str) -> Builder[VariableModel]:
+    by_session = label == names.SESSION
+    return choice(
+        name,
+        name.capitalize(),
+        label,
+        names.gained(SESSION_TOKEN_USAGE if by_session else TOKEN_USAGE),
+        {each: _CHOICES[each] for each in _NARROWED.get(label, ())},
+        "Narrows the table of sessions only: nothing else is told by session." if by_session else "",
+    )
 
 
 def _numbers() -> Sequence[Builder[Panel]]:
@@ -108,12 +130,9 @@ def _numbers() -> Sequence[Builder[Panel]]:
 
 def _sessions() -> Builder[Panel]:
     by = names.SESSION, names.PROJECT
-    columns = {
-        "Tokens": f"topk({_ROWS}, {used(SESSION_TOKEN_USAGE, *by)})",
-        "Cost, USD": f"topk({_ROWS}, {used(SESSION_COST_USAGE, *by)})",
-    }
+    columns = {"Tokens": used(SESSION_TOKEN_USAGE, *by), "Cost, USD": used(SESSION_COST_USAGE, *by)}
     headings = {names.SESSION: "Session", names.PROJECT: "Project"}
-    return ranking("Sessions", columns, headings, traces=Attr.SESSION)
+    return ranking("Sessions", most(ROWS, columns["Tokens"], by, columns), headings, traces=Attr.SESSION)
 
 
 def _tools() -> Builder[Panel]:

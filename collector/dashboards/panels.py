@@ -1,7 +1,8 @@
 """The few kinds of panel that both dashboards are made of."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote
 
@@ -15,7 +16,12 @@ from grafana_foundation_sdk.models.common import (
     LegendPlacement,
     StackingMode,
 )
-from grafana_foundation_sdk.models.dashboard import DashboardLinkType, DataSourceRef, DataTransformerConfig
+from grafana_foundation_sdk.models.dashboard import (
+    DashboardLinkType,
+    DataSourceRef,
+    DataTransformerConfig,
+    VariableRefresh,
+)
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from otel_agent.semconv import SERVICE_NAME
@@ -24,6 +30,9 @@ METRICS: Final = DataSourceRef(type_val="prometheus", uid="${metrics}")
 TRACES: Final = "${traces}"
 ALL: Final = ".*"
 """Of a variable: any value, and none."""
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+ROWS: Final = 100
+"""Of a table that could have thousands: those at its top."""
 HEIGHT: Final = 8
 WIDTH: Final = 24
 
@@ -132,14 +141,34 @@ def board(uid: str, title: str, description: str, *, since: str, refresh: str) -
     )
 
 
-def choice(name: str, heading: str, label: str, of: str) -> dashboard.QueryVariable:
-    """A variable with the values that ``label`` has in the series ``of``."""
+def choice(
+    name: str, heading: str, label: str, of: str, narrowed: Mapping[str, str] = NOTHING, description: str = ""
+) -> dashboard.QueryVariable:
+    """A variable with the values that ``label`` has in the series ``of`` in the time that is shown; ``narrowed``: labels by
+    the variables that were chosen before it."""
     return (
         dashboard.QueryVariable(name)
         .label(heading)
+        .description(description)
         .datasource(METRICS)
-        .query(f"label_values({of}, {label})")
+        .query(f"label_values({of}{chosen(narrowed)}, {label})")
+        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
         .include_all(True)
         .all_value(ALL)
         .multi(True)
     )
+
+
+def chosen(variables: Mapping[str, str], *more: str) -> str:
+    """The matchers by which variables choose, by their labels."""
+    matchers = [*(f'{label}=~"${{{name}}}"' for label, name in variables.items()), *more]
+    return f"{{{', '.join(matchers)}}}" if matchers else ""
+
+
+def most(number: int, of: str, by: Iterable[str], columns: Mapping[str, str]) -> dict[str, str]:
+    """``columns`` for the rows only of which ``of`` is the largest, so that a table has not a row for each of thousands."""
+    rows = f"topk({number}, {of})"
+    return {
+        heading: rows if expression == of else f"{expression} and on ({', '.join(by)}) {rows}"
+        for heading, expression in columns.items()
+    }

@@ -22,7 +22,7 @@ from tests.made_stores import JsonTree, Project, Session, Tokens, message, sessi
 from tests.real_parts import COLLECTOR
 from tests.real_parts.collector import Collector, otlp_to_files
 from tests.real_parts.jaeger import Jaeger
-from tests.real_parts.prometheus import Prometheus
+from tests.real_parts.prometheus import Prometheus, promtool
 from tests.team.recording import Recording, record_again
 from tests.team.tiers import Tier, drain
 from tests.waiting import eventually
@@ -33,6 +33,8 @@ QUIET_FROM = 55
 """So that the last five minutes in which something was gained are over, and long enough to be recorded anew."""
 RECORDED_S = 15 * 60
 """Before now: what is newer, Prometheus holds in memory."""
+SILENT, SILENT_S = "h9", 3 * 24 * 3600
+"""A host of which nothing was heard since."""
 SCRAPED = '["127.0.0.1:8889"]'
 
 
@@ -102,6 +104,7 @@ class Team:
 @contextmanager
 def lived(folder: Path) -> Iterator[Team]:
     truth, gateway = Truth(), ("gateway.yaml", "gateway/loopback.yaml")
+    _hear_of_one_who_is_silent_now(folder / "prometheus")
     with Jaeger(folder / "jaeger") as jaeger:
         with Recording(folder / "prometheus", held="5m") as first:
             began_s = time.time() - MINUTES * CYCLE_S
@@ -130,6 +133,16 @@ def lived(folder: Path) -> Iterator[Team]:
             config.write_text(text.replace('"rules/*.yaml"', ""), encoding="utf-8")
             with Prometheus(folder / "prometheus", config=config) as prometheus:
                 yield Team(prometheus, jaeger, truth)
+
+
+def _hear_of_one_who_is_silent_now(folder: Path) -> None:
+    """As rules/agents.yaml would have recorded it, days ago."""
+    at_s = round(time.time()) - SILENT_S
+    of = f'{{instance="i9",host_name="{SILENT}",user="cy",team="pay"}}'
+    text = f"otel_agent:instance:heard1h{of} {at_s} {at_s}\n# EOF\n"
+    folder.mkdir()
+    (folder / "heard").write_text(text, encoding="utf-8")
+    promtool("tsdb", "create-blocks-from", "openmetrics", folder / "heard", folder / "data")
 
 
 def send_one_of_each(tier: Tier) -> None:

@@ -10,19 +10,28 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
 
 from collector.dashboards import names
 from collector.dashboards.__main__ import FOLDER, written
 from otel_agent.semconv import METRICS, Attr
 from tests.real_parts.jaeger import tags_of
 from tests.real_parts.prometheus import Prometheus
-from tests.team.lived import Team, lived
+from tests.team.lived import SILENT, SILENT_S, Team, lived
+from tests.team.rules import recorded
 from tests.waiting import eventually
 
 RANGE_S = 2 * 3600
 FILLED = {"$__range": f"{RANGE_S}s", "$__interval": "5m", "$__rate_interval": "10m"}
 
+HEARD = "otel_agent:instance:heard1h"
 BOARDS = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.json"))}
+VARIABLES = [
+    (name, variable)
+    for name, board in BOARDS.items()
+    for variable in board["templating"]["list"]
+    if variable["type"] == "query"
+]
 PANELS = [(name, panel) for name, board in BOARDS.items() for panel in board["panels"] if panel["type"] != "row"]
 
 
@@ -38,11 +47,20 @@ def test_only_names_that_are_ours_or_the_collectors_stand_in_them() -> None:
     for name, panel in PANELS:
         for target in panel["targets"]:
             found = set(re.findall(r"\b(?:opencode|otel_agent|process|gen_ai)[_:][a-z_0-9:A-Z]+", target["expr"]))
-            assert found <= ours | labels, (name, panel["title"])
+            assert found <= ours | labels | {HEARD}, (name, panel["title"])
+    assert recorded(HEARD)
 
 
 def test_no_two_boards_stand_in_each_others_place() -> None:
     assert len({board["uid"] for board in BOARDS.values()}) == len(BOARDS)
+
+
+def test_no_table_has_a_row_for_each_of_thousands() -> None:
+    many = {"host_name", "user", "session_id", "opencode_project_name"}
+    for name, panel in PANELS:
+        headings = panel["transformations"][1]["options"]["renameByName"] if panel["type"] == "table" else {}
+        if many & set(headings):
+            assert all("topk(100, " in target["expr"] for target in panel["targets"]), (name, panel["title"])
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +115,31 @@ def test_a_choice_narrows_every_figure(team: Team) -> None:
 
 @pytest.mark.collector
 @pytest.mark.prometheus
+def test_a_choice_offers_what_the_ones_before_it_leave(team: Team) -> None:
+    """At first, everything; once a team is chosen, its people, hosts, projects and sessions only."""
+    offered = {(name, each["name"]): _offered(team.prometheus, each) for name, each in VARIABLES}
+    assert all(offered.values())
+    assert all(each["refresh"] == 2 for _, each in VARIABLES)  # when the time range is another
+    assert offered["overview.json", "team"] == {"search", "pay"}
+    assert offered["overview.json", "user"] == {"ada", "bob"}
+    assert offered["overview.json", "session"] == team.truth.sessions
+    narrowed = {(name, each["name"]): _offered(team.prometheus, each, team="pay") for name, each in VARIABLES}
+    assert narrowed["overview.json", "user"] == {"bob"}
+    assert narrowed["overview.json", "session"] < offered["overview.json", "session"]
+    project = next(each for name, each in VARIABLES if (name, each["name"]) == ("overview.json", "project"))
+    assert _offered(team.prometheus, project, user="nobody") == set()
+
+
+@pytest.mark.collector
+@pytest.mark.prometheus
+def test_who_is_silent_for_a_day_is_listed(team: Team) -> None:
+    ((host, silent_s),) = team.prometheus.rows(_filled(_target("Silent for a day")), "host_name").items()
+    assert host == (SILENT,)
+    assert SILENT_S <= silent_s < SILENT_S + 3600
+
+
+@pytest.mark.collector
+@pytest.mark.prometheus
 @pytest.mark.jaeger
 @pytest.mark.parametrize("title", ["Models", "Agents", "Projects", "Sessions"])
 def test_every_row_leads_to_its_traces(team: Team, title: str) -> None:
@@ -127,6 +170,20 @@ def _answer(prometheus: Prometheus, target: dict[str, Any]) -> list[dict[str, An
         return prometheus.answer(_filled(target["expr"]))
     now_s = time.time()
     return prometheus.over(_filled(target["expr"]), start_s=now_s - RANGE_S, end_s=now_s, step_s=300)
+
+
+def _offered(prometheus: Prometheus, variable: dict[str, Any], **chosen: str) -> set[str]:
+    """As Grafana asks for the values of a variable."""
+    found = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["query"])
+    assert found is not None
+    series = found[1]
+    for name, value in chosen.items():
+        series = series.replace(f"${{{name}}}", value)
+    now_s = time.time()
+    bounds = {"match[]": _filled(series), "start": f"{now_s - RANGE_S:.0f}", "end": f"{now_s:.0f}"}
+    reply = requests.get(f"{prometheus.url}/api/v1/label/{found[2]}/values", params=bounds, timeout=30)
+    assert reply.status_code == 200, reply.text
+    return set(reply.json()["data"])
 
 
 def _target(title: str) -> str:
