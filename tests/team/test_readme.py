@@ -37,7 +37,8 @@ def test_the_targets_that_it_runs_are_there() -> None:
 
 
 def test_each_alert_stands_in_it_with_its_file_and_severity() -> None:
-    said, file = {}, ""
+    said: dict[str, tuple[str, str]] = {}
+    file = ""
     for row in re.findall(r"^\|(.*?)\|(.*?)\| (critical|warning|info) \|", TEXT, re.MULTILINE):
         file = row[0].strip(" `") or file
         said |= dict.fromkeys(re.findall(r"`(\w+)`", row[1]), (file, row[2]))
