@@ -29,10 +29,10 @@ CREATE TABLE IF NOT EXISTS otel_agent.otel_traces
     INDEX session_id SpanAttributes['session.id'] TYPE bloom_filter(0.01) GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree
-PARTITION BY toDate(Timestamp)
+PARTITION BY toYYYYMM(Timestamp) -- not by day: one insert may touch a hundred partitions, and the history of a new agent is one
 PRIMARY KEY (ServiceName, SpanName, toDateTime(Timestamp))
 ORDER BY (ServiceName, SpanName, toDateTime(Timestamp), TraceId, SpanId)
-TTL toDateTime(Timestamp) + INTERVAL 90 DAY -- how long spans are kept
-SETTINGS ttl_only_drop_parts = 1;
+TTL toDateTime(Timestamp) + INTERVAL 90 DAY -- how long spans are kept; they go by whole parts, up to a month later
+SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1; -- an insert that was answered is on the disk
 
 CREATE VIEW IF NOT EXISTS otel_agent.spans AS SELECT * FROM otel_agent.otel_traces FINAL;

@@ -9,7 +9,7 @@ brokers=${1:?usage: create-topics.sh HOST:PORT[,HOST:PORT...] [PARTITIONS]}
 partitions=${2:-12}
 
 # A message is acknowledged (required_acks: -1 in out.yaml) once two of three brokers have it: one may be lost with its
-# disk. Three days: a long weekend in which consumers may be down. Four megabytes: above what out.yaml puts in one.
+# disk. Three days: a long weekend in which consumers may be down. Four megabytes: as max_message_bytes of out.yaml.
 for topic in otel-agent.metrics otel-agent.traces; do
     kafka-topics.sh --bootstrap-server "$brokers" ${COMMAND_CONFIG:+--command-config "$COMMAND_CONFIG"} \
         --create --if-not-exists --topic "$topic" --partitions "$partitions" --replication-factor 3 \

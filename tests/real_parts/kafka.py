@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -69,7 +70,8 @@ class Broker(Program):
             self._properties.write_text(self._text, encoding="utf-8")
             arguments = ["format", f"--cluster-id={CLUSTER_ID}", f"--config={self._properties}"]
             user = f"--add-scram={MECHANISM}=[name={USER},password={PASSWORD}]"
-            subprocess.run([self._format, *arguments, user], check=True, capture_output=True)
+            ran = subprocess.run([self._format, *arguments, user], capture_output=True, text=True, check=False)
+            assert ran.returncode == 0, ran.stdout + ran.stderr
         return [self._start, self._properties]
 
     def is_ready(self, line: str) -> bool:
@@ -82,6 +84,7 @@ class Kafka:
 
     def __init__(self, folder: Path, authority: Authority, *, partitions: int) -> None:
         self._folder, self._partitions, self._authority = folder, partitions, authority
+        self._client = folder / "client.properties"
         folder.mkdir()
         ports = free_ports(3 * BROKERS)
         self._own, between, controllers = ports[:BROKERS], ports[BROKERS:-BROKERS], ports[-BROKERS:]
@@ -120,31 +123,54 @@ class Kafka:
         return ",".join(f"127.0.0.1:{port}" for port in self._own)
 
     def __enter__(self) -> Self:
-        # At once: none is ready before it hears of another.
-        with ThreadPoolExecutor() as threads:
-            started = [threads.submit(broker.__enter__) for broker in self.brokers]
-        for each in started:
-            each.result()
-        self._make_topics()
+        try:
+            # At once: none is ready before it hears of another.
+            with ThreadPoolExecutor() as threads:
+                started = [threads.submit(broker.__enter__) for broker in self.brokers]
+            for each in started:
+                each.result()
+            self._make_topics()
+        except BaseException:
+            self._end()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._end()
+
+    def _end(self) -> None:
         for broker in self.brokers:
             broker.kill()  # leaving in good order takes seconds, and nothing of it is looked at afterwards
 
+    def leaders(self, topic: str) -> list[Broker]:
+        """Who is asked for each of its partitions."""
+        return [self.brokers[int(number)] for number in re.findall(r"Leader: (\d+)", self._described(topic))]
+
+    def settings(self, topic: str) -> dict[str, str]:
+        ((copies, others),) = re.findall(r"ReplicationFactor: (\d+)\tConfigs: (.*)", self._described(topic))
+        return {"replication.factor": copies} | dict(each.split("=") for each in others.split(","))
+
+    def filled(self, topic: str) -> list[str]:
+        """The partitions of it in which there is anything, on the last broker."""
+        logs = (self._folder / str(BROKERS - 1) / "data").glob(f"{topic}-*/*.log")
+        return [path.parent.name for path in logs if path.stat().st_size]
+
     def _make_topics(self) -> None:
-        path = f"{command('kafka-topics.sh').parent}:{os.environ['PATH']}"
-        client = self._folder / "client.properties"
         text = CLIENT.format(MECHANISM=MECHANISM, LOGIN=LOGIN, truststore=self._authority.certificate)
-        client.write_text(text, encoding="utf-8")
-        made = subprocess.run(
-            [COLLECTOR / "kafka" / "create-topics.sh", self.bootstrap, str(self._partitions)],
-            env=os.environ | {"PATH": path, "COMMAND_CONFIG": str(client)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert made.returncode == 0, made.stdout + made.stderr
+        self._client.write_text(text, encoding="utf-8")
+        self._run(COLLECTOR / "kafka" / "create-topics.sh", self.bootstrap, str(self._partitions))
+
+    def _described(self, topic: str) -> str:
+        asked = ("--bootstrap-server", self.bootstrap, "--describe", "--topic", topic)
+        return self._run(command("kafka-topics.sh"), "--command-config", self._client, *asked)
+
+    def _run(self, *words: str | Path) -> str:
+        """What one of Kafka's commands, or a script that calls them, says."""
+        path = f"{command('kafka-topics.sh').parent}:{os.environ['PATH']}"
+        variables = os.environ | {"PATH": path, "COMMAND_CONFIG": str(self._client)}
+        ran = subprocess.run(words, env=variables, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        return ran.stdout
 
 
 def _keystore(files: TlsFiles, path: Path) -> Path:

@@ -31,15 +31,14 @@ def free_ports(number: int) -> list[int]:
 class Program:
     """Runs in `folder` while the block lasts, from when its log (standard error) says that it is ready.
 
-    A kind of program says in `command` what is run, and in `is_ready` which line it waits for; that is asked on another
+    It may be entered again after its end, and goes on with what is in its folder. A kind of program says in `command` what is run, and in `is_ready` which line it waits for; that is asked on another
     thread, once for each line, in their order. `variables` are set in the program's environment.
     """
 
     def __init__(self, folder: Path, **variables: str) -> None:
         self._folder, self._variables = folder, variables
         self._log: list[str] = []
-        self._ready_or_over = threading.Event()
-        self._is_up = self._is_killed = False
+        self._is_over = True
 
     def command(self) -> Sequence[str | Path]:
         raise NotImplementedError
@@ -57,6 +56,8 @@ class Program:
         return "".join(self._log)
 
     def __enter__(self) -> Self:
+        self._ready_or_over = threading.Event()
+        self._is_up = False
         self._folder.mkdir(parents=True, exist_ok=True)
         self._process = subprocess.Popen(
             self.command(),
@@ -68,7 +69,8 @@ class Program:
             encoding="utf-8",
             errors="replace",
         )
-        self._reader = threading.Thread(target=self._read, name=f"log of {type(self).__name__}")
+        self._is_over = False
+        self._reader = threading.Thread(target=self._read, name=f"log of {type(self).__name__}", daemon=True)
         self._reader.start()
         if not self._ready_or_over.wait(START_DEADLINE_S) or not self._is_up:
             self.kill()
@@ -80,21 +82,27 @@ class Program:
 
     def kill(self) -> None:
         """As a crash does: nothing of what it holds in memory is written."""
-        self._is_killed = True
+        if self._is_over:
+            return
+        self._is_over = True
         self._process.kill()
         self._process.wait()
         self._reader.join()
 
     def stop(self) -> None:
-        """Ends it the way a service manager does. Fails where it does not end by itself in time; then kills it."""
-        if self._is_killed:
+        """Ends it the way a service manager does. Fails where it had ended already, or does not end in time; then kills it."""
+        if self._is_over:
             return
+        if self._process.poll() is not None:
+            self.kill()
+            self._fail(f"ended by itself, with exit code {self._process.returncode}")
         self._process.send_signal(signal.SIGTERM)
         try:
             self._process.wait(STOP_DEADLINE_S)
         except subprocess.TimeoutExpired:
             self.kill()
             self._fail(f"did not end within {STOP_DEADLINE_S:.0f} s of SIGTERM")
+        self._is_over = True
         self._reader.join()
 
     def _read(self) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from tests.agent import Agent
 from tests.real_parts import COLLECTOR
@@ -15,12 +17,16 @@ from tests.real_parts.clickhouse import ClickHouse
 from tests.real_parts.kafka import Kafka
 from tests.real_parts.prometheus import Prometheus
 from tests.team.recount import assert_reaches
-from tests.team.tiers import Secrets, Tier, drain, gateway
+from tests.team.tiers import TOKEN, Secrets, Tier, drain, gateway
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.collector, pytest.mark.prometheus, pytest.mark.kafka, pytest.mark.clickhouse]
 
 CHATS = "SELECT count() FROM otel_agent.spans WHERE SpanAttributes['gen_ai.operation.name'] = 'chat'"
+
+HISTORY_DAYS = 200
+KEPT_DAYS = 90
+"""By schema.sql."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,15 @@ class Through:
             CLICKHOUSE_ENDPOINT=self.clickhouse.endpoint,
         )
 
+    def post(self, tier: Tier, path: str, body: object) -> None:
+        requests.post(
+            f"{tier.tls_endpoint}/v1/{path}",
+            json=body,
+            headers={"Authorization": f"Bearer {TOKEN}"},
+            verify=str(self.secrets.authority.certificate),
+            timeout=30,
+        ).raise_for_status()
+
     def assert_holds(self, expected: dict[str, Any]) -> None:
         """In its own time; in ClickHouse, where two rows of a span would be counted, each once."""
         assert_reaches(self.prometheus, expected)
@@ -54,8 +69,13 @@ class Through:
 
 
 @pytest.fixture
-def kafka(secrets: Secrets, tmp_path: Path) -> Iterator[Kafka]:
-    with Kafka(tmp_path / "kafka", secrets.authority, partitions=4) as kafka:
+def partitions() -> int:
+    return 4
+
+
+@pytest.fixture
+def kafka(partitions: int, secrets: Secrets, tmp_path: Path) -> Iterator[Kafka]:
+    with Kafka(tmp_path / "kafka", secrets.authority, partitions=partitions) as kafka:
         yield kafka
 
 
@@ -94,17 +114,58 @@ def test_a_lost_broker_and_a_killed_consumer_lose_nothing(
     assert through.clickhouse.do("SELECT count() FROM otel_agent.spans") == [[spans]]
 
 
-def test_what_too_few_brokers_have_is_not_acknowledged(
+@pytest.mark.parametrize("partitions", [1])
+def test_what_one_broker_alone_has_is_not_acknowledged(
     agent: Agent, through: Through, expected: dict[str, Any]
 ) -> None:
-    """With two of three gone the agent is told so, and keeps it; the gateway has no queue in which it could be lost."""
-    for lost in through.kafka.brokers[:2]:
-        lost.kill()
+    """The one that is asked for metrics is left: it takes them, and the agent is told that nobody has them."""
+    (alone,) = set(through.kafka.leaders("otel-agent.metrics"))
+    lost = [broker for broker in through.kafka.brokers if broker is not alone]
+    for broker in lost:
+        broker.kill()
     with through.gateway() as second:
         refused = agent.attempt(**through.secrets.direct(second), OTEL_EXPORTER_OTLP_TIMEOUT="5")
         assert refused.returncode == 3, refused.stderr
-        with through.kafka.brokers[0], through.consumer():
+        assert second.counted("otelcol_receiver_accepted_metric_points") == 0
+        with lost[0], through.consumer():
             eventually(
                 lambda: agent.attempt(**through.secrets.direct(second)).returncode, 0, why_not=lambda: second.log
             )
             through.assert_holds(expected)
+
+
+def test_topics_are_made_to_lose_one_broker(kafka: Kafka) -> None:
+    for topic in ("otel-agent.metrics", "otel-agent.traces"):
+        assert kafka.settings(topic) == {
+            "replication.factor": "3",
+            "min.insync.replicas": "2",
+            "retention.ms": str(3 * 24 * 3_600 * 1_000),
+            "max.message.bytes": "4000000",
+        }
+
+
+def test_an_agents_metrics_stay_in_one_partition_and_its_whole_history_in_one_insert(
+    through: Through,
+) -> None:
+    """Partitions in Kafka keep the order; those of ClickHouse are no more than one insert may touch."""
+    now_ns, day_ns = time.time_ns(), 24 * 3_600 * 10**9
+    point = {"name": "x", "gauge": {"dataPoints": [{"asInt": 1, "timeUnixNano": str(now_ns)}]}}
+    resource = {"attributes": [{"key": "service.instance.id", "value": {"stringValue": "one"}}]}
+    metrics = {"resourceMetrics": [{"resource": resource, "scopeMetrics": [{"metrics": [point]}]}]}
+    spans = [
+        {
+            "traceId": f"{day:032x}",
+            "spanId": f"{day:016x}",
+            "name": "of another day",
+            "startTimeUnixNano": str(now_ns - day * day_ns),
+            "endTimeUnixNano": str(now_ns - day * day_ns + 1),
+        }
+        for day in range(1, HISTORY_DAYS + 1)
+    ]
+    traces = {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": spans}]}]}
+    with through.gateway() as second, through.consumer() as first:
+        for path, body in (*[("metrics", metrics)] * 20, ("traces", traces)):
+            through.post(second, path, body)
+        kept = f"SELECT uniqExact(SpanId) FROM otel_agent.spans WHERE Timestamp > now() - INTERVAL {KEPT_DAYS} DAY"
+        eventually(lambda: through.clickhouse.do(kept), [[KEPT_DAYS - 1]], why_not=lambda: first.log)
+    assert len(through.kafka.filled("otel-agent.metrics")) == 1
