@@ -16,6 +16,7 @@ KAFKA_VERSION := 4.4.0
 CLICKHOUSE_VERSION := 26.9.0
 COMPOSE_VERSION := v2.16.2
 SLOW_TO_FETCH := $(addprefix .cache/,opencode collector prometheus jaeger kafka clickhouse compose)
+DATA := .cache/run
 
 # A system upgrade can remove the interpreter under .venv; its stamps would still look new.
 GONE := $(if $(wildcard $(VENV_PYTHON)),,gone)
@@ -147,8 +148,8 @@ systemd: ## Install what checks the systemd unit (needs apt-get)
 	@scripts/install-program systemd-analyze systemd
 
 .PHONY: clean
-clean: ## Remove .venv, builds and caches; keeps what is slow to fetch or to build
-	@rm -rf .venv dist .coverage .coverage.* $(filter-out $(SLOW_TO_FETCH),$(wildcard .cache/*))
+clean: ## Remove .venv, builds and caches; keeps what is slow to fetch or to build, and the data of `make team`
+	@rm -rf .venv dist .coverage .coverage.* $(filter-out $(SLOW_TO_FETCH) $(DATA),$(wildcard .cache/*))
 
 .PHONY: gone
 gone:

@@ -40,7 +40,7 @@ class Jaeger(Program):
         found: list[dict[str, Any]] = reply.json()["data"] or []
         return found
 
-    def spans(self, **tags: str) -> list[dict[str, Any]]:
+    def spans(self, tags: dict[str, str]) -> list[dict[str, Any]]:
         """Of all traces, those that have all `tags`."""
         return [span for trace in self.traces() for span in trace["spans"] if tags.items() <= tags_of(span).items()]
 

@@ -25,6 +25,8 @@ TOGETHER = [
 WHOLE = [
     ["agent.yaml"],
     ["agent.yaml", "agent/balanced.yaml"],
+    ["agent.yaml", "agent/site.yaml"],
+    ["agent.yaml", "agent/balanced.yaml", "agent/site.yaml"],
     ["gateway.yaml"],
     ["kafka/in.yaml"],
     ["kafka/in.yaml", "kafka/tls.yaml"],
@@ -59,7 +61,8 @@ def test_prometheus_takes_its_configuration_and_rules() -> None:
 
 
 @pytest.mark.prometheus
-def test_prometheus_takes_the_scraping_of_a_cluster(tmp_path: Path) -> None:
+def test_promtool_takes_the_scraping_of_a_cluster(tmp_path: Path) -> None:
+    """Not Prometheus: the one that is built here does not know Kubernetes."""
     config = tmp_path / "prometheus.yaml"
     config.write_text(f"scrape_config_files: [{COLLECTOR}/prometheus/scrape/*.yaml]\n", encoding="utf-8")
     assert "FAILED" not in promtool("check", "config", config)

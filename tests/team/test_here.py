@@ -1,0 +1,78 @@
+"""`make team` and `make collector`: the same configurations as plain processes, by one script."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.agent import Agent
+from tests.real_parts import ROOT
+from tests.real_parts.collector import require_collector
+from tests.real_parts.jaeger import Jaeger
+from tests.real_parts.program import free_ports
+from tests.real_parts.prometheus import Prometheus
+from tests.team.recount import assert_reaches
+from tests.waiting import eventually
+
+pytestmark = [pytest.mark.collector, pytest.mark.prometheus, pytest.mark.jaeger]
+
+SCRIPT = ROOT / "scripts" / "run-collector"
+ADDRESSES = (
+    "OTLP_HTTP_LISTEN",
+    "OTLP_GRPC_LISTEN",
+    "HEALTH_LISTEN",
+    "PROMETHEUS_LISTEN",
+    "TRACES_LISTEN",
+    "QUERY_LISTEN",
+    "QUERY_GRPC_LISTEN",
+)
+
+
+def test_a_team_side_comes_and_goes_as_a_whole(agent: Agent, tmp_path: Path, expected: dict[str, Any]) -> None:
+    require_collector()
+    prometheus, jaeger = Prometheus(tmp_path), Jaeger(tmp_path)
+    telemetry, *ports = free_ports(1 + len(ADDRESSES))
+    addresses = {name: f"127.0.0.1:{port}" for name, port in zip(ADDRESSES, ports, strict=True)}
+    variables = os.environ | addresses | {"TELEMETRY_PORT": str(telemetry), "RUN_DATA": str(tmp_path / "data")}
+    prometheus.url, jaeger.url = (f"http://{addresses[name]}" for name in ("PROMETHEUS_LISTEN", "QUERY_LISTEN"))
+    with subprocess.Popen([SCRIPT, "team"], env=variables, stdout=subprocess.PIPE, text=True) as running:
+        try:
+            assert running.stdout is not None
+            said = next(line for line in running.stdout if "Ctrl-C" in line)
+            assert str(tmp_path / "data") in said
+            eventually(lambda: all(map(_listens, addresses.values())), True, why_not=lambda: _logs(tmp_path / "data"))
+            agent.once(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{addresses['OTLP_HTTP_LISTEN']}")
+            assert_reaches(prometheus, expected)
+            chats = {"gen_ai.operation.name": "chat"}
+            eventually(lambda: len(jaeger.spans(chats)), expected["messages"])
+        finally:
+            running.send_signal(signal.SIGTERM)
+        assert running.wait(60) == 0
+    eventually(lambda: any(map(_listens, addresses.values())), False)
+
+
+def test_one_that_cannot_start_ends_the_others_and_says_where_to_look(tmp_path: Path) -> None:
+    require_collector()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        variables = {"OTLP_HTTP_LISTEN": f"127.0.0.1:{taken.getsockname()[1]}", "RUN_DATA": str(tmp_path / "data")}
+        ran = subprocess.run(
+            [SCRIPT, "agent"], env=os.environ | variables, capture_output=True, text=True, timeout=120, check=False
+        )
+    assert (ran.returncode, "see the logs in" in ran.stderr) == (1, True), ran.stdout + ran.stderr
+    assert "address already in use" in _logs(tmp_path / "data")
+
+
+def _listens(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    with socket.socket() as tried:
+        return tried.connect_ex((host, int(port))) == 0
+
+
+def _logs(folder: Path) -> str:
+    return "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.log"))
