@@ -7,22 +7,19 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 import requests
 
-from otel_agent import service
-from otel_agent.settings import Settings
-from otel_agent.settings.values import OtlpSettings
-from tests.made_stores import JsonTree, Project, Session, Tokens, message, session, tool
+from tests.made_stores import Tokens
 from tests.real_parts import COLLECTOR
 from tests.real_parts.collector import Collector, otlp_to_files
 from tests.real_parts.jaeger import Jaeger
 from tests.real_parts.prometheus import Prometheus, promtool
+from tests.team.people import Person, Truth
 from tests.team.recording import Recording, record_again
 from tests.team.tiers import Tier, drain
 from tests.waiting import eventually
@@ -36,59 +33,6 @@ RECORDED_S = 15 * 60
 SILENT, SILENT_S = "h9", 3 * 24 * 3600
 """A host of which nothing was heard since."""
 SCRAPED = '["127.0.0.1:8889"]'
-
-
-@dataclass
-class Truth:
-    """What was written down, counted as it is written."""
-
-    tokens: int = 0
-    cost: float = 0.0
-    messages: int = 0
-    errors: int = 0
-    calls: int = 0
-    sessions: set[str] = field(default_factory=set)
-    by_model: dict[str, int] = field(default_factory=dict)
-    by_project: dict[str, int] = field(default_factory=dict)
-
-
-class Person:
-    """Writes a store, and has an agent."""
-
-    def __init__(self, folder: Path, name: str, team: str, truth: Truth, first_id: int) -> None:
-        self.name, self.team, self.folder = name, team, folder
-        self.tree = JsonTree(folder / "opencode")
-        self.tree.put(Project())
-        self._truth, self._sessions, self._counter = truth, dict[str, Session](), first_id
-
-    def works(self, at_s: float, project: str, model: str, tokens: Tokens, *, failed: bool = False) -> None:
-        at, self._counter = round(at_s * 1000) - 5_000, self._counter + 1
-        worktree = Project(id=project.encode().hex().zfill(40), worktree=f"/home/dev/{project}")
-        of = self._sessions.setdefault(
-            project, session(at, self._counter, project=worktree, directory=worktree.worktree)
-        )
-        error = {"error": {"name": "APIError", "data": {"message": "no"}}} if failed else {}
-        written = message(
-            of,
-            tokens,
-            at,
-            self._counter,
-            completed=at + 4_000,
-            cost=0.125,
-            model=model,
-            provider="anthropic",
-            changes=error,
-        )
-        self.tree.put(of.project, of, written, tool(written, "bash"))
-        total, name = sum(tokens), Path(worktree.worktree).name
-        self._truth.tokens += total
-        self._truth.cost += 0.125
-        self._truth.messages += 1
-        self._truth.errors += failed
-        self._truth.calls += 1
-        self._truth.sessions.add(of.id)
-        self._truth.by_model[model] = self._truth.by_model.get(model, 0) + total
-        self._truth.by_project[name] = self._truth.by_project.get(name, 0) + total
 
 
 @dataclass(frozen=True)
@@ -165,7 +109,7 @@ def _live(people: Sequence[Person], endpoint: str, began_s: float) -> None:
     """A cycle a minute: two projects and two models, in bursts, and a call that fails."""
     now_s = began_s
     with ExitStack() as running:
-        agents = [running.enter_context(_agent(person, endpoint, lambda: round(now_s * 1e9))) for person in people]
+        agents = [running.enter_context(person.agent(endpoint, lambda: round(now_s * 1e9))) for person in people]
         for minute in range(MINUTES):
             for person, agent in zip(people, agents, strict=True):
                 if minute % 20 in (3, 4, 5, 11) and minute < QUIET_FROM:
@@ -179,26 +123,9 @@ def _live(people: Sequence[Person], endpoint: str, began_s: float) -> None:
     # Processes are of now: in the hour before, none of those that run had begun.
     with (
         _opencode(people[0].folder / "bin"),
-        _agent(people[0], endpoint, time.time_ns, process_metrics=True) as agent,
+        people[0].agent(endpoint, time.time_ns, process_metrics=True) as agent,
     ):
         agent.dispatch.send_totals()
-
-
-@contextmanager
-def _agent(
-    person: Person, endpoint: str, now_ns: Callable[[], int], *, process_metrics: bool = False
-) -> Iterator[service.Agent]:
-    settings = Settings(
-        state_dir=person.folder / "state",
-        data_dirs=(person.folder / "opencode",),
-        process_metrics=process_metrics,
-        otlp=OtlpSettings(endpoint=endpoint, protocol="http/protobuf"),
-    )
-    with ExitStack() as running:
-        with pytest.MonkeyPatch.context() as environment:
-            environment.setenv("OTEL_RESOURCE_ATTRIBUTES", f"team={person.team},user={person.name}")
-            agent = running.enter_context(service.assembled(settings, now_ns=now_ns))
-        yield agent
 
 
 @contextmanager

@@ -98,11 +98,13 @@ def test_the_headlines_are_the_truth(team: Team) -> None:
         "Cost": pytest.approx(truth.cost),
         "Messages": truth.messages,
         "Sessions": len(truth.sessions),
-        "Tool calls": truth.calls,
+        "Tool calls": truth.messages,
         "Errors": pytest.approx(truth.errors / truth.messages),
     }
-    assert _column(prometheus, "Models", names.MODEL) == truth.by_model
-    assert _column(prometheus, "Projects", names.PROJECT) == truth.by_project
+    assert _column(prometheus, "Models", names.MODEL) == {name: of.tokens for name, of in truth.by("model").items()}
+    assert _column(prometheus, "Projects", names.PROJECT) == {
+        name: of.tokens for name, of in truth.by("project").items()
+    }
 
 
 @pytest.mark.collector
@@ -110,7 +112,7 @@ def test_the_headlines_are_the_truth(team: Team) -> None:
 def test_a_choice_narrows_every_figure(team: Team) -> None:
     prometheus, truth = team.prometheus, team.truth
     query = _target("Tokens").replace("${project}", "parser")
-    assert prometheus.rows(_filled(query)) == {(): truth.by_project["parser"]}
+    assert prometheus.rows(_filled(query)) == {(): truth.of(project="parser").tokens}
 
 
 @pytest.mark.collector
