@@ -11,6 +11,7 @@ import pytest
 from tests.agent import Agent
 from tests.otlp_receiver import chats_of
 from tests.real_parts.collector import Collector
+from tests.real_parts.program import free_ports
 from tests.real_parts.prometheus import Prometheus
 from tests.team.recount import TOKENS, assert_reaches
 from tests.team.tiers import Secrets, Tier, agent_tier, drain, gateway
@@ -73,6 +74,34 @@ def test_killed_collectors_lose_nothing_and_nothing_counts_twice(
         drain(first, second)
     traces.stop()
     assert len({span.span_id for span in chats_of(traces.spans())}) == expected["messages"]
+
+
+def test_what_a_tier_accepted_outlives_it(
+    agent: Agent, prometheus: Prometheus, traces: Collector, secrets: Secrets, tmp_path: Path, expected: dict[str, Any]
+) -> None:
+    """Each is killed while nobody takes anything of it, and who sent it has forgotten it: what comes was on its disk."""
+    (port,) = free_ports(1)
+    nowhere = {"PROMETHEUS_ENDPOINT": "http://127.0.0.1:9", "TRACES_ENDPOINT": "http://127.0.0.1:9"}
+    somewhere = {"PROMETHEUS_ENDPOINT": prometheus.otlp, "TRACES_ENDPOINT": traces.endpoint}
+    first = agent_tier(tmp_path / "a", secrets, f"https://127.0.0.1:{port}")
+    with first:
+        agent.once(OTEL_EXPORTER_OTLP_ENDPOINT=first.endpoint)
+        accepted = _accepted(first)
+        first.kill()
+    with gateway(tmp_path / "g", secrets, port=port, **nowhere) as killed, first:
+        eventually(lambda: _accepted(killed), accepted, why_not=lambda: first.log)
+        drain(first)
+        first.stop()
+        killed.kill()
+    with gateway(tmp_path / "g", secrets, port=port, **somewhere) as second:
+        assert_reaches(prometheus, expected)
+        drain(second)
+    traces.stop()
+    assert len(traces.spans()) == accepted[1]
+
+
+def _accepted(tier: Tier) -> list[float]:
+    return [tier.counted(f"otelcol_receiver_accepted_{what}") for what in ("metric_points", "spans")]
 
 
 SMALL_QUEUE = """
