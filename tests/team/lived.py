@@ -30,8 +30,8 @@ QUIET_FROM = 55
 """So that the last five minutes in which something was gained are over, and long enough to be recorded anew."""
 RECORDED_S = 15 * 60
 """Before now: what is newer, Prometheus holds in memory."""
-SILENT, SILENT_S = "h9", 3 * 24 * 3600
-"""A host of which nothing was heard since."""
+SILENT, SILENT_TEAM, SILENT_S = "h9", "ops", 3 * 24 * 3600
+"""A host of which nothing was heard since, the only one of its team."""
 SCRAPED = '["127.0.0.1:8889"]'
 
 
@@ -82,7 +82,7 @@ def lived(folder: Path) -> Iterator[Team]:
 def _hear_of_one_who_is_silent_now(folder: Path) -> None:
     """As rules/agents.yaml would have recorded it, days ago."""
     at_s = round(time.time()) - SILENT_S
-    of = f'{{instance="i9",host_name="{SILENT}",user="cy",team="pay"}}'
+    of = f'{{instance="i9",host_name="{SILENT}",user="cy",team="{SILENT_TEAM}"}}'
     text = f"otel_agent:instance:heard1h{of} {at_s} {at_s}\n# EOF\n"
     folder.mkdir()
     (folder / "heard").write_text(text, encoding="utf-8")
@@ -113,9 +113,13 @@ def _live(people: Sequence[Person], endpoint: str, began_s: float) -> None:
         for minute in range(MINUTES):
             for person, agent in zip(people, agents, strict=True):
                 if minute % 20 in (3, 4, 5, 11) and minute < QUIET_FROM:
-                    person.works(now_s, "shop", "opus", Tokens(100 + minute, 20, 5, 1_000, 50))
+                    tokens, mode = Tokens(100 + minute, 20, 5, 1_000, 50), "plan" if minute % 20 == 5 else "build"
+                    person.works(now_s, "shop", "opus", tokens, agent=mode)
                 if minute % 30 == 7 and minute < QUIET_FROM:
-                    person.works(now_s, "parser", "haiku", Tokens(7 + minute, 3), failed=minute == 7)
+                    failed = minute == 7 and person.name == "ada"
+                    person.works(now_s, "parser", "haiku", Tokens(7 + minute, 3), failed=failed)
+                if minute == 20 and person.name == "bob":  # so that no two people's figures are the same
+                    person.works(now_s, "shop", "haiku", Tokens(11))
                 agent.ingest.run(sweep=True)
                 for sent in (agent.dispatch.send_totals(), agent.dispatch.send_spans()):
                     assert not sent.reason, sent.reason

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,7 +17,8 @@ from collector.dashboards.__main__ import FOLDER, written
 from otel_agent.semconv import METRICS, Attr
 from tests.real_parts.jaeger import tags_of
 from tests.real_parts.prometheus import Prometheus
-from tests.team.lived import SILENT, SILENT_S, Team, lived
+from tests.team.lived import SILENT, SILENT_S, SILENT_TEAM, Team, lived
+from tests.team.people import Truth
 from tests.team.rules import recorded
 from tests.waiting import eventually
 
@@ -33,6 +34,29 @@ VARIABLES = [
     if variable["type"] == "query"
 ]
 PANELS = [(name, panel) for name, board in BOARDS.items() for panel in board["panels"] if panel["type"] != "row"]
+CHOICES = ("team", "user", "host", "project", "model", "agent", "session")
+FIGURES: dict[str, Callable[[Truth], float]] = {
+    "token_usage": lambda truth: truth.tokens,
+    "cost_usage": lambda truth: truth.cost,
+    "message_count": lambda truth: truth.messages,
+    "session_count": lambda truth: len(truth.sessions),
+    "tool_call_count": lambda truth: truth.messages,
+    "session_token_usage": lambda truth: truth.tokens,
+    "session_cost_usage": lambda truth: truth.cost,
+}
+NOT_BY = {
+    "token_usage": {"session"},
+    "cost_usage": {"session"},
+    "message_count": {"session"},
+    "session_count": {"model", "agent", "session"},
+    "tool_call_count": {"model", "agent", "session"},
+}
+"""The choices that a metric has no label for."""
+EXCEPT: dict[tuple[str, str], Callable[[Truth], float]] = {
+    ("Errors", "A"): lambda truth: truth.errors / truth.messages if truth.messages else 0,
+    ("Tools", "B"): lambda truth: 0 * truth.messages,  # that failed
+}
+"""Panels that show something else than all of their metric."""
 
 
 def test_what_is_committed_is_what_the_code_writes() -> None:
@@ -109,10 +133,43 @@ def test_the_headlines_are_the_truth(team: Team) -> None:
 
 @pytest.mark.collector
 @pytest.mark.prometheus
-def test_a_choice_narrows_every_figure(team: Team) -> None:
-    prometheus, truth = team.prometheus, team.truth
-    query = _target("Tokens").replace("${project}", "parser")
-    assert prometheus.rows(_filled(query)) == {(): truth.of(project="parser").tokens}
+@pytest.mark.parametrize("choice", CHOICES)
+def test_a_choice_narrows_every_figure(team: Team, choice: str) -> None:
+    """To the truth of what is chosen; to nothing where nobody has it."""
+    assert {each["name"] for name, each in VARIABLES if name == "overview.json"} == set(CHOICES)
+    values = {str(getattr(each, choice)) for each in team.truth.written}
+    assert len(values) > 1
+    for value in (*values, "nobody"):
+        for panel, target in _targets("overview.json"):
+            at = choice, value, panel["title"], target["refId"]
+            metric = re.findall(r"opencode:(\w+):gained5m", target["expr"])[0]  # of a column; the rows' comes after it
+            of = team.truth if choice in NOT_BY.get(metric, ()) else team.truth.of(**{choice: value})
+            wanted = EXCEPT.get(at[2:], FIGURES[metric])(of)
+            answer = _answer(team.prometheus, _with(target, **{choice: value}))
+            assert _sum(answer) == pytest.approx(wanted), at
+            if value == "nobody" and not of.written:
+                assert answer == [], at
+
+
+@pytest.mark.collector
+@pytest.mark.prometheus
+@pytest.mark.parametrize("choice", ["team", "host"])
+def test_a_choice_narrows_the_whole_fleet(team: Team, choice: str) -> None:
+    """Each person is a team and a host: what is shown of one of these is what there is of the person."""
+    people = {(each.user, each.team, each.host) for each in team.truth.written} | {("cy", SILENT_TEAM, SILENT)}
+    now_s = time.time()
+    for panel, target in _targets("fleet.json"):
+        if "otelcol_" in target["expr"]:
+            continue
+        for user, of_team, host in people:
+            shown = _with(target, **{choice: {"team": of_team, "host": host}[choice]})
+            theirs = target | {"expr": re.sub(r'\{\w+=~.*?"\}', f'{{user="{user}"}}', target["expr"])}
+            found, wanted = (_answer(team.prometheus, each, at_s=now_s) for each in (shown, theirs))
+            assert found == wanted, (panel["title"], user)
+        assert _answer(team.prometheus, _with(target, **{choice: "nobody"})) == [], panel["title"]
+    agents = next(target for panel, target in _targets("fleet.json") if panel["title"] == "Agents")
+    assert _sum(_answer(team.prometheus, agents)) == 2
+    assert _sum(_answer(team.prometheus, _with(agents, team="pay"))) == 1
 
 
 @pytest.mark.collector
@@ -166,22 +223,35 @@ def test_every_row_leads_to_its_traces(team: Team, title: str) -> None:
         assert all(any(tags_of(span).get(found[0]) == found[1] for span in trace["spans"]) for trace in traces)
 
 
-def _answer(prometheus: Prometheus, target: dict[str, Any]) -> list[dict[str, Any]]:
+def _targets(board: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each with its panel."""
+    return [(panel, target) for name, panel in PANELS if name == board for target in panel["targets"]]
+
+
+def _with(target: dict[str, Any], **chosen: str) -> dict[str, Any]:
+    expression = target["expr"]
+    for name, value in chosen.items():
+        expression = expression.replace(f"${{{name}}}", value)
+    return target | {"expr": expression}
+
+
+def _answer(prometheus: Prometheus, target: dict[str, Any], *, at_s: float | None = None) -> list[dict[str, Any]]:
     """As the panel asks: for a moment, or along the time range."""
+    now_s = at_s or time.time()
     if target.get("instant"):
-        return prometheus.answer(_filled(target["expr"]))
-    now_s = time.time()
+        return prometheus.answer(_filled(target["expr"]), at_s=now_s)
     return prometheus.over(_filled(target["expr"]), start_s=now_s - RANGE_S, end_s=now_s, step_s=300)
+
+
+def _sum(answer: list[dict[str, Any]]) -> float:
+    return sum(float(value) for row in answer for _, value in row.get("values") or [row["value"]])
 
 
 def _offered(prometheus: Prometheus, variable: dict[str, Any], **chosen: str) -> set[str]:
     """As Grafana asks for the values of a variable."""
     found = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["query"])
     assert found is not None
-    series = found[1]
-    for name, value in chosen.items():
-        series = series.replace(f"${{{name}}}", value)
-    now_s = time.time()
+    series, now_s = _with({"expr": found[1]}, **chosen)["expr"], time.time()
     bounds = {"match[]": _filled(series), "start": f"{now_s - RANGE_S:.0f}", "end": f"{now_s:.0f}"}
     reply = requests.get(f"{prometheus.url}/api/v1/label/{found[2]}/values", params=bounds, timeout=30)
     assert reply.status_code == 200, reply.text
