@@ -12,14 +12,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import requests
-
 from tests.made_stores import Tokens
-from tests.real_parts import COLLECTOR
 from tests.real_parts.collector import Collector, otlp_to_files
 from tests.real_parts.jaeger import Jaeger
 from tests.real_parts.prometheus import Prometheus, promtool
+from tests.team.otlp import send_one_of_each
 from tests.team.people import Person, Truth
+from tests.team.prometheus_config import scraping
 from tests.team.recording import Recording, record_again
 from tests.team.tiers import Tier, drain
 from tests.waiting import eventually
@@ -32,7 +31,6 @@ RECORDED_S = 15 * 60
 """Before now: what is newer, Prometheus holds in memory."""
 SILENT, SILENT_TEAM, SILENT_S = "h9", "ops", 3 * 24 * 3600
 """A host of which nothing was heard since, the only one of its team."""
-SCRAPED = '["127.0.0.1:8889"]'
 
 
 @dataclass(frozen=True)
@@ -67,14 +65,8 @@ def lived(folder: Path) -> Iterator[Team]:
             Collector(otlp_to_files(), folder / "end") as end,
             Tier(folder / "tier", *gateway, PROMETHEUS_ENDPOINT=end.endpoint, TRACES_ENDPOINT=end.endpoint) as tier,
         ):
-            send_one_of_each(tier)
-            config = folder / "prometheus.yaml"
-            text = (COLLECTOR / "prometheus" / "prometheus.yaml").read_text(encoding="utf-8")
-            assert SCRAPED in text
-            text = text.replace(SCRAPED, f'["127.0.0.1:{tier.telemetry_port}"]').replace(
-                "interval: 30s", "interval: 1s"
-            )
-            config.write_text(text.replace('"rules/*.yaml"', ""), encoding="utf-8")
+            send_one_of_each(tier.endpoint)
+            config = scraping(tier, folder / "prometheus.yaml", rules=False)
             with Prometheus(folder / "prometheus", config=config) as prometheus:
                 yield Team(prometheus, jaeger, truth)
 
@@ -87,18 +79,6 @@ def _hear_of_one_who_is_silent_now(folder: Path) -> None:
     folder.mkdir()
     (folder / "heard").write_text(text, encoding="utf-8")
     promtool("tsdb", "create-blocks-from", "openmetrics", folder / "heard", folder / "data")
-
-
-def send_one_of_each(tier: Tier) -> None:
-    """So that the Collector has something to say of points and of spans."""
-    point, span = {"asInt": 1, "timeUnixNano": str(time.time_ns())}, {"traceId": "1" * 32, "spanId": "1" * 16}
-    of_metrics = {"scopeMetrics": [{"metrics": [{"name": "x", "gauge": {"dataPoints": [point]}}]}]}
-    of_spans = {"scopeSpans": [{"spans": [span | {"name": "x"}]}]}
-    for path, request in {
-        "metrics": {"resourceMetrics": [of_metrics]},
-        "traces": {"resourceSpans": [of_spans]},
-    }.items():
-        requests.post(f"{tier.endpoint}/v1/{path}", json=request, timeout=30).raise_for_status()
 
 
 def _total(prometheus: Prometheus) -> float:

@@ -11,10 +11,10 @@ import requests
 
 from tests.real_parts import COLLECTOR
 from tests.real_parts.prometheus import Prometheus, program
+from tests.team.prometheus_config import CONFIG
 from tests.waiting import DEADLINE_S, eventually
 
 SCRIPT = COLLECTOR / "prometheus" / "record-again"
-CONFIG = COLLECTOR / "prometheus" / "prometheus.yaml"
 
 
 class Recording(Prometheus):

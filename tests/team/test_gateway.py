@@ -13,6 +13,7 @@ import requests
 from tests.agent import Agent
 from tests.real_parts.program import free_ports
 from tests.real_parts.prometheus import Prometheus, Rows
+from tests.team.otlp import gauge, metrics_request
 from tests.team.recount import TOKENS, assert_reaches
 from tests.team.tiers import TOKEN, Secrets, Tier, drain, gateway
 from tests.waiting import eventually
@@ -42,11 +43,8 @@ def test_points_of_another_day_keep_nobody_elses_back(prometheus: Prometheus, se
     """Of a laptop that comes home after days, or whose clock is wrong."""
     now_ns, hour_ns = time.time_ns(), 3_600 * 10**9
     times = {"old": now_ns - 25 * hour_ns, "yesterday": now_ns - 22 * hour_ns, "ahead": now_ns + hour_ns, "now": now_ns}
-    points = [
-        {"name": name, "gauge": {"dataPoints": [{"asInt": 1, "timeUnixNano": str(at)}]}} for name, at in times.items()
-    ]
     with gateway(tmp_path / "g", secrets, PROMETHEUS_ENDPOINT=prometheus.otlp) as tier:
-        body = {"resourceMetrics": [{"scopeMetrics": [{"metrics": points}]}]}
+        body = metrics_request(gauge(name, at_ns=at) for name, at in times.items())
         assert _post(tier, secrets, _bearer(TOKEN), body=body) == 200
         eventually(lambda: sorted(name for name in times if prometheus.answer(f"{name}[2d]")), ["now", "yesterday"])
         assert tier.counted("otelcol_processor_filter_datapoints_filtered") == 2
@@ -111,8 +109,6 @@ def test_in_either_order_teams_have_their_own_and_nobody_has_sessions(
     over: tuple[str, ...], prometheus: Prometheus, secrets: Secrets, tmp_path: Path
 ) -> None:
     names = {"opencode.token.usage", "opencode.session.token.usage", "opencode.session.cost.usage"}
-    points = [{"asInt": 1, "timeUnixNano": str(time.time_ns())}]
-    scoped = [{"metrics": [{"name": name, "gauge": {"dataPoints": points}} for name in sorted(names)]}]
     with (
         Prometheus(tmp_path / "search") as theirs,
         gateway(
@@ -124,8 +120,7 @@ def test_in_either_order_teams_have_their_own_and_nobody_has_sessions(
         ) as tier,
     ):
         for team in ("search", "checkout"):
-            resource = {"attributes": [{"key": "team", "value": {"stringValue": team}}]}
-            body = {"resourceMetrics": [{"resource": resource, "scopeMetrics": scoped}]}
+            body = metrics_request(map(gauge, sorted(names)), team=team)
             assert _post(tier, secrets, _bearer(TOKEN), body=body) == 200
         for found, team in ((theirs, "search"), (prometheus, "checkout")):
             only: Rows = {("opencode_token_usage", team): 1.0}

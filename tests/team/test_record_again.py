@@ -8,10 +8,11 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-import requests
 
 from tests.real_parts.prometheus import Prometheus
-from tests.team.recording import CONFIG, Recording, record_again, run
+from tests.team.otlp import attributes, metrics_request, send
+from tests.team.prometheus_config import CONFIG, write
+from tests.team.recording import Recording, record_again, run
 from tests.team.rules import FOLDER
 from tests.waiting import eventually
 
@@ -35,20 +36,20 @@ TOTAL, GAINED, OF_TEAMS = (
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    rules = (FOLDER / "gained.yaml").read_text(encoding="utf-8")
-    rules = rules.replace("[5m]", f"[{TILE_S}s]").replace("offset 5m", f"offset {TILE_S}s")
-    rules = rules.replace("interval: 5m", f"interval: {TILE_S}s").replace("query_offset: 2m", "query_offset: 2s")
-    path = tmp_path / "prometheus.yaml"
-    path.write_text(CONFIG.read_text(encoding="utf-8").replace("rules/*", "gained"), encoding="utf-8")
-    (tmp_path / "gained.yaml").write_text(rules, encoding="utf-8")
-    return path
+    sooner = {
+        "[5m]": f"[{TILE_S}s]",
+        "offset 5m": f"offset {TILE_S}s",
+        "interval: 5m": f"interval: {TILE_S}s",
+        "query_offset: 2m": "query_offset: 2s",
+    }
+    write(FOLDER / "gained.yaml", tmp_path / "gained.yaml", sooner)
+    return write(CONFIG, tmp_path / "prometheus.yaml", {"rules/*": "gained"})
 
 
 def test_half_that_was_recorded_live_and_half_that_was_not(config: Path, tmp_path: Path) -> None:
     """The windows are those of the live ones, which go on afterwards: none is missing, and none is there twice."""
     began_s = time.time()
-    unruly = tmp_path / "without.yaml"
-    unruly.write_text(config.read_text(encoding="utf-8").replace('"gained.yaml"', ""), encoding="utf-8")
+    unruly = write(config, tmp_path / "without.yaml", {'"gained.yaml"': ""})
     with Recording(tmp_path / "prometheus", config=unruly, held="4s") as prometheus:
         _tell(prometheus, began_s, range(FAR_S // 2))
     with Recording(tmp_path / "prometheus", config=config, held="4s", lookback=f"{TILE_S}s") as prometheus:
@@ -113,17 +114,13 @@ def _tell(prometheus: Prometheus, began_s: float, seconds: range) -> None:
                 "asInt": str(times * sum(range(second + 1))),
                 "startTimeUnixNano": str(round(began_s * 1e9)),
                 "timeUnixNano": str(round((began_s + second) * 1e9)),
-                "attributes": [
-                    {"key": name, "value": {"stringValue": value}}
-                    for name, value in (("opencode.project.name", project), ("gen_ai.token.type", "input"))
-                ],
+                "attributes": attributes({"opencode.project.name": project, "gen_ai.token.type": "input"}),
             }
             for times, project in ((1, "shop"), (2, STRANGE))
         ]
         total = {"aggregationTemporality": 2, "isMonotonic": True, "dataPoints": points}
         metric = {"name": "opencode.token.usage", "unit": "{token}", "sum": total}
-        request = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [metric]}]}]}
-        requests.post(f"{prometheus.otlp}/v1/metrics", json=request, timeout=30).raise_for_status()
+        send(prometheus.otlp, metrics_request([metric]))
 
 
 def _until(prometheus: Prometheus) -> float:

@@ -11,9 +11,9 @@ import pytest
 import requests
 
 from tests.otlp_receiver import OtlpReceiver, bad_request
-from tests.real_parts import COLLECTOR
 from tests.real_parts.prometheus import Prometheus
-from tests.team.lived import SCRAPED, send_one_of_each
+from tests.team.otlp import send_one_of_each
+from tests.team.prometheus_config import scraping
 from tests.team.rules import FILES, FOLDER, groups
 from tests.team.tiers import Tier
 from tests.waiting import eventually
@@ -42,19 +42,17 @@ def tier(tmp_path: Path, backend: OtlpReceiver) -> Iterator[Tier]:
 @pytest.fixture
 def prometheus(tmp_path: Path, tier: Tier) -> Iterator[Prometheus]:
     """With the rules as they are shipped, but each second."""
-    config = (COLLECTOR / "prometheus" / "prometheus.yaml").read_text(encoding="utf-8")
-    config = config.replace(SCRAPED, f'["127.0.0.1:{tier.telemetry_port}"]').replace("interval: 30s", "interval: 1s")
-    (tmp_path / "prometheus.yaml").write_text(config, encoding="utf-8")
+    config = scraping(tier, tmp_path / "prometheus.yaml", rules=True)
     (tmp_path / FOLDER.name).mkdir()
     for path in FILES:
         often = re.sub(r"^( +interval:) \w+$", r"\1 1s", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
         (tmp_path / FOLDER.name / path.name).write_text(often, encoding="utf-8")
-    with Prometheus(tmp_path / "prometheus", config=tmp_path / "prometheus.yaml") as prometheus:
+    with Prometheus(tmp_path / "prometheus", config=config) as prometheus:
         yield prometheus
 
 
 def test_no_rule_fails_where_points_and_spans_went_through(tier: Tier, prometheus: Prometheus) -> None:
-    send_one_of_each(tier)
+    send_one_of_each(tier.endpoint)
     for what in ("metric_points", "spans"):
         query = f"rate(otelcol_exporter_sent_{what}[1m]) and on () rate(otelcol_receiver_refused_{what}[1m])"
         eventually(lambda: len(prometheus.answer(query)), 1)  # noqa: B023
@@ -70,7 +68,7 @@ def test_the_first_drop_is_an_alert(tier: Tier, prometheus: Prometheus, backend:
     """There is no counter of them before."""
     eventually(lambda: len(prometheus.answer("otelcol_exporter_queue_size")), 2)
     backend.behave(then=bad_request())
-    send_one_of_each(tier)
+    send_one_of_each(tier.endpoint)
     alerts = 'ALERTS{alertname="OtelcolDropsForGood", alertstate="firing"}'
     wanted = {("otlp_http/prometheus",), ("otlp_http/traces",)}
     eventually(lambda: prometheus.rows(alerts, "exporter").keys() == wanted, wanted=True)

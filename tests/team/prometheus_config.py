@@ -1,0 +1,30 @@
+"""`collector/prometheus/prometheus.yaml` as tests need it: for ports that are free, and for who does not wait half a minute."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.real_parts import COLLECTOR
+from tests.team.tiers import Tier
+
+CONFIG = COLLECTOR / "prometheus" / "prometheus.yaml"
+
+
+def scraping(tier: Tier, path: Path, *, rules: bool) -> Path:
+    """Written to `path`: asks `tier` each second, and with `rules` those in the folder beside it."""
+    changes = {
+        '["127.0.0.1:8889"]': f'["127.0.0.1:{tier.telemetry_port}"]',
+        "scrape_interval: 30s": "scrape_interval: 1s",
+        "evaluation_interval: 30s": "evaluation_interval: 1s",
+    }
+    return write(CONFIG, path, changes | ({} if rules else {'"rules/*.yaml"': ""}))
+
+
+def write(of: Path, path: Path, changes: dict[str, str]) -> Path:
+    """`of` with `changes`, each of which has something to change."""
+    text = of.read_text(encoding="utf-8")
+    for old, new in changes.items():
+        assert old in text, f"{of.name}: {old}"
+        text = text.replace(old, new)
+    path.write_text(text, encoding="utf-8")
+    return path
