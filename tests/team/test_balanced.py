@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from tests.agent import Agent
 from tests.real_parts.collector import Collector
 from tests.real_parts.program import free_ports
 from tests.real_parts.prometheus import Prometheus
 from tests.team.nameserver import NameServer
+from tests.team.otlp import gauge, metrics_request, send
 from tests.team.recount import assert_reaches
-from tests.team.tiers import Secrets, Tier, agent_tier, gateway
+from tests.team.tiers import Secrets, Tier, agent_tier, drain, gateway
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.collector, pytest.mark.prometheus]
 
 NAME = "gateway.test"
 ADDRESSES = ("127.0.0.1", "127.0.0.2")
-REQUESTS = 20
+TURNS = 5
+"""Until both are connected, the one that is has every request."""
 
 
 def test_gateways_take_turns_and_one_that_is_lost_is_left_out(
@@ -47,23 +49,21 @@ def test_gateways_take_turns_and_one_that_is_lost_is_left_out(
         first = running.enter_context(
             agent_tier(tmp_path / "a", secrets, "http://127.0.0.1:9", "agent/balanced.yaml", GATEWAY_GRPC_ENDPOINT=name)
         )
-        for _ in range(REQUESTS):
-            _send_a_point(first)
-        eventually(lambda: sum(_accepted(each) for each in gateways), float(REQUESTS), why_not=lambda: first.log)
-        # From the first to the last request, in turn; until both were connected, the one that was had them all.
-        assert all(_accepted(each) >= REQUESTS // 4 for each in gateways)
+        eventually(lambda: _one_more(first, gateways), wanted=True, why_not=lambda: first.log)
+        drain(first)
 
         gateways[0].kill()
+        before = _accepted(gateways[1])
         agent.once(OTEL_EXPORTER_OTLP_ENDPOINT=first.endpoint)
         assert_reaches(prometheus, expected)
-        assert _accepted(gateways[1]) > REQUESTS
+        assert _accepted(gateways[1]) > before
+
+
+def _one_more(first: Tier, gateways: Sequence[Tier]) -> bool:
+    """Sends one; whether each gateway had its turns."""
+    send(first.endpoint, metrics_request([gauge("x")]))
+    return all(_accepted(each) >= TURNS for each in gateways)
 
 
 def _accepted(tier: Tier) -> float:
     return tier.counted("otelcol_receiver_accepted_metric_points")
-
-
-def _send_a_point(tier: Tier) -> None:
-    point = {"name": "x", "gauge": {"dataPoints": [{"asInt": 1, "timeUnixNano": 1}]}}
-    body = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [point]}]}]}
-    requests.post(f"{tier.endpoint}/v1/metrics", json=body, timeout=30).raise_for_status()
