@@ -16,6 +16,7 @@ from tests.real_parts import COLLECTOR
 from tests.real_parts.clickhouse import ClickHouse
 from tests.real_parts.kafka import Kafka
 from tests.real_parts.prometheus import Prometheus
+from tests.team.otlp import gauge, metrics_request, traces_request
 from tests.team.recount import assert_reaches
 from tests.team.tiers import TOKEN, Secrets, Tier, drain, gateway
 from tests.waiting import eventually
@@ -152,9 +153,7 @@ def test_an_agents_metrics_stay_in_one_partition_and_its_whole_history_in_one_in
 ) -> None:
     """Partitions in Kafka keep the order; those of ClickHouse are no more than one insert may touch."""
     now_ns, day_ns = time.time_ns(), 24 * 3_600 * 10**9
-    point = {"name": "x", "gauge": {"dataPoints": [{"asInt": 1, "timeUnixNano": str(now_ns)}]}}
-    resource = {"attributes": [{"key": "service.instance.id", "value": {"stringValue": "one"}}]}
-    metrics = {"resourceMetrics": [{"resource": resource, "scopeMetrics": [{"metrics": [point]}]}]}
+    of = {"service.instance.id": "one"}
     spans = [
         {
             "traceId": f"{day:032x}",
@@ -165,7 +164,7 @@ def test_an_agents_metrics_stay_in_one_partition_and_its_whole_history_in_one_in
         }
         for day in range(1, HISTORY_DAYS + 1)
     ]
-    traces = {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": spans}]}]}
+    metrics, traces = metrics_request([gauge("x")], **of), traces_request(spans, **of)
     with through.gateway() as second, through.consumer() as first:
         for path, body in (*[("metrics", metrics)] * 20, ("traces", traces)):
             through.post(second, path, body)
