@@ -6,6 +6,9 @@ gigabytes. Of a part we build its names, status and times; what went into the to
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from pathlib import Path
+from threading import Event
+from time import monotonic, time
 from typing import Any, Final
 
 import msgspec
@@ -23,8 +26,11 @@ RECENT: Final = 8
 or, where several began at once, close to it."""
 _ABORTED: Final = "Tool execution aborted"
 """What OpenCode writes as the error of a call that a person broke off."""
-_TRIES: Final = 50
-"""Some milliseconds, in which a write of any size ends."""
+_PATIENCE_S: Final = 0.5
+"""Seconds for which a part is asked again that is being written: OpenCode may have to wait for a processor meanwhile."""
+_PAUSE_S: Final = 0.002
+_BEING_WRITTEN_S: Final = 2.0
+"""Seconds since its last change after which a torn part is one whose writer was killed: nothing is waited for."""
 _SLACK_MS: Final = 2_000
 """A call is written down a moment before or after the message that it leads to."""
 
@@ -169,16 +175,28 @@ def _parts_in_tree(layout: Layout, session_id: str, message_id: str) -> Iterator
 
 def _whole(path: str) -> bytes:
     """OpenCode writes a running call's part anew and anew, in place: one that was caught in the middle of it is whole a
-    moment later."""
-    raw = b""
-    for _ in range(_TRIES):
+    moment later. A sub-agent whose call is missed would be a trace of its own, for ever."""
+    give_up, pause = monotonic() + _PATIENCE_S, Event()
+    while True:
         raw = _read(path) or b""
-        try:
-            _parts.decode(raw)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            continue
-        break
-    return raw
+        if _is_whole(raw) or monotonic() > give_up or not _is_being_written(path):
+            return raw
+        pause.wait(_PAUSE_S)
+
+
+def _is_whole(raw: bytes) -> bool:
+    try:
+        _parts.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def _is_being_written(path: str) -> bool:
+    try:
+        return abs(time() - Path(path).stat().st_mtime) < _BEING_WRITTEN_S
+    except OSError:
+        return False
 
 
 def _read(path: str) -> bytes | None:
