@@ -24,6 +24,8 @@ from otel_agent.opencode.parts import MAX_PARTS
 RECENT: Final = 8
 """Messages of the parent session that are looked through for the call that began a sub-agent: it is in the last one,
 or, where several began at once, close to it."""
+_TASK: Final = "task"
+"""The tool that calls a sub-agent."""
 _ABORTED: Final = "Tool execution aborted"
 """What OpenCode writes as the error of a call that a person broke off."""
 _PATIENCE_S: Final = 0.5
@@ -107,15 +109,23 @@ def which_began(session_id: str, at_ms: int, found: Iterable[Part]) -> str | Non
     the last call before. When the part was made tells that: up to 1.1 OpenCode writes the start of a call anew for as
     long as its sub-agent works."""
     began: list[tuple[int, str]] = []
+    silent: list[str] = []
     for part_id, raw in found:
         recorded = _recorded(raw)
-        if recorded is None or recorded.metadata.sessionId != session_id:
+        if recorded is None:
             continue
         made = minted_after_ms(part_id, at_ms)
         late_ms = made if made is not None else (recorded.started_ms or at_ms) - at_ms
-        if late_ms <= _SLACK_MS:
+        if late_ms > _SLACK_MS:
+            continue
+        if recorded.metadata.sessionId == session_id:
             began.append((late_ms, part_id))
-    return max(began)[1] if began else None
+        elif recorded.part.tool == _TASK and recorded.state.status == "running" and not recorded.metadata.sessionId:
+            silent.append(part_id)
+    if began:
+        return max(began)[1]
+    # The one that runs and does not say whom it called: 1.1 writes that down, and on a busy machine the call over it again.
+    return silent[0] if len(silent) == 1 else None
 
 
 def _call(message: Message, part_id: str, raw: bytes) -> ToolCall | None:

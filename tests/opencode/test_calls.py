@@ -50,3 +50,17 @@ def test_one_whose_writer_was_killed_is_none(tmp_path: Path, part: Path) -> None
 def _asked(data_dir: Path) -> Caller | None:
     layout = FlatLayout(data_dir / "storage")
     return caller_in_tree(layout, Session, Session(CHILD, parent_id=session().id), T0 + 1_000)
+
+
+@pytest.mark.parametrize(("running", "is_found"), [(1, True), (2, False)])
+def test_one_that_does_not_say_whom_it_called_is_it_if_no_other_runs(
+    tmp_path: Path, running: int, is_found: bool
+) -> None:
+    tree, parent = JsonTree(tmp_path), session()
+    calling = message(parent, Tokens(1), completed=None)
+    parts = [tool(calling, "task", counter, status="running", took=None) for counter in range(5, 5 + running)]
+    done = tool(calling, "task", 4, metadata={"sessionId": "ses_other"})
+    tree.put(parent.project, parent, calling, done, tool(calling, "bash", 9, status="running", took=None), *parts)
+    found = _asked(tmp_path)
+    assert (found is not None) == is_found
+    assert found is None or found.part_id == parts[0].id
