@@ -107,7 +107,8 @@ def turn_of(raw: object) -> str:
 def which_began(session_id: str, at_ms: int, found: Iterable[Part]) -> str | None:
     """The id of the part whose call began a turn of this session at ``at_ms``: a session can be called again, and it was
     the last call before. When the part was made tells that: up to 1.1 OpenCode writes the start of a call anew for as
-    long as its sub-agent works."""
+    long as its sub-agent works. Where no part names the session, it is the one running task that names none, if there is
+    just one: with the real 1.1.27 on a busy machine such a turn was lost to its caller."""
     began: list[tuple[int, str]] = []
     silent: list[str] = []
     for part_id, raw in found:
@@ -124,7 +125,6 @@ def which_began(session_id: str, at_ms: int, found: Iterable[Part]) -> str | Non
             silent.append(part_id)
     if began:
         return max(began)[1]
-    # The one that runs and does not say whom it called: 1.1 writes that down, and on a busy machine the call over it again.
     return silent[0] if len(silent) == 1 else None
 
 
