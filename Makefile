@@ -91,7 +91,7 @@ build: .venv/.dev ## Build the sdist and the wheel into dist/
 
 .PHONY: pictures
 pictures: .venv/.dev ## Draw the pictures in docs/ anew, of a made-up history
-	@$(VENV_PYTHON) -m tests.report.pictures
+	@$(VENV_PYTHON) -m docs.draw
 
 .PHONY: dashboards
 dashboards: .venv/.dev ## Write the Grafana dashboards in collector/ anew, from their code

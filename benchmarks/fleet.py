@@ -26,14 +26,14 @@ from pathlib import Path
 import psutil
 from msgspec import structs
 
-from otel_agent.delivery.options import OtlpOptions
 from otel_agent.delivery.otlp_http import HttpMetrics
+from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.model import Series
+from otel_agent.otlp import metrics, resource
 from otel_agent.semconv import COST_USAGE, MESSAGE_COUNT, NANO, TOKEN_TYPES, TOKEN_USAGE, Attr, Metric
-from otel_agent.signals import metrics, resource
-from tests.real_parts.clickhouse import ClickHouse
-from tests.real_parts.kafka import Kafka
-from tests.real_parts.prometheus import Prometheus
+from tests.support.real_programs.clickhouse import ClickHouse
+from tests.support.real_programs.kafka import Kafka
+from tests.support.real_programs.prometheus import Prometheus
 from tests.team.tiers import TOKEN, Secrets, Tier, gateway
 
 SERIES_OF_A_MODEL = 7

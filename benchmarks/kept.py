@@ -16,10 +16,10 @@ from pathlib import Path
 
 from benchmarks.fleet import EXPORT_INTERVAL_S, Agent
 from collector.dashboards import names
-from otel_agent.delivery.options import OtlpOptions
+from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.model import Series
 from otel_agent.semconv import METRICS
-from tests.real_parts.prometheus import promtool
+from tests.support.real_programs.prometheus import promtool
 
 DAY_S = 24 * 3600
 WORKS_H = range(9, 17)

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from otel_agent.demo.writing import SCHEMA
+from otel_agent.demo.store_writer import SCHEMA
 
 _BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 

@@ -5,7 +5,7 @@ they do not. Units are UCUM; no unit stands in a name.
 """
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -13,6 +13,10 @@ SCOPE: Final = "otel_agent"
 SERVICE_NAME: Final = "otel-agent"
 INSTANCE_NAMESPACE: Final = "4d63009a-8d0f-11ee-aad7-4c796ed8e320"
 """UUID namespace that OpenTelemetry reserves for ``service.instance.id``."""
+
+
+Signal = Literal["traces", "metrics"]
+"""The OpenTelemetry signals that the agent exports."""
 
 
 class Kind(StrEnum):

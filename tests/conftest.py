@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from otel_agent.ledger.writer import Ledger, open_ledger
-from tests.agent import Agent
-from tests.ledger.records import START_NS
-from tests.made_stores import JsonTree
-from tests.otlp_receiver import OtlpReceiver
+from tests.support.agent import Agent
+from tests.support.made_stores import JsonTree
+from tests.support.otlp_receiver import OtlpReceiver
+from tests.support.records import START_NS
 
 
 @pytest.fixture

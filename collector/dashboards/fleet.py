@@ -74,7 +74,7 @@ def board() -> Dashboard:
         lines("Agents heard of", {"agents": f"count({_now(LEDGER_SIZE)})"}, "short"),
         lines("Time to count a message", _quantiles(_now(INGEST_LAG)), "s"),
         lines("Age of the newest message", _quantiles(_now(NEWEST_MESSAGE_AGE)), "s", "High where nobody works."),
-        lines("Owed spans", {f"{{{{{names.HOST}}}}}": f"topk(5, {_now(OUTBOX_SIZE)} > 0)"}, "short"),
+        lines("PendingSpans spans", {f"{{{{{names.HOST}}}}}": f"topk(5, {_now(OUTBOX_SIZE)} > 0)"}, "short"),
         lines(
             "Requests of agents",
             {
@@ -97,7 +97,7 @@ def board() -> Dashboard:
     made = made.with_row(Row("One by one"))
     owed = f"sum by ({_LABELS}) ({_now(OUTBOX_SIZE)})"
     columns = {
-        "Owed": owed,
+        "PendingSpans": owed,
         "Newest message, s": f"max by ({_LABELS}) ({_now(NEWEST_MESSAGE_AGE)})",
         "Series": f"sum by ({_LABELS}) ({_now(SERIES_COUNT)})",
         "Overflows": f"sum by ({_LABELS}) ({_rose(SERIES_OVERFLOW_COUNT)})",

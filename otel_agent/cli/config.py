@@ -10,7 +10,7 @@ from otel_agent.cli.options import FLAG, ConfigOption, JsonOption, loaded
 from otel_agent.errors import SettingsError
 
 app: Final = typer.Typer(
-    help="Look at the settings, begin a settings file, check one.",
+    help="ReadScope at the settings, begin a settings file, check one.",
     no_args_is_help=True,
     epilog="Example: otel-agent config show",
 )
@@ -21,7 +21,7 @@ def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Print the effective settings and where each came from; secrets are masked."""
     from rich.console import Console
 
-    from otel_agent.report.settings import settings_json, settings_table
+    from otel_agent.cli.config_table import settings_json, settings_table
 
     found = loaded(config)
     if as_json:

@@ -7,7 +7,7 @@ from otel_agent.cli.options import ConfigOption, JsonOption
 
 
 def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Look at each link from OpenCode's storage to the backend, and say what to do. Exit code 1: something fails."""
+    """ReadScope at each link from OpenCode's storage to the backend, and say what to do. Exit code 1: something fails."""
     from rich.console import Console
 
     from otel_agent.doctor import show

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from otel_agent.cli import progress
 from otel_agent.errors import OtelAgentError
-from otel_agent.report.view import Overview, Row, View
+from otel_agent.summary.view import Overview, Row, View
 
 if TYPE_CHECKING:
-    from otel_agent.report.machine import Machine
+    from otel_agent.summary.machine import Machine
 
 Format = Literal["table", "json", "csv", "markdown", "html", "svg"]
 
@@ -40,7 +40,7 @@ def print_views(found: Sequence[View[Row]], form: Format, machine: "Machine") ->
         return
     from rich.console import Console
 
-    from otel_agent.report.tables import no_data, view_table
+    from otel_agent.summary.text.tables import no_data, view_table
 
     console = Console()
     if found[0].newest is None and not (found[0].warnings or (isinstance(found[0], Overview) and found[0].processes)):
@@ -53,19 +53,19 @@ def print_views(found: Sequence[View[Row]], form: Format, machine: "Machine") ->
 def _rendered(found: Sequence[View[Row]], form: Format) -> str:
     match form:
         case "json":
-            from otel_agent.report.formats.as_json import as_json
+            from otel_agent.summary.formats.as_json import as_json
 
             return as_json(found)
         case "csv":
-            from otel_agent.report.formats.as_csv import as_csv
+            from otel_agent.summary.formats.as_csv import as_csv
 
             return as_csv(found[0])
         case "markdown":
-            from otel_agent.report.formats.as_markdown import as_markdown
+            from otel_agent.summary.formats.as_markdown import as_markdown
 
             return as_markdown(found)
         case _:
-            from otel_agent.report.formats.as_page import as_html, as_svg, as_text
+            from otel_agent.summary.formats.as_page import as_html, as_svg, as_text
 
             return {"html": as_html, "svg": as_svg, "table": as_text}[form](found)
 

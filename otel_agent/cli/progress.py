@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from otel_agent.pipeline.ingest import Pass
+    from otel_agent.intake.ingest import Pass
 
 _WORTH_SHOWING = 2_000
 """Files and rows; fewer are read before a bar would be seen."""

@@ -22,16 +22,16 @@ def run(
     log_format: LogFormatOption = None,
 ) -> None:
     """Watch OpenCode's storage and deliver what is new, until SIGTERM or Ctrl-C. SIGHUP reads the settings again."""
-    from otel_agent import service
+    from otel_agent.agent import assemble
 
     settings = loaded(config, log_format=log_format).settings
     with progress.shown() as tell:
         if once:
-            result = service.once(settings, on_progress=tell)
-            log.info("%s", service.said(result))
-            service.require_delivery(settings, result)
+            result = assemble.once(settings, on_progress=tell)
+            log.info("%s", assemble.said(result))
+            assemble.require_delivery(settings, result)
         else:
-            from otel_agent.resident.stay import stay
+            from otel_agent.agent.resident import stay
 
             stay(settings, lambda: loaded(config, log_format=log_format).settings, on_progress=tell)
 
@@ -53,7 +53,7 @@ def demo(
     """
     from rich.console import Console
 
-    from otel_agent.demo import run as demo_run
+    from otel_agent.demo import play as demo_run
 
     console = Console()
     live = seconds if console.is_terminal and not still else None

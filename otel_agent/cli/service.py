@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from otel_agent.cli.options import FLAG, ConfigOption, JsonOption, loaded
+from otel_agent.intake.store_finder import data_folders
 
 if TYPE_CHECKING:
-    from otel_agent.startup.manager import Manager
-    from otel_agent.startup.program import Program
+    from otel_agent.service.manager import Manager
+    from otel_agent.service.program import Program
 
 NOT_RUNNING: Final = 5
 
@@ -39,7 +40,7 @@ def install(
     ] = False,
 ) -> None:
     """Write the unit, enable and start it. Again after an upgrade or a change of folders: it is brought up to date."""
-    from otel_agent.startup.program import not_carried
+    from otel_agent.service.program import not_carried
 
     manager = _manager()
     program = _program(config, read_only_home=read_only_home)
@@ -70,15 +71,15 @@ def uninstall(config: ConfigOption = None) -> None:
 @app.command(epilog="Example: otel-agent service status")
 def status(as_json: JsonOption = False) -> None:
     """How the service stands. Exit code 5: it does not run."""
-    standing = _manager().standing()
+    state = _manager().state()
     if as_json:
         import msgspec
 
-        typer.echo(msgspec.json.encode(standing, enc_hook=str).decode())
+        typer.echo(msgspec.json.encode(state, enc_hook=str).decode())
     else:
-        typer.echo(standing.told)
-        typer.echo(str(standing.file) if standing.installed else "not installed: `otel-agent service install`")
-    if not standing.running:
+        typer.echo(state.told)
+        typer.echo(str(state.file) if state.installed else "not installed: `otel-agent service install`")
+    if not state.running:
         raise typer.Exit(NOT_RUNNING)
 
 
@@ -88,32 +89,31 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", metavar=FLAG, help="Go on with what comes.")] = False,
 ) -> None:
     """What it logged."""
-    from otel_agent.startup.manager import StartupError
+    from otel_agent.service.manager import ServiceError
 
     command = _manager().log_command(lines, follow=follow)
     try:
         raise typer.Exit(subprocess.run(command, check=False).returncode)
     except FileNotFoundError:
-        raise StartupError(f"there is no program {command[0]} here.") from None
+        raise ServiceError(f"there is no program {command[0]} here.") from None
 
 
 def _manager() -> "Manager":
-    """Raises ``StartupError`` on systems that have neither."""
-    from otel_agent.startup.launchd import Launchd
-    from otel_agent.startup.manager import BY_HAND, StartupError
-    from otel_agent.startup.systemd import Systemd
+    """Raises ``ServiceError`` on systems that have neither."""
+    from otel_agent.service.launchd import Launchd
+    from otel_agent.service.manager import BY_HAND, ServiceError
+    from otel_agent.service.systemd import Systemd
 
     if sys.platform == "linux":
         return Systemd(os.environ)
     if sys.platform == "darwin":
         return Launchd()
-    raise StartupError(f"services are known for systemd (Linux) and launchd (macOS). {BY_HAND}")
+    raise ServiceError(f"services are known for systemd (Linux) and launchd (macOS). {BY_HAND}")
 
 
 def _program(config: Path | None, *, read_only_home: bool) -> "Program":
-    from otel_agent import intake
+    from otel_agent.service.program import program
     from otel_agent.settings import default_file
-    from otel_agent.startup.program import program
 
     settings = loaded(config, quiet=True).settings
     return program(
@@ -121,5 +121,5 @@ def _program(config: Path | None, *, read_only_home: bool) -> "Program":
         config_file=default_file(os.environ),
         config=config,
         environ=os.environ,
-        only_writable=(settings.state_dir.absolute(), *intake.data_folders(settings)) if read_only_home else (),
+        only_writable=(settings.state_dir.absolute(), *data_folders(settings)) if read_only_home else (),
     )

@@ -12,9 +12,9 @@ import typer
 from otel_agent.cli.options import FLAG, ConfigOption, loaded
 from otel_agent.cli.output import Format, catch_up, format_of, print_views, write_views
 from otel_agent.errors import UsageError
-from otel_agent.report.question import RANGE_NAMES, By, Filters, Question, RangeName, Sort
-from otel_agent.report.ranges import custom_range, named_range, zone_named
-from otel_agent.report.view import VIEW_NAMES, Accounting, Range, ViewName
+from otel_agent.summary.question import RANGE_NAMES, By, Filters, Question, RangeName, Sort
+from otel_agent.summary.ranges import custom_range, named_range, zone_named
+from otel_agent.summary.view import VIEW_NAMES, Accounting, Range, ViewName
 
 _MOST_ROWS: Final = 20
 _MOST_PERIODS: Final = 62
@@ -127,7 +127,7 @@ def summary(
     ] = None,
 ) -> None:
     """Where the tokens went, on this machine, without any backend."""
-    from otel_agent.report.machine import Machine
+    from otel_agent.summary.machine import Machine
 
     form = _form(format_, as_json, output)
     names = VIEW_NAMES if all_views else (view,)
@@ -157,7 +157,7 @@ def summary(
 
     machine = Machine(settings, now)
     if live:
-        from otel_agent.report.live.app import run_live
+        from otel_agent.summary.live.app import run_live
 
         run_live(machine, question, view)
         return

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from otel_agent.delivery.options import OtlpOptions
+from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.delivery.ports import MetricDelivery, SpanDelivery
 from otel_agent.errors import SettingsError
 

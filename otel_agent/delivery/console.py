@@ -9,7 +9,7 @@ from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 
-from otel_agent.model import Receipt
+from otel_agent.model import SendResult
 
 
 class ConsoleSpans:
@@ -17,12 +17,12 @@ class ConsoleSpans:
         self._output = _standard_output()
         self._exporter = ConsoleSpanExporter(out=self._output)
 
-    def send(self, spans: Sequence[ReadableSpan]) -> Receipt:
+    def send(self, spans: Sequence[ReadableSpan]) -> SendResult:
         try:
             self._exporter.export(spans)
         except OSError as error:
             return _not_shown(error)
-        return Receipt(taken=True)
+        return SendResult(taken=True)
 
     def close(self) -> None:
         _close(self._output)
@@ -33,12 +33,12 @@ class ConsoleMetrics:
         self._output = _standard_output()
         self._exporter = ConsoleMetricExporter(out=self._output)
 
-    def send(self, data: MetricsData) -> Receipt:
+    def send(self, data: MetricsData) -> SendResult:
         try:
             self._exporter.export(data)
         except OSError as error:
             return _not_shown(error)
-        return Receipt(taken=True)
+        return SendResult(taken=True)
 
     def close(self) -> None:
         _close(self._output)
@@ -50,8 +50,8 @@ def _standard_output() -> TextIO:
     return open(sys.stdout.fileno(), "w", encoding=sys.stdout.encoding, errors="replace", closefd=False)
 
 
-def _not_shown(error: OSError) -> Receipt:
-    return Receipt(taken=False, reason=error.strerror or "standard output is closed")
+def _not_shown(error: OSError) -> SendResult:
+    return SendResult(taken=False, reason=error.strerror or "standard output is closed")
 
 
 def _close(output: TextIO) -> None:

@@ -19,7 +19,7 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
 
-from otel_agent.model import Receipt
+from otel_agent.model import SendResult
 
 MAX_LINE: Final = 1_000_000
 """Bytes. The Collector's file readers cut a line at 1 MiB, unless told otherwise."""
@@ -76,7 +76,7 @@ class FileSpans:
     def __init__(self, folder: Path, *, max_bytes: int, backups: int) -> None:
         self._lines = RotatedLines(folder / "traces.jsonl", max_bytes=max_bytes, backups=backups)
 
-    def send(self, spans: Sequence[ReadableSpan]) -> Receipt:
+    def send(self, spans: Sequence[ReadableSpan]) -> SendResult:
         return _append(self._lines, encode_spans(spans))
 
     def close(self) -> None:
@@ -89,23 +89,23 @@ class FileMetrics:
     def __init__(self, folder: Path, *, max_bytes: int, backups: int) -> None:
         self._lines = RotatedLines(folder / "metrics.jsonl", max_bytes=max_bytes, backups=backups)
 
-    def send(self, data: MetricsData) -> Receipt:
+    def send(self, data: MetricsData) -> SendResult:
         return _append(self._lines, encode_metrics(data))
 
     def close(self) -> None:
         """Nothing is open between two lines."""
 
 
-def _append(lines: RotatedLines, request: ProtobufMessage) -> Receipt:
+def _append(lines: RotatedLines, request: ProtobufMessage) -> SendResult:
     found = MessageToDict(request, use_integers_for_enums=True)
     line = json.dumps(_with_hex_ids(found), separators=(",", ":"), ensure_ascii=False).encode()
     if len(line) > MAX_LINE:
-        return Receipt(taken=False, final=True, reason=f"more than {MAX_LINE} bytes in a line")
+        return SendResult(taken=False, final=True, reason=f"more than {MAX_LINE} bytes in a line")
     try:
         lines.append(line)
     except OSError as error:
-        return Receipt(taken=False, reason=f"{error.strerror}: {error.filename or 'the export file'}")
-    return Receipt(taken=True)
+        return SendResult(taken=False, reason=f"{error.strerror}: {error.filename or 'the export file'}")
+    return SendResult(taken=True)
 
 
 def _with_hex_ids(value: Any) -> Any:

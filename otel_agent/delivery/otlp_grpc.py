@@ -18,8 +18,9 @@ from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
-from otel_agent.delivery.options import OtlpOptions, Signal
-from otel_agent.model import Receipt
+from otel_agent.delivery.otlp_options import OtlpOptions
+from otel_agent.model import SendResult
+from otel_agent.semconv import Signal
 
 _REFUSALS: Final = frozenset({grpc.StatusCode.INVALID_ARGUMENT})
 _UNSURE: Final = frozenset(
@@ -38,7 +39,7 @@ class GrpcSpans:
     def __init__(self, options: OtlpOptions) -> None:
         self._exporter = OTLPSpanExporter(**_arguments(options, "traces"))
 
-    def send(self, spans: Sequence[ReadableSpan]) -> Receipt:
+    def send(self, spans: Sequence[ReadableSpan]) -> SendResult:
         with _status() as status:
             success = self._exporter.export(spans) is SpanExportResult.SUCCESS
         return status.receipt(success)
@@ -51,7 +52,7 @@ class GrpcMetrics:
     def __init__(self, options: OtlpOptions) -> None:
         self._exporter = OTLPMetricExporter(**_arguments(options, "metrics"))
 
-    def send(self, data: MetricsData) -> Receipt:
+    def send(self, data: MetricsData) -> SendResult:
         with _status() as status:
             success = self._exporter.export(data) is MetricExportResult.SUCCESS
         return status.receipt(success)
@@ -103,11 +104,11 @@ class _Status(logging.Filter):
         self.code = next((each for each in arguments if isinstance(each, grpc.StatusCode)), self.code)
         return True
 
-    def receipt(self, success: bool) -> Receipt:
+    def receipt(self, success: bool) -> SendResult:
         if success:
-            return Receipt(taken=True)
+            return SendResult(taken=True)
         reason = f"gRPC {self.code.name}" if self.code else "no answer"
-        return Receipt(taken=False, final=self.code in _REFUSALS, reason=reason, unsure=self.code in _UNSURE)
+        return SendResult(taken=False, final=self.code in _REFUSALS, reason=reason, unsure=self.code in _UNSURE)
 
 
 @contextmanager

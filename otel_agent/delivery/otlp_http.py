@@ -13,9 +13,10 @@ from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
-from otel_agent.delivery.options import OtlpOptions, Signal
+from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.delivery.strict_http import StrictSession
-from otel_agent.model import Receipt
+from otel_agent.model import SendResult
+from otel_agent.semconv import Signal
 
 _COMPRESSION: Final = {
     "none": Compression.NoCompression,
@@ -29,7 +30,7 @@ class HttpSpans:
         self._session = StrictSession(ExportTraceServiceResponse)
         self._exporter = OTLPSpanExporter(session=self._session, **_arguments(options, "traces"))
 
-    def send(self, spans: Sequence[ReadableSpan]) -> Receipt:
+    def send(self, spans: Sequence[ReadableSpan]) -> SendResult:
         self._session.forget()
         return _receipt(self._session, self._exporter.export(spans) is SpanExportResult.SUCCESS)
 
@@ -47,7 +48,7 @@ class HttpMetrics:
         self._session = StrictSession(ExportMetricsServiceResponse)
         self._exporter = OTLPMetricExporter(session=self._session, **_arguments(options, "metrics"))
 
-    def send(self, data: MetricsData) -> Receipt:
+    def send(self, data: MetricsData) -> SendResult:
         self._session.forget()
         return _receipt(self._session, self._exporter.export(data) is MetricExportResult.SUCCESS)
 
@@ -82,10 +83,10 @@ def _path(path: Path | None) -> str | None:
     return None if path is None else str(path)
 
 
-def _receipt(session: StrictSession, success: bool) -> Receipt:
+def _receipt(session: StrictSession, success: bool) -> SendResult:
     """The exporter says whether, the session says why."""
     last = session.last
-    return Receipt(
+    return SendResult(
         success,
         final=not success and last.final,
         rejected=last.rejected,

@@ -6,11 +6,11 @@ from typing import Protocol
 from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
 
-from otel_agent.model import Receipt
+from otel_agent.model import SendResult
 
 
 class SpanDelivery(Protocol):
-    def send(self, spans: Sequence[ReadableSpan]) -> Receipt:
+    def send(self, spans: Sequence[ReadableSpan]) -> SendResult:
         """Hand over; return only when it is known whether the spans were taken. Never raises for the other side."""
 
     def close(self) -> None:
@@ -18,6 +18,6 @@ class SpanDelivery(Protocol):
 
 
 class MetricDelivery(Protocol):
-    def send(self, data: MetricsData) -> Receipt: ...
+    def send(self, data: MetricsData) -> SendResult: ...
 
     def close(self) -> None: ...

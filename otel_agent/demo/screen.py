@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from otel_agent.demo.receiver import Point, Span
-from otel_agent.demo.writing import Written
-from otel_agent.report.words import plain
+from otel_agent.demo.store_writer import Written
 from otel_agent.semconv import COST_USAGE, MESSAGE_COUNT, TOKEN_TYPES, TOKEN_USAGE, TOOL_CALL_COUNT, Attr
+from otel_agent.summary.text.words import plain
 
 _BAR: Final = 30
 _FRESH_SECONDS: Final = 1.5

@@ -8,13 +8,14 @@ from typing import Final
 
 from opentelemetry.sdk.metrics.export import MetricsData
 
-from otel_agent import service
+from otel_agent.agent import assemble
 from otel_agent.delivery.advice import advice
-from otel_agent.delivery.options import OtlpOptions
+from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.delivery.probe import Reached, reach
 from otel_agent.doctor.finding import Finding, fail, fine, warn
 from otel_agent.errors import SettingsError
-from otel_agent.settings import Settings, Signal
+from otel_agent.semconv import Signal
+from otel_agent.settings import Settings
 
 _SOON_DAYS: Final = 14
 _CLOCK_SECONDS: Final = 60.0
@@ -47,7 +48,7 @@ def proxy(environ: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _over_otlp(settings: Settings, signal: Signal) -> Iterator[Finding]:
-    options = service.otlp_options(settings)
+    options = assemble.otlp_options(settings)
     try:
         options.check_address(signal)
         reached = _reached(options, signal)
@@ -95,7 +96,7 @@ def _certificate(signal: Signal, reached: Reached) -> Finding:
 
 def _asked(settings: Settings, signal: Signal, where: str) -> Iterator[Finding]:
     """An empty request, by what sends the others."""
-    spans, totals = service.ways_out(settings)
+    spans, totals = assemble.ways_out(settings)
     try:
         if signal == "traces":
             receipt, date = (spans.send([]), getattr(spans, "server_date", "")) if spans else (None, "")

@@ -5,20 +5,20 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from otel_agent import intake
 from otel_agent.doctor.finding import Finding, fail, fine, skip, warn
+from otel_agent.intake.store_finder import known_places
 from otel_agent.ledger.queries import open_to_read
-from otel_agent.model import Look, Store, Unreadable
-from otel_agent.opencode.configured import telemetry_plugins
+from otel_agent.model import ReadScope, Store, Unreadable
+from otel_agent.opencode.configured_models import telemetry_plugins
 from otel_agent.opencode.locations import find_stores
 from otel_agent.opencode.mounts import network_file_system
-from otel_agent.opencode.processes import Processes
 from otel_agent.opencode.releases import newer_than_known
+from otel_agent.opencode.running.processes import Processes
 from otel_agent.settings import Settings
 
 
 def folders(settings: Settings) -> Iterator[Finding]:
-    places = intake.known_places(settings)
+    places = known_places(settings)
     for folder in places.folders:
         if not os.path.isdir(folder):  # noqa: PTH112 - Path's raises where a folder may not be searched
             yield skip("data folder", f"{folder} is not there", "OpenCode makes it at its first start.")
@@ -42,7 +42,7 @@ def folders(settings: Settings) -> Iterator[Finding]:
 
 
 def stores(settings: Settings) -> Iterator[Finding]:
-    found, problems = find_stores(intake.known_places(settings))
+    found, problems = find_stores(known_places(settings))
     for problem in problems:
         yield fail("stores", str(problem), "What is there is not counted.", "Give this user permission.")
     for store in found.values():
@@ -63,7 +63,7 @@ def _store(store: Store) -> Finding:
         if store.is_tree:
             number = store.length()
             return fine("store", f"{store.name}: {kind}, {number:,} message files")
-        batches = store.read(lambda _: None, now_ms=2**42, look=Look())
+        batches = store.read(lambda _: None, now_ms=2**42, scope=ReadScope())
         problems = [problem for batch in [next(batches, None)] if batch is not None for problem in batch.problems]
         number = store.length()
     except Unreadable as failure:
@@ -92,7 +92,7 @@ def releases(settings: Settings) -> Iterator[Finding]:
             "OpenCode releases",
             f"OpenCode {newer[-1]} wrote some of it",
             "That is newer than what this otel-agent was tested with.",
-            "Look for a newer otel-agent.",
+            "ReadScope for a newer otel-agent.",
         )
     else:
         yield fine("OpenCode releases", "none is newer than what was tested (up to 1.18, and 2.x)")
@@ -101,7 +101,7 @@ def releases(settings: Settings) -> Iterator[Finding]:
             "unreadable",
             f"{trouble.places:,} places ({trouble.kind.value}): {', '.join(trouble.examples)}",
             f"Each {trouble.kind.meaning}.",
-            "Look at the places that are named.",
+            "ReadScope at the places that are named.",
         )
 
 

@@ -178,7 +178,7 @@ def _examine(database: sqlite3.Connection, path: Path, *, thorough: bool) -> Non
 
 
 def looks_whole(path: Path) -> str:
-    """Look at every page, beside its writer: what is wrong, empty for nothing. Raises ``LedgerError``."""
+    """ReadScope at every page, beside its writer: what is wrong, empty for nothing. Raises ``LedgerError``."""
     with closing(connect_to_read(path)) as database:
         result = str(database.execute("PRAGMA quick_check(1)").fetchone()[0])
     return "" if result == "ok" else " ".join(result.split())

@@ -11,10 +11,10 @@ from msgspec import Struct
 
 from otel_agent.errors import LedgerDamaged, LedgerNewer
 from otel_agent.ledger import schema
+from otel_agent.ledger.delivery_state import Counted, Delivered, counted, deliveries
 from otel_agent.ledger.files import connect_to_read, ledger_path
 from otel_agent.ledger.outbox import Outbox
 from otel_agent.ledger.problems import Trouble, troubles
-from otel_agent.ledger.standing import Counted, Delivered, counted, deliveries
 from otel_agent.model import Overlap, Tokens
 
 SLOT_MS: Final = 900_000

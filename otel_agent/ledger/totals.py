@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from otel_agent.model import Increase, Series, Told
+from otel_agent.model import Increase, SentPoint, Series
 
 MAX_VALUE: Final = 2**63 - 1
 """A sum that would pass this stays at it: neither SQLite nor OTLP can hold more."""
@@ -86,7 +86,7 @@ class Totals:
             ],
         )
 
-    def leave_open(self, series: Iterable[Series]) -> None:
+    def mark_unanswered(self, series: Iterable[Series]) -> None:
         """Whether the backend knows what stands as ``open`` in these is to be seen; ``None``: there is nothing of it."""
         self._database.executemany(
             "UPDATE series SET open_value = ?, open_count = ?, open_buckets = ?, open_ns = ? WHERE metric = ? AND attributes = ?",
@@ -165,11 +165,11 @@ def _series(row: tuple[Any, ...]) -> Series:
     )
 
 
-def _read(value: int | None, count: int, buckets: str, at_ns: int) -> Told | None:
-    return None if value is None else Told(value, count, tuple(json.loads(buckets)), at_ns)
+def _read(value: int | None, count: int, buckets: str, at_ns: int) -> SentPoint | None:
+    return None if value is None else SentPoint(value, count, tuple(json.loads(buckets)), at_ns)
 
 
-def _written(told: Told | None) -> tuple[int | str | None, ...]:
+def _written(told: SentPoint | None) -> tuple[int | str | None, ...]:
     return (None,) * 4 if told is None else (told.value, told.count, json.dumps(told.buckets), told.at_ns)
 
 

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from otel_agent.ledger import rows
+from otel_agent.ledger import records
 from otel_agent.model import Message, Session, ToolCall, Turn
 
 _ENDED: Final = "coalesce(completed_ms, created_ms)"
@@ -18,7 +18,7 @@ class Turns:
 
     def known(self, ids: Iterable[str]) -> set[str]:
         query = "SELECT id FROM turn WHERE id IN (SELECT value FROM json_each(?))"
-        return {row[0] for row in self._database.execute(query, (rows.ids(list(ids)),))}
+        return {row[0] for row in self._database.execute(query, (records.ids(list(ids)),))}
 
     def trace_of(self, turn_id: str) -> str | None:
         row = self._database.execute("SELECT trace FROM turn WHERE id = ?", (turn_id,)).fetchone()
@@ -26,9 +26,9 @@ class Turns:
 
     def session(self, session_id: str) -> Session:
         """What is known of it."""
-        query = f"SELECT {rows.SESSION_COLUMNS} FROM session WHERE id = ?"
+        query = f"SELECT {records.SESSION_COLUMNS} FROM session WHERE id = ?"
         row = self._database.execute(query, (session_id,)).fetchone()
-        return Session(session_id) if row is None else rows.session(row)
+        return Session(session_id) if row is None else records.session(row)
 
     def begin(self, turns: Iterable[tuple[Turn, list[Message]]]) -> None:
         """Enter new turns, each with what was counted of it. One that ended owes its span."""

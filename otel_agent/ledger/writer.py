@@ -10,10 +10,10 @@ from typing import Final
 
 from otel_agent.errors import LedgerDamaged
 from otel_agent.ledger import files
-from otel_agent.ledger.counting import Counting
+from otel_agent.ledger.delivery_state import DeliveryState
+from otel_agent.ledger.messages import Messages
 from otel_agent.ledger.outbox import Outbox
 from otel_agent.ledger.problems import Problems
-from otel_agent.ledger.standing import Standing
 from otel_agent.ledger.totals import Totals
 from otel_agent.ledger.turns import Turns
 from otel_agent.model import Checkpoint
@@ -33,11 +33,11 @@ class Ledger:
 
     def __init__(self, hold: files.Hold, database: sqlite3.Connection) -> None:
         self._hold, self._database = hold, database
-        self.counting = Counting(database)
+        self.messages = Messages(database)
         self.totals = Totals(database)
         self.outbox = Outbox(database)
         self.problems = Problems(database)
-        self.standing = Standing(database)
+        self.delivery_state = DeliveryState(database)
         self.turns = Turns(database)
 
     @property
@@ -183,5 +183,5 @@ def open_ledger(
     except BaseException:
         hold.release()
         raise
-    ledger.outbox.retry_refused()
+    ledger.outbox.release_quarantined()
     return ledger

@@ -17,8 +17,8 @@ from otel_agent.model.message import (
     Turn,
 )
 from otel_agent.model.process import ProcessMode, ProcessSample
-from otel_agent.model.signal import Increase, Observation, Receipt, Series, Told
-from otel_agent.model.store import Batch, Checkpoint, Look, Problem, ProblemKind, Recall, Store, Unreadable
+from otel_agent.model.signal import Increase, Observation, SendResult, SentPoint, Series
+from otel_agent.model.store import Batch, Checkpoint, Problem, ProblemKind, ReadScope, Recall, Store, Unreadable
 from otel_agent.model.usage import Overlap, Tokens, without_overlap
 
 __all__ = [
@@ -28,7 +28,6 @@ __all__ = [
     "Checkpoint",
     "Generation",
     "Increase",
-    "Look",
     "Message",
     "Observation",
     "Outcome",
@@ -37,14 +36,15 @@ __all__ = [
     "ProblemKind",
     "ProcessMode",
     "ProcessSample",
+    "ReadScope",
     "Recall",
-    "Receipt",
+    "SendResult",
+    "SentPoint",
     "Series",
     "Session",
     "State",
     "Store",
     "Tokens",
-    "Told",
     "ToolCall",
     "Turn",
     "Unreadable",

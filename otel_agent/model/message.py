@@ -110,9 +110,9 @@ class Session(Struct, frozen=True, gc=False):
 class State(IntEnum):
     """Where a message stands in the ledger. Nothing ever goes back to the left."""
 
-    OPEN = 0
+    UNFINISHED = 0
     """Has usage but no ``completed``: waits for it, for a later message of the session, or for the grace period."""
-    HELD = 1
+    SUSPECTED_COPY = 1
     """Looks like a fork's copy: waits until every store was read, so that its original is counted if there is one."""
     COUNTED = 2
     COPY = 3

@@ -15,10 +15,10 @@ class Series(Struct, frozen=True, gc=False):
     value: int
     count: int
     buckets: tuple[int, ...]
-    told: "Told | None" = None
+    told: "SentPoint | None" = None
     """What the backend was told last; ``None`` of the history that was found at the very first start."""
 
-    open: "Told | None" = None
+    open: "SentPoint | None" = None
     """What was handed over last without an answer: the backend may know it, or may not."""
 
     @property
@@ -26,20 +26,20 @@ class Series(Struct, frozen=True, gc=False):
         return self.told is None or (self.told.value, self.told.count) != (self.value, self.count)
 
     @property
-    def as_told(self) -> "Series":
+    def as_accepted(self) -> "Series":
         """As the backend knows it. Raises ``ValueError`` where it was told nothing."""
         if self.told is None:
             raise ValueError(self.metric)
         return self._as(self.told)
 
     @property
-    def as_open(self) -> "Series":
+    def as_unanswered(self) -> "Series":
         """As it was handed over last. Raises ``ValueError`` where that was answered."""
         if self.open is None:
             raise ValueError(self.metric)
         return self._as(self.open)
 
-    def _as(self, then: "Told") -> "Series":
+    def _as(self, then: "SentPoint") -> "Series":
         return Series(
             self.metric, self.attributes, self.start_ns, then.value, then.count, then.buckets, self.told, self.open
         )
@@ -61,7 +61,7 @@ class Series(Struct, frozen=True, gc=False):
         )
 
 
-class Told(Struct, frozen=True, gc=False):
+class SentPoint(Struct, frozen=True, gc=False):
     """What a series was when it was handed over; zeros of one that the backend does not know yet."""
 
     value: int
@@ -78,7 +78,7 @@ class Increase(Struct):
     buckets: dict[int, int] = {}
 
 
-class Receipt(Struct, frozen=True):
+class SendResult(Struct, frozen=True):
     """What the other side made of one request."""
 
     taken: bool

@@ -83,12 +83,12 @@ class Unreadable(Exception):
         self.problem = problem
 
 
-class Look(Struct, frozen=True):
-    """How hard to look."""
+class ReadScope(Struct, frozen=True):
+    """How hard to scope."""
 
     sweep: bool = False
     """At everything once more: the truth, whatever the marks of change say."""
-    hinted: frozenset[str] | None = None
+    changed_paths: frozenset[str] | None = None
     """Only at these folders and files, which may have changed, and at what is in flight; ``None``: wherever a cheap
     mark shows a change."""
 
@@ -108,7 +108,7 @@ class Store(Protocol):
     def is_tree(self) -> bool:
         """Whether it changes in the folders below as well."""
 
-    def read(self, recall: Recall, *, now_ms: int, look: "Look") -> Iterator[Batch]:
+    def read(self, recall: Recall, *, now_ms: int, scope: "ReadScope") -> Iterator[Batch]:
         """Yield what may be new since the checkpoints.
 
         Reading again what is known is harmless (the ledger knows it by id); missing something is not.

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from otel_agent.model import Generation, Message, Overlap, Problem, ProblemKind, Session, Tokens
-from otel_agent.opencode.identity import looks_copied
+from otel_agent.opencode.ids import looks_copied
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 """A message file or row beyond this is not read: assistant messages are a few hundred bytes, the prompts that 0.x

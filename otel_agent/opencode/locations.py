@@ -7,20 +7,20 @@ from pathlib import Path
 from msgspec import Struct
 
 from otel_agent.model import Problem, Store
-from otel_agent.opencode.database import Database
-from otel_agent.opencode.files import is_folder, listing
-from otel_agent.opencode.json_tree import JsonTree
-from otel_agent.opencode.layout import FlatLayout, ProjectLayout
+from otel_agent.opencode.bounded_files import is_folder, listing
+from otel_agent.opencode.json_tree.layout import FlatLayout, ProjectLayout
+from otel_agent.opencode.json_tree.tree import JsonTree
+from otel_agent.opencode.sqlite.database import Database
 
 
-class Locations(Struct, frozen=True):
+class StoreLocations(Struct, frozen=True):
     """The folders to look into and the databases named outright."""
 
     folders: tuple[Path, ...]
     databases: tuple[Path, ...] = ()
 
 
-def locations(environ: Mapping[str, str], more: Sequence[Path] = ()) -> Locations:
+def locations(environ: Mapping[str, str], more: Sequence[Path] = ()) -> StoreLocations:
     """OpenCode's own rules: ``$XDG_DATA_HOME/opencode``, else ``~/.local/share/opencode``, on every system; and
     ``OPENCODE_DB``, absolute or relative to that folder. ``more`` are further folders of the same form."""
     home = Path(environ.get("HOME") or Path.home())
@@ -28,19 +28,19 @@ def locations(environ: Mapping[str, str], more: Sequence[Path] = ()) -> Location
     own = base / "opencode"
     named = environ.get("OPENCODE_DB")
     databases = (own / Path(named).expanduser(),) if named and named != ":memory:" else ()
-    return Locations(_distinct([own, *(folder.expanduser() for folder in more)]), databases)
+    return StoreLocations(_distinct([own, *(folder.expanduser() for folder in more)]), databases)
 
 
-def together(places: Iterable[Locations]) -> Locations:
+def together(places: Iterable[StoreLocations]) -> StoreLocations:
     """All of them, each folder and each database once."""
     known = list(places)
-    return Locations(
+    return StoreLocations(
         _distinct([folder for each in known for folder in each.folders]),
         _distinct([path for each in known for path in each.databases]),
     )
 
 
-def find_stores(places: Locations) -> tuple[dict[str, Store], list[Problem]]:
+def find_stores(places: StoreLocations) -> tuple[dict[str, Store], list[Problem]]:
     """Every store there is, by its name: what holds messages and is reached twice (a link, the same folder given
     twice) is listed once. Old trees come first, so that an original is usually seen before its later copy."""
     problems: list[Problem] = []

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 from msgspec import Struct
 
 from otel_agent.errors import SettingsError
-from otel_agent.settings.values import Exporter, OtlpSettings, Settings, Signal
+from otel_agent.semconv import Signal
+from otel_agent.settings.values import Exporter, OtlpSettings, Settings
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -24,7 +25,6 @@ __all__ = [
     "Loaded",
     "OtlpSettings",
     "Settings",
-    "Signal",
     "default_file",
     "load",
     "otlp_variable",

@@ -12,8 +12,9 @@ from typing import Annotated, Final, Literal
 from annotated_types import Ge, Gt, Le
 from msgspec import Struct, field
 
+from otel_agent.semconv import Signal
+
 Exporter = Literal["otlp", "console", "file", "none"]
-Signal = Literal["traces", "metrics"]
 
 DURATION: Final = re.compile(r"(\d+)\s*([smhdw])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from otel_agent.delivery.choose import FileOptions, deliveries
-from otel_agent.delivery.options import OtlpOptions
-from otel_agent.model import Receipt
-from tests.otlp_receiver.sending import TOKENS, span
-from tests.otlp_receiver.wire import Signal, Wire
+from otel_agent.delivery.otlp_options import OtlpOptions
+from otel_agent.model import SendResult
+from tests.support.otlp_receiver.sending import TOKENS, span
+from tests.support.otlp_receiver.wire import Signal, Wire
 
 SIGNALS: tuple[Signal, ...] = ("traces", "metrics")
 WIRES: tuple[Wire, ...] = ("http", "grpc")
@@ -21,7 +21,7 @@ ONE_TRY_SECONDS = 0.5
 """Shorter than the first pause before a retry (0.8 s)."""
 NO_FILES = FileOptions(folder=Path(os.devnull), max_bytes=1, backups=1)
 
-Send = Callable[[], Receipt]
+Send = Callable[[], SendResult]
 
 
 @contextmanager

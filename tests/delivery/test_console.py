@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.agent import ROOT, Agent
-from tests.made_stores import JsonTree, Tokens, message, session
-from tests.otlp_receiver import OtlpReceiver
+from tests.support.agent import Agent
+from tests.support.made_stores import JsonTree, Tokens, message, session
+from tests.support.otlp_receiver import OtlpReceiver
+from tests.support.paths import ROOT
 
 CONSOLE = {"OTEL_AGENT_EXPORTER": "console"}
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from otel_agent.delivery.choose import deliveries
-from otel_agent.delivery.options import OtlpOptions
+from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.errors import SettingsError
-from otel_agent.model import Receipt
+from otel_agent.model import SendResult
 from tests.delivery.relay import Relay
 from tests.delivery.senders import NO_FILES, ONE_TRY_SECONDS, SIGNALS, options, sender
-from tests.otlp_receiver import (
+from tests.support.otlp_receiver import (
     Behaviour,
     OtlpReceiver,
     bad_request,
@@ -23,8 +23,8 @@ from tests.otlp_receiver import (
     unauthorized,
     unavailable,
 )
-from tests.otlp_receiver.sending import span
-from tests.otlp_receiver.wire import Signal
+from tests.support.otlp_receiver.sending import span
+from tests.support.otlp_receiver.wire import Signal
 
 EITHER = pytest.mark.parametrize("signal", SIGNALS)
 
@@ -32,7 +32,7 @@ EITHER = pytest.mark.parametrize("signal", SIGNALS)
 @EITHER
 def test_taken(receiver: OtlpReceiver, signal: Signal) -> None:
     with sender(signal, options("grpc", receiver.grpc_endpoint)) as send:
-        assert send() == Receipt(taken=True)
+        assert send() == SendResult(taken=True)
     assert [(each.signal, each.protocol) for each in receiver.requests] == [(signal, "grpc")]
 
 
@@ -54,8 +54,8 @@ REFUSED = {
 def test_not_taken(receiver: OtlpReceiver, behaviour: Behaviour, code: str, signal: Signal) -> None:
     receiver.behave(then=behaviour)
     with sender(signal, options("grpc", receiver.grpc_endpoint, timeout_seconds=ONE_TRY_SECONDS)) as send:
-        assert send() == Receipt(taken=False, reason=f"gRPC {code}", unsure=code in UNSURE)
-        assert send() == Receipt(taken=False, reason=f"gRPC {code}", unsure=code in UNSURE), (
+        assert send() == SendResult(taken=False, reason=f"gRPC {code}", unsure=code in UNSURE)
+        assert send() == SendResult(taken=False, reason=f"gRPC {code}", unsure=code in UNSURE), (
             "said differently the second time"
         )
     assert len(receiver.requests) == 2
@@ -65,14 +65,14 @@ def test_not_taken(receiver: OtlpReceiver, behaviour: Behaviour, code: str, sign
 def test_an_invalid_argument_is_final(receiver: OtlpReceiver, signal: Signal) -> None:
     receiver.behave(then=bad_request())
     with sender(signal, options("grpc", receiver.grpc_endpoint)) as send:
-        assert send() == Receipt(taken=False, final=True, reason="gRPC INVALID_ARGUMENT")
+        assert send() == SendResult(taken=False, final=True, reason="gRPC INVALID_ARGUMENT")
     assert len(receiver.requests) == 1
 
 
 def test_tried_again_when_the_backend_says_so(receiver: OtlpReceiver) -> None:
     receiver.behave(throttled(retry_after_seconds=0))
     with sender("traces", options("grpc", receiver.grpc_endpoint)) as send:
-        assert send() == Receipt(taken=True)
+        assert send() == SendResult(taken=True)
     assert [each.behaviour for each in receiver.requests] == ["throttled", "accept"]
 
 
@@ -87,7 +87,7 @@ def test_a_request_taken_without_some_of_it_is_not_sent_again(receiver: OtlpRece
 def test_nothing_is_sent_after_closing(receiver: OtlpReceiver) -> None:
     with sender("traces", options("grpc", receiver.grpc_endpoint)) as send:
         assert send().taken
-    assert send() == Receipt(taken=False, reason="no answer")
+    assert send() == SendResult(taken=False, reason="no answer")
     assert len(receiver.requests) == 1
 
 
@@ -95,7 +95,7 @@ def test_an_address_without_a_scheme_means_tls(receiver: OtlpReceiver, monkeypat
     """As the standard has it; ``OTEL_EXPORTER_OTLP_INSECURE`` speaks of such addresses only."""
     bare = receiver.grpc_endpoint.removeprefix("http://")
     with sender("traces", options("grpc", bare, timeout_seconds=ONE_TRY_SECONDS)) as send:
-        assert send() == Receipt(taken=False, reason="gRPC UNAVAILABLE", unsure=True)
+        assert send() == SendResult(taken=False, reason="gRPC UNAVAILABLE", unsure=True)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_INSECURE", "true")
     with sender("traces", options("grpc", bare)) as send:
         assert send().taken

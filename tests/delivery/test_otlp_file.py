@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 
 from otel_agent.delivery.otlp_file import MAX_LINE, RotatedLines
-from otel_agent.pipeline.dispatch import _SPANS_PER_REQUEST
-from otel_agent.signals.metrics import POINTS_PER_REQUEST
-from tests.agent import ROOT, Agent
-from tests.made_stores import T0, JsonTree, Tokens, message, session
-from tests.otlp_json import lines, points, spans
-from tests.otlp_receiver import OtlpReceiver, chats_of, kept
+from otel_agent.export.dispatch import _SPANS_PER_REQUEST
+from otel_agent.otlp.metrics import POINTS_PER_REQUEST
+from tests.support.agent import Agent
+from tests.support.made_stores import T0, JsonTree, Tokens, message, session
+from tests.support.otlp_json import lines, points, spans
+from tests.support.otlp_receiver import OtlpReceiver, chats_of, kept
+from tests.support.paths import ROOT
 
 COLLECTOR_LINE = 1024 * 1024
 """Bytes: `max_log_size` of the Collector's file receivers, by default."""

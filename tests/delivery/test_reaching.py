@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from otel_agent.delivery.options import OtlpOptions
+from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.errors import SettingsError
 from tests.delivery.senders import ONE_TRY_SECONDS, PROTOCOLS, SIGNALS, WIRES, options, sender
-from tests.otlp_receiver import Authority, OtlpReceiver, Received
-from tests.otlp_receiver.wire import Signal, Wire
+from tests.support.otlp_receiver import Authority, OtlpReceiver, Received
+from tests.support.otlp_receiver.wire import Signal, Wire
 
 EITHER_SIGNAL = pytest.mark.parametrize("signal", SIGNALS)
 EITHER_WIRE = pytest.mark.parametrize("wire", WIRES)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent import Agent
-from tests.made_stores import T0, JsonTree, Tokens, message, session
-from tests.otlp_receiver import (
+from tests.support.agent import Agent
+from tests.support.made_stores import T0, JsonTree, Tokens, message, session
+from tests.support.otlp_receiver import (
     Authority,
     Behaviour,
     OtlpReceiver,
@@ -27,7 +27,7 @@ from tests.otlp_receiver import (
     unauthorized,
     unavailable,
 )
-from tests.otlp_receiver.wire import Signal
+from tests.support.otlp_receiver.wire import Signal
 
 USED = Tokens(700, 50, 20, 300, 9)
 ONE_TRY = {"OTEL_EXPORTER_OTLP_TIMEOUT": "0.5"}

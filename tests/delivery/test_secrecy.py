@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.agent import Agent
-from tests.made_stores import (
+from tests.support.agent import Agent
+from tests.support.made_stores import (
     T0,
     Database,
     DatabaseV2,
@@ -22,8 +22,8 @@ from tests.made_stores import (
     session,
     text,
 )
-from tests.otlp_receiver import Behaviour, OtlpReceiver
-from tests.otlp_receiver.behaviours import HTML, Refusal, Reply
+from tests.support.otlp_receiver import Behaviour, OtlpReceiver
+from tests.support.otlp_receiver.behaviours import HTML, Refusal, Reply
 
 TITLE = "title-marker-6f1c"
 PLANTED = {

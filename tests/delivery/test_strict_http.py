@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from otel_agent.model import Receipt
+from otel_agent.model import SendResult
 from tests.delivery.senders import ONE_TRY_SECONDS, SIGNALS, options, sender
-from tests.otlp_receiver import (
+from tests.support.otlp_receiver import (
     Behaviour,
     OtlpReceiver,
     accept,
@@ -25,13 +25,13 @@ from tests.otlp_receiver import (
     unauthorized,
     unavailable,
 )
-from tests.otlp_receiver.behaviours import JSON, PROTOBUF, Reply
-from tests.otlp_receiver.wire import Signal
+from tests.support.otlp_receiver.behaviours import JSON, PROTOBUF, Reply
+from tests.support.otlp_receiver.wire import Signal
 
 EITHER = pytest.mark.parametrize("signal", SIGNALS)
 
 
-def answered(receiver: OtlpReceiver, behaviour: Behaviour, signal: Signal = "traces") -> Receipt:
+def answered(receiver: OtlpReceiver, behaviour: Behaviour, signal: Signal = "traces") -> SendResult:
     """What one export comes to, with time for one try only; an endless answer, which is not tried again, is long to read."""
     receiver.behave(then=behaviour)
     limit = {} if behaviour.name == "endless_body" else {"timeout_seconds": ONE_TRY_SECONDS}
@@ -49,7 +49,7 @@ ACKNOWLEDGED = [accept(), accept_empty_body(), no_content(), json_accept(), part
 @EITHER
 @pytest.mark.parametrize("behaviour", ACKNOWLEDGED, ids=lambda each: each.name)
 def test_taken(receiver: OtlpReceiver, behaviour: Behaviour, signal: Signal) -> None:
-    assert answered(receiver, behaviour, signal) == Receipt(taken=True)
+    assert answered(receiver, behaviour, signal) == SendResult(taken=True)
     assert len(receiver.requests) == 1
 
 
@@ -72,7 +72,9 @@ NOT_ACKNOWLEDGED = {
 @EITHER
 @pytest.mark.parametrize(("behaviour", "reason", "requests"), NOT_ACKNOWLEDGED.values(), ids=list(NOT_ACKNOWLEDGED))
 def test_not_taken(receiver: OtlpReceiver, behaviour: Behaviour, reason: str, requests: int, signal: Signal) -> None:
-    assert answered(receiver, behaviour, signal) == Receipt(taken=False, reason=reason, unsure=behaviour.name in UNSURE)
+    assert answered(receiver, behaviour, signal) == SendResult(
+        taken=False, reason=reason, unsure=behaviour.name in UNSURE
+    )
     assert len(receiver.requests) == requests
     assert receiver.malformed == (), "a redirect was followed"
 
@@ -95,13 +97,13 @@ def test_nothing_listens(receiver: OtlpReceiver, signal: Signal) -> None:
     endpoint = receiver.endpoint
     receiver.close()
     with sender(signal, options("http", endpoint, timeout_seconds=ONE_TRY_SECONDS)) as send:
-        assert send() == Receipt(taken=False, reason="nothing answers there, or the connection was closed")
+        assert send() == SendResult(taken=False, reason="nothing answers there, or the connection was closed")
 
 
 @EITHER
 def test_a_header_that_no_request_can_have(receiver: OtlpReceiver, signal: Signal) -> None:
     with sender(signal, options("http", receiver.endpoint, headers={"x-scope": "two\nlines"})) as send:
-        assert send() == Receipt(taken=False, reason="a header cannot be sent as it is written")
+        assert send() == SendResult(taken=False, reason="a header cannot be sent as it is written")
     assert receiver.requests == ()
 
 
@@ -109,17 +111,17 @@ def test_a_header_that_no_request_can_have(receiver: OtlpReceiver, signal: Signa
 def test_tried_again_when_the_backend_says_so(receiver: OtlpReceiver, signal: Signal) -> None:
     receiver.behave(throttled(retry_after_seconds=0), throttled(retry_after_seconds=0))
     with sender(signal, options("http", receiver.endpoint)) as send:
-        assert send() == Receipt(taken=True)
+        assert send() == SendResult(taken=True)
     assert [each.behaviour for each in receiver.requests] == ["throttled", "throttled", "accept"]
 
 
 @EITHER
 def test_rejected_are_counted(receiver: OtlpReceiver, signal: Signal) -> None:
-    assert answered(receiver, partial(3, "too old"), signal) == Receipt(taken=True, rejected=3, reason="too old")
+    assert answered(receiver, partial(3, "too old"), signal) == SendResult(taken=True, rejected=3, reason="too old")
 
 
 def test_rejected_without_a_word(receiver: OtlpReceiver) -> None:
-    assert answered(receiver, partial(3)) == Receipt(taken=True, rejected=3, reason="no reason given")
+    assert answered(receiver, partial(3)) == SendResult(taken=True, rejected=3, reason="no reason given")
 
 
 @pytest.mark.parametrize(
@@ -131,12 +133,12 @@ def test_rejected_without_a_word(receiver: OtlpReceiver) -> None:
     ],
 )
 def test_rejected_in_json(receiver: OtlpReceiver, signal: Signal, body: bytes) -> None:
-    assert answered(receiver, reply(body), signal) == Receipt(taken=True, rejected=2, reason="too old")
+    assert answered(receiver, reply(body), signal) == SendResult(taken=True, rejected=2, reason="too old")
 
 
 def test_fewer_than_none_cannot_be_rejected(receiver: OtlpReceiver) -> None:
-    assert answered(receiver, partial(-7, "what")) == Receipt(taken=True)
-    assert answered(receiver, reply(b'{"partialSuccess": {"rejectedSpans": -7}}')) == Receipt(taken=True)
+    assert answered(receiver, partial(-7, "what")) == SendResult(taken=True)
+    assert answered(receiver, reply(b'{"partialSuccess": {"rejectedSpans": -7}}')) == SendResult(taken=True)
 
 
 def test_what_a_backend_says_is_one_short_line_without_control_characters(receiver: OtlpReceiver) -> None:
@@ -164,8 +166,8 @@ def test_json_that_is_no_acknowledgement(receiver: OtlpReceiver, body: bytes) ->
 
 
 def test_the_content_type_may_have_parameters(receiver: OtlpReceiver) -> None:
-    assert answered(receiver, reply(b"{}", "Application/JSON; charset=utf-8")) == Receipt(taken=True)
-    assert answered(receiver, reply(b"", f"{PROTOBUF}; v=1")) == Receipt(taken=True)
+    assert answered(receiver, reply(b"{}", "Application/JSON; charset=utf-8")) == SendResult(taken=True)
+    assert answered(receiver, reply(b"", f"{PROTOBUF}; v=1")) == SendResult(taken=True)
 
 
 def test_no_content_type_and_a_body(receiver: OtlpReceiver) -> None:
@@ -177,5 +179,5 @@ def test_an_answer_is_not_taken_for_the_next_one(receiver: OtlpReceiver) -> None
     """After the exporter was shut down nothing is sent: then the last success is not a success, and never silent."""
     with sender("traces", options("http", receiver.endpoint)) as send:
         assert send().taken
-    assert send() == Receipt(taken=False, reason="nothing was sent")
+    assert send() == SendResult(taken=False, reason="nothing was sent")
     assert len(receiver.requests) == 1

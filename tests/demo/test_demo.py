@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
-from tests.made_stores import JsonTree, Tokens, message, session
-from tests.otlp_receiver import OtlpReceiver
-from tests.shell import Shell
+from tests.support.made_stores import JsonTree, Tokens, message, session
+from tests.support.otlp_receiver import OtlpReceiver
+from tests.support.paths import PACKAGE, STORES
+from tests.support.shell import Shell
 
-STORES = Path(__file__).resolve().parent.parent / "stores"
 DRAWN = Path(__file__).parent / "drawn"
 NOBODY_LISTENS = "http://127.0.0.1:1"
 KINDS = ("input", "output", "reasoning", "cache_read", "cache_write")
@@ -94,7 +94,7 @@ class TestSample:
 
 
 def sample_folder() -> Path:
-    return Path(__file__).resolve().parents[2] / "otel_agent" / "demo" / "sample"
+    return PACKAGE / "demo" / "sample"
 
 
 class TestOwnData:

@@ -15,9 +15,9 @@ import pytest
 from otel_agent.doctor.finding import Verdict
 from otel_agent.doctor.keeping import watching
 from otel_agent.settings import Settings
-from tests.agent import Agent
-from tests.made_stores import Database, JsonTree, Tokens, message, session
-from tests.otlp_receiver import (
+from tests.support.agent import Agent
+from tests.support.made_stores import Database, JsonTree, Tokens, message, session
+from tests.support.otlp_receiver import (
     Authority,
     Behaviour,
     OtlpReceiver,
@@ -28,7 +28,7 @@ from tests.otlp_receiver import (
     unauthorized,
     unavailable,
 )
-from tests.shell import Shell
+from tests.support.shell import Shell
 
 Found = list[dict[str, str]]
 

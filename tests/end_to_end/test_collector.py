@@ -16,13 +16,13 @@ from typing import Any
 import pytest
 import requests
 
-from tests import otlp_json
-from tests.agent import Agent
-from tests.otlp_receiver import chats_of, kept
-from tests.otlp_receiver.rows import Attribute, Attributes, PointRow, SpanRow
-from tests.real_parts.collector import Collector, otlp_to_files, require_collector
+from tests.support import otlp_json
+from tests.support.agent import Agent
+from tests.support.otlp_receiver import chats_of, kept
+from tests.support.otlp_receiver.rows import Attribute, Attributes, PointRow, SpanRow
+from tests.support.paths import STORES
+from tests.support.real_programs.collector import Collector, otlp_to_files, require_collector
 
-STORES = Path(__file__).resolve().parent.parent / "stores"
 COUNTERS = frozenset({"opencode.token.usage", "opencode.message.count", "opencode.cost.usage"})
 KINDS = ("input", "output", "reasoning", "cache_read", "cache_write")
 PROTOCOLS = ("http/protobuf", "grpc")

@@ -1,6 +1,6 @@
 """What a real OpenCode release writes is what a real backend is told: the tokens its provider billed, each once.
 
-The ground truth is the provider's bill (`tests.real_opencode.provider`), never a store or a report of OpenCode.
+The ground truth is the provider's bill (`tests.support.real_opencode.provider`), never a store or a report of OpenCode.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent import Agent
-from tests.otlp_receiver import OtlpReceiver, SpanRow
-from tests.real_opencode.driver import OpenCode, require_opencode
-from tests.real_opencode.provider import Bill, Provider, Refusal, Reply, ToolCall, Usage
-from tests.real_opencode.serving import serving
+from tests.support.agent import Agent
+from tests.support.otlp_receiver import OtlpReceiver, SpanRow
+from tests.support.real_opencode.driver import OpenCode, require_opencode
+from tests.support.real_opencode.provider import Bill, Provider, Refusal, Reply, ToolCall, Usage
+from tests.support.real_opencode.serving import serving
 
 JSON_TREE = "1.1.27"
 IMPORTER = "1.2.6"

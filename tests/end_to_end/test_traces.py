@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent import Agent
-from tests.made_stores import (
+from tests.support.agent import Agent
+from tests.support.made_stores import (
     Database,
     JsonTree,
     Message,
@@ -24,7 +24,7 @@ from tests.made_stores import (
     session,
     tool,
 )
-from tests.otlp_receiver import OtlpReceiver, SpanRow
+from tests.support.otlp_receiver import OtlpReceiver, SpanRow
 
 NOW = time.time_ns() // 1_000_000 - 60_000
 """In milliseconds: tool calls are counted from the day before the ledger's first."""

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent import Agent
-from tests.otlp_receiver import OtlpReceiver
+from tests.support.agent import Agent
+from tests.support.otlp_receiver import OtlpReceiver
 
 NOBODY = 65_534
 """The unprivileged user of Debian, as of every other Linux."""

@@ -22,10 +22,10 @@ from otel_agent.errors import LedgerError, LedgerHeld
 from otel_agent.ledger import schema
 from otel_agent.ledger.files import Hold
 from otel_agent.ledger.queries import open_to_read
-from tests.agent import Agent
-from tests.ledger.told import Told
-from tests.made_stores import T0, Database, Tokens, message, session
-from tests.otlp_receiver import OtlpReceiver
+from tests.support.agent import Agent
+from tests.support.exported import SentPoint
+from tests.support.made_stores import T0, Database, Tokens, message, session
+from tests.support.otlp_receiver import OtlpReceiver
 
 USED = Tokens(700, 50, 20, 300, 9)
 CANNOT_WRITE = 4
@@ -245,6 +245,6 @@ def test_a_full_disk(agent: Agent, receiver: OtlpReceiver, small_disk: Path) -> 
 
 
 def assert_exact(receiver: OtlpReceiver, messages: int) -> None:
-    told = Told(receiver)
+    told = SentPoint(receiver)
     assert (told.tokens(), told.messages()) == (Tokens(*(messages * kind for kind in USED)), messages)
     assert len(told.span_ids()) == messages

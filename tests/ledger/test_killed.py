@@ -8,12 +8,12 @@ import subprocess
 
 import pytest
 
-from tests.agent import Agent, Process
 from tests.ledger.test_files import WINDOWS
-from tests.ledger.told import Told
-from tests.made_stores import T0, Database, JsonTree, Tokens, message, session
-from tests.otlp_receiver import OtlpReceiver, accept, drop, hang
-from tests.otlp_receiver.wire import Signal
+from tests.support.agent import Agent, Process
+from tests.support.exported import SentPoint
+from tests.support.made_stores import T0, Database, JsonTree, Tokens, message, session
+from tests.support.otlp_receiver import OtlpReceiver, accept, drop, hang
+from tests.support.otlp_receiver.wire import Signal
 
 USED = Tokens(700, 50, 20, 300, 9)
 DATABASES, EACH = 5, 150
@@ -21,7 +21,7 @@ MESSAGES = (DATABASES + 1) * EACH
 """Enough for several transactions, and for more than one request of spans."""
 TOTAL = Tokens(*(MESSAGES * kind for kind in USED))
 IMPORTED = """
-import sys, otel_agent.service, otel_agent.delivery.otlp_http
+import sys, otel_agent.agent.assemble, otel_agent.delivery.otlp_http
 print("imported", file=sys.stderr, flush=True)
 """
 """So that what follows is the work itself."""
@@ -59,7 +59,7 @@ def killed_after(run: Process, seconds: float) -> None:
 
 
 def assert_exact(receiver: OtlpReceiver) -> None:
-    told = Told(receiver)
+    told = SentPoint(receiver)
     assert (told.tokens(), told.messages()) == (TOTAL, MESSAGES)
     assert len(told.span_ids()) == MESSAGES
     assert {len(starts) for starts in told.starts().values()} == {1}

@@ -12,9 +12,9 @@ import pytest
 
 from otel_agent.ledger import schema
 from otel_agent.ledger.files import ledger_path
-from tests.agent import Agent
-from tests.made_stores import JsonTree, Tokens, message, session
-from tests.otlp_receiver import OtlpReceiver
+from tests.support.agent import Agent
+from tests.support.made_stores import JsonTree, Tokens, message, session
+from tests.support.otlp_receiver import OtlpReceiver
 
 NEXT = schema.VERSION + 1
 VERSION_1 = Path(__file__).parent / "ledger-1.sql"

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from otel_agent.ledger.totals import MAX_VALUE
 from otel_agent.ledger.writer import Ledger, open_ledger
 from otel_agent.model import Increase, Series
-from tests.ledger.records import START_NS
-from tests.ledger.test_counting import fresh_ledger
+from tests.ledger.test_messages import fresh_ledger
+from tests.support.records import START_NS
 
 METRIC = "opencode.token.usage"
 OVERFLOW = '{"otel.metric.overflow": true}'

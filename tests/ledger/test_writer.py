@@ -12,7 +12,7 @@ from otel_agent import semconv
 from otel_agent.errors import LedgerError
 from otel_agent.ledger.writer import Ledger, open_ledger
 from otel_agent.model import Checkpoint, Tokens
-from tests.ledger.records import START_NS, call, enter, tokens, total
+from tests.support.records import START_NS, call, enter, tokens, total
 
 DAY_NS = 86_400_000_000_000
 
@@ -40,7 +40,7 @@ def test_checkpoints_are_replaced(ledger: Ledger) -> None:
 
 def write_half(ledger: Ledger) -> None:
     """A message and a checkpoint, and then something that the ledger refuses."""
-    ledger.counting.record([call(0)], [], count_from_ms=0)
+    ledger.messages.record([call(0)], [], count_from_ms=0)
     ledger.remember([Checkpoint("a", b"read")])
     ledger.remember([Checkpoint("b", None)])  # type: ignore[arg-type]
 
@@ -67,7 +67,7 @@ def test_another_machine_starts_from_zero_and_counts_nothing_again(tmp_path: Pat
     here.adopt("here")
     enter(here, call(0), call(1))
     with here.transaction():
-        here.counting.track("ses_0")
+        here.messages.track("ses_0")
     here.close()
     shutil.copytree(tmp_path / "here", tmp_path / "there")
     there = reopened(tmp_path / "there")
@@ -77,8 +77,8 @@ def test_another_machine_starts_from_zero_and_counts_nothing_again(tmp_path: Pat
     enter(there, call(0), call(1), call(3, Tokens(7)))
     assert (tokens(there), total(there, semconv.MESSAGE_COUNT)) == (Tokens(7), 1)
     assert total(there, semconv.SESSION_COUNT) == 0
-    assert there.counting.tracked(["ses_0"]) == set()
-    of_session = there.counting.of_session("ses_0", after=there.epoch_message)
+    assert there.messages.tracked(["ses_0"]) == set()
+    of_session = there.messages.of_session("ses_0", after=there.epoch_message)
     assert [change.message.id for change in of_session] == ["msg_3"]
     there.close()
     again = reopened(tmp_path / "there", days_later=2)
@@ -104,8 +104,8 @@ def test_spans_are_owed_oldest_first_until_taken(ledger: Ledger) -> None:
     assert first.message == call(0)
     assert first.session.id == "ses_0"
     with ledger.transaction():
-        ledger.outbox.taken([first, third])
-        ledger.outbox.refuse(second)
+        ledger.outbox.mark_accepted([first, third])
+        ledger.outbox.quarantine(second)
     assert [each.message.id for each in ledger.outbox.oldest(9)] == ["msg_3"]
     assert len(ledger.outbox) == 2
 
@@ -114,7 +114,7 @@ def test_what_was_refused_is_tried_again_at_the_next_start(tmp_path: Path) -> No
     ledger = open_ledger(tmp_path, now_ns=START_NS, backfill_from_ms=0)
     enter(ledger, call(0))
     with ledger.transaction():
-        ledger.outbox.refuse(ledger.outbox.oldest(1)[0])
+        ledger.outbox.quarantine(ledger.outbox.oldest(1)[0])
     assert ledger.outbox.oldest(1) == []
     ledger.close()
     again = reopened(tmp_path)

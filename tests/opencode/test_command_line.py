@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from otel_agent.model import ProcessMode
-from otel_agent.opencode.command_line import mode_of
+from otel_agent.opencode.running.command_line import mode_of
 
 CLI, SERVER, LSP = ProcessMode.CLI, ProcessMode.SERVER, ProcessMode.LSP
 NATIVE = "/w/node_modules/opencode-linux-x64/bin/opencode"

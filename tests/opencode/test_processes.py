@@ -17,10 +17,10 @@ import psutil
 import pytest
 
 from otel_agent.model import ProcessMode, ProcessSample
-from otel_agent.opencode.processes import Processes
-from tests.real_opencode.driver import OpenCode, require_opencode
-from tests.real_opencode.provider import Provider
-from tests.real_opencode.serving import serving
+from otel_agent.opencode.running.processes import Processes
+from tests.support.real_opencode.driver import OpenCode, require_opencode
+from tests.support.real_opencode.provider import Provider
+from tests.support.real_opencode.serving import serving
 
 NOBODY = 65534
 PROGRAM = (

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.agent import Agent
-from tests.real_parts.collector import Collector, otlp_to_files
-from tests.real_parts.prometheus import Prometheus
+from tests.support.agent import Agent
+from tests.support.real_programs.collector import Collector, otlp_to_files
+from tests.support.real_programs.prometheus import Prometheus
 from tests.team.recount import STORE, recounted
 from tests.team.tiers import Secrets
 

@@ -12,16 +12,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.made_stores import Tokens
-from tests.real_parts.collector import Collector, otlp_to_files
-from tests.real_parts.jaeger import Jaeger
-from tests.real_parts.prometheus import Prometheus, promtool
+from tests.support.made_stores import Tokens
+from tests.support.real_programs.collector import Collector, otlp_to_files
+from tests.support.real_programs.jaeger import Jaeger
+from tests.support.real_programs.prometheus import Prometheus, promtool
+from tests.support.waiting import eventually
 from tests.team.otlp import send_one_of_each
 from tests.team.people import Person, Truth
 from tests.team.prometheus_config import scraping
 from tests.team.recording import Recording, record_again
 from tests.team.tiers import Tier, drain
-from tests.waiting import eventually
 
 CYCLE_S = 60
 MINUTES = 75

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from otel_agent import service
+from otel_agent.agent import assemble
 from otel_agent.settings import Settings
 from otel_agent.settings.values import OtlpSettings
-from tests.made_stores import JsonTree, Project, Session, Tokens, message, session, tool
+from tests.support.made_stores import JsonTree, Project, Session, Tokens, message, session, tool
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Person:
     @contextmanager
     def agent(
         self, endpoint: str, now_ns: Callable[[], int], *, process_metrics: bool = False
-    ) -> Iterator[service.Agent]:
+    ) -> Iterator[assemble.Agent]:
         """As it is, but for its clock; and for who starts its cycles."""
         settings = Settings(
             state_dir=self.folder / "state",
@@ -115,5 +115,5 @@ class Person:
         with ExitStack() as running:
             with pytest.MonkeyPatch.context() as environment:
                 environment.setenv("OTEL_RESOURCE_ATTRIBUTES", who)
-                agent = running.enter_context(service.assembled(settings, now_ns=now_ns))
+                agent = running.enter_context(assemble.assembled(settings, now_ns=now_ns))
             yield agent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.real_parts import COLLECTOR
+from tests.support.real_programs import COLLECTOR
 from tests.team.tiers import Tier
 
 CONFIG = COLLECTOR / "prometheus" / "prometheus.yaml"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import requests
 
-from tests.real_parts import COLLECTOR
-from tests.real_parts.prometheus import Prometheus, program
+from tests.support.real_programs import COLLECTOR
+from tests.support.real_programs.prometheus import Prometheus, program
+from tests.support.waiting import DEADLINE_S, eventually
 from tests.team.prometheus_config import CONFIG
-from tests.waiting import DEADLINE_S, eventually
 
 SCRIPT = COLLECTOR / "prometheus" / "record-again"
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.real_parts.prometheus import Prometheus, Rows
-from tests.waiting import eventually
+from tests.support.paths import STORES
+from tests.support.real_programs.prometheus import Prometheus, Rows
+from tests.support.waiting import eventually
 
-STORE = Path(__file__).resolve().parent.parent / "stores" / "sqlite-1.18.33-fork"
+STORE = STORES / "sqlite-1.18.33-fork"
 TOKENS = "opencode_token_usage_total"
 KINDS = ("input", "output", "reasoning", "cache_read", "cache_write")
 VIEWS = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from tests.real_parts import COLLECTOR
+from tests.support.real_programs import COLLECTOR
 
 FOLDER = COLLECTOR / "prometheus" / "rules"
 FILES = sorted(FOLDER.glob("*.yaml"))

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from tests.agent import Agent
-from tests.real_parts.collector import Collector
-from tests.real_parts.program import free_ports
-from tests.real_parts.prometheus import Prometheus
+from tests.support.agent import Agent
+from tests.support.real_programs.collector import Collector
+from tests.support.real_programs.program import free_ports
+from tests.support.real_programs.prometheus import Prometheus
+from tests.support.waiting import eventually
 from tests.team.nameserver import NameServer
 from tests.team.otlp import gauge, metrics_request, send
 from tests.team.recount import assert_reaches
 from tests.team.tiers import Secrets, Tier, agent_tier, drain, gateway
-from tests.waiting import eventually
 
 pytestmark = [pytest.mark.collector, pytest.mark.prometheus]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.real_parts import COLLECTOR
-from tests.real_parts.collector import require_collector
-from tests.real_parts.prometheus import promtool
+from tests.support.real_programs import COLLECTOR
+from tests.support.real_programs.collector import require_collector
+from tests.support.real_programs.prometheus import promtool
 from tests.team.tiers import Secrets
 
 LAID_OVER = [[f"gateway/{path.name}"] for path in sorted((COLLECTOR / "gateway").glob("*.yaml"))]

@@ -15,12 +15,12 @@ import requests
 from collector.dashboards import names
 from collector.dashboards.__main__ import FOLDER, written
 from otel_agent.semconv import METRICS, Attr
-from tests.real_parts.jaeger import tags_of
-from tests.real_parts.prometheus import Prometheus
+from tests.support.real_programs.jaeger import tags_of
+from tests.support.real_programs.prometheus import Prometheus
+from tests.support.waiting import eventually
 from tests.team.lived import SILENT, SILENT_S, SILENT_TEAM, Team, lived
 from tests.team.people import Truth
 from tests.team.rules import recorded
-from tests.waiting import eventually
 
 RANGE_S = 2 * 3600
 FILLED = {"$__range": f"{RANGE_S}s", "$__interval": "5m", "$__rate_interval": "10m"}

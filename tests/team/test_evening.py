@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.real_parts.prometheus import promtool
+from tests.support.real_programs.prometheus import promtool
 from tests.team.rules import FOLDER, groups
 
 pytestmark = pytest.mark.prometheus
@@ -19,7 +19,7 @@ MINUTES = 10 * 60
 """From two in the afternoon to midnight."""
 MOST_LEAVE_AT, WITHIN = 4 * 60, 75
 """Minutes: around six, two thirds of them within two hours and a half."""
-ACTION = "Look at the gateway's health and queue, at its certificate, and at who changed the token."
+ACTION = "ReadScope at the gateway's health and queue, at its certificate, and at who changed the token."
 
 
 def test_an_evening_is_no_alert(tmp_path: Path) -> None:

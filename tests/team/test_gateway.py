@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import requests
 
-from tests.agent import Agent
-from tests.real_parts.program import free_ports
-from tests.real_parts.prometheus import Prometheus, Rows
+from tests.support.agent import Agent
+from tests.support.real_programs.program import free_ports
+from tests.support.real_programs.prometheus import Prometheus, Rows
+from tests.support.waiting import eventually
 from tests.team.otlp import gauge, metrics_request
 from tests.team.recount import TOKENS, assert_reaches
 from tests.team.tiers import TOKEN, Secrets, Tier, drain, gateway
-from tests.waiting import eventually
 
 pytestmark = [pytest.mark.collector, pytest.mark.prometheus]
 

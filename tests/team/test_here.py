@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from tests.agent import Agent
-from tests.real_parts import ROOT
-from tests.real_parts.collector import require_collector
-from tests.real_parts.jaeger import Jaeger
-from tests.real_parts.program import free_ports
-from tests.real_parts.prometheus import Prometheus
+from tests.support.agent import Agent
+from tests.support.paths import ROOT
+from tests.support.real_programs.collector import require_collector
+from tests.support.real_programs.jaeger import Jaeger
+from tests.support.real_programs.program import free_ports
+from tests.support.real_programs.prometheus import Prometheus
+from tests.support.waiting import eventually
 from tests.team.recount import assert_reaches
-from tests.waiting import eventually
 
 pytestmark = [pytest.mark.collector, pytest.mark.prometheus, pytest.mark.jaeger]
 

@@ -10,12 +10,12 @@ import pytest
 from opentelemetry.sdk.metrics.export import MetricsData
 
 from otel_agent.delivery.choose import deliveries
-from otel_agent.delivery.options import OtlpOptions
+from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.ledger.writer import Ledger
-from otel_agent.model import Receipt
+from otel_agent.model import SendResult
 from tests.delivery.senders import NO_FILES
-from tests.ledger.test_counting import fresh_ledger
-from tests.pipeline.day import CYCLE_NS, HOUR_NS, Day
+from tests.export.day import CYCLE_NS, HOUR_NS, Day
+from tests.ledger.test_messages import fresh_ledger
 from tests.team.recording import Recording, record_again
 from tests.team.rules import recorded
 
@@ -36,19 +36,19 @@ class Wire:
         self._totals = totals
         self.is_away = self.forgets = False
 
-    def send(self, data: MetricsData) -> Receipt:
+    def send(self, data: MetricsData) -> SendResult:
         if self.is_away:
-            return Receipt(taken=False, reason="away")
+            return SendResult(taken=False, reason="away")
         receipt = self._totals.send(data)
         assert receipt.taken, receipt.reason
         assert not receipt.rejected
-        return Receipt(taken=False, reason="killed before it heard", unsure=True) if self.forgets else receipt
+        return SendResult(taken=False, reason="killed before it heard", unsure=True) if self.forgets else receipt
 
     def close(self) -> None:
         self._totals.close()
 
 
-class Told:
+class SentPoint:
     """The day that was told, and what was truly counted in it."""
 
     def __init__(self, prometheus: Recording, ledger: Ledger) -> None:
@@ -72,15 +72,15 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SentPoint]:
     with Recording(tmp_path_factory.mktemp("prometheus")) as prometheus, fresh_ledger() as ledger:
-        told = Told(prometheus, ledger)
+        told = SentPoint(prometheus, ledger)
         _live_a_day(told)
         yield told
         told.wire.close()
 
 
-def _live_a_day(told: Told) -> None:
+def _live_a_day(told: SentPoint) -> None:
     day, wire = told.day, told.wire
     day.count("old", 5_000_000, history=True)  # found at the first start: not used now
     told.cycles(5)
@@ -127,7 +127,7 @@ def _live_a_day(told: Told) -> None:
     told.cycles(6)
 
 
-def test_increase_over_the_day_is_what_was_counted(told: Told) -> None:
+def test_increase_over_the_day_is_what_was_counted(told: SentPoint) -> None:
     """Asked at the moment of the last heartbeats, and for longer than the day: there is nothing to extrapolate."""
     query = f"sum by (opencode_project_name) (increase({TOTAL}[13h]))"
     found = told.prometheus.rows(query, "opencode_project_name", at_s=told.now_s)
@@ -138,7 +138,7 @@ def test_increase_over_the_day_is_what_was_counted(told: Told) -> None:
     assert found["old",] == pytest.approx(told.truth["old",], rel=0.01)
 
 
-def test_what_the_rules_record_adds_up_to_what_was_counted(told: Told) -> None:
+def test_what_the_rules_record_adds_up_to_what_was_counted(told: SentPoint) -> None:
     """Each five minutes on their own, wherever the five minutes begin."""
     for shift_s in (0, 1, 59, 60, 137, 299):
         recording = told.prometheus.over(
@@ -154,14 +154,14 @@ def test_what_the_rules_record_adds_up_to_what_was_counted(told: Told) -> None:
         assert found == told.truth
 
 
-def test_what_the_totals_rose_by_in_the_day_is_what_was_counted(told: Told) -> None:
+def test_what_the_totals_rose_by_in_the_day_is_what_was_counted(told: SentPoint) -> None:
     """What the recording is held against: with restarts, absences and a history."""
     rose = recorded("opencode:message_count:rose1d").replace("opencode_message_count_total", TOTAL)
     for minutes in (10, 13, 60):
         assert told.prometheus.rows(rose, at_s=told.now_s + 60 * minutes) == {(): sum(told.truth.values())}
 
 
-def test_the_day_recorded_anew_is_what_was_counted(told: Told) -> None:
+def test_the_day_recorded_anew_is_what_was_counted(told: SentPoint) -> None:
     """Of which two hours had been recorded before."""
     began_s, end_s = told.began_ns / 1e9, told.now_s + TILE_S
     told.prometheus.wait_until_written(end_s + TILE_S)
@@ -176,17 +176,17 @@ def test_the_day_recorded_anew_is_what_was_counted(told: Told) -> None:
     assert told.prometheus.rows(teams, at_s=end_s + TILE_S) == {(): sum(told.truth.values())}
 
 
-def test_totals_are_the_history_too(told: Told) -> None:
+def test_totals_are_the_history_too(told: SentPoint) -> None:
     found = told.prometheus.rows(TOTAL, "opencode_project_name", at_s=told.now_s)
     assert found == told.truth | {("old",): 5_000_000 + told.truth["old",]}
 
 
-def test_the_history_is_no_spike(told: Told) -> None:
+def test_the_history_is_no_spike(told: SentPoint) -> None:
     query = f"max_over_time((sum(increase({TOTAL}[5m])))[13h:1m])"
     (found,) = told.prometheus.rows(query, at_s=told.now_s).values()
     assert found < 2_000
 
 
-def test_who_sent_it_is_told_by_labels(told: Told) -> None:
+def test_who_sent_it_is_told_by_labels(told: SentPoint) -> None:
     ((job, instance),) = told.prometheus.rows(f"group by (job, instance) ({TOTAL})", "job", "instance", at_s=told.now_s)
     assert (job, bool(instance)) == ("otel-agent", True)

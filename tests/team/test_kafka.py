@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 import requests
 
-from tests.agent import Agent
-from tests.real_parts import COLLECTOR
-from tests.real_parts.clickhouse import ClickHouse
-from tests.real_parts.kafka import Kafka
-from tests.real_parts.prometheus import Prometheus
+from tests.support.agent import Agent
+from tests.support.real_programs import COLLECTOR
+from tests.support.real_programs.clickhouse import ClickHouse
+from tests.support.real_programs.kafka import Kafka
+from tests.support.real_programs.prometheus import Prometheus
+from tests.support.waiting import eventually
 from tests.team.otlp import gauge, metrics_request, traces_request
 from tests.team.recount import assert_reaches
 from tests.team.tiers import TOKEN, Secrets, Tier, drain, gateway
-from tests.waiting import eventually
 
 pytestmark = [pytest.mark.collector, pytest.mark.prometheus, pytest.mark.kafka, pytest.mark.clickhouse]
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from otel_agent.service import Agent
-from tests.made_stores import Tokens
-from tests.otlp_receiver import chats_of
-from tests.real_parts.collector import Collector
-from tests.real_parts.program import free_ports
-from tests.real_parts.prometheus import Prometheus
+from otel_agent.agent.assemble import Agent
+from tests.support.made_stores import Tokens
+from tests.support.otlp_receiver import chats_of
+from tests.support.real_programs.collector import Collector
+from tests.support.real_programs.program import free_ports
+from tests.support.real_programs.prometheus import Prometheus
 from tests.team.people import Person, Truth
 from tests.team.rules import recorded
 from tests.team.tiers import Secrets, Tier, agent_tier, drain, gateway

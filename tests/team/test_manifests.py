@@ -12,7 +12,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tests.real_parts import COLLECTOR, ROOT, absent, pinned
+from tests.support.paths import ROOT
+from tests.support.real_programs import COLLECTOR, absent, pinned
 
 KUBERNETES = sorted((COLLECTOR / "kubernetes").glob("*.yaml"))
 VERSIONS = ("1.30.0", "1.33.0")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from tests.real_parts import COLLECTOR, ROOT
+from tests.support.paths import ROOT
+from tests.support.real_programs import COLLECTOR
 from tests.team.rules import FILES, groups
 
 TEXT = (COLLECTOR / "README.md").read_text(encoding="utf-8")

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.real_parts.prometheus import Prometheus
+from tests.support.real_programs.prometheus import Prometheus
+from tests.support.waiting import eventually
 from tests.team.otlp import attributes, metrics_request, send
 from tests.team.prometheus_config import CONFIG, write
 from tests.team.recording import Recording, record_again, run
 from tests.team.rules import FOLDER
-from tests.waiting import eventually
 
 pytestmark = pytest.mark.prometheus
 

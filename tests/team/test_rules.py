@@ -9,8 +9,8 @@ import pytest
 
 from collector.dashboards import names
 from otel_agent.semconv import METRICS
-from tests.real_parts import COLLECTOR
-from tests.real_parts.prometheus import promtool
+from tests.support.real_programs import COLLECTOR
+from tests.support.real_programs.prometheus import promtool
 from tests.team.rules import FILES, groups
 
 TESTS = sorted((COLLECTOR / "prometheus" / "tests").glob("*.test.yaml"))

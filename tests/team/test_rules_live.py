@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import requests
 
-from tests.otlp_receiver import OtlpReceiver, bad_request
-from tests.real_parts.prometheus import Prometheus
+from tests.support.otlp_receiver import OtlpReceiver, bad_request
+from tests.support.real_programs.prometheus import Prometheus
+from tests.support.waiting import eventually
 from tests.team.otlp import send_one_of_each
 from tests.team.prometheus_config import scraping
 from tests.team.rules import FILES, FOLDER, groups
 from tests.team.tiers import Tier
-from tests.waiting import eventually
 
 pytestmark = [pytest.mark.collector, pytest.mark.prometheus]
 

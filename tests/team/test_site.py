@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.agent import Agent
-from tests.real_parts.prometheus import Prometheus
+from tests.support.agent import Agent
+from tests.support.real_programs.prometheus import Prometheus
 from tests.team.recount import assert_reaches
 from tests.team.tiers import TOKEN, Secrets, agent_tier, gateway
 

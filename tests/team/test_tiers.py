@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from tests.agent import Agent
-from tests.otlp_receiver import chats_of
-from tests.real_parts.collector import Collector
-from tests.real_parts.program import free_ports
-from tests.real_parts.prometheus import Prometheus
+from tests.support.agent import Agent
+from tests.support.otlp_receiver import chats_of
+from tests.support.real_programs.collector import Collector
+from tests.support.real_programs.program import free_ports
+from tests.support.real_programs.prometheus import Prometheus
+from tests.support.waiting import eventually
 from tests.team.recount import TOKENS, assert_reaches
 from tests.team.tiers import Secrets, Tier, agent_tier, drain, gateway
-from tests.waiting import eventually
 
 pytestmark = [pytest.mark.collector, pytest.mark.prometheus]
 

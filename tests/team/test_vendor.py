@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent import Agent
-from tests.made_stores import JsonTree, Tokens, message, session
-from tests.real_parts.collector import Collector, otlp_to_files
+from tests.support.agent import Agent
+from tests.support.made_stores import JsonTree, Tokens, message, session
+from tests.support.real_programs.collector import Collector, otlp_to_files
 from tests.team.tiers import Secrets, drain, gateway
 
 pytestmark = pytest.mark.collector

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import requests
 
-from tests.otlp_receiver.tls import Authority
-from tests.real_parts import COLLECTOR
-from tests.real_parts.collector import Collector
-from tests.real_parts.program import free_ports
-from tests.waiting import eventually
+from tests.support.otlp_receiver.tls import Authority
+from tests.support.real_programs import COLLECTOR
+from tests.support.real_programs.collector import Collector
+from tests.support.real_programs.program import free_ports
+from tests.support.waiting import eventually
 
 TOKEN = "made-up-token"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tests.made_stores import Tokens
-from tests.otlp_receiver import OtlpReceiver, PointRow, SpanRow
+from tests.support.made_stores import Tokens
+from tests.support.otlp_receiver import OtlpReceiver, PointRow, SpanRow
 
 Where = Mapping[str, object]
 ANY: Where = {}

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent import Agent
-from tests.made_stores import Database, OldTree
-from tests.otlp_receiver import OtlpReceiver
+from tests.support.agent import Agent
+from tests.support.made_stores import Database, OldTree
+from tests.support.otlp_receiver import OtlpReceiver
 from tests.traps.arrived import Arrived
 
 NOBODY = 65_534

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.agent import Agent
-from tests.made_stores import T0, Database, JsonTree, Tokens, message, session
+from tests.support.agent import Agent
+from tests.support.made_stores import T0, Database, JsonTree, Tokens, message, session
 from tests.traps.arrived import Arrived
 
 GOOD = Tokens(1200, 80, 20, 400, 10)

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.agent import Agent
-from tests.made_stores import T0, Database, DatabaseV2, JsonTree, Message, Tokens, message, session
+from tests.support.agent import Agent
+from tests.support.made_stores import T0, Database, DatabaseV2, JsonTree, Message, Tokens, message, session
 from tests.traps.arrived import Arrived
 
 INSIDE = Tokens(700, 50, 20, 300, 0)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.agent import Agent
-from tests.made_stores import Database, DatabaseV2, JsonTree, Message, Session, Tokens, in_flight
-from tests.made_stores import message as made_at
-from tests.made_stores import session as begun_at
+from tests.support.agent import Agent
+from tests.support.made_stores import Database, DatabaseV2, JsonTree, Message, Session, Tokens, in_flight
+from tests.support.made_stores import message as made_at
+from tests.support.made_stores import session as begun_at
 from tests.traps.arrived import Arrived
 
 USED = Tokens(1200, 80, 20, 400, 10)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from tests.agent import Agent
-from tests.made_stores import T0, Database, JsonTree, Tokens, message, session
+from tests.support.agent import Agent
+from tests.support.made_stores import T0, Database, JsonTree, Tokens, message, session
 from tests.traps.arrived import Arrived
 
 USED = Tokens(1200, 80, 20, 400, 10)

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.agent import Agent
-from tests.made_stores import (
+from tests.support.agent import Agent
+from tests.support.made_stores import (
     T0,
     Database,
     DatabaseV2,

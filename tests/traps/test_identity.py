@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.agent import Agent
-from tests.made_stores import RELEASES, T0, Database, DatabaseV2, JsonTree, Tokens, message, prompt, session
+from tests.support.agent import Agent
+from tests.support.made_stores import RELEASES, T0, Database, DatabaseV2, JsonTree, Tokens, message, prompt, session
 from tests.traps.arrived import Arrived
 
 FIRST = Tokens(1200, 80, 20, 400, 10)

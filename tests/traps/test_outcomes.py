@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.agent import Agent
-from tests.made_stores import (
+from tests.support.agent import Agent
+from tests.support.made_stores import (
     T0,
     Database,
     JsonTree,

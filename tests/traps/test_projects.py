@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.agent import Agent
-from tests.made_stores import GLOBAL, T0, Database, DatabaseV2, JsonTree, Project, Tokens, message, session
+from tests.support.agent import Agent
+from tests.support.made_stores import GLOBAL, T0, Database, DatabaseV2, JsonTree, Project, Tokens, message, session
 from tests.traps.arrived import Arrived
 
 USED = Tokens(1200, 80, 20, 400, 10)

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.agent import Agent
-from tests.made_stores import Tokens
+from tests.support.agent import Agent
+from tests.support.made_stores import Tokens
+from tests.support.paths import STORES
 from tests.traps.arrived import Arrived
 
-STORES = Path(__file__).parent.parent / "stores"
 REAL = sorted(path.parent for path in STORES.glob("*/expected.json"))
 OVERLAPPING = [path for path in REAL if "overlap" in json.loads((path / "expected.json").read_text())]
 """Those whose recount says which tokens are recorded in two categories."""

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent import Agent
-from tests.made_stores import (
+from tests.support.agent import Agent
+from tests.support.made_stores import (
     RELEASES,
     T0,
     Database,
@@ -26,7 +26,7 @@ from tests.made_stores import (
     step_finish,
     step_start,
 )
-from tests.made_stores.database import compact, message_row, upsert
+from tests.support.made_stores.database import compact, message_row, upsert
 from tests.traps.arrived import Arrived
 
 USED = Tokens(1200, 80, 20, 400, 10)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent import Agent
-from tests.made_stores import T0, Database, JsonTree, Tokens, as_file, in_flight, message, prompt, session
+from tests.support.agent import Agent
+from tests.support.made_stores import T0, Database, JsonTree, Tokens, as_file, in_flight, message, prompt, session
 from tests.traps.arrived import Arrived
 
 USED = Tokens(1200, 80, 20, 400, 10)

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from otel_agent import intake
+from otel_agent.intake.catch_up import catch_up, opened
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Problem, ProblemKind
 from otel_agent.settings import Settings
-from tests.agent import Agent
-from tests.made_stores import Database, JsonTree, Tokens, message, session
+from tests.support.agent import Agent
+from tests.support.made_stores import Database, JsonTree, Tokens, message, session
 
 SOUND = message(session(), Tokens(input=5))
 OTHER = message(session(counter=2), Tokens(input=7), counter=2, cost=1)
@@ -37,7 +37,7 @@ def told(agent: Agent) -> dict[ProblemKind, tuple[int, tuple[str, ...]]]:
 
 def caught_up(agent: Agent) -> int:
     """As a summary does it; how many messages were new."""
-    return intake.catch_up(Settings(state_dir=agent.state_dir)).messages
+    return catch_up(Settings(state_dir=agent.state_dir)).messages
 
 
 def put_torn(tree: JsonTree) -> Path:
@@ -163,7 +163,7 @@ def test_a_database_that_is_just_being_made_is_left_alone(agent: Agent) -> None:
     path = agent.data_dir / "opencode.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as opencode:
         path.touch()
-        with intake.opened(Settings(state_dir=agent.state_dir)) as parts:
+        with opened(Settings(state_dir=agent.state_dir)) as parts:
             parts.ingest.run(sweep=True)
             assert held(path) == 0, "while it is empty"
             opencode.execute("PRAGMA user_version = 1")

@@ -1,0 +1,248 @@
+"""The pictures in `docs/`: each view of a made-up history, as the program draws it. `make pictures` writes them anew."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+import re
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
+from rich.console import Console
+
+from otel_agent.demo.receiver import Point, Span
+from otel_agent.demo.screen import Frame, drawn
+from otel_agent.demo.store_writer import Written
+from otel_agent.intake.catch_up import catch_up
+from otel_agent.ledger.queries import open_to_read
+from otel_agent.model import ProcessMode, ProcessSample
+from otel_agent.settings import Settings
+from otel_agent.summary.answer import answer
+from otel_agent.summary.formats.as_page import as_svg
+from otel_agent.summary.live.app import Live
+from otel_agent.summary.question import Question, RangeName
+from otel_agent.summary.ranges import named_range
+from otel_agent.summary.view import VIEW_NAMES, Overview, Process, Row, View, ViewName
+from tests.summary.live.driving import Screen, asking, drive
+from tests.support.made_stores import GLOBAL, JsonTree, Project, Session, Tokens, message, session
+
+FOLDER = Path(__file__).resolve().parent / "views"
+NOW = datetime(2026, 11, 24, 16, 40, tzinfo=ZoneInfo("Europe/Berlin"))
+RANGES: dict[ViewName, RangeName] = {"overview": "today", "timeline": "month"}
+MODELS = (("anthropic", "claude-sonnet-4-5"), ("openai", "gpt-5.2-codex"), ("zai-coding-plan", "glm-4.7"))
+TITLES = (
+    "Rename the parser",
+    "Why does the login test hang?",
+    "設定ファイルの移行",
+    "Add pagination to /orders",
+    "Upgrade to Python 3.13",
+    "Flaky CI on arm64",
+    "Explain the retry logic",
+    "Dark mode for the settings page",
+)
+
+
+def history(tree: JsonTree) -> None:
+    """Forty days of somebody's work: less on weekends, now and then with a sub-agent."""
+    chance = random.Random(7)
+    projects = [
+        Project(id=f"{n:040x}", worktree=f"/home/dev/{name}") for n, name in enumerate(("shop", "parser", "site"))
+    ]
+    for number in range(160):
+        day = NOW - timedelta(days=chance.randrange(40), hours=chance.randrange(7), minutes=15 + chance.randrange(40))
+        if day.weekday() >= 5 and chance.random() < 0.85:  # the weekend
+            continue
+        outside = chance.random() < 0.1
+        project = GLOBAL if outside else chance.choice(projects)
+        folder = "/home/dev/scratch" if outside else project.worktree
+        at = round(day.timestamp() * 1000)
+        of = session(created=at, counter=number, project=project, directory=folder, title=chance.choice(TITLES))
+        calls(tree, of, at, number, "build" if chance.random() < 0.7 else "plan", chance)
+        if chance.random() < 0.3:
+            below = session(
+                created=at + 60_000,
+                counter=number,
+                project=project,
+                directory=folder,
+                parent=of.id,
+                title="ReadScope for callers (@explore subagent)",
+            )
+            calls(tree, below, at + 60_000, number, "explore", chance)
+
+
+def calls(tree: JsonTree, of: Session, at: int, number: int, agent: str, chance: random.Random) -> None:
+    provider, model = chance.choice(MODELS)
+    for call in range(chance.randrange(1, 9)):
+        began = at + call * 40_000
+        used = Tokens(
+            chance.randrange(9_000), chance.randrange(900), chance.randrange(300), chance.randrange(60_000), 0
+        )
+        tree.put_turn(
+            message(
+                of,
+                used,
+                total=sum(used),
+                at=began,
+                counter=number * 9 + call,
+                completed=began + chance.randrange(2_000, 30_000),
+                provider=provider,
+                model=model,
+                agent=agent,
+                cost=sum(used) * 4e-7 if provider != "zai-coding-plan" else 0,
+            )
+        )
+
+
+def running() -> list[Process]:
+    told = [
+        (4711, ProcessMode.CLI, "/home/dev/shop", 0.31, 402),
+        (4892, ProcessMode.SERVER, "/home/dev/site", 0.02, 365),
+    ]
+    told.append((4730, ProcessMode.LSP, "/home/dev/shop", 0.0, 171))
+    return [
+        Process(
+            ProcessSample(
+                pid=pid,
+                created_s=NOW.timestamp() - 4_000,
+                mode=mode,
+                executable="opencode",
+                directory=folder,
+                cpu_s=1.0,
+                rss_bytes=megabytes * 2**20,
+                vms_bytes=2**30,
+                threads=9,
+                file_descriptors=30,
+            ),
+            cpu,
+        )
+        for pid, mode, folder, cpu, megabytes in told
+    ]
+
+
+class Made:
+    """A source of answers that stands still."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._state_dir = state_dir
+
+    def view(self, name: ViewName, question: Question) -> View[Row]:
+        with open_to_read(self._state_dir) as ledger:
+            found = answer(
+                name,
+                question,
+                ledger,
+                now=NOW,
+                processes=running(),
+                configured={"build": "anthropic/claude-sonnet-4-5", "explore": "zai-coding-plan/glm-4.7"},
+            )
+        if isinstance(found, Overview):
+            return replace(found, active=found.active[:5])
+        return found
+
+    def processes(self) -> list[Process]:
+        return running()
+
+    def changed(self) -> bool:
+        return False
+
+    def catch_up(self) -> None: ...
+
+
+def pictures() -> Iterator[tuple[str, str]]:
+    """Name and content of each."""
+    before = os.environ.get("HOME"), os.environ.get("XDG_DATA_HOME")
+    with tempfile.TemporaryDirectory() as scratch:
+        os.environ |= {"HOME": "/home/dev", "XDG_DATA_HOME": scratch}
+        try:
+            history(JsonTree(Path(scratch) / "opencode"))
+            state_dir = Path(scratch) / "state"
+            catch_up(Settings(state_dir=state_dir))
+            source = Made(state_dir)
+            for name in VIEW_NAMES:
+                question = Question(
+                    range=named_range(RANGES.get(name, "all"), NOW), limit=None if name == "timeline" else 12
+                )
+                yield f"{name}.svg", as_svg([source.view(name, question)], width=112)
+            yield "live.svg", live(source)
+            yield "demo.svg", demo()
+        finally:
+            for variable, value in zip(("HOME", "XDG_DATA_HOME"), before, strict=True):
+                os.environ.pop(variable) if value is None else os.environ.update({variable: value})
+
+
+def live(source: Made) -> str:
+    shots: list[str] = []
+
+    async def steps(pilot: Screen, app: Live) -> None:
+        shots.append(app.export_screenshot(title="otel-agent summary --live"))
+
+    drive(source, asking(lambda: NOW), steps, size=(112, 36))
+    return re.sub(r"@font-face \{.*?\}\s*", "", shots[0], flags=re.DOTALL)
+
+
+def demo() -> str:
+    """A moment of the live demo, of numbers that are written here."""
+    console = Console(record=True, width=100, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    console.print(drawn(moment(), height=30))
+    svg = console.export_svg(title="otel-agent demo", unique_id="demo")
+    return re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
+
+
+def moment() -> Frame:
+    now_s = NOW.timestamp()
+    numbers = {"input": 61_204, "output": 14_880, "reasoning": 5_102, "cache_read": 402_331, "cache_write": 0}
+    points = [
+        Point("opencode.token.usage", "{token}", {"gen_ai.token.type": type_}, value)
+        for type_, value in numbers.items()
+    ]
+    points += [
+        Point("opencode.message.count", "{message}", {}, 34),
+        Point("opencode.tool.call.count", "{call}", {}, 22),
+        Point("opencode.cost.usage", "USD", {}, 1.450551),
+    ]
+    spans = [
+        made_span("invoke_agent explore", "compiler", 4.1, now_s - 9),
+        made_span("execute_tool task", "compiler", 4.3, now_s - 8),
+        made_span("chat claude-sonnet-4-5", "compiler", 6.0, now_s - 7),
+        made_span("invoke_agent build", "compiler", 12.4, now_s - 7),
+        made_span("execute_tool bash", "website", 0.4, now_s - 5),
+        made_span("chat glm-4.7", "website", 1.9, now_s - 4),
+        made_span("chat gpt-5.2-codex", "shop", 0.6, now_s - 3, error="APIError"),
+        made_span("execute_tool edit", "shop", 0.2, now_s - 1),
+        made_span("chat gpt-5.2-codex", "shop", 2.2, now_s - 0.5),
+        made_span("invoke_agent build", "shop", 5.8, now_s - 0.5),
+    ]
+    written = Written(messages=34, tokens=483_517, tool_calls=22, turns=12)
+    return Frame(
+        elapsed_s=24,
+        seconds=60,
+        written=written,
+        points=points,
+        spans=spans,
+        span_count=68,
+        requests=41,
+        now_s=now_s,
+        zone=NOW.tzinfo or UTC,
+    )
+
+
+def made_span(name: str, project: str, took_s: float, ended_s: float, *, error: str = "") -> Span:
+    attributes: dict[str, object] = {"opencode.project.name": project, "session.id": f"ses_made-up-{project:->8}"}
+    if error:
+        attributes["error.type"] = error
+    return Span(name, round((ended_s - took_s) * 1e9), round(ended_s * 1e9), attributes, ended_s)
+
+
+def main() -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, picture in pictures():
+        (FOLDER / name).write_text(picture, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""What arrived at the demo's receiver, as tables."""
+
+from collections import defaultdict
+from datetime import datetime
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from otel_agent.demo.receiver import Point, Receiver, Span
+from otel_agent.semconv import COST_USAGE, GENAI_LATEST, OPENCODE, TOKEN_TYPES, TOKEN_USAGE, Attr
+from otel_agent.summary.text.words import plain
+
+_SHOWN_SPANS: Final = 8
+
+
+def arrived(receiver: Receiver) -> RenderableType:
+    points = receiver.points
+    heading = Text(
+        f"{receiver.span_count} spans and {len(points)} series arrived in {receiver.requests} OTLP requests at "
+        f"{receiver.endpoint}",
+        style="bold",
+    )
+    return Group(heading, Text(), _counters(points), Text(), _by_model(points), Text(), _spans(receiver))
+
+
+def _counters(points: list[Point]) -> Table:
+    table = _table("Counters")
+    table.add_column("Metric", overflow="fold")
+    table.add_column("Unit", no_wrap=True)
+    for name in ("Series", "Total"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for metric in (*OPENCODE, *GENAI_LATEST[:2]):
+        values = [point.value for point in points if point.metric == metric.name]
+        total = f"{sum(values):,.6f}" if metric is COST_USAGE else f"{sum(values):,.0f}"
+        table.add_row(metric.name, Text(metric.unit), f"{len(values):,}", total)
+    return table
+
+
+def _by_model(points: list[Point]) -> Table:
+    table = _table(f"{TOKEN_USAGE.name} by model")
+    table.add_column("Model", overflow="fold")
+    for type_ in TOKEN_TYPES:
+        table.add_column(type_, justify="right", no_wrap=True)
+    found: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for point in points:
+        if point.metric == TOKEN_USAGE.name:
+            found[str(point.attributes.get(Attr.MODEL, ""))][str(point.attributes.get(Attr.TOKEN_TYPE))] += point.value
+    for model, by_type in sorted(found.items(), key=lambda each: -sum(each[1].values())):
+        table.add_row(Text(plain(model)), *(f"{by_type[type_]:,.0f}" for type_ in TOKEN_TYPES))
+    return table
+
+
+def _spans(receiver: Receiver) -> Table:
+    table = _table(f"The last {min(_SHOWN_SPANS, receiver.span_count)} of {receiver.span_count} spans")
+    table.expand = True
+    table.add_column("Start", no_wrap=True)
+    for name, ratio in (("Span", 5), ("Agent", 2), ("Project", 3)):
+        table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=ratio)
+    for name in ("In", "Out", "Seconds"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for span in sorted(receiver.spans, key=lambda each: (each.end_ns, each.name))[-_SHOWN_SPANS:]:
+        table.add_row(*_span(span))
+    return table
+
+
+def _span(span: Span) -> list[str | Text]:
+    found = span.attributes
+    started = datetime.fromtimestamp(span.start_ns / 1e9).astimezone()
+    words = [span.name, *(str(found.get(key, "")) for key in (Attr.AGENT, Attr.PROJECT))]
+    numbers = [f"{found[key]:,}" if key in found else "" for key in (Attr.USAGE_INPUT, Attr.USAGE_OUTPUT)]
+    return [
+        f"{started:%H:%M}",
+        *(Text(plain(word)) for word in words),
+        *numbers,
+        f"{(span.end_ns - span.start_ns) / 1e9:.2f}",
+    ]
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")

@@ -1,0 +1,1 @@
+"""From the ledger to the backend: spans until each is accepted, and the current totals."""

@@ -1,0 +1,1 @@
+"""The JSON trees that OpenCode wrote up to 1.1."""

@@ -1,0 +1,77 @@
+"""The sessions of a JSON tree, and the projects they belong to: looked up when a message of theirs is read."""
+
+from pathlib import Path
+
+from otel_agent.model import Session, Unreadable
+from otel_agent.opencode import decode
+from otel_agent.opencode.bounded_files import RACY_NS, read_bounded
+from otel_agent.opencode.json_tree.layout import Layout
+
+
+class Later(Exception):
+    """OpenCode is just writing what tells whose message this is."""
+
+
+class Sessions:
+    """The tree's sessions, looked up when a message of theirs is read."""
+
+    def __init__(self, layout: Layout, now_ns: int) -> None:
+        self._layout, self._now_ns = layout, now_ns
+        self._files: dict[str, Path] | None = None
+        self._worktrees: dict[str, str] = {}
+
+    def get(self, session_id: str) -> Session | None:
+        """The session, ``None`` where its file is gone or was never whole.
+
+        Raises ``Later`` for one that is torn and young: whole again soon, it tells whose the messages are.
+        """
+        if self._files is None:
+            self._files = self._layout.session_files()
+        path = self._files.get(session_id)
+        if path is None:
+            return None
+        try:
+            wire = _parse_file(path)
+        except decode.Malformed:
+            if _is_young(path, self._now_ns):
+                raise Later from None
+            return None
+        return None if wire is None else decode.session(wire, session_id, self._worktree(decode.text(wire.projectID)))
+
+    def find(self, session_id: str) -> Session | None:
+        """The session, ``None`` also where it cannot be read just now."""
+        try:
+            return self.get(session_id)
+        except Later:
+            return None
+
+    def _worktree(self, project_id: str) -> str:
+        if project_id not in self._worktrees:
+            path = self._layout.project_file(project_id) if _is_name(project_id) else None
+            try:
+                wire = _parse_file(path) if path else None
+            except decode.Malformed:
+                wire = None
+            self._worktrees[project_id] = decode.text(wire.worktree) if wire else ""
+        return self._worktrees[project_id]
+
+
+def _is_name(project_id: str) -> bool:
+    """A project id becomes a file name: one from a corrupt file must not lead out of the tree."""
+    return bool(project_id) and Path(project_id).name == project_id
+
+
+def _is_young(path: Path, now_ns: int) -> bool:
+    try:
+        return path.stat().st_mtime_ns > now_ns - RACY_NS
+    except OSError:
+        return False
+
+
+def _parse_file(path: Path) -> decode.SessionWire | None:
+    """A session's or a project's file, ``None`` where it is gone or may not be read. Raises ``Malformed``."""
+    try:
+        raw = read_bounded(str(path), decode.MAX_BYTES)
+    except Unreadable:
+        return None
+    return None if raw is None else decode.parse_session(raw)

@@ -1,0 +1,1 @@
+"""The OpenCode processes that run on this machine."""

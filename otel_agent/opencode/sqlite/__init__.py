@@ -1,0 +1,1 @@
+"""The SQLite databases that OpenCode writes since 1.2."""

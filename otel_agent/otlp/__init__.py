@@ -1,0 +1,1 @@
+"""OTLP data, built with the SDK's types: metrics, spans and the resource."""

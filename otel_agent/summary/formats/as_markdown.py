@@ -1,0 +1,40 @@
+"""Markdown (GitHub's pipe tables) of views. Text from storage is shown, never interpreted."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+from otel_agent.summary.text.captions import cut_line, footnotes, nothing_in, title_of
+from otel_agent.summary.text.columns import columns
+from otel_agent.summary.view import View
+
+_SPECIAL: Final = re.compile(r"[\\`*_\[\]<>|#~&@$!]|(?<=www)\.|:(?=//)", re.IGNORECASE)
+"""What begins something within a line: emphasis, code, links, HTML, a cell, a mention; and what GitHub links by itself."""
+
+
+def as_markdown(views: Sequence[View[Any]]) -> str:
+    return "\n".join(_section(view) for view in views)
+
+
+def _section(view: View[Any]) -> str:
+    told = columns(view)
+    lines = [f"## {escaped(title_of(view))}", ""]
+    if view.rows:
+        lines.append(_line([column.title for column in told]))
+        lines.append(_line(["---:" if column.kind == "number" else ":---" for column in told], escape=False))
+        lines += [_line([column.cell(view, row) for column in told]) for row in view.rows]
+        totals = ["Total", *(column.total(view, view.totals) if column.total else "" for column in told[1:])]
+        lines.append(_line([f"**{escaped(text)}**" if text else "" for text in totals], escape=False))
+    else:
+        lines.append(escaped(nothing_in(view)))
+    notes = [*([cut_line(view)] if view.cut else []), *footnotes(view)]
+    return "\n".join([*lines, "", *(f"{escaped(note)}\n" for note in notes)])
+
+
+def _line(cells: Sequence[str], *, escape: bool = True) -> str:
+    return f"| {' | '.join(escaped(cell) if escape else cell for cell in cells)} |"
+
+
+def escaped(text: str) -> str:
+    """So that it is shown as it is, also where GitHub would make a link of it."""
+    return _SPECIAL.sub(r"\\\g<0>", text)

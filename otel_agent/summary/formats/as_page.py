@@ -1,0 +1,92 @@
+"""HTML, SVG and plain text of views, drawn as on a terminal. Nothing in them is fetched from elsewhere."""
+
+import html
+import io
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+from rich.console import Console, Group
+from rich.terminal_theme import TerminalTheme
+from rich.text import Text
+
+from otel_agent.summary.text.captions import title_of
+from otel_agent.summary.text.tables import view_table
+from otel_agent.summary.view import View
+
+_COLUMNS: Final = 100
+_THEME: Final = TerminalTheme(
+    (255, 255, 255),
+    (36, 41, 47),
+    [
+        (36, 41, 47),
+        (207, 34, 46),
+        (17, 99, 41),
+        (154, 103, 0),
+        (9, 105, 218),
+        (130, 80, 223),
+        (27, 124, 131),
+        (110, 119, 129),
+    ],
+    [
+        (87, 96, 106),
+        (164, 14, 38),
+        (26, 127, 55),
+        (99, 60, 1),
+        (33, 139, 255),
+        (163, 113, 247),
+        (49, 146, 170),
+        (140, 149, 159),
+    ],
+)
+_HTML: Final = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>{title}</title>
+<style>
+{{stylesheet}}
+body {{{{ color: {{foreground}}; background-color: {{background}}; margin: 2em; }}}}
+pre {{{{ font-family: ui-monospace, Menlo, Consolas, monospace; line-height: 1.4; }}}}
+</style>
+</head>
+<body>
+<pre><code>{{code}}</code></pre>
+</body>
+</html>
+"""
+_FONT_FACE: Final = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
+"""Rich would fetch its font."""
+
+
+def as_html(views: Sequence[View[Any]], width: int = _COLUMNS) -> str:
+    title = html.escape(_title(views)).replace("{", "{{").replace("}", "}}")
+    return _recorded(views, width).export_html(theme=_THEME, code_format=_HTML.format(title=title))
+
+
+def as_svg(views: Sequence[View[Any]], width: int = _COLUMNS) -> str:
+    """The same views make the same picture."""
+    drawn = _recorded(views, width).export_svg(title=_title(views), theme=_THEME, unique_id="otel-agent")
+    return _FONT_FACE.sub("", drawn)
+
+
+def as_text(views: Sequence[View[Any]], width: int = _COLUMNS) -> str:
+    console = Console(file=io.StringIO(), width=width, record=True, force_terminal=False, color_system=None)
+    console.print(_drawn(views))
+    return console.export_text()
+
+
+def _recorded(views: Sequence[View[Any]], width: int) -> Console:
+    console = Console(
+        file=io.StringIO(), width=width, record=True, force_terminal=True, color_system="standard", no_color=False
+    )
+    console.print(_drawn(views))
+    return console
+
+
+def _drawn(views: Sequence[View[Any]]) -> Group:
+    return Group(*(part for view in views for part in (view_table(view), Text())))
+
+
+def _title(views: Sequence[View[Any]]) -> str:
+    return f"otel-agent: {title_of(views[0])}" if len(views) == 1 else "otel-agent summary"

@@ -1,0 +1,256 @@
+"""That changes are heard of, that looking finds what was not heard of, and stores that come, go and change their form."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import threading
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from otel_agent.agent.watch import Place, Watch
+from tests.support.agent import Agent
+from tests.support.made_stores import T0, Database, DatabaseV2, JsonTree, Project, Tokens, in_flight, message, session
+from tests.support.otlp_receiver import OtlpReceiver
+
+WATCHED_ONLY = {
+    "OTEL_AGENT_RESCAN_INTERVAL_SECONDS": "3600",
+    "OTEL_AGENT_SWEEP_INTERVAL_SECONDS": "36000",
+    "OTEL_AGENT_METRIC_EXPORT_INTERVAL_SECONDS": "3600",
+}
+"""Whatever is found soon is found because it was heard of."""
+BRISK = {"OTEL_AGENT_RESCAN_INTERVAL_SECONDS": "0.05", "OTEL_AGENT_METRIC_EXPORT_INTERVAL_SECONDS": "0.1"}
+INPUT = {"gen_ai.token.type": "input", "opencode.project.name": "only-here"}
+"""Of one test's own project: another test may run an OpenCode just now, whose store is found, too."""
+ONLY_HERE = Project(id="f" * 40, worktree="/srv/only-here")
+SOON_S = 20.0
+"""On a slow and busy machine."""
+
+
+def arrived(receiver: OtlpReceiver, messages: int) -> None:
+    receiver.wait_for(lambda r: len({span.span_id for span in r.chats()}) >= messages, SOON_S)
+    assert len({span.span_id for span in receiver.chats()}) == messages
+
+
+class TestWatch:
+    @pytest.fixture
+    def woken(self) -> threading.Event:
+        return threading.Event()
+
+    def hints(self, watch: Watch, woken: threading.Event, path: Path) -> None:
+        """Wait until it was hinted at."""
+        found: set[str] = set()
+        while str(path) not in found:
+            assert woken.wait(SOON_S), f"{path} was not hinted at, only {found}"
+            woken.clear()
+            found |= watch.take().paths or set()
+
+    def test_a_tree(self, tmp_path: Path, woken: threading.Event) -> None:
+        (tmp_path / "old").mkdir()
+        watch = Watch(woken)
+        assert watch.set_places([Place(str(tmp_path), deep=True)])
+        assert not watch.set_places([Place(str(tmp_path), deep=True)])
+        try:
+            (tmp_path / "old" / "a.json").write_text("{}")
+            self.hints(watch, woken, tmp_path / "old" / "a.json")
+            (tmp_path / "new").mkdir()
+            self.hints(watch, woken, tmp_path / "new")
+            (tmp_path / "old" / "a.json").write_text("{ }")
+            self.hints(watch, woken, tmp_path / "old" / "a.json")
+        finally:
+            watch.close()
+
+    def test_reading_is_no_change(self, tmp_path: Path, woken: threading.Event) -> None:
+        """Else each look would wake the next."""
+        (tmp_path / "a.json").write_text("{}")
+        watch = Watch(woken)
+        watch.set_places([Place(str(tmp_path), deep=True)])
+        try:
+            for _ in range(20):
+                (tmp_path / "a.json").read_text()
+            (tmp_path / "end.json").write_text("")
+            self.hints(watch, woken, tmp_path / "end.json")
+            assert not watch.take().paths
+        finally:
+            watch.close()
+
+    def test_only_the_files_that_tell(self, tmp_path: Path, woken: threading.Event) -> None:
+        watch = Watch(woken)
+        watch.set_places([Place(str(tmp_path), deep=False, endings=("-wal",))])
+        try:
+            for name in ("opencode.db-shm", "auth.json", "opencode.db-wal"):
+                (tmp_path / name).write_text("x")
+            assert woken.wait(SOON_S)
+            assert watch.take().paths == frozenset({str(tmp_path / "opencode.db-wal")})
+        finally:
+            watch.close()
+
+    def test_a_folder_that_is_not_there_yet_and_one_that_is_replaced(
+        self, tmp_path: Path, woken: threading.Event
+    ) -> None:
+        folder = tmp_path / "later"
+        watch, places = Watch(woken), [Place(str(tmp_path / "later"), deep=True)]
+        try:
+            assert not watch.set_places(places)
+            for _ in range(2):
+                folder.mkdir()
+                watch.set_places(places)
+                watch.take()
+                (folder / "a").write_text("x")
+                self.hints(watch, woken, folder / "a")
+                shutil.rmtree(folder)
+                (tmp_path / "other").mkdir()  # takes the inode that is free
+                watch.set_places(places)
+                (tmp_path / "other").rmdir()
+        finally:
+            watch.close()
+
+    def test_what_would_not_be_heard_of_is_not_watched(
+        self, tmp_path: Path, woken: threading.Event, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A tree on a network file system: said once, and looked at instead."""
+        watch, place = Watch(woken), Place(str(tmp_path), deep=True, unheard="it is on nfs")
+        for _ in range(3):
+            assert not watch.set_places([place])
+        assert watch.blind
+        assert [each.getMessage() for each in caplog.records] == [
+            f"cannot watch {tmp_path} (it is on nfs): looking there every rescan_interval_seconds instead"
+        ]
+
+    def test_more_than_can_be_remembered(self, woken: threading.Event) -> None:
+        watch = Watch(woken)
+        for number in range(10_002):
+            watch.hint(f"/{number}")
+        hints = watch.take()
+        assert (hints.paths, bool(hints)) == (None, True)
+        assert not watch.take()
+
+
+def test_what_is_heard_of_needs_no_look(agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
+    """In a session that is known, in a new one, rewritten in place, and in a database."""
+    tree.put_turn(message(session(), Tokens(1)))
+    database = Database(agent.data_dir / "opencode.db").create()
+    with agent.process("run", **WATCHED_ONLY) as run, database.writer() as writer:
+        arrived(receiver, 1)
+        tree.put_turn(message(session(), Tokens(2), T0 + 60_000, counter=2))
+        arrived(receiver, 2)
+        tree.put_turn(message(session(T0, counter=3), Tokens(3), T0 + 120_000, counter=3))
+        arrived(receiver, 3)
+        slow = message(session(), Tokens(4), T0 + 180_000, counter=4)
+        tree.put(in_flight(slow))
+        tree.put(slow)
+        arrived(receiver, 4)
+        of = session(counter=5)
+        database.put_through(writer, of.project, of, message(of, Tokens(5), T0 + 240_000, counter=5))
+        arrived(receiver, 5)
+        run.stop()
+
+
+def test_a_store_that_appears_while_it_runs(agent: Agent, receiver: OtlpReceiver) -> None:
+    """The first start of OpenCode, and its first upgrade to SQLite."""
+    shutil.rmtree(agent.data_dir.parent)
+    with agent.process("run", **BRISK) as run:
+        run.wait_for_log("no OpenCode data yet")
+        JsonTree(agent.data_dir).put_turn(message(session(), Tokens(1)))
+        arrived(receiver, 1)
+        database = Database(agent.data_dir / "opencode.db").create()
+        database.put_turn(message(session(), Tokens(1)), message(session(), Tokens(2), T0 + 60_000, counter=2))
+        arrived(receiver, 2)
+        run.stop()
+
+
+def test_a_database_that_is_replaced_migrated_and_deleted(agent: Agent, receiver: OtlpReceiver) -> None:
+    path, of = agent.data_dir / "opencode.db", session()
+    database = Database(path).create()
+    database.put_turn(message(of, Tokens(1)))
+    with agent.process("run", **BRISK) as run:
+        arrived(receiver, 1)
+        elsewhere = Database(agent.home / "other.db").create()
+        elsewhere.put_turn(message(of, Tokens(2), T0 + 60_000, counter=2))
+        elsewhere.path.replace(path)
+        arrived(receiver, 2)
+        v2 = DatabaseV2(path).create()
+        v2.put_turn(message(session(counter=7), Tokens(3), T0 + 120_000, counter=3))
+        arrived(receiver, 3)
+        path.unlink()
+        for side in agent.data_dir.glob("opencode.db-*"):
+            side.unlink()
+        Database(path).create().put_turn(message(of, Tokens(4), T0 + 180_000, counter=4))
+        arrived(receiver, 4)
+        run.stop()
+    assert "Traceback" not in run.log
+
+
+def test_where_nothing_can_be_watched_it_looks(agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
+    """Said once. Here the kernel allows no watch: as where other programs took all there are."""
+    tree.put_turn(message(session(), Tokens(1)))
+    refuse = (
+        "from watchdog.observers import Observer as O\n"
+        "def no(*a, **k): raise OSError(28, 'inotify watch limit reached')\n"
+        "O.schedule = no"
+    )
+    with agent.process("run", prelude=refuse, **BRISK) as run:
+        arrived(receiver, 1)
+        for number in range(2, 5):
+            tree.put_turn(message(session(), Tokens(1), T0 + 60_000 * number, counter=number))
+            arrived(receiver, number)
+        run.stop()
+    assert run.log.count(f"cannot watch {tree.data_dir}/storage/message (inotify watch limit reached; the limits") == 1
+
+
+def test_a_reader_in_another_transaction_holds_nothing_up(agent: Agent, receiver: OtlpReceiver) -> None:
+    """A writer that commits a burst, with 5,000 messages, in one transaction, while the agent looks on."""
+    database, of = Database(agent.data_dir / "opencode.db").create(), session()
+    with agent.process("run", **BRISK, OTEL_AGENT_TRACES_EXPORTER="none") as run:
+        run.wait_for_log("counted")
+        with closing(sqlite3.connect(database.path, isolation_level=None)) as writer:
+            writer.execute("BEGIN IMMEDIATE")
+            records = [message(of, Tokens(1), T0 + 1_000 * number, counter=number % 4_000) for number in range(5_000)]
+            database.put_through(writer, of.project, of, *records)
+            writer.execute("COMMIT")
+        receiver.wait_for(lambda r: r.total("opencode.message.count") == 5_000, SOON_S)
+        run.stop()
+
+
+class TestDiscovery:
+    """Another OpenCode, which was told to keep its data elsewhere."""
+
+    @pytest.fixture
+    def opencode(self, tmp_path: Path) -> Path:
+        program = tmp_path / "bin" / "opencode"
+        program.parent.mkdir()
+        shutil.copy(shutil.which("sleep") or "/bin/sleep", program)
+        return program
+
+    def test_its_store_is_found_and_stays_known(self, agent: Agent, receiver: OtlpReceiver, opencode: Path) -> None:
+
+        elsewhere = agent.home / "elsewhere"
+        found = replace(agent, extra={"OTEL_AGENT_DISCOVER_STORES": "true"})
+        JsonTree(elsewhere / "opencode").put_turn(message(session(project=ONLY_HERE), Tokens(7)))
+        environment = {"XDG_DATA_HOME": str(elsewhere), "ANTHROPIC_API_KEY": "s3cret-key"}
+        with subprocess.Popen([opencode, "300"], env=environment) as running:
+            try:
+                found.once()
+            finally:
+                running.kill()
+        assert receiver.total("opencode.token.usage", INPUT) == 7
+        assert b"s3cret" not in b"".join(path.read_bytes() for path in agent.state_dir.glob("ledger.db*"))
+        more = message(session(project=ONLY_HERE), Tokens(9), T0 + 60_000, counter=2)
+        JsonTree(elsewhere / "opencode").put_turn(more)
+        found.once()
+        assert receiver.total("opencode.token.usage", INPUT) == 16
+        agent.once()
+
+    def test_unless_it_is_switched_off(self, agent: Agent, receiver: OtlpReceiver, opencode: Path) -> None:
+
+        JsonTree(agent.home / "elsewhere" / "opencode").put_turn(message(session(), Tokens(7)))
+        with subprocess.Popen([opencode, "300"], env={"XDG_DATA_HOME": str(agent.home / "elsewhere")}) as running:
+            try:
+                agent.once()
+            finally:
+                running.kill()
+        assert receiver.total("opencode.message.count") == 0

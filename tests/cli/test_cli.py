@@ -1,0 +1,235 @@
+"""The command line: what it understands, how it ends, and what it lets be seen."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+from otel_agent import __version__
+from otel_agent.cli import app
+from tests.support.made_stores import JsonTree, Tokens, message, session
+from tests.support.otlp_receiver import OtlpReceiver
+from tests.support.shell import Shell
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*[34][0-9]")
+NOBODY_LISTENS = "http://127.0.0.1:1"
+QUICK = {"OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
+"""Seconds before a delivery is given up."""
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+def commands(group: object, *path: str) -> Iterator[tuple[str, ...]]:
+    """Every command and group of commands, by the words it is called with."""
+    yield path
+    for name, command in getattr(group, "commands", {}).items():
+        yield from commands(command, *path, name)
+
+
+COMMANDS = list(commands(typer.main.get_command(app)))
+
+
+def test_these_are_all_the_commands() -> None:
+    """Nothing went away that somebody's script or unit file calls."""
+    assert {" ".join(path) for path in COMMANDS} == {
+        *("", "run", "summary", "demo", "status", "doctor"),
+        *("config", "config show", "config init", "config check"),
+        *("service", "service install", "service uninstall", "service status", "service logs"),
+    }
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+class TestHelp:
+    def test_it_fits_80_columns_and_shows_an_example(self, path: tuple[str, ...], shell: Shell) -> None:
+        printed = shell.output(*path, "--help")
+        assert re.search(rf"Example: .*otel-agent {' '.join(path)}", printed)
+        assert max(map(len, printed.splitlines())) <= 80
+        assert "\x1b" not in printed
+
+    def test_it_can_be_asked_for_in_short(self, path: tuple[str, ...], shell: Shell) -> None:
+        assert shell.output(*path, "-h") == shell.output(*path, "--help")
+
+    def test_a_wrong_option_is_named(self, path: tuple[str, ...], shell: Shell) -> None:
+        run = shell.run(*path, "--bogus")
+        assert (run.returncode, run.stdout) == (2, "")
+        assert "No such option: --bogus" in run.stderr
+
+
+def test_version(shell: Shell) -> None:
+    assert shell.output("--version") == f"{__version__}\n"
+
+
+def test_without_a_command_there_is_help(shell: Shell) -> None:
+    run = shell.run()
+    assert "Usage: otel-agent" in run.stdout + run.stderr
+
+
+class TestEndings:
+    """A message on standard error that says what to do, an exit code that says what it was, and no traceback."""
+
+    @staticmethod
+    def ends(shell: Shell, code: int, fault: str, *arguments: str, **variables: str) -> None:
+        run = shell.run(*arguments, **variables)
+        assert (run.returncode, run.stdout) == (code, "")
+        assert re.search(rf"^otel-agent: .*{fault}", run.stderr, re.MULTILINE)
+        assert "Traceback" not in run.stderr
+
+    @pytest.mark.parametrize("command", ["run", "summary", "demo", "config show"])
+    def test_2_for_settings_that_cannot_be_used(self, command: str, shell: Shell) -> None:
+        self.ends(shell, 2, "OTEL_AGENT_BACKFILL: backfill: must be", *command.split(), OTEL_AGENT_BACKFILL="x")
+
+    @pytest.mark.parametrize("command", ["run", "summary", "demo", "config show"])
+    def test_2_for_a_file_that_is_not_there(self, command: str, shell: Shell) -> None:
+        self.ends(shell, 2, "there is no /nowhere.toml", *command.split(), "--config", "/nowhere.toml")
+
+    def test_2_for_a_word_it_does_not_know(self, shell: Shell) -> None:
+        for arguments in (
+            ["sumary"],
+            ["summary", "--range", "year"],
+            ["summary", "everything"],
+            ["summary", "--accounting", "double"],
+        ):
+            run = shell.run(*arguments)
+            assert (run.returncode, run.stdout) == (2, "")
+
+    def test_3_for_a_backend_that_does_not_answer(self, shell: Shell) -> None:
+        JsonTree(shell.data_dir).put_turn(message(session(), Tokens(input=1)))
+        self.ends(shell, 3, "nothing answers", "run", "--once", OTEL_EXPORTER_OTLP_ENDPOINT=NOBODY_LISTENS, **QUICK)
+
+    @pytest.mark.parametrize("command", ["run --once", "summary"])
+    def test_4_for_a_ledger_from_the_future(self, command: str, shell: Shell) -> None:
+        shell.output("summary")
+        with sqlite3.connect(shell.state_dir / "ledger.db") as ledger:
+            ledger.execute("PRAGMA user_version = 99")
+        ledger.close()
+        self.ends(shell, 4, "newer otel-agent", *command.split())
+
+    @pytest.mark.parametrize("command", ["run --once", "summary"])
+    def test_4_for_a_folder_that_cannot_be_used(self, command: str, shell: Shell) -> None:
+        self.ends(shell, 4, "Make it writable, or set", *command.split(), OTEL_AGENT_STATE_DIR="/dev/null/state")
+
+    def test_quietly_when_nobody_reads_on(self, shell: Shell) -> None:
+        started = shell.start("config", "show")
+        assert started.stdout is not None
+        assert started.stderr is not None
+        started.stdout.close()
+        complaint = started.stderr.read()
+        started.stderr.close()
+        assert (started.wait(), complaint) == (1, "")
+
+
+class TestColours:
+    @pytest.mark.parametrize("command", ["summary", "demo", "config show", "--help"])
+    def test_none_in_a_pipe(self, command: str, shell: Shell) -> None:
+        assert "\x1b" not in shell.output(*command.split())
+
+    def test_on_a_terminal_unless_no_color_says_otherwise(self, shell: Shell) -> None:
+        JsonTree(shell.data_dir).put_turn(message(session(), Tokens(input=1)))
+        assert COLOUR.search(self.on_a_terminal(shell))
+        assert not COLOUR.search(self.on_a_terminal(shell, NO_COLOR="1"))
+
+    @staticmethod
+    def on_a_terminal(shell: Shell, **variables: str) -> str:
+        ours, theirs = pty.openpty()
+        try:
+            variables |= {"HOME": str(shell.home), "TERM": "xterm-256color"}
+            subprocess.run(
+                shell.command("summary", "--range", "all"),
+                stdout=theirs,
+                env=shell.environment() | variables,
+                check=True,
+            )
+            return os.read(ours, 65_536).decode()
+        finally:
+            os.close(theirs)
+            os.close(ours)
+
+
+SECRETS = ("hunter2", "s3cret", "t0ken")
+
+
+class TestConfigShow:
+    @pytest.fixture
+    def keys(self, shell: Shell) -> Shell:
+        shell.config.parent.mkdir(parents=True)
+        shell.config.write_text(
+            "max_series = 5\n[otlp]\nendpoint = 'https://me:hunter2@backend:4318/otlp?key=s3cret'\n"
+            "timeout_seconds = 3\n[otlp.headers]\nauthorization = 'Bearer t0ken'"
+        )
+        return shell
+
+    def test_every_value_with_where_it_comes_from(self, keys: Shell) -> None:
+        found = json.loads(
+            keys.output("config", "show", "--json", OTEL_AGENT_FILE_BACKUPS="2", OTEL_EXPORTER_OTLP_TIMEOUT="7")
+        )
+        assert found["file"] == str(keys.config)
+        wanted = ("max_series", "file_backups", "otlp.timeout_seconds", "log_level", "state_dir")
+        assert {name: (row["value"], row["from"]) for name, row in found["settings"].items() if name in wanted} == {
+            "max_series": (5, str(keys.config)),
+            "file_backups": (2, "environment OTEL_AGENT_FILE_BACKUPS"),
+            "otlp.timeout_seconds": ("7", "environment OTEL_EXPORTER_OTLP_TIMEOUT"),
+            "log_level": ("info", "default"),
+            "state_dir": (str(keys.state_dir), "default"),
+        }
+
+    def test_the_table_says_the_same_as_the_json(self, keys: Shell) -> None:
+        settings = json.loads(keys.output("config", "show", "--json"))["settings"]
+        table = keys.output("config", "show", COLUMNS="500").splitlines()
+        assert table[0].rstrip() == f"Settings file: {keys.config}"
+        rows = {line.split()[0]: line for line in table[3:] if line.strip()}
+        assert rows.keys() == settings.keys()
+        assert all(rows[name].rstrip().endswith(row["from"]) for name, row in settings.items())
+
+    @pytest.mark.parametrize("form", [[], ["--json"]], ids=["table", "json"])
+    def test_no_secret_of_the_file(self, form: list[str], keys: Shell) -> None:
+        printed = keys.output("config", "show", *form, COLUMNS="500")
+        assert "https://********@backend:4318/otlp?********" in printed
+        assert "authorization" in printed
+        assert not [secret for secret in SECRETS if secret in printed]
+
+    @pytest.mark.parametrize("form", [[], ["--json"]], ids=["table", "json"])
+    @pytest.mark.parametrize("signal", ["", "TRACES_", "METRICS_"])
+    def test_no_secret_of_the_environment(self, signal: str, form: list[str], shell: Shell) -> None:
+        variables = {
+            f"OTEL_EXPORTER_OTLP_{signal}ENDPOINT": "me:hunter2@backend:4317",
+            f"OTEL_EXPORTER_OTLP_{signal}HEADERS": "authorization=Bearer%20t0ken,x-key=s3cret",
+        }
+        printed = shell.output("config", "show", *form, COLUMNS="500", **variables)
+        assert "********@backend:4317" in printed
+        assert all(variable in printed for variable in variables)
+        assert not [secret for secret in SECRETS if secret in printed]
+
+    def test_80_columns(self, keys: Shell) -> None:
+        """What does not fit is folded, not cut."""
+        lines = keys.output("config", "show", COLUMNS="80").splitlines()
+        assert max(map(len, lines)) <= 80
+        assert not [line for line in lines if "…" in line]
+
+    def test_the_file_can_be_named_in_the_environment(self, keys: Shell) -> None:
+        other = keys.home / "other.toml"
+        other.write_text("max_series = 6")
+        shown = json.loads(keys.output("config", "show", "--json", OTEL_AGENT_CONFIG=str(other)))
+        assert (shown["file"], shown["settings"]["max_series"]["value"]) == (str(other), 6)
+        by_option = keys.output("config", "show", "--json", "--config", str(keys.config), OTEL_AGENT_CONFIG=str(other))
+        assert json.loads(by_option)["settings"]["max_series"]["value"] == 5
+        assert json.loads(keys.output("config", "show", "--json", OTEL_AGENT_CONFIG=""))["file"] == str(keys.config)
+
+
+def test_run_once_says_what_it_did(shell: Shell) -> None:
+    JsonTree(shell.data_dir).put_turn(message(session(), Tokens(input=1)))
+    with OtlpReceiver() as receiver:
+        run = shell.run("run", "--once", OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint)
+    assert (run.returncode, run.stdout) == (0, "")
+    assert "counted 1 new messages in 1 stores; delivered 2 spans" in run.stderr

@@ -1,0 +1,207 @@
+"""`otel-agent service`: with programs in the place of systemctl and journalctl that write down what they were asked."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from otel_agent.service.launchd import Launchd
+from otel_agent.service.manager import ServiceError, run_program
+from tests.service.test_units import made
+from tests.support.shell import Shell
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="drives what is there on Linux")
+
+ACTIVE = "ActiveState=active\\nSubState=running\\nMainPID=77\\nActiveEnterTimestamp=Tue\\nResult=success\\nUnitFileState=enabled"
+DEAD = "ActiveState=failed\\nSubState=failed\\nMainPID=0\\nActiveEnterTimestamp=\\nResult=exit-code\\nUnitFileState=enabled"
+
+
+class Machine:
+    """A home, and service programs that do as they are told."""
+
+    def __init__(self, home: Path) -> None:
+        self.shell = Shell(home)
+        self.programs = home / "bin"
+        self.programs.mkdir()
+        self.asked_file = home / "asked"
+        self.unit = home / ".config" / "systemd" / "user" / "otel-agent.service"
+        for name in ("systemctl", "journalctl"):
+            self.answer(name)
+
+    def answer(self, name: str, says: str = "", code: int = 0, only: str = "") -> None:
+        """`only`: the code holds for calls with this word alone."""
+        failing = f'case "$*" in *{only}*) echo "no bus" >&2; exit {code};; esac' if code else ":"
+        program = self.programs / name
+        program.write_text(f"#!/bin/sh\necho {name} \"$@\" >> '{self.asked_file}'\n{failing}\nprintf '{says}'\n")
+        program.chmod(0o755)
+
+    def run(self, *arguments: str, **variables: str) -> tuple[int, str, str]:
+        found = self.shell.run("service", *arguments, PATH=f"{self.programs}:/usr/bin:/bin", **variables)
+        return found.returncode, found.stdout, found.stderr
+
+    @property
+    def asked(self) -> list[str]:
+        lines = self.asked_file.read_text().splitlines() if self.asked_file.exists() else []
+        self.asked_file.unlink(missing_ok=True)
+        return lines
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def test_it_is_written_enabled_and_started(machine: Machine) -> None:
+    code, said, _ = machine.run("install")
+    assert code == 0
+    assert machine.asked == [
+        "systemctl --user daemon-reload",
+        "systemctl --user enable otel-agent.service",
+        "systemctl --user restart otel-agent.service",
+    ]
+    assert f"Installed: {machine.unit}" in said
+    assert str(machine.shell.config.with_name("environment")) in said
+    code, said, _ = machine.run("install")
+    assert (code, "Unchanged" in said) == (0, True)
+    assert machine.asked[-1] == "systemctl --user start otel-agent.service"
+    machine.run("install", OTEL_AGENT_MAX_SERIES="9")
+    assert machine.asked[-1] == "systemctl --user restart otel-agent.service"
+    assert "OTEL_AGENT_MAX_SERIES=9" in machine.unit.read_text()
+
+
+def test_shown_only(machine: Machine) -> None:
+    code, said, _ = machine.run("install", "--print")
+    assert (code, machine.asked, machine.unit.exists()) == (0, [], False)
+    assert "[Service]" in said
+    assert "OTEL_AGENT_" not in said
+    machine.run("install")
+    assert machine.unit.read_text() == said
+
+
+def test_a_read_only_home_where_it_is_asked_for(machine: Machine) -> None:
+    """But for the ledger, and for OpenCode's folder, in which SQLite has to write beside the database."""
+    lines = machine.run("install", "--print", "--read-only-home")[1].splitlines()
+    assert {"ProtectSystem=strict", "ProtectHome=read-only"} <= set(lines)
+    assert f'ReadWritePaths="-{machine.shell.state_dir}" "-{machine.shell.data_dir}"' in lines
+    assert "ProtectHome" not in "".join(
+        line for line in machine.run("install", "--print")[1].splitlines() if not line.startswith("#")
+    )
+
+
+@pytest.mark.parametrize("failing", ["daemon-reload", "enable", "restart"])
+def test_where_systemd_refuses_nothing_is_left_behind(machine: Machine, failing: str) -> None:
+    machine.answer("systemctl", code=1, only=failing)
+    code, _, said = machine.run("install")
+    assert (code, machine.unit.exists()) == (1, False)
+    assert machine.asked[-2:] == [
+        "systemctl --user disable --now otel-agent.service",
+        "systemctl --user daemon-reload",
+    ], "no link to a unit that is gone"
+    assert f"`systemctl --user {failing}" in said
+    assert "no bus" in said
+    machine.answer("systemctl")
+    machine.run("install")
+    before = machine.unit.read_text()
+    machine.answer("systemctl", code=1, only=failing)
+    assert machine.run("install", OTEL_AGENT_MAX_SERIES="9")[0] == 1
+    assert machine.unit.read_text() == before
+    assert machine.asked[-2:] == [
+        "systemctl --user daemon-reload",
+        "systemctl --user restart otel-agent.service",
+    ], "what ran before runs again"
+
+
+def test_variables_that_may_hold_keys_are_named_and_not_carried(machine: Machine) -> None:
+    _, said, _ = machine.run("install", OTEL_EXPORTER_OTLP_HEADERS="authorization=s3cret")
+    assert "not seen by the service until they stand there: OTEL_EXPORTER_OTLP_HEADERS." in said
+    assert "s3cret" not in said + machine.unit.read_text()
+
+
+def test_a_file_of_somebody_elses(machine: Machine) -> None:
+    machine.unit.parent.mkdir(parents=True)
+    machine.unit.write_text("[Service]\nExecStart=/usr/bin/other\n")
+    for command in ("install", "uninstall"):
+        code, _, said = machine.run(command)
+        assert (code, "was not written by otel-agent" in said) == (1, True)
+    assert "other" in machine.unit.read_text()
+    assert machine.asked == []
+
+
+def test_uninstalled(machine: Machine) -> None:
+    assert machine.run("uninstall")[:2] == (0, f"Not installed: there is no {machine.unit}.\n")
+    machine.run("install")
+    machine.asked  # noqa: B018 - what installing asked for
+    code, said, _ = machine.run("uninstall")
+    assert (code, machine.unit.exists()) == (0, False)
+    assert f"The ledger stays in {machine.shell.state_dir}" in said
+    assert machine.asked == ["systemctl --user disable --now otel-agent.service", "systemctl --user daemon-reload"]
+
+
+def test_how_it_stands(machine: Machine) -> None:
+    machine.run("install")
+    machine.answer("systemctl", ACTIVE)
+    code, said, _ = machine.run("status")
+    assert (code, said.splitlines()[0]) == (0, "active (running), process 77, since Tue, enabled")
+    assert json.loads(machine.run("status", "--json")[1])["running"] is True
+    machine.answer("systemctl", DEAD)
+    code, said, _ = machine.run("status")
+    assert (code, said.splitlines()[0]) == (5, "failed (failed), last result: exit-code, enabled")
+
+
+def test_its_log(machine: Machine) -> None:
+    machine.answer("journalctl", "a line")
+    assert machine.run("logs", "-n", "7") == (0, "a line", "")
+    assert machine.asked == [
+        "journalctl --user --unit=otel-agent.service --lines=7 --output=cat --no-hostname --no-pager"
+    ]
+    machine.run("logs", "--follow")
+    assert machine.asked[0].endswith("--follow")
+
+
+def test_without_systemd(machine: Machine) -> None:
+    for program in machine.programs.iterdir():
+        program.unlink()
+    empty = machine.programs
+    found = machine.shell.run("service", "install", PATH=str(empty))
+    assert found.returncode == 1
+    assert "there is no program systemctl here" in found.stderr
+    assert "`otel-agent run`" in found.stderr
+    assert not machine.unit.exists()
+
+
+class TestLaunchd:
+    @pytest.fixture
+    def launchctl(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
+        machine.answer("launchctl", "state = running\\npid = 77\\n")
+        monkeypatch.setenv("HOME", str(machine.shell.home))
+        monkeypatch.setenv("PATH", f"{machine.programs}:/usr/bin:/bin")
+        return machine
+
+    def test_loaded_shown_and_removed(self, launchctl: Machine, tmp_path: Path) -> None:
+        manager = Launchd()
+        told = made(tmp_path)
+        assert manager.install(told)
+        assert [line.split()[1] for line in launchctl.asked] == ["bootout", "bootstrap"]
+        assert not manager.install(told), "unchanged, and running"
+        state = manager.state()
+        assert (state.installed, state.running, state.told) == (True, True, "running, process 77")
+        assert manager.log_command(5, follow=True) == ["tail", "-n", "5", "-F", str(told.log_file)]
+        assert manager.uninstall()
+        assert not manager.file.exists()
+        assert not manager.uninstall()
+
+    def test_refused(self, launchctl: Machine, tmp_path: Path) -> None:
+        launchctl.answer("launchctl", code=5, only="bootstrap")
+        with pytest.raises(ServiceError, match="no bus"):
+            Launchd().install(made(tmp_path))
+        assert not Launchd().file.exists()
+        with pytest.raises(ServiceError, match="not installed"):
+            Launchd().log_command(5, follow=False)
+
+
+def test_a_program_that_is_not_there() -> None:
+    with pytest.raises(ServiceError, match="there is no program"):
+        run_program(["no-such-program-at-all"])

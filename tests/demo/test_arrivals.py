@@ -1,0 +1,69 @@
+"""The demo's tables under values that do not fit."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
+from rich.cells import cell_len
+from rich.console import Console
+
+from otel_agent.demo.arrivals import arrived
+from otel_agent.demo.receiver import Receiver
+from otel_agent.semconv import TOKEN_TYPES
+
+LONG = "a-name-that-goes-on-and-on-" * 3
+TOKENS = 9_876_543_210
+SECOND = 10**9
+
+
+def drawn(columns: int) -> str:
+    receiver = Receiver()
+    receiver.take_spans(spans())
+    receiver.take_metrics(totals())
+    screen = io.StringIO()
+    Console(file=screen, width=columns, color_system=None).print(arrived(receiver))
+    with receiver:
+        return screen.getvalue()
+
+
+def text(key: str, value: str) -> KeyValue:
+    return KeyValue(key=key, value=AnyValue(string_value=value))
+
+
+def spans() -> bytes:
+    numbers = [
+        KeyValue(key=f"gen_ai.usage.{kind}_tokens", value=AnyValue(int_value=TOKENS)) for kind in ("input", "output")
+    ]
+    names = [text(key, LONG) for key in ("gen_ai.agent.name", "opencode.project.name")]
+    span = Span(name=f"chat {LONG}", start_time_unix_nano=SECOND, end_time_unix_nano=12_346 * SECOND)
+    span.attributes.extend([*numbers, *names])
+    scope = ScopeSpans(spans=[span])
+    return ExportTraceServiceRequest(resource_spans=[ResourceSpans(scope_spans=[scope])]).SerializeToString()
+
+
+def totals() -> bytes:
+    points = [
+        NumberDataPoint(
+            as_int=TOKENS, attributes=[text("gen_ai.request.model", LONG), text("gen_ai.token.type", type_)]
+        )
+        for type_ in TOKEN_TYPES
+    ]
+    metric = Metric(name="opencode.token.usage", unit="{token}", sum=Sum(data_points=points))
+    scope = ScopeMetrics(metrics=[metric])
+    return ExportMetricsServiceRequest(resource_metrics=[ResourceMetrics(scope_metrics=[scope])]).SerializeToString()
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_names_give_way_and_numbers_do_not(columns: int) -> None:
+    printed = drawn(columns)
+    assert max(map(cell_len, printed.splitlines())) <= columns
+    assert re.search(r"^opencode\.token\.usage +\{token\} +5 +49,382,716,050 *$", printed, re.MULTILINE)
+    assert re.search(r" (9,876,543,210 *){5}$", printed, re.MULTILINE)
+    assert re.search(r"^\d\d:\d\d +chat a-.*… .*… .*… +9,876,543,210 +9,876,543,210 +12345\.00$", printed, re.MULTILINE)

@@ -1,0 +1,205 @@
+"""The live demo: what is written is read by our own reader, and the whole of it in a terminal."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import re
+import select
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from docs.draw import moment
+from otel_agent.demo.live_demo import compared
+from otel_agent.demo.play import demo
+from otel_agent.demo.receiver import Receiver
+from otel_agent.demo.screen import drawn
+from otel_agent.demo.store_writer import Writer, Written
+from otel_agent.errors import DeliveryError
+from otel_agent.settings import Settings
+from tests.support.agent import Agent
+from tests.support.otlp_receiver import OtlpReceiver
+from tests.support.shell import Shell
+
+DRAWN = Path(__file__).parent / "drawn"
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+class Clock:
+    """Runs as fast as it is asked."""
+
+    def __init__(self) -> None:
+        self.now = time.time() - 600
+
+    def __call__(self) -> float:
+        self.now += 0.05
+        return self.now
+
+
+class Turns(threading.Event):
+    """Set once so many turns were begun; a wait takes no time."""
+
+    def __init__(self, writer: Writer, turns: int) -> None:
+        super().__init__()
+        self._writer, self._turns = writer, turns
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if self._writer.written.turns >= self._turns:
+            self.set()
+        return self.is_set()
+
+
+def test_what_it_writes_is_what_the_agent_counts(agent: Agent, receiver: OtlpReceiver) -> None:
+    """Of an OpenCode that never was: turns with tools, sub-agents, errors and a compaction, each as a whole trace."""
+    writer = Writer(agent.data_dir, now=Clock())
+    writer.run(Turns(writer, 20))
+    agent.once()
+    written = writer.written
+    assert written.turns == 20
+    assert written.messages > 40
+    assert receiver.total("opencode.message.count") == written.messages == len(receiver.chats())
+    assert receiver.total("opencode.token.usage") == written.tokens
+    assert receiver.total("opencode.tool.call.count") == written.tool_calls
+    assert set(receiver.by("opencode.message.count", "opencode.message.outcome")) == {"ok", "error", "aborted"}
+    assert "opencode.project.name" in receiver.points()[0].attributes
+    spans = receiver.spans()
+    roots = [span for span in spans if span.name.startswith("invoke_agent") and not span.parent_span_id]
+    assert len(roots) == len({span.trace_id for span in spans}) == written.turns
+    assert {span.parent_span_id for span in spans} - {span.span_id for span in spans} == {""}
+    assert any("opencode.message.compaction" in span.attributes for span in spans)
+
+
+@pytest.mark.parametrize(("columns", "lines"), [(80, 24), (120, 40)])
+def test_the_screen_fits(columns: int, lines: int) -> None:
+    console = Console(width=columns, height=lines, record=True, color_system=None, force_terminal=False)
+    with console.capture() as shown:
+        console.print(drawn(moment(), height=lines))
+    expected = (DRAWN / f"live-{columns}.txt").read_text(encoding="utf-8").splitlines()
+    assert [line.rstrip() for line in shown.get().splitlines()] == expected
+    assert len(expected) <= lines
+    assert max(map(len, expected)) <= columns
+
+
+class Terminal:
+    """The command in a terminal of 100 by 30, whose screen is read as it comes."""
+
+    def __init__(self, shell: Shell, *arguments: str) -> None:
+        shell.scratch.mkdir(exist_ok=True)
+        self._screen, theirs = pty.openpty()
+        environment = shell.environment() | {"TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"}
+        self.process = subprocess.Popen(
+            shell.command(*arguments),
+            env=environment,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        self.shown = ""
+
+    def read_until(self, pattern: str | None, seconds: float = 60) -> None:
+        """`None`: to the end."""
+        until = time.monotonic() + seconds
+        while pattern is None or not re.search(pattern, self.shown):
+            assert time.monotonic() < until, f"{pattern} was not shown:\n{self.shown[-2000:]}"
+            if not select.select([self._screen], [], [], 0.2)[0]:
+                continue
+            try:
+                more = os.read(self._screen, 65536)
+            except OSError:  # Linux, where the other side is closed
+                more = b""
+            if not more:
+                assert pattern is None, f"{pattern} was not shown:\n{self.shown[-2000:]}"
+                return
+            self.shown += more.decode("utf-8", "replace")
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._screen)
+
+    def end(self) -> int:
+        self.read_until(None)
+        return self.process.wait(20)
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text)
+
+
+def test_in_a_terminal(shell: Shell) -> None:
+    terminal = Terminal(shell, "demo", "--seconds", "4")
+    try:
+        terminal.read_until("The store is made up")
+        terminal.read_until("invoke_agent")
+        assert terminal.end() == 0
+    finally:
+        terminal.close()
+    told = re.search(
+        r"messages: ([\d,]+) written, ([\d,]+) counted, ([\d,]+) spans.*tokens: ([\d,]+) written, ([\d,]+) counted",
+        plain(terminal.shown),
+        re.DOTALL,
+    )
+    assert told is not None, plain(terminal.shown)[-2000:]
+    assert told[1] == told[2] == told[3] != "0"
+    assert told[4] == told[5] != "0"
+    assert list(shell.scratch.iterdir()) == []
+    assert not shell.state_dir.exists()
+
+
+def test_ctrl_c_ends_it_well(shell: Shell) -> None:
+    terminal = Terminal(shell, "demo", "--seconds", "300")
+    try:
+        terminal.read_until("invoke_agent")
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.end() == 0
+    finally:
+        terminal.close()
+    assert "What arrived is what was written" in plain(terminal.shown)
+    assert list(shell.scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("after", [0, 3])
+def test_a_store_that_cannot_be_written_is_no_success(
+    after: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Nothing, or some of it, was written, and all of that arrived."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    put = Writer._put
+
+    def full(self: Writer, *arguments: Any) -> None:
+        if self.written.messages >= after:
+            raise sqlite3.OperationalError("database or disk is full")
+        put(self, *arguments)
+
+    monkeypatch.setattr(Writer, "_put", full)
+    with pytest.raises(sqlite3.OperationalError, match="disk is full"):
+        demo(Settings(), Console(file=io.StringIO()), live_seconds=60)
+
+
+def test_what_did_not_arrive_is_said() -> None:
+    with Receiver() as receiver, pytest.raises(DeliveryError, match="messages: 7 written, 0 counted, 0 spans"):
+        compared(Written(messages=7, tokens=70), receiver)
+
+
+def test_still_on_a_terminal(shell: Shell) -> None:
+    terminal = Terminal(shell, "demo", "--still")
+    try:
+        assert terminal.end() == 0
+    finally:
+        terminal.close()
+    assert "showing a sample store" in plain(terminal.shown)

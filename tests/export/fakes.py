@@ -1,0 +1,114 @@
+"""Stores and ways out that exist in memory only, and keep what the pipeline did with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from opentelemetry.sdk.metrics.export import MetricsData
+from opentelemetry.sdk.trace import ReadableSpan
+
+from otel_agent.model import (
+    Batch,
+    Caller,
+    Checkpoint,
+    Message,
+    Problem,
+    ReadScope,
+    Recall,
+    SendResult,
+    Session,
+    ToolCall,
+)
+
+
+class ListedStore:
+    """Messages in a list, read two at a time from where the checkpoint says."""
+
+    def __init__(self, name: str, *messages: Message, problems: Sequence[Problem] = (), parent_id: str = "") -> None:
+        self.name = name
+        self.messages = list(messages)
+        self.problems = list(problems)
+        self.read_from: list[int] = []
+        """Where each pass began."""
+        self.closed = 0
+        self.folder, self.is_tree = Path("nowhere"), False
+        self._parent_id = parent_id
+        self.calls: dict[str, list[ToolCall]] = {}
+        """By the message's id."""
+        self.callers: dict[str, Caller] = {}
+        """By the session's id."""
+
+    def read(self, recall: Recall, *, now_ms: int, scope: ReadScope) -> Iterator[Batch]:
+        del now_ms, scope
+        at = int(recall(self.name) or b"0")
+        self.read_from.append(at)
+        if self.problems:
+            yield Batch(problems=list(self.problems))
+        while at < len(self.messages):
+            found = self.messages[at : at + 2]
+            at += len(found)
+            sessions = [Session(id=each.session_id, parent_id=self._parent_id) for each in found]
+            yield Batch(found, sessions, checkpoints=[Checkpoint(self.name, str(at).encode())])
+
+    def tool_calls(self, message: Message) -> list[ToolCall]:
+        return self.calls.get(message.id, [])
+
+    def caller(self, session: Session, at_ms: int) -> Caller | None:
+        del at_ms
+        return self.callers.get(session.id)
+
+    def length(self) -> int:
+        return len(self.messages)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class SpansTo:
+    """Answers each request as `judge` says of the names of the messages in it. Turns are taken."""
+
+    def __init__(self, judge: Callable[[list[str]], SendResult]) -> None:
+        self.judge = judge
+        self.requests: list[list[str]] = []
+        self.taken: list[str] = []
+        self.closed = 0
+
+    def send(self, spans: Sequence[ReadableSpan]) -> SendResult:
+        ids = [str(id_) for span in spans if (id_ := (span.attributes or {}).get("opencode.message.id"))]
+        if not ids:
+            return SendResult(taken=True)
+        self.requests.append(ids)
+        receipt = self.judge(ids)
+        if receipt.taken:
+            self.taken += ids
+        return receipt
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class MetricsTo:
+    """Keeps what it is sent, and answers as it is told to."""
+
+    def __init__(self) -> None:
+        self.requests: list[MetricsData] = []
+        self.receipt = SendResult(taken=True)
+
+    def send(self, data: MetricsData) -> SendResult:
+        self.requests.append(data)
+        return self.receipt
+
+    def close(self) -> None: ...
+
+    def names(self) -> set[str]:
+        """The metrics in the requests since the last call."""
+        found = {
+            metric.name
+            for request in self.requests
+            for of_resource in request.resource_metrics
+            for of_scope in of_resource.scope_metrics
+            for metric in of_scope.metrics
+        }
+        self.requests.clear()
+        return found

@@ -1,0 +1,198 @@
+"""How a summary brings the ledger up to date: cheaply, and without missing what OpenCode writes."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from otel_agent.errors import LedgerDamaged, LedgerHeld
+from otel_agent.intake.catch_up import catch_up, opened
+from otel_agent.intake.ingest import Pass
+from otel_agent.ledger.files import Hold, ledger_path
+from otel_agent.ledger.queries import Scope, open_to_read
+from otel_agent.ledger.writer import open_ledger
+from otel_agent.settings import Settings
+from tests.support.made_stores import T0, Database, JsonTree, Message, Tokens, in_flight, message, session
+
+DAY_MS = 86_400_000
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.delenv("OPENCODE_DB", raising=False)
+    return Settings(state_dir=tmp_path / "state")
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> JsonTree:
+    return JsonTree(tmp_path / "data" / "opencode")
+
+
+def caught_up(settings: Settings) -> int:
+    return catch_up(settings).messages
+
+
+def at_rest(tree: JsonTree, *messages: Message) -> None:
+    """Written, with their folders, a minute ago."""
+    tree.put_turn(*messages)
+    then = time.time() - 60
+    for each in messages:
+        for path in (tree.path(each), tree.path(each).parent):
+            os.utime(path, (then, then))
+
+
+def call(number: int, **fields: object) -> Message:
+    return message(session(counter=number % 2), Tokens(input=number), T0 + number * 60_000, number, **fields)
+
+
+def reads(tree: JsonTree, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The folders of sessions that one more pass lists."""
+    listed: list[str] = []
+    scandir = os.scandir
+
+    def counted(path: object) -> object:
+        listed.append(Path(str(path)).name)
+        return scandir(path)  # type: ignore[call-overload]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", counted)
+        catch_up(settings)
+    return [name for name in listed if name.startswith("ses_")]
+
+
+def test_a_folder_at_rest_is_not_listed_by_the_next_process(
+    tree: JsonTree, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_rest(tree, call(1), call(2))
+    assert caught_up(settings) == 2
+    assert reads(tree, settings, monkeypatch) == []
+    tree.put(call(3))
+    assert reads(tree, settings, monkeypatch) == [call(3).session.id]
+
+
+@pytest.mark.parametrize("number", [3, 4], ids=["a known session", "another"])
+def test_a_new_message_is_seen(number: int, tree: JsonTree, settings: Settings) -> None:
+    at_rest(tree, call(1))
+    caught_up(settings)
+    tree.put_turn(call(number))
+    assert caught_up(settings) == 1
+
+
+def test_a_message_in_flight_is_seen_when_it_completes_in_place(tree: JsonTree, settings: Settings) -> None:
+    at_rest(tree, call(1), in_flight(call(3)))
+    assert caught_up(settings) == 1
+    tree.put(call(3))
+    assert caught_up(settings) == 1
+
+
+def test_rows_of_a_database_are_seen(tree: JsonTree, settings: Settings) -> None:
+    at_rest(tree, call(1))
+    caught_up(settings)
+    database = Database(tree.data_dir / "opencode.db").create()
+    database.put_turn(call(2), in_flight(call(3)))
+    assert caught_up(settings) == 1
+    database.put(call(3))
+    assert caught_up(settings) == 1
+
+
+def test_what_is_written_anew_in_place_at_rest_is_seen_by_the_sweep_of_the_day(
+    tree: JsonTree, settings: Settings
+) -> None:
+    at_rest(tree, call(1))
+    caught_up(settings)
+    tree.put(replace(call(1), tokens=Tokens(input=100)))
+    then = time.time() - 50
+    os.utime(tree.path(call(1)), (then, then))
+    catch_up(settings)
+    assert input_tokens(settings) == 1
+    ledger = open_ledger(settings.state_dir, now_ns=time.time_ns(), backfill_from_ms=0)
+    with ledger.transaction():
+        ledger.note_sweep(ledger.swept_ms - DAY_MS - 1)
+    ledger.close()
+    catch_up(settings)
+    assert input_tokens(settings) == 100
+
+
+def input_tokens(settings: Settings) -> int:
+    with open_to_read(settings.state_dir) as ledger:
+        assert ledger is not None
+        return ledger.usage(Scope()).tokens.input
+
+
+def test_sessions_that_went_away_are_no_longer_remembered(tree: JsonTree, settings: Settings) -> None:
+    at_rest(tree, call(1), call(2))
+    caught_up(settings)
+    tree.remove(call(2))
+    tree.path(call(2)).parent.rmdir()
+    with opened(settings) as parts:
+        parts.ingest.run(sweep=True)
+        state = parts.ledger.recall(f"tree:{tree.data_dir}/storage/message")
+    assert state is not None
+    assert call(1).session.id.encode() in state
+    assert call(2).session.id.encode() not in state
+
+
+def test_a_folder_whose_name_is_no_text_costs_the_others_nothing(
+    tree: JsonTree, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_rest(tree, call(1))
+    odd = os.fsencode(tree.path(call(1)).parent.parent) + b"/ses_\xff"
+    os.mkdir(odd)  # noqa: PTH102 - of bytes
+    os.utime(odd, (time.time() - 60,) * 2)
+    assert caught_up(settings) == 1
+    assert reads(tree, settings, monkeypatch) == [os.fsdecode(b"ses_\xff")]
+    with opened(settings) as parts:
+        assert parts.ingest.run(sweep=True).problems == 0
+
+
+def test_a_clock_that_was_far_ahead_does_not_put_off_the_next_sweep(tree: JsonTree, settings: Settings) -> None:
+    at_rest(tree, call(1))
+    caught_up(settings)
+    ledger = open_ledger(settings.state_dir, now_ns=time.time_ns(), backfill_from_ms=0)
+    with ledger.transaction():
+        ledger.note_sweep(ledger.swept_ms + 1_000 * DAY_MS)
+    ledger.close()
+    tree.put(replace(call(1), tokens=Tokens(input=100)))
+    then = time.time() - 50
+    os.utime(tree.path(call(1)), (then, then))
+    caught_up(settings)
+    assert input_tokens(settings) == 100
+
+
+def test_it_tells_how_far_it_is(tree: JsonTree, settings: Settings) -> None:
+    tree.put_turn(*(call(number) for number in range(1, 6)))
+    told: list[tuple[int, int, int, bool]] = []
+
+    def note(read: Pass) -> None:
+        told.append((read.messages, read.looked_at, read.found, read.done))
+
+    catch_up(settings, on_progress=note)
+    assert told == [(5, 5, 5, False), (5, 5, 5, True)]
+
+
+def test_it_does_not_wait_for_who_has_the_ledger(settings: Settings) -> None:
+    hold = Hold(settings.state_dir)
+    try:
+        with pytest.raises(LedgerHeld):
+            catch_up(settings)
+    finally:
+        hold.release()
+
+
+def test_damage_is_said_with_what_to_do(tree: JsonTree, settings: Settings) -> None:
+    tree.put_turn(*(call(number) for number in range(1, 400)))
+    caught_up(settings)
+    path = ledger_path(settings.state_dir)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3 :] = b"\xff" * len(content[len(content) // 3 :])
+    path.write_bytes(content)
+    tree.put_turn(call(500))
+    with pytest.raises(LedgerDamaged, match=r"`otel-agent run --once` sets it aside"):
+        catch_up(settings)
+    with opened(settings) as parts:
+        assert parts.ingest.run(sweep=True).messages == 400

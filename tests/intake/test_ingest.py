@@ -1,0 +1,257 @@
+"""One pass over stores: what each brings, what one that fails costs the others, and where the next pass begins."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from otel_agent import semconv
+from otel_agent.errors import LedgerError
+from otel_agent.intake.ingest import Ingest, Rules
+from otel_agent.ledger.writer import Ledger
+from otel_agent.model import Batch, Overlap, Problem, ProblemKind, ReadScope, Recall, Store, Tokens
+from otel_agent.series.attributes import from_json
+from tests.export.fakes import ListedStore
+from tests.support.records import GRACE, T0, call, copy_of, in_flight, tokens, total, totals
+
+DAY_MS = 86_400_000
+USED = call(0).tokens
+
+RULES = Rules(disjoint=False, session_window_ms=DAY_MS, max_series=100, killed_grace_ms=GRACE)
+
+
+class Clock:
+    """Time stands still until it is told otherwise."""
+
+    def __init__(self, now_ms: int = T0) -> None:
+        self.now_ms = now_ms
+
+    def __call__(self) -> int:
+        return self.now_ms * 1_000_000
+
+
+def ingest_of(ledger: Ledger, *stores: Store, clock: Clock | None = None, rules: Rules = RULES) -> Ingest:
+    def find_stores() -> tuple[dict[str, Store], list[Problem]]:
+        return {store.name: store for store in stores}, []
+
+    return Ingest(ledger, find_stores, rules, now_ns=clock or Clock())
+
+
+def once_after(count: int) -> Callable[[], bool]:
+    """False `count` times, then true."""
+    answers = iter([False] * count)
+    return lambda: next(answers, True)
+
+
+def unreadable(ledger: Ledger) -> dict[str, int]:
+    return {
+        str(from_json(labels)[semconv.Attr.PROBLEM]): value
+        for (metric, labels), (value, _) in totals(ledger).items()
+        if metric == semconv.UNREADABLE_COUNT.name
+    }
+
+
+def of_sessions(ledger: Ledger) -> dict[str, int]:
+    """Session to its tokens of all categories."""
+    found: dict[str, int] = {}
+    for (metric, labels), (value, _) in totals(ledger).items():
+        if metric == semconv.SESSION_TOKEN_USAGE.name:
+            session_id = str(from_json(labels).get(semconv.Attr.SESSION))
+            found[session_id] = found.get(session_id, 0) + value
+    return found
+
+
+def test_a_pass_reads_every_store(ledger: Ledger) -> None:
+    one, other = ListedStore("one", call(0), call(1), call(2)), ListedStore("other", call(3), call(0))
+    outcome = ingest_of(ledger, one, other).run(sweep=True)
+    assert (outcome.messages, outcome.stores, outcome.problems) == (4, 2, 0)
+    assert total(ledger, semconv.MESSAGE_COUNT) == 4
+
+
+def test_the_next_pass_begins_where_the_last_one_ended(ledger: Ledger) -> None:
+    store = ListedStore("one", call(0), call(1), call(2))
+    ingest = ingest_of(ledger, store)
+    assert [ingest.run(sweep=False).messages for _ in range(2)] == [3, 0]
+    store.messages.append(call(3))
+    assert ingest.run(sweep=False).messages == 1
+    assert store.read_from == [0, 3, 3]
+
+
+def test_a_store_that_fails_costs_the_others_nothing(ledger: Ledger) -> None:
+    problem = Problem(ProblemKind.LOCKED, "/data/opencode.db")
+    outcome = ingest_of(ledger, ListedStore("bad", problems=[problem]), ListedStore("good", call(0))).run(sweep=True)
+    assert (outcome.messages, outcome.problems) == (1, 1)
+    assert unreadable(ledger) == {"locked": 1}
+
+
+def test_a_trouble_counts_once_and_is_said_once(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
+    """For each kind and place, however often it is met, also with other details in one reading."""
+    row = "opencode.db: message msg_1"
+    store = ListedStore(
+        "bad",
+        problems=[
+            Problem(ProblemKind.BAD_NUMBER, row, "input"),
+            Problem(ProblemKind.BAD_NUMBER, row, "output"),
+            Problem(ProblemKind.BAD_TIME, row),
+            Problem(ProblemKind.BAD_NUMBER, "opencode.db: message msg_2"),
+        ],
+    )
+    ingest = ingest_of(ledger, store)
+    assert [ingest.run(sweep=True).problems for _ in range(3)] == [3, 0, 0]
+    assert unreadable(ledger) == {"bad_number": 2, "bad_time": 1}
+    assert len(caplog.messages) == 3
+    assert caplog.messages[0] == f"{row}: has a number that cannot be; it counts as zero, the rest counts (input)"
+
+
+def test_of_many_troubles_a_few_are_said_and_all_counted(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
+    problems = [Problem(ProblemKind.MALFORMED, f"{number}.json") for number in range(100)]
+    ingest_of(ledger, ListedStore("bad", problems=problems)).run(sweep=True)
+    assert unreadable(ledger) == {"malformed": 100}
+    assert len(caplog.messages) == 6
+    assert "95 more" in caplog.messages[-1]
+
+
+def test_a_pass_that_is_cut_short_goes_on_from_its_checkpoint(ledger: Ledger) -> None:
+    store = ListedStore("one", *(call(number) for number in range(5)))
+    ingest = ingest_of(ledger, store)
+    assert ingest.run(sweep=True, stopping=once_after(0)).messages == 2
+    assert total(ledger, semconv.MESSAGE_COUNT) == 2
+    assert ingest.run(sweep=True).messages == 3
+    assert store.read_from == [0, 2]
+
+
+def test_a_copy_waits_until_every_store_was_read(ledger: Ledger) -> None:
+    """So that the call counts in the session it was made in."""
+    original = call(0)
+    ingest_of(ledger, ListedStore("fork", copy_of(original, 1)), ListedStore("main", original)).run(sweep=True)
+    assert tokens(ledger) == USED
+    assert of_sessions(ledger) == {"ses_0": USED.total}
+
+
+def test_a_pass_that_is_cut_short_decides_nothing_that_had_to_wait(ledger: Ledger) -> None:
+    original = call(0)
+    fork, main = ListedStore("fork", copy_of(original, 1)), ListedStore("main", original)
+    ingest = ingest_of(ledger, fork, main)
+    assert ingest.run(sweep=True, stopping=once_after(0)).messages == 0
+    assert ingest.run(sweep=True).messages == 1
+    assert of_sessions(ledger) == {"ses_0": USED.total}
+
+
+def test_what_a_killed_opencode_left_counts_after_the_grace_period(ledger: Ledger) -> None:
+    clock = Clock()
+    ingest = ingest_of(ledger, ListedStore("one", in_flight(call(0))), clock=clock)
+    assert ingest.run(sweep=True).messages == 0
+    clock.now_ms = T0 + GRACE + 1
+    assert ingest.run(sweep=True).messages == 1
+
+
+@pytest.mark.parametrize("table", ["session", "message", "owed", "turn", "series", "store", "checkpoint"])
+def test_progress_and_effect_are_one(ledger: Ledger, tmp_path: Path, table: str) -> None:
+    """Whichever table the ledger fails at, there is neither a message nor a total, span or checkpoint, and the next pass
+    reads the same again."""
+    store = ListedStore("one", call(0), call(1))
+    ingest = ingest_of(ledger, store)
+    with closing(sqlite3.connect(tmp_path / "state" / "ledger.db", isolation_level=None)) as other:
+        other.execute(f"CREATE TRIGGER full BEFORE INSERT ON {table} BEGIN SELECT RAISE(FAIL, 'no room'); END")
+        with pytest.raises(LedgerError, match="no room"):
+            ingest.run(sweep=True)
+        assert (totals(ledger), len(ledger.outbox), store.closed) == ({}, 0, 1)
+        other.execute("DROP TRIGGER full")
+    assert ingest.run(sweep=True).messages == 2
+    assert store.read_from == [0, 0]
+    assert (total(ledger, semconv.MESSAGE_COUNT), len(ledger.outbox)) == (2, 4)
+
+
+def test_stores_come_and_go(ledger: Ledger) -> None:
+    """A store is kept, with its connection, while it is found; one that went away is closed."""
+    found: dict[str, ListedStore] = {}
+
+    def find_stores() -> tuple[dict[str, Store], list[Problem]]:
+        return dict(found), []
+
+    ingest = Ingest(ledger, find_stores, RULES, now_ns=Clock())
+    assert ingest.run(sweep=True).stores == 0
+    first = found["one"] = ListedStore("one", call(0))
+    assert ingest.run(sweep=True).messages == 1
+    found["one"], found["two"] = ListedStore("one"), ListedStore("two", call(1))
+    assert ingest.run(sweep=True).messages == 1
+    assert ([store.name for store in ingest.stores], len(first.read_from), first.closed) == (["one", "two"], 2, 0)
+    del found["one"]
+    ingest.run(sweep=True)
+    assert ([store.name for store in ingest.stores], first.closed) == (["two"], 1)
+    ingest.close()
+    assert found["two"].closed == 1
+
+
+def test_a_session_that_becomes_active_brings_all_it_ever_used(ledger: Ledger) -> None:
+    """`ses_0` has messages 0, 3 and 6; the first is older than the window when it is counted."""
+    clock = Clock(T0 + 2 * DAY_MS)
+    late = call(3, completed_ms=clock.now_ms - 1_000)
+    store = ListedStore("one", call(0))
+    ingest = ingest_of(ledger, store, clock=clock)
+    ingest.run(sweep=True)
+    assert of_sessions(ledger) == {}
+    store.messages.append(late)
+    ingest.run(sweep=True)
+    assert of_sessions(ledger) == {"ses_0": 2 * USED.total}
+    store.messages.append(call(6))
+    ingest.run(sweep=True)
+    assert of_sessions(ledger) == {"ses_0": 3 * USED.total}
+    assert tokens(ledger) == USED.plus(USED).plus(USED)
+
+
+def test_what_belongs_to_no_series_of_its_own_stays_in_the_sum(ledger: Ledger) -> None:
+    rules = Rules(disjoint=False, session_window_ms=DAY_MS, max_series=5, killed_grace_ms=GRACE)
+    ingest_of(ledger, ListedStore("one", *(call(number) for number in range(6))), rules=rules).run(sweep=True)
+    assert sum(of_sessions(ledger).values()) == 6 * USED.total
+    assert "None" in of_sessions(ledger)
+    assert total(ledger, semconv.TOKEN_USAGE) == 6 * USED.total
+
+
+def test_the_accounting_that_counts_each_token_once(ledger: Ledger) -> None:
+    rules = Rules(disjoint=True, session_window_ms=DAY_MS, max_series=100, killed_grace_ms=GRACE)
+    overlapping = call(0, Tokens(100, 10, 5, 50, 2), overlap=Overlap(cached_in_input=50, reasoning_in_output=5))
+    ingest_of(ledger, ListedStore("one", overlapping), rules=rules).run(sweep=True)
+    assert tokens(ledger) == Tokens(50, 5, 5, 50, 2)
+
+
+def test_a_sub_agent_is_known_by_its_session(ledger: Ledger) -> None:
+    ingest_of(ledger, ListedStore("one", call(0), parent_id="ses_parent"), ListedStore("two", call(1))).run(sweep=True)
+    kinds = {
+        str(from_json(labels)[semconv.Attr.AGENT_KIND]): value
+        for (metric, labels), (value, _) in totals(ledger).items()
+        if metric == semconv.MESSAGE_COUNT.name
+    }
+    assert kinds == {"subagent": 1, "primary": 1}
+
+
+def test_that_series_are_folded_is_said_once(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
+    rules = Rules(disjoint=False, session_window_ms=DAY_MS, max_series=5, killed_grace_ms=GRACE)
+    store = ListedStore("one", *(call(number) for number in range(6)))
+    ingest = ingest_of(ledger, store, rules=rules)
+    ingest.run(sweep=True)
+    store.messages.append(call(6))
+    ingest.run(sweep=True)
+    said = [each.getMessage() for each in caplog.records if "max_series" in each.getMessage()]
+    assert len(said) == 1
+    assert "more than 5 series" in said[0]
+
+
+def test_a_long_history_says_how_far_it_is(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
+    """Each batch takes four seconds here, and every five seconds are worth a line."""
+    caplog.set_level("INFO")
+    clock = Clock()
+
+    class Slow(ListedStore):
+        def read(self, recall: Recall, *, now_ms: int, scope: ReadScope) -> Iterator[Batch]:
+            for number in range(5):
+                clock.now_ms += 4_000
+                yield Batch(messages=[call(number)])
+
+    ingest_of(ledger, Slow("one"), clock=clock).run(sweep=True)
+    said = [each.getMessage() for each in caplog.records if "so far" in each.getMessage()]
+    assert said == ["counted 2 messages so far", "counted 4 messages so far"]

@@ -1,0 +1,161 @@
+"""The models that configuration files give agents, as people write such files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from otel_agent.opencode.configured_models import Configured, configured_models
+
+COMMENTED = """\ufeff// mine
+{
+  "$schema": "https://opencode.ai/config.json", /* no // comment */
+  "provider": {"x": {"options": {"apiKey": "sk-secret", "baseURL": "https://x//y"}}},
+  "agent": {
+    "build": {"model": "anthropic/claude-sonnet-4-5"}, // the usual one
+    "Oracle": {"model": "openai/gpt-5.2",},
+    "plan": {"temperature": 0.1},
+  },
+}
+"""
+
+
+class Home:
+    """Somebody's files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.project = folder / "projects" / "persona"
+        self.project.mkdir(parents=True)
+        self.environ = {"XDG_CONFIG_HOME": str(folder / "config")}
+
+    def has(self, name: str, content: str | bytes) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def found(self, folder: str = "projects/persona") -> Configured:
+        return configured_models(self.environ, self.folder / folder)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return Home(tmp_path)
+
+
+def agent(model: str) -> str:
+    return f'{{"agent": {{"build": {{"model": "{model}"}}}}}}'
+
+
+def test_comments_and_trailing_commas(home: Home) -> None:
+    home.has("config/opencode/opencode.jsonc", COMMENTED)
+    assert home.found() == Configured({"build": "anthropic/claude-sonnet-4-5", "oracle": "openai/gpt-5.2"})
+
+
+def test_nothing_is_configured(home: Home) -> None:
+    assert home.found() == Configured()
+
+
+def test_where_the_system_has_no_folder_for_settings(home: Home) -> None:
+    home.environ = {}
+    home.has(".config/opencode/opencode.json", agent("a/b"))
+    assert home.found().models == {"build": "a/b"}
+
+
+def test_what_comes_later_wins(home: Home) -> None:
+    """In the order in which OpenCode reads them; each is tried with all before it in place."""
+    home.environ |= {
+        "OPENCODE_CONFIG": str(home.folder / "named.json"),
+        "OPENCODE_CONFIG_DIR": str(home.folder / "more"),
+    }
+    home.has("projects/.git/HEAD", "")
+    for number, name in enumerate(
+        [
+            "config/opencode/config.json",
+            "config/opencode/opencode.json",
+            "config/opencode/opencode.jsonc",
+            "named.json",
+            "projects/opencode.json",
+            "projects/opencode.jsonc",
+            "projects/persona/opencode.json",
+            "projects/.opencode/opencode.json",
+            "projects/persona/.opencode/opencode.jsonc",
+            "more/opencode.json",
+        ]
+    ):
+        home.has(name, agent(f"p/{number}"))
+        assert home.found().models == {"build": f"p/{number}"}, name
+
+
+def test_oh_my_opencode_wins_over_opencode(home: Home) -> None:
+    home.has("config/opencode/opencode.json", '{"agent": {"Sisyphus": {"model": "a/b"}, "build": {"model": "c/d"}}}')
+    home.has("config/opencode/oh-my-opencode.json", '{"agents": {"sisyphus": {"model": "e/f"}}}')
+    assert home.found().models == {"sisyphus": "e/f", "build": "c/d"}
+    home.has("config/opencode/oh-my-opencode.jsonc", '{"agents": {"sisyphus": {"model": "g/h"}}} // newer')
+    assert home.found().models["sisyphus"] == "g/h"
+    home.has("projects/persona/.opencode/oh-my-opencode.json", '{"agents": {"sisyphus": {"model": "i/j"}}}')
+    assert home.found().models["sisyphus"] == "i/j"
+
+
+def test_files_above_the_repository_are_not_the_projects(home: Home) -> None:
+    home.has("projects/persona/.git/HEAD", "")
+    home.has("projects/opencode.json", agent("not/this"))
+    assert home.found().models == {}
+
+
+def test_the_key_of_old_releases(home: Home) -> None:
+    home.has("config/opencode/config.json", '{"mode": {"build": {"model": "a/b"}}}')
+    assert home.found().models == {"build": "a/b"}
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ('{"agent": {"build": ', "is not JSON"),
+        ("not json: sk-secret", "is not JSON"),
+        (b"\xff\xfe\x00", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ("[1]", "is not a JSON object"),
+        ('"sk-secret"', "is not a JSON object"),
+        ('{"agent": ["sk-secret"]}', "has agents that are no JSON object"),
+        (b" " * (1024 * 1024 + 1), "cannot be read (1048577 bytes)"),
+    ],
+    ids=["torn", "text", "bytes", "deep", "list", "string", "wrong type", "too large"],
+)
+def test_a_broken_file_is_a_hint_that_names_it_and_says_nothing_of_it(
+    content: str | bytes, why: str, home: Home
+) -> None:
+    path = home.has("config/opencode/opencode.jsonc", content)
+    home.has("config/opencode/oh-my-opencode.json", '{"agents": {"oracle": {"model": "a/b"}}}')
+    found = home.found()
+    assert found.hints == (f"{path} {why}, so its models are not shown.",)
+    assert found.models == {"oracle": "a/b"}
+
+
+@pytest.mark.parametrize("content", ["", "  \n", "{}", '{"agent": null}', "// nothing yet\n{}"])
+def test_an_empty_file_is_none(content: str, home: Home) -> None:
+    home.has("config/opencode/opencode.json", content)
+    assert home.found() == Configured()
+
+
+@pytest.mark.parametrize("model", ["5", "null", '""', '["a/b"]', "{}"])
+def test_a_model_of_a_wrong_type_is_none(model: str, home: Home) -> None:
+    home.has("config/opencode/opencode.json", f'{{"agent": {{"build": {{"model": {model}}}, "plan": "x"}}}}')
+    assert home.found() == Configured()
+
+
+def test_a_pipe_or_a_folder_in_place_of_the_file(home: Home) -> None:
+    (home.folder / "config/opencode/opencode.json").mkdir(parents=True)
+    os.mkfifo(home.folder / "config/opencode/opencode.jsonc")
+    assert home.found() == Configured()
+
+
+def test_a_link_to_the_file(home: Home) -> None:
+    real = home.has("dotfiles/opencode.json", agent("a/b"))
+    (home.folder / "config/opencode").mkdir(parents=True)
+    (home.folder / "config/opencode/opencode.json").symlink_to(real)
+    assert home.found().models == {"build": "a/b"}

@@ -1,0 +1,295 @@
+"""The contract with who builds dashboards: every metric with its unit, description, type and attributes, by hand."""
+
+from __future__ import annotations
+
+import time
+from typing import Literal, NamedTuple
+
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+
+from otel_agent import __version__, semconv
+from otel_agent.semconv import Kind
+from tests.support.agent import Agent
+from tests.support.made_stores import JsonTree, Tokens, message, session, tool
+from tests.support.otlp_receiver import OtlpReceiver, PointRow
+
+L = (
+    "gen_ai.provider.name",
+    "gen_ai.request.model",
+    "gen_ai.agent.name",
+    "opencode.project.name",
+    "opencode.agent.kind",
+)
+CALL = (*L, "gen_ai.operation.name")
+USAGE = (*CALL, "gen_ai.token.modality")
+
+
+AN_HOUR_AGO = time.time_ns() // 10**6 - 3_600_000
+"""In milliseconds: within the window in which a session has series of its own."""
+
+
+PROCESS = ("process.pid", "process.executable.name", "opencode.process.mode")
+
+
+class Row(NamedTuple):
+    kind: Literal["int", "float", "histogram", "gauge"]
+    unit: str
+    description: str
+    attributes: tuple[str, ...]
+    sometimes: tuple[str, ...] = ()
+
+
+TABLE = {
+    "opencode.token.usage": Row(
+        "int",
+        "{token}",
+        "Tokens of completed assistant messages, as OpenCode recorded them.",
+        (*L, "gen_ai.token.type"),
+    ),
+    "opencode.message.count": Row(
+        "int", "{message}", "Completed assistant messages, each counted once.", (*L, "opencode.message.outcome")
+    ),
+    "opencode.cost.usage": Row("float", "USD", "Cost of completed assistant messages, as OpenCode recorded it.", L),
+    "opencode.session.count": Row(
+        "int",
+        "{session}",
+        "Sessions with at least one completed assistant message.",
+        ("opencode.project.name", "opencode.agent.kind"),
+    ),
+    "opencode.tool.call.count": Row(
+        "int",
+        "{call}",
+        "Tool calls of completed assistant messages, each counted once.",
+        ("gen_ai.tool.name", "opencode.tool.outcome", "opencode.project.name"),
+    ),
+    "opencode.session.token.usage": Row(
+        "int",
+        "{token}",
+        "Tokens by session, for the sessions active within a window.",
+        (*L, "session.id", "gen_ai.token.type"),
+    ),
+    "opencode.session.cost.usage": Row(
+        "float", "USD", "Cost by session, for the sessions active within a window.", (*L, "session.id")
+    ),
+    "gen_ai.client.inference.usage.input_tokens": Row(
+        "int", "{token}", "Input tokens, those read from or written to a cache too.", USAGE
+    ),
+    "gen_ai.client.inference.usage.output_tokens": Row(
+        "int", "{token}", "Output tokens, those spent on reasoning too.", USAGE
+    ),
+    "gen_ai.client.inference.usage.cache_read.input_tokens": Row(
+        "int", "{token}", "Input tokens served from the provider's cache.", USAGE
+    ),
+    "gen_ai.client.inference.usage.cache_write.input_tokens": Row(
+        "int", "{token}", "Input tokens written to the provider's cache.", USAGE
+    ),
+    "gen_ai.client.inference.usage.reasoning.output_tokens": Row(
+        "int", "{token}", "Output tokens spent on reasoning.", USAGE
+    ),
+    "gen_ai.client.inference.duration": Row("histogram", "s", "Duration of model calls.", CALL, ("error.type",)),
+    "gen_ai.client.token.usage": Row(
+        "histogram", "{token}", "Input and output tokens per model call.", (*CALL, "gen_ai.token.type")
+    ),
+    "gen_ai.client.operation.duration": Row("histogram", "s", "Duration of model calls.", CALL, ("error.type",)),
+    "otel_agent.message.unreadable": Row(
+        "int",
+        "{message}",
+        "Places in OpenCode's storage that could not be read as they should.",
+        ("otel_agent.problem.kind",),
+    ),
+    "otel_agent.message.ingested": Row(
+        "int",
+        "{message}",
+        "Assistant messages counted, by the form of storage they came from.",
+        ("otel_agent.store.generation",),
+    ),
+}
+
+OBSERVED = {
+    "process.cpu.utilization": Row(
+        "gauge", "1", "CPU time since the last collection as a share of that time; one core is 1.", PROCESS
+    ),
+    "process.cpu.time": Row("float", "s", "CPU time since the process started, user and system.", PROCESS),
+    "process.memory.usage": Row("gauge", "By", "Physical memory in use.", PROCESS),
+    "process.memory.virtual": Row("gauge", "By", "Virtual memory.", PROCESS),
+    "process.thread.count": Row("gauge", "{thread}", "Threads.", PROCESS),
+    "process.unix.file_descriptor.count": Row("gauge", "{file_descriptor}", "Open file descriptors.", PROCESS),
+    "process.uptime": Row("gauge", "s", "Time since the process started.", PROCESS),
+    "opencode.process.count": Row("gauge", "{process}", "Running OpenCode processes.", ("opencode.process.mode",)),
+    "otel_agent.ingest.lag": Row(
+        "gauge", "s", "From the completion of the message that was counted last to its being counted.", ()
+    ),
+    "otel_agent.message.age": Row("gauge", "s", "Time since the newest counted message was complete.", ()),
+    "otel_agent.outbox.size": Row("gauge", "{span}", "Spans that the backend has not taken yet.", ()),
+    "otel_agent.ledger.size": Row("gauge", "By", "Size of the ledger on disk, its write-ahead log included.", ()),
+    "otel_agent.series.count": Row(
+        "gauge", "{series}", "Series kept in the ledger, by metric.", ("otel_agent.series.metric",)
+    ),
+    "otel_agent.series.overflow": Row(
+        "int", "{series}", "Times that something was added to an overflow series for want of room.", ()
+    ),
+    "otel_agent.export.attempts": Row(
+        "int",
+        "{request}",
+        "OTLP requests since the agent started.",
+        ("otel_agent.signal", "otel_agent.export.outcome"),
+    ),
+    "otel_agent.export.rejected": Row(
+        "int",
+        "{item}",
+        "Spans and data points that the backend took a request without.",
+        ("otel_agent.signal",),
+    ),
+}
+
+
+def put_everything(tree: JsonTree) -> None:
+    """A message that went well, one of a sub-agent that did not, one with a number that cannot be."""
+    person = session(AN_HOUR_AGO - 500, title="Rename the parser")
+    helper = session(AN_HOUR_AGO + 1_000, counter=2, parent=person.id)
+    failed = {"error": {"name": "APIError", "data": {"message": "no"}}}
+    first = message(person, Tokens(700, 50, 20, 300, 7), AN_HOUR_AGO, cost=1)
+    tree.put_turn(
+        first,
+        message(helper, Tokens(5, 1), AN_HOUR_AGO + 2_000, agent="explore", cost=0.5, changes=failed),
+    )
+    tree.put_turn(message(person, {"input": -1}, AN_HOUR_AGO + 9_000))
+    tree.put(tool(first), tool(first, "grep", 5, status="error", error="no"))
+
+
+def test_the_package_names_what_the_table_names() -> None:
+    scaled = {name for name, metric in semconv.METRICS.items() if metric.kind is Kind.COUNTER and metric.scale != 1}
+    assert scaled == {name for name, row in TABLE.items() if row.kind == "float"}
+    assert {name: (metric.unit, metric.description) for name, metric in semconv.METRICS.items()} == {
+        name: (row.unit, row.description) for name, row in (TABLE | OBSERVED).items()
+    }
+
+
+def test_on_the_wire(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+    put_everything(tree)
+    agent.once()
+    assert {point.metric for point in receiver.points()} == set(TABLE)
+    for point in receiver.points():
+        row = TABLE[point.metric]
+        assert (point.unit, point.description) == (row.unit, row.description), point.metric
+        assert point.temporality == "cumulative", point.metric
+        assert value_kind(point) == row.kind, point
+        assert set(row.attributes) <= set(point.attributes) <= {*row.attributes, *row.sometimes}, point
+        assert all(isinstance(value, str) and value for value in point.attributes.values()), point
+        assert (point.scope_name, point.scope_version) == ("otel_agent", __version__)
+
+
+def test_what_is_observed_on_the_wire(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+    """Of no OpenCode process; the lag is that of messages that came while it watched."""
+    put_everything(tree)
+    agent.once()
+    found = receiver.observed()
+    expected = {name for name in OBSERVED if not name.startswith("process.")} - {"otel_agent.ingest.lag"}
+    assert expected <= {point.metric for point in found} <= set(OBSERVED), "another test may run an OpenCode just now"
+    for point in found:
+        row = OBSERVED[point.metric]
+        assert (point.unit, point.description) == (row.unit, row.description), point.metric
+        assert point.kind == ("gauge" if row.kind == "gauge" else "sum"), point
+        assert set(row.attributes) <= set(point.attributes) <= {*row.attributes, "opencode.project.name"}, point
+    seen = {point.metric: point.value or 0 for point in found}
+    assert seen["otel_agent.outbox.size"] == 0
+    assert seen["otel_agent.ledger.size"] > 4096
+    assert 3_500 < seen["otel_agent.message.age"] < 3_600 + 7_200, "the hour ago is that of the import"
+    modes = {p.attributes["opencode.process.mode"] for p in found if p.metric == "opencode.process.count"}
+    assert modes == {"cli", "server", "lsp"}
+
+
+def value_kind(point: PointRow) -> str:
+    if point.kind == "histogram":
+        return "histogram"
+    assert point.kind == "sum"
+    assert point.monotonic
+    return type(point.value).__name__
+
+
+def test_attribute_values(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+    put_everything(tree)
+    agent.once()
+    found: dict[str, set[object]] = {}
+    for point in receiver.points():
+        for key, value in point.attributes.items():
+            found.setdefault(key, set()).add(value)
+    del found["session.id"]
+    assert found == {
+        "gen_ai.provider.name": {"zai-coding-plan"},
+        "gen_ai.request.model": {"glm-4.7"},
+        "gen_ai.agent.name": {"build", "explore"},
+        "opencode.project.name": {"persona"},
+        "opencode.agent.kind": {"primary", "subagent"},
+        "gen_ai.token.type": {"input", "output", "reasoning", "cache_read", "cache_write"},
+        "gen_ai.token.modality": {"unknown"},
+        "gen_ai.operation.name": {"chat"},
+        "opencode.message.outcome": {"ok", "error"},
+        "error.type": {"APIError"},
+        "gen_ai.tool.name": {"bash", "grep"},
+        "opencode.tool.outcome": {"ok", "error"},
+        "otel_agent.store.generation": {"tree"},
+        "otel_agent.problem.kind": {"bad_number"},
+    }
+    legacy = {p.attributes["gen_ai.token.type"] for p in receiver.points() if p.metric == "gen_ai.client.token.usage"}
+    assert legacy == {"input", "output"}
+
+
+def test_one_resource_one_scope_each_metric_once(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+    """Of two with equal names the encoder keeps the last, in silence: so in each of many requests there is one."""
+    of = session()
+    tree.put(of.project, of)
+    tree.put(*(message(of, Tokens(1), AN_HOUR_AGO + n * 1000, model=f"model-{n:04d}") for n in range(450)))
+    agent.once()
+    kinds = [each.signal for each in receiver.requests]
+    assert kinds.count("traces") == 2
+    assert kinds.count("metrics") > 2
+    for each in receiver.requests:
+        if isinstance(each.message, ExportMetricsServiceRequest):
+            (of_resource,) = each.message.resource_metrics
+            (of_scope,) = of_resource.scope_metrics
+            names = [metric.name for metric in of_scope.metrics]
+            assert len(names) == len(set(names))
+        else:
+            (of_resource_spans,) = each.message.resource_spans
+            (_,) = of_resource_spans.scope_spans
+    series = [(point.metric, frozenset(point.attributes.items())) for point in receiver.points()]
+    assert len(series) == len(set(series))
+    assert receiver.total("opencode.message.count") == 450
+
+
+def test_which_conventions(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+    """Switching from one to the other shows the whole total at once."""
+    latest = {name for name in TABLE if name.startswith("gen_ai.client.inference.")}
+    legacy = {"gen_ai.client.token.usage", "gen_ai.client.operation.duration"}
+    put_everything(tree)
+    for choice, expected in (("latest", latest), ("legacy", legacy), ("both", latest | legacy)):
+        before = len(receiver.points())
+        agent.once(OTEL_AGENT_GENAI_SEMCONV=choice)
+        names = {point.metric for point in receiver.points()[before:]}
+        assert {name for name in names if name.startswith("gen_ai.")} == expected
+        assert names - latest - legacy == set(TABLE) - latest - legacy
+    assert receiver.total("gen_ai.client.inference.usage.input_tokens") == 700 + 300 + 7 + 5
+
+
+def test_without_session_ids(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+    put_everything(tree)
+    agent.once(OTEL_METRICS_INCLUDE_SESSION_ID="false")
+    assert {point.metric for point in receiver.points()} == {
+        n for n in TABLE if not n.startswith("opencode.session.t")
+    } - {"opencode.session.cost.usage"}
+    assert not any("session.id" in point.attributes for point in receiver.points())
+    assert all(span.attributes["session.id"] for span in receiver.chats())
+
+
+def test_what_storage_does_not_tell_is_left_out(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+    silent = {"providerID": ..., "modelID": ..., "agent": ..., "mode": "", "path": ...}
+    nowhere = session(directory="")
+    tree.put(nowhere, message(nowhere, Tokens(7), changes=silent))
+    agent.once()
+    absent = set(L) - {"opencode.agent.kind"}
+    assert receiver.total("opencode.token.usage") == 7
+    assert not any(absent & set(point.attributes) for point in receiver.points())
+    (span,) = receiver.chats()
+    assert not absent & set(span.attributes)
+    assert span.name == "chat"

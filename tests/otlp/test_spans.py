@@ -1,0 +1,278 @@
+"""A trace for each turn, with ids that come from OpenCode's own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.sdk.trace import ReadableSpan
+
+from otel_agent.model import Message, Outcome, Overlap, Session, Tokens, ToolCall, Turn
+from otel_agent.otlp.spans import Tracer, span_id, trace_id, turn_span_id
+from tests.otlp.made import MESSAGE, RESOURCE, SCOPE, SESSION, TURN, made
+from tests.support.otlp_receiver.rows import SpanRow, span_rows
+
+CALL = ToolCall("prt_1", "call_74", "bash", Outcome.OK, MESSAGE.created_ms + 500, MESSAGE.created_ms + 900)
+
+
+def turn_of(message: Message) -> Turn:
+    return Turn(message.turn, message.turn, "", message.created_ms)
+
+
+def built(message: Message = MESSAGE, session: Session = SESSION, *, titles: bool = False) -> ReadableSpan:
+    (found,) = Tracer(RESOURCE, SCOPE, titles).of_message(message, session, turn_of(message), ())
+    return found
+
+
+def row(message: Message = MESSAGE, session: Session = SESSION, *, titles: bool = False) -> SpanRow:
+    """As a backend reads it."""
+    (found,) = span_rows(encode_spans([built(message, session, titles=titles)]))
+    return found
+
+
+def test_all_of_it() -> None:
+    assert row() == SpanRow(
+        trace_id="03ca336a43614d829833e42e202cba39",
+        span_id="bd822b6c85c4b669",
+        parent_span_id=f"{turn_span_id(TURN):016x}",
+        name="chat glm-4.7",
+        kind="CLIENT",
+        start_ns=1_769_174_692_533_000_000,
+        end_ns=1_769_174_730_149_000_000,
+        attributes={
+            "gen_ai.provider.name": "zai-coding-plan",
+            "gen_ai.request.model": "glm-4.7",
+            "gen_ai.agent.name": "build",
+            "opencode.project.name": "persona",
+            "opencode.agent.kind": "primary",
+            "gen_ai.operation.name": "chat",
+            "gen_ai.conversation.id": MESSAGE.session_id,
+            "session.id": MESSAGE.session_id,
+            "opencode.message.id": MESSAGE.id,
+            "opencode.message.outcome": "ok",
+            "opencode.cost.usd": 0.012345678,
+            "gen_ai.usage.input_tokens": 1007,
+            "gen_ai.usage.output_tokens": 50,
+            "gen_ai.usage.reasoning.output_tokens": 20,
+            "gen_ai.usage.cache_read.input_tokens": 300,
+            "gen_ai.usage.cache_creation.input_tokens": 7,
+            "opencode.token.input": 700,
+            "opencode.token.output": 50,
+            "opencode.token.reasoning": 20,
+            "opencode.token.cache_read": 300,
+            "opencode.token.cache_write": 7,
+            "opencode.project.directory": "/srv/projects/persona",
+            "gen_ai.response.finish_reasons": ("stop",),
+        },
+        status_code="UNSET",
+        status_message="",
+        resource={"service.name": "made"},
+        scope_name="made",
+        scope_version="1",
+    )
+
+
+def test_types_do_not_change_with_the_values() -> None:
+    """Tokens integers, cost a float, even where it is a whole dollar or none."""
+    for cost_nusd in (0, 10**9):
+        attributes = row(made(cost_nusd=cost_nusd, tokens=Tokens(), overlap=Overlap())).attributes
+        assert type(attributes["opencode.cost.usd"]) is float
+        assert {type(value) for key, value in attributes.items() if "token" in key} == {int}
+
+
+def trace(name: str) -> Turn:
+    return Turn(name, name, "", 0)
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_ids_are_valid_and_told_apart(one: str, other: str) -> None:
+    for name in (one, other):
+        assert 0 < span_id(name) < 2**64
+        assert 0 < trace_id(trace(name)) < 2**128
+        assert 0 < turn_span_id(trace(name)) < 2**64
+        assert turn_span_id(trace(name)) != span_id(name)
+        assert span_id(name) == span_id(name)
+    assert (span_id(one) == span_id(other)) == (one == other)
+    assert (trace_id(trace(one)) == trace_id(trace(other))) == (one == other)
+
+
+def test_a_turn_is_a_trace_and_a_message_a_span() -> None:
+    first, second, later = row(), row(made(id="msg_2")), row(made(id="msg_3", turn_id="msg_next"))
+    assert first.trace_id == second.trace_id != later.trace_id
+    assert len({first.span_id, second.span_id, later.span_id}) == 3
+    assert row(made(tokens=Tokens(1), finish="length")).span_id == first.span_id, "a correction is the same span"
+
+
+def test_a_message_that_names_no_turn_is_one_of_its_own() -> None:
+    assert row(made(turn_id="")).trace_id == row(made(id="msg_2", turn_id=MESSAGE.id)).trace_id
+    assert row(made(turn_id="")).trace_id != row(made(id="msg_2", turn_id="")).trace_id
+
+
+@pytest.mark.parametrize(
+    ("error_type", "outcome"), [("APIError", "error"), ("_OTHER", "error"), ("MessageAbortedError", "aborted")]
+)
+def test_errors(error_type: str, outcome: str) -> None:
+    """The type, and nothing that quotes what was said."""
+    found = row(made(error_type=error_type, finish=""))
+    assert (found.status_code, found.status_message) == ("ERROR", "")
+    assert (found.attributes["error.type"], found.attributes["opencode.message.outcome"]) == (error_type, outcome)
+    assert "gen_ai.response.finish_reasons" not in found.attributes
+
+
+def test_one_that_never_ended_ends_when_it_began() -> None:
+    found = row(made(completed_ms=None))
+    assert found.start_ns == found.end_ns == MESSAGE.created_ms * 10**6
+
+
+def test_time_does_not_run_backwards() -> None:
+    found = row(made(completed_ms=MESSAGE.created_ms - 5_000))
+    assert found.start_ns == found.end_ns == MESSAGE.created_ms * 10**6
+
+
+@pytest.mark.parametrize(
+    ("fields", "absent"),
+    [
+        ({"finish": ""}, "gen_ai.response.finish_reasons"),
+        ({"error_type": ""}, "error.type"),
+        ({"provider": ""}, "gen_ai.provider.name"),
+        ({"model": ""}, "gen_ai.request.model"),
+        ({"agent": ""}, "gen_ai.agent.name"),
+        ({"worktree": "", "directory": ""}, "opencode.project.name"),
+        ({"worktree": "", "directory": ""}, "opencode.project.directory"),
+        ({"compaction": False}, "opencode.message.compaction"),
+        ({}, "opencode.session.parent.id"),
+        ({}, "opencode.session.title"),
+    ],
+)
+def test_what_is_not_known_is_left_out(fields: dict[str, Any], absent: str) -> None:
+    assert absent not in row(made(**fields)).attributes
+
+
+def test_a_call_to_no_named_model() -> None:
+    assert row(made(model="")).name == "chat"
+
+
+def test_a_sub_agent() -> None:
+    attributes = row(session=Session(MESSAGE.session_id, parent_id="ses_parent")).attributes
+    assert (attributes["opencode.session.parent.id"], attributes["opencode.agent.kind"]) == ("ses_parent", "subagent")
+
+
+def test_a_compaction() -> None:
+    assert row(made(compaction=True)).attributes["opencode.message.compaction"] is True
+
+
+def test_titles_quote_prompts() -> None:
+    assert "opencode.session.title" not in row().attributes
+    assert row(titles=True).attributes["opencode.session.title"] == "Rename the parser"
+    assert "opencode.session.title" not in row(session=Session(MESSAGE.session_id), titles=True).attributes
+    with_title, without = row(titles=True), row()
+    others = {key: value for key, value in with_title.attributes.items() if key != "opencode.session.title"}
+    assert replace(with_title, attributes=others) == without
+
+
+def test_the_home_is_shortened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    attributes = row(made(worktree=str(tmp_path / "secret" / "persona"))).attributes
+    assert attributes["opencode.project.directory"] == "~/secret/persona"
+    assert attributes["opencode.project.name"] == "persona"
+    assert str(tmp_path) not in str(attributes)
+
+
+def tool(call: ToolCall = CALL, session: Session = SESSION, *, titles: bool = False) -> SpanRow:
+    tracer = Tracer(RESOURCE, SCOPE, titles)
+    _, found = span_rows(encode_spans(list(tracer.of_message(MESSAGE, session, TURN, (call,)))))
+    return found
+
+
+def whole(last: Message = MESSAGE, session: Session = SESSION, turn: Turn = TURN, *, titles: bool = False) -> SpanRow:
+    (found,) = span_rows(encode_spans([Tracer(RESOURCE, SCOPE, titles).of_turn(last, session, turn)]))
+    return found
+
+
+def test_a_tool_call() -> None:
+    """Below the turn, as the model calls are; without the model, which did not run it."""
+    found = tool()
+    assert (found.name, found.kind) == ("execute_tool bash", "INTERNAL")
+    assert (found.trace_id, found.parent_span_id) == (whole().trace_id, whole().span_id)
+    assert (found.start_ns, found.end_ns) == (1_769_174_693_033_000_000, 1_769_174_693_433_000_000)
+    assert (found.status_code, found.status_message) == ("UNSET", "")
+    assert found.attributes == {
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": "bash",
+        "gen_ai.tool.call.id": "call_74",
+        "opencode.tool.outcome": "ok",
+        "gen_ai.agent.name": "build",
+        "opencode.project.name": "persona",
+        "opencode.project.directory": "/srv/projects/persona",
+        "opencode.agent.kind": "primary",
+        "gen_ai.conversation.id": MESSAGE.session_id,
+        "session.id": MESSAGE.session_id,
+        "opencode.message.id": MESSAGE.id,
+    }
+
+
+@pytest.mark.parametrize(("outcome", "type_"), [(Outcome.ERROR, "tool_error"), (Outcome.ABORTED, "aborted")])
+def test_a_tool_call_that_did_not_end_well(outcome: Outcome, type_: str) -> None:
+    found = tool(replace_call(outcome=outcome))
+    assert (found.status_code, found.status_message) == ("ERROR", "")
+    assert (found.attributes["error.type"], found.attributes["opencode.tool.outcome"]) == (type_, outcome.value)
+
+
+def replace_call(**fields: Any) -> ToolCall:
+    return structs.replace(CALL, **fields)
+
+
+def test_a_message_that_asked_no_model_has_its_tool_calls_only() -> None:
+    tracer = Tracer(RESOURCE, SCOPE, titles=False)
+    (found,) = tracer.of_message(made(calls_model=False), SESSION, TURN, (CALL,))
+    assert found.name == "execute_tool bash"
+
+
+def test_a_turn() -> None:
+    """From the question to the end of the last answer. Its tokens are its model calls'."""
+    found = whole()
+    assert (found.name, found.kind, found.parent_span_id) == ("invoke_agent build", "INTERNAL", "")
+    assert (found.start_ns, found.end_ns) == (1_769_174_692_433_000_000, 1_769_174_730_149_000_000)
+    assert found.trace_id == row().trace_id
+    assert found.attributes == {
+        "gen_ai.operation.name": "invoke_agent",
+        "gen_ai.provider.name": "zai-coding-plan",
+        "gen_ai.request.model": "glm-4.7",
+        "gen_ai.agent.name": "build",
+        "opencode.project.name": "persona",
+        "opencode.project.directory": "/srv/projects/persona",
+        "opencode.agent.kind": "primary",
+        "gen_ai.conversation.id": MESSAGE.session_id,
+        "session.id": MESSAGE.session_id,
+        "opencode.message.outcome": "ok",
+    }
+
+
+def test_a_sub_agents_turn_stands_below_the_call_that_began_it() -> None:
+    called = Turn("msg_asked", trace=TURN.trace, caller=CALL.id, started_ms=MESSAGE.created_ms + 600)
+    found = whole(made(turn_id="msg_asked", agent="explore"), turn=called)
+    assert (found.trace_id, found.parent_span_id) == (tool().trace_id, tool().span_id)
+    assert found.span_id != whole().span_id
+
+
+def test_a_turn_that_failed_and_one_that_compacts() -> None:
+    failed = whole(made(error_type="APIError"))
+    assert (failed.status_code, failed.attributes["error.type"]) == ("ERROR", "APIError")
+    compacts = whole(made(compaction=True, agent="compaction"))
+    assert (compacts.name, compacts.attributes["opencode.message.compaction"]) == ("invoke_agent compaction", True)
+
+
+def test_titles_stand_on_turns_and_model_calls_where_one_asks_for_them() -> None:
+    assert whole(titles=True).attributes["opencode.session.title"] == "Rename the parser"
+    assert "opencode.session.title" not in whole().attributes
+    assert "opencode.session.title" not in tool(titles=True).attributes
+
+
+def test_a_turn_of_no_named_agent() -> None:
+    assert whole(made(agent="")).name == "invoke_agent"

@@ -1,0 +1,44 @@
+"""What import-linter cannot say of how the package is laid out."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.support.paths import PACKAGE
+
+MAX_LINES = 350
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def imported(module: Path) -> Iterator[str]:
+    """Every dotted name the module imports, wherever in it the import stands."""
+    for node in ast.walk(ast.parse(module.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def importers(package: str) -> set[str]:
+    """The rooms that import `package`: its first-level folder or module. (import-linter knows only whole distributions.)"""
+    return {
+        module.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        for module in modules()
+        if any(f"{name}.".startswith(f"{package}.") for name in imported(module))
+    }
+
+
+def test_only_delivery_knows_the_exporters() -> None:
+    assert importers("opentelemetry.exporter") == {"delivery"}
+
+
+def test_no_module_outgrows_its_reader() -> None:
+    sizes = {
+        module.relative_to(PACKAGE).as_posix(): len(module.read_text("utf-8").splitlines()) for module in modules()
+    }
+    assert {name: lines for name, lines in sizes.items() if lines > MAX_LINES} == {}

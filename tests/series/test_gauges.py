@@ -1,0 +1,89 @@
+"""What is told of processes: every number, one snapshot for each collection, and nothing of those that ended."""
+
+from __future__ import annotations
+
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+
+from otel_agent.model import Observation, ProcessMode, ProcessSample
+from otel_agent.otlp import metrics
+from otel_agent.series.gauges import of_processes
+from tests.otlp.made import RESOURCE, SCOPE
+from tests.support.otlp_receiver import PointRow
+from tests.support.otlp_receiver.rows import point_rows
+
+NOW_S = 1_769_174_700.0
+SAMPLE = ProcessSample(
+    pid=4711,
+    created_s=NOW_S - 90,
+    mode=ProcessMode.SERVER,
+    executable="opencode.exe",
+    directory="/srv/shop/src",
+    cpu_s=12.5,
+    rss_bytes=400_000_000,
+    vms_bytes=9_000_000_000,
+    threads=17,
+    file_descriptors=33,
+)
+
+
+def rows(*seen: Observation) -> list[PointRow]:
+    """As a backend reads them."""
+    request = metrics.observed(seen, resource=RESOURCE, scope=SCOPE, now_ns=round(NOW_S * 1e9))
+    return list(point_rows(encode_metrics(request)))
+
+
+def test_every_number_of_a_process() -> None:
+    found = {row.metric: row for row in rows(*of_processes([(SAMPLE, 0.25, "/srv/shop")], NOW_S))}
+    values = {name: row.value for name, row in found.items() if name != "opencode.process.count"}
+    assert values == {
+        "process.cpu.time": 12.5,
+        "process.cpu.utilization": 0.25,
+        "process.memory.usage": 400_000_000,
+        "process.memory.virtual": 9_000_000_000,
+        "process.thread.count": 17,
+        "process.unix.file_descriptor.count": 33,
+        "process.uptime": 90.0,
+    }
+    told = {
+        "process.pid": 4711,
+        "process.executable.name": "opencode.exe",
+        "opencode.process.mode": "server",
+        "opencode.project.name": "shop",
+    }
+    assert all(found[name].attributes == told for name in values)
+    assert (found["process.cpu.time"].kind, found["process.cpu.time"].start_ns) == ("sum", round((NOW_S - 90) * 1e9))
+    assert found["process.uptime"].kind == "gauge"
+
+
+def test_how_many_run_of_each_mode_zeros_too() -> None:
+    seen = [(SAMPLE, 0.0, ""), (SAMPLE, 0.0, "")]
+    counts = {
+        row.attributes["opencode.process.mode"]: row.value
+        for row in rows(*of_processes(seen, NOW_S))
+        if row.metric == "opencode.process.count"
+    }
+    assert counts == {"cli": 0, "server": 2, "lsp": 0}
+
+
+def test_what_may_not_be_read_is_left_out() -> None:
+    other = ProcessSample(
+        **{name: getattr(SAMPLE, name) for name in SAMPLE.__struct_fields__}
+        | {"file_descriptors": None, "directory": ""}
+    )
+    found = rows(*of_processes([(other, 0.0, "")], NOW_S))
+    assert "process.unix.file_descriptor.count" not in {row.metric for row in found}
+    assert not any("opencode.project.name" in row.attributes for row in found)
+
+
+def test_processes_that_ended_are_told_no_more() -> None:
+    """The SDK's instruments would go on with every one that they ever saw."""
+    told = set()
+    for pid in range(1, 10_001):
+        found = rows(*of_processes([(generation(pid), 0.0, "")], NOW_S)) if pid % 2_000 == 0 else []
+        told |= {frozenset({row.attributes.get("process.pid") for row in found} - {None}) for _ in found[:1]}
+    assert told == {frozenset({pid}) for pid in (2_000, 4_000, 6_000, 8_000, 10_000)}
+
+
+def generation(pid: int) -> ProcessSample:
+    fields = {name: getattr(SAMPLE, name) for name in SAMPLE.__struct_fields__}
+    return ProcessSample(**fields | {"pid": pid, "created_s": float(pid)})

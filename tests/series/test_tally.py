@@ -1,0 +1,210 @@
+"""What one message adds to which series, and that no correction ever takes anything back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otel_agent.model import Change, Message, Overlap, Tokens, without_overlap
+from otel_agent.otlp.spans import Tracer
+from otel_agent.series.attributes import from_json
+from otel_agent.series.tally import Increases, Tally
+from tests.otlp.made import MESSAGE, RESOURCE, SCOPE, SESSION, TURN, change, made
+
+GENAI = "gen_ai.client.inference.usage."
+NUMBER = st.integers(0, 10**12)
+
+
+@st.composite
+def messages(draw: st.DrawFn) -> Message:
+    """Any five numbers, with any overlap that they can have."""
+    tokens = Tokens(*(draw(NUMBER) for _ in range(5)))
+    cached = draw(st.sampled_from([0, tokens.cache_read])) if tokens.cache_read <= tokens.input else 0
+    reasoning = draw(st.sampled_from([0, min(tokens.reasoning, tokens.output)]))
+    cost = draw(st.integers(0, 10**15))
+    return made(tokens=tokens, overlap=Overlap(cached, reasoning), cost_nusd=cost)
+
+
+def totals(increases: Increases) -> Counter[str]:
+    """Each metric's sum over its series; token usage by type as well."""
+    found: Counter[str] = Counter()
+    for (metric, labels), increase in increases.items():
+        found[metric] += increase.value
+        found[f"{metric}#{from_json(labels).get('gen_ai.token.type')}"] += increase.value
+    return found
+
+
+def tallied(changes: Iterable[Change], *, disjoint: bool = False) -> Counter[str]:
+    return totals(Tally(disjoint=disjoint).add(changes).increases)
+
+
+def by_type(found: Counter[str]) -> Tokens:
+    types = ("input", "output", "reasoning", "cache_read", "cache_write")
+    return Tokens(*(found[f"opencode.token.usage#{type_}"] for type_ in types))
+
+
+@given(messages())
+def test_the_numbers_of_one_message_agree(message: Message) -> None:
+    """Recorded as they are; input and output of the conventions are together what was billed, each token once; the
+    parts are never more than what holds them; span and counters tell the same."""
+    found = tallied([change(message)])
+    disjoint = without_overlap(message.tokens, message.overlap)
+    (built,) = Tracer(RESOURCE, SCOPE, titles=False).of_message(message, SESSION, TURN, ())
+    span = built.attributes or {}
+
+    assert by_type(found) == message.tokens
+    assert found["opencode.token.usage"] == message.tokens.total
+    assert by_type(tallied([change(message)], disjoint=True)) == disjoint
+    assert found[f"{GENAI}input_tokens"] + found[f"{GENAI}output_tokens"] == disjoint.total
+    assert found[f"{GENAI}reasoning.output_tokens"] <= found[f"{GENAI}output_tokens"]
+    cached = found[f"{GENAI}cache_read.input_tokens"] + found[f"{GENAI}cache_write.input_tokens"]
+    assert cached <= found[f"{GENAI}input_tokens"]
+    assert found["gen_ai.client.token.usage"] == disjoint.total
+
+    assert [
+        span[f"opencode.token.{type_}"] for type_ in ("input", "output", "reasoning", "cache_read", "cache_write")
+    ] == [*message.tokens.each()]
+    for kind in ("input_tokens", "output_tokens", "cache_read.input_tokens", "reasoning.output_tokens"):
+        assert span[f"gen_ai.usage.{kind}"] == found[f"{GENAI}{kind}"]
+    assert span["gen_ai.usage.cache_creation.input_tokens"] == found[f"{GENAI}cache_write.input_tokens"]
+    assert span["opencode.cost.usd"] == found["opencode.cost.usage"] / 10**9
+    assert all(value >= 0 for value in found.values())
+
+
+def corrected(versions: list[Message]) -> list[Change]:
+    """What the ledger makes of a message that is read again and again: in nothing less than before."""
+    known, changes = versions[0], [change(versions[0])]
+    for version in versions[1:]:
+        now = made(
+            tokens=known.tokens.at_least(version.tokens),
+            overlap=known.overlap.at_least(version.overlap),
+            cost_nusd=max(known.cost_nusd, version.cost_nusd),
+        )
+        changes.append(
+            change(
+                now,
+                tokens=now.tokens.minus(known.tokens),
+                overlap=now.overlap.minus(known.overlap),
+                cost_nusd=now.cost_nusd - known.cost_nusd,
+                first=False,
+                opens_session=False,
+            )
+        )
+        known = now
+    return changes
+
+
+@given(st.lists(messages(), min_size=1, max_size=5), st.booleans())
+def test_corrections_never_lower_a_series(versions: list[Message], disjoint: bool) -> None:
+    """Not even where only the overlap was corrected. As recorded, they end at the last numbers exactly."""
+    changes = corrected(versions)
+    for each in changes:
+        for increase in Tally(disjoint=disjoint).add([each]).increases.values():
+            assert increase.value >= 0
+            assert all(count >= 0 for count in increase.buckets.values())
+    assert by_type(tallied(changes)) == changes[-1].message.tokens
+    assert tallied(changes)["opencode.message.count"] == 1
+    assert tallied(changes)["opencode.session.count"] == 1
+
+
+def test_an_overlap_that_is_seen_late() -> None:
+    first, again = made(tokens=Tokens(0, 50), overlap=Overlap()), made(tokens=Tokens(0, 50, 20), overlap=Overlap(0, 20))
+    found = tallied(corrected([first, again]), disjoint=True)
+    assert by_type(found) == Tokens(0, 50, 20), "what was published as output stays published"
+    assert found[f"{GENAI}output_tokens"] == 50
+
+
+def test_a_model_call_that_was_none_at_first() -> None:
+    """Completed with nothing, and with tokens when read again: the histogram counts it then, in its bucket."""
+    versions = [made(tokens=Tokens(), overlap=Overlap()), made(tokens=Tokens(700, 50), overlap=Overlap())]
+    tally = Tally(disjoint=False).add(corrected(versions))
+    found = [each for (metric, _), each in tally.increases.items() if metric == "gen_ai.client.token.usage"]
+    assert [(each.value, each.count, sum(each.buckets.values())) for each in found] == [(700, 1, 1), (50, 1, 1)]
+
+
+@pytest.mark.parametrize("value", [0, 1, 2, 4, 5, 64, 65, 67_108_864, 67_108_865])
+def test_a_bucket_holds_its_upper_bound(value: int) -> None:
+    boundaries = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
+    expected = sum(value > bound for bound in boundaries)
+    tally = Tally(disjoint=False).add([change(made(tokens=Tokens(value, 1), overlap=Overlap()))])
+    (buckets,) = (
+        each.buckets
+        for (metric, labels), each in tally.increases.items()
+        if metric == "gen_ai.client.token.usage" and '"input"' in labels
+    )
+    assert buckets == {expected: 1}
+
+
+@pytest.mark.parametrize(
+    ("duration_ms", "bucket"), [(0, 0), (10, 0), (11, 1), (20, 1), (37_616, 12), (81_920, 13), (81_921, 14), (-5, 0)]
+)
+def test_durations(duration_ms: int, bucket: int) -> None:
+    message = made(completed_ms=MESSAGE.created_ms + duration_ms)
+    increases = Tally(disjoint=False).add([change(message)]).increases
+    for metric in ("gen_ai.client.inference.duration", "gen_ai.client.operation.duration"):
+        (found,) = (each for (name, _), each in increases.items() if name == metric)
+        assert (found.value, found.count, found.buckets) == (max(duration_ms, 0), 1, {bucket: 1})
+
+
+def metrics_of(message: Message) -> set[str]:
+    return {metric for metric, _ in Tally(disjoint=False).add([change(message)]).increases}
+
+
+def test_what_asked_no_model_is_no_model_call() -> None:
+    """``!shell`` and subtasks: messages, but nothing of the conventions' metrics."""
+    assert not any(name.startswith("gen_ai.") for name in metrics_of(made(calls_model=False)))
+    assert "opencode.message.count" in metrics_of(made(calls_model=False))
+
+
+def test_what_never_ended_has_no_duration() -> None:
+    assert not any("duration" in name for name in metrics_of(made(completed_ms=None)))
+
+
+def test_a_call_without_tokens_is_no_observation_of_tokens() -> None:
+    assert "gen_ai.client.token.usage" not in metrics_of(made(tokens=Tokens(), overlap=Overlap()))
+
+
+def test_two_messages_of_one_series_add_up() -> None:
+    found = tallied([change(), change(made(id="msg_2"), opens_session=False)])
+    assert by_type(found) == MESSAGE.tokens.plus(MESSAGE.tokens)
+    assert (found["opencode.message.count"], found["opencode.session.count"]) == (2, 1)
+    assert found["opencode.cost.usage"] == 2 * MESSAGE.cost_nusd
+
+
+def test_series_are_told_apart_by_each_attribute() -> None:
+    others = [
+        made(provider="openai"),
+        made(model="other"),
+        made(agent="plan"),
+        made(worktree="/srv/other"),
+        made(error_type="APIError"),
+        made(error_type="MessageAbortedError"),
+    ]
+    tally = Tally(disjoint=False).add([change(each) for each in (MESSAGE, *others)]).add([change(subagent=True)])
+    counts = {labels: each.value for (name, labels), each in tally.increases.items() if name.endswith(".count")}
+    messages = [labels for name, labels in tally.increases if name == "opencode.message.count"]
+    assert len(messages) == 8
+    assert {counts[labels] for labels in messages} == {1}
+    outcomes = Counter(from_json(each)["opencode.message.outcome"] for each in messages)
+    assert outcomes == {"ok": 6, "error": 1, "aborted": 1}
+
+
+def test_sessions_have_series_of_their_own() -> None:
+    tally = Tally(disjoint=False).add_sessions([change(), change(made(session_id="ses_2"))])
+    by_session = Counter(
+        from_json(labels)["session.id"] for metric, labels in tally.increases if metric == "opencode.session.cost.usage"
+    )
+    assert by_session == {MESSAGE.session_id: 1, "ses_2": 1}
+    assert totals(tally.increases)["opencode.session.token.usage"] == 2 * MESSAGE.tokens.total
+
+
+def test_problems_by_kind() -> None:
+    tally = Tally(disjoint=False).add_problems(["malformed", "locked", "malformed"])
+    assert {key[1]: each.value for key, each in tally.increases.items()} == {
+        '{"otel_agent.problem.kind": "malformed"}': 2,
+        '{"otel_agent.problem.kind": "locked"}': 1,
+    }

@@ -1,0 +1,93 @@
+"""The live screen without a terminal: keys go in through Textual's pilot, what is seen comes out as text."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import re
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from itertools import count
+
+from rich.cells import set_cell_size
+from textual.app import App
+from textual.pilot import Pilot
+
+from otel_agent.summary.live.app import Ask, Live, Source
+from otel_agent.summary.question import Question, RangeName
+from otel_agent.summary.ranges import named_range
+from otel_agent.summary.view import ViewName
+
+Screen = Pilot[None]
+LETTER_WIDTH = 12.2
+"""Of a picture that Textual makes."""
+
+
+def asking(now: Callable[[], datetime]) -> Ask:
+    """What the command line asks when nothing is said."""
+    own: dict[ViewName, RangeName] = {"overview": "today", "timeline": "week"}
+
+    def ask(name: ViewName, chosen: RangeName | None = None) -> Question:
+        return Question(range=named_range(chosen or own.get(name, "all"), now()))
+
+    return ask
+
+
+def drive(
+    source: Source,
+    ask: Ask,
+    steps: Callable[[Screen, Live], Awaitable[None]],
+    view: ViewName = "overview",
+    size: tuple[int, int] = (100, 30),
+) -> Live:
+    """Run the screen, and `steps` once its first answer is there."""
+    app = Live(source, ask, view)
+
+    async def run() -> None:
+        async with app.run_test(size=size) as pilot:
+            await settled(pilot, app)
+            await steps(pilot, app)
+
+    asyncio.run(run())
+    return app
+
+
+async def settled(pilot: Screen, app: Live) -> None:
+    """Until nothing that was asked is unanswered and everything is drawn."""
+    for _ in count():
+        await pilot.pause()
+        under_way = [worker for worker in app.workers if worker.group in ("answer", "look") and not worker.is_finished]
+        if not under_way:
+            break
+        await app.workers.wait_for_complete(under_way)
+    await pilot.pause()
+
+
+async def press(pilot: Screen, app: Live, *keys: str) -> list[str]:
+    """The lines of the screen after these keys."""
+    for key in keys:
+        await pilot.press(key)
+        await settled(pilot, app)
+    return lines(app)
+
+
+async def tick(pilot: Screen, app: Live) -> list[str]:
+    """What a second brings, without waiting for one."""
+    app._tick()
+    await settled(pilot, app)
+    return lines(app)
+
+
+def lines(app: App[None]) -> list[str]:
+    """The screen as a person reads it, line by line."""
+    found: dict[int, str] = defaultdict(str)
+    drawn = r'<text [^>]*? x="([\d.]+)"[^>]*-line-(\d+)\)"[^>]*>(.*?)</text>'
+    for x, line, text in re.findall(drawn, app.export_screenshot()):
+        before = set_cell_size(found[int(line)], round(float(x) / LETTER_WIDTH))
+        found[int(line)] = before + html.unescape(text).replace("\xa0", " ")
+    return [found[line].rstrip() for line in range(app.size.height)]
+
+
+def seen(app: App[None]) -> str:
+    return "\n".join(lines(app))

@@ -1,0 +1,402 @@
+"""What each key does, and that what happens meanwhile disturbs nobody."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from otel_agent.errors import LedgerError
+from otel_agent.ledger.files import ledger_path
+from otel_agent.model import ProcessMode, ProcessSample
+from otel_agent.settings import Settings
+from otel_agent.summary.live.app import Live
+from otel_agent.summary.live.help import Help
+from otel_agent.summary.live.row_list import Rows
+from otel_agent.summary.machine import Machine as Real
+from otel_agent.summary.question import Question
+from otel_agent.summary.view import VIEW_NAMES, Overview, Process, Row, View, ViewName
+from tests.summary.conftest import Machine
+from tests.summary.live.driving import Screen, asking, drive, lines, press, seen, settled, tick
+from tests.support.made_stores import T0, Project, Tokens, message, session
+
+NOW = datetime.fromtimestamp(T0 / 1000, UTC) + timedelta(minutes=5)
+ASK = asking(lambda: NOW)
+
+
+class Source:
+    """A machine that brings its ledger up to date when it is told to, and runs the processes that it is given."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._real = Real(Settings(state_dir=machine.state_dir), lambda: NOW)
+        self.running: list[Process] = []
+        self.trouble: LedgerError | None = None
+        self.asked: list[ViewName] = []
+        self.before: Callable[[ViewName], None] = lambda _: None
+        self._real.catch_up()
+
+    def view(self, name: ViewName, question: Question) -> View[Row]:
+        self.asked.append(name)
+        self.before(name)
+        if self.trouble is not None:
+            raise self.trouble
+        found = self._real.view(name, question)
+        return replace(found, processes=self.running) if isinstance(found, Overview) else found
+
+    def processes(self) -> list[Process]:
+        return self.running
+
+    def changed(self) -> bool:
+        return self._real.changed()
+
+    def catch_up(self) -> None:
+        """Nothing by itself."""
+
+    def caught_up(self) -> None:
+        self._real.catch_up()
+
+
+def put(machine: Machine, number: int, tokens: int, minutes: int = 0, **fields: Any) -> None:
+    """A session of its own with one message, so many minutes before `T0`."""
+    at = T0 - minutes * 60_000
+    told = {key: fields.pop(key) for key in ("model", "provider", "agent") if key in fields}
+    of = session(created=at, counter=number, **({"title": f"session {number}"} | fields))
+    machine.tree.put_turn(message(of, Tokens(input=tokens), at=at, counter=number, completed=at + 1, **told))
+
+
+@pytest.fixture
+def source(machine: Machine) -> Source:
+    app = Project(id="a" * 40, worktree="/home/dev/app")
+    put(machine, 1, 100, model="gpt", agent="build", project=app, directory=app.worktree)
+    put(machine, 2, 20, model="glm", agent="plan")
+    put(machine, 3, 3, minutes=3 * 24 * 60, model="glm", agent="plan")
+    put(machine, 4, 5000, minutes=60 * 24 * 60, model="old", agent="build")
+    return Source(machine)
+
+
+def where(app: Live) -> str:
+    return lines(app)[2].strip()
+
+
+def total(app: Live) -> str:
+    """Of the line below the rows."""
+    found = re.search(r"([\d,]+) tokens?", next(line for line in lines(app) if re.match(r" [\d,]+ (rows?|of)", line)))
+    assert found is not None
+    return found[1]
+
+
+def keys_of(app: Live) -> list[str]:
+    return app.query_one(Rows).keys
+
+
+def test_a_number_opens_a_view(source: Source) -> None:
+    async def steps(pilot: Screen, app: Live) -> None:
+        for number, name in enumerate(VIEW_NAMES, 1):
+            await press(pilot, app, str(number))
+            assert where(app).startswith(name.title())
+
+    drive(source, ASK, steps)
+
+
+def test_tab_goes_round(source: Source) -> None:
+    async def steps(pilot: Screen, app: Live) -> None:
+        opened = []
+        for _ in range(7):
+            await press(pilot, app, "tab")
+            opened.append(where(app).split()[0].lower())
+        assert opened == [*VIEW_NAMES[1:], *VIEW_NAMES[:2]]
+        await press(pilot, app, "shift+tab", "shift+tab")
+        assert where(app).startswith("Timeline")
+
+    drive(source, ASK, steps)
+
+
+def test_each_view_has_its_own_range_until_one_is_chosen(source: Source) -> None:
+    async def steps(pilot: Screen, app: Live) -> None:
+        assert (where(app).split("   ")[1], total(app)) == ("today (2026-01-23, UTC)", "120")
+        await press(pilot, app, "4")
+        assert (where(app), total(app)) == ("Models   all time", "5,123")
+        for key, words, tokens in [("t", "today", "120"), ("w", "last 7 days", "123"), ("m", "last 30 days", "123")]:
+            await press(pilot, app, key)
+            assert (words in where(app), total(app)) == (True, tokens)
+        await press(pilot, app, "1")
+        assert "last 30 days" in where(app)
+        await press(pilot, app, "a")
+        assert total(app) == "5,123"
+
+    drive(source, ASK, steps)
+
+
+@pytest.mark.parametrize(
+    ("key", "row", "trail", "tokens"),
+    [
+        ("1", "zai-coding-plan/gpt", "Sessions / zai-coding-plan/gpt", "100"),
+        ("3", "/home/dev/app", "Sessions / /home/dev/app", "100"),
+        ("4", "zai-coding-plan/glm", "Sessions / zai-coding-plan/glm", "23"),
+        ("5", "build", "Sessions / build", "5,100"),
+        ("6", "2026-01-20", "Sessions / 2026-01-20", "3"),
+    ],
+)
+def test_enter_opens_what_a_row_is_made_of(key: str, row: str, trail: str, tokens: str, source: Source) -> None:
+    async def steps(pilot: Screen, app: Live) -> None:
+        await press(pilot, app, key)
+        before = lines(app)
+        await press(pilot, app, *["down"] * keys_of(app).index(row), "enter")
+        assert (where(app).split("   ")[0], total(app)) == (trail, tokens)
+        await press(pilot, app, "enter")
+        assert where(app).startswith("Models / ")
+        await press(pilot, app, "escape", "backspace")
+        assert lines(app)[2:6] == before[2:6]
+        await press(pilot, app, "escape")
+        assert lines(app)[2:6] == before[2:6], "from the top there is nowhere to go back to"
+
+    drive(source, ASK, steps)
+
+
+def test_a_row_of_an_odd_name_opens_itself_and_nothing_else(machine: Machine) -> None:
+    for number, title in enumerate(["[bold]*x*[/]", "plain"]):
+        put(machine, number, 1 + number, model=f"m[{title}]*")
+
+    async def steps(pilot: Screen, app: Live) -> None:
+        await press(pilot, app, "4", "down", "enter")
+        assert total(app) == "1"
+
+    drive(Source(machine), ASK, steps)
+
+
+def test_a_filter_leaves_the_rows_that_have_the_text(source: Source) -> None:
+    async def steps(pilot: Screen, app: Live) -> None:
+        await press(pilot, app, "2", "slash", "S", "i", "o", "n", "space", "4")
+        assert next(line for line in lines(app) if line.strip().startswith("session ")).strip().startswith("session 4")
+        assert any("1 of 4 rows" in line and "those shown 5,000 tokens" in line for line in lines(app))
+        await press(pilot, app, "enter", "enter")
+        assert where(app).startswith("Models / session 4")
+        await press(pilot, app, "escape")
+        assert len(keys_of(app)) == 4, "a filter is of the place where it was typed"
+
+    drive(source, ASK, steps)
+
+
+def test_escape_ends_a_filter(source: Source) -> None:
+    async def steps(pilot: Screen, app: Live) -> None:
+        await press(pilot, app, "2", "slash", "q", "t", "1")
+        assert keys_of(app) == []
+        await press(pilot, app, "escape", "down")
+        assert len(keys_of(app)) == 4
+        assert app.query_one(Rows).cursor == 1
+
+    drive(source, ASK, steps)
+
+
+def test_help_tells_every_key(source: Source) -> None:
+    async def steps(pilot: Screen, app: Live) -> None:
+        shown = "\n".join(await press(pilot, app, "question_mark"))
+        assert isinstance(app.screen, Help)
+        for key in ("1 … 6", "Tab", "t w m a", "Enter", "Escape", "PageUp", "Ctrl+C"):
+            assert key in shown
+        await press(pilot, app, "escape")
+        assert "Help" in lines(app)[-1]
+        assert "Quit" in lines(app)[-1]
+
+    drive(source, ASK, steps)
+
+
+@pytest.mark.parametrize("key", ["q", "ctrl+c"])
+def test_it_ends(key: str, source: Source) -> None:
+    async def steps(pilot: Screen, app: Live) -> None:
+        await pilot.press(key)
+        await pilot.pause()
+
+    assert drive(source, ASK, steps).return_code == 0
+
+
+def test_the_timeline_goes_from_days_to_weeks_to_months_to_hours(source: Source) -> None:
+    async def steps(pilot: Screen, app: Live) -> None:
+        await press(pilot, app, "6", "b")
+        assert keys_of(app) == ["2026-W03", "2026-W04"]
+        await press(pilot, app, "b", "a")
+        assert keys_of(app) == ["2025-11", "2025-12", "2026-01"]
+
+    drive(source, ASK, steps)
+
+
+class TestMeanwhile:
+    def test_what_is_new_appears_by_itself_and_the_cursor_stays_on_its_row(
+        self, machine: Machine, source: Source
+    ) -> None:
+        async def steps(pilot: Screen, app: Live) -> None:
+            await press(pilot, app, "2", "down", "down")
+            at = keys_of(app)[2]
+            put(machine, 9, 7, title="the newest")
+            source.caught_up()
+            await tick(pilot, app)
+            rows = app.query_one(Rows)
+            assert (len(keys_of(app)), keys_of(app)[rows.cursor]) == (5, at)
+
+        drive(source, ASK, steps)
+
+    def test_nothing_is_asked_where_nothing_happened(self, source: Source) -> None:
+        async def steps(pilot: Screen, app: Live) -> None:
+            await press(pilot, app, "2")
+            await tick(pilot, app)
+            asked = list(source.asked)
+            for _ in range(5):
+                await tick(pilot, app)
+            assert source.asked == asked
+
+        drive(source, ASK, steps)
+
+    def test_a_number_that_grows_leaves_the_cursor_alone(self, machine: Machine, source: Source) -> None:
+        async def steps(pilot: Screen, app: Live) -> None:
+            await press(pilot, app, "5", "down")
+            put(machine, 9, 1, agent="build")
+            source.caught_up()
+            await tick(pilot, app)
+            assert total(app) == "5,124"
+            assert app.query_one(Rows).cursor == 1
+
+        drive(source, ASK, steps)
+
+    def test_processes_are_looked_at_each_second(self, source: Source) -> None:
+        def running(pid: int) -> Process:
+            sample = ProcessSample(
+                pid=pid,
+                created_s=NOW.timestamp() - 60,
+                mode=ProcessMode.CLI,
+                executable="opencode",
+                directory="/home/dev/[app]",
+                cpu_s=1.0,
+                rss_bytes=2**20,
+                vms_bytes=2**20,
+                threads=1,
+                file_descriptors=1,
+            )
+            return Process(sample, 0.5)
+
+        async def steps(pilot: Screen, app: Live) -> None:
+            assert "No OpenCode is running." in seen(app)
+            source.running = [running(4711)]
+            await tick(pilot, app)
+            assert re.search(r"4711 +CLI +50.0% +1 MB +1 min +/home/dev/\[app\]", seen(app))
+            source.running = []
+            await tick(pilot, app)
+            assert "4711" not in seen(app)
+
+        drive(source, ASK, steps)
+
+    def test_a_slow_answer_blocks_no_key_and_is_dropped_when_it_is_late(self, source: Source) -> None:
+        held, released = threading.Event(), threading.Event()
+
+        def before(name: ViewName) -> None:
+            if name == "sessions":
+                held.set()
+                assert released.wait(30)
+
+        async def steps(pilot: Screen, app: Live) -> None:
+            source.before = before
+            await pilot.press("2")
+            while not held.is_set():
+                await pilot.pause()
+            assert app.query_one(Rows).loading
+            await pilot.press("4")
+            while app._shown is None or app._shown.name != "models":
+                await pilot.pause()
+            released.set()
+            await settled(pilot, app)
+            assert where(app).startswith("Models")
+            assert "zai-coding-plan/old" in seen(app)
+
+        drive(source, ASK, steps)
+
+    def test_trouble_is_told_and_passes(self, source: Source) -> None:
+        async def steps(pilot: Screen, app: Live) -> None:
+            await press(pilot, app, "4")
+            source.trouble = LedgerError("the ledger [is] locked")
+            shown = "\n".join(await press(pilot, app, "r"))
+            assert "the ledger [is] locked. Shown is what was known at" in shown
+            assert "zai-coding-plan/old" in shown
+            source.trouble = None
+            shown = "\n".join(await press(pilot, app, "r"))
+            assert "locked" not in shown
+
+        drive(source, ASK, steps)
+
+    def test_a_ledger_that_goes_away_and_comes_back(self, machine: Machine, source: Source) -> None:
+        async def steps(pilot: Screen, app: Live) -> None:
+            await press(pilot, app, "4")
+            for path in machine.state_dir.iterdir():
+                path.unlink()
+            await tick(pilot, app)
+            assert total(app) == "0"
+            source.caught_up()
+            await tick(pilot, app)
+            assert total(app) == "5,123"
+            ledger_path(machine.state_dir).write_bytes(b"no database" * 999)
+            shown = "\n".join(await tick(pilot, app))
+            assert "cannot read the ledger" in shown
+            assert "zai-coding-plan/old" in shown
+
+        drive(source, ASK, steps)
+
+
+@pytest.mark.parametrize("size", [(40, 10), (60, 15), (80, 24), (200, 60)])
+def test_every_size_shows_rows_and_totals(size: tuple[int, int], source: Source) -> None:
+    async def steps(pilot: Screen, app: Live) -> None:
+        await pilot.resize_terminal(*size)
+        for number in range(2, 7):
+            shown = "\n".join(await press(pilot, app, str(number), "a"))
+            assert "5,123" in shown
+            assert max(map(len, shown.splitlines())) <= size[0]
+
+    drive(source, ASK, steps)
+
+
+def test_four_thousand_rows(machine: Machine) -> None:
+    for number in range(400):
+        put(machine, number, number, minutes=number)
+    source = Source(machine)
+    whole = source.view("sessions", ASK("sessions", None))
+    rows = [replace(row, key=f"{row.key}{copy}") for copy in range(10) for row in whole.rows]
+    many = replace(whole, rows=rows)
+    source.view = lambda name, question: many  # type: ignore[method-assign]
+
+    async def steps(pilot: Screen, app: Live) -> None:
+        assert len(keys_of(app)) == 4_000
+        await press(pilot, app, "end")
+        assert app.query_one(Rows).cursor == 3_999
+        await press(pilot, app, "pageup", "home")
+        assert app.query_one(Rows).cursor == 0
+
+    drive(source, ASK, steps, view="sessions")
+
+
+@pytest.mark.parametrize(
+    "title", ["[bold red]x[/]", "[@click=quit]x[/]", "日本語の" * 30, "\x1b[31mred", "a\nb"], ids=repr
+)
+def test_text_from_storage_is_only_shown(title: str, machine: Machine) -> None:
+    put(machine, 1, 7, title=title, model=title, agent=title)
+
+    async def steps(pilot: Screen, app: Live) -> None:
+        for number in "1245":
+            shown = "\n".join(await press(pilot, app, number))
+            beginning = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in title)[:8]
+            assert beginning in shown
+            assert "\x1b" not in shown
+
+    drive(Source(machine), ASK, steps)
+
+
+def test_no_data_yet(machine: Machine, tmp_path: Path) -> None:
+    async def steps(pilot: Screen, app: Live) -> None:
+        for number in range(1, 7):
+            await press(pilot, app, str(number))
+            assert total(app) == "0"
+            assert "No data yet; it appears here by itself." in seen(app)
+
+    drive(Source(machine), ASK, steps)

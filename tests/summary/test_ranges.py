@@ -1,0 +1,153 @@
+"""What a person says about time, and which moments that is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from otel_agent.errors import UsageError
+from otel_agent.summary.question import By
+from otel_agent.summary.ranges import custom_range, named_range, period_of, zone_named
+
+BERLIN = ZoneInfo("Europe/Berlin")
+NOW = datetime(2026, 11, 24, 10, 30, tzinfo=BERLIN)
+
+
+def utc(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
+@pytest.mark.parametrize(
+    ("name", "since", "until"),
+    [
+        ("today", "2026-11-23 23:00", "2026-11-24 23:00"),
+        ("week", "2026-11-17 23:00", "2026-11-24 23:00"),
+        ("month", "2026-10-25 23:00", "2026-11-24 23:00"),
+        ("all", None, None),
+    ],
+)
+def test_named_ranges_are_whole_days(name: str, since: str | None, until: str | None) -> None:
+    found = named_range(name, NOW)  # type: ignore[arg-type]
+    assert (utc(found.since), utc(found.until), found.zone) == (since, until, "Europe/Berlin")
+
+
+def test_a_range_across_the_end_of_summer_time_begins_at_midnight() -> None:
+    """30 days before a winter day summer time still held: midnight was at 22:00 UTC."""
+    found = named_range("month", datetime(2026, 11, 20, 8, tzinfo=BERLIN))
+    assert utc(found.since) == "2026-10-21 22:00"
+
+
+@pytest.mark.parametrize(("day", "hours"), [("2026-03-29", 23), ("2026-10-25", 25), ("2026-11-24", 24)])
+def test_a_day_has_as_many_hours_as_it_has(day: str, hours: int) -> None:
+    found = named_range("today", datetime.fromisoformat(f"{day}T12:00").replace(tzinfo=BERLIN))
+    assert found.since is not None
+    assert found.until is not None
+    assert found.until.timestamp() - found.since.timestamp() == hours * 3600
+
+
+@pytest.mark.parametrize(
+    ("said", "since"),
+    [
+        ("2026-11-18", "2026-11-17 23:00"),
+        ("2026-11-18T14:30", "2026-11-18 13:30"),
+        ("2026-11-18 14:30", "2026-11-18 13:30"),
+        ("2026-11-18T14:30Z", "2026-11-18 14:30"),
+        ("2026-11-18T14:30:00-05:00", "2026-11-18 19:30"),
+        ("9:05", "2026-11-24 08:05"),
+        ("90m", "2026-11-24 08:00"),
+        ("36h", "2026-11-22 21:30"),
+        ("7d", "2026-11-17 09:30"),
+        ("2w", "2026-11-10 09:30"),
+        ("today", "2026-11-23 23:00"),
+        ("yesterday", "2026-11-22 23:00"),
+        (" now ", "2026-11-24 09:30"),
+    ],
+)
+def test_since(said: str, since: str) -> None:
+    found = custom_range(said, None, NOW)
+    assert (found.name, utc(found.since), found.until) == ("custom", since, None)
+
+
+@pytest.mark.parametrize(
+    ("said", "until"),
+    [
+        ("2026-11-18", "2026-11-18 23:00"),
+        ("yesterday", "2026-11-23 23:00"),
+        ("2026-11-18T14:30", "2026-11-18 13:30"),
+        ("1d", "2026-11-23 09:30"),
+    ],
+)
+def test_until_a_date_is_until_its_end(said: str, until: str) -> None:
+    found = custom_range(None, said, NOW)
+    assert (found.since, utc(found.until)) == (None, until)
+
+
+def test_one_day_alone() -> None:
+    found = custom_range("2026-10-25", "2026-10-25", NOW)
+    assert (utc(found.since), utc(found.until)) == ("2026-10-24 22:00", "2026-10-25 23:00")
+
+
+def test_a_duration_is_time_that_passed_whatever_the_clock_did() -> None:
+    found = custom_range("1d", None, datetime(2026, 10, 25, 12, tzinfo=BERLIN))
+    assert utc(found.since) == "2026-10-24 11:00"
+
+
+@pytest.mark.parametrize(
+    "said", ["", "tomorrow", "2026-13-01", "7x", "7", "999999d", "25:00", "2026-11-18T99", "-7d", "\u0667d"]
+)
+def test_what_is_no_time_is_refused_with_the_forms_there_are(said: str) -> None:
+    with pytest.raises(UsageError, match=r"--since .*this is no time\. Say a date") as refused:
+        custom_range(said, None, NOW)
+    assert refused.value.exit_code == 2
+
+
+@pytest.mark.parametrize(("since", "until"), [("2026-11-20", "2026-11-19"), ("1d", "2d"), ("now", "now")])
+def test_an_empty_range_is_refused(since: str, until: str) -> None:
+    with pytest.raises(UsageError, match="is not before"):
+        custom_range(since, until, NOW)
+
+
+def test_the_repeated_hour_lies_after_the_first() -> None:
+    found = custom_range("2026-10-25T02:30+02:00", "2026-10-25T02:10+01:00", NOW)
+    assert (utc(found.since), utc(found.until)) == ("2026-10-25 00:30", "2026-10-25 01:10")
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../etc/passwd", "/etc/localtime", "Europe", "x" * 5000, "a\0b"])
+def test_an_unknown_zone_is_refused(zone: str) -> None:
+    with pytest.raises(UsageError, match="no such time zone"):
+        zone_named(zone)
+
+
+@pytest.mark.parametrize(
+    ("by", "since", "until"),
+    [
+        ("hour", "2026-11-24 09:00", "2026-11-24 10:00"),
+        ("day", "2026-11-23 23:00", "2026-11-24 23:00"),
+        ("week", "2026-11-22 23:00", "2026-11-29 23:00"),
+        ("month", "2026-10-31 23:00", "2026-11-30 23:00"),
+    ],
+)
+def test_the_period_of_a_moment(by: By, since: str, until: str) -> None:
+    assert tuple(map(utc, period_of(NOW, by))) == (since, until)
+
+
+def test_the_hours_of_the_day_on_which_summer_time_ends() -> None:
+    hours = []
+    since, until = period_of(datetime(2026, 10, 25, 1, 59, tzinfo=BERLIN), "hour")
+    for _ in range(4):
+        hours.append(since.isoformat(timespec="minutes"))
+        since, until = period_of(until, "hour")
+    assert hours == [
+        "2026-10-25T01:00+02:00",
+        "2026-10-25T02:00+02:00",
+        "2026-10-25T02:00+01:00",
+        "2026-10-25T03:00+01:00",
+    ]
+
+
+def test_a_zone_in_which_a_day_begins_at_one_in_the_morning() -> None:
+    """In Cairo summer time begins at midnight: that day has no 00:00, and 23 hours."""
+    since, until = period_of(datetime(2026, 4, 24, 12, tzinfo=ZoneInfo("Africa/Cairo")), "day")
+    assert (utc(since), until.timestamp() - since.timestamp()) == ("2026-04-23 22:00", 23 * 3600)

@@ -1,0 +1,210 @@
+"""The agent as a user runs it: a process of its own, in a scratch home, told where things are by its environment.
+
+`once` and `attempt` fork their processes from one that has the imports behind it, which makes a run take about 30 ms
+instead of 400; `process` starts an interpreter, for a run that goes on beside the test.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.support.paths import ROOT
+
+DEADLINE_S = 60.0
+"""How long one `run --once` may take before it counts as hanging. Seconds, on a slow and busy machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How one run ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent with its own home under `home`, sending to `endpoint` (an OTLP/HTTP base URL).
+
+    `uid` runs it as another user; `home` must then be reachable by that user.
+    """
+
+    home: Path
+    endpoint: str
+    uid: int | None = None
+    extra: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def data_dir(self) -> Path:
+        """Where OpenCode would keep its stores."""
+        return self.home / "data" / "opencode"
+
+    @property
+    def state_dir(self) -> Path:
+        """Where the agent keeps its ledger."""
+        return self.home / "agent-state"
+
+    def once(self, **settings: str) -> Run:
+        """One `run --once` that must end well; `settings` are environment variables for this run only."""
+        run = self.attempt(**settings)
+        assert run.returncode == 0, f"exit code {run.returncode}:\n{run.stderr}"
+        return run
+
+    def attempt(self, **settings: str) -> Run:
+        """One `run --once`, however it ends."""
+        streams = self.home / "stdout", self.home / "stderr"
+        order = {
+            "arguments": ["run", "--once"],
+            "environment": self._environment() | settings,
+            "folder": str(self.home),
+            "uid": self.uid,
+            "output": str(streams[0]),
+            "errors": str(streams[1]),
+        }
+        code = _zygote().run(json.dumps(order).encode() + b"\n")
+        return Run(code, *(stream.read_text(encoding="utf-8", errors="replace") for stream in streams))
+
+    def process(self, *arguments: str, prelude: str = "", **settings: str) -> Process:
+        """The command `arguments`, running beside the test; `prelude` is Python that its process executes first."""
+        program = f"{prelude}\nimport runpy\nrunpy.run_module('otel_agent', run_name='__main__', alter_sys=True)"
+        return Process([sys.executable, "-c", program, *arguments], self._environment() | settings, self.home)
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "LANG": "C.UTF-8",
+            "HOME": str(self.home),
+            "XDG_DATA_HOME": str(self.data_dir.parent),
+            "XDG_CONFIG_HOME": str(self.home / "config"),
+            "XDG_STATE_HOME": str(self.home / "state"),
+            "XDG_CACHE_HOME": str(self.home / "cache"),
+            "OTEL_AGENT_STATE_DIR": str(self.state_dir),
+            "OTEL_AGENT_DISCOVER_STORES": "false",  # other tests run OpenCode beside this one
+            "OTEL_EXPORTER_OTLP_ENDPOINT": self.endpoint,
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+            **self.extra,
+        }
+
+
+class Process:
+    """A run that goes on; what it logs is read as it comes. Killed where it still runs at the end of `with`."""
+
+    def __init__(self, command: list[str], environment: dict[str, str], home: Path) -> None:
+        self._output = (home / "stdout").open("w+", encoding="utf-8")
+        self._popen = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._lines: list[str] = []  # guarded by _more
+        self._ended = False  # guarded by _more
+        self._more = threading.Condition()
+        self._reader = threading.Thread(target=self._read, name="stderr")
+        self._reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._popen.kill()
+        self.wait()
+        self._output.close()
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    @property
+    def log(self) -> str:
+        """What it logged so far."""
+        with self._more:
+            return "".join(self._lines)
+
+    def wait_for_log(self, text: str, timeout: float = DEADLINE_S) -> None:
+        """Wait until a line of the log contains `text`; AssertionError where it ends, or time runs out, before."""
+        with self._more:
+            self._more.wait_for(lambda: self._ended or any(text in line for line in self._lines), timeout)
+            assert any(text in line for line in self._lines), f"{text!r} was not logged:\n{''.join(self._lines)}"
+
+    def send(self, number: signal.Signals) -> None:
+        self._popen.send_signal(number)
+
+    def wait(self, timeout: float = DEADLINE_S) -> Run:
+        """How it ended; a signal's number is negative. Raises `subprocess.TimeoutExpired` where it goes on."""
+        code = self._popen.wait(timeout)
+        self._reader.join()
+        self._output.seek(0)
+        return Run(code, self._output.read(), self.log)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM, timeout: float = DEADLINE_S) -> Run:
+        self.send(number)
+        return self.wait(timeout)
+
+    def _read(self) -> None:
+        assert self._popen.stderr is not None
+        with self._popen.stderr as stream:
+            for line in stream:
+                with self._more:
+                    self._lines.append(line)
+                    self._more.notify_all()
+        with self._more:
+            self._ended = True
+            self._more.notify_all()
+
+
+class Zygote:
+    """The process that forks the runs (`tests.support.agent_zygote`); one for a whole test session."""
+
+    def __init__(self) -> None:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OPENCODE"))}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.agent_zygote"],
+            cwd=ROOT,
+            env=inherited | {"PYTHONPATH": str(ROOT)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def run(self, order: bytes) -> int:
+        """The exit code of what was ordered. A run beyond the deadline is killed, and its zygote with it."""
+        orders, answers = self._process.stdin, self._process.stdout
+        assert orders is not None
+        assert answers is not None
+        orders.write(order)
+        orders.flush()
+        ready, _, _ = select.select([answers], [], [], DEADLINE_S)
+        if not ready:
+            self.close()
+            _zygote.cache_clear()
+            raise AssertionError(f"the agent did not end within {DEADLINE_S} s")
+        return int(answers.readline())
+
+    def close(self) -> None:
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, 9)
+        self._process.communicate()
+
+
+@functools.cache
+def _zygote() -> Zygote:
+    zygote = Zygote()
+    atexit.register(zygote.close)
+    return zygote

@@ -1,0 +1,92 @@
+"""A process that has the agent imported and forks a fresh one for each order, so that a run costs no start-up.
+
+Orders come as JSON lines on standard input, one at a time; the answer to each is the run's exit code. Every run is a
+process of its own, with the environment, folder and user it was told, that begins where `python -m otel_agent` does.
+"""
+
+from __future__ import annotations
+
+import encodings.idna  # noqa: F401
+import json
+import os
+import runpy
+import sys
+import traceback
+from dataclasses import dataclass
+
+import otel_agent.agent.assemble
+import otel_agent.cli
+import otel_agent.delivery.otlp_http
+import otel_agent.settings.validation  # noqa: F401
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to run; `output` and `errors` are the files that take its standard streams."""
+
+    arguments: list[str]
+    environment: dict[str, str]
+    folder: str
+    uid: int | None
+    output: str
+    errors: str
+
+
+def serve() -> None:
+    for line in sys.stdin.buffer:
+        order = Order(**json.loads(line))
+        child = os.fork()
+        if child == 0:
+            _become(order)
+        _, status = os.waitpid(child, 0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
+
+
+def _become(order: Order) -> None:
+    """Turn this fork into the run that was ordered. Does not return."""
+    code = 1  # as the interpreter answers for an exception that nobody caught
+    try:
+        _take_streams(order)
+        if order.uid is not None:
+            os.setgroups([])
+            os.setgid(order.uid)
+            os.setuid(order.uid)
+        os.chdir(order.folder)
+        os.environ.clear()
+        os.environ.update(order.environment)
+        code = _run(order.arguments)
+        sys.stdout.flush()
+    except BaseException:
+        traceback.print_exc()
+        raise
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _take_streams(order: Order) -> None:
+    for path, stream in ((order.output, 1), (order.errors, 2)):
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        os.dup2(file, stream)
+        os.close(file)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+
+
+def _run(arguments: list[str]) -> int:
+    """The exit code, as the interpreter would make it of how the module ends."""
+    sys.argv = ["otel-agent", *arguments]
+    try:
+        runpy.run_module("otel_agent", run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        if ended.code is None or isinstance(ended.code, int):
+            return ended.code or 0
+        sys.stderr.write(f"{ended.code}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,53 @@
+"""The real Jaeger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.support.real_programs import CACHE, COLLECTOR, pinned, require
+from tests.support.real_programs.collector import READY
+from tests.support.real_programs.program import Program, free_ports
+
+CONFIG = COLLECTOR / "jaeger" / "jaeger.yaml"
+SERVICE = "otel-agent"
+
+
+class Jaeger(Program):
+    """One on `collector/jaeger/jaeger.yaml`; its spans lie in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._binary = require("Jaeger", CACHE / "jaeger" / pinned("JAEGER_VERSION") / "jaeger", "jaeger-build")
+        otlp, query, grpc = (f"127.0.0.1:{port}" for port in free_ports(3))
+        super().__init__(folder, OTLP_HTTP_LISTEN=otlp, QUERY_LISTEN=query, QUERY_GRPC_LISTEN=grpc)
+        self.otlp, self.url = f"http://{otlp}", f"http://{query}"
+
+    def command(self) -> Sequence[str | Path]:
+        return [self._binary, f"--config={CONFIG}"]
+
+    def is_ready(self, line: str) -> bool:
+        return READY in line
+
+    def traces(self, *, service: str = SERVICE, tags: dict[str, str] | None = None) -> list[dict[str, Any]]:
+        """Those in which a span has all `tags`, each trace whole; as Grafana's data source asks for them."""
+        asked = {"service": service, "tags": json.dumps(tags or {}), "limit": "1000", "lookback": "custom"}
+        reply = requests.get(f"{self.url}/api/traces", params=asked | _ALL_TIMES, timeout=60)
+        assert reply.status_code == 200, reply.text
+        found: list[dict[str, Any]] = reply.json()["data"] or []
+        return found
+
+    def spans(self, tags: dict[str, str]) -> list[dict[str, Any]]:
+        """Of all traces, those that have all `tags`."""
+        return [span for trace in self.traces() for span in trace["spans"] if tags.items() <= tags_of(span).items()]
+
+
+_ALL_TIMES = {"start": "0", "end": str(4_102_444_800_000_000)}
+"""To the year 2100, in microseconds."""
+
+
+def tags_of(span: dict[str, Any]) -> dict[str, Any]:
+    return {tag["key"]: tag["value"] for tag in span["tags"]}

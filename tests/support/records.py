@@ -1,0 +1,108 @@
+"""Messages as the readers hand them to the ledger, and what the ledger made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from otel_agent import semconv
+from otel_agent.ledger.writer import Ledger
+from otel_agent.model import Change, Generation, Message, Overlap, Tokens
+from otel_agent.series.attributes import OVERFLOW, from_json
+from otel_agent.series.tally import Tally
+
+T0 = 1_769_174_692_533
+"""Creation of call 0, in ms."""
+MINUTE = 60_000
+GRACE = 3_600_000
+"""How long the tests wait for a message that does not complete, in ms."""
+LONG_AFTER = T0 + 10 * GRACE
+"""A moment at which every grace period is over, in ms."""
+START_NS = 1_770_000_000_000_000_000
+
+Totals = dict[tuple[str, str], tuple[int, int]]
+"""Metric and attributes to value and, for histograms, number of observations."""
+
+
+def call(number: int, tokens: Tokens = Tokens(100, 10, 5, 50, 2), **fields: Any) -> Message:
+    """A complete message. Calls are a minute apart, so that only copies look alike."""
+    created = T0 + number * MINUTE
+    whole = Message(
+        id=f"msg_{number}",
+        session_id=f"ses_{number % 3}",
+        generation=Generation.V1,
+        created_ms=created,
+        completed_ms=created + 4_000,
+        provider="anthropic",
+        model=f"model-{number % 2}",
+        agent="build",
+        tokens=tokens,
+        overlap=Overlap(),
+        cost_nusd=tokens.total * 1_000,
+        turn_id=f"turn_{number}",
+        finish="stop",
+        worktree="/home/dev/persona",
+    )
+    return replace(whole, **fields)
+
+
+def in_flight(whole: Message, tokens: Tokens | None = None) -> Message:
+    """The same message before `completed`, or for ever where OpenCode was killed."""
+    so_far = whole.tokens if tokens is None else tokens
+    return replace(whole, completed_ms=None, tokens=so_far, cost_nusd=so_far.total * 1_000)
+
+
+def copy_of(original: Message, number: int) -> Message:
+    """What a fork makes of it: a new id and session, minted later."""
+    return replace(original, id=f"{original.id}_copy_{number}", session_id=f"ses_fork_{number}", copied=True)
+
+
+def enter(ledger: Ledger, *records: Message, count_from_ms: int = 0) -> list[Change]:
+    """One batch, in a transaction of its own; the totals rise by what it brought."""
+    with ledger.transaction():
+        changes = ledger.messages.record(records, [], count_from_ms=count_from_ms)
+        _raise_totals(ledger, changes)
+    return changes
+
+
+def settle(ledger: Ledger, *, now_ms: int = LONG_AFTER, count_from_ms: int = 0) -> list[Change]:
+    """The end of a pass."""
+    changes: list[Change] = []
+    while ledger.messages.has_waiting(now_ms=now_ms, grace_ms=GRACE):
+        with ledger.transaction():
+            settled = ledger.messages.resolve_waiting(now_ms=now_ms, grace_ms=GRACE, count_from_ms=count_from_ms)
+            _raise_totals(ledger, settled)
+        changes += settled
+    return changes
+
+
+def enter_all(ledger: Ledger, batches: Iterable[Sequence[Message]]) -> None:
+    """One whole pass."""
+    for batch in batches:
+        enter(ledger, *batch)
+    settle(ledger)
+
+
+def totals(ledger: Ledger) -> Totals:
+    series = ledger.totals.published(list(semconv.METRICS), active_since_ns=0)
+    return {(each.metric, each.attributes): (each.value, each.count) for each in series}
+
+
+def total(ledger: Ledger, metric: semconv.Metric) -> int:
+    return sum(value for (name, _), (value, _) in totals(ledger).items() if name == metric.name)
+
+
+def tokens(ledger: Ledger) -> Tokens:
+    """The recorded tokens by category, over all series."""
+    found = dict.fromkeys(semconv.TOKEN_TYPES, 0)
+    for (metric, labels), (value, _) in totals(ledger).items():
+        if metric == semconv.TOKEN_USAGE.name:
+            found[str(from_json(labels)[semconv.Attr.TOKEN_TYPE])] += value
+    return Tokens(**found)
+
+
+def _raise_totals(ledger: Ledger, changes: list[Change]) -> None:
+    increases = Tally(disjoint=False).add(changes).increases
+    ledger.totals.raise_by(increases, now_ns=START_NS, max_series=10_000, overflow=OVERFLOW)
