@@ -71,7 +71,7 @@ class Agent:
             self.series, resource=self._resource, scope=self._scope, now_ns=time.time_ns(), delta=False
         )
         for _ in range(TRIES):
-            if self._delivery.send(data).taken:
+            if self._delivery.send(data).accepted:
                 return len(self.series)
             threading.Event().wait(0.5)
         return 0

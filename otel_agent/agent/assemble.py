@@ -74,12 +74,12 @@ class RunResult(Struct, frozen=True):
     read: Pass
     spans: SendSummary
     totals: SendSummary
-    owed: int
+    pending: int
     seconds: float
 
     @property
     def delivered(self) -> bool:
-        return not (self.spans.reason or self.totals.reason or self.owed)
+        return not (self.spans.reason or self.totals.reason or self.pending)
 
 
 @contextmanager
@@ -105,14 +105,14 @@ def once(settings: Settings, *, on_progress: Callable[[Pass], None] | None = Non
         say_where(agent, read)
         spans = agent.dispatch.send_spans()
         totals = agent.dispatch.send_totals(last=True)
-        return RunResult(read, spans, totals, agent.dispatch.owed, time.monotonic() - started)
+        return RunResult(read, spans, totals, agent.dispatch.pending, time.monotonic() - started)
 
 
 def said(result: RunResult) -> str:
     """What a run came to, in a line."""
     return (
-        f"counted {result.read.messages} new messages in {result.read.stores} stores; delivered {result.spans.taken} "
-        f"spans and {result.totals.taken} data points; {result.owed} spans owed; {result.seconds:.1f} s"
+        f"counted {result.read.messages} new messages in {result.read.stores} stores; delivered {result.spans.accepted} "
+        f"spans and {result.totals.accepted} data points; {result.pending} spans owed; {result.seconds:.1f} s"
     )
 
 
@@ -121,7 +121,7 @@ def require_delivery(settings: Settings, result: RunResult) -> None:
     if not result.delivered:
         signal: Signal = "metrics" if result.totals.reason and not result.spans.reason else "traces"
         reason = result.spans.reason or result.totals.reason or "spans were refused"
-        raise DeliveryError(not_taken(settings, signal, reason, result.owed))
+        raise DeliveryError(not_taken(settings, signal, reason, result.pending))
 
 
 def not_taken(settings: Settings, signal: Signal, reason: str, owed: int) -> str:
@@ -181,7 +181,7 @@ def _dispatch(settings: Settings, parts: Intake, now_ns: Callable[[], int]) -> D
         spans,
         totals,
         Identity(resource.resource(parts.ledger.instance_id), resource.scope()),
-        telling=_telling(settings, parts.ledger),
+        schedule=_telling(settings, parts.ledger),
         observe=_observe(settings, parts, now_ns),
         cycle_ns=round(settings.metric_export_interval_seconds * _NS),
         delta=_wants_increments(settings),

@@ -66,7 +66,7 @@ class Loop:
             self._step(self._gave_up)
         finally:
             self._watch.close()
-        log.info("stopped; %d spans owed", self._agent.dispatch.owed)
+        log.info("stopped; %d spans owed", self._agent.dispatch.pending)
 
     def wake(self) -> None:
         self._woken.set()
@@ -139,11 +139,11 @@ class Loop:
         now, dispatch = self._now(), self._agent.dispatch
         if now >= self._next_totals:
             self._next_totals = now + self._settings.metric_export_interval_seconds
-            self._notice.of_delivery("metrics", dispatch.send_totals(last=self._last), lambda: dispatch.owed)
+            self._notice.of_delivery("metrics", dispatch.send_totals(last=self._last), lambda: dispatch.pending)
         if now >= self._next_spans:
             self._next_spans = now + self._pause
             sent = dispatch.send_spans(until.is_set)
-            self._notice.of_delivery("traces", sent, lambda: dispatch.owed)
+            self._notice.of_delivery("traces", sent, lambda: dispatch.pending)
             self._pause = min(self._pause * 2, _RETRY_MOST_SECONDS) if sent.reason else _RETRY_FIRST_SECONDS
             if not sent.reason:
                 self._next_spans = 0.0

@@ -38,7 +38,7 @@ class StateLog:
             if not self._failing:
                 log.warning("%s", assemble.not_taken(self._settings, signal, sent.reason, owed()))
             self._failing.add(signal)
-        elif sent.taken and signal in self._failing:
+        elif sent.accepted and signal in self._failing:
             self._failing.remove(signal)
             if not self._failing:
                 log.info("the backend takes what is sent again; %d spans owed", owed())

@@ -77,7 +77,7 @@ def status(as_json: JsonOption = False) -> None:
 
         typer.echo(msgspec.json.encode(state, enc_hook=str).decode())
     else:
-        typer.echo(state.told)
+        typer.echo(state.description)
         typer.echo(str(state.file) if state.installed else "not installed: `otel-agent service install`")
     if not state.running:
         raise typer.Exit(NOT_RUNNING)

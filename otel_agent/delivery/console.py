@@ -22,7 +22,7 @@ class ConsoleSpans:
             self._exporter.export(spans)
         except OSError as error:
             return _not_shown(error)
-        return SendResult(taken=True)
+        return SendResult(accepted=True)
 
     def close(self) -> None:
         _close(self._output)
@@ -38,7 +38,7 @@ class ConsoleMetrics:
             self._exporter.export(data)
         except OSError as error:
             return _not_shown(error)
-        return SendResult(taken=True)
+        return SendResult(accepted=True)
 
     def close(self) -> None:
         _close(self._output)
@@ -51,7 +51,7 @@ def _standard_output() -> TextIO:
 
 
 def _not_shown(error: OSError) -> SendResult:
-    return SendResult(taken=False, reason=error.strerror or "standard output is closed")
+    return SendResult(accepted=False, reason=error.strerror or "standard output is closed")
 
 
 def _close(output: TextIO) -> None:

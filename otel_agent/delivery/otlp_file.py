@@ -100,12 +100,12 @@ def _append(lines: RotatedLines, request: ProtobufMessage) -> SendResult:
     found = MessageToDict(request, use_integers_for_enums=True)
     line = json.dumps(_with_hex_ids(found), separators=(",", ":"), ensure_ascii=False).encode()
     if len(line) > MAX_LINE:
-        return SendResult(taken=False, final=True, reason=f"more than {MAX_LINE} bytes in a line")
+        return SendResult(accepted=False, permanent=True, reason=f"more than {MAX_LINE} bytes in a line")
     try:
         lines.append(line)
     except OSError as error:
-        return SendResult(taken=False, reason=f"{error.strerror}: {error.filename or 'the export file'}")
-    return SendResult(taken=True)
+        return SendResult(accepted=False, reason=f"{error.strerror}: {error.filename or 'the export file'}")
+    return SendResult(accepted=True)
 
 
 def _with_hex_ids(value: Any) -> Any:

@@ -42,7 +42,7 @@ class GrpcSpans:
     def send(self, spans: Sequence[ReadableSpan]) -> SendResult:
         with _status() as status:
             success = self._exporter.export(spans) is SpanExportResult.SUCCESS
-        return status.receipt(success)
+        return status.result(success)
 
     def close(self) -> None:
         self._exporter.shutdown()
@@ -55,7 +55,7 @@ class GrpcMetrics:
     def send(self, data: MetricsData) -> SendResult:
         with _status() as status:
             success = self._exporter.export(data) is MetricExportResult.SUCCESS
-        return status.receipt(success)
+        return status.result(success)
 
     def close(self) -> None:
         self._exporter.shutdown()
@@ -104,11 +104,13 @@ class _Status(logging.Filter):
         self.code = next((each for each in arguments if isinstance(each, grpc.StatusCode)), self.code)
         return True
 
-    def receipt(self, success: bool) -> SendResult:
+    def result(self, success: bool) -> SendResult:
         if success:
-            return SendResult(taken=True)
+            return SendResult(accepted=True)
         reason = f"gRPC {self.code.name}" if self.code else "no answer"
-        return SendResult(taken=False, final=self.code in _REFUSALS, reason=reason, unsure=self.code in _UNSURE)
+        return SendResult(
+            accepted=False, permanent=self.code in _REFUSALS, reason=reason, unanswered=self.code in _UNSURE
+        )
 
 
 @contextmanager

@@ -88,8 +88,8 @@ def _receipt(session: StrictSession, success: bool) -> SendResult:
     last = session.last
     return SendResult(
         success,
-        final=not success and last.final,
+        permanent=not success and last.permanent,
         rejected=last.rejected,
         reason=last.reason,
-        unsure=not success and last.unsure,
+        unanswered=not success and last.unanswered,
     )

@@ -34,11 +34,11 @@ class Answer(Struct, frozen=True):
     rejected: int = 0
     reason: str = ""
 
-    unsure: bool = False
+    unanswered: bool = False
     """It may have arrived all the same."""
 
     @property
-    def final(self) -> bool:
+    def permanent(self) -> bool:
         return self.status in _REFUSALS
 
 
@@ -68,7 +68,7 @@ class StrictSession(requests.Session):
             with super().request(method, url, *args, **kwargs) as answer:
                 body = _body(answer, until)
         except requests.RequestException as error:
-            self.last = Answer(reason=_words(error), unsure=_was_sent(error))
+            self.last = Answer(reason=_words(error), unanswered=_was_sent(error))
             if _never_connected(error):
                 raise Unreachable(self.last.reason) from error
             raise
@@ -76,7 +76,7 @@ class StrictSession(requests.Session):
         self.date = answer.headers.get("date", "")
         if answer.status_code >= 400:
             status = answer.status_code
-            self.last = Answer(status, reason=f"HTTP {status} {answer.reason}".rstrip(), unsure=status in _UNSURE)
+            self.last = Answer(status, reason=f"HTTP {status} {answer.reason}".rstrip(), unanswered=status in _UNSURE)
             return answer
         self.last = self._judge(answer, body)
         if self.last.reason and not self.last.rejected:

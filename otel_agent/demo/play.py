@@ -63,7 +63,7 @@ def _to_configured(settings: Settings, console: Console) -> None:
     assemble.require_delivery(settings, result)
     console.print(
         f"Counted {result.read.messages} new assistant messages in {result.read.stores} stores; "
-        f"{result.spans.taken} spans and {result.totals.taken} data points were taken."
+        f"{result.spans.accepted} spans and {result.totals.accepted} data points were taken."
     )
 
 

@@ -99,20 +99,20 @@ def _asked(settings: Settings, signal: Signal, where: str) -> Iterator[Finding]:
     spans, totals = assemble.ways_out(settings)
     try:
         if signal == "traces":
-            receipt, date = (spans.send([]), getattr(spans, "server_date", "")) if spans else (None, "")
+            result, date = (spans.send([]), getattr(spans, "server_date", "")) if spans else (None, "")
         else:
-            receipt, date = (totals.send(MetricsData([])), getattr(totals, "server_date", "")) if totals else (None, "")
+            result, date = (totals.send(MetricsData([])), getattr(totals, "server_date", "")) if totals else (None, "")
     finally:
         for each in (spans, totals):
             if each is not None:
                 each.close()
-    if receipt is None:
+    if result is None:
         return
-    if receipt.taken:
+    if result.accepted:
         yield fine(signal, f"an empty request was taken by {where}")
     else:
         meaning = f"{where} answers, and does not take OTLP; what is owed is kept."
-        yield fail(signal, f"an empty request was not taken: {receipt.reason}", meaning, advice(receipt.reason))
+        yield fail(signal, f"an empty request was not taken: {result.reason}", meaning, advice(result.reason))
     yield from _clock(date)
 
 

@@ -65,7 +65,7 @@ def status_of(settings: Settings, now: datetime) -> Status:
             newest_message_ms=newest_ms,
             newest_message_age_s=None if newest_ms is None else max(now.timestamp() - newest_ms / 1e3, 0.0),
             series=ledger.series() if ledger else 0,
-            spans_owed=ledger.owed() if ledger else 0,
+            spans_owed=ledger.pending() if ledger else 0,
             deliveries=ledger.deliveries() if ledger else [],
             state_dir=str(settings.state_dir),
         )

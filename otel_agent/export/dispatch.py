@@ -39,7 +39,7 @@ class Identity(Struct, frozen=True):
 class SendSummary(Struct):
     """What came of sending: how much was taken, and why not all of it where that is so."""
 
-    taken: int = 0
+    accepted: int = 0
     rejected: int = 0
     reason: str = ""
 
@@ -54,7 +54,7 @@ class Dispatch:
         totals: MetricDelivery | None,
         identity: Identity,
         *,
-        telling: MetricSchedule,
+        schedule: MetricSchedule,
         observe: Callable[[], Sequence[Observation]] = list,
         cycle_ns: int = 60 * 10**9,
         delta: bool = False,
@@ -63,7 +63,7 @@ class Dispatch:
     ) -> None:
         """``cycle_ns``: the time between two deliveries of the totals. ``delta``: increments instead of sums."""
         self._ledger, self._spans, self._totals, self._identity = ledger, spans, totals, identity
-        self._telling, self._observe, self._cycle_ns, self._delta = telling, observe, cycle_ns, delta
+        self._schedule, self._observe, self._cycle_ns, self._delta = schedule, observe, cycle_ns, delta
         self._tracer = Tracer(identity.resource, identity.scope, titles)
         self._now_ns = now_ns
         self._since_ns = now_ns()
@@ -76,7 +76,7 @@ class Dispatch:
         self._aside: list[tuple[PendingSpans, SendResult]] = []
 
     @property
-    def owed(self) -> int:
+    def pending(self) -> int:
         """Spans the backend has not taken."""
         return len(self._ledger.outbox)
 
@@ -97,12 +97,12 @@ class Dispatch:
                 break
             self._deliver(self._spans, _portion(owed), sent)
         self._judge_refused()
-        if sent.taken or sent.reason:
+        if sent.accepted or sent.reason:
             self._note_standing("traces", sent, new=True)
         return sent
 
     def send_totals(self, *, last: bool = False) -> SendSummary:
-        """Publish the series that are due, see ``telling``. What fails is made good by the next time.
+        """Publish the series that are due, see ``schedule``. What fails is made good by the next time.
 
         ``last``: there may be no next cycle soon. What the backend has not heard of lately is told as it was a cycle
         ago, and at once as it is.
@@ -110,17 +110,17 @@ class Dispatch:
         sent, now_ns = SendSummary(), self._now_ns()
         if self._totals is None:
             return sent
-        due = self._telling.due(now_ns)
+        due = self._schedule.due(now_ns)
         if self._delta:
-            self._telling.skip_history(due, now_ns)
-            self._hand_over_all(self._totals, self._telling.increments(due), sent, now_ns)
+            self._schedule.skip_history(due, now_ns)
+            self._hand_over_all(self._totals, self._schedule.increments(due), sent, now_ns)
         else:
             if self._settle(self._totals, due, sent, now_ns):
-                due = self._telling.due(now_ns)
+                due = self._schedule.due(now_ns)
             if last and not sent.reason:
-                self._hand_over_all(self._totals, self._telling.seeds(due, now_ns), sent, now_ns - self._cycle_ns)
+                self._hand_over_all(self._totals, self._schedule.baselines(due, now_ns), sent, now_ns - self._cycle_ns)
             if not sent.reason:
-                self._hand_over_all(self._totals, self._telling.offers(due, now_ns), sent, now_ns)
+                self._hand_over_all(self._totals, self._schedule.points(due, now_ns), sent, now_ns)
         if not sent.reason:
             self._publish_observed(self._totals, sent, now_ns)
         self._note_standing("metrics", sent, new=self._ledger.changes != self._published_at)
@@ -131,16 +131,16 @@ class Dispatch:
     def _settle(self, delivery: MetricDelivery, due: Sequence[Series], sent: SendSummary, now_ns: int) -> bool:
         """Hand over once more what was not answered. What is refused now is taken for known: a backend that holds nothing
         for that time any more will not hold it again. Returns whether there was any."""
-        unsettled = self._telling.unsettled(due, now_ns)
+        unsettled = self._schedule.unanswered(due, now_ns)
         for at_ns, offers in sorted(unsettled.items()):
             for portion in metrics.portions(offers):
                 if sent.reason:
                     break
-                receipt = self._send(delivery, portion, at_ns)
-                if receipt.taken or receipt.final:
-                    self._telling.settle(portion, at_ns)
+                result = self._send(delivery, portion, at_ns)
+                if result.accepted or result.permanent:
+                    self._schedule.mark_resent(portion, at_ns)
                 else:
-                    sent.reason = receipt.reason or _UNSAID
+                    sent.reason = result.reason or _UNSAID
         return bool(unsettled)
 
     def _hand_over_all(
@@ -153,12 +153,12 @@ class Dispatch:
 
     def _send(self, delivery: MetricDelivery, offers: Sequence[ScheduledPoint], at_ns: int) -> SendResult:
         who = self._identity
-        shown = [each.shown for each in offers]
-        receipt = delivery.send(
+        shown = [each.sent for each in offers]
+        result = delivery.send(
             metrics.request(shown, resource=who.resource, scope=who.scope, now_ns=at_ns, delta=self._delta)
         )
-        self._count("metrics", receipt)
-        return receipt
+        self._count("metrics", result)
+        return result
 
     def close(self) -> None:
         for each in (self._spans, self._totals):
@@ -174,16 +174,16 @@ class Dispatch:
     def _deliver(self, delivery: SpanDelivery, owed: Sequence[PendingSpans], sent: SendSummary) -> None:
         """Hand over what stands in one request. One that is refused as such is halved until what is at fault is alone."""
         spans = [span for each in owed for span in self._spans_of(each)]
-        receipt = self._hand_over(delivery, spans)
-        if receipt.taken:
+        result = self._hand_over(delivery, spans)
+        if result.accepted:
             self._refused = 0
             with self._ledger.transaction():
                 self._ledger.outbox.mark_accepted(owed)
-            self._note(sent, receipt, len(spans), "traces", "spans")
-        elif not receipt.final or self._refused >= _GIVE_UP:
-            sent.reason = receipt.reason or _UNSAID
+            self._note(sent, result, len(spans), "traces", "spans")
+        elif not result.permanent or self._refused >= _GIVE_UP:
+            sent.reason = result.reason or _UNSAID
         elif len(owed) == 1:
-            self._set_aside(owed[0], receipt)
+            self._set_aside(owed[0], result)
         else:
             middle = len(owed) // 2
             for half in (owed[:middle], owed[middle:]):
@@ -200,12 +200,12 @@ class Dispatch:
         """A message with more calls than a request takes goes in several; it is owed until all of them were taken."""
         rejected, reason = 0, ""
         for at in range(0, len(spans), _SPANS_PER_REQUEST):
-            receipt = delivery.send(spans[at : at + _SPANS_PER_REQUEST])
-            self._count("traces", receipt)
-            if not receipt.taken:
-                return receipt
-            rejected, reason = rejected + receipt.rejected, reason or receipt.reason
-        return SendResult(taken=True, rejected=rejected, reason=reason)
+            result = delivery.send(spans[at : at + _SPANS_PER_REQUEST])
+            self._count("traces", result)
+            if not result.accepted:
+                return result
+            rejected, reason = rejected + result.rejected, reason or result.reason
+        return SendResult(accepted=True, rejected=rejected, reason=reason)
 
     def _publish_observed(self, delivery: MetricDelivery, sent: SendSummary, now_ns: int) -> None:
         """In a request of its own: what is wrong with a gauge keeps no total back."""
@@ -215,14 +215,14 @@ class Dispatch:
         who = self._identity
         for at in range(0, len(seen), metrics.POINTS_PER_REQUEST):
             part = seen[at : at + metrics.POINTS_PER_REQUEST]
-            receipt = delivery.send(
+            result = delivery.send(
                 metrics.observed(part, resource=who.resource, scope=who.scope, now_ns=now_ns, delta=self._delta)
             )
-            self._count("metrics", receipt)
-            if receipt.taken:
-                self._note(sent, receipt, len(part), "metrics", "data points")
+            self._count("metrics", result)
+            if result.accepted:
+                self._note(sent, result, len(part), "metrics", "data points")
             else:
-                sent.reason = receipt.reason or _UNSAID
+                sent.reason = result.reason or _UNSAID
 
     def _attempted(self) -> Iterator[Observation]:
         """Since this process began: to keep it in the ledger would write to the disk for each request."""
@@ -232,8 +232,8 @@ class Dispatch:
         for signal in ("metrics", "traces"):
             yield Observation(REJECTED_COUNT.name, self._rejected[signal], {Attr.SIGNAL: signal}, self._since_ns)
 
-    def _count(self, signal: str, receipt: SendResult) -> None:
-        self._attempts[signal, "taken" if receipt.taken else "refused" if receipt.final else "failed"] += 1
+    def _count(self, signal: str, result: SendResult) -> None:
+        self._attempts[signal, "taken" if result.accepted else "refused" if result.permanent else "failed"] += 1
 
     def _note_standing(self, signal: str, sent: SendSummary, *, new: bool) -> None:
         now_ms, delivery_state = self._now_ns() // 1_000_000, self._ledger.delivery_state
@@ -247,25 +247,25 @@ class Dispatch:
         """Hand over one request; one that is refused as such (too large, a point at fault) is halved. Returns whether
         there is any use in going on."""
         if not self._delta:
-            self._telling.hand_over(offers, at_ns)
-        receipt = self._send(delivery, offers, at_ns)
-        if receipt.taken:
+            self._schedule.mark_sent(offers, at_ns)
+        result = self._send(delivery, offers, at_ns)
+        if result.accepted:
             self._refused = 0
-            self._telling.took(offers, self._now_ns())
-            self._note(sent, receipt, len(offers), "metrics", "data points")
+            self._schedule.mark_accepted(offers, self._now_ns())
+            self._note(sent, result, len(offers), "metrics", "data points")
             return True
-        if not (self._delta or receipt.unsure):
-            self._telling.withdraw(offers)
-        if receipt.final and len(offers) > 1 and self._refused < _GIVE_UP:
+        if not (self._delta or result.unanswered):
+            self._schedule.mark_undelivered(offers)
+        if result.permanent and len(offers) > 1 and self._refused < _GIVE_UP:
             middle = len(offers) // 2
             return all(self._publish(delivery, half, sent, at_ns) for half in (offers[:middle], offers[middle:]))
-        sent.reason = receipt.reason or _UNSAID
+        sent.reason = result.reason or _UNSAID
         self._refused += 1
-        return receipt.final and self._refused < _GIVE_UP
+        return result.permanent and self._refused < _GIVE_UP
 
-    def _set_aside(self, owed: PendingSpans, receipt: SendResult) -> None:
+    def _set_aside(self, owed: PendingSpans, result: SendResult) -> None:
         self._refused += 1
-        self._aside.append((owed, receipt))
+        self._aside.append((owed, result))
         with self._ledger.transaction():
             self._ledger.outbox.quarantine(owed)
 
@@ -278,21 +278,21 @@ class Dispatch:
         else:
             at_fault = self._aside
         if at_fault:
-            owed, receipt = at_fault[0]
+            owed, result = at_fault[0]
             log.warning(
                 "the backend refused %d spans, the first that of %s (%s); kept, and tried again at the next start",
                 len(at_fault),
                 owed.message.id,
-                receipt.reason,
+                result.reason,
             )
 
-    def _note(self, sent: SendSummary, receipt: SendResult, number: int, signal: str, what: str) -> None:
-        rejected = min(receipt.rejected, number)
+    def _note(self, sent: SendSummary, result: SendResult, number: int, signal: str, what: str) -> None:
+        rejected = min(result.rejected, number)
         self._rejected[signal] += rejected
-        sent.taken += number - rejected
+        sent.accepted += number - rejected
         sent.rejected += rejected
         if rejected:
-            log.warning("the backend took a request without %d of %d %s: %s", rejected, number, what, receipt.reason)
+            log.warning("the backend took a request without %d of %d %s: %s", rejected, number, what, result.reason)
 
 
 def _portion(owed: Sequence[PendingSpans]) -> Sequence[PendingSpans]:

@@ -2,10 +2,10 @@
 
 PromQL's ``increase()`` sees what lies between two points of a series. The first point of a new series, and the first
 one after a silence, has none before it: what it rose by would be lost. So such a series is told once more as the
-backend knows it (a new one as zero), and a cycle later as it is. The history that is found at the very first start is
+backend then it (a new one as zero), and a cycle later as it is. The history that is found at the very first start is
 told as it is at once: it did not happen now.
 
-What the backend knows is not always known: an agent that is killed, or a connection that breaks, between a request and
+What the backend then is not always known: an agent that is killed, or a connection that breaks, between a request and
 its answer. To tell such a series as it was before would let it fall, which ``increase()`` takes for a new counter and
 adds all of it once more. So each value is noted before it is handed over, and where no answer was heard the very same
 point, of the same time, is handed over again before anything else is told: who has it already loses nothing by it.
@@ -24,10 +24,10 @@ HEARTBEAT_NS: Final = 4 * 60 * 10**9
 
 
 class ScheduledPoint(Struct, frozen=True, gc=False):
-    """A point to hand over, and what the backend knows once it took it."""
+    """A point to hand over, and what the backend then once it took it."""
 
-    shown: Series
-    knows: Series
+    sent: Series
+    then: Series
 
 
 class MetricSchedule:
@@ -40,11 +40,11 @@ class MetricSchedule:
         change are told in a cycle, those first that changed last."""
         self._ledger, self._metrics = ledger, metrics
         self._session_window_ns, self._active_ns, self._budget = session_window_ns, active_ns, budget
-        self._told_ns: dict[int, int] = {}
+        self._accepted_ns: dict[int, int] = {}
 
     def due(self, now_ns: int) -> list[Series]:
         return list(
-            self._ledger.totals.published(
+            self._ledger.totals.due(
                 self._metrics,
                 active_since_ns=now_ns - self._session_window_ns,
                 changed_since_ns=now_ns - self._active_ns,
@@ -52,57 +52,65 @@ class MetricSchedule:
             )
         )
 
-    def offers(self, due: Iterable[Series], now_ns: int) -> list[ScheduledPoint]:
-        """One for each: as it is, or, of what the backend has not heard of lately, as it knows it."""
+    def points(self, due: Iterable[Series], now_ns: int) -> list[ScheduledPoint]:
+        """One for each: as it is, or, of what the backend has not heard of lately, as it then it."""
         return [
-            ScheduledPoint(shown, shown)
-            for shown in (each.as_accepted if self._is_cold(each, now_ns) else each for each in due)
+            ScheduledPoint(sent, sent)
+            for sent in (each.as_accepted if self._needs_baseline(each, now_ns) else each for each in due)
         ]
 
-    def seeds(self, due: Iterable[Series], now_ns: int) -> list[ScheduledPoint]:
-        """Only those that the backend has not heard of lately, as it knows them."""
-        return [ScheduledPoint(each.as_accepted, each.as_accepted) for each in due if self._is_cold(each, now_ns)]
+    def baselines(self, due: Iterable[Series], now_ns: int) -> list[ScheduledPoint]:
+        """Only those that the backend has not heard of lately, as it then them."""
+        return [
+            ScheduledPoint(each.as_accepted, each.as_accepted) for each in due if self._needs_baseline(each, now_ns)
+        ]
 
-    def unsettled(self, due: Iterable[Series], now_ns: int) -> dict[int, list[ScheduledPoint]]:
+    def unanswered(self, due: Iterable[Series], now_ns: int) -> dict[int, list[ScheduledPoint]]:
         """By the time of the point, what was handed over and not answered, of what the backend has not heard of since."""
         found: dict[int, list[ScheduledPoint]] = {}
         for each in due:
-            if each.open is not None and self._is_unheard(each, now_ns):
-                found.setdefault(each.open.at_ns, []).append(ScheduledPoint(each.as_unanswered, each.as_unanswered))
+            if each.unanswered is not None and self._is_past_heartbeat(each, now_ns):
+                found.setdefault(each.unanswered.at_ns, []).append(
+                    ScheduledPoint(each.as_unanswered, each.as_unanswered)
+                )
         return found
 
-    def hand_over(self, offers: Sequence[ScheduledPoint], at_ns: int) -> None:
+    def mark_sent(self, offers: Sequence[ScheduledPoint], at_ns: int) -> None:
         """They are about to be. Writes only where the backend learns something."""
-        self._leave_open([(each.knows, _as_of(each.knows, at_ns)) for each in offers if each.knows.is_news])
+        self._leave_open([(each.then, _as_of(each.then, at_ns)) for each in offers if each.then.has_unexported])
 
-    def withdraw(self, offers: Sequence[ScheduledPoint]) -> None:
+    def mark_undelivered(self, offers: Sequence[ScheduledPoint]) -> None:
         """They did not arrive: what was open before is so again."""
-        self._leave_open([(each.knows, each.knows.open) for each in offers if each.knows.is_news])
+        self._leave_open([(each.then, each.then.unanswered) for each in offers if each.then.has_unexported])
 
-    def settle(self, offers: Sequence[ScheduledPoint], at_ns: int) -> None:
-        """The backend knows them, as of then: since, it heard of them no more."""
-        self._tell([each.knows for each in offers], at_ns)
+    def mark_resent(self, offers: Sequence[ScheduledPoint], at_ns: int) -> None:
+        """The backend then them, as of then: since, it heard of them no more."""
+        self._tell([each.then for each in offers], at_ns)
 
     def increments(self, due: Iterable[Series]) -> list[ScheduledPoint]:
         """What each gained since it was told, for backends that add up themselves. History is no gain of now."""
-        return [ScheduledPoint(each.increment, each) for each in due if each.is_news and each.told is not None]
+        return [
+            ScheduledPoint(each.increment, each)
+            for each in due
+            if each.has_unexported and each.last_accepted is not None
+        ]
 
     def skip_history(self, due: Iterable[Series], now_ns: int) -> None:
-        self._tell([each for each in due if each.told is None], now_ns)
+        self._tell([each for each in due if each.last_accepted is None], now_ns)
 
-    def took(self, offers: Sequence[ScheduledPoint], now_ns: int) -> None:
+    def mark_accepted(self, offers: Sequence[ScheduledPoint], now_ns: int) -> None:
         """They were handed over. Writes only where the backend learnt something."""
         for each in offers:
-            self._told_ns[_key(each.knows)] = now_ns
-        self._tell([each.knows for each in offers if each.knows.is_news], now_ns)
-        if len(self._told_ns) > 2 * self._budget + len(offers):
-            self._told_ns = {key: at for key, at in self._told_ns.items() if now_ns - at <= HEARTBEAT_NS}
+            self._accepted_ns[_key(each.then)] = now_ns
+        self._tell([each.then for each in offers if each.then.has_unexported], now_ns)
+        if len(self._accepted_ns) > 2 * self._budget + len(offers):
+            self._accepted_ns = {key: at for key, at in self._accepted_ns.items() if now_ns - at <= HEARTBEAT_NS}
 
-    def _is_cold(self, series: Series, now_ns: int) -> bool:
-        return series.told is not None and series.is_news and self._is_unheard(series, now_ns)
+    def _needs_baseline(self, series: Series, now_ns: int) -> bool:
+        return series.last_accepted is not None and series.has_unexported and self._is_past_heartbeat(series, now_ns)
 
-    def _is_unheard(self, series: Series, now_ns: int) -> bool:
-        return now_ns - self._told_ns.get(_key(series), -HEARTBEAT_NS) > HEARTBEAT_NS
+    def _is_past_heartbeat(self, series: Series, now_ns: int) -> bool:
+        return now_ns - self._accepted_ns.get(_key(series), -HEARTBEAT_NS) > HEARTBEAT_NS
 
     def _leave_open(self, points: list[tuple[Series, SentPoint | None]]) -> None:
         if points:
@@ -112,7 +120,7 @@ class MetricSchedule:
     def _tell(self, series: list[Series], now_ns: int) -> None:
         if series:
             with self._ledger.transaction():
-                self._ledger.totals.tell(series, now_ns)
+                self._ledger.totals.mark_accepted(series, now_ns)
 
 
 def _as_of(series: Series, at_ns: int) -> SentPoint:

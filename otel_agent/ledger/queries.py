@@ -176,7 +176,7 @@ class Queries:
         found = self._database.execute(query).fetchone()[0]
         return None if found is None else int(found)
 
-    def owed(self) -> int:
+    def pending(self) -> int:
         """Spans that the backend has not taken."""
         return len(Outbox(self._database)) if self._version >= schema.WITH_STANDING else 0
 

@@ -57,7 +57,7 @@ class Totals:
                 self._insert(metric, overflow, increase, now_ns, windowed, lead_ns, history)
         return folded
 
-    def published(
+    def due(
         self, metrics: list[str], *, active_since_ns: int, changed_since_ns: int = 0, at_most: int = MAX_VALUE
     ) -> Iterator[Series]:
         """The series of these metrics of which the backend does not know all, and of the others those that changed since
@@ -75,7 +75,7 @@ class Totals:
         for row in self._database.execute(query, parameters):
             yield _series(row)
 
-    def tell(self, series: Iterable[Series], now_ns: int) -> None:
+    def mark_accepted(self, series: Iterable[Series], now_ns: int) -> None:
         """The backend took these as they are."""
         self._database.executemany(
             "UPDATE series SET told_value = ?, told_count = ?, told_buckets = ?, told_ns = ?, "
@@ -90,7 +90,7 @@ class Totals:
         """Whether the backend knows what stands as ``open`` in these is to be seen; ``None``: there is nothing of it."""
         self._database.executemany(
             "UPDATE series SET open_value = ?, open_count = ?, open_buckets = ?, open_ns = ? WHERE metric = ? AND attributes = ?",
-            [(*_written(each.open), each.metric, each.attributes) for each in series],
+            [(*_written(each.unanswered), each.metric, each.attributes) for each in series],
         )
 
     def counts(self) -> dict[str, int]:

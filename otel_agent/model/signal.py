@@ -15,49 +15,59 @@ class Series(Struct, frozen=True, gc=False):
     value: int
     count: int
     buckets: tuple[int, ...]
-    told: "SentPoint | None" = None
+    last_accepted: "SentPoint | None" = None
     """What the backend was told last; ``None`` of the history that was found at the very first start."""
 
-    open: "SentPoint | None" = None
+    unanswered: "SentPoint | None" = None
     """What was handed over last without an answer: the backend may know it, or may not."""
 
     @property
-    def is_news(self) -> bool:
-        return self.told is None or (self.told.value, self.told.count) != (self.value, self.count)
+    def has_unexported(self) -> bool:
+        return self.last_accepted is None or (self.last_accepted.value, self.last_accepted.count) != (
+            self.value,
+            self.count,
+        )
 
     @property
     def as_accepted(self) -> "Series":
         """As the backend knows it. Raises ``ValueError`` where it was told nothing."""
-        if self.told is None:
+        if self.last_accepted is None:
             raise ValueError(self.metric)
-        return self._as(self.told)
+        return self._as(self.last_accepted)
 
     @property
     def as_unanswered(self) -> "Series":
         """As it was handed over last. Raises ``ValueError`` where that was answered."""
-        if self.open is None:
+        if self.unanswered is None:
             raise ValueError(self.metric)
-        return self._as(self.open)
+        return self._as(self.unanswered)
 
     def _as(self, then: "SentPoint") -> "Series":
         return Series(
-            self.metric, self.attributes, self.start_ns, then.value, then.count, then.buckets, self.told, self.open
+            self.metric,
+            self.attributes,
+            self.start_ns,
+            then.value,
+            then.count,
+            then.buckets,
+            self.last_accepted,
+            self.unanswered,
         )
 
     @property
     def increment(self) -> "Series":
         """What it gained since. Its start is when it was told last."""
-        if self.told is None:
+        if self.last_accepted is None:
             return self
-        before = (*self.told.buckets, *[0] * (len(self.buckets) - len(self.told.buckets)))
+        before = (*self.last_accepted.buckets, *[0] * (len(self.buckets) - len(self.last_accepted.buckets)))
         return Series(
             self.metric,
             self.attributes,
-            max(self.start_ns, self.told.at_ns),
-            self.value - self.told.value,
-            self.count - self.told.count,
+            max(self.start_ns, self.last_accepted.at_ns),
+            self.value - self.last_accepted.value,
+            self.count - self.last_accepted.count,
             tuple(now - then for now, then in zip(self.buckets, before, strict=True)),
-            self.told,
+            self.last_accepted,
         )
 
 
@@ -81,13 +91,13 @@ class Increase(Struct):
 class SendResult(Struct, frozen=True):
     """What the other side made of one request."""
 
-    taken: bool
-    final: bool = False
+    accepted: bool
+    permanent: bool = False
     """Not taken, and sending the same again cannot help: the request itself was refused."""
     rejected: int = 0
     """Points or spans the other side took the request without (partial success); never sent again."""
     reason: str = ""
-    unsure: bool = False
+    unanswered: bool = False
     """Not taken as far as was heard: no answer came, and it may have arrived."""
 
 

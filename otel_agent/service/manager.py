@@ -27,7 +27,7 @@ class ServiceState(Struct, frozen=True):
 
     installed: bool
     running: bool
-    told: str
+    description: str
     """In the manager's own words, a line."""
     file: Path
 

@@ -145,7 +145,7 @@ def test_a_second_signal_ends_it_at_once(
     agent: Agent, receiver: OtlpReceiver, tree: JsonTree, number: signal.Signals
 ) -> None:
     tree.put_turn(message(session(), USED))
-    receiver.behave(then=hang(taken=True))
+    receiver.behave(then=hang(accepted=True))
     with agent.process("run", **HANGING, OTEL_AGENT_SHUTDOWN_TIMEOUT_SECONDS="300") as run:
         receiver.wait_for(lambda r: r.requests, 30)
         with pytest.raises(subprocess.TimeoutExpired):

@@ -187,7 +187,7 @@ class TestLaunchd:
         assert [line.split()[1] for line in launchctl.asked] == ["bootout", "bootstrap"]
         assert not manager.install(told), "unchanged, and running"
         state = manager.state()
-        assert (state.installed, state.running, state.told) == (True, True, "running, process 77")
+        assert (state.installed, state.running, state.description) == (True, True, "running, process 77")
         assert manager.log_command(5, follow=True) == ["tail", "-n", "5", "-F", str(told.log_file)]
         assert manager.uninstall()
         assert not manager.file.exists()

@@ -32,7 +32,7 @@ EITHER = pytest.mark.parametrize("signal", SIGNALS)
 @EITHER
 def test_taken(receiver: OtlpReceiver, signal: Signal) -> None:
     with sender(signal, options("grpc", receiver.grpc_endpoint)) as send:
-        assert send() == SendResult(taken=True)
+        assert send() == SendResult(accepted=True)
     assert [(each.signal, each.protocol) for each in receiver.requests] == [(signal, "grpc")]
 
 
@@ -54,8 +54,8 @@ REFUSED = {
 def test_not_taken(receiver: OtlpReceiver, behaviour: Behaviour, code: str, signal: Signal) -> None:
     receiver.behave(then=behaviour)
     with sender(signal, options("grpc", receiver.grpc_endpoint, timeout_seconds=ONE_TRY_SECONDS)) as send:
-        assert send() == SendResult(taken=False, reason=f"gRPC {code}", unsure=code in UNSURE)
-        assert send() == SendResult(taken=False, reason=f"gRPC {code}", unsure=code in UNSURE), (
+        assert send() == SendResult(accepted=False, reason=f"gRPC {code}", unanswered=code in UNSURE)
+        assert send() == SendResult(accepted=False, reason=f"gRPC {code}", unanswered=code in UNSURE), (
             "said differently the second time"
         )
     assert len(receiver.requests) == 2
@@ -65,14 +65,14 @@ def test_not_taken(receiver: OtlpReceiver, behaviour: Behaviour, code: str, sign
 def test_an_invalid_argument_is_final(receiver: OtlpReceiver, signal: Signal) -> None:
     receiver.behave(then=bad_request())
     with sender(signal, options("grpc", receiver.grpc_endpoint)) as send:
-        assert send() == SendResult(taken=False, final=True, reason="gRPC INVALID_ARGUMENT")
+        assert send() == SendResult(accepted=False, permanent=True, reason="gRPC INVALID_ARGUMENT")
     assert len(receiver.requests) == 1
 
 
 def test_tried_again_when_the_backend_says_so(receiver: OtlpReceiver) -> None:
     receiver.behave(throttled(retry_after_seconds=0))
     with sender("traces", options("grpc", receiver.grpc_endpoint)) as send:
-        assert send() == SendResult(taken=True)
+        assert send() == SendResult(accepted=True)
     assert [each.behaviour for each in receiver.requests] == ["throttled", "accept"]
 
 
@@ -80,14 +80,14 @@ def test_a_request_taken_without_some_of_it_is_not_sent_again(receiver: OtlpRece
     """The exporters do not tell how many were rejected; what counts is that these are not owed."""
     receiver.behave(partial(1, "too old"))
     with sender("traces", options("grpc", receiver.grpc_endpoint)) as send:
-        assert send().taken
+        assert send().accepted
     assert len(receiver.requests) == 1
 
 
 def test_nothing_is_sent_after_closing(receiver: OtlpReceiver) -> None:
     with sender("traces", options("grpc", receiver.grpc_endpoint)) as send:
-        assert send().taken
-    assert send() == SendResult(taken=False, reason="no answer")
+        assert send().accepted
+    assert send() == SendResult(accepted=False, reason="no answer")
     assert len(receiver.requests) == 1
 
 
@@ -95,13 +95,13 @@ def test_an_address_without_a_scheme_means_tls(receiver: OtlpReceiver, monkeypat
     """As the standard has it; ``OTEL_EXPORTER_OTLP_INSECURE`` speaks of such addresses only."""
     bare = receiver.grpc_endpoint.removeprefix("http://")
     with sender("traces", options("grpc", bare, timeout_seconds=ONE_TRY_SECONDS)) as send:
-        assert send() == SendResult(taken=False, reason="gRPC UNAVAILABLE", unsure=True)
+        assert send() == SendResult(accepted=False, reason="gRPC UNAVAILABLE", unanswered=True)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_INSECURE", "true")
     with sender("traces", options("grpc", bare)) as send:
-        assert send().taken
+        assert send().accepted
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_INSECURE", "false")
     with sender("traces", options("grpc", receiver.grpc_endpoint)) as send:
-        assert send().taken, "http:// has no TLS, whatever the variable says"
+        assert send().accepted, "http:// has no TLS, whatever the variable says"
 
 
 def test_compression(receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +112,7 @@ def test_compression(receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch) ->
             chosen = options("grpc", f"http://127.0.0.1:{relay.port}", compression=compression)
             spans, _ = deliveries(traces="otlp", metrics="none", otlp=chosen, file=NO_FILES)
             assert spans is not None
-            assert spans.send([span()] * 100).taken
+            assert spans.send([span()] * 100).accepted
             spans.close()
             return relay.sent_bytes
 
@@ -128,7 +128,7 @@ def test_each_signal_has_its_own_protocol(receiver: OtlpReceiver, monkeypatch: p
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", receiver.grpc_endpoint)
     for signal in SIGNALS:
         with sender(signal, OtlpOptions(endpoint=receiver.endpoint)) as send:
-            assert send().taken
+            assert send().accepted
     assert [(each.signal, each.protocol) for each in receiver.requests] == [("traces", "grpc"), ("metrics", "http")]
 
 

@@ -24,7 +24,7 @@ def address(receiver: OtlpReceiver, wire: Wire) -> str:
 def sent(receiver: OtlpReceiver, signal: Signal, chosen: OtlpOptions) -> Received:
     """The request that one export became."""
     with sender(signal, chosen) as send:
-        assert send().taken
+        assert send().accepted
     return receiver.requests[-1]
 
 
@@ -204,7 +204,7 @@ class TestTls:
                 wire, address(receiver, wire), certificate=authority.certificate, timeout_seconds=ONE_TRY_SECONDS
             )
             with sender("traces", chosen) as send:
-                assert not send().taken
+                assert not send().accepted
             assert receiver.requests == ()
 
     @EITHER_WIRE
@@ -214,12 +214,12 @@ class TestTls:
                 wire, address(receiver, wire), certificate=stranger.certificate, timeout_seconds=ONE_TRY_SECONDS
             )
             with sender("traces", chosen) as send:
-                receipt = send()
+                result = send()
             expected = {
                 "http": "the TLS handshake failed (wrong certificate, or no TLS there)",
                 "grpc": "gRPC UNAVAILABLE",
             }
-            assert (receipt.taken, receipt.reason) == (False, expected[wire])
+            assert (result.accepted, result.reason) == (False, expected[wire])
             assert receiver.requests == ()
 
     @EITHER_SIGNAL

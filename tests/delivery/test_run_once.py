@@ -62,7 +62,7 @@ HTTP = {
     "endless": (endless_body(), "an endless answer instead of an acknowledgement"),
     "hanging": (hang(), "no answer in time"),
     "taken and dropped": (drop(), "nothing answers there, or the connection was closed"),
-    "dropped": (drop(taken=False), "nothing answers there, or the connection was closed"),
+    "dropped": (drop(accepted=False), "nothing answers there, or the connection was closed"),
     "unavailable": (unavailable(), "HTTP 503 Service Unavailable"),
     "throttled": (throttled(), "HTTP 429 Too Many Requests"),
     "unauthorized": (unauthorized(), "HTTP 401 Unauthorized"),
@@ -120,7 +120,7 @@ def test_one_signal_does_not_wait_for_the_other(
     fill(tree, 3)
     receiver.behave(then=unavailable(), signal=failing)
     assert agent.attempt(**ONE_TRY).returncode == 3
-    assert {each.signal for each in receiver.requests if each.taken} == {other}
+    assert {each.signal for each in receiver.requests if each.accepted} == {other}
     receiver.behave()
     agent.once()
     assert_all_arrived(receiver, 3)

@@ -61,5 +61,5 @@ def test_a_dripping_answer_ends_with_the_time_for_the_export(dripping: DrippingS
     with sender(
         "traces", options("http", f"http://127.0.0.1:{dripping.port}", timeout_seconds=TIMEOUT_SECONDS)
     ) as send:
-        assert send() == SendResult(taken=False, reason="no answer in time", unsure=True)
+        assert send() == SendResult(accepted=False, reason="no answer in time", unanswered=True)
     assert time.monotonic() - begun < 5

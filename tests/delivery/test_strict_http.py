@@ -49,7 +49,7 @@ ACKNOWLEDGED = [accept(), accept_empty_body(), no_content(), json_accept(), part
 @EITHER
 @pytest.mark.parametrize("behaviour", ACKNOWLEDGED, ids=lambda each: each.name)
 def test_taken(receiver: OtlpReceiver, behaviour: Behaviour, signal: Signal) -> None:
-    assert answered(receiver, behaviour, signal) == SendResult(taken=True)
+    assert answered(receiver, behaviour, signal) == SendResult(accepted=True)
     assert len(receiver.requests) == 1
 
 
@@ -73,7 +73,7 @@ NOT_ACKNOWLEDGED = {
 @pytest.mark.parametrize(("behaviour", "reason", "requests"), NOT_ACKNOWLEDGED.values(), ids=list(NOT_ACKNOWLEDGED))
 def test_not_taken(receiver: OtlpReceiver, behaviour: Behaviour, reason: str, requests: int, signal: Signal) -> None:
     assert answered(receiver, behaviour, signal) == SendResult(
-        taken=False, reason=reason, unsure=behaviour.name in UNSURE
+        accepted=False, reason=reason, unanswered=behaviour.name in UNSURE
     )
     assert len(receiver.requests) == requests
     assert receiver.malformed == (), "a redirect was followed"
@@ -81,15 +81,15 @@ def test_not_taken(receiver: OtlpReceiver, behaviour: Behaviour, reason: str, re
 
 @pytest.mark.parametrize("status", [400, 406, 413, 415, 422])
 def test_a_request_that_is_refused_as_such_is_final(receiver: OtlpReceiver, status: int) -> None:
-    receipt = answered(receiver, Behaviour("refused", False, Reply(status)))
-    assert (receipt.taken, receipt.final, len(receiver.requests)) == (False, True, 1)
-    assert receipt.reason.startswith(f"HTTP {status} ")
+    result = answered(receiver, Behaviour("refused", False, Reply(status)))
+    assert (result.accepted, result.permanent, len(receiver.requests)) == (False, True, 1)
+    assert result.reason.startswith(f"HTTP {status} ")
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 405, 500, 501])
 def test_what_the_operator_can_mend_is_not_final(receiver: OtlpReceiver, status: int) -> None:
-    receipt = answered(receiver, Behaviour("refused", False, Reply(status)))
-    assert (receipt.taken, receipt.final, len(receiver.requests)) == (False, False, 1)
+    result = answered(receiver, Behaviour("refused", False, Reply(status)))
+    assert (result.accepted, result.permanent, len(receiver.requests)) == (False, False, 1)
 
 
 @EITHER
@@ -97,13 +97,13 @@ def test_nothing_listens(receiver: OtlpReceiver, signal: Signal) -> None:
     endpoint = receiver.endpoint
     receiver.close()
     with sender(signal, options("http", endpoint, timeout_seconds=ONE_TRY_SECONDS)) as send:
-        assert send() == SendResult(taken=False, reason="nothing answers there, or the connection was closed")
+        assert send() == SendResult(accepted=False, reason="nothing answers there, or the connection was closed")
 
 
 @EITHER
 def test_a_header_that_no_request_can_have(receiver: OtlpReceiver, signal: Signal) -> None:
     with sender(signal, options("http", receiver.endpoint, headers={"x-scope": "two\nlines"})) as send:
-        assert send() == SendResult(taken=False, reason="a header cannot be sent as it is written")
+        assert send() == SendResult(accepted=False, reason="a header cannot be sent as it is written")
     assert receiver.requests == ()
 
 
@@ -111,17 +111,17 @@ def test_a_header_that_no_request_can_have(receiver: OtlpReceiver, signal: Signa
 def test_tried_again_when_the_backend_says_so(receiver: OtlpReceiver, signal: Signal) -> None:
     receiver.behave(throttled(retry_after_seconds=0), throttled(retry_after_seconds=0))
     with sender(signal, options("http", receiver.endpoint)) as send:
-        assert send() == SendResult(taken=True)
+        assert send() == SendResult(accepted=True)
     assert [each.behaviour for each in receiver.requests] == ["throttled", "throttled", "accept"]
 
 
 @EITHER
 def test_rejected_are_counted(receiver: OtlpReceiver, signal: Signal) -> None:
-    assert answered(receiver, partial(3, "too old"), signal) == SendResult(taken=True, rejected=3, reason="too old")
+    assert answered(receiver, partial(3, "too old"), signal) == SendResult(accepted=True, rejected=3, reason="too old")
 
 
 def test_rejected_without_a_word(receiver: OtlpReceiver) -> None:
-    assert answered(receiver, partial(3)) == SendResult(taken=True, rejected=3, reason="no reason given")
+    assert answered(receiver, partial(3)) == SendResult(accepted=True, rejected=3, reason="no reason given")
 
 
 @pytest.mark.parametrize(
@@ -133,18 +133,18 @@ def test_rejected_without_a_word(receiver: OtlpReceiver) -> None:
     ],
 )
 def test_rejected_in_json(receiver: OtlpReceiver, signal: Signal, body: bytes) -> None:
-    assert answered(receiver, reply(body), signal) == SendResult(taken=True, rejected=2, reason="too old")
+    assert answered(receiver, reply(body), signal) == SendResult(accepted=True, rejected=2, reason="too old")
 
 
 def test_fewer_than_none_cannot_be_rejected(receiver: OtlpReceiver) -> None:
-    assert answered(receiver, partial(-7, "what")) == SendResult(taken=True)
-    assert answered(receiver, reply(b'{"partialSuccess": {"rejectedSpans": -7}}')) == SendResult(taken=True)
+    assert answered(receiver, partial(-7, "what")) == SendResult(accepted=True)
+    assert answered(receiver, reply(b'{"partialSuccess": {"rejectedSpans": -7}}')) == SendResult(accepted=True)
 
 
 def test_what_a_backend_says_is_one_short_line_without_control_characters(receiver: OtlpReceiver) -> None:
-    receipt = answered(receiver, partial(1, "\x1b[2Jbad\r\nlines" + "x" * 1000))
-    assert receipt.reason.isprintable()
-    assert len(receipt.reason) <= 200
+    result = answered(receiver, partial(1, "\x1b[2Jbad\r\nlines" + "x" * 1000))
+    assert result.reason.isprintable()
+    assert len(result.reason) <= 200
 
 
 HOSTILE_JSON = {
@@ -160,24 +160,24 @@ HOSTILE_JSON = {
 
 @pytest.mark.parametrize("body", HOSTILE_JSON.values(), ids=list(HOSTILE_JSON))
 def test_json_that_is_no_acknowledgement(receiver: OtlpReceiver, body: bytes) -> None:
-    receipt = answered(receiver, reply(body))
-    assert not receipt.taken
-    assert "JSON" in receipt.reason or "application/json" in receipt.reason
+    result = answered(receiver, reply(body))
+    assert not result.accepted
+    assert "JSON" in result.reason or "application/json" in result.reason
 
 
 def test_the_content_type_may_have_parameters(receiver: OtlpReceiver) -> None:
-    assert answered(receiver, reply(b"{}", "Application/JSON; charset=utf-8")) == SendResult(taken=True)
-    assert answered(receiver, reply(b"", f"{PROTOBUF}; v=1")) == SendResult(taken=True)
+    assert answered(receiver, reply(b"{}", "Application/JSON; charset=utf-8")) == SendResult(accepted=True)
+    assert answered(receiver, reply(b"", f"{PROTOBUF}; v=1")) == SendResult(accepted=True)
 
 
 def test_no_content_type_and_a_body(receiver: OtlpReceiver) -> None:
-    receipt = answered(receiver, reply(b"ok", ""))
-    assert receipt.reason == "an answer of type unknown instead of an acknowledgement (a portal?)"
+    result = answered(receiver, reply(b"ok", ""))
+    assert result.reason == "an answer of type unknown instead of an acknowledgement (a portal?)"
 
 
 def test_an_answer_is_not_taken_for_the_next_one(receiver: OtlpReceiver) -> None:
     """After the exporter was shut down nothing is sent: then the last success is not a success, and never silent."""
     with sender("traces", options("http", receiver.endpoint)) as send:
-        assert send().taken
-    assert send() == SendResult(taken=False, reason="nothing was sent")
+        assert send().accepted
+    assert send() == SendResult(accepted=False, reason="nothing was sent")
     assert len(receiver.requests) == 1

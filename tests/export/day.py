@@ -51,7 +51,7 @@ class Day:
             None,
             self._over or self.to,
             Identity(resource.resource("here"), resource.scope()),
-            telling=telling,
+            schedule=telling,
             cycle_ns=CYCLE_NS,
             delta=self._delta,
             titles=False,

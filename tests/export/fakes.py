@@ -71,18 +71,18 @@ class SpansTo:
     def __init__(self, judge: Callable[[list[str]], SendResult]) -> None:
         self.judge = judge
         self.requests: list[list[str]] = []
-        self.taken: list[str] = []
+        self.accepted: list[str] = []
         self.closed = 0
 
     def send(self, spans: Sequence[ReadableSpan]) -> SendResult:
         ids = [str(id_) for span in spans if (id_ := (span.attributes or {}).get("opencode.message.id"))]
         if not ids:
-            return SendResult(taken=True)
+            return SendResult(accepted=True)
         self.requests.append(ids)
-        receipt = self.judge(ids)
-        if receipt.taken:
-            self.taken += ids
-        return receipt
+        result = self.judge(ids)
+        if result.accepted:
+            self.accepted += ids
+        return result
 
     def close(self) -> None:
         self.closed += 1
@@ -93,11 +93,11 @@ class MetricsTo:
 
     def __init__(self) -> None:
         self.requests: list[MetricsData] = []
-        self.receipt = SendResult(taken=True)
+        self.result = SendResult(accepted=True)
 
     def send(self, data: MetricsData) -> SendResult:
         self.requests.append(data)
-        return self.receipt
+        return self.result
 
     def close(self) -> None: ...
 

@@ -19,9 +19,9 @@ from tests.export.fakes import MetricsTo, SpansTo
 from tests.ledger.test_messages import fresh_ledger
 from tests.support.records import START_NS, call, enter
 
-TAKEN = SendResult(taken=True)
-REFUSED = SendResult(taken=False, final=True, reason="HTTP 400 Bad Request")
-UNREACHABLE = SendResult(taken=False, reason="nothing answers there")
+TAKEN = SendResult(accepted=True)
+REFUSED = SendResult(accepted=False, permanent=True, reason="HTTP 400 Bad Request")
+UNREACHABLE = SendResult(accepted=False, reason="nothing answers there")
 HOUR_NS = 3_600_000_000_000
 
 Judge = Callable[[list[str]], SendResult]
@@ -39,7 +39,7 @@ def dispatch(
         spans,
         totals,
         Identity(resource.resource("here"), resource.scope()),
-        telling=MetricSchedule(
+        schedule=MetricSchedule(
             ledger, list(semconv.METRICS), session_window_ns=HOUR_NS, active_ns=24 * HOUR_NS, budget=1_000
         ),
         titles=False,
@@ -62,10 +62,10 @@ def test_all_that_is_owed_is_sent_in_order_and_once(ledger: Ledger) -> None:
     owed = owe(ledger, 1_300)
     to = SpansTo(refusing())
     out = dispatch(ledger, to)
-    assert out.send_spans().taken == 1_300
-    assert to.taken == owed
+    assert out.send_spans().accepted == 1_300
+    assert to.accepted == owed
     assert max(map(len, to.requests)) <= 512
-    assert (out.owed, out.send_spans().taken) == (0, 0)
+    assert (out.pending, out.send_spans().accepted) == (0, 0)
 
 
 def test_a_backend_that_is_away_is_asked_once_and_costs_nothing(ledger: Ledger) -> None:
@@ -73,10 +73,10 @@ def test_a_backend_that_is_away_is_asked_once_and_costs_nothing(ledger: Ledger) 
     to = SpansTo(lambda _: UNREACHABLE)
     out = dispatch(ledger, to)
     assert out.send_spans().reason == "nothing answers there"
-    assert (len(to.requests), out.owed) == (1, 1_300)
+    assert (len(to.requests), out.pending) == (1, 1_300)
     to.judge = refusing()
     out.send_spans()
-    assert to.taken == owed
+    assert to.accepted == owed
 
 
 def test_a_backend_that_goes_away_midway(ledger: Ledger) -> None:
@@ -84,16 +84,16 @@ def test_a_backend_that_goes_away_midway(ledger: Ledger) -> None:
     to = SpansTo(lambda _: TAKEN if len(to.requests) < 3 else UNREACHABLE)
     out = dispatch(ledger, to)
     sent = out.send_spans()
-    assert (sent.taken, out.owed) == (len(to.taken), 1_300 - len(to.taken))
+    assert (sent.accepted, out.pending) == (len(to.accepted), 1_300 - len(to.accepted))
     to.judge = refusing()
     out.send_spans()
-    assert to.taken == owed
+    assert to.accepted == owed
 
 
 def test_an_exporter_that_gives_no_reason_ends_the_sending(ledger: Ledger) -> None:
     """As one does that was closed."""
     owe(ledger, 10)
-    to = SpansTo(lambda _: SendResult(taken=False))
+    to = SpansTo(lambda _: SendResult(accepted=False))
     assert dispatch(ledger, to).send_spans().reason
     assert len(to.requests) == 1
 
@@ -116,15 +116,15 @@ def test_only_the_spans_at_fault_are_left_out(count: int, at_fault: set[int]) ->
         to = SpansTo(refusing(*bad))
         out = dispatch(ledger, to)
         assert out.send_spans().reason == ""
-        assert to.taken == [each for each in owed if each not in bad]
-        assert out.owed == len(bad)
+        assert to.accepted == [each for each in owed if each not in bad]
+        assert out.pending == len(bad)
         asked = len(to.requests)
         out.send_spans()
         assert len(to.requests) == asked
         ledger.outbox.release_quarantined()
         to.judge = refusing()
         out.send_spans()
-        assert sorted(to.taken) == sorted(owed)
+        assert sorted(to.accepted) == sorted(owed)
 
 
 def test_finding_a_span_at_fault_takes_few_requests(ledger: Ledger) -> None:
@@ -152,7 +152,7 @@ def test_a_backend_that_refuses_everything_is_at_fault_itself(ledger: Ledger, ca
     assert caplog.messages == []
     to.judge = refusing()
     out.send_spans()
-    assert to.taken == owed
+    assert to.accepted == owed
 
 
 def test_one_refused_before_the_backend_went_wrong_is_left_out(ledger: Ledger) -> None:
@@ -166,21 +166,21 @@ def test_one_refused_before_the_backend_went_wrong_is_left_out(ledger: Ledger) -
     assert out.send_spans().reason == REFUSED.reason
     to.judge = refusing()
     out.send_spans()
-    assert sorted(to.taken) == sorted(set(owed) - {owed[3]})
+    assert sorted(to.accepted) == sorted(set(owed) - {owed[3]})
 
 
 def test_what_a_backend_took_without_is_not_sent_again(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
     owe(ledger, 10)
-    out = dispatch(ledger, SpansTo(lambda _: SendResult(taken=True, rejected=3, reason="too old")))
+    out = dispatch(ledger, SpansTo(lambda _: SendResult(accepted=True, rejected=3, reason="too old")))
     sent = out.send_spans()
-    assert (sent.taken, sent.rejected, out.owed) == (7, 3, 0)
+    assert (sent.accepted, sent.rejected, out.pending) == (7, 3, 0)
     assert caplog.messages == ["the backend took a request without 3 of 10 spans: too old"]
 
 
 def test_without_an_exporter_nothing_is_owed(ledger: Ledger) -> None:
     owe(ledger, 10)
     out = dispatch(ledger, None)
-    assert (out.send_spans().taken, out.send_totals().taken, out.owed) == (0, 0, 0)
+    assert (out.send_spans().accepted, out.send_totals().accepted, out.pending) == (0, 0, 0)
 
 
 def test_series_of_sessions_end_with_the_window(ledger: Ledger) -> None:

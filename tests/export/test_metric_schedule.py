@@ -15,8 +15,8 @@ from tests.export.day import CYCLE_NS, HOUR_NS, OF, Day
 from tests.ledger.test_messages import fresh_ledger
 from tests.support.otlp_receiver import PointRow
 
-AWAY = SendResult(taken=False, reason="away")
-UNHEARD = SendResult(taken=False, reason="no answer", unsure=True)
+AWAY = SendResult(accepted=False, reason="away")
+UNHEARD = SendResult(accepted=False, reason="no answer", unanswered=True)
 """What the backend took, or did not: its answer was lost."""
 
 
@@ -68,14 +68,14 @@ def test_after_the_agent_was_down_likewise(day: Day) -> None:
 def test_what_was_not_taken_is_told_again(day: Day) -> None:
     """The zero before the value, each until it was taken; killed in between, it begins anew."""
     day.count("a", 7)
-    day.to.receipt = AWAY
+    day.to.result = AWAY
     assert [day.cycle() for _ in range(2)] == [[("a", 0)], [("a", 0)]]
-    day.to.receipt = SendResult(taken=True)
+    day.to.result = SendResult(accepted=True)
     assert day.cycle() == [("a", 0)]
-    day.to.receipt = AWAY
+    day.to.result = AWAY
     assert day.cycle() == [("a", 7)]
     day.start()
-    day.to.receipt = SendResult(taken=True)
+    day.to.result = SendResult(accepted=True)
     assert [day.cycle() for _ in range(2)] == [[("a", 0)], [("a", 7)]]
 
 
@@ -85,14 +85,14 @@ def test_what_was_not_answered_is_told_again_as_of_then(day: Day) -> None:
     day.cycle()
     day.cycle()
     day.count("a", 5)
-    day.to.receipt = UNHEARD
+    day.to.result = UNHEARD
     assert day.cycle() == [("a", 12)]
     then_ns = day.now_ns
     day.start()
     day.count("a", 1)
-    day.to.receipt = AWAY
+    day.to.result = AWAY
     day.cycle()
-    day.to.receipt = SendResult(taken=True)
+    day.to.result = SendResult(accepted=True)
     day.now_ns += HOUR_NS
     again, now = day.points()
     assert (again.value, again.time_ns) == (12, then_ns)
@@ -103,12 +103,12 @@ def test_what_was_not_answered_is_told_again_as_of_then(day: Day) -> None:
 def test_what_a_backend_no_longer_takes_of_then_is_not_offered_for_ever(day: Day) -> None:
     day.count("a", 7)
     day.cycle()
-    day.to.receipt = UNHEARD
+    day.to.result = UNHEARD
     assert day.cycle() == [("a", 7)]
     day.start()
-    day.to.receipt = SendResult(taken=False, final=True, reason="HTTP 400 too old")
+    day.to.result = SendResult(accepted=False, permanent=True, reason="HTTP 400 too old")
     assert day.cycle() == [("a", 7), ("a", 7)]
-    day.to.receipt = SendResult(taken=True)
+    day.to.result = SendResult(accepted=True)
     assert [day.cycle() for _ in range(2)] == [[("a", 7)], [("a", 7)]]
 
 
@@ -116,10 +116,10 @@ def test_what_was_told_for_certain_is_not_told_again(day: Day) -> None:
     """Not taken, and known not to be: the zero before the value, as ever."""
     day.count("a", 7)
     day.cycle()
-    day.to.receipt = AWAY
+    day.to.result = AWAY
     day.cycle()
     day.start()
-    day.to.receipt = SendResult(taken=True)
+    day.to.result = SendResult(accepted=True)
     assert [day.cycle() for _ in range(2)] == [[("a", 0)], [("a", 7)]]
 
 
@@ -185,7 +185,7 @@ def test_what_lies_between_the_points_is_all_that_was_counted(story: list[Event]
         day, points = Day(ledger, budget=budget), list[PointRow]()
         counted = dict.fromkeys("abc", 0)
         for what, series, tokens in [*story, ("cycle", "", 0), ("cycle", "", 0), ("cycle", "", 0)]:
-            day.to.receipt = SendResult(taken=True)
+            day.to.result = SendResult(accepted=True)
             match what:
                 case "count":
                     day.count(series, tokens)
@@ -195,15 +195,15 @@ def test_what_lies_between_the_points_is_all_that_was_counted(story: list[Event]
                 case "restart":
                     day.start()
                 case "unheard":
-                    day.to.receipt = UNHEARD
+                    day.to.result = UNHEARD
                     day.now_ns += CYCLE_NS
                     points += day.points()
                 case "lost":  # as unheard, but nothing arrived
-                    day.to.receipt = UNHEARD
+                    day.to.result = UNHEARD
                     day.now_ns += CYCLE_NS
                     day.points()
                 case "fail":
-                    day.to.receipt = AWAY
+                    day.to.result = AWAY
                     day.now_ns += CYCLE_NS
                     day.points()
                 case _:
@@ -252,12 +252,12 @@ class TestIncrements:
 
     def test_owed_until_it_was_taken_across_a_restart(self, day: Day) -> None:
         day.count("a", 7)
-        day.to.receipt = AWAY
+        day.to.result = AWAY
         assert day.cycle() == [("a", 7)]
         day.start()
         day.count("a", 5)
         assert day.cycle() == [("a", 12)]
-        day.to.receipt = SendResult(taken=True)
+        day.to.result = SendResult(accepted=True)
         assert [day.cycle() for _ in range(2)] == [[("a", 12)], []]
 
     def test_history_is_no_increment(self, day: Day) -> None:
@@ -282,4 +282,4 @@ def test_of_what_was_told_when_no_more_is_kept_than_is_needed(ledger: Ledger) ->
         day.count(str(number), 1, history=True)
         day.cycle()
         day.now_ns += HOUR_NS
-    assert len(day._out._telling._told_ns) < 10
+    assert len(day._out._schedule._accepted_ns) < 10

@@ -100,7 +100,7 @@ def test_killed_between_the_backend_taking_and_the_ledger_knowing(
     agent: Agent, receiver: OtlpReceiver, signal_: Signal, request_: int
 ) -> None:
     """The backend has the request and never answers. What it has is sent to it again, as the same spans and points."""
-    receiver.behave(*[accept()] * (request_ - 1), hang(taken=True), signal=signal_)
+    receiver.behave(*[accept()] * (request_ - 1), hang(accepted=True), signal=signal_)
     with agent.process("run", "--once") as run:
         receiver.wait_for(lambda r: any(each.behaviour == "hang" for each in r.requests), 30)
         assert run.stop(signal.SIGKILL).returncode == -signal.SIGKILL

@@ -41,7 +41,7 @@ def raise_by(
 
 
 def published(ledger: Ledger, active_since_ns: int = 0) -> dict[str, Series]:
-    return {each.attributes: each for each in ledger.totals.published([METRIC], active_since_ns=active_since_ns)}
+    return {each.attributes: each for each in ledger.totals.due([METRIC], active_since_ns=active_since_ns)}
 
 
 def values(ledger: Ledger, active_since_ns: int = 0) -> dict[str, int]:

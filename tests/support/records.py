@@ -86,7 +86,7 @@ def enter_all(ledger: Ledger, batches: Iterable[Sequence[Message]]) -> None:
 
 
 def totals(ledger: Ledger) -> Totals:
-    series = ledger.totals.published(list(semconv.METRICS), active_since_ns=0)
+    series = ledger.totals.due(list(semconv.METRICS), active_since_ns=0)
     return {(each.metric, each.attributes): (each.value, each.count) for each in series}
 
 

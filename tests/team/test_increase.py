@@ -38,11 +38,11 @@ class Wire:
 
     def send(self, data: MetricsData) -> SendResult:
         if self.is_away:
-            return SendResult(taken=False, reason="away")
-        receipt = self._totals.send(data)
-        assert receipt.taken, receipt.reason
-        assert not receipt.rejected
-        return SendResult(taken=False, reason="killed before it heard", unsure=True) if self.forgets else receipt
+            return SendResult(accepted=False, reason="away")
+        result = self._totals.send(data)
+        assert result.accepted, result.reason
+        assert not result.rejected
+        return SendResult(accepted=False, reason="killed before it heard", unanswered=True) if self.forgets else result
 
     def close(self) -> None:
         self._totals.close()

@@ -59,8 +59,8 @@ class Work:
                     ("metric_points", agent.dispatch.send_totals()),
                     ("spans", agent.dispatch.send_spans()),
                 ):
-                    assert not (sent.taken if unheard else sent.reason), sent
-                    taken[what] += sent.taken
+                    assert not (sent.accepted if unheard else sent.reason), sent
+                    taken[what] += sent.accepted
         return taken
 
     def _write(self) -> None:

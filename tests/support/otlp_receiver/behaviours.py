@@ -56,12 +56,12 @@ class Refusal:
 class Behaviour:
     """One way to answer.
 
-    `taken` says whether a backend that answers so has kept the request: its spans and points then count, whatever the
+    `accepted` says whether a backend that answers so has kept the request: its spans and points then count, whatever the
     client believes. `grpc` is the response message as bytes, or what is done in its place.
     """
 
     name: str
-    taken: bool
+    accepted: bool
     http: Reply | Silence | Stream
     grpc: bytes | Refusal | Silence = b""
 
@@ -84,7 +84,7 @@ def json_accept() -> Behaviour:
 
 
 def partial(rejected: int, message: str = "") -> Behaviour:
-    """Accepted but for `rejected` spans or points. Which ones the protocol does not say, so all of them count as taken.
+    """Accepted but for `rejected` spans or points. Which ones the protocol does not say, so all of them count as accepted.
 
     `partial(0)` is a success that carries an empty `partial_success`.
     """
@@ -129,24 +129,24 @@ def portal() -> Behaviour:
     return Behaviour("portal", False, Reply(content_type=HTML, body=LOGIN_PAGE), Refusal("UNKNOWN"))
 
 
-def garbage_body(*, taken: bool = False) -> Behaviour:
+def garbage_body(*, accepted: bool = False) -> Behaviour:
     """200 that calls itself protobuf and is not."""
-    return Behaviour("garbage_body", taken, Reply(body=NOT_PROTOBUF), NOT_PROTOBUF)
+    return Behaviour("garbage_body", accepted, Reply(body=NOT_PROTOBUF), NOT_PROTOBUF)
 
 
-def hang(seconds: float | None = None, *, taken: bool = False) -> Behaviour:
+def hang(seconds: float | None = None, *, accepted: bool = False) -> Behaviour:
     """Read the request and say nothing, for `seconds` or until the receiver closes."""
-    return Behaviour("hang", taken, Silence(seconds), Silence(seconds))
+    return Behaviour("hang", accepted, Silence(seconds), Silence(seconds))
 
 
-def drop(*, taken: bool = True) -> Behaviour:
+def drop(*, accepted: bool = True) -> Behaviour:
     """Read the request and close the connection. Taken by default: the backend has it and the client cannot know."""
-    return Behaviour("drop", taken, Silence(0), Silence(0))
+    return Behaviour("drop", accepted, Silence(0), Silence(0))
 
 
-def endless_body(limit_bytes: int = 64 * MEBIBYTE, pause_seconds: float = 0, *, taken: bool = False) -> Behaviour:
+def endless_body(limit_bytes: int = 64 * MEBIBYTE, pause_seconds: float = 0, *, accepted: bool = False) -> Behaviour:
     """200 with a body of `limit_bytes`, `pause_seconds` between blocks: too large, or (with a pause) too slow.
 
     Over gRPC a response of 8 MiB: a client's default limit is 4 MiB.
     """
-    return Behaviour("endless_body", taken, Stream(limit_bytes, pause_seconds), bytes(8 * MEBIBYTE))
+    return Behaviour("endless_body", accepted, Stream(limit_bytes, pause_seconds), bytes(8 * MEBIBYTE))

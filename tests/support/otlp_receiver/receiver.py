@@ -143,9 +143,9 @@ class OtlpReceiver:
         spans, points = _rows(message)
         with self._arrival:
             behaviour = self._next(signal, headers)
-            received = Received(signal, protocol, headers, message, arrived_ns, behaviour.name, behaviour.taken)
+            received = Received(signal, protocol, headers, message, arrived_ns, behaviour.name, behaviour.accepted)
             self._requests.append(received)
-            if behaviour.taken:
+            if behaviour.accepted:
                 self._spans.extend(spans)
                 self._points.extend(points)
             self._arrival.notify_all()

@@ -113,7 +113,7 @@ def test_each_behaviour_as_the_sdk_sees_it(
         (signal, wire, behaviour.name)
     }
     rows: Sequence[object] = receiver.spans() if signal == "traces" else receiver.points()
-    assert len(rows) == (len(receiver.requests) if behaviour.taken else 0)
+    assert len(rows) == (len(receiver.requests) if behaviour.accepted else 0)
     assert receiver.malformed == ()
 
 
@@ -151,7 +151,7 @@ def test_an_endless_body_ends_at_its_limit(receiver: OtlpReceiver) -> None:
     assert (response.status, len(body)) == (200, 64 << 20)
 
 
-@pytest.mark.parametrize(("behaviour", "silent_seconds"), [(drop(), 0), (hang(0.2, taken=True), 0.2)])
+@pytest.mark.parametrize(("behaviour", "silent_seconds"), [(drop(), 0), (hang(0.2, accepted=True), 0.2)])
 def test_a_dropped_request_is_taken_and_the_client_cannot_know(
     receiver: OtlpReceiver, behaviour: Behaviour, silent_seconds: float
 ) -> None:
@@ -160,7 +160,7 @@ def test_a_dropped_request_is_taken_and_the_client_cannot_know(
     with pytest.raises(http.client.RemoteDisconnected):
         post(receiver)
     assert time.monotonic() - asked >= silent_seconds
-    assert [seen.taken for seen in receiver.requests] == [True]
+    assert [seen.accepted for seen in receiver.requests] == [True]
 
 
 def test_a_dropped_connection_makes_the_sdk_send_twice(receiver: OtlpReceiver) -> None:

@@ -39,7 +39,7 @@ class Received:
     message: Request
     arrived_ns: int
     behaviour: str
-    taken: bool
+    accepted: bool
 
 
 class Intake(Protocol):
