@@ -14,7 +14,7 @@ from typing import Self
 from cryptography.hazmat.primitives import serialization
 
 from tests.otlp_receiver.tls import Authority, TlsFiles
-from tests.real_parts import CACHE, COLLECTOR, pinned, require
+from tests.real_parts import COLLECTOR, require
 from tests.real_parts.program import Program, free_ports
 
 BROKERS = 3
@@ -53,7 +53,7 @@ broker.session.timeout.ms=6000
 
 
 def command(name: str) -> Path:
-    return require("Kafka", CACHE / "kafka" / pinned("KAFKA_VERSION") / "bin" / name, "kafka")
+    return require("kafka") / "bin" / name
 
 
 class Broker(Program):

@@ -1,0 +1,89 @@
+"""Run other programs: npm, go and the like, with their messages on standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from scripts.real_programs.errors import GetError
+
+END_DEADLINE_S = 10.0
+"""How long an interrupted command may take to clean up after itself. Seconds; then it is killed."""
+
+ADVICE = {
+    "go": "install Go 1.26 or newer (https://go.dev/dl/) and put it on PATH",
+    "npm": "install Node.js, which brings npm, and put it on PATH",
+    "java": "install Java 17 or newer and put it on PATH",
+    "mvn": "install Maven and put it on PATH",
+    "apt-get": "install the program with this system's own package manager",
+}
+"""What to do when a command is missing."""
+
+
+def say(text: str) -> None:
+    """Print a line of progress. It goes to standard error, because standard output is for paths."""
+    print(f"real-programs: {text}", file=sys.stderr, flush=True)
+
+
+def missing(commands: Sequence[str]) -> list[str]:
+    """Return those of the commands that are not on PATH."""
+    return [command for command in commands if shutil.which(command) is None]
+
+
+def require(commands: Sequence[str], what: str) -> None:
+    """Raise GetError if a command that `what` needs is not on PATH."""
+    for command in missing(commands):
+        raise GetError(f"{what} needs {command}, which is not on PATH: {ADVICE[command]}.")
+
+
+def run(command: Sequence[str | Path], folder: Path, variables: Mapping[str, str] | None = None) -> None:
+    """Run a command in `folder` to its end, its output on standard error. Raise GetError if it fails."""
+    environment = os.environ | dict(variables or {})
+    try:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=sys.stderr)
+    except OSError as error:
+        raise GetError(f"{command[0]} cannot be run: {error.strerror}.") from error
+    try:
+        code = process.wait()
+    except BaseException:
+        _end(process)
+        raise
+    if code != 0:
+        raise GetError(f"`{_shown(command)}` ended with exit code {code}; its messages are above.")
+
+
+def output(command: Sequence[str | Path], folder: Path, environment: Mapping[str, str] | None = None) -> str:
+    """Return what a quick command prints, without the newline at its end. Raise GetError if it fails."""
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        raise GetError(f"{command[0]} cannot be run: {error.strerror}.") from error
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip() or "it printed nothing"
+        raise GetError(f"`{_shown(command)}` ended with exit code {done.returncode}: {said}")
+    return done.stdout.strip()
+
+
+def _shown(command: Sequence[str | Path]) -> str:
+    words = " ".join(str(word) for word in command)
+    return words if len(words) <= 100 else f"{words[:100]}…"
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a command the way Ctrl-C does: go, npm and pip then remove their own temporary files."""
+    # What sudo started belongs to root. It got the terminal's Ctrl-C itself.
+    with contextlib.suppress(PermissionError):
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(END_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
