@@ -5,14 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
-from typing import NoReturn
 
 from scripts.real_programs import table
-from scripts.real_programs.errors import GetError, Interrupted
+from scripts.real_programs.errors import GetError
+from scripts.real_programs.interrupts import INTERRUPTS, Interrupted
 from scripts.real_programs.program import Program
 from scripts.real_programs.running import missing, say
 
@@ -48,10 +46,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str]) -> int:
     """Run the command; return its exit code: 0, 1 if a program cannot be had, 2 for a wrong call, 128 + a signal."""
     asked = parser().parse_args(arguments)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # A process in the background of a shell, or under nohup, is told to ignore some: that holds.
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _interrupt)
+    INTERRUPTS.listen()
     try:
         code = _answer(asked)
         sys.stdout.flush()
@@ -66,10 +61,6 @@ def main(arguments: Sequence[str]) -> int:
     except Interrupted as interrupted:
         say(f"interrupted ({interrupted}); nothing half made is left, and the next call starts again")
         return interrupted.exit_code
-
-
-def _interrupt(number: int, _: FrameType | None) -> NoReturn:
-    raise Interrupted(number)
 
 
 def _answer(asked: argparse.Namespace) -> int:

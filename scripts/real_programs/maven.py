@@ -61,9 +61,9 @@ class Maven:
             command.chmod(0o755)
 
     def _require_java(self) -> None:
-        # Java prints its version on standard error.
+        # Java prints its version on standard error, so no `output`.
         asked = subprocess.run(["java", "-version"], stderr=subprocess.PIPE, text=True, check=False)
         found = re.search(r'version "([0-9]+)', asked.stderr)
         if found is None or int(found[1]) < self.oldest_java:
-            said = asked.stderr.strip().partition("\n")[0] or "it printed nothing"
+            said = asked.stderr.strip().partition("\n")[0] or "nothing"
             raise GetError(f"It needs Java {self.oldest_java} or newer; `java -version` says: {said}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from scripts.real_programs.errors import GetError
+from scripts.real_programs.errors import CommandFailed, GetError
 from scripts.real_programs.place import CACHE, make_once
 from scripts.real_programs.running import require, say
 
@@ -113,11 +113,10 @@ class Kept:
         try:
             self.way.make(self.version, made)
         except GetError as error:
-            raise GetError(
-                f"{what} could not be made. {error}\n"
-                f"  If no server was reached, check the network. {self.way.source}\n"
-                "  Then run the same command again; nothing half made is left."
-            ) from error
+            text = f"{what} could not be made. {error}"
+            if isinstance(error, CommandFailed):
+                text += f"\n  If it reached no server, check the network. {self.way.source}"
+            raise GetError(f"{text}\n  Then run the same command again; nothing half made is left.") from error
         if not self._is_whole(made):
             raise GetError(
                 f"{what} was made, but without {', '.join(self.holds) or 'the file'}: is this a release of it?"

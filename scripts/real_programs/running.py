@@ -10,8 +10,10 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
-from scripts.real_programs.errors import GetError
+from scripts.real_programs.errors import CommandFailed, GetError
+from scripts.real_programs.interrupts import INTERRUPTS
 
 END_DEADLINE_S = 10.0
 """How long an interrupted command may take to clean up after itself. Seconds; then it is killed."""
@@ -43,33 +45,44 @@ def require(commands: Sequence[str], what: str) -> None:
 
 
 def run(command: Sequence[str | Path], folder: Path, variables: Mapping[str, str] | None = None) -> None:
-    """Run a command in `folder` to its end, its output on standard error. Raise GetError if it fails."""
-    environment = os.environ | dict(variables or {})
-    try:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=sys.stderr)
-    except OSError as error:
-        raise GetError(f"{command[0]} cannot be run: {error.strerror}.") from error
-    try:
-        code = process.wait()
-    except BaseException:
-        _end(process)
-        raise
+    """Run a command in `folder` to its end, its output on standard error. Raise CommandFailed if it fails."""
+    code, _ = _run(command, folder, os.environ | dict(variables or {}), sys.stderr, None)
     if code != 0:
-        raise GetError(f"`{_shown(command)}` ended with exit code {code}; its messages are above.")
+        raise CommandFailed(f"`{_shown(command)}` ended with exit code {code}; its messages are above.")
 
 
 def output(command: Sequence[str | Path], folder: Path, environment: Mapping[str, str] | None = None) -> str:
-    """Return what a quick command prints, without the newline at its end. Raise GetError if it fails."""
+    """Return what a command prints, without the newline at its end. Raise CommandFailed if it fails."""
+    code, said = _run(command, folder, environment, subprocess.PIPE, subprocess.PIPE)
+    if code != 0:
+        raise CommandFailed(f"`{_shown(command)}` ended with exit code {code}: {said or 'it printed nothing'}")
+    return said
+
+
+def _run(
+    command: Sequence[str | Path],
+    folder: Path,
+    environment: Mapping[str, str] | None,
+    stdout: IO[str] | int,
+    stderr: int | None,
+) -> tuple[int, str]:
+    """Return the exit code, and what was printed into pipes: standard output, or standard error if the command failed."""
+    process: subprocess.Popen[str] | None = None
     try:
-        done = subprocess.run(
-            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-        )
+        # An interruption inside Popen would leave a process that nobody knows.
+        with INTERRUPTS.held():
+            process = subprocess.Popen(
+                command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, text=True
+            )
+        printed, complained = process.communicate()
     except OSError as error:
         raise GetError(f"{command[0]} cannot be run: {error.strerror}.") from error
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip() or "it printed nothing"
-        raise GetError(f"`{_shown(command)}` ended with exit code {done.returncode}: {said}")
-    return done.stdout.strip()
+    except BaseException:
+        if process is not None:
+            _end(process)
+        raise
+    code = process.returncode
+    return code, ((complained if code else printed) or "").strip()
 
 
 def _shown(command: Sequence[str | Path]) -> str:
@@ -77,7 +90,7 @@ def _shown(command: Sequence[str | Path]) -> str:
     return words if len(words) <= 100 else f"{words[:100]}…"
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[str]) -> None:
     """End a command the way Ctrl-C does: go, npm and pip then remove their own temporary files."""
     # What sudo started belongs to root. It got the terminal's Ctrl-C itself.
     with contextlib.suppress(PermissionError):
