@@ -31,10 +31,12 @@ class Installed:
     needs: ClassVar[Sequence[str]] = ("apt-get",)
 
     def found(self) -> Path | None:
+        """Return the command on PATH, or None if there is none."""
         where = shutil.which(self.command)
         return Path(where) if where else None
 
     def get(self) -> Path:
+        """Install the package, unless the command is there. Needs root, directly or by sudo."""
         if found := self.found():
             return found
         require(self.needs, self.name)

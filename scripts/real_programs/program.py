@@ -81,15 +81,17 @@ class Kept:
 
     @property
     def comes_by(self) -> str:
+        """The name of its way, for people."""
         return self.way.label
 
     @property
     def needs(self) -> Sequence[str]:
+        """The commands that its way needs."""
         return self.way.needs
 
     @property
     def path(self) -> Path:
-        """Where it is, or will be."""
+        """The path at which it is, or will be."""
         return CACHE / self.place
 
     def found(self) -> Path | None:
@@ -100,6 +102,7 @@ class Kept:
         return only if only.is_file() else self.path
 
     def get(self) -> Path:
+        """Make it, unless it is there. Of several calls at once, one makes it and the others wait."""
         what = f"{self.name} {self.version}"
         if not self._is_whole(self.path):
             require(self.needs, what)

@@ -66,13 +66,20 @@ def _run(
     stdout: IO[str] | int,
     stderr: int | None,
 ) -> tuple[int, str]:
-    """Return the exit code, and what was printed into pipes: standard output, or standard error if the command failed."""
+    """Return the exit code, and what went into pipes: standard output, or the complaints of a command that failed."""
     process: subprocess.Popen[str] | None = None
     try:
         # An interruption inside Popen would leave a process that nobody knows.
         with INTERRUPTS.held():
             process = subprocess.Popen(
-                command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, text=True
+                command,
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                encoding="utf-8",
+                errors="replace",
             )
         printed, complained = process.communicate()
     except OSError as error:
@@ -82,7 +89,7 @@ def _run(
             _end(process)
         raise
     code = process.returncode
-    return code, ((complained if code else printed) or "").strip()
+    return code, ((complained if code and complained else printed) or "").strip()
 
 
 def _shown(command: Sequence[str | Path]) -> str:
@@ -92,7 +99,7 @@ def _shown(command: Sequence[str | Path]) -> str:
 
 def _end(process: subprocess.Popen[str]) -> None:
     """End a command the way Ctrl-C does: go, npm and pip then remove their own temporary files."""
-    # What sudo started belongs to root. It got the terminal's Ctrl-C itself.
+    # A process that sudo started belongs to root. It got the terminal's Ctrl-C itself.
     with contextlib.suppress(PermissionError):
         process.send_signal(signal.SIGINT)
         try:

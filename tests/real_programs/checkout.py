@@ -15,9 +15,10 @@ from typing import IO
 
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-# Each stand-in writes down how it was called, and in which environment, as far as that is said to matter.
+# Each stand-in writes down how it was called.
 HEAD = '#!/bin/sh\nPATH=/usr/bin:/bin\necho "${0##*/} $*" >> "$CALLS"\n'
-# Makes whatever file it is told to write. If GATE is set, it waits until somebody writes into that pipe.
+# The build makes the file that `-o` names, and writes down the variables that matter. If GATE is set, it first waits
+# until somebody writes into that pipe.
 GO = """
 case "$1" in
 env) [ "$2" = GOVERSION ] && echo "$GOVERSION" || echo "$GOTOOLCHAIN" ;;
@@ -30,7 +31,7 @@ build)
 mod) if [ "$2" = download ]; then echo "{\\"Dir\\": \\"$MODULE\\"}"; fi ;;
 esac
 """
-# Links the command by its absolute path, as older packages do.
+# It links the command by its absolute path, as older packages do.
 NPM = """
 for last; do :; done
 mkdir -p node_modules/.bin
@@ -48,7 +49,7 @@ mkdir -p "${last#-DoutputDirectory=}" && cp pom.xml "${last#-DoutputDirectory=}"
 SUDO = """
 PATH=${0%/*} exec "$@"
 """
-# A package is another stand-in: of its own name, or of the one that a variable says.
+# Installing a package gives a copy of the stand-in of that name. A variable of that name may give the copy another name.
 APT_GET = """
 for last; do :; done
 [ "$last" = update ] && exit
@@ -69,12 +70,12 @@ class Checkout:
 
     @property
     def cache(self) -> Path:
-        """Where programs are kept."""
+        """The folder in which programs are kept."""
         return self.root / ".cache"
 
     @property
     def calls(self) -> list[str]:
-        """What the stand-ins wrote down, in order."""
+        """The lines that the stand-ins wrote down, in order."""
         file = self.root / "calls"
         return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
 

@@ -142,7 +142,7 @@ class TestApt:
         assert "systemd could not be installed" in done.stderr
         assert "Run this as root, then the same command again: apt-get update && apt-get install systemd" in done.stderr
 
-    def test_somebody_without_root_and_sudo_is_told_what_root_has_to_run(
+    def test_a_user_without_root_and_sudo_reads_what_root_has_to_run(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("PATH", str(tmp_path))

@@ -67,6 +67,7 @@ def test_one_that_cannot_start_ends_the_others_and_says_where_to_look(tmp_path: 
         )
     assert (ran.returncode, "see the logs in" in ran.stderr) == (1, True), ran.stdout + ran.stderr
     assert "address already in use" in _logs(tmp_path / "data")
+    assert f"Another program listens on {variables['OTLP_HTTP_LISTEN']}" in ran.stderr
 
 
 def _listens(address: str) -> bool:
