@@ -58,6 +58,9 @@ def main(arguments: Sequence[str]) -> int:
         # The reader, such as `head`, has seen enough. Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        say(f"{error}; nothing half made is left. Mend that, and run the same command again.")
+        return 1
     except Interrupted as interrupted:
         say(f"interrupted ({interrupted}); nothing half made is left, and the next call starts again")
         return interrupted.exit_code

@@ -99,6 +99,14 @@ class TestMaking:
         assert {path.name for path in place.iterdir()} == {"prometheus", "promtool"}
         assert checkout.kept("prometheus") == {table.PROMETHEUS}
 
+    def test_a_cache_that_cannot_be_written_is_named(self, checkout: Checkout) -> None:
+        checkout.has(go=GO)
+        checkout.cache.write_text("a file", encoding="utf-8")
+        done = checkout.run("get", "jaeger")
+        assert done.returncode == 1
+        assert str(checkout.cache) in done.stderr
+        assert "Traceback" not in done.stderr
+
 
 class TestMissing:
     @pytest.mark.parametrize(
