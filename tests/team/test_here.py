@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from tests.team.recount import assert_reaches
 
 pytestmark = [pytest.mark.collector, pytest.mark.prometheus, pytest.mark.jaeger]
 
-SCRIPT = ROOT / "scripts" / "run-collector"
+RUN = (sys.executable, ROOT / "scripts" / "run-tier")
 ADDRESSES = (
     "OTLP_HTTP_LISTEN",
     "OTLP_GRPC_LISTEN",
@@ -41,7 +42,7 @@ def test_a_team_side_comes_and_goes_as_a_whole(agent: Agent, tmp_path: Path, exp
     addresses = {name: f"127.0.0.1:{port}" for name, port in zip(ADDRESSES, ports, strict=True)}
     variables = os.environ | addresses | {"TELEMETRY_PORT": str(telemetry), "RUN_DATA": str(tmp_path / "data")}
     prometheus.url, jaeger.url = (f"http://{addresses[name]}" for name in ("PROMETHEUS_LISTEN", "QUERY_LISTEN"))
-    with subprocess.Popen([SCRIPT, "team"], env=variables, stdout=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen([*RUN, "team"], env=variables, stdout=subprocess.PIPE, text=True) as running:
         try:
             assert running.stdout is not None
             said = next(line for line in running.stdout if "Ctrl-C" in line)
@@ -62,10 +63,11 @@ def test_one_that_cannot_start_ends_the_others_and_says_where_to_look(tmp_path: 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         variables = {"OTLP_HTTP_LISTEN": f"127.0.0.1:{taken.getsockname()[1]}", "RUN_DATA": str(tmp_path / "data")}
         ran = subprocess.run(
-            [SCRIPT, "agent"], env=os.environ | variables, capture_output=True, text=True, timeout=120, check=False
+            [*RUN, "agent"], env=os.environ | variables, capture_output=True, text=True, timeout=120, check=False
         )
     assert (ran.returncode, "see the logs in" in ran.stderr) == (1, True), ran.stdout + ran.stderr
     assert "address already in use" in _logs(tmp_path / "data")
+    assert f"Another program listens on {variables['OTLP_HTTP_LISTEN']}" in ran.stderr
 
 
 def _listens(address: str) -> bool:

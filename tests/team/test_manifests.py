@@ -12,8 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tests.support.paths import ROOT
-from tests.support.real_programs import COLLECTOR, absent, pinned
+from tests.support.real_programs import COLLECTOR, release, require
 
 KUBERNETES = sorted((COLLECTOR / "kubernetes").glob("*.yaml"))
 VERSIONS = ("1.30.0", "1.33.0")
@@ -53,8 +52,8 @@ def test_a_secret_is_only_named() -> None:
 def test_all_run_the_releases_that_are_tested() -> None:
     """Prometheus 3.x is the Go module v0.3x, Jaeger 2.13 the one of v1.76: they are released together."""
     collector = f"otel/opentelemetry-collector-contrib:{read(COLLECTOR / 'builder.yaml')['dist']['version']}"
-    _, minor, patch = pinned("PROMETHEUS_VERSION").split(".")
-    _, with_jaeger, its_patch = pinned("JAEGER_VERSION").split(".")
+    _, minor, patch = release("prometheus").split(".")
+    _, with_jaeger, its_patch = release("jaeger").split(".")
     images = {name: service["image"] for name, service in read(COLLECTOR / "compose.yaml")["services"].items()}
     assert (
         images
@@ -82,9 +81,7 @@ def test_what_is_set_for_the_gateway_is_what_it_reads() -> None:
 
 def test_compose_takes_it() -> None:
     """By the schema of the Compose specification."""
-    schema = ROOT / ".cache" / "compose" / f"{pinned('COMPOSE_VERSION')}.json"
-    if not schema.exists():
-        absent("the Compose schema has not been fetched: run `make compose-schema` (needs Go)")
+    schema = require("compose-schema")
     found = jsonschema.Draft7Validator(json.loads(schema.read_text(encoding="utf-8"))).iter_errors(
         read(COLLECTOR / "compose.yaml")
     )
