@@ -95,7 +95,7 @@ pictures: .venv/.dev ## Draw the pictures in docs/ anew, of a made-up history
 
 .PHONY: dashboards
 dashboards: .venv/.dev ## Write the Grafana dashboards in collector/ anew, from their code
-	@$(VENV_PYTHON) -m collector.dashboards
+	@$(VENV_PYTHON) -m collector.grafana.source
 
 .PHONY: lock
 lock: .venv/.dev ## Write requirements/*.txt anew from pyproject.toml; UPGRADE=1 takes the newest versions

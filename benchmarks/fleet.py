@@ -34,7 +34,7 @@ from otel_agent.signals import metrics, resource
 from tests.real_parts.clickhouse import ClickHouse
 from tests.real_parts.kafka import Kafka
 from tests.real_parts.prometheus import Prometheus
-from tests.team.tiers import TOKEN, Secrets, Tier, gateway
+from tests.team.support.tiers import TOKEN, Secrets, Tier, gateway
 
 SERIES_OF_A_MODEL = 7
 WORKERS = 8

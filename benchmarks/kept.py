@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.fleet import EXPORT_INTERVAL_S, Agent
-from collector.dashboards import names
+from collector.grafana.source import names
 from otel_agent.delivery.options import OtlpOptions
 from otel_agent.model import Series
 from otel_agent.semconv import METRICS

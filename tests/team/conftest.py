@@ -12,8 +12,8 @@ import pytest
 from tests.agent import Agent
 from tests.real_parts.collector import Collector, otlp_to_files
 from tests.real_parts.prometheus import Prometheus
-from tests.team.recount import STORE, recounted
-from tests.team.tiers import Secrets
+from tests.team.support.recount import STORE, recounted
+from tests.team.support.tiers import Secrets
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from tests.agent import Agent
 from tests.real_parts.collector import Collector
 from tests.real_parts.program import free_ports
 from tests.real_parts.prometheus import Prometheus
-from tests.team.nameserver import NameServer
-from tests.team.otlp import gauge, metrics_request, send
-from tests.team.recount import assert_reaches
-from tests.team.tiers import Secrets, Tier, agent_tier, drain, gateway
+from tests.team.support.nameserver import NameServer
+from tests.team.support.otlp import gauge, metrics_request, send
+from tests.team.support.recount import assert_reaches
+from tests.team.support.tiers import Secrets, Tier, agent_tier, drain, gateway
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.collector, pytest.mark.prometheus]

@@ -11,9 +11,13 @@ import pytest
 from tests.real_parts import COLLECTOR
 from tests.real_parts.collector import require_collector
 from tests.real_parts.prometheus import promtool
-from tests.team.tiers import Secrets
+from tests.team.support.tiers import Secrets
 
-LAID_OVER = [[f"gateway/{path.name}"] for path in sorted((COLLECTOR / "gateway").glob("*.yaml"))]
+LAID_OVER = [
+    [f"gateway/{path.name}"]
+    for path in sorted((COLLECTOR / "gateway").glob("*.yaml"))
+    if path.name != "gateway.yaml"
+]
 TOGETHER = [
     ["gateway/vendor.yaml", "gateway/delta.yaml"],
     ["gateway/vendor.yaml", "gateway/delta.yaml", "gateway/teams.yaml", "gateway/without-sessions.yaml"],
@@ -23,14 +27,14 @@ TOGETHER = [
     ["kafka/out.yaml", "kafka/tls.yaml"],
 ]
 WHOLE = [
-    ["agent.yaml"],
-    ["agent.yaml", "agent/balanced.yaml"],
-    ["agent.yaml", "agent/site.yaml"],
-    ["agent.yaml", "agent/balanced.yaml", "agent/site.yaml"],
-    ["gateway.yaml"],
+    ["agent/agent.yaml"],
+    ["agent/agent.yaml", "agent/balanced.yaml"],
+    ["agent/agent.yaml", "agent/site.yaml"],
+    ["agent/agent.yaml", "agent/balanced.yaml", "agent/site.yaml"],
+    ["gateway/gateway.yaml"],
     ["kafka/in.yaml"],
     ["kafka/in.yaml", "kafka/tls.yaml"],
-    *(["gateway.yaml", *over] for over in LAID_OVER + TOGETHER),
+    *(["gateway/gateway.yaml", *over] for over in LAID_OVER + TOGETHER),
 ]
 
 

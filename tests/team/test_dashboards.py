@@ -12,14 +12,14 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from collector.dashboards import names
-from collector.dashboards.__main__ import FOLDER, written
+from collector.grafana.source import names
+from collector.grafana.source.__main__ import FOLDER, dashboards
 from otel_agent.semconv import METRICS, Attr
 from tests.real_parts.jaeger import tags_of
 from tests.real_parts.prometheus import Prometheus
-from tests.team.lived import SILENT, SILENT_S, SILENT_TEAM, Team, lived
-from tests.team.people import Truth
-from tests.team.rules import recorded
+from tests.team.support.lived import SILENT, SILENT_S, SILENT_TEAM, Team, lived
+from tests.team.support.people import Truth
+from tests.team.support.rules import recorded
 from tests.waiting import eventually
 
 RANGE_S = 2 * 3600
@@ -60,7 +60,7 @@ EXCEPT: dict[tuple[str, str], Callable[[Truth], float]] = {
 
 
 def test_what_is_committed_is_what_the_code_writes() -> None:
-    assert {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()} == written(), (
+    assert {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()} == dashboards(), (
         "run `make dashboards`"
     )
 

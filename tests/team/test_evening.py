@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.real_parts.prometheus import promtool
-from tests.team.rules import FOLDER, groups
+from tests.team.support.rules import FOLDER, groups
 
 pytestmark = pytest.mark.prometheus
 

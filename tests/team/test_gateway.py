@@ -13,9 +13,9 @@ import requests
 from tests.agent import Agent
 from tests.real_parts.program import free_ports
 from tests.real_parts.prometheus import Prometheus, Rows
-from tests.team.otlp import gauge, metrics_request
-from tests.team.recount import TOKENS, assert_reaches
-from tests.team.tiers import TOKEN, Secrets, Tier, drain, gateway
+from tests.team.support.otlp import gauge, metrics_request
+from tests.team.support.recount import TOKENS, assert_reaches
+from tests.team.support.tiers import TOKEN, Secrets, Tier, drain, gateway
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.collector, pytest.mark.prometheus]
@@ -34,7 +34,7 @@ def test_without_tls_and_token_on_loopback(
     agent: Agent, prometheus: Prometheus, tmp_path: Path, expected: dict[str, Any]
 ) -> None:
     """What `make team` and compose.yaml run."""
-    with Tier(tmp_path / "g", "gateway.yaml", "gateway/loopback.yaml", PROMETHEUS_ENDPOINT=prometheus.otlp) as tier:
+    with Tier(tmp_path / "g", "gateway/gateway.yaml", "gateway/loopback.yaml", PROMETHEUS_ENDPOINT=prometheus.otlp) as tier:
         agent.once(OTEL_EXPORTER_OTLP_ENDPOINT=tier.endpoint)
         assert_reaches(prometheus, expected)
 

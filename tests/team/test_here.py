@@ -17,7 +17,7 @@ from tests.real_parts.collector import require_collector
 from tests.real_parts.jaeger import Jaeger
 from tests.real_parts.program import free_ports
 from tests.real_parts.prometheus import Prometheus
-from tests.team.recount import assert_reaches
+from tests.team.support.recount import assert_reaches
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.collector, pytest.mark.prometheus, pytest.mark.jaeger]

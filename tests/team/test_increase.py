@@ -16,8 +16,8 @@ from otel_agent.model import Receipt
 from tests.delivery.senders import NO_FILES
 from tests.ledger.test_counting import fresh_ledger
 from tests.pipeline.day import CYCLE_NS, HOUR_NS, Day
-from tests.team.recording import Recording, record_again
-from tests.team.rules import recorded
+from tests.team.support.recording import Recording, record_again
+from tests.team.support.rules import recorded
 
 pytestmark = pytest.mark.prometheus
 

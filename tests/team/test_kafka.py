@@ -16,9 +16,9 @@ from tests.real_parts import COLLECTOR
 from tests.real_parts.clickhouse import ClickHouse
 from tests.real_parts.kafka import Kafka
 from tests.real_parts.prometheus import Prometheus
-from tests.team.otlp import gauge, metrics_request, traces_request
-from tests.team.recount import assert_reaches
-from tests.team.tiers import TOKEN, Secrets, Tier, drain, gateway
+from tests.team.support.otlp import gauge, metrics_request, traces_request
+from tests.team.support.recount import assert_reaches
+from tests.team.support.tiers import TOKEN, Secrets, Tier, drain, gateway
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.collector, pytest.mark.prometheus, pytest.mark.kafka, pytest.mark.clickhouse]

@@ -17,9 +17,9 @@ from tests.otlp_receiver import chats_of
 from tests.real_parts.collector import Collector
 from tests.real_parts.program import free_ports
 from tests.real_parts.prometheus import Prometheus
-from tests.team.people import Person, Truth
-from tests.team.rules import recorded
-from tests.team.tiers import Secrets, Tier, agent_tier, drain, gateway
+from tests.team.support.people import Person, Truth
+from tests.team.support.rules import recorded
+from tests.team.support.tiers import Secrets, Tier, agent_tier, drain, gateway
 
 pytestmark = [pytest.mark.collector, pytest.mark.prometheus]
 

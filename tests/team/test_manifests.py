@@ -36,7 +36,7 @@ def test_kustomize_has_all_of_it() -> None:
     assert sorted(COLLECTOR / name for name in listed["resources"]) == KUBERNETES
     (configuration,) = listed["configMapGenerator"]
     shipped = {f"gateway/{path.name}" for path in (COLLECTOR / "gateway").glob("*.yaml")} - {"gateway/loopback.yaml"}
-    assert set(configuration["files"]) == shipped | {"gateway.yaml", "kafka/out.yaml", "kafka/tls.yaml"}
+    assert set(configuration["files"]) == shipped | {"kafka/out.yaml", "kafka/tls.yaml"}
 
 
 def test_a_secret_is_only_named() -> None:
@@ -69,7 +69,7 @@ def test_all_run_the_releases_that_are_tested() -> None:
 
 
 def test_what_is_set_for_the_gateway_is_what_it_reads() -> None:
-    text = (COLLECTOR / "gateway.yaml").read_text(encoding="utf-8")
+    text = (COLLECTOR / "gateway" / "gateway.yaml").read_text(encoding="utf-8")
     understood = set(re.findall(r"\$\{env:(\w+)", text)) | {"GOMEMLIMIT"}
     pod = read(COLLECTOR / "kubernetes" / "gateway.yaml")["spec"]["template"]["spec"]
     assert {each["name"] for each in pod["containers"][0]["env"]} <= understood

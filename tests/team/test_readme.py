@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tests.real_parts import COLLECTOR, ROOT
-from tests.team.rules import FILES, groups
+from tests.team.support.rules import FILES, groups
 
 TEXT = (COLLECTOR / "README.md").read_text(encoding="utf-8")
 CODE = re.findall(r"`([^`]+)`|^    (.+)$", TEXT, re.MULTILINE)

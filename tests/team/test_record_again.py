@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.real_parts.prometheus import Prometheus
-from tests.team.otlp import attributes, metrics_request, send
-from tests.team.prometheus_config import CONFIG, write
-from tests.team.recording import Recording, record_again, run
-from tests.team.rules import FOLDER
+from tests.team.support.otlp import attributes, metrics_request, send
+from tests.team.support.prometheus_config import CONFIG, write
+from tests.team.support.recording import Recording, record_again, run
+from tests.team.support.rules import FOLDER
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.prometheus

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from collector.dashboards import names
+from collector.grafana.source import names
 from otel_agent.semconv import METRICS
 from tests.real_parts import COLLECTOR
 from tests.real_parts.prometheus import promtool
-from tests.team.rules import FILES, groups
+from tests.team.support.rules import FILES, groups
 
 TESTS = sorted((COLLECTOR / "prometheus" / "tests").glob("*.test.yaml"))
 RULES = [rule for path in FILES for group in groups(path) for rule in group["rules"]]

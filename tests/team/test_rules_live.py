@@ -12,10 +12,10 @@ import requests
 
 from tests.otlp_receiver import OtlpReceiver, bad_request
 from tests.real_parts.prometheus import Prometheus
-from tests.team.otlp import send_one_of_each
-from tests.team.prometheus_config import scraping
-from tests.team.rules import FILES, FOLDER, groups
-from tests.team.tiers import Tier
+from tests.team.support.otlp import send_one_of_each
+from tests.team.support.prometheus_config import scraping
+from tests.team.support.rules import FILES, FOLDER, groups
+from tests.team.support.tiers import Tier
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.collector, pytest.mark.prometheus]
@@ -31,7 +31,7 @@ def backend() -> Iterator[OtlpReceiver]:
 def tier(tmp_path: Path, backend: OtlpReceiver) -> Iterator[Tier]:
     with Tier(
         tmp_path / "tier",
-        "gateway.yaml",
+        "gateway/gateway.yaml",
         "gateway/loopback.yaml",
         PROMETHEUS_ENDPOINT=backend.endpoint,
         TRACES_ENDPOINT=backend.endpoint,

@@ -9,8 +9,8 @@ import pytest
 
 from tests.agent import Agent
 from tests.real_parts.prometheus import Prometheus
-from tests.team.recount import assert_reaches
-from tests.team.tiers import TOKEN, Secrets, agent_tier, gateway
+from tests.team.support.recount import assert_reaches
+from tests.team.support.tiers import TOKEN, Secrets, agent_tier, gateway
 
 pytestmark = [pytest.mark.collector, pytest.mark.prometheus]
 

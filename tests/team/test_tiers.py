@@ -13,8 +13,8 @@ from tests.otlp_receiver import chats_of
 from tests.real_parts.collector import Collector
 from tests.real_parts.program import free_ports
 from tests.real_parts.prometheus import Prometheus
-from tests.team.recount import TOKENS, assert_reaches
-from tests.team.tiers import Secrets, Tier, agent_tier, drain, gateway
+from tests.team.support.recount import TOKENS, assert_reaches
+from tests.team.support.tiers import Secrets, Tier, agent_tier, drain, gateway
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.collector, pytest.mark.prometheus]

@@ -9,7 +9,7 @@ import pytest
 from tests.agent import Agent
 from tests.made_stores import JsonTree, Tokens, message, session
 from tests.real_parts.collector import Collector, otlp_to_files
-from tests.team.tiers import Secrets, drain, gateway
+from tests.team.support.tiers import Secrets, drain, gateway
 
 pytestmark = pytest.mark.collector
 

@@ -16,11 +16,11 @@ from tests.made_stores import Tokens
 from tests.real_parts.collector import Collector, otlp_to_files
 from tests.real_parts.jaeger import Jaeger
 from tests.real_parts.prometheus import Prometheus, promtool
-from tests.team.otlp import send_one_of_each
-from tests.team.people import Person, Truth
-from tests.team.prometheus_config import scraping
-from tests.team.recording import Recording, record_again
-from tests.team.tiers import Tier, drain
+from tests.team.support.otlp import send_one_of_each
+from tests.team.support.people import Person, Truth
+from tests.team.support.prometheus_config import scraping
+from tests.team.support.recording import Recording, record_again
+from tests.team.support.tiers import Tier, drain
 from tests.waiting import eventually
 
 CYCLE_S = 60
@@ -45,7 +45,7 @@ class Team:
 
 @contextmanager
 def lived(folder: Path) -> Iterator[Team]:
-    truth, gateway = Truth(), ("gateway.yaml", "gateway/loopback.yaml")
+    truth, gateway = Truth(), ("gateway/gateway.yaml", "gateway/loopback.yaml")
     _hear_of_one_who_is_silent_now(folder / "prometheus")
     with Jaeger(folder / "jaeger") as jaeger:
         with Recording(folder / "prometheus", held="5m") as first:

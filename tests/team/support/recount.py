@@ -11,7 +11,7 @@ import pytest
 from tests.real_parts.prometheus import Prometheus, Rows
 from tests.waiting import eventually
 
-STORE = Path(__file__).resolve().parent.parent / "stores" / "sqlite-1.18.33-fork"
+STORE = Path(__file__).resolve().parents[2] / "stores" / "sqlite-1.18.33-fork"
 TOKENS = "opencode_token_usage_total"
 KINDS = ("input", "output", "reasoning", "cache_read", "cache_write")
 VIEWS = {

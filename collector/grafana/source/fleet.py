@@ -4,8 +4,8 @@ from typing import Final
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
-from collector.dashboards import names, panels
-from collector.dashboards.panels import ROWS, choice, chosen, lines, most, number, ranking
+from collector.grafana.source import names, panels
+from collector.grafana.source.panels import ROWS, choice, chosen, lines, most, number, ranking
 from otel_agent.semconv import (
     EXPORT_COUNT,
     INGEST_LAG,

@@ -81,13 +81,13 @@ def drain(*tiers: Tier) -> None:
 
 
 def gateway(folder: Path, secrets: Secrets, *over: str, port: int | str = 0, **variables: str) -> Tier:
-    return Tier(folder, "gateway.yaml", *over, port=port, **secrets.variables, **variables)
+    return Tier(folder, "gateway/gateway.yaml", *over, port=port, **secrets.variables, **variables)
 
 
 def agent_tier(folder: Path, secrets: Secrets, towards: str, *over: str, port: int | str = 0, **variables: str) -> Tier:
     return Tier(
         folder,
-        "agent.yaml",
+        "agent/agent.yaml",
         *over,
         port=port,
         **{

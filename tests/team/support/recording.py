@@ -11,7 +11,7 @@ import requests
 
 from tests.real_parts import COLLECTOR
 from tests.real_parts.prometheus import Prometheus, program
-from tests.team.prometheus_config import CONFIG
+from tests.team.support.prometheus_config import CONFIG
 from tests.waiting import DEADLINE_S, eventually
 
 SCRIPT = COLLECTOR / "prometheus" / "record-again"

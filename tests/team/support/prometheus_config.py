@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.real_parts import COLLECTOR
-from tests.team.tiers import Tier
+from tests.team.support.tiers import Tier
 
 CONFIG = COLLECTOR / "prometheus" / "prometheus.yaml"
 

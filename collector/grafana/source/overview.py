@@ -7,8 +7,8 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.dashboard import Panel, VariableModel
 
-from collector.dashboards import names, panels
-from collector.dashboards.panels import ROWS, WIDTH, bars, choice, chosen, most, number, ranking
+from collector.grafana.source import names, panels
+from collector.grafana.source.panels import ROWS, WIDTH, bars, choice, chosen, most, number, ranking
 from otel_agent.semconv import (
     COST_USAGE,
     MESSAGE_COUNT,
