@@ -14,9 +14,7 @@ from tests.real_parts.prometheus import promtool
 from tests.team.support.tiers import Secrets
 
 LAID_OVER = [
-    [f"gateway/{path.name}"]
-    for path in sorted((COLLECTOR / "gateway").glob("*.yaml"))
-    if path.name != "gateway.yaml"
+    [f"gateway/{path.name}"] for path in sorted((COLLECTOR / "gateway").glob("*.yaml")) if path.name != "gateway.yaml"
 ]
 TOGETHER = [
     ["gateway/vendor.yaml", "gateway/delta.yaml"],

@@ -34,7 +34,9 @@ def test_without_tls_and_token_on_loopback(
     agent: Agent, prometheus: Prometheus, tmp_path: Path, expected: dict[str, Any]
 ) -> None:
     """What `make team` and compose.yaml run."""
-    with Tier(tmp_path / "g", "gateway/gateway.yaml", "gateway/loopback.yaml", PROMETHEUS_ENDPOINT=prometheus.otlp) as tier:
+    with Tier(
+        tmp_path / "g", "gateway/gateway.yaml", "gateway/loopback.yaml", PROMETHEUS_ENDPOINT=prometheus.otlp
+    ) as tier:
         agent.once(OTEL_EXPORTER_OTLP_ENDPOINT=tier.endpoint)
         assert_reaches(prometheus, expected)
 
