@@ -19,7 +19,7 @@ MINUTES = 10 * 60
 """From two in the afternoon to midnight."""
 MOST_LEAVE_AT, WITHIN = 4 * 60, 75
 """Minutes: around six, two thirds of them within two hours and a half."""
-ACTION = "Look at the gateway's health and queue, at its certificate, and at who changed the token."
+ACTION = "Check the gateway's health, its queue and its certificate, and if somebody changed the token."
 
 
 def test_an_evening_is_no_alert(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_an_evening_is_no_alert(tmp_path: Path) -> None:
 
 def test_a_gateway_that_goes_down_in_the_evening_is_one(tmp_path: Path) -> None:
     down_at = MOST_LEAVE_AT + 60
-    summary = "Only 0 agents are heard of, less than half of those of ten minutes before"
+    summary = "Only 0 agents reported lately, less than half as many as ten minutes ago"
     alert = {
         "exp_labels": {"severity": "critical"},
         "exp_annotations": {"summary": summary, "action": ACTION},

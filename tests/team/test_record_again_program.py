@@ -187,7 +187,7 @@ class TestInterruption:
     ) -> None:
         started = tmp_path / "started"
         slow = promtool(tmp_path / "slow", f"touch {started}; exec sleep 1000")
-        command = [SCRIPT, START, END, prometheus.url, str(data)]
+        command: list[str | Path] = [SCRIPT, START, END, prometheus.url, data]
         variables = os.environ | {"PROMTOOL": str(slow)}
         with subprocess.Popen(command, env=variables, stderr=subprocess.PIPE, process_group=0) as running:
             eventually(started.exists, wanted=True)
