@@ -1,4 +1,4 @@
-"""Whether the numbers can be trusted: the agents, what they owe, and the Collectors behind them."""
+"""The dashboard that shows if the numbers can be trusted: the agents, what they could not export, and the Collectors."""
 
 from typing import Final
 
@@ -28,7 +28,7 @@ _CHOSEN: Final = chosen(_CHOICES)
 _BY: Final = "instance", names.HOST, names.USER, names.TEAM
 _LABELS: Final = ", ".join(_BY)
 _SEEN: Final = "10m"
-"""An agent whose gauges are older than this is not there."""
+"""An agent whose last gauges are older than this counts as not running."""
 
 
 def _now(metric: Metric) -> str:
@@ -40,7 +40,7 @@ def _rose(metric: Metric, window: str = "$__range") -> str:
 
 
 def _silent() -> str:
-    """For how long, of those who were heard in two weeks; as the alert OtelAgentSilent finds them after seven days."""
+    """Return the query for how long agents are silent. Like the alert OtelAgentSilent it forgets them after two weeks."""
     heard = f"otel_agent:instance:heard1h{_CHOSEN}"
     who = f"{names.HOST}, {names.USER}, {names.TEAM}"
     last = f"time() - max by ({who}) (max_over_time({heard}[14d]))"
@@ -48,10 +48,11 @@ def _silent() -> str:
 
 
 def board() -> Dashboard:
+    """Build the dashboard."""
     made = panels.board(
         "otel-agent-fleet",
         "OpenCode: the fleet's health",
-        "Freshness, what is owed, what was rejected, cardinality; and the Collectors.",
+        "How fresh the numbers are, what is pending and what was rejected, cardinality, and the Collectors.",
         since="now-6h",
         refresh="1m",
     )
@@ -59,22 +60,34 @@ def board() -> Dashboard:
     made = made.with_variable(choice("team", "Team", names.TEAM, of))
     made = made.with_variable(choice("host", "Host", names.HOST, of, {names.TEAM: "team"})).with_row(Row("Agents"))
     for panel in (
-        number("Agents", f"count({_now(LEDGER_SIZE)})", "short", "Heard of in the last ten minutes."),
+        number("Agents", f"count({_now(LEDGER_SIZE)})", "short", "Reported in the last ten minutes."),
         number(
-            "Slowest to count", f"max({_now(INGEST_LAG)})", "s", "From a message's completion to its being counted."
+            "Slowest to count", f"max({_now(INGEST_LAG)})", "s", "From the completion of a message until it is counted."
         ),
-        number("Spans owed", f"sum({_now(OUTBOX_SIZE)})", "short", "Kept by agents until their backend takes them."),
-        number("Rejected", f"sum({_rose(REJECTED_COUNT)})", "short", "Points and spans that the backend refused."),
-        number("Series", f"sum({_now(SERIES_COUNT)})", "short", "Kept in ledgers: what Prometheus may come to hold."),
-        number("Unreadable", f"sum({_rose(UNREADABLE_COUNT)})", "short", "Places in OpenCode's storage."),
+        number(
+            "Pending spans", f"sum({_now(OUTBOX_SIZE)})", "short", "Agents keep them until their backend accepts them."
+        ),
+        number("Rejected", f"sum({_rose(REJECTED_COUNT)})", "short", "Points and spans that the backend rejected."),
+        number(
+            "Series",
+            f"sum({_now(SERIES_COUNT)})",
+            "short",
+            "Series in the agents' ledgers: Prometheus may have as many.",
+        ),
+        number(
+            "Unreadable",
+            f"sum({_rose(UNREADABLE_COUNT)})",
+            "short",
+            "Places in OpenCode's storage that could not be read.",
+        ),
     ):
         made = made.with_panel(panel)
     made = made.with_row(Row("Freshness and delivery"))
     for drawn in (
-        lines("Agents heard of", {"agents": f"count({_now(LEDGER_SIZE)})"}, "short"),
+        lines("Agents that report", {"agents": f"count({_now(LEDGER_SIZE)})"}, "short"),
         lines("Time to count a message", _quantiles(_now(INGEST_LAG)), "s"),
-        lines("Age of the newest message", _quantiles(_now(NEWEST_MESSAGE_AGE)), "s", "High where nobody works."),
-        lines("Owed spans", {f"{{{{{names.HOST}}}}}": f"topk(5, {_now(OUTBOX_SIZE)} > 0)"}, "short"),
+        lines("Age of the newest message", _quantiles(_now(NEWEST_MESSAGE_AGE)), "s", "High if nobody works."),
+        lines("Pending spans", {f"{{{{{names.HOST}}}}}": f"topk(5, {_now(OUTBOX_SIZE)} > 0)"}, "short"),
         lines(
             "Requests of agents",
             {
@@ -84,7 +97,7 @@ def board() -> Dashboard:
             "reqps",
         ),
         lines(
-            "Messages counted, by form of storage",
+            "Messages counted, by storage generation",
             {
                 _legend(
                     Attr.SOURCE
@@ -94,16 +107,16 @@ def board() -> Dashboard:
         ),
     ):
         made = made.with_panel(drawn)
-    made = made.with_row(Row("One by one"))
-    owed = f"sum by ({_LABELS}) ({_now(OUTBOX_SIZE)})"
+    made = made.with_row(Row("Each agent"))
+    pending = f"sum by ({_LABELS}) ({_now(OUTBOX_SIZE)})"
     columns = {
-        "Owed": owed,
+        "Pending spans": pending,
         "Newest message, s": f"max by ({_LABELS}) ({_now(NEWEST_MESSAGE_AGE)})",
         "Series": f"sum by ({_LABELS}) ({_now(SERIES_COUNT)})",
         "Overflows": f"sum by ({_LABELS}) ({_rose(SERIES_OVERFLOW_COUNT)})",
     }
     who = {names.HOST: "Host", names.USER: "User", names.TEAM: "Team"}
-    made = made.with_panel(ranking("Agents", most(ROWS, owed, _BY, columns), who | {"instance": "Instance"}))
+    made = made.with_panel(ranking("Agents", most(ROWS, pending, _BY, columns), who | {"instance": "Instance"}))
     made = made.with_panel(ranking("Silent for a day", {"Silent for, s": _silent()}, who))
     made = made.with_row(Row("Cardinality and processes"))
     made = made.with_panel(
@@ -118,7 +131,11 @@ def board() -> Dashboard:
         lines("OpenCode processes", {f"{{{{{mode}}}}}": f"sum by ({mode}) ({_now(PROCESS_COUNT)})"}, "short")
     )
     made = made.with_panel(
-        lines("Their memory", {f"{{{{{mode}}}}}": f"sum by ({mode}) ({_now(PROCESS_MEMORY_USAGE)})"}, "bytes")
+        lines(
+            "Memory of OpenCode processes",
+            {f"{{{{{mode}}}}}": f"sum by ({mode}) ({_now(PROCESS_MEMORY_USAGE)})"},
+            "bytes",
+        )
     )
     return _collectors(made)
 
