@@ -1,8 +1,11 @@
 """The dashboard that shows if the numbers can be trusted: the agents, what they could not export, and the Collectors."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models.dashboard import Panel
 
 from collector.grafana.source import names, panels
 from collector.grafana.source.panels import ROWS, choice, chosen, lines, most, number, ranking
@@ -58,8 +61,22 @@ def board() -> Dashboard:
     )
     of = names.metric(LEDGER_SIZE)
     made = made.with_variable(choice("team", "Team", names.TEAM, of))
-    made = made.with_variable(choice("host", "Host", names.HOST, of, {names.TEAM: "team"})).with_row(Row("Agents"))
-    for panel in (
+    made = made.with_variable(choice("host", "Host", names.HOST, of, {names.TEAM: "team"}))
+    for title, row in (
+        ("Agents", _numbers()),
+        ("Freshness and delivery", _freshness()),
+        ("Each agent", _agents()),
+        ("Cardinality and processes", _cardinality()),
+        ("Collectors", _collectors()),
+    ):
+        made = made.with_row(Row(title))
+        for panel in row:
+            made = made.with_panel(panel)
+    return made
+
+
+def _numbers() -> Sequence[Builder[Panel]]:
+    return (
         number("Agents", f"count({_now(LEDGER_SIZE)})", "short", "Reported in the last ten minutes."),
         number(
             "Slowest to count", f"max({_now(INGEST_LAG)})", "s", "From the completion of a message until it is counted."
@@ -80,34 +97,27 @@ def board() -> Dashboard:
             "short",
             "Places in OpenCode's storage that could not be read.",
         ),
-    ):
-        made = made.with_panel(panel)
-    made = made.with_row(Row("Freshness and delivery"))
-    for drawn in (
+    )
+
+
+def _freshness() -> Sequence[Builder[Panel]]:
+    signal, outcome, source = (names.label(each) for each in (Attr.SIGNAL, Attr.EXPORT_OUTCOME, Attr.SOURCE))
+    requests = f"rate({names.metric(EXPORT_COUNT)}{_CHOSEN}[$__rate_interval])"
+    return (
         lines("Agents that report", {"agents": f"count({_now(LEDGER_SIZE)})"}, "short"),
         lines("Time to count a message", _quantiles(_now(INGEST_LAG)), "s"),
         lines("Age of the newest message", _quantiles(_now(NEWEST_MESSAGE_AGE)), "s", "High if nobody works."),
-        lines("Pending spans", {f"{{{{{names.HOST}}}}}": f"topk(5, {_now(OUTBOX_SIZE)} > 0)"}, "short"),
-        lines(
-            "Requests of agents",
-            {
-                _legend(Attr.SIGNAL, Attr.EXPORT_OUTCOME): f"sum by ({names.label(Attr.SIGNAL)}, "
-                f"{names.label(Attr.EXPORT_OUTCOME)}) (rate({names.metric(EXPORT_COUNT)}{_CHOSEN}[$__rate_interval]))"
-            },
-            "reqps",
-        ),
+        lines("Pending spans", {_legend(names.HOST): f"topk(5, {_now(OUTBOX_SIZE)} > 0)"}, "short"),
+        lines("Requests of agents", {_legend(signal, outcome): f"sum by ({signal}, {outcome}) ({requests})"}, "reqps"),
         lines(
             "Messages counted, by storage generation",
-            {
-                _legend(
-                    Attr.SOURCE
-                ): f"sum by ({names.label(Attr.SOURCE)}) ({_rose(INGESTED_COUNT, '$__rate_interval')})"
-            },
+            {_legend(source): f"sum by ({source}) ({_rose(INGESTED_COUNT, '$__rate_interval')})"},
             "short",
         ),
-    ):
-        made = made.with_panel(drawn)
-    made = made.with_row(Row("Each agent"))
+    )
+
+
+def _agents() -> Sequence[Builder[Panel]]:
     pending = f"sum by ({_LABELS}) ({_now(OUTBOX_SIZE)})"
     columns = {
         "Pending spans": pending,
@@ -116,32 +126,24 @@ def board() -> Dashboard:
         "Overflows": f"sum by ({_LABELS}) ({_rose(SERIES_OVERFLOW_COUNT)})",
     }
     who = {names.HOST: "Host", names.USER: "User", names.TEAM: "Team"}
-    made = made.with_panel(ranking("Agents", most(ROWS, pending, _BY, columns), who | {"instance": "Instance"}))
-    made = made.with_panel(ranking("Silent for a day", {"Silent for, s": _silent()}, who))
-    made = made.with_row(Row("Cardinality and processes"))
-    made = made.with_panel(
-        ranking(
-            "Series by metric",
-            {"Series": f"sum by ({names.label(Attr.SERIES_OF)}) ({_now(SERIES_COUNT)})"},
-            {names.label(Attr.SERIES_OF): "Metric"},
-        )
+    return (
+        ranking("Agents", most(ROWS, pending, _BY, columns), who | {"instance": "Instance"}),
+        ranking("Silent for a day", {"Silent for, s": _silent()}, who),
     )
-    mode = names.label(Attr.PROCESS_MODE)
-    made = made.with_panel(
-        lines("OpenCode processes", {f"{{{{{mode}}}}}": f"sum by ({mode}) ({_now(PROCESS_COUNT)})"}, "short")
-    )
-    made = made.with_panel(
+
+
+def _cardinality() -> Sequence[Builder[Panel]]:
+    metric, mode = names.label(Attr.SERIES_OF), names.label(Attr.PROCESS_MODE)
+    return (
+        ranking("Series by metric", {"Series": f"sum by ({metric}) ({_now(SERIES_COUNT)})"}, {metric: "Metric"}),
+        lines("OpenCode processes", {_legend(mode): f"sum by ({mode}) ({_now(PROCESS_COUNT)})"}, "short"),
         lines(
-            "Memory of OpenCode processes",
-            {f"{{{{{mode}}}}}": f"sum by ({mode}) ({_now(PROCESS_MEMORY_USAGE)})"},
-            "bytes",
-        )
+            "Memory of OpenCode processes", {_legend(mode): f"sum by ({mode}) ({_now(PROCESS_MEMORY_USAGE)})"}, "bytes"
+        ),
     )
-    return _collectors(made)
 
 
-def _collectors(made: Dashboard) -> Dashboard:
-    made = made.with_row(Row("Collectors"))
+def _collectors() -> Sequence[Builder[Panel]]:
     rates = {
         f"{what} {done}": f'sum(rate({{__name__=~"otelcol_{name}_{what}(_total)?"}}[$__rate_interval]))'
         for what in ("metric_points", "spans")
@@ -150,9 +152,9 @@ def _collectors(made: Dashboard) -> Dashboard:
     full = "max by (instance, exporter) (otelcol_exporter_queue_size / otelcol_exporter_queue_capacity)"
     memory = 'max by (instance) ({__name__=~"otelcol_process_memory_rss(_bytes)?"})'
     return (
-        made.with_panel(lines("Points and spans", rates, "cps"))
-        .with_panel(lines("How full the queues are", {"{{instance}} {{exporter}}": full}, "percentunit"))
-        .with_panel(lines("Memory", {"{{instance}}": memory}, "bytes"))
+        lines("Points and spans", rates, "cps"),
+        lines("How full the queues are", {_legend("instance", "exporter"): full}, "percentunit"),
+        lines("Memory", {_legend("instance"): memory}, "bytes"),
     )
 
 
@@ -160,5 +162,5 @@ def _quantiles(of: str) -> dict[str, str]:
     return {"half": f"quantile(0.5, {of})", "99 %": f"quantile(0.99, {of})"}
 
 
-def _legend(*attributes: str) -> str:
-    return " ".join(f"{{{{{names.label(each)}}}}}" for each in attributes)
+def _legend(*labels: str) -> str:
+    return " ".join(f"{{{{{label}}}}}" for label in labels)
