@@ -25,7 +25,9 @@ ACTION = "Check the gateway's health, its queue and its certificate, and if some
 
 
 def test_agents_that_leave_in_the_evening_raise_no_alert(tmp_path: Path) -> None:
-    quiet = [ABOUT | {"eval_time": f"{minute}m", "exp_alerts": []} for minute in range(5, MINUTES, 5)]
+    quiet: list[dict[str, object]] = [
+        ABOUT | {"eval_time": f"{minute}m", "exp_alerts": []} for minute in range(5, MINUTES, 5)
+    ]
     _assert_alerts(tmp_path, _last_minutes(), quiet)
 
 
