@@ -28,7 +28,6 @@ Target = dict[str, Any]
 RANGE_S = 2 * 3600
 FILLED = {"$__range": f"{RANGE_S}s", "$__interval": "5m", "$__rate_interval": "10m"}
 """What Grafana puts in place of its own variables, for a range of two hours."""
-
 HEARD = "otel_agent:instance:heard1h"
 BOARDS = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.json"))}
 VARIABLES = [
@@ -180,8 +179,7 @@ def test_a_choice_offers_only_what_the_choices_before_it_allow(team: Team) -> No
     """At first it offers everything. When a team is chosen, it offers that team's people, hosts, projects and sessions."""
     offered = {(name, variable["name"]): _offered(team.prometheus, variable) for name, variable in VARIABLES}
     assert all(offered.values())
-    on_time_range_change = 2
-    assert {variable["refresh"] for _, variable in VARIABLES} == {on_time_range_change}
+    assert {variable["refresh"] for _, variable in VARIABLES} == {2}, "when the time range changes"
     assert offered["overview.json", "team"] == {"search", "pay"}
     assert offered["overview.json", "user"] == {"ada", "bob"}
     assert offered["overview.json", "session"] == team.truth.sessions
@@ -223,8 +221,7 @@ def test_every_row_leads_to_its_traces(team: Team, title: str) -> None:
 
 def _headings(panel: dict[str, Any]) -> dict[str, str]:
     """Return the heading of each column of a table, by its label."""
-    headings: dict[str, str] = panel["transformations"][1]["options"]["renameByName"]
-    return headings
+    return dict(panel["transformations"][1]["options"]["renameByName"])
 
 
 def _search_of(title: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -285,7 +282,6 @@ def _offered(prometheus: Prometheus, variable: dict[str, Any], **chosen: str) ->
 
 
 def _expression(title: str) -> str:
-    """Return the first query of a panel."""
     return next(str(panel["targets"][0]["expr"]) for _, panel in PANELS if panel["title"] == title)
 
 
