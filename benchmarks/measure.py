@@ -12,7 +12,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What one run took: seconds, seconds of CPU, and megabytes of memory at its peak."""
+    """The costs of one run: seconds, seconds of CPU, and megabytes of memory at its peak."""
 
     wall_s: float
     cpu_s: float

@@ -36,7 +36,7 @@ _HISTORY: Final = 2_000
 
 
 class Sample(Struct, frozen=True):
-    """What the agent uses at one moment."""
+    """The resources that the agent uses at one moment."""
 
     rss_mb: float
     descriptors: int

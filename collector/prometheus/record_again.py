@@ -267,7 +267,7 @@ def live_windows(prometheus: Prometheus, start_ms: int, end_ms: int, length_ms: 
 
 
 def as_openmetrics(name: str, labels: dict[str, str]) -> str:
-    """Return a series as OpenMetrics writes it; a label whose name is no plain word stands in quotes."""
+    """Return a series as OpenMetrics writes it; it quotes a label whose name is no plain word."""
 
     def quoted(text: str) -> str:
         escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -39,7 +39,7 @@ def test_a_token_is_rotated_without_a_moment_in_which_none_is_valid(
 def test_the_loopback_overlay_needs_neither_tls_nor_a_token(
     agent: Agent, prometheus: Prometheus, tmp_path: Path, expected: dict[str, Any]
 ) -> None:
-    """What `make team` and compose.yaml run."""
+    """This is the gateway that `make team` and compose.yaml run."""
     with Tier(tmp_path / "g", *LOOPBACK_GATEWAY, PROMETHEUS_ENDPOINT=prometheus.otlp) as tier:
         agent.once(OTEL_EXPORTER_OTLP_ENDPOINT=tier.endpoint)
         assert_reaches(prometheus, expected)

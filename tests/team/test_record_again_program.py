@@ -24,12 +24,14 @@ NOON_MS = 1_795_521_600_000
 
 @pytest.fixture
 def prometheus() -> Iterator[ScriptedPrometheus]:
+    """A Prometheus that answers as its test says."""
     with ScriptedPrometheus() as prometheus:
         yield prometheus
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
+    """A folder that looks like that of a Prometheus."""
     return data_folder(tmp_path)
 
 
@@ -39,6 +41,8 @@ def left_behind(data: Path) -> list[str]:
 
 
 class TestArguments:
+    """The command line and the environment."""
+
     def test_help_shows_the_arguments_and_an_example(self) -> None:
         ran = run("--help", promtool=Path("promtool"))
         assert ran.returncode == 0
@@ -69,6 +73,8 @@ class TestArguments:
 
 
 class TestSeries:
+    """The series that it writes for promtool, and the windows that it asks for."""
+
     @pytest.mark.parametrize(
         ("value", "written"),
         [
@@ -98,6 +104,8 @@ class TestSeries:
 
 
 class TestRun:
+    """Runs that succeed."""
+
     def test_it_records_totals_first_and_then_what_was_recorded_from_them(
         self, prometheus: ScriptedPrometheus, data: Path, tmp_path: Path
     ) -> None:
@@ -134,6 +142,8 @@ class TestRun:
 
 
 class TestFailure:
+    """Runs that fail: each says why, and leaves no scratch folder."""
+
     @pytest.mark.parametrize("path", ["rules", "query", "query_range", "status/tsdb", "admin/tsdb/delete_series"])
     def test_an_endpoint_that_fails_is_named_with_its_answer(
         self, path: str, prometheus: ScriptedPrometheus, data: Path, tmp_path: Path
@@ -181,6 +191,8 @@ class TestFailure:
 
 
 class TestInterruption:
+    """Runs that a signal ends."""
+
     @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
     def test_a_run_that_was_ended_leaves_nothing_and_the_next_one_finishes(
         self, number: signal.Signals, code: int, prometheus: ScriptedPrometheus, data: Path, tmp_path: Path

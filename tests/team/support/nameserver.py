@@ -21,7 +21,7 @@ class NameServer:
 
     @property
     def address(self) -> str:
-        """Where it listens, as `host:port`."""
+        """The address at which it listens, as `host:port`."""
         host, port = self._socket.getsockname()
         return f"{host}:{port}"
 

@@ -20,7 +20,7 @@ COST = 0.125
 
 @dataclass(frozen=True)
 class Used:
-    """What one message used. Each message also has one tool call."""
+    """The usage of one message. Each message also has one tool call."""
 
     team: str
     user: str
@@ -36,7 +36,7 @@ class Used:
 
 @dataclass
 class Truth:
-    """What was written into all stores. It is added up from what is written, not from what is read."""
+    """Everything that was written into the stores. It is added up while it is written, and not from what is read."""
 
     written: list[Used] = field(default_factory=list)
 

@@ -38,7 +38,7 @@ SILENT, SILENT_TEAM, SILENT_S = "h9", "ops", 3 * 24 * 3600
 
 @dataclass(frozen=True)
 class Team:
-    """What the hour left behind.
+    """A team after the hour, with the programs that keep its data.
 
     Prometheus has the totals, what the rules record of them, and the Collector's own metrics; Jaeger has the traces.
     """
