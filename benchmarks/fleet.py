@@ -243,7 +243,7 @@ def _print_costs(name: str, process: psutil.Process, used_s: float, points: int,
 def _print_kept(route: Route, points: int) -> None:
     for folder in route.logs:
         size = sum(path.stat().st_size for path in folder.glob("otel-agent.metrics-*/*.log"))
-        print(f"{folder.parent.name}: {size / points:.1f} bytes kept for a point")
+        print(f"broker {folder.parent.name}: {size / points:.1f} bytes kept for a point")
 
 
 def _check(route: Route, points: int, tokens: int) -> None:
