@@ -91,7 +91,7 @@ pictures: .venv/.dev ## Draw the pictures in docs/ again, of a made-up history
 
 .PHONY: dashboards
 dashboards: .venv/.dev ## Write the Grafana dashboards in collector/ again, from their code
-	@$(VENV_PYTHON) -m collector.dashboards
+	@$(VENV_PYTHON) -m collector.grafana.source
 
 .PHONY: lock
 lock: .venv/.dev ## Write requirements/*.txt again from pyproject.toml; UPGRADE=1 takes the newest versions

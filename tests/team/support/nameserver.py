@@ -1,4 +1,4 @@
-"""A name server for one test: what a headless service of Kubernetes or a DNS record of several addresses would answer."""
+"""A name server for one test: it answers like a headless service of Kubernetes, or a DNS record with several addresses."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ import dns.rrset
 
 
 class NameServer:
-    """Answers every question for `name` with `addresses` (IPv4), and knows no other; at `address` while the block lasts."""
+    """Answers questions for `name` with `addresses` (IPv4), while entered. It knows no other name."""
 
     def __init__(self, name: str, *addresses: str) -> None:
         self._name, self._addresses = f"{name}.", addresses
 
     @property
     def address(self) -> str:
+        """The address at which it listens, as `host:port`."""
         host, port = self._socket.getsockname()
         return f"{host}:{port}"
 

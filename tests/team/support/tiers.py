@@ -14,10 +14,15 @@ from tests.support.real_programs.program import free_ports
 from tests.support.waiting import eventually
 
 TOKEN = "made-up-token"
+"""The token that the gateway accepts."""
+AGENT, GATEWAY = "agent/agent.yaml", "gateway/gateway.yaml"
+"""The base file of each tier, below `collector/`."""
+LOOPBACK_GATEWAY = (GATEWAY, "gateway/loopback.yaml")
+"""A gateway without TLS and token: what `make team` and compose.yaml run."""
 
 
 class Secrets:
-    """What the gateway reads: a certificate of an authority made for one test, and a token."""
+    """The files of a gateway for one test: a certificate, its authority, and a token."""
 
     def __init__(self, folder: Path, *identities: str) -> None:
         self.authority = Authority(folder)
@@ -27,7 +32,7 @@ class Secrets:
 
     @property
     def variables(self) -> dict[str, str]:
-        """For a gateway."""
+        """The environment of a gateway that uses these files."""
         return {
             "TLS_CERT_FILE": str(self.server.certificate),
             "TLS_KEY_FILE": str(self.server.key),
@@ -35,7 +40,7 @@ class Secrets:
         }
 
     def direct(self, tier: Tier) -> dict[str, str]:
-        """For an agent that sends to a gateway, without an agent tier between."""
+        """Return the environment of an agent that sends to a gateway without an agent tier."""
         return {
             "OTEL_EXPORTER_OTLP_ENDPOINT": tier.tls_endpoint,
             "OTEL_EXPORTER_OTLP_CERTIFICATE": str(self.authority.certificate),
@@ -44,7 +49,7 @@ class Secrets:
 
 
 class Tier(Collector):
-    """A Collector on files of `collector/`, on ports that are free."""
+    """A Collector with configurations of `collector/`, on free ports. Variables are its environment."""
 
     def __init__(self, folder: Path, *config: str, port: int | str = 0, **variables: str) -> None:
         (self.telemetry_port,) = free_ports(1)
@@ -61,7 +66,7 @@ class Tier(Collector):
         )
 
     def counted(self, metric: str, **labels: str) -> float:
-        """The sum of what it says of itself under `metric`, of those series that have all `labels`."""
+        """Return the sum of one of its own metrics over the series with all `labels`."""
         page = requests.get(f"http://127.0.0.1:{self.telemetry_port}/metrics", timeout=30)
         assert page.status_code == 200
         total = 0.0
@@ -74,20 +79,22 @@ class Tier(Collector):
 
 
 def drain(*tiers: Tier) -> None:
-    """Wait until each, in the order in which data flows, has handed on all that it took."""
+    """Wait until each tier has passed on everything that it accepted. Name them in the order in which data flows."""
     for tier in tiers:
         for what in ("queue_size", "in_flight_requests"):
             eventually(lambda: tier.counted(f"otelcol_exporter_{what}"), 0.0, why_not=lambda: tier.log)  # noqa: B023
 
 
 def gateway(folder: Path, secrets: Secrets, *over: str, port: int | str = 0, **variables: str) -> Tier:
-    return Tier(folder, "gateway.yaml", *over, port=port, **secrets.variables, **variables)
+    """Return a gateway with these overlays."""
+    return Tier(folder, GATEWAY, *over, port=port, **secrets.variables, **variables)
 
 
 def agent_tier(folder: Path, secrets: Secrets, towards: str, *over: str, port: int | str = 0, **variables: str) -> Tier:
+    """Return an agent tier with these overlays, which sends to the gateway at the address `towards`."""
     return Tier(
         folder,
-        "agent.yaml",
+        AGENT,
         *over,
         port=port,
         **{

@@ -1,4 +1,4 @@
-"""Where the tokens went: the six views of `otel-agent summary`, for a team."""
+"""The dashboard that shows where the tokens went: the six views of `otel-agent summary`, for a team."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -7,8 +7,8 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.dashboard import Panel, VariableModel
 
-from collector.dashboards import names, panels
-from collector.dashboards.panels import ROWS, WIDTH, bars, choice, chosen, most, number, ranking
+from collector.grafana.source import names, panels
+from collector.grafana.source.panels import ROWS, WIDTH, bars, choice, chosen, most, number, ranking
 from otel_agent.semconv import (
     COST_USAGE,
     MESSAGE_COUNT,
@@ -30,8 +30,8 @@ _CHOICES: Final = {
     names.AGENT: "agent",
     names.SESSION: "session",
 }
-"""The variable that chooses each label's values."""
-_NARROWED: Final = {
+"""The dashboard variable that filters by each label."""
+_FILTERED_BY: Final = {
     names.HOST: (names.TEAM,),
     names.USER: (names.TEAM,),
     names.PROJECT: (names.TEAM, names.USER, names.HOST),
@@ -39,29 +39,34 @@ _NARROWED: Final = {
     names.AGENT: (names.TEAM, names.USER, names.HOST),
     names.SESSION: (names.TEAM, names.USER, names.HOST, names.PROJECT, names.MODEL, names.AGENT),
 }
-"""The choices by which the values are narrowed that another offers."""
+"""The labels whose variables limit the values that the variable of another label offers."""
 _WHO: Final = (names.TEAM, names.USER, names.HOST, names.PROJECT)
 _CUT: Final = (*_WHO, names.MODEL, names.AGENT)
-_HAS: Final = {
+_LABELS_OF: Final = {
     SESSION_COUNT.name: _WHO,
     TOOL_CALL_COUNT.name: _WHO,
     SESSION_TOKEN_USAGE.name: (*_CUT, names.SESSION),
     SESSION_COST_USAGE.name: (*_CUT, names.SESSION),
 }
-"""The labels by which a metric can be chosen, where they are not those of tokens."""
+"""The labels of a metric that variables can filter, if they differ from the ones of tokens (`_CUT`)."""
 
 
 def used(metric: Metric, *by: str, where: str = "", window: str = "$__range") -> str:
-    """What was used of it in a time, exactly."""
-    by_choice = {label: _CHOICES[label] for label in _HAS.get(metric.name, _CUT)}
+    """Return the query for how much of a metric was used within a window, exactly, by these labels.
+
+    `where` is one more matcher. The variables of the dashboard filter every label that the metric has.
+    """
+    by_choice = {label: _CHOICES[label] for label in _LABELS_OF.get(metric.name, _CUT)}
     matchers = chosen(by_choice, *([where] if where else []))
     inner = f"sum_over_time({names.gained(metric)}{matchers}[{window}])"
     return f"sum by ({', '.join(by)}) ({inner})" if by else f"sum({inner})"
 
 
 def _table(title: str, headings: dict[str, str], attribute: str = "", *, limited: bool = False) -> Builder[Panel]:
-    """Tokens, cost and messages by labels, of all or of those at the top; to traces by the attribute that the first label is
-    of."""
+    """Return a table of tokens, cost and messages by labels: `headings` has the heading of each label.
+
+    `attribute` is the span attribute of the first label: each row links to its traces. `limited` shows only the top rows.
+    """
     by = list(headings)
     columns = {
         "Tokens": used(TOKEN_USAGE, *by),
@@ -74,10 +79,11 @@ def _table(title: str, headings: dict[str, str], attribute: str = "", *, limited
 
 
 def board() -> Dashboard:
+    """Build the dashboard."""
     made = panels.board(
         "otel-agent-overview",
         "OpenCode: where the tokens went",
-        "What OpenCode used, counted once each: up to seven minutes behind.",
+        "What OpenCode used. Each message counts once; up to seven minutes behind.",
         since="now-24h",
         refresh="5m",
     )
@@ -111,20 +117,20 @@ def _choice(label: str, name: str) -> Builder[VariableModel]:
         name.capitalize(),
         label,
         names.gained(SESSION_TOKEN_USAGE if by_session else TOKEN_USAGE),
-        {each: _CHOICES[each] for each in _NARROWED.get(label, ())},
-        "Narrows the table of sessions only: nothing else is told by session." if by_session else "",
+        {each: _CHOICES[each] for each in _FILTERED_BY.get(label, ())},
+        "Filters only the table of sessions: no other panel has a session." if by_session else "",
     )
 
 
 def _numbers() -> Sequence[Builder[Panel]]:
     failed = used(MESSAGE_COUNT, where=f'{names.OUTCOME}="error"')
     return (
-        number("Tokens", used(TOKEN_USAGE), "short", "Of all types, those from and to a cache too."),
+        number("Tokens", used(TOKEN_USAGE), "short", "All types, also those read from and written to a cache."),
         number("Cost", used(COST_USAGE), "currencyUSD", "As OpenCode recorded it."),
         number("Messages", used(MESSAGE_COUNT), "short"),
-        number("Sessions", used(SESSION_COUNT), "short", "That began in this time, sub-agents' too."),
+        number("Sessions", used(SESSION_COUNT), "short", "Sessions that began in this time, also those of sub-agents."),
         number("Tool calls", used(TOOL_CALL_COUNT), "short"),
-        number("Errors", f"({failed} or vector(0)) / {used(MESSAGE_COUNT)}", "percentunit", "Of all messages."),
+        number("Errors", f"({failed} or vector(0)) / {used(MESSAGE_COUNT)}", "percentunit", "Share of all messages."),
     )
 
 

@@ -1,4 +1,4 @@
-"""What Prometheus makes of OpenTelemetry's names (its default, `UnderscoreEscapingWithSuffixes`)."""
+"""The names of metrics and attributes in Prometheus, with its default translation `UnderscoreEscapingWithSuffixes`."""
 
 from typing import Final
 
@@ -8,17 +8,18 @@ _UNITS: Final = {"s": "seconds", "By": "bytes", "1": "ratio", "USD": "USD"}
 
 
 def metric(of: Metric) -> str:
-    """With its unit, unless that is a mere annotation in braces, and `_total` for a sum."""
+    """Return the name of a metric in Prometheus: with its unit (but not an annotation in braces), and `_total` for a counter."""
     parts = [label(of.name), _UNITS.get(of.unit, ""), "total" if of.kind is Kind.COUNTER else ""]
     return "_".join(part for part in parts if part)
 
 
 def gained(of: Metric) -> str:
-    """The series of `prometheus/rules/gained.yaml`: what was added in each five minutes."""
+    """Return the name of the series in which `prometheus/rules/gained.yaml` records what each five minutes added."""
     return f"opencode:{label(of.name).removeprefix('opencode_')}:gained5m"
 
 
 def label(attribute: str) -> str:
+    """Return the name of the label that an attribute becomes."""
     return attribute.replace(".", "_")
 
 

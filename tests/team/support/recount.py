@@ -1,4 +1,4 @@
-"""What a backend has to answer of a store that the real OpenCode wrote: the recount beside it, by model, agent and project."""
+"""The recount of a store that the real OpenCode wrote: what a backend has to answer, by model, agent and project."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.paths import STORES
 from tests.support.real_programs.prometheus import Prometheus, Rows
 from tests.support.waiting import eventually
 
-STORE = STORES / "sqlite-1.18.33-fork"
+STORE = Path(__file__).resolve().parents[2] / "stores" / "sqlite-1.18.33-fork"
 TOKENS = "opencode_token_usage_total"
 KINDS = ("input", "output", "reasoning", "cache_read", "cache_write")
 VIEWS = {
@@ -23,12 +22,13 @@ VIEWS = {
 
 
 def recounted() -> dict[str, Any]:
+    """Return the recount: `messages`, `cost`, and tokens in `by`, then by view, name and kind."""
     found: dict[str, Any] = json.loads((STORE / "expected.json").read_text(encoding="utf-8"))
     return found
 
 
 def assert_reaches(prometheus: Prometheus, expected: dict[str, Any]) -> None:
-    """In its own time, and exactly."""
+    """Wait until Prometheus has the recount, exactly. The numbers of messages and the cost must then be right too."""
     for view, labels in VIEWS.items():
         query = f"sum by ({', '.join((*labels, 'gen_ai_token_type'))}) ({TOKENS}) > 0"
         eventually(lambda: _by_name(prometheus.rows(query, *labels, "gen_ai_token_type")), _wanted(view, expected))  # noqa: B023
@@ -41,7 +41,10 @@ def _by_name(rows: Rows) -> Rows:
 
 
 def _wanted(view: str, expected: dict[str, Any]) -> Rows:
-    """By base name; the worktree `/` is no project: there the session's directory, `/home/dev/scratch`, names it."""
+    """Return the tokens by name and kind. A project is named by the last part of its path.
+
+    The worktree `/` is no project: the session's directory `/home/dev/scratch` names it.
+    """
     return {
         ((Path(name).name or "scratch") if view == "project" else name, kind): tokens[kind]
         for name, tokens in expected["by"][view].items()

@@ -1,4 +1,4 @@
-"""People who work in OpenCode, each with a store and an agent whose clock a test turns; and the truth of what they did."""
+"""People who work in OpenCode, each with a store and an agent, and the truth of what they used."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from otel_agent.settings import Settings
 from otel_agent.settings.values import OtlpSettings
 from tests.support.made_stores import JsonTree, Project, Session, Tokens, message, session, tool
 
+COST = 0.125
+"""The cost of each message. US dollars."""
+
 
 @dataclass(frozen=True)
 class Used:
-    """By one message, with one call of a tool."""
+    """The usage of one message. Each message also has one tool call."""
 
     team: str
     user: str
@@ -33,40 +36,51 @@ class Used:
 
 @dataclass
 class Truth:
-    """What was written down, counted as it is written."""
+    """Everything that was written into the stores. It is added up while it is written, and not from what is read."""
 
     written: list[Used] = field(default_factory=list)
 
     @property
     def tokens(self) -> int:
-        return sum(each.tokens for each in self.written)
+        """The tokens of all messages."""
+        return sum(used.tokens for used in self.written)
 
     @property
     def cost(self) -> float:
-        return sum(each.cost for each in self.written)
+        """The cost of all messages. US dollars."""
+        return sum(used.cost for used in self.written)
 
     @property
     def messages(self) -> int:
+        """The number of messages, and of tool calls."""
         return len(self.written)
 
     @property
     def errors(self) -> int:
-        return sum(each.failed for each in self.written)
+        """The number of messages that failed."""
+        return sum(used.failed for used in self.written)
 
     @property
     def sessions(self) -> set[str]:
-        return {each.session for each in self.written}
+        """The ids of all sessions."""
+        return {used.session for used in self.written}
 
     def of(self, **chosen: str) -> Truth:
-        """Only of those that are so: `team="pay"`."""
-        return Truth([each for each in self.written if all(getattr(each, name) == chosen[name] for name in chosen)])
+        """Return only the part with these values: `of(team="pay")`."""
+        return Truth(
+            [used for used in self.written if all(getattr(used, name) == chosen[name] for name in chosen)],
+        )
 
     def by(self, name: str) -> dict[str, Truth]:
-        return {value: self.of(**{name: value}) for value in {getattr(each, name) for each in self.written}}
+        """Return the part of each value of a field: `by("team")`."""
+        return {value: self.of(**{name: value}) for value in {getattr(used, name) for used in self.written}}
 
 
 class Person:
-    """Writes a store, and has an agent."""
+    """Somebody with a store in `folder`. Every message is written into it and into `truth`.
+
+    `first_id` has to differ between people by more than the number of messages: ids are counted up from it.
+    """
 
     def __init__(self, folder: Path, name: str, team: str, truth: Truth, first_id: int) -> None:
         self.name, self.team, self.host, self.folder = name, team, f"{name}s-laptop", folder
@@ -77,19 +91,18 @@ class Person:
     def works(
         self, at_s: float, project: str, model: str, tokens: Tokens, *, agent: str = "build", failed: bool = False
     ) -> None:
-        at, self._counter = round(at_s * 1000) - 5_000, self._counter + 1
-        worktree = Project(id=project.encode().hex().zfill(40), worktree=f"/home/dev/{project}")
-        of = self._sessions.setdefault(
-            project, session(at, self._counter, project=worktree, directory=worktree.worktree)
-        )
+        """Write a message that is completed one second before `at_s` (Unix seconds), in this person's session of a project."""
+        created_ms = round(at_s * 1000) - 5_000
+        self._counter += 1
+        of = self._session(project, created_ms)
         error = {"error": {"name": "APIError", "data": {"message": "no"}}} if failed else {}
         written = message(
             of,
             tokens,
-            at,
+            created_ms,
             self._counter,
-            completed=at + 4_000,
-            cost=0.125,
+            completed=created_ms + 4_000,
+            cost=COST,
             model=model,
             agent=agent,
             provider="anthropic",
@@ -97,14 +110,20 @@ class Person:
         )
         self.tree.put(of.project, of, written, tool(written, "bash"))
         self._truth.written.append(
-            Used(self.team, self.name, self.host, project, model, agent, of.id, sum(tokens), 0.125, failed)
+            Used(self.team, self.name, self.host, project, model, agent, of.id, sum(tokens), COST, failed)
         )
+
+    def _session(self, project: str, created_ms: int) -> Session:
+        if project not in self._sessions:
+            worktree = Project(id=project.encode().hex().zfill(40), worktree=f"/home/dev/{project}")
+            self._sessions[project] = session(created_ms, self._counter, project=worktree, directory=worktree.worktree)
+        return self._sessions[project]
 
     @contextmanager
     def agent(
         self, endpoint: str, now_ns: Callable[[], int], *, process_metrics: bool = False
     ) -> Iterator[assemble.Agent]:
-        """As it is, but for its clock; and for who starts its cycles."""
+        """Yield this person's agent. Only its clock is ours, and its cycles start when the test starts them."""
         settings = Settings(
             state_dir=self.folder / "state",
             data_dirs=(self.folder / "opencode",),

@@ -1,17 +1,17 @@
-"""`collector/prometheus/prometheus.yaml` as tests need it: for ports that are free, and for who does not wait half a minute."""
+"""`collector/prometheus/prometheus.yaml` as tests need it: on free ports, and without waiting half a minute for a scrape."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from tests.support.real_programs import COLLECTOR
-from tests.team.tiers import Tier
+from tests.team.support.tiers import Tier
 
 CONFIG = COLLECTOR / "prometheus" / "prometheus.yaml"
 
 
 def scraping(tier: Tier, path: Path, *, rules: bool) -> Path:
-    """Written to `path`: asks `tier` each second, and with `rules` those in the folder beside it."""
+    """Write a configuration that scrapes `tier` each second, and return its path. With `rules` it reads those in `path`'s folder."""
     changes = {
         '["127.0.0.1:8889"]': f'["127.0.0.1:{tier.telemetry_port}"]',
         "scrape_interval: 30s": "scrape_interval: 1s",
@@ -21,7 +21,7 @@ def scraping(tier: Tier, path: Path, *, rules: bool) -> Path:
 
 
 def write(of: Path, path: Path, changes: dict[str, str]) -> Path:
-    """`of` with `changes`, each of which has something to change."""
+    """Write a copy of a file with changed texts, and return its path. Fails if a text is not there."""
     text = of.read_text(encoding="utf-8")
     for old, new in changes.items():
         assert old in text, f"{of.name}: {old}"

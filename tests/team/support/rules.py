@@ -1,4 +1,4 @@
-"""The rule files of `collector/prometheus/`, as tests need them."""
+"""The rule files of `collector/prometheus/`, read as YAML."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ FILES = sorted(FOLDER.glob("*.yaml"))
 
 
 def groups(path: Path) -> list[dict[str, Any]]:
+    """Return the groups of a file of rules."""
     found: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
     return found
 
 
 def recorded(record: str) -> str:
-    """The expression that records `record`."""
+    """Return the expression that records the series `record`."""
     (found,) = (
         str(rule["expr"])
         for path in FILES

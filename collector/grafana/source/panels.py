@@ -1,4 +1,4 @@
-"""The few kinds of panel that both dashboards are made of."""
+"""The kinds of panel, link and variable that both dashboards use."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -29,21 +29,22 @@ from otel_agent.semconv import SERVICE_NAME
 METRICS: Final = DataSourceRef(type_val="prometheus", uid="${metrics}")
 TRACES: Final = "${traces}"
 ALL: Final = ".*"
-"""Of a variable: any value, and none."""
+"""The value of a variable that filters nothing: it matches any label, and a missing one."""
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 ROWS: Final = 100
-"""Of a table that could have thousands: those at its top."""
+"""How many rows a table shows at most, if it could have thousands."""
 HEIGHT: Final = 8
 WIDTH: Final = 24
 
 
 def query(expression: str, *, legend: str = "", ref: str = "A", instant: bool = False) -> prometheus.Dataquery:
+    """Return a query: along the time range, or for its end as a table (`instant`)."""
     made = prometheus.Dataquery().expr(expression).ref_id(ref).datasource(METRICS)
     return made.instant().format(PromQueryFormat.TABLE) if instant else made.range().legend_format(legend)
 
 
 def number(title: str, expression: str, unit: str, description: str = "") -> stat.Panel:
-    """One figure for the whole time range."""
+    """Return a panel with one figure for the whole time range."""
     return (
         stat.Panel()
         .title(title)
@@ -61,7 +62,7 @@ def number(title: str, expression: str, unit: str, description: str = "") -> sta
 
 
 def bars(title: str, expression: str, legend: str, unit: str, description: str = "") -> timeseries.Panel:
-    """What was gained, stacked, in steps of five minutes or more."""
+    """Return a panel with stacked bars of what was used, in steps of five minutes or more."""
     return (
         lines(title, {legend: expression}, unit, description)
         .interval("5m")  # gained5m has a point in five minutes
@@ -72,7 +73,7 @@ def bars(title: str, expression: str, legend: str, unit: str, description: str =
 
 
 def lines(title: str, expressions: Mapping[str, str], unit: str, description: str = "") -> timeseries.Panel:
-    """``expressions`` by their legend."""
+    """Return a graph with a line for each query; `expressions` has them by their legend."""
     panel = (
         timeseries.Panel()
         .title(title)
@@ -93,8 +94,11 @@ def lines(title: str, expressions: Mapping[str, str], unit: str, description: st
 def ranking(
     title: str, columns: Mapping[str, str], named: Mapping[str, str], *, span: int = WIDTH // 2, traces: str = ""
 ) -> table.Panel:
-    """A row for each set of labels, by its first column. ``columns``: expressions by their heading; ``named``: headings of
-    labels; ``traces``: the attribute of spans in which the first label's value stands."""
+    """Return a table with a row for each set of labels.
+
+    `columns` has the queries by their heading, and `named` the headings of labels. With `traces`, the span attribute that has
+    the value of the first label, each row links to its traces.
+    """
     panel = table.Panel().title(title).datasource(METRICS).span(span).height(HEIGHT).filterable(True)
     renamed = dict(named)
     for ref, (heading, expression) in zip("ABCDEFGH", columns.items(), strict=False):
@@ -109,8 +113,8 @@ def ranking(
 
 
 def _to_traces(attribute: str, heading: str) -> dashboard.DashboardLink:
-    """To the traces of what a row stands for, in Grafana's Explore: those in which ``attribute`` is what the row has under
-    ``heading``. Jaeger's data source takes tags as logfmt."""
+    """Return a link from a row to its traces in Grafana's Explore: `attribute` has the row's value under `heading`."""
+    # Jaeger's data source reads tags as logfmt.
     tags = f'{attribute}="${{__data.fields.{heading}}}"'
     search = {
         "refId": "A",
@@ -130,7 +134,7 @@ def _to_traces(attribute: str, heading: str) -> dashboard.DashboardLink:
 
 
 def board(uid: str, title: str, description: str, *, since: str, refresh: str) -> dashboard.Dashboard:
-    """An empty one, with the variables that say where metrics and traces are."""
+    """Return an empty dashboard, with the variables for the data sources of metrics and traces."""
     made = dashboard.Dashboard(title).uid(uid).description(description).tags(["opencode", "otel-agent"])
     return (
         made.time(since, "now")
@@ -144,8 +148,10 @@ def board(uid: str, title: str, description: str, *, since: str, refresh: str) -
 def choice(
     name: str, heading: str, label: str, of: str, narrowed: Mapping[str, str] = NOTHING, description: str = ""
 ) -> dashboard.QueryVariable:
-    """A variable with the values that ``label`` has in the series ``of`` in the time that is shown; ``narrowed``: labels by
-    the variables that were chosen before it."""
+    """Return a variable that offers the values of a label in the series `of`, within the time range.
+
+    `narrowed` has the variable of each label that limits these values.
+    """
     return (
         dashboard.QueryVariable(name)
         .label(heading)
@@ -160,13 +166,13 @@ def choice(
 
 
 def chosen(variables: Mapping[str, str], *more: str) -> str:
-    """The matchers by which variables choose, by their labels."""
+    """Return the matchers that filter by variables (given by their label), and by `more` matchers."""
     matchers = [*(f'{label}=~"${{{name}}}"' for label, name in variables.items()), *more]
     return f"{{{', '.join(matchers)}}}" if matchers else ""
 
 
 def most(number: int, of: str, by: Iterable[str], columns: Mapping[str, str]) -> dict[str, str]:
-    """``columns`` for the rows only of which ``of`` is the largest, so that a table has not a row for each of thousands."""
+    """Return `columns` limited to the rows with the largest `of`, so that no table has a row for each of thousands."""
     rows = f"topk({number}, {of})"
     return {
         heading: rows if expression == of else f"{expression} and on ({', '.join(by)}) {rows}"
