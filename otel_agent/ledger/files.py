@@ -172,19 +172,19 @@ def _examine(database: sqlite3.Connection, path: Path, *, thorough: bool) -> Non
         )
     if not thorough:
         return
-    trouble = looks_whole(path)
+    trouble = find_damage(path)
     if trouble:
         raise LedgerDamaged(f"{path} is damaged: {trouble}")
 
 
-def looks_whole(path: Path) -> str:
+def find_damage(path: Path) -> str:
     """ReadScope at every page, beside its writer: what is wrong, empty for nothing. Raises ``LedgerError``."""
     with closing(connect_to_read(path)) as database:
         result = str(database.execute("PRAGMA quick_check(1)").fetchone()[0])
     return "" if result == "ok" else " ".join(result.split())
 
 
-def set_aside(path: Path) -> Path:
+def move_aside(path: Path) -> Path:
     """Move a damaged ledger, WAL and all, to a name of its own beside it, and return that name."""
     aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}")
     for ending in ("", "-wal", "-shm"):

@@ -14,7 +14,7 @@ VERSION: Final = 5
 
 WITH_PROBLEMS: Final = 2
 """The first version that has the table ``problem``."""
-WITH_STANDING: Final = 3
+WITH_DELIVERY: Final = 3
 """The first version that has the tables ``store`` and ``delivery``."""
 
 APPLICATION_ID: Final = 0x07E1A6E7

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Final
 
 from otel_agent.errors import LedgerDamaged
-from otel_agent.ledger import files
+from otel_agent.ledger import checkpoints, files
 from otel_agent.ledger.delivery_state import DeliveryState
 from otel_agent.ledger.messages import Messages
 from otel_agent.ledger.outbox import Outbox
 from otel_agent.ledger.problems import Problems
+from otel_agent.ledger.store_counts import StoreCounts
 from otel_agent.ledger.totals import Totals
 from otel_agent.ledger.turns import Turns
 from otel_agent.model import Checkpoint
@@ -33,10 +34,11 @@ class Ledger:
 
     def __init__(self, hold: files.Hold, database: sqlite3.Connection) -> None:
         self._hold, self._database = hold, database
-        self.messages = Messages(database)
-        self.totals = Totals(database)
         self.outbox = Outbox(database)
+        self.messages = Messages(database, self.outbox)
+        self.totals = Totals(database)
         self.problems = Problems(database)
+        self.store_counts = StoreCounts(database)
         self.delivery_state = DeliveryState(database)
         self.turns = Turns(database)
 
@@ -76,14 +78,12 @@ class Ledger:
             raise
 
     def recall(self, place: str) -> bytes | None:
-        row = self._database.execute("SELECT state FROM checkpoint WHERE place = ?", (place,)).fetchone()
-        return None if row is None else bytes(row[0])
+        """Return the state that a reader left at a place, ``None`` if the place was never read."""
+        return checkpoints.recall(self._database, place)
 
-    def remember(self, checkpoints: list[Checkpoint]) -> None:
-        self._database.executemany(
-            "INSERT INTO checkpoint VALUES (?, ?) ON CONFLICT (place) DO UPDATE SET state = excluded.state",
-            [(each.place, each.state) for each in checkpoints],
-        )
+    def remember(self, states: list[Checkpoint]) -> None:
+        """Replace the readers' states at these places. Runs inside the transaction that holds what was read."""
+        checkpoints.remember(self._database, states)
 
     def adopt(self, instance_id: str) -> None:
         """Publish the totals under this instance id from now on.
@@ -99,10 +99,8 @@ class Ledger:
             if known is not None:
                 log.warning("this ledger was made on another machine: its totals start from zero here")
                 self.totals.clear()
-                self._database.execute("UPDATE session SET tracked = 0 WHERE tracked")
-                self._note(
-                    "epoch_message", self._database.execute("SELECT ifnull(max(number), 0) FROM message").fetchone()[0]
-                )
+                self.messages.forget_tracked()
+                self._note("epoch_message", self.messages.last_number())
             self._note("instance_id", instance_id)
 
     @property
@@ -175,7 +173,7 @@ def open_ledger(
         try:
             database = files.open_writable(path, thorough=thorough)
         except LedgerDamaged as damage:
-            aside = files.set_aside(path)
+            aside = files.move_aside(path)
             log.error("%s; kept as %s; counting again from what OpenCode has on disk", damage, aside.name)
             database = files.open_writable(path, thorough=thorough)
         ledger = Ledger(hold, database)

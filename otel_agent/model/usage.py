@@ -18,15 +18,15 @@ class Tokens(Struct, frozen=True, gc=False):
 
     def at_least(self, other: "Tokens") -> "Tokens":
         """The larger of both in each category: a count that was published is never taken back."""
-        return Tokens(*map(max, self.each(), other.each()))
+        return Tokens(*map(max, self.by_category(), other.by_category()))
 
     def minus(self, other: "Tokens") -> "Tokens":
-        return Tokens(*(mine - theirs for mine, theirs in zip(self.each(), other.each(), strict=True)))
+        return Tokens(*(mine - theirs for mine, theirs in zip(self.by_category(), other.by_category(), strict=True)))
 
     def plus(self, other: "Tokens") -> "Tokens":
-        return Tokens(*(mine + theirs for mine, theirs in zip(self.each(), other.each(), strict=True)))
+        return Tokens(*(mine + theirs for mine, theirs in zip(self.by_category(), other.by_category(), strict=True)))
 
-    def each(self) -> tuple[int, int, int, int, int]:
+    def by_category(self) -> tuple[int, int, int, int, int]:
         return self.input, self.output, self.reasoning, self.cache_read, self.cache_write
 
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from otel_agent import semconv
-from otel_agent.ledger.writer import Ledger, open_ledger
+from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Generation, Message, Tokens
+from tests.support.ledgers import fresh_ledger
 from tests.support.records import (
     GRACE,
     LONG_AFTER,
-    START_NS,
     T0,
     call,
     copy_of,
@@ -83,16 +79,6 @@ def ways_to_meet(draw: st.DrawFn, history: tuple[Call, ...]) -> Batches:
     records = draw(st.permutations([record for each in history for record in each.records]))
     cuts = sorted(draw(st.sets(st.integers(1, len(records)), max_size=4)))
     return [records[start:end] for start, end in zip([0, *cuts], [*cuts, len(records)], strict=True)]
-
-
-@contextmanager
-def fresh_ledger() -> Iterator[Ledger]:
-    with tempfile.TemporaryDirectory() as scratch:
-        ledger = open_ledger(Path(scratch), now_ns=START_NS, backfill_from_ms=0)
-        try:
-            yield ledger
-        finally:
-            ledger.close()
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

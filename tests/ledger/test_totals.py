@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_agent.ledger.totals import MAX_VALUE
+from otel_agent.ledger.totals import MAX_VALUE, NewSeries, SeriesLimit
 from otel_agent.ledger.writer import Ledger, open_ledger
 from otel_agent.model import Increase, Series
-from tests.ledger.test_messages import fresh_ledger
+from tests.support.ledgers import fresh_ledger
 from tests.support.records import START_NS
 
 METRIC = "opencode.token.usage"
@@ -33,10 +33,8 @@ def raise_by(
         return ledger.totals.raise_by(
             keyed,
             now_ns=now_ns,
-            max_series=max_series,
-            overflow=OVERFLOW,
-            windowed=active_since_ns is not None,
-            active_since_ns=active_since_ns or 0,
+            new=NewSeries(now_ns, windowed=active_since_ns is not None),
+            limit=SeriesLimit(max_series, OVERFLOW, active_since_ns or 0),
         )
 
 

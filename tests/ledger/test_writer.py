@@ -78,7 +78,7 @@ def test_another_machine_starts_from_zero_and_counts_nothing_again(tmp_path: Pat
     assert (tokens(there), total(there, semconv.MESSAGE_COUNT)) == (Tokens(7), 1)
     assert total(there, semconv.SESSION_COUNT) == 0
     assert there.messages.tracked(["ses_0"]) == set()
-    of_session = there.messages.of_session("ses_0", after=there.epoch_message)
+    of_session = there.messages.history_of("ses_0", after=there.epoch_message)
     assert [change.message.id for change in of_session] == ["msg_3"]
     there.close()
     again = reopened(tmp_path / "there", days_later=2)
