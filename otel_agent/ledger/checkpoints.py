@@ -1,5 +1,7 @@
-"""The readers' checkpoints: how far each got at a place. They are true because they are written together with what
-was read, in one transaction."""
+"""The readers' checkpoints: how far each got at a place.
+
+A checkpoint is true because the transaction that writes it also writes what was read.
+"""
 
 import sqlite3
 from collections.abc import Iterable

@@ -1,8 +1,7 @@
 """The rules by which messages count, each once, on the ledger's tables.
 
 A message is known by its id for ever, in whatever file, database or table it is found. A fork copy has an id of its
-own. Two messages of different sessions are one call if they record the same completion, and the id of either was
-minted later than the message it names. It does not matter which of the two is read first.
+own: ``fork_copies`` recognises it by what it records. It does not matter which of the two is read first.
 """
 
 import sqlite3
@@ -13,8 +12,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from otel_agent.ledger import records
+from otel_agent.ledger.fork_copies import Twin, completion_of, find_twins, has_twin
 from otel_agent.ledger.outbox import Outbox
-from otel_agent.model import Change, Generation, Message, Overlap, Session, State, Tokens
+from otel_agent.model import Change, Message, Overlap, Session, State, Tokens
 
 _RESOLVED_AT_ONCE: Final = 2_000
 """Waiting messages that are decided in one transaction."""
@@ -43,14 +43,6 @@ class _Known(Struct):
         )
 
 
-class _Twin(Struct, frozen=True):
-    """A counted message that records the same completion as another one."""
-
-    session_id: str
-    copied: bool
-    generation: str
-
-
 class _KnownSession(Struct, frozen=True):
     """The ledger's knowledge of a session."""
 
@@ -67,11 +59,11 @@ class Messages:
     def record(self, messages: Sequence[Message], sessions: Sequence[Session], *, count_from_ms: int) -> list[Change]:
         """Enter a batch of messages and sessions; return what it adds to the totals.
 
-        Messages that ended before ``count_from_ms`` are entered too, so that they are never taken for new ones.
+        Messages that ended before ``count_from_ms`` are entered too, so that they are never new later.
         """
         self._enter_sessions(sessions, messages)
         known = self._known([m.id for m in messages])
-        completions = [records.completion_of(m) for m in messages]
+        completions = [completion_of(m) for m in messages]
         twins = self._twins_of_undecided(messages, completions, known)
         counted: list[Message] = []
         changes: list[Change] = []
@@ -79,7 +71,7 @@ class Messages:
         for message, completion in zip(messages, completions, strict=True):
             before = known.get(message.id)
             if before is not None and not before.is_undecided(message):
-                # The message may stand earlier in this very batch: a correction needs its row in the table.
+                # The message may be earlier in this very batch: a correction needs its row in the table.
                 self._insert(inserts)
                 changes += self._correct(message, before)
                 known[message.id] = before.merged_with(message)
@@ -112,9 +104,9 @@ class Messages:
                 state = State.SKIPPED
             else:
                 # Ask for each one again: the one before it may have counted, and be its original.
-                completion = records.completion_of(message)
-                twins = self._twins([completion]).get(completion, [])
-                state = State.COPY if _has_twin(message, twins) else State.COUNTED
+                completion = completion_of(message)
+                twins = find_twins(self._database, [completion]).get(completion, [])
+                state = State.COPY if has_twin(message, twins) else State.COUNTED
             self._database.execute("UPDATE message SET state = ? WHERE number = ?", (int(state), number))
             if state is State.COUNTED:
                 changes += self._count([message])
@@ -154,7 +146,7 @@ class Messages:
         return int(self._database.execute("SELECT ifnull(max(number), 0) FROM message").fetchone()[0])
 
     def _insert(self, pending: dict[str, tuple[object, ...]]) -> None:
-        """Write the rows that were gathered, and gather anew."""
+        """Write the gathered rows, and empty the collection."""
         self._database.executemany(records.INSERT_MESSAGE, pending.values())
         pending.clear()
 
@@ -173,7 +165,7 @@ class Messages:
         after = replace(
             before, tokens=now.tokens, overlap=now.overlap, cost_nusd=now.cost_nusd, completed_ms=completed_ms
         )
-        row = records.message_row(after, known.state, records.completion_of(after))
+        row = records.message_row(after, known.state, completion_of(after))
         self._database.execute(records.REPLACE_MESSAGE, (*row, after.id))
         # A suspected copy is in no total yet: it adds all it used when it is decided.
         if known.state is State.SUSPECTED_COPY:
@@ -238,25 +230,14 @@ class Messages:
 
     def _twins_of_undecided(
         self, messages: Sequence[Message], completions: Sequence[int], known: dict[str, _Known]
-    ) -> dict[int, list[_Twin]]:
+    ) -> dict[int, list[Twin]]:
         """Look up the twins of those messages only whose state is not decided yet: a correction needs none."""
-        return self._twins(
-            [
-                completion
-                for message, completion in zip(messages, completions, strict=True)
-                if message.id not in known or known[message.id].is_undecided(message)
-            ]
-        )
-
-    def _twins(self, completions: list[int]) -> dict[int, list[_Twin]]:
-        query = (
-            "SELECT completion, session_id, copied, generation FROM message "
-            "WHERE state = ? AND completion IN (SELECT value FROM json_each(?))"
-        )
-        twins: dict[int, list[_Twin]] = {}
-        for row in self._database.execute(query, (int(State.COUNTED), records.ids(completions))):
-            twins.setdefault(row[0], []).append(_Twin(row[1], bool(row[2]), row[3]))
-        return twins
+        undecided = [
+            completion
+            for message, completion in zip(messages, completions, strict=True)
+            if message.id not in known or known[message.id].is_undecided(message)
+        ]
+        return find_twins(self._database, undecided)
 
     def _waiting(self, killed_before_ms: int, limit: int = _RESOLVED_AT_ONCE) -> list[tuple[int, tuple[object, ...]]]:
         """Return number and row of undecided messages that can be decided at the end of a pass, the oldest first."""
@@ -271,7 +252,7 @@ class Messages:
         return [(row[0], row[1:]) for row in rows]
 
 
-def _state(message: Message, twins: Sequence[_Twin], count_from_ms: int) -> State:
+def _state(message: Message, twins: Sequence[Twin], count_from_ms: int) -> State:
     """Return the state that a message has when it is read."""
     if message.completed_ms is None:
         return State.UNFINISHED
@@ -279,7 +260,7 @@ def _state(message: Message, twins: Sequence[_Twin], count_from_ms: int) -> Stat
         return State.SKIPPED
     if message.copied:
         return State.SUSPECTED_COPY
-    return State.COPY if _has_twin(message, twins) else State.COUNTED
+    return State.COPY if has_twin(message, twins) else State.COUNTED
 
 
 def _as_known(message: Message, state: State) -> _Known:
@@ -293,18 +274,4 @@ def _at_least(message: Message, known: _Known) -> Message:
         tokens=message.tokens.at_least(known.tokens),
         overlap=message.overlap.at_least(known.overlap),
         cost_nusd=max(message.cost_nusd, known.cost_nusd),
-    )
-
-
-def _has_twin(message: Message, twins: Sequence[_Twin]) -> bool:
-    """True if a counted message records the same completion.
-
-    In another session, one of the two must be a suspected copy. In the same session, only OpenCode 2.x can hold a
-    call of 1.x once more, under an id of another form.
-    """
-    return any(
-        message.copied or twin.copied
-        if twin.session_id != message.session_id
-        else (twin.generation == Generation.V2) != (message.generation is Generation.V2)
-        for twin in twins
     )

@@ -1,8 +1,8 @@
 """The pending spans: each stays until the backend accepted it, across restarts.
 
 This module alone writes the tables ``owed`` (messages with pending spans) and ``tool_call`` (the calls whose spans go
-with them). A turn's span has no row here: it is pending while ``turn.state`` says so. In the tables ``owed`` means
-pending and ``refused`` means quarantined.
+with them). A turn's span has no row here: it is pending while ``turn.state`` says so. The column ``refused`` marks
+what is quarantined.
 """
 
 import sqlite3
@@ -30,7 +30,7 @@ class PendingSpans(Struct, frozen=True):
     """The row of the message or of the turn."""
     of_turn: bool
     message: Message
-    """For a turn, its last message."""
+    """The last message, if the spans are a turn's."""
     session: Session
     turn: Turn
     calls: tuple[ToolCall, ...] = ()
@@ -49,7 +49,7 @@ class Outbox:
 
     def __len__(self) -> int:
         """Count the pending spans, those in quarantine included."""
-        # CROSS JOIN makes SQLite walk through ``owed``, which is short, and not through all messages.
+        # CROSS JOIN makes SQLite walk through the short table of pending messages, not through all messages.
         return sum(
             int(self._database.execute(f"SELECT count(*) FROM {source}").fetchone()[0])
             for source in (

@@ -96,7 +96,7 @@ class Queries:
     def by_project(self, scope: Scope, *, separate_global: bool) -> list[Group]:
         """Group by (worktree,), which is empty outside any project.
 
-        With ``separate_global`` group by (worktree, directory); the directory is empty inside a project.
+        ``separate_global`` groups by (worktree, directory); the directory is empty inside a project.
         """
         worktree = f"CASE WHEN {_OUTSIDE_ANY} THEN '' ELSE m.worktree END"
         directory = f"CASE WHEN {_OUTSIDE_ANY} THEN m.directory ELSE '' END"

@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-from hashlib import blake2b
 from typing import Any, Final
 
 from otel_agent.model import Generation, Message, Overlap, Session, State, Tokens
@@ -116,22 +115,6 @@ def session(row: tuple[Any, ...]) -> Session:
         created_ms=row[6],
         forked=bool(row[7]),
     )
-
-
-def completion_of(message: Message) -> int:
-    """Hash what a message has in common with its copies, as a signed 64-bit integer.
-
-    Copies share both times, provider, model, tokens and cost. Ids and sessions differ.
-    """
-    shared = (
-        message.created_ms,
-        message.completed_ms,
-        message.provider,
-        message.model,
-        *message.tokens.by_category(),
-        message.cost_nusd,
-    )
-    return int.from_bytes(blake2b(repr(shared).encode(), digest_size=8).digest(), "big", signed=True)
 
 
 def ids(values: list[str] | list[int]) -> str:

@@ -1,6 +1,6 @@
 """The totals: one row for each series, integers only, raised and never lowered.
 
-The table ``series`` keeps three values of each series. Its columns have older names than the code:
+The table ``series`` keeps three values of each series. Its columns have older names than the code.
 
 ===================  ==================  ========================================================================
 in the code          columns             meaning
@@ -35,7 +35,7 @@ SeriesKey = tuple[str, str]
 
 
 class NewSeries(Struct, frozen=True):
-    """How a series begins that an increase creates."""
+    """The beginning of a series that an increase creates."""
 
     start_ns: int
     """Its start time for ever."""
@@ -46,7 +46,7 @@ class NewSeries(Struct, frozen=True):
 
 
 class SeriesLimit(Struct, frozen=True):
-    """How many series a metric may have."""
+    """The number of series that a metric may have."""
 
     max_series: int
     overflow: str

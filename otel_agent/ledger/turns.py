@@ -1,4 +1,4 @@
-"""The turns of counted messages: rows of the ledger, each of which becomes one span once it ended."""
+"""The turns of counted messages: each is a row of the ledger, and becomes one span once it ended."""
 
 import sqlite3
 from collections.abc import Iterable

@@ -1,8 +1,8 @@
 """The records that cross rooms: frozen, without I/O, in OpenCode's and OpenTelemetry's words.
 
 Times are whole milliseconds since the Unix epoch, tokens are whole tokens, and cost is whole billionths of a US dollar
-(``nusd``). The smallest price per token is a fraction of a micro-dollar: if each message were rounded to
-micro-dollars, a sum of small messages would be wrong.
+(``nusd``). The smallest price per token is a fraction of a micro-dollar, so a sum of messages that are rounded to
+micro-dollars would be wrong.
 """
 
 from otel_agent.model.delivery import Observation, SendResult

@@ -21,9 +21,9 @@ class ProblemKind(StrEnum):
 
     @property
     def meaning(self) -> str:
-        """What is wrong and what happens next, as the rest of a sentence that begins with one place.
+        """The fault and what happens next, as the rest of a sentence that begins with one place.
 
-        For several places the sentence begins with "each".
+        A sentence about several places begins with "each".
         """
         return _MEANING[self]
 

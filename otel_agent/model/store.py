@@ -38,7 +38,7 @@ class ReadScope(Struct, frozen=True):
     sweep: bool = False
     """Look at everything, whatever the change marks say."""
     changed_paths: frozenset[str] | None = None
-    """Look at these folders and files, which may have changed, and at what is in flight. With ``None`` look wherever
+    """Look at these folders and files, which may have changed, and at what is in flight. ``None`` looks wherever
     a change mark that costs little to read shows a change."""
 
 
