@@ -1,4 +1,4 @@
-"""The ledger's files: who may hold them, who may read them, and what happens where they cannot be written."""
+"""The ledger's files: the one process that may write them, those that may read them, and disks without room."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CANNOT_WRITE = 4
 """Exit code of every `LedgerError`."""
 
 
-def test_a_second_agent_is_told_who_writes_the_ledger(agent: Agent, receiver: OtlpReceiver) -> None:
+def test_a_second_agent_names_the_process_that_writes_the_ledger(agent: Agent, receiver: OtlpReceiver) -> None:
     write_messages(agent, 1)
     with agent.process("run") as first:
         receiver.wait_for(lambda r: r.chats(), 30)
@@ -47,7 +47,7 @@ def test_a_second_agent_is_told_who_writes_the_ledger(agent: Agent, receiver: Ot
     agent.once()
 
 
-def test_a_hold_waits_for_one_that_is_soon_let_go(tmp_path: Path) -> None:
+def test_a_hold_waits_for_a_ledger_that_is_soon_released(tmp_path: Path) -> None:
     """A live screen takes the ledger for moments; an agent that starts just then is not refused."""
     holding = "import sys; from filelock import FileLock; lock = FileLock(sys.argv[1]); lock.acquire(); print(flush=True); input()"
     command = [sys.executable, "-c", holding, str(tmp_path / "ledger.lock")]
@@ -71,10 +71,10 @@ def test_the_hold_of_a_killed_agent_is_free(agent: Agent, receiver: OtlpReceiver
     agent.once()
 
 
-@pytest.mark.parametrize("told", ["", "{", "[]", '{"pid": "x"}', '{"pid": 1, "since": null, "more": 2}'])
-def test_a_holder_file_that_says_nothing_useful(tmp_path: Path, told: str) -> None:
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": "x"}', '{"pid": 1, "since": null, "more": 2}'])
+def test_a_useless_holder_file_does_not_weaken_the_lock(tmp_path: Path, content: str) -> None:
     hold = Hold(tmp_path)
-    (tmp_path / "holder.json").write_text(told)
+    (tmp_path / "holder.json").write_text(content)
     try:
         with pytest.raises(LedgerHeld, match="is written by another otel-agent"):
             Hold(tmp_path)
@@ -102,8 +102,8 @@ def test_a_ledger_of_a_newer_version_stays_as_it_is(agent: Agent, unclean: bool)
     assert contents(agent.state_dir) == before
 
 
-def test_what_was_left_halfway_is_undone_by_who_writes(agent: Agent, receiver: OtlpReceiver) -> None:
-    """Who only reads says so and touches nothing; all that was counted before is still there."""
+def test_a_write_left_halfway_is_undone_by_the_next_writer(agent: Agent, receiver: OtlpReceiver) -> None:
+    """A reader reports it and touches nothing; everything counted before is still there."""
     write_messages(agent, 600)
     agent.once()
     leave_a_journal(agent.state_dir / "ledger.db")
@@ -118,7 +118,7 @@ def test_what_was_left_halfway_is_undone_by_who_writes(agent: Agent, receiver: O
 
 
 @pytest.mark.skipif(WINDOWS, reason="modes are POSIX")
-def test_everything_is_for_its_owner_only(agent: Agent, receiver: OtlpReceiver) -> None:
+def test_every_file_of_the_agent_is_for_its_owner_only(agent: Agent, receiver: OtlpReceiver) -> None:
     """However permissive the umask."""
     write_messages(agent, 1)
     with agent.process("run", prelude="import os; os.umask(0)", OTEL_AGENT_METRICS_EXPORTER="file") as run:
@@ -134,7 +134,7 @@ def test_everything_is_for_its_owner_only(agent: Agent, receiver: OtlpReceiver) 
 
 
 @pytest.mark.skipif(WINDOWS, reason="modes are POSIX")
-def test_a_folder_that_may_not_be_written(public: Agent) -> None:
+def test_a_state_folder_that_may_not_be_written_is_named(public: Agent) -> None:
     public.data_dir.mkdir(parents=True)
     public.state_dir.mkdir(exist_ok=True)
     public.state_dir.chmod(0o555)
@@ -146,7 +146,7 @@ def test_a_folder_that_may_not_be_written(public: Agent) -> None:
     public.once()
 
 
-def test_a_file_where_the_folder_should_be(agent: Agent) -> None:
+def test_a_file_in_place_of_the_state_folder_is_left_alone(agent: Agent) -> None:
     agent.state_dir.write_text("mine")
     run = agent.attempt()
     assert run.returncode == CANNOT_WRITE
@@ -155,9 +155,12 @@ def test_a_file_where_the_folder_should_be(agent: Agent) -> None:
 
 
 @pytest.mark.skipif(WINDOWS, reason="resource limits are POSIX")
-def test_no_room_to_write(agent: Agent, receiver: OtlpReceiver) -> None:
-    """No file may grow beyond a limit, which rises until a run succeeds. Before that it fails to open, to count, and to
-    strike off what the backend took; it is said each time, and nothing is lost by any of them."""
+def test_running_out_of_room_at_any_point_loses_nothing(agent: Agent, receiver: OtlpReceiver) -> None:
+    """No file may grow beyond a limit, which rises until a run succeeds.
+
+    Before that a run fails to open the ledger, to count, or to strike off what the backend accepted. Each failure is
+    reported, and none loses anything.
+    """
     write_messages(agent, 600)
     failed_after_sending = 0
     for limit in itertools.count(0, 20_000):
@@ -187,7 +190,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", disk], check=True)
 
 
-def test_a_full_disk(agent: Agent, receiver: OtlpReceiver, small_disk: Path) -> None:
+def test_a_full_disk_loses_nothing(agent: Agent, receiver: OtlpReceiver, small_disk: Path) -> None:
     write_messages(agent, 600)
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(800 << 10))

@@ -38,12 +38,12 @@ usages = st.builds(Tokens, st.integers(1, 500), amounts, amounts, amounts, amoun
 picks = st.integers(min_value=0, max_value=10_000)
 """Chooses among what exists at that moment, modulo how many there are."""
 looks = st.booleans()
-"""Whether a run follows at once."""
+"""True if a run follows at once."""
 
 
 @dataclass(slots=True)
 class Kept:
-    """A message in a store, and the call it stands for."""
+    """A message in a store, and the call it records."""
 
     store: int
     written: Message

@@ -40,14 +40,18 @@ EVERY_CASE = pytest.mark.parametrize(("where", "written"), CASES.values(), ids=l
 
 
 @EVERY_CASE
-def test_as_recorded_by_default(agent: Agent, arrived: Arrived, where: str, written: Message) -> None:
+def test_tokens_are_exported_as_recorded_by_default(
+    agent: Agent, arrived: Arrived, where: str, written: Message
+) -> None:
     make_store(agent.data_dir, where).put_turn(written)
     agent.once()
     assert arrived.tokens() == written.tokens
 
 
 @EVERY_CASE
-def test_disjoint_leaves_the_overlap_out(agent: Agent, arrived: Arrived, where: str, written: Message) -> None:
+def test_disjoint_accounting_leaves_the_overlap_out(
+    agent: Agent, arrived: Arrived, where: str, written: Message
+) -> None:
     make_store(agent.data_dir, where).put_turn(written)
     agent.once(**DISJOINT)
     assert arrived.tokens() == BESIDE
@@ -55,7 +59,7 @@ def test_disjoint_leaves_the_overlap_out(agent: Agent, arrived: Arrived, where: 
 
 
 @EVERY_CASE
-def test_the_conventions_count_each_token_once(agent: Agent, arrived: Arrived, where: str, written: Message) -> None:
+def test_the_genai_metrics_count_each_token_once(agent: Agent, arrived: Arrived, where: str, written: Message) -> None:
     make_store(agent.data_dir, where).put_turn(written)
     agent.once()
     assert arrived.genai("input_tokens") == 1000
@@ -67,7 +71,7 @@ def test_the_conventions_count_each_token_once(agent: Agent, arrived: Arrived, w
     assert attributes["gen_ai.usage.output_tokens"] == 50
 
 
-def test_anthropic_always_kept_the_cached_apart(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_cached_tokens_of_anthropic_were_never_inside_input(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     old = session(version="1.0.61")
     tree.put_turn(message(old, Tokens(700, 50, 0, 300, 0), provider="anthropic", finish=None))
     agent.once()
@@ -75,7 +79,7 @@ def test_anthropic_always_kept_the_cached_apart(agent: Agent, tree: JsonTree, ar
     assert arrived.genai("output_tokens") == 50
 
 
-def test_input_includes_what_was_written_to_the_cache(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_input_tokens_include_what_was_written_to_the_cache(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     tree.put_turn(message(session(), Tokens(7, 5, 0, 300, 40), provider="anthropic"))
     agent.once()
     assert arrived.genai("input_tokens") == 347
@@ -89,19 +93,21 @@ def test_more_reasoning_than_output_is_never_negative(agent: Agent, tree: JsonTr
     assert arrived.genai("output_tokens") >= 20
 
 
-def test_a_total_that_fits_neither_reading(agent: Agent, database: Database, arrived: Arrived) -> None:
+def test_a_total_that_fits_neither_reading_changes_no_tokens(
+    agent: Agent, database: Database, arrived: Arrived
+) -> None:
     database.put_turn(message(session(version="1.18.33"), BESIDE, total=4711))
     agent.once()
     assert arrived.tokens() == BESIDE
 
 
-def test_rows_without_total(agent: Agent, database: Database, arrived: Arrived) -> None:
+def test_rows_with_and_without_a_total_count(agent: Agent, database: Database, arrived: Arrived) -> None:
     database.put_turn(message(session(), BESIDE), message(session(), BESIDE, T0 + 40_000, total=TOTAL))
     agent.once()
     assert arrived.holds(tokens=BESIDE.plus(BESIDE), messages=2)
 
 
-def test_a_correction_that_raises_output_and_reasoning(agent: Agent, arrived: Arrived) -> None:
+def test_a_correction_corrects_the_overlap_too(agent: Agent, arrived: Arrived) -> None:
     """The overlap is corrected with the numbers it is part of."""
     database = Database(agent.data_dir / "opencode.db", "1.2.6").create()
     first = message(session(version="1.2.6"), INSIDE, total=TOTAL)
@@ -112,7 +118,7 @@ def test_a_correction_that_raises_output_and_reasoning(agent: Agent, arrived: Ar
     assert arrived.tokens() == Tokens(700, 40, 40, 300, 0)
 
 
-def test_the_documented_message(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_the_documented_message_arrives_in_every_form(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     """The example of the storage document, on the wire in every form it takes."""
     tokens = Tokens(23473, 433, 346, 72, 0)
     tree.put_turn(message(session(T0 - 500), tokens, T0, agent="Sisyphus", completed=1_769_174_730_149))

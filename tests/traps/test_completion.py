@@ -33,7 +33,7 @@ def message(of: Session, tokens: Tokens, at: int = T0, **fields: Any) -> Message
     return made_at(of, tokens, at, **fields)
 
 
-def test_a_message_in_flight_that_completes_after_the_first_run(agent: Agent, store: Store, arrived: Arrived) -> None:
+def test_a_message_in_flight_counts_once_it_completes(agent: Agent, store: Store, arrived: Arrived) -> None:
     """The three writes of a message's life, a run after each."""
     whole = message(session(), USED, cost=0.5)
     store.put_turn(in_flight(whole))
@@ -49,7 +49,9 @@ def test_a_message_in_flight_that_completes_after_the_first_run(agent: Agent, st
     assert arrived.cost() == pytest.approx(0.5)
 
 
-def test_a_row_completed_under_a_clock_set_back(agent: Agent, database: Database, arrived: Arrived) -> None:
+def test_a_row_that_completes_after_the_clock_was_set_back_counts(
+    agent: Agent, database: Database, arrived: Arrived
+) -> None:
     """Its `time_updated` is older than what was read already: a cursor over that column alone never sees it."""
     whole = message(session(), USED)
     database.put_turn(in_flight(whole), message(session(), NEXT, T0 + 900_000))
@@ -59,7 +61,9 @@ def test_a_row_completed_under_a_clock_set_back(agent: Agent, database: Database
     assert arrived.holds(tokens=USED.plus(NEXT), messages=2)
 
 
-def test_the_last_write_of_the_same_millisecond(agent: Agent, database: Database, arrived: Arrived) -> None:
+def test_a_completion_in_the_millisecond_of_the_last_reading_counts(
+    agent: Agent, database: Database, arrived: Arrived
+) -> None:
     """A completion that carries the `time_updated` the reader has already reached."""
     whole = message(session(), USED)
     database.put_turn(in_flight(whole), updated=T0 + 5)
@@ -70,7 +74,7 @@ def test_the_last_write_of_the_same_millisecond(agent: Agent, database: Database
     assert arrived.holds(tokens=USED.plus(NEXT), messages=2)
 
 
-def test_killed_counts_once_a_later_message_is_complete(agent: Agent, store: Store, arrived: Arrived) -> None:
+def test_a_killed_message_counts_once_a_later_one_is_complete(agent: Agent, store: Store, arrived: Arrived) -> None:
     killed = message(session(), USED, completed=None)
     store.put_turn(killed)
     agent.once(**FOR_EVER)
@@ -81,26 +85,28 @@ def test_killed_counts_once_a_later_message_is_complete(agent: Agent, store: Sto
     assert arrived.holds(tokens=USED.plus(NEXT), messages=2)
 
 
-def test_a_later_message_of_another_session_says_nothing(agent: Agent, store: Store, arrived: Arrived) -> None:
+def test_a_later_message_of_another_session_does_not_end_the_wait(agent: Agent, store: Store, arrived: Arrived) -> None:
     store.put_turn(message(session(), USED, completed=None))
     store.put_turn(message(session(counter=2), NEXT, T0 + 40_000))
     agent.once(**FOR_EVER)
     assert arrived.holds(tokens=NEXT, messages=1)
 
 
-def test_an_earlier_message_of_its_session_says_nothing(agent: Agent, store: Store, arrived: Arrived) -> None:
+def test_an_earlier_message_of_the_session_does_not_end_the_wait(agent: Agent, store: Store, arrived: Arrived) -> None:
     store.put_turn(message(session(), NEXT), message(session(), USED, T0 + 40_000, completed=None))
     agent.once(**FOR_EVER)
     assert arrived.holds(tokens=NEXT, messages=1)
 
 
-def test_a_later_message_that_is_not_complete_says_nothing(agent: Agent, store: Store, arrived: Arrived) -> None:
+def test_a_later_message_that_is_not_complete_does_not_end_the_wait(
+    agent: Agent, store: Store, arrived: Arrived
+) -> None:
     store.put_turn(message(session(), USED, completed=None), message(session(), NEXT, T0 + 40_000, completed=None))
     agent.once(**FOR_EVER)
     assert arrived.holds(tokens=Tokens(), messages=0)
 
 
-def test_killed_counts_after_the_grace_period(agent: Agent, store: Store, arrived: Arrived) -> None:
+def test_a_killed_message_counts_after_the_grace_period(agent: Agent, store: Store, arrived: Arrived) -> None:
     now = time.time_ns() // 1_000_000
     store.put_turn(message(session(now - 70_500), USED, now - 70_000, completed=None))
     agent.once()
@@ -109,20 +115,22 @@ def test_killed_counts_after_the_grace_period(agent: Agent, store: Store, arrive
     assert arrived.holds(tokens=USED, messages=1)
 
 
-def test_killed_hours_ago_is_past_the_default_grace(agent: Agent, store: Store, arrived: Arrived) -> None:
+def test_a_message_killed_hours_ago_counts_at_once(agent: Agent, store: Store, arrived: Arrived) -> None:
     store.put_turn(message(session(), USED, completed=None))
     agent.once()
     assert arrived.holds(tokens=USED, messages=1)
 
 
-def test_killed_without_tokens_never_counts(agent: Agent, store: Store, arrived: Arrived) -> None:
+def test_a_message_killed_without_tokens_never_counts(agent: Agent, store: Store, arrived: Arrived) -> None:
     store.put_turn(in_flight(message(session(), USED)), message(session(), NEXT, T0 + 40_000))
     agent.once(OTEL_AGENT_KILLED_GRACE_SECONDS="0")
     agent.once(OTEL_AGENT_KILLED_GRACE_SECONDS="0")
     assert arrived.holds(tokens=NEXT, messages=1)
 
 
-def test_presumed_dead_and_completed_after_all(agent: Agent, store: Store, arrived: Arrived) -> None:
+def test_a_message_presumed_killed_that_completes_adds_the_difference(
+    agent: Agent, store: Store, arrived: Arrived
+) -> None:
     whole = message(session(), USED)
     store.put_turn(replace(whole, completed=None))
     agent.once()

@@ -38,7 +38,7 @@ def test_a_lowered_message_takes_nothing_away(agent: Agent, store: Store, arrive
     assert arrived.cost() == pytest.approx(0.75)
 
 
-def test_lowered_and_raised_again_adds_nothing(agent: Agent, store: Store, arrived: Arrived) -> None:
+def test_a_message_lowered_and_raised_again_adds_nothing(agent: Agent, store: Store, arrived: Arrived) -> None:
     written = message(session(), USED)
     for tokens in (USED, Tokens(10), USED, Tokens(10), USED):
         store.put_turn(replace(written, tokens=tokens))
@@ -55,7 +55,7 @@ def test_each_category_is_corrected_by_itself(agent: Agent, store: Store, arrive
     assert arrived.tokens() == Tokens(1200, 90, 20, 600, 10)
 
 
-def test_a_correction_in_a_store_copied_here_later(agent: Agent, database: Database, arrived: Arrived) -> None:
+def test_a_correction_in_a_store_that_is_hours_old_counts(agent: Agent, database: Database, arrived: Arrived) -> None:
     """Each copy is hours old when it is read: what was rewritten in between was stamped before the last reading."""
     written = message(session(), USED)
     for hour, tokens in enumerate((USED, USED.plus(Tokens(5)), USED.plus(Tokens(5, 4)))):
@@ -83,7 +83,9 @@ def test_the_spans_of_a_corrected_message_keep_their_ids(agent: Agent, store: St
     assert len({(span.trace_id, span.span_id) for span in arrived.chats()}) == 1
 
 
-def test_two_stores_that_disagree(agent: Agent, tree: JsonTree, database: Database, arrived: Arrived) -> None:
+def test_the_larger_number_of_two_stores_counts(
+    agent: Agent, tree: JsonTree, database: Database, arrived: Arrived
+) -> None:
     low, high = (message(session(), Tokens(1200, output, 20, 400, 10)) for output in (80, 95))
     tree.put_turn(low)
     database.put_turn(high)
@@ -101,7 +103,7 @@ def test_deleted_messages_stay_counted(agent: Agent, store: Store, arrived: Arri
     assert arrived.holds(tokens=USED.plus(USED), messages=2)
 
 
-def test_a_revert_that_goes_on_with_new_messages(agent: Agent, store: Store, arrived: Arrived) -> None:
+def test_messages_of_a_revert_stay_counted_beside_the_new_ones(agent: Agent, store: Store, arrived: Arrived) -> None:
     kept, reverted = message(session(), USED), message(session(), USED, T0 + 40_000)
     store.put_turn(kept, reverted)
     agent.once()
@@ -111,7 +113,7 @@ def test_a_revert_that_goes_on_with_new_messages(agent: Agent, store: Store, arr
     assert arrived.holds(tokens=USED.plus(USED, USED), messages=3)
 
 
-def test_a_deleted_session_that_comes_back(agent: Agent, store: Store, arrived: Arrived) -> None:
+def test_a_deleted_session_that_comes_back_counts_once(agent: Agent, store: Store, arrived: Arrived) -> None:
     whole = message(session(), USED)
     store.put_turn(whole)
     agent.once()
@@ -127,7 +129,9 @@ def empty(folder: Path) -> None:
         rmtree(child) if child.is_dir() else child.unlink()
 
 
-def test_the_whole_store_deleted_and_begun_anew(agent: Agent, store: Store, arrived: Arrived) -> None:
+def test_a_store_that_was_deleted_and_begun_again_adds_to_the_totals(
+    agent: Agent, store: Store, arrived: Arrived
+) -> None:
     """The new database begins at rowid 1 again, under the old name."""
     store.put_turn(*(message(session(), USED, T0 + step * 40_000) for step in range(3)))
     agent.once()

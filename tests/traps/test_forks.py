@@ -41,7 +41,7 @@ def original_and_copy(store: Store) -> tuple[Message, Message]:
     return original, replace(original, id="msg_5f0c2b6a-93d1-4f5e-8a37-6c1d20e9b7f4", session=fork)
 
 
-def test_a_fork_in_one_run(agent: Agent, store: Store, arrived: Arrived) -> None:
+def test_original_and_fork_copy_read_in_one_run_count_once(agent: Agent, store: Store, arrived: Arrived) -> None:
     original, copy = original_and_copy(store)
     later = message(copy.session, AFTER, FORKED + 9_000)
     store.put_turn(original, copy, later)
@@ -51,14 +51,16 @@ def test_a_fork_in_one_run(agent: Agent, store: Store, arrived: Arrived) -> None
     assert arrived.cost() == pytest.approx(0.5)
 
 
-def test_the_original_seen_before_its_copy(agent: Agent, store: Store, arrived: Arrived) -> None:
+def test_a_fork_copy_read_after_its_original_does_not_count(agent: Agent, store: Store, arrived: Arrived) -> None:
     for each in original_and_copy(store):
         store.put_turn(each)
         agent.once()
     assert arrived.holds(tokens=SPENT, messages=1, spans=1)
 
 
-def test_the_copy_seen_before_its_original(agent: Agent, store: Store, arrived: Arrived) -> None:
+def test_an_original_read_after_its_fork_copy_does_not_count_again(
+    agent: Agent, store: Store, arrived: Arrived
+) -> None:
     for each in reversed(original_and_copy(store)):
         store.put_turn(each)
         agent.once()
@@ -83,7 +85,7 @@ def test_equal_times_and_minted_ids_of_two_sessions_are_two_calls(
     [{"completed": T0 + 1}, {"provider": "openai"}, {"model": "glm-5"}, {"tokens": SPENT.plus(Tokens(1))}, {"cost": 1}],
     ids=lambda change: next(iter(change)),
 )
-def test_a_late_id_alone_makes_no_copy(
+def test_a_message_with_a_late_id_that_records_something_else_is_no_copy(
     agent: Agent, tree: JsonTree, arrived: Arrived, change: dict[str, object]
 ) -> None:
     original = message(session(), SPENT)
@@ -93,14 +95,16 @@ def test_a_late_id_alone_makes_no_copy(
     assert arrived.messages() == 2
 
 
-def test_a_late_id_within_the_same_session_makes_no_copy(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_a_message_with_a_late_id_in_the_same_session_is_no_copy(
+    agent: Agent, tree: JsonTree, arrived: Arrived
+) -> None:
     original = message(session(), SPENT)
     tree.put_turn(original, replace(original, id=message_id(FORKED)))
     agent.once()
     assert arrived.holds(tokens=SPENT.plus(SPENT), messages=2)
 
 
-def test_a_fork_of_a_fork_whose_original_is_gone(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_two_copies_whose_original_is_gone_count_once(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     original = message(session(), SPENT)
     first = fork_copy(original, session(FORKED), FORKED + 20)
     second = fork_copy(original, session(FORKED + 60_000), FORKED + 60_020)
@@ -111,7 +115,7 @@ def test_a_fork_of_a_fork_whose_original_is_gone(agent: Agent, tree: JsonTree, a
     assert arrived.holds(tokens=SPENT, messages=1)
 
 
-def test_copies_whose_session_files_are_gone(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_a_fork_copy_is_recognised_without_its_session_file(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     """The ids alone tell."""
     original = message(session(), SPENT)
     tree.put(original, fork_copy(original, session(FORKED), FORKED + 20))
@@ -119,7 +123,7 @@ def test_copies_whose_session_files_are_gone(agent: Agent, tree: JsonTree, arriv
     assert arrived.holds(tokens=SPENT, messages=1)
 
 
-def test_a_session_marked_as_a_fork_that_is_no_younger(agent: Agent, arrived: Arrived) -> None:
+def test_a_session_marked_as_a_fork_is_one_even_if_it_is_no_younger(agent: Agent, arrived: Arrived) -> None:
     """2.x: the mark alone tells, where neither the id nor the session's time does."""
     new = DatabaseV2(agent.data_dir / "opencode.db").create()
     original = message(session(), SPENT)
@@ -129,7 +133,7 @@ def test_a_session_marked_as_a_fork_that_is_no_younger(agent: Agent, arrived: Ar
     assert arrived.holds(tokens=SPENT, messages=1)
 
 
-def test_a_fork_in_sqlite_of_a_message_in_json(
+def test_a_fork_copy_in_sqlite_of_a_message_in_json_does_not_count_twice(
     agent: Agent, tree: JsonTree, database: Database, arrived: Arrived
 ) -> None:
     original = message(session(), SPENT)
@@ -141,14 +145,14 @@ def test_a_fork_in_sqlite_of_a_message_in_json(
     assert arrived.holds(tokens=SPENT, messages=1)
 
 
-def test_a_failed_call_copied_by_a_fork(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_a_failed_call_and_its_fork_copy_count_once(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     failed = message(session(), Tokens(), finish=None, changes={"error": {"name": "APIError", "data": {}}})
     tree.put_turn(failed, fork_copy(failed, session(FORKED), FORKED + 20))
     agent.once()
     assert arrived.messages_by("opencode.message.outcome") == {"error": 1}
 
 
-def test_a_killed_call_copied_by_a_fork(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_a_killed_call_and_its_fork_copy_count_once(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     """Neither has a completion; they are as equal as two completed ones."""
     killed = message(session(), SPENT, completed=None)
     tree.put_turn(killed, fork_copy(killed, session(FORKED), FORKED + 20))
@@ -156,14 +160,16 @@ def test_a_killed_call_copied_by_a_fork(agent: Agent, tree: JsonTree, arrived: A
     assert arrived.holds(tokens=SPENT, messages=1)
 
 
-def test_a_copy_minted_after_the_ids_clock_wrapped(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_a_fork_copy_is_recognised_after_the_clock_of_the_ids_wrapped(
+    agent: Agent, tree: JsonTree, arrived: Arrived
+) -> None:
     original = message(session(WRAP - 6_000), SPENT, WRAP - 5_000)
     tree.put_turn(original, fork_copy(original, session(WRAP + 60_000), WRAP + 60_020))
     agent.once()
     assert arrived.holds(tokens=SPENT, messages=1)
 
 
-def test_an_id_minted_just_before_the_clock_wrapped_is_genuine(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_an_id_minted_just_before_its_clock_wrapped_is_no_copy(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     """Ids are minted up to 15 ms before `time.created`; across the wrap that is not two years late."""
     for counter in (1, 2):
         early = message_id(WRAP - 3, counter)
@@ -172,14 +178,16 @@ def test_an_id_minted_just_before_the_clock_wrapped_is_genuine(agent: Agent, tre
     assert arrived.holds(tokens=SPENT.plus(SPENT), messages=2)
 
 
-def test_timeless_ids_in_a_session_made_later_are_copies(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_a_message_whose_id_has_no_time_is_a_copy_in_a_later_session(
+    agent: Agent, tree: JsonTree, arrived: Arrived
+) -> None:
     original = message(session(), SPENT)
     tree.put_turn(original, replace(original, id="msg_copied-by-a-script", session=session(FORKED)))
     agent.once()
     assert arrived.holds(tokens=SPENT, messages=1)
 
 
-def test_timeless_ids_in_sessions_of_their_own_time_are_two_calls(
+def test_messages_whose_ids_have_no_time_are_two_calls_in_sessions_of_their_time(
     agent: Agent, tree: JsonTree, arrived: Arrived
 ) -> None:
     for counter in (1, 2):

@@ -39,11 +39,13 @@ def test_a_second_run_sends_no_span_again_and_moves_no_total(agent: Agent, tree:
     agent.once()
     assert arrived.holds(tokens=FIRST, messages=1, spans=1)
     later = {key: point.start_ns for key, point in arrived.receiver.latest().items() if key in started}
-    assert later == started, "a restart must continue the series, not begin it anew"
+    assert later == started, "a restart must continue the series, not begin it again"
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_json_and_sqlite_holding_the_same(agent: Agent, tree: JsonTree, arrived: Arrived, release: str) -> None:
+def test_messages_in_both_json_and_sqlite_count_once(
+    agent: Agent, tree: JsonTree, arrived: Arrived, release: str
+) -> None:
     both = [message(session(), FIRST), message(session(), SECOND, T0 + 40_000)]
     tree.put_turn(*both)
     Database(agent.data_dir / "opencode.db", release).create().put_turn(*both, updated=T0 + 9_000_000)
@@ -51,7 +53,9 @@ def test_json_and_sqlite_holding_the_same(agent: Agent, tree: JsonTree, arrived:
     assert arrived.holds(tokens=FIRST.plus(SECOND), messages=2)
 
 
-def test_an_import_of_the_tree_between_two_runs(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_an_import_of_the_tree_between_two_runs_counts_nothing_again(
+    agent: Agent, tree: JsonTree, arrived: Arrived
+) -> None:
     old = message(session(), FIRST)
     tree.put_turn(old)
     agent.once()
@@ -61,14 +65,16 @@ def test_an_import_of_the_tree_between_two_runs(agent: Agent, tree: JsonTree, ar
     assert arrived.holds(tokens=FIRST.plus(SECOND), messages=2, spans=2)
 
 
-def test_sqlite_holding_only_the_newer_half(agent: Agent, tree: JsonTree, database: Database, arrived: Arrived) -> None:
+def test_a_tree_and_a_database_with_the_newer_half_add_up(
+    agent: Agent, tree: JsonTree, database: Database, arrived: Arrived
+) -> None:
     tree.put_turn(message(session(), FIRST))
     database.put_turn(message(session(), SECOND, T0 + 40_000))
     agent.once()
     assert arrived.holds(tokens=FIRST.plus(SECOND), messages=2)
 
 
-def test_two_channel_databases_with_overlapping_ids(agent: Agent, database: Database, arrived: Arrived) -> None:
+def test_an_id_in_two_channel_databases_counts_once(agent: Agent, database: Database, arrived: Arrived) -> None:
     shared, stable, beta = (message(session(), FIRST, T0 + step * 40_000) for step in range(3))
     database.put_turn(shared, stable)
     Database(agent.data_dir / "opencode-beta.db").create().put_turn(shared, beta)
@@ -76,7 +82,7 @@ def test_two_channel_databases_with_overlapping_ids(agent: Agent, database: Data
     assert arrived.holds(tokens=FIRST.plus(FIRST, FIRST), messages=3)
 
 
-def test_the_same_id_in_every_kind_of_place(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_an_id_in_every_kind_of_place_counts_once(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     everywhere = message(session(), FIRST)
     tree.put_turn(everywhere)
     home = tree.path(everywhere)
@@ -111,7 +117,7 @@ def test_an_imported_session_of_another_machine_is_new(agent: Agent, database: D
     assert arrived.holds(tokens=FIRST.plus(SECOND), messages=2)
 
 
-def test_a_restored_row_older_than_every_cursor(agent: Agent, database: Database, arrived: Arrived) -> None:
+def test_a_restored_row_older_than_everything_read_counts(agent: Agent, database: Database, arrived: Arrived) -> None:
     """A clock set back, or a restored backup: `time_updated` before what was already read."""
     database.put_turn(message(session(), FIRST))
     agent.once()
@@ -120,7 +126,7 @@ def test_a_restored_row_older_than_every_cursor(agent: Agent, database: Database
     assert arrived.holds(tokens=FIRST.plus(SECOND), messages=2)
 
 
-def test_opencode_db_elsewhere(agent: Agent, database: Database, arrived: Arrived) -> None:
+def test_the_database_that_opencode_db_names_is_read(agent: Agent, database: Database, arrived: Arrived) -> None:
     """`OPENCODE_DB` names one more database; it may be absolute, or relative to the data folder."""
     database.put_turn(message(session(), FIRST))
     Database(agent.home / "elsewhere" / "usage.db").create().put_turn(message(session(), SECOND, T0 + 40_000))

@@ -36,7 +36,7 @@ def failed(name: str, tokens: Tokens = Tokens(), **fields: Any) -> Message:
     return message(session(), tokens, finish=None, changes={"error": error}, **fields)
 
 
-def test_the_three_outcomes(agent: Agent, store: Store, arrived: Arrived) -> None:
+def test_messages_are_counted_by_their_outcome(agent: Agent, store: Store, arrived: Arrived) -> None:
     store.put_turn(
         message(session(), USED),
         failed("APIError", at=T0 + 40_000),
@@ -56,7 +56,9 @@ def test_tokens_of_an_aborted_call_count(agent: Agent, store: Store, arrived: Ar
     assert arrived.tokens() == USED
 
 
-def test_the_span_of_a_failed_call(agent: Agent, store: Store, arrived: Arrived) -> None:
+def test_the_span_of_a_failed_call_names_the_error_and_quotes_nothing(
+    agent: Agent, store: Store, arrived: Arrived
+) -> None:
     """It says what went wrong by name; the error's own words may quote a prompt."""
     broken = failed("APIError")
     store.put_turn(broken)
@@ -118,7 +120,7 @@ def test_a_turn_of_0_x_is_the_sum_of_its_steps(agent: Agent, arrived: Arrived, p
     assert arrived.cost() == pytest.approx(0.75)
 
 
-def test_the_same_turn_of_0_x_in_tree_and_database(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_a_turn_of_0_x_in_tree_and_database_counts_once(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     turn = a_turn_of_two_steps()
     imported = Database(agent.data_dir / "opencode.db", "1.2.6").create()
     for store in (tree, imported):
@@ -127,7 +129,9 @@ def test_the_same_turn_of_0_x_in_tree_and_database(agent: Agent, tree: JsonTree,
     assert arrived.holds(tokens=STEPS[0].plus(STEPS[1]), messages=1)
 
 
-def test_a_turn_of_0_x_killed_in_its_second_step(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_a_turn_of_0_x_killed_in_its_second_step_counts_the_first(
+    agent: Agent, tree: JsonTree, arrived: Arrived
+) -> None:
     """0.x has no `finish`; that a step of it was finished shows in its parts."""
     killed = replace(a_turn_of_two_steps(), completed=None, tokens=STEPS[0])
     tree.put(killed.session.project, killed.session, killed, step_start(killed), step_finish(killed, STEPS[0]))
@@ -135,7 +139,7 @@ def test_a_turn_of_0_x_killed_in_its_second_step(agent: Agent, tree: JsonTree, a
     assert arrived.holds(tokens=STEPS[0], messages=1)
 
 
-def test_a_turn_of_0_x_whose_parts_are_gone(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_a_turn_of_0_x_without_parts_counts_its_own_tokens(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     turn = a_turn_of_two_steps()
     tree.put_turn(turn)
     agent.once()

@@ -47,14 +47,14 @@ def test_a_torn_file_counts_once_it_is_whole(agent: Agent, torn: Path, arrived: 
     assert arrived.holds(tokens=USED.plus(USED), messages=2, spans=2)
 
 
-def test_a_counted_file_torn_by_a_rewrite(agent: Agent, torn: Path, arrived: Arrived) -> None:
+def test_a_counted_file_torn_by_a_rewrite_stays_counted_once(agent: Agent, torn: Path, arrived: Arrived) -> None:
     for content in (NEW, *TORN.values(), NEW):
         torn.write_bytes(content)
         agent.once()
     assert arrived.holds(tokens=USED.plus(USED), messages=2)
 
 
-def test_made_whole_within_the_same_mtime(agent: Agent, torn: Path, arrived: Arrived) -> None:
+def test_a_torn_file_made_whole_within_the_same_mtime_counts(agent: Agent, torn: Path, arrived: Arrived) -> None:
     """A coarse clock, or a restored file: the size changes, the time does not."""
     torn.write_bytes(NEW[:300])
     os.utime(torn, (1_000_000_000, 1_000_000_000))
@@ -65,7 +65,7 @@ def test_made_whole_within_the_same_mtime(agent: Agent, torn: Path, arrived: Arr
     assert arrived.messages() == 2
 
 
-def test_a_torn_session_file(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_messages_wait_for_a_torn_session_file(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     """Whole again soon, it says that these were a sub-agent's calls: they are not booked to a person before."""
     of = session(parent=SOUND.session.id)
     tree.put_turn(message(of, USED))
@@ -77,7 +77,7 @@ def test_a_torn_session_file(agent: Agent, tree: JsonTree, arrived: Arrived) -> 
     assert arrived.tokens_by("opencode.project.name") == {"persona": USED}
 
 
-def test_a_session_file_that_stays_torn(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_messages_count_without_a_session_file_that_stays_torn(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     tree.put_turn(WHOLE)
     torn = tree.put_bytes(WHOLE.session, as_file(WHOLE.session.document())[:80])
     os.utime(torn, (1_000_000_000, 1_000_000_000))
@@ -85,7 +85,9 @@ def test_a_session_file_that_stays_torn(agent: Agent, tree: JsonTree, arrived: A
     assert arrived.tokens_by("opencode.project.name") == {"persona": USED}
 
 
-def test_lone_surrogates(agent: Agent, tree: JsonTree, database: Database, arrived: Arrived) -> None:
+def test_messages_with_lone_surrogates_count(
+    agent: Agent, tree: JsonTree, database: Database, arrived: Arrived
+) -> None:
     """Half a character pair, which JavaScript writes and no UTF-8 can hold."""
     tree.put_turn(replace(WHOLE, agent="bu\ud83dild"))
     database.put_turn(replace(SOUND, model="glm\udc00", total=1690))
@@ -94,13 +96,15 @@ def test_lone_surrogates(agent: Agent, tree: JsonTree, database: Database, arriv
     assert arrived.holds(tokens=USED.plus(USED), messages=2, spans=2)
 
 
-def test_a_lone_surrogate_in_a_title_or_a_directory(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_a_lone_surrogate_in_a_title_or_a_directory_stops_nothing(
+    agent: Agent, tree: JsonTree, arrived: Arrived
+) -> None:
     tree.put_turn(message(session(title="half \ud83d", directory="/home/dev/\udc00"), USED))
     agent.once()
     assert arrived.holds(tokens=USED, spans=1)
 
 
-def test_invalid_utf_8(agent: Agent, torn: Path, arrived: Arrived) -> None:
+def test_a_message_with_invalid_utf_8_counts_once_it_is_mended(agent: Agent, torn: Path, arrived: Arrived) -> None:
     torn.write_bytes(NEW.replace(b'"agent": "build"', b'"agent": "b\xff\xc3ld"'))
     agent.once()
     assert arrived.messages() in (1, 2)
@@ -109,7 +113,7 @@ def test_invalid_utf_8(agent: Agent, torn: Path, arrived: Arrived) -> None:
     assert arrived.holds(tokens=USED.plus(USED), messages=2)
 
 
-def test_a_message_of_20_mib(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_a_message_of_20_mib_is_left_out_and_named(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     """Nothing real comes near; it is not read, and that is said, not hidden."""
     tree.put_turn(replace(WHOLE, changes={"system": ["x" * (20 * 2**20)]}), SOUND)
     os.utime(tree.path(WHOLE), (1_000_000_000, 1_000_000_000))
@@ -118,13 +122,15 @@ def test_a_message_of_20_mib(agent: Agent, tree: JsonTree, arrived: Arrived) -> 
     assert tree.path(WHOLE).name in run.stderr
 
 
-def test_the_prompts_that_0_x_kept_in_its_messages(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_a_message_of_0_x_with_a_prompt_of_megabytes_counts(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     tree.put_turn(replace(WHOLE, changes={"system": ["x" * (4 * 2**20)]}))
     agent.once()
     assert arrived.holds(tokens=USED, messages=1)
 
 
-def test_user_messages_of_megabytes(agent: Agent, tree: JsonTree, database: Database, arrived: Arrived) -> None:
+def test_user_messages_of_megabytes_stop_nothing(
+    agent: Agent, tree: JsonTree, database: Database, arrived: Arrived
+) -> None:
     diffs = {"diffs": [{"file": "a.lock", "before": "x" * (4 * 2**20), "after": "y" * (4 * 2**20)}]}
     for store in (tree, database):
         store.put_turn(WHOLE)
@@ -133,14 +139,14 @@ def test_user_messages_of_megabytes(agent: Agent, tree: JsonTree, database: Data
     assert arrived.holds(tokens=USED, messages=1)
 
 
-def test_a_directory_named_like_a_message(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_a_directory_named_like_a_message_stops_nothing(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     tree.put_turn(SOUND)
     tree.path(WHOLE).mkdir()
     agent.once()
     assert arrived.holds(tokens=USED, messages=1)
 
 
-def test_a_file_where_a_folder_belongs(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_files_where_folders_belong_stop_nothing(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     tree.put_turn(SOUND)
     for stray in ("storage/message/ses_stray", "storage/session/stray", "storage/message/.DS_Store", "project"):
         (agent.data_dir / stray).write_text("not a folder")
@@ -148,7 +154,7 @@ def test_a_file_where_a_folder_belongs(agent: Agent, tree: JsonTree, arrived: Ar
     assert arrived.holds(tokens=USED, messages=1)
 
 
-def test_a_pipe_named_like_a_message(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_a_pipe_named_like_a_message_is_not_opened(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     """Opening it would wait for a writer that never comes."""
     tree.put_turn(SOUND)
     os.mkfifo(tree.path(WHOLE))
@@ -156,7 +162,7 @@ def test_a_pipe_named_like_a_message(agent: Agent, tree: JsonTree, arrived: Arri
     assert arrived.holds(tokens=USED, messages=1)
 
 
-def test_links(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_links_are_not_counted_twice_nor_followed_for_ever(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     """To a message, to its folder, to nothing, to oneself, and to what never ends."""
     tree.put_turn(SOUND)
     folder = tree.path(SOUND).parent
@@ -171,7 +177,7 @@ def test_links(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     assert arrived.holds(tokens=USED, messages=1, spans=1)
 
 
-def test_storage_moved_to_another_disk(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_storage_moved_to_another_disk_is_read_through_its_link(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     tree.put_turn(SOUND)
     (agent.data_dir / "storage").rename(agent.home / "elsewhere")
     (agent.data_dir / "storage").symlink_to(agent.home / "elsewhere", target_is_directory=True)
@@ -179,7 +185,7 @@ def test_storage_moved_to_another_disk(agent: Agent, tree: JsonTree, arrived: Ar
     assert arrived.holds(tokens=USED, messages=1)
 
 
-def test_names_that_are_no_messages(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_files_that_are_no_messages_are_left_alone(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     """What editors, synchronisers and OpenCode itself leave beside them."""
     tree.put_turn(SOUND)
     for name in ("msg_x.json.tmp", "msg_x.json~", ".msg_x.json.swp", "msg_x.txt", "README"):
@@ -194,7 +200,7 @@ def test_names_that_are_no_messages(agent: Agent, tree: JsonTree, arrived: Arriv
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
 @pytest.mark.parametrize("place", ["file", "folder", "database"])
-def test_without_permission(public: Agent, arrived: Arrived, place: str) -> None:
+def test_a_place_without_permission_counts_once_it_may_be_read(public: Agent, arrived: Arrived, place: str) -> None:
     tree = JsonTree(public.data_dir)
     tree.put_turn(SOUND)
     hidden = replace(WHOLE, session=session(counter=2))
@@ -215,7 +221,7 @@ def test_without_permission(public: Agent, arrived: Arrived, place: str) -> None
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
-def test_a_database_in_a_folder_nobody_may_write_to(public: Agent, arrived: Arrived) -> None:
+def test_a_database_in_a_read_only_folder_is_read(public: Agent, arrived: Arrived) -> None:
     """A read-only mount: SQLite cannot lay its `-shm` beside a WAL database there."""
     Database(public.data_dir / "opencode.db").create().put_turn(SOUND)
     public.data_dir.chmod(0o555)
