@@ -16,4 +16,5 @@ def shipped(name: str) -> str:
     inside = files("otel_agent") / _INSIDE / name
     if inside.is_file():
         return inside.read_text(encoding="utf-8")
+    # This is a source tree, not an installed wheel.
     return (Path(__file__).parents[1] / "config" / name).read_text(encoding="utf-8")

@@ -34,6 +34,7 @@ class DeliveryState:
     def should_note(self, signal: str, reason: str, *, new: bool, now_ms: int) -> bool:
         """True if the outcome of a delivery has to be written down. ``new``: it held something not sent before."""
         row = self._database.execute("SELECT taken_ms, reason FROM delivery WHERE signal = ?", (signal,)).fetchone()
+        # Deliveries began to fail, succeed again, or fail for another reason.
         if row is None or row[1] != reason:
             return True
         return not reason and new and now_ms - (row[0] or 0) > _RECENT_MS
@@ -41,6 +42,7 @@ class DeliveryState:
     def note_delivery(self, signal: str, reason: str, now_ms: int) -> None:
         """Note the outcome of a delivery. ``reason`` says why nothing was accepted; it is empty after a success."""
         if reason:
+            # A failure that goes on keeps its start, and the time of the last success.
             self._database.execute(
                 "INSERT INTO delivery VALUES (?1, NULL, ?2, ?3) ON CONFLICT (signal) DO UPDATE "
                 "SET failing_ms = coalesce(failing_ms, ?2), reason = ?3",

@@ -43,6 +43,7 @@ class Hold:
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = FileLock(state_dir / _LOCK, mode=0o600)
             self._lock.acquire(timeout=patience_seconds)
+            # Written after the lock was won, so that it names the process that has it.
             _write_private(self._holder, json.dumps({"pid": os.getpid(), "since": _now()}))
         except Timeout:
             raise LedgerHeld(_said_held(state_dir)) from None
@@ -169,6 +170,7 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
 
 def _examine(database: sqlite3.Connection, path: Path, *, thorough: bool) -> None:
     found = schema.version(database)
+    # The application id goes first: in another program's database the version means something else.
     if not schema.belongs_to_us(database):
         raise LedgerDamaged(f"{path} is a database, but not a ledger")
     if found > schema.VERSION:
@@ -193,6 +195,7 @@ def find_damage(path: Path) -> str:
 def move_aside(path: Path) -> Path:
     """Move a damaged ledger and its WAL to a name of their own in the same folder; return the new path."""
     aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}")
+    # The WAL goes along: it may hold the last transactions, and SQLite would apply it to the new ledger.
     for ending in ("", "-wal", "-shm"):
         source = Path(f"{path}{ending}")
         if source.exists():
@@ -221,6 +224,7 @@ def _holder(state_dir: Path) -> Holder | None:
         found = json.loads((state_dir / _HOLDER).read_text())
         return Holder(int(found["pid"]), str(found["since"])[:32])
     except (OSError, ValueError, KeyError, TypeError):
+        # Half written, or by another version: the lock still protects the ledger, only the name is missing.
         return None
 
 

@@ -80,12 +80,9 @@ class Messages:
                 # The message had to wait: it counts for the most that any record of it says.
                 message = _at_least(message, before)  # noqa: PLW2901
             state = _state(message, twins.get(completion, []), count_from_ms)
-            row = records.message_row(message, state, completion)
-            if before is None or message.id in inserts:
-                inserts[message.id] = row  # a later record of the batch replaces the row before it is written
-            else:
-                self._database.execute(records.REPLACE_MESSAGE, (*row, message.id))
+            self._put(inserts, message.id, records.message_row(message, state, completion), is_new=before is None)
             known[message.id] = _as_known(message, state)
+            # What counts is gathered: its sessions are looked up once for the whole batch.
             if state is State.COUNTED:
                 counted.append(message)
         self._insert(inserts)
@@ -144,6 +141,16 @@ class Messages:
     def last_number(self) -> int:
         """Return the number of the message that was entered last, 0 if there is none."""
         return int(self._database.execute("SELECT ifnull(max(number), 0) FROM message").fetchone()[0])
+
+    def _put(
+        self, inserts: dict[str, tuple[object, ...]], message_id: str, row: tuple[object, ...], *, is_new: bool
+    ) -> None:
+        """Gather the row of a new message, and replace the row of a message that had to wait."""
+        # A second record of a new message, in the same batch, replaces the row before it is written.
+        if is_new or message_id in inserts:
+            inserts[message_id] = row
+        else:
+            self._database.execute(records.REPLACE_MESSAGE, (*row, message_id))
 
     def _insert(self, pending: dict[str, tuple[object, ...]]) -> None:
         """Write the gathered rows, and empty the collection."""

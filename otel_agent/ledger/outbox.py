@@ -122,6 +122,7 @@ class Outbox:
             f"LEFT JOIN turn AS t ON t.id = {_TURN_OF_MESSAGE} WHERE NOT o.refused ORDER BY o.message LIMIT ?"
         )
         rows = self._database.execute(query, (limit,)).fetchall()
+        # The calls of all these messages come with one query.
         calls = self._calls([row[0] for row in rows])
         return [_entry(row, of_turn=False, calls=tuple(calls.get(row[0], ()))) for row in rows]
 

@@ -39,6 +39,7 @@ class Problems:
 
     def note(self, problems: Iterable[Problem], *, now_ms: int) -> None:
         """Enter the problems that are new, or of another kind than before. Writes nothing if there is none."""
+        # A known problem of the same kind is not written again: an agent at rest must not write to the disk.
         for problem in problems:
             self._database.execute(
                 "INSERT INTO problem (place, kind, detail, seen_ms) SELECT ?, ?, ?, ? "

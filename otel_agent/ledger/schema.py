@@ -232,6 +232,7 @@ def prepare(database: sqlite3.Connection) -> None:
             database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         for migrate in _MIGRATIONS[max(found, 1) - 1 :]:
             migrate(database)
+        # Part of the transaction: no ledger ever claims a version whose tables it lacks.
         database.execute(f"PRAGMA user_version = {VERSION}")
         database.execute("COMMIT")
     except BaseException:
@@ -249,6 +250,7 @@ def belongs_to_us(database: sqlite3.Connection) -> bool:
     """True if the file is a ledger or an empty database."""
     if int(database.execute("PRAGMA application_id").fetchone()[0]) == APPLICATION_ID:
         return True
+    # An agent that was killed while it began the ledger leaves an empty file without our id.
     return int(database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]) == 0
 
 

@@ -70,11 +70,13 @@ class Totals:
         """
         overflowed = 0
         for (metric, attributes), increase in increases.items():
+            # Nearly every increase ends here: an existing series may always be raised, whatever the limit.
             if self._add(metric, attributes, increase, now_ns):
                 continue
             if self._active(metric, limit.active_since_ns) < limit.max_series:
                 self._insert(metric, attributes, increase, now_ns, new)
                 continue
+            # The overflow series comes on top of the limit, so a metric has at most one more.
             overflowed += 1
             if not self._add(metric, limit.overflow, increase, now_ns):
                 self._insert(metric, limit.overflow, increase, now_ns, new)
@@ -88,6 +90,7 @@ class Totals:
         Unchanged series must have changed since ``changed_since_ns``; of these ``at_most`` are included, the most
         recently changed first. Windowed series are left out unless they changed since ``active_since_ns``.
         """
+        # ``known`` is cut to the most recent ones before anything is read of them: a history can hold many series.
         query = (
             f"WITH of_interest AS (SELECT *, {_HAS_UNEXPORTED} AS news FROM series "
             "WHERE metric IN (SELECT value FROM json_each(?)) AND (NOT windowed OR changed_ns >= ?)), "
@@ -129,6 +132,7 @@ class Totals:
     def _add(self, metric: str, attributes: str, increase: Increase, now_ns: int) -> bool:
         """Add to a series that exists; return False if it does not."""
         buckets = "buckets" if not increase.buckets else "?"
+        # SQLite makes a sum beyond 64 bits a float, and min() brings it back to the largest integer.
         changed = self._database.execute(
             f"UPDATE series SET value = min(value + ?, {MAX_VALUE}), count = count + ?, changed_ns = ?, "
             f"buckets = {buckets} WHERE metric = ? AND attributes = ?",

@@ -61,6 +61,7 @@ class Turns:
 
         If the turn's span was accepted before, it becomes pending again with the same id, because the turn goes on.
         """
+        # A turn that ended stays ended. Its last message is the one that ended last, not the one that was read last.
         self._database.executemany(
             "UPDATE turn SET started_ms = min(started_ms, ?2), ended = max(ended, ?3), "
             f"state = iif(max(ended, ?3), {TurnState.PENDING:d}, state), last_message = ("

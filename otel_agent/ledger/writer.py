@@ -100,6 +100,7 @@ class Ledger:
         with self.transaction():
             if known is not None:
                 log.warning("this ledger comes from another machine: its totals start from zero here")
+                # Messages up to the epoch stay counted for ever; a session's series here begin after it.
                 self.totals.clear()
                 self.messages.forget_tracked()
                 self._note("epoch_message", self.messages.last_number())
@@ -168,7 +169,7 @@ def open_ledger(
 
     ``patience_seconds`` is how long to wait for another process that has it, such as a summary that brings it up to
     date. ``thorough`` reads every page of it, which takes tens of milliseconds per hundred thousand messages.
-    Without it, damage is noticed when a damaged page is read.
+    Otherwise damage is noticed when a damaged page is read.
 
     A damaged ledger is moved aside, the log says so, and a new one begins with what OpenCode still has.
     Raises ``LedgerHeld``, ``LedgerNewer``, and ``LedgerError`` if the folder cannot be used.

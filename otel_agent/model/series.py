@@ -30,6 +30,7 @@ class Series(Struct, frozen=True, gc=False):
     @property
     def has_unexported(self) -> bool:
         """True if the current value differs from the last accepted one."""
+        # Buckets need no look of their own: they change only together with the count.
         return self.last_accepted is None or (self.last_accepted.value, self.last_accepted.count) != (
             self.value,
             self.count,

@@ -84,7 +84,7 @@ def test_a_useless_holder_file_does_not_weaken_the_lock(tmp_path: Path, content:
 
 @pytest.mark.parametrize("unclean", [False, True])
 def test_a_ledger_of_a_newer_version_stays_as_it_is(agent: Agent, unclean: bool) -> None:
-    """To the byte, even where its writer was killed and left a WAL."""
+    """Not a byte changes, even if its writer was killed and left a WAL."""
     write_messages(agent, 1)
     agent.once()
     path, newer = agent.state_dir / "ledger.db", f"PRAGMA user_version = {schema.VERSION + 1}"

@@ -25,7 +25,7 @@ print("imported", file=sys.stderr, flush=True)
 """
 """Marks the end of the imports: what follows is the work itself."""
 WORK_S = 0.4
-"""About as long as the work below takes."""
+"""The work below takes about as long."""
 WITHIN_THE_FIRST_PAGE = """
 import resource, signal, sys
 sys.dont_write_bytecode = True

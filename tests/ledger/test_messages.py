@@ -99,8 +99,10 @@ def test_order_and_batches_of_the_records_do_not_change_the_totals(data: st.Data
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.data())
 def test_the_number_of_passes_does_not_change_what_counts(data: st.DataObject) -> None:
-    """Theorem: each call counts once and for the most any record of it said, even if every batch is a pass of its own
-    (a copy can then count before its original is met, so which session has it may differ)."""
+    """Theorem: each call counts once and for the most that any record says, even if every batch is a pass of its own.
+
+    A copy can then count before its original is read, so the session that has the call may differ.
+    """
     history = data.draw(histories("many"))
     with fresh_ledger() as ledger:
         for batch in data.draw(ways_to_meet(history)):
@@ -172,7 +174,7 @@ def test_a_killed_message_counts_once_a_later_one_of_its_session_is_complete(led
 
 
 def test_equal_calls_are_two_unless_an_id_says_that_one_is_a_copy(ledger: Ledger) -> None:
-    """Both conditions: recordings that look alike, and an id minted later than the message it names."""
+    """A copy needs both: a recording that looks alike, and an id minted later than the message it names."""
     first = call(0, MANY)
     enter(ledger, first, replace(first, id="msg_like_it", session_id="ses_other"))
     end_pass(ledger)
@@ -180,7 +182,7 @@ def test_equal_calls_are_two_unless_an_id_says_that_one_is_a_copy(ledger: Ledger
 
 
 def test_a_call_in_the_tables_of_1_x_and_2_x_counts_once(ledger: Ledger) -> None:
-    """Under two ids in one session: each table is read in batches of its own."""
+    """The call has two ids in one session, and each table is read in batches of its own."""
     first = call(0, MANY)
     enter(ledger, first)
     enter(ledger, replace(first, id="evt_1", generation=Generation.V2))
@@ -199,7 +201,7 @@ def test_a_message_that_calls_no_model_has_no_pending_span(ledger: Ledger) -> No
 
 
 def test_history_left_out_is_never_counted(ledger: Ledger) -> None:
-    """Not when it is read again, not when it is corrected, not by a copy; what ended later is."""
+    """It does not count when it is read again, corrected or copied; what ended later counts."""
     old, new = call(0, FEW), call(1, MANY)
     for _ in range(2):
         enter(ledger, old, new, copy_of(old, 1), in_flight(call(0, FEW, id="msg_killed")), count_from_ms=new.created_ms)

@@ -19,7 +19,7 @@ from tests.support.otlp_receiver import OtlpReceiver
 
 NEXT = schema.VERSION + 1
 VERSION_1 = Path(__file__).parent / "ledger-1.sql"
-"""What `sqlite3 ledger.db .schema` says of a ledger that was made by 0.1.0."""
+"""The output of `sqlite3 ledger.db .schema` for a ledger that 0.1.0 made."""
 
 
 @pytest.fixture

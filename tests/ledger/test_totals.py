@@ -27,7 +27,7 @@ def raise_by(
     max_series: int = 100,
     active_since_ns: int | None = None,
 ) -> int:
-    """Attributes to increase, all of one metric. With a window the series are those of sessions."""
+    """Attributes to increase, all of one metric. A window makes them series of sessions."""
     keyed = {(METRIC, attributes): increase for attributes, increase in increases.items()}
     with ledger.transaction():
         return ledger.totals.raise_by(

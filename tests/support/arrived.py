@@ -15,7 +15,7 @@ ANY: Where = {}
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """What arrived at a receiver until now."""
+    """The points and spans that arrived at a receiver until now."""
 
     receiver: OtlpReceiver
 

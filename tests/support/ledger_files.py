@@ -14,7 +14,7 @@ from tests.support.made_stores import T0, Database, Tokens, message, session
 from tests.support.otlp_receiver import OtlpReceiver
 
 USED = Tokens(700, 50, 20, 300, 9)
-"""What each of the messages used."""
+"""Each of the messages used this."""
 WINDOWS = os.name == "nt"
 
 

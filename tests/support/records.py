@@ -18,7 +18,7 @@ T0 = 1_769_174_692_533
 """Creation of call 0, in ms."""
 MINUTE = 60_000
 GRACE = 3_600_000
-"""How long the tests wait for a message that does not complete, in ms."""
+"""The tests wait this long for a message that does not complete, in ms."""
 LONG_AFTER = T0 + 10 * GRACE
 """A moment at which every grace period is over, in ms."""
 START_NS = 1_770_000_000_000_000_000

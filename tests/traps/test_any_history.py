@@ -1,7 +1,8 @@
 """Theorem: whatever OpenCode does between runs, after a run the backend's totals are the calls seen so far, each once.
 
 The model knows calls, not ids: a copy in another store, a rewrite and a fork's copy are all the same call. A call is
-worth, in each category, the most any run saw of it complete; it is worth nothing before, and never loses any of it.
+worth, in each category, the most that any run saw of it complete. Before that it is worth nothing, and it never loses
+any of it.
 """
 
 from __future__ import annotations

@@ -123,7 +123,7 @@ def test_a_locked_database_is_read_once_it_is_free(
 def test_rows_of_an_open_write_transaction_count_after_its_commit(
     agent: Agent, database: Database, arrived: Arrived
 ) -> None:
-    """In WAL mode an open write transaction hides its rows, and only those."""
+    """An open write transaction in WAL mode hides its rows, and only those."""
     database.put_turn(IN_TREE)
     with database.writer() as connection:
         connection.execute("BEGIN IMMEDIATE")
@@ -197,7 +197,7 @@ def test_a_broken_database_does_not_stop_a_sound_one_beside_it(agent: Agent, arr
 def test_messages_count_although_another_table_has_an_unknown_shape(
     agent: Agent, arrived: Arrived, change: str
 ) -> None:
-    """What it would have added is missing; the messages count. One without tokens would be looked up in it."""
+    """The messages count; only what the table would have added is missing. One without tokens would be looked up in it."""
     path = agent.data_dir / "opencode.db"
     filled(path, [IN_DATABASE, message(session(), Tokens(), T0 + 80_000)])
     with closing(sqlite3.connect(path)) as connection:

@@ -1,4 +1,4 @@
-"""What the five numbers mean: recorded as the file says, made disjoint where asked, and in the conventions' terms.
+"""The five numbers of a call: as recorded, disjoint if the settings say so, and in the terms of the conventions.
 
 Every reply here is the same call: a prompt of 1000 tokens, 300 of them cached, and 50 out, 20 of them reasoning.
 """
@@ -17,7 +17,7 @@ from tests.support.made_stores import T0, Database, JsonTree, Message, Tokens, m
 INSIDE = Tokens(700, 50, 20, 300, 0)
 """Up to 1.3: reasoning is counted in output as well."""
 BESIDE = Tokens(700, 30, 20, 300, 0)
-"""From 1.14 on, and for Google always."""
+"""Releases from 1.14 on, and Google always: reasoning is counted beside output."""
 TOTAL = 1050
 
 DISJOINT = {"OTEL_AGENT_ACCOUNTING": "disjoint"}

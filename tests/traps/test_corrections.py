@@ -1,4 +1,4 @@
-"""What was counted is only ever added to: a raise adds its difference, a lower number takes nothing away."""
+"""Corrections only ever add: a larger number adds the difference, a smaller one takes nothing away."""
 
 from __future__ import annotations
 

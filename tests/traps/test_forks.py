@@ -1,4 +1,4 @@
-"""A fork copies every message under a new id and session. What was spent once is counted once."""
+"""A fork copies every message under a new id and session. Tokens that were spent once count once."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_two_copies_whose_original_is_gone_count_once(agent: Agent, tree: JsonTr
 
 
 def test_a_fork_copy_is_recognised_without_its_session_file(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
-    """The ids alone tell."""
+    """The ids alone show that it is a copy."""
     original = message(session(), SPENT)
     tree.put(original, fork_copy(original, session(FORKED), FORKED + 20))
     agent.once()
@@ -124,7 +124,7 @@ def test_a_fork_copy_is_recognised_without_its_session_file(agent: Agent, tree: 
 
 
 def test_a_session_marked_as_a_fork_is_one_even_if_it_is_no_younger(agent: Agent, arrived: Arrived) -> None:
-    """2.x: the mark alone tells, where neither the id nor the session's time does."""
+    """The mark of 2.x suffices, although neither the id nor the session's time shows it."""
     new = DatabaseV2(agent.data_dir / "opencode.db").create()
     original = message(session(), SPENT)
     marked = session(counter=2, fork_of=original.session.id)

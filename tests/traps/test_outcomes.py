@@ -1,4 +1,4 @@
-"""How calls end, what was no call at all, and the turns of 0.x that hold several."""
+"""The outcomes of calls, messages that are no calls, and the turns of 0.x that hold several calls."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_call_of_zero_tokens_is_a_call(agent: Agent, store: Store, arrived: Ar
 
 
 def a_turn_of_two_steps(version: str = "0.15.31") -> Message:
-    """As 0.x writes it: no parent, no finish, tokens of the last step, cost of both."""
+    """A turn as 0.x writes it: no parent, no finish, tokens of the last step, cost of both."""
     return message(session(version=version), Tokens(500, 30), cost=0.75, changes={"parentID": ..., "finish": ...})
 
 
@@ -147,7 +147,7 @@ def test_a_turn_of_0_x_without_parts_counts_its_own_tokens(agent: Agent, tree: J
 
 
 def test_one_message_for_each_call_is_never_summed_from_parts(agent: Agent, store: Store, arrived: Arrived) -> None:
-    """Since 1.0 the message has the truth; parts beside it that say otherwise (retries) are not added."""
+    """The message has the truth since 1.0; parts beside it that say otherwise (retries) are not added."""
     whole = message(session(), USED)
     store.put_turn(whole)
     store.put(step_start(whole), step_finish(whole, USED), step_finish(whole, USED, 4))

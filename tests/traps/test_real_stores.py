@@ -1,4 +1,4 @@
-"""What the real programs wrote, against a recount made without this agent (`expected.json` of each store)."""
+"""Stores that the real programs wrote, against a recount made without this agent (`expected.json` of each store)."""
 
 from __future__ import annotations
 

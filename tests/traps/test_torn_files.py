@@ -1,4 +1,4 @@
-"""Files caught half written, mangled, huge, or no files at all: read again soon, never done, never fatal."""
+"""Files that are half written, mangled, huge, or no files at all are read again soon and are never fatal."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_a_pipe_named_like_a_message_is_not_opened(agent: Agent, tree: JsonTree,
 
 
 def test_links_are_not_counted_twice_nor_followed_for_ever(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
-    """To a message, to its folder, to nothing, to oneself, and to what never ends."""
+    """The links lead to a message, to its folder, to nothing, to themselves, and to an endless file."""
     tree.put_turn(SOUND)
     folder = tree.path(SOUND).parent
     (folder / "msg_link.json").symlink_to(tree.path(SOUND))
@@ -186,7 +186,7 @@ def test_storage_moved_to_another_disk_is_read_through_its_link(agent: Agent, tr
 
 
 def test_files_that_are_no_messages_are_left_alone(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
-    """What editors, synchronisers and OpenCode itself leave beside them."""
+    """Editors, synchronisers and OpenCode itself leave such files beside messages."""
     tree.put_turn(SOUND)
     for name in ("msg_x.json.tmp", "msg_x.json~", ".msg_x.json.swp", "msg_x.txt", "README"):
         (tree.path(SOUND).parent / name).write_bytes(NEW)

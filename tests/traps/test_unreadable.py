@@ -31,7 +31,7 @@ def here(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def problems(agent: Agent) -> dict[ProblemKind, tuple[int, tuple[str, ...]]]:
-    """How many places have a problem of each kind now, and examples of them."""
+    """Return the number of places with a problem of each kind now, and examples of them."""
     with open_to_read(agent.state_dir) as ledger:
         assert ledger is not None
         return {each.kind: (each.places, each.examples) for each in ledger.problems()}
@@ -179,7 +179,7 @@ def test_a_database_that_is_just_being_made_is_left_alone(agent: Agent) -> None:
 
 
 def held(path: Path) -> int:
-    """How many descriptors of this process beside OpenCode's own are open on the file."""
+    """Count the descriptors of this process that are open on the file, beside OpenCode's own."""
     opened = [os.path.realpath(each) for each in Path("/proc/self/fd").iterdir()]
     return opened.count(str(path)) - 1
 
