@@ -119,7 +119,7 @@ def _ours(error: sqlite3.Error) -> LedgerError:
 
 
 def open_writable(path: Path, *, thorough: bool = True) -> sqlite3.Connection:
-    """Open or create the ledger for its one writer, who must have the ``Hold``.
+    """Open or create the ledger for its one writer, which must have the ``Hold``.
 
     Raises ``LedgerNewer`` and ``LedgerDamaged``. The file then stays as it is; only a write that was never finished is
     undone.

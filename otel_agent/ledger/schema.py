@@ -147,7 +147,7 @@ CREATE TABLE tool_call (
 CREATE INDEX tool_call_message ON tool_call (message);
 
 CREATE TABLE store (
-    -- how many messages were counted from where
+    -- how many messages were counted from each store
     name TEXT NOT NULL,
     generation TEXT NOT NULL,
     messages INTEGER NOT NULL,

@@ -130,7 +130,7 @@ class State(IntEnum):
                     the pass was read, so that its original can count
     COUNTED         is in the totals                                    stays so; larger numbers add the difference
     COPY            records a completion that counts under another id   stays so
-    SKIPPED         is history that the setting ``backfill`` leaves out  stays so
+    SKIPPED         is history that ``backfill`` leaves out              stays so
     ==============  ==================================================  ===============================================
     """
 

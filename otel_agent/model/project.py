@@ -27,7 +27,7 @@ def project_name(directory: str) -> str:
 
 def from_home(directory: str) -> str:
     """Return the directory with the home folder as ``~``, so that no user name leaves the machine with it."""
-    home = os.path.expanduser("~").rstrip("/\\")  # noqa: PTH111 - Path.home raises where a user has none
+    home = os.path.expanduser("~").rstrip("/\\")  # noqa: PTH111 - Path.home raises if a user has none
     rest = directory.removeprefix(home)
     # Only whole parts of the path count: /home/dev is not the home of /home/developer.
     return "~" + rest if home and rest != directory and rest[:1] in ("", "/", "\\") else directory

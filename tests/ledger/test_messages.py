@@ -86,7 +86,7 @@ def ways_to_meet(draw: st.DrawFn, history: tuple[Call, ...]) -> Batches:
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.data())
 def test_order_and_batches_of_the_records_do_not_change_the_totals(data: st.DataObject) -> None:
-    """Theorem: the same set of records, in whatever order and batches it is met in a pass, makes the same totals."""
+    """Theorem: the same set of records, in whatever order and batches a pass reads it, makes the same totals."""
     history = data.draw(histories("one"))
     with fresh_ledger() as one, fresh_ledger() as other:
         enter_all(one, data.draw(ways_to_meet(history)))
