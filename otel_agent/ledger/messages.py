@@ -48,6 +48,16 @@ class _Twin(Struct, frozen=True):
     generation: str
 
 
+class Decision(Struct, frozen=True):
+    """What becomes of a message that waited for the end of a pass."""
+
+    number: int
+    """Names the message in the ledger."""
+    message: Message
+    state: State
+    """``COUNTED``, ``COPY`` or ``SKIPPED``."""
+
+
 class _SessionState(Struct, frozen=True):
     """What the ledger holds of a session."""
 
@@ -95,29 +105,40 @@ class Messages:
         self._insert(inserts)
         return changes + self._count(counted)
 
-    def resolve_waiting(self, *, now_ms: int, grace_ms: int, count_from_ms: int) -> list[Change]:
-        """Decide some of the messages that had to wait for the end of a pass; call until nothing ``waits``.
+    def undecided(self, ids: Sequence[str]) -> set[str]:
+        """Return those of the ids that may still count for the first time: the ledger does not know them, or they wait."""
+        query = "SELECT id FROM message WHERE state >= 2 AND id IN (SELECT value FROM json_each(?))"
+        return set(ids) - {row[0] for row in self._database.execute(query, (records.ids(list(ids)),))}
+
+    def decide_waiting(self, *, now_ms: int, grace_ms: int, count_from_ms: int) -> list[Decision]:
+        """Decide some of the messages that had to wait for the end of a pass, and write nothing yet; empty if none waits.
 
         Those killed between their last tokens and ``completed`` count once a later message of their session is
         complete, or after ``grace_ms``; those that look copied count if no other record of their completion did.
         """
-        changes: list[Change] = []
-        for number, row in self._waiting(now_ms - grace_ms):
-            message = records.message(row)
+        waiting = [(number, records.message(row)) for number, row in self._waiting(now_ms - grace_ms)]
+        completions = [records.completion_of(message) for _, message in waiting]
+        twins = self._twins(completions)
+        decisions: list[Decision] = []
+        for (number, message), completion in zip(waiting, completions, strict=True):
+            same = twins.setdefault(completion, [])
             if message.ended_ms < count_from_ms:
                 state = State.SKIPPED
+            elif _has_twin(message, same):
+                state = State.COPY
             else:
-                completion = records.completion_of(message)
-                twins = self._twins([completion]).get(completion, [])
-                state = State.COPY if _has_twin(message, twins) else State.COUNTED
-            self._database.execute("UPDATE message SET state = ? WHERE number = ?", (int(state), number))
-            if state is State.COUNTED:
-                changes += self._count([message])
-        return changes
+                # The next of two copies without an original must not count as well.
+                state = State.COUNTED
+                same.append(_Twin(message.session_id, message.copied, message.generation))
+            decisions.append(Decision(number, message, state))
+        return decisions
 
-    def has_waiting(self, *, now_ms: int, grace_ms: int) -> bool:
-        """Whether ``settle`` has anything to decide."""
-        return bool(self._waiting(now_ms - grace_ms, limit=1))
+    def resolve_waiting(self, decisions: Sequence[Decision]) -> list[Change]:
+        """Write what ``decide_waiting`` returned; return what it adds to the totals. Call both until none waits."""
+        self._database.executemany(
+            "UPDATE message SET state = ? WHERE number = ?", [(int(each.state), each.number) for each in decisions]
+        )
+        return self._count([each.message for each in decisions if each.state is State.COUNTED])
 
     def of_session(self, session_id: str, *, after: int) -> Iterator[Change]:
         """All that one session's messages numbered above ``after`` added, as if it were new."""

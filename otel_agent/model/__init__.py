@@ -18,12 +18,29 @@ from otel_agent.model.message import (
 )
 from otel_agent.model.process import ProcessMode, ProcessSample
 from otel_agent.model.signal import Increase, Observation, SendResult, SentPoint, Series
-from otel_agent.model.store import Batch, Checkpoint, Problem, ProblemKind, ReadScope, Recall, Store, Unreadable
+from otel_agent.model.store import (
+    AskWanted,
+    Batch,
+    BeingWritten,
+    Calls,
+    CallsWanted,
+    Checkpoint,
+    Problem,
+    ProblemKind,
+    ReadScope,
+    Recall,
+    Store,
+    Unreadable,
+)
 from otel_agent.model.usage import Overlap, Tokens, without_overlap
 
 __all__ = [
+    "AskWanted",
     "Batch",
+    "BeingWritten",
     "Caller",
+    "Calls",
+    "CallsWanted",
     "Change",
     "Checkpoint",
     "Generation",

@@ -1,11 +1,11 @@
 """What reading a store of OpenCode's brings, and what may be wrong with it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from otel_agent.model.message import Caller, Message, Session, ToolCall
 
@@ -60,6 +60,29 @@ class Checkpoint(Struct, frozen=True, gc=False):
     state: bytes
 
 
+class Calls(Struct):
+    """What the parts of some messages record: which tools they called, and which call began a sub-agent's turn."""
+
+    tool_calls: dict[str, list[ToolCall]] = {}
+    """Id of a message to its tool calls; a message without any may be missing."""
+    callers: dict[str, list[Caller]] = {}
+    """Id of a sub-agent's turn to the call that began it, and then the call that began the caller's turn, and so on up
+    to the turn that a person began. A turn that a person began is missing."""
+
+
+class CallsWanted(Struct, frozen=True):
+    """The parts that the ledger still needs. A reader reads no others: parts hold whole prompts and outputs."""
+
+    messages: frozenset[str] = frozenset()
+    """Ids of the messages whose tool calls are wanted."""
+    turns: frozenset[str] = frozenset()
+    """Ids of the turns that the ledger does not know yet: a tool call may have begun them."""
+
+
+class BeingWritten(Exception):
+    """OpenCode is writing just now what a reader needs: the next pass reads it."""
+
+
 class Batch(Struct):
     """What one stretch of reading brought. Its checkpoints are true only once its messages are in the ledger."""
 
@@ -67,12 +90,16 @@ class Batch(Struct):
     sessions: list[Session] = []
     problems: list[Problem] = []
     checkpoints: list[Checkpoint] = []
+    calls: Calls = field(default_factory=Calls)
     looked_at: int = 0
     """Files or rows, whatever they turned out to hold."""
 
 
 Recall = Callable[[str], bytes | None]
 """From a place to the state its reader left there, ``None`` at a place never read."""
+
+AskWanted = Callable[[Sequence[Message]], CallsWanted]
+"""The one question that a reader asks about the messages it has just read: which of them are new?"""
 
 
 class Unreadable(Exception):
@@ -108,17 +135,18 @@ class Store(Protocol):
     def is_tree(self) -> bool:
         """Whether it changes in the folders below as well."""
 
-    def read(self, recall: Recall, *, now_ms: int, scope: "ReadScope") -> Iterator[Batch]:
-        """Yield what may be new since the checkpoints.
+    def read(self, recall: Recall, ask_wanted: AskWanted, *, now_ms: int, scope: ReadScope) -> Iterator[Batch]:
+        """Yield what may be new since the checkpoints, each message together with the calls that are ``wanted`` of it.
 
-        Reading again what is known is harmless (the ledger knows it by id); missing something is not.
+        Reading again what is known is harmless (the ledger knows it by id); missing something is not. A message whose
+        parts OpenCode is writing just now is left for the next pass. Raises ``Unreadable``.
         """
 
-    def tool_calls(self, message: Message) -> list[ToolCall]:
-        """What the message called, from its parts. Raises ``Unreadable`` where the store cannot be read now."""
+    def read_calls(self, messages: Sequence[Message], wanted: CallsWanted) -> Calls:
+        """Return the calls of messages that were read in an earlier batch and waited to be decided.
 
-    def caller(self, session: Session, at_ms: int) -> Caller | None:
-        """The tool call of the parent session that began a turn of this one at ``at_ms``. Raises ``Unreadable``."""
+        Raises ``Unreadable`` if the store cannot be read now, ``BeingWritten`` if the next pass will know more.
+        """
 
     def length(self) -> int:
         """How many files or rows there are to look at, about."""

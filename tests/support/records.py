@@ -70,9 +70,9 @@ def enter(ledger: Ledger, *records: Message, count_from_ms: int = 0) -> list[Cha
 def settle(ledger: Ledger, *, now_ms: int = LONG_AFTER, count_from_ms: int = 0) -> list[Change]:
     """The end of a pass."""
     changes: list[Change] = []
-    while ledger.messages.has_waiting(now_ms=now_ms, grace_ms=GRACE):
+    while decided := ledger.messages.decide_waiting(now_ms=now_ms, grace_ms=GRACE, count_from_ms=count_from_ms):
         with ledger.transaction():
-            settled = ledger.messages.resolve_waiting(now_ms=now_ms, grace_ms=GRACE, count_from_ms=count_from_ms)
+            settled = ledger.messages.resolve_waiting(decided)
             _raise_totals(ledger, settled)
         changes += settled
     return changes
