@@ -8,7 +8,7 @@ from pathlib import Path
 from otel_agent.doctor.finding import Finding, fail, fine, skip, warn
 from otel_agent.intake.store_finder import known_locations
 from otel_agent.ledger.queries import open_to_read
-from otel_agent.model import ReadScope, Store, Unreadable
+from otel_agent.model import CallsWanted, ReadScope, Store, Unreadable
 from otel_agent.opencode.configured_models import telemetry_plugins
 from otel_agent.opencode.locations import find_stores
 from otel_agent.opencode.mounts import network_file_system
@@ -63,7 +63,7 @@ def _store(store: Store) -> Finding:
         if store.is_tree:
             number = store.length()
             return fine("store", f"{store.name}: {kind}, {number:,} message files")
-        batches = store.read(lambda _: None, now_ms=2**42, scope=ReadScope())
+        batches = store.read(lambda _: None, lambda _: CallsWanted(), now_ms=2**42, scope=ReadScope())
         problems = [problem for batch in [next(batches, None)] if batch is not None for problem in batch.problems]
         number = store.length()
     except Unreadable as failure:

@@ -9,7 +9,20 @@ from msgspec import Struct
 from otel_agent.errors import LedgerError
 from otel_agent.intake.traces import Traces
 from otel_agent.ledger.writer import Ledger
-from otel_agent.model import Batch, Change, Message, Problem, ProblemKind, ReadScope, Store, ToolCall, Unreadable
+from otel_agent.model import (
+    Batch,
+    BeingWritten,
+    Calls,
+    Change,
+    Message,
+    Problem,
+    ProblemKind,
+    ReadScope,
+    State,
+    Store,
+    ToolCall,
+    Unreadable,
+)
 from otel_agent.series.attributes import OVERFLOW
 from otel_agent.series.tally import Increases, Tally
 
@@ -21,7 +34,7 @@ _SAY: Final = 5
 _PROGRESS_NS: Final = 5 * 10**9
 _NOTE_SWEEPS_MS: Final = 3_600_000
 """Sweeps of less than an hour after another are not written down: an agent at rest leaves the disk alone."""
-_SETTLE: Final = 2_000
+_TURNS_AT_ONCE: Final = 2_000
 """Turns ended in one transaction."""
 _MAX_REPORTED: Final = 10_000
 """Places whose trouble is remembered as said, so that it is counted and said once. Then all is forgotten."""
@@ -65,7 +78,7 @@ class Ingest:
     ) -> None:
         self._ledger, self._find_stores, self._rules, self._now_ns = ledger, find_stores, rules, now_ns
         self._count_from_ms = ledger.backfill_from_ms
-        self._tracing = Traces(ledger)
+        self._traces = Traces(ledger)
         self._stores: dict[str, Store] = {}
         self._reported: set[tuple[str, str]] = set()
         self._said_overflow = False
@@ -113,7 +126,7 @@ class Ingest:
                 self._read(store, outcome, ReadScope(sweep, changed_paths), stopping)
                 if stopping():
                     return outcome
-            self._settle(outcome, stopping)
+            self._resolve_waiting(outcome, stopping)
             self._passed = True
             if sweep and abs(self._now_ms() - self._ledger.swept_ms) > _NOTE_SWEEPS_MS:
                 with self._ledger.transaction():
@@ -146,7 +159,7 @@ class Ingest:
         what it believes to have delivered, so that the next pass starts from its checkpoints."""
         met: set[str] = set()
         try:
-            for batch in store.read(self._ledger.recall, now_ms=self._now_ms(), scope=scope):
+            for batch in store.read(self._ledger.recall, self._traces.wanted, now_ms=self._now_ms(), scope=scope):
                 met.update(each.place for each in batch.problems)
                 self._enter(batch, outcome, store)
                 self._say_progress(outcome)
@@ -166,8 +179,7 @@ class Ingest:
         ledger = self._ledger
         with ledger.transaction():
             changes = ledger.messages.record(batch.messages, batch.sessions, count_from_ms=self._count_from_ms)
-            calls = self._tracing.enter(changes, [store] if store else [])
-            self._add(changes, calls, new)
+            self._add(changes, self._traces.enter(changes, batch.calls), new)
             if store is not None:
                 ledger.delivery_state.note_counted(store.name, [change.message for change in changes if change.first])
             ledger.problems.note(batch.problems, now_ms=self._now_ms())
@@ -185,17 +197,35 @@ class Ingest:
                 self._ledger.problems.forget(places)
         return bool(places)
 
-    def _settle(self, outcome: Pass, stopping: Callable[[], bool]) -> None:
-        """Decide what had to wait until every store was read."""
+    def _resolve_waiting(self, outcome: Pass, stopping: Callable[[], bool]) -> None:
+        """Decide the messages and end the turns that had to wait until every store was read."""
         now_ms, grace_ms = self._now_ms(), self._rules.killed_grace_ms
         messages = self._ledger.messages
-        while messages.has_waiting(now_ms=now_ms, grace_ms=grace_ms) and not stopping():
+        while not stopping() and (
+            decisions := messages.decide_waiting(now_ms=now_ms, grace_ms=grace_ms, count_from_ms=self._count_from_ms)
+        ):
+            # The stores are read before the transaction begins: it must not wait for OpenCode.
+            try:
+                calls = self._read_calls([each.message for each in decisions if each.state is State.COUNTED])
+            except BeingWritten:
+                break  # the next pass decides them, with their calls
             with self._ledger.transaction():
-                changes = messages.resolve_waiting(now_ms=now_ms, grace_ms=grace_ms, count_from_ms=self._count_from_ms)
-                self._add(changes, self._tracing.enter(changes, list(self._stores.values())), [])
+                changes = messages.resolve_waiting(decisions)
+                self._add(changes, self._traces.enter(changes, calls), [])
             outcome.messages += len(changes)
-        while not stopping() and self._tracing.settle(before_ms=now_ms - grace_ms, limit=_SETTLE):
+        before_ms = now_ms - grace_ms
+        while not stopping() and self._traces.close_idle_turns(before_ms=before_ms, limit=_TURNS_AT_ONCE):
             pass
+
+    def _read_calls(self, counted: list[Message]) -> Calls:
+        """A message is not tied to a store: each is asked, and the first that knows calls of a message is right."""
+        wanted = self._traces.wanted_of_counted(counted)
+        calls = Calls()
+        for store in self._stores.values() if wanted.messages else ():
+            found = store.read_calls(counted, wanted)
+            calls.tool_calls = found.tool_calls | calls.tool_calls
+            calls.callers = found.callers | calls.callers
+        return calls
 
     def _note_lag(self, changes: list[Change]) -> None:
         if self._passed and (counted := [change.message.ended_ms for change in changes if change.first]):

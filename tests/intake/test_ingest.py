@@ -13,7 +13,7 @@ from otel_agent import semconv
 from otel_agent.errors import LedgerError
 from otel_agent.intake.ingest import Ingest, Rules
 from otel_agent.ledger.writer import Ledger
-from otel_agent.model import Batch, Overlap, Problem, ProblemKind, ReadScope, Recall, Store, Tokens
+from otel_agent.model import AskWanted, Batch, Overlap, Problem, ProblemKind, ReadScope, Recall, Store, Tokens
 from otel_agent.series.attributes import from_json
 from tests.export.fakes import ListedStore
 from tests.support.records import GRACE, T0, call, copy_of, in_flight, tokens, total, totals
@@ -247,7 +247,7 @@ def test_a_long_history_says_how_far_it_is(ledger: Ledger, caplog: pytest.LogCap
     clock = Clock()
 
     class Slow(ListedStore):
-        def read(self, recall: Recall, *, now_ms: int, scope: ReadScope) -> Iterator[Batch]:
+        def read(self, recall: Recall, ask_wanted: AskWanted, *, now_ms: int, scope: ReadScope) -> Iterator[Batch]:
             for number in range(5):
                 clock.now_ms += 4_000
                 yield Batch(messages=[call(number)])
