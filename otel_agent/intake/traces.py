@@ -1,7 +1,7 @@
 """Turns and tool calls: the parts of a trace that no message records alone.
 
-Before a transaction ``Traces`` says which parts are worth reading: those of messages that count now, and never those of
-the history before the ledger. Inside the transaction it only writes what was read.
+Before a transaction ``Traces`` says which parts to read: those of messages that count now, and never those of the
+history before the ledger. Inside the transaction it only writes what was read.
 """
 
 from collections.abc import Iterable, Sequence
@@ -82,7 +82,7 @@ class Traces:
         return Turn(first.turn, self._trace(callers), callers[0].part_id, began_ms)
 
     def _trace(self, callers: Sequence[Caller]) -> str:
-        """Return the trace of the nearest calling turn that the ledger knows, else the topmost turn: that one is the
-        person's own, and its calling message is not complete yet."""
+        """Return the trace of the nearest calling turn that the ledger knows, else the topmost turn. That one is the
+        person's own: its message is not complete yet, so the ledger does not know it."""
         known = (self._ledger.turns.trace_of(caller.turn_id) for caller in callers)
         return next((trace for trace in known if trace is not None), callers[-1].turn_id)

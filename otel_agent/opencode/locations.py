@@ -16,8 +16,8 @@ from otel_agent.opencode.mounts import network_file_system
 from otel_agent.opencode.sqlite.database import Database
 
 _CHANGE_ENDINGS: Final = (".db", "-wal", "storage", "project")
-"""Endings of the names that change in a data folder when OpenCode writes: a database, its write-ahead log, and the
-folder with which a JSON tree begins."""
+"""Endings of the names that change in a data folder when OpenCode writes. They are those of a database, of its
+write-ahead log, and of the folders with which a JSON tree begins."""
 
 
 class StoreLocations(Struct, frozen=True):
@@ -49,8 +49,11 @@ class WatchedFolder(Struct, frozen=True):
 
 
 def locations(environ: Mapping[str, str], more: Sequence[Path] = ()) -> StoreLocations:
-    """OpenCode's own rules: ``$XDG_DATA_HOME/opencode``, else ``~/.local/share/opencode``, on every system; and
-    ``OPENCODE_DB``, absolute or relative to that folder. ``more`` are further folders of the same form."""
+    """Return where an OpenCode with this environment keeps its data, by its own rules, the same on every system.
+
+    These are ``$XDG_DATA_HOME/opencode``, else ``~/.local/share/opencode``; and ``OPENCODE_DB``, absolute or relative to
+    that folder. ``more`` are further folders of the same form.
+    """
     home = Path(environ.get("HOME") or Path.home())
     base = Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share").expanduser()
     own = base / "opencode"
@@ -60,7 +63,7 @@ def locations(environ: Mapping[str, str], more: Sequence[Path] = ()) -> StoreLoc
 
 
 def together(places: Iterable[StoreLocations]) -> StoreLocations:
-    """All of them, each folder and each database once."""
+    """Return all of these locations as one, each folder and each database once."""
     known = list(places)
     return StoreLocations(
         _distinct([folder for each in known for folder in each.folders]),
@@ -69,8 +72,11 @@ def together(places: Iterable[StoreLocations]) -> StoreLocations:
 
 
 def find_stores(places: StoreLocations) -> tuple[dict[str, Store], list[Problem]]:
-    """Every store there is, by its name: what holds messages and is reached twice (a link, the same folder given
-    twice) is listed once. Old trees come first, so that an original is usually seen before its later copy."""
+    """Return every store there is by its real path, and the folders that may not be read.
+
+    A store that is reached twice (a link, the same folder given twice) is listed once. Old trees come first, so that an
+    original is usually read before its later copy.
+    """
     problems: list[Problem] = []
     stores: dict[str, Store] = {}
     for folder in places.folders:
@@ -107,7 +113,7 @@ def _layouts(folder: Path, problems: list[Problem]) -> list[FlatLayout | Project
 
 
 def _databases(folder: Path, problems: list[Problem]) -> list[Path]:
-    """``opencode.db``, and ``opencode-<channel>.db`` of other release channels."""
+    """Return ``opencode.db``, and ``opencode-<channel>.db`` of other release channels."""
     names = (entry.name for entry in listing(folder, problems))
     return sorted(folder / name for name in names if name.startswith("opencode") and name.endswith(".db"))
 

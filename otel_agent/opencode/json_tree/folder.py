@@ -1,6 +1,6 @@
 """The messages of one session of a JSON tree.
 
-OpenCode writes these files in place, without a lock or a rename: a reader can see an empty file, a prefix, or new
+OpenCode writes these files in place, without a lock or a rename. A reader can see an empty file, a prefix, or new
 text with an old tail. None of these parses, so none is counted, and the file is read again once it has changed.
 """
 
@@ -35,14 +35,14 @@ from otel_agent.opencode.json_tree.sessions import Sessions
 from otel_agent.opencode.parts.reader import PartReader
 
 _IN_FLIGHT_NS: Final = 24 * 3600 * 10**9
-"""A message that is not complete is read again at each pass for a day after its last write, because a rewrite does not
-touch the folder's own time. Later only a sweep finds that its file changed."""
+"""A message that is not complete is read again at each pass for a day after its last write: a rewrite does not touch
+the folder's own time. Later only a sweep finds that its file changed."""
 _MARK: Final = 8
 """Bytes of a mark. Two of one folder agree by chance once in 10^13 folders of a thousand files."""
 
 
 class FileContent(Struct):
-    """What one file that is new or changed holds."""
+    """The content of one file that is new or changed."""
 
     message: Message | None = None
     """The assistant message that counts; ``None`` for any other file."""

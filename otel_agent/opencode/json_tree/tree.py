@@ -19,13 +19,13 @@ from otel_agent.opencode.parts.reader import PartReader
 _FLUSH: Final = 8_000
 """Messages, problems and checkpoints in a batch, about 8 MB: memory does not follow the length of the history."""
 _YOUNG_NS: Final = 10 * 10**9
-"""A folder that is not at rest is looked at without a hint for so long: its first files appear before the watch exists,
+"""A folder that is not at rest is looked at without a hint for so long. Its first files appear before the watch exists,
 and are never reported."""
 
 
 class JsonTree:
-    """One tree. A folder of messages is skipped while it is as it was when everything in it was at rest, except in a
-    sweep: a file that is rewritten in place does not touch its folder."""
+    """One tree. A folder in which everything was at rest is skipped until its time changes. A sweep reads it anyway,
+    because a file that is rewritten in place does not touch its folder."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
@@ -35,7 +35,7 @@ class JsonTree:
         self._restless: dict[str, int] = {}
         """Folders that are not at rest, and since when, in nanoseconds since the Unix epoch."""
         self._reported = {str(layout.messages), os.path.realpath(layout.messages)}
-        """What a hint may call the folder: some systems report the path behind links."""
+        """The paths by which a hint may name the folder: some systems report the path behind links."""
         self.name = in_words(layout.messages)
         self._place = f"tree:{self.name}"
 

@@ -18,10 +18,11 @@ _TASK: Final = "task"
 def which_began(session_id: str, at_ms: int, parts: Iterable[Part]) -> str | None:
     """Return the id of the part whose call began a turn of this session at ``at_ms``, ``None`` if none of them did.
 
-    A session can be called again: the last call before the turn began it. The time at which the part was made decides,
-    because up to 1.1 OpenCode rewrites the start of a call for as long as its sub-agent works. If no part names the
-    session, it is the one running task that names none, if there is just one: on a busy machine the real 1.1.27
-    left a turn without its caller otherwise.
+    A session can be called again: the last call before the turn began it. The time at which the part was made decides.
+    The start in the call does not, because up to 1.1 OpenCode rewrites it for as long as the sub-agent works.
+
+    If no part names the session, and just one running task names none, it is that one. On a busy machine the real 1.1.27
+    left such a turn without its caller.
     """
     began: list[tuple[int, str]] = []
     silent: list[str] = []

@@ -1,4 +1,4 @@
-"""One part of a message, from its JSON: names, states and times. What went into a tool and what came out is skipped."""
+"""One part of a message, from its JSON: names, states and times. The inputs and outputs of tools are skipped."""
 
 from typing import Any, Final
 
@@ -12,11 +12,11 @@ from otel_agent.opencode.tokens import tokens
 MAX_PARTS: Final = 10_000
 """Parts of one message that are read at most."""
 _ABORTED: Final = "Tool execution aborted"
-"""What OpenCode writes as the error of a call that a person broke off."""
+"""The error that OpenCode writes for a call that a person broke off."""
 
 
 class ToolUse(Struct, frozen=True, gc=False):
-    """What a part records about one call of a tool; a time is ``None`` if it is missing or impossible."""
+    """One call of a tool, as its part records it; a time is ``None`` if it is missing or impossible."""
 
     tool: str
     call_id: str

@@ -16,7 +16,7 @@ _DEEPEST: Final = 32
 
 
 class PartSource(Protocol):
-    """Where one storage format keeps parts, and the messages and sessions that they belong to."""
+    """The way to the parts of one store, and to the messages and sessions that they belong to."""
 
     def has_calls(self, message: Message) -> bool:
         """Return True if the message has its tool calls here."""

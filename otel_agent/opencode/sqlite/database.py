@@ -33,16 +33,16 @@ from otel_agent.opencode.sqlite.parts import DatabaseParts
 from otel_agent.opencode.sqlite.table_reader import Ask, Place, TableReader
 
 _BUSY_SECONDS: Final = 2.0
-"""How long to wait where OpenCode holds the database; the next pass tries again."""
+"""Wait so long if OpenCode holds the database; then the next pass tries again."""
 _BEING_MADE_MS: Final = 2_000
-"""OpenCode turns a database that it makes to WAL within milliseconds, and does not wait for a lock on it then: a look
-at it just then would end OpenCode's start with "database is locked"."""
+"""A younger database may still be being made. OpenCode turns it to WAL within milliseconds and does not wait for a lock
+meanwhile: if we looked at it just then, OpenCode's start would end with "database is locked"."""
 _MADE_WITHOUT_WAL: Final = re.compile(rb"(SQLite format 3\x00..\x01\x01.*)?", re.DOTALL)
-"""How the file of such a database begins: with nothing, or with a header that names no WAL (sqlite.org/fileformat.html)."""
+"""The beginning of such a file: nothing, or a header that names no WAL (sqlite.org/fileformat.html)."""
 
 
 _LONG_AFTER_MS: Final = MAX_TIME_MS
-"""In place of the time, where a database was read before and so is not being made."""
+"""A time to give in place of the present for a database that was read before, and so is not being made."""
 
 
 class Database:
@@ -130,9 +130,9 @@ class Database:
             raise Unreadable(_problem(error, self.name)) from None
 
     def _reopen(self, now_ms: int) -> None:
-        """A connection that sees what a file was overwritten with. Where another one is at it, the old one is closed
-        after the new one is open: the last to close a WAL that OpenCode does not have open would remove it, and the first to
-        open it again recovers it with a lock, for which an OpenCode that starts just then does not wait."""
+        """Open a connection that sees a file that was overwritten in place."""
+        # The new connection opens before the old one closes. The last connection to close removes the WAL, and the next
+        # one to open recovers it under a lock. An OpenCode that starts just then does not wait for that lock.
         old, self._connection = self._connection, None
         try:
             self._open(now_ms)
@@ -144,7 +144,7 @@ class Database:
                 old.close()
 
     def _open(self, now_ms: int) -> sqlite3.Connection | None:
-        """The connection to the file that is at the path now, ``None`` where none is, or one that is just being made."""
+        """Return the connection to the file that is at the path now, ``None`` if there is none or it is just being made."""
         try:
             status = self._path.stat()
         except FileNotFoundError:
@@ -182,10 +182,10 @@ def _is_being_made(path: Path, status: os.stat_result, now_ms: int) -> bool:
 
 
 def _must_be_immutable(path: Path, status: os.stat_result) -> bool:
-    """Whether reading would leave the two side files of a WAL where they cannot be made, or would belong to us in
-    another user's folder, whose OpenCode could then not write any more.
+    """Return True if we must not make the two side files of a WAL here.
 
-    Only where there is no WAL: the database is whole in its file then. Root's side files get the database's owner.
+    They could not be made, or they would belong to us in another user's folder, and that user's OpenCode could not
+    write any more. Only without a WAL is the database whole in its file. Root's side files get the database's owner.
     """
     wal = Path(f"{path}-wal")
     if os.path.exists(wal) and os.path.getsize(wal):  # noqa: PTH110, PTH202 - do not raise where Path's do
@@ -207,7 +207,7 @@ def _connect(uri: str) -> sqlite3.Connection:
 
 
 def _problem(error: sqlite3.Error, place: str) -> Problem:
-    """What SQLite's error means for whoever reads the message."""
+    """Return what SQLite's error means for a person."""
     code = getattr(error, "sqlite_errorcode", None)
     primary = code & 0xFF if isinstance(code, int) else None
     kind = {

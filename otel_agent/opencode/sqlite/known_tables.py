@@ -1,4 +1,4 @@
-"""Which of OpenCode's tables a database has, and the queries that fit the columns of its release.
+"""The tables of OpenCode that a database has, and the queries that fit the columns of its release.
 
 A new generation of tables is one more line in ``_GENERATIONS``.
 """

@@ -48,7 +48,7 @@ class Place(Struct, frozen=True):
 
 
 class Ask(Struct, frozen=True):
-    """What a reader may ask the ledger."""
+    """The two questions that a reader may ask the ledger."""
 
     recall: Recall
     wanted: AskWanted
