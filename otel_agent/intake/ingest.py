@@ -100,6 +100,7 @@ class Ingest:
         found, problems = self._find_stores()
         self._adopt(found)
         outcome = Pass(stores=len(found))
+        # Only the first import takes so long that counting the files first is worth it.
         if not self._ledger.swept_ms:
             outcome.found = sum(store.length() for store in self._stores.values())
         progress = Progress(outcome, self._now_ns, on_progress)
@@ -193,6 +194,7 @@ class Ingest:
         """Decide the messages and end the turns that had to wait until every store was read."""
         now_ms, grace_ms = self._now_ms(), self._rules.killed_grace_ms
         messages = self._ledger.messages
+        # A chunk at a time: a copy may be decided by an original that counted in the chunk before.
         while not stopping() and (
             decisions := messages.decide_waiting(now_ms=now_ms, grace_ms=grace_ms, count_from_ms=self._count_from_ms)
         ):

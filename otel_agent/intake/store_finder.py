@@ -1,4 +1,4 @@
-"""Where to look for OpenCode's stores: where the settings say, and where a running OpenCode kept its data.
+"""The places to look for OpenCode's stores: those of the settings, and those of OpenCode processes that were seen.
 
 ``configured_locations`` knows the settings only. ``known_locations`` adds what an agent noted in the ledger.
 ``StoreFinder`` does the same for the agent itself, and notes what it learns.

@@ -50,6 +50,7 @@ class Traces:
         by_turn: dict[str, list[Message]] = {}
         for message in counted:
             by_turn.setdefault(message.turn, []).append(message)
+        # A turn begins with its first counted message; every later one moves its end.
         turns = self._ledger.turns
         known = turns.known(by_turn)
         turns.begin(

@@ -78,6 +78,7 @@ def _parse(decoder: msgspec.json.Decoder[_W], shape: type[_W], raw: bytes) -> _W
     try:
         return decoder.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        # Rare, and slower: the strict parser accepts nearly every record.
         return _parse_leniently(shape, raw)
 
 
@@ -130,7 +131,7 @@ def assistant(
         completed_ms=completed,
         provider=text(wire.providerID) or text(field(wire.model, "providerID")),
         model=text(wire.modelID) or text(field(wire.model, "id")) or text(field(wire.model, "modelID")),
-        agent=text(wire.agent) or text(wire.mode),
+        agent=text(wire.agent) or text(wire.mode),  # the older name of the same field
         tokens=recorded,
         overlap=Overlap(),
         cost_nusd=cost,
@@ -138,12 +139,19 @@ def assistant(
         finish=text(wire.finish),
         error_type=_error_type(wire.error),
         compaction=wire.summary is True,
+    )
+    return Decoded(_placed(message, wire, session), problems)
+
+
+def _placed(message: Message, wire: Wire, session: Session | None) -> Message:
+    """Return the message with what its session decides: where it was, whether it may be a fork copy, its overlap."""
+    return replace(
+        message,
         worktree=text(field(wire.path, "root")) or (session.worktree if session else ""),
         directory=(session.directory if session else "") or text(field(wire.path, "cwd")),
-        copied=looks_copied(own_id, created, completed, session),
+        copied=looks_copied(message.id, message.created_ms, message.completed_ms, session),
+        overlap=overlap(message, field(wire.tokens, "total"), session.version if session else ""),
     )
-    found = overlap(message, field(wire.tokens, "total"), session.version if session else "")
-    return Decoded(replace(message, overlap=found) if found != Overlap() else message, problems)
 
 
 def _completed(wire: Wire, place: str, problems: list[Problem]) -> int | None:

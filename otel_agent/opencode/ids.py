@@ -24,6 +24,7 @@ def minted_after_ms(message_id: str, created_ms: int) -> int | None:
     match = _TIMED_ID.fullmatch(message_id)
     if match is None:
         return None
+    # Modulo the wrap, the difference is right if it is less than half of it.
     late = ((int(match[1], 16) >> 12) - created_ms) % _WRAP_MS
     return late - _WRAP_MS if late >= _WRAP_MS // 2 else late
 
@@ -32,11 +33,12 @@ def looks_copied(message_id: str, created_ms: int, completed_ms: int | None, ses
     """Return True if this message may be a fork copy. It is one only if another message records the same completion.
 
     The id decides if it carries a time. If it carries none (2.x copies), or its time wrapped around, the session
-    decides: it is marked as a fork, or it began after the message that it holds. No message was complete before its
+    decides. A session is a fork's if it is marked as one, or began after the message that it holds. No message was complete before its
     session began, however soon after the reply the fork was made.
     """
     if session is not None and completed_ms is not None and session.created_ms > completed_ms:
         return True
+    # An id minted long before its own message is one whose time wrapped around: it says nothing.
     late = minted_after_ms(message_id, created_ms)
     if late is not None and late >= -_CLOCK_SLACK_MS:
         return late > _GENUINE_MS

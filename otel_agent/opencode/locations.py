@@ -79,6 +79,7 @@ def find_stores(places: StoreLocations) -> tuple[dict[str, Store], list[Problem]
     """
     problems: list[Problem] = []
     stores: dict[str, Store] = {}
+    # The same store by two paths would not be counted twice, but it would be read twice.
     for folder in places.folders:
         for layout in _layouts(folder, problems):
             if os.path.isdir(layout.messages):  # noqa: PTH112 - Path's raises where a folder may not be searched

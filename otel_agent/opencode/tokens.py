@@ -1,4 +1,4 @@
-"""The five token categories of a message, and which of its tokens stand in two of them."""
+"""The five token categories of a message, and which of its tokens are recorded in two of them."""
 
 from typing import Final
 
@@ -40,11 +40,13 @@ def overlap(message: Message, total: object, session_version: str) -> Overlap:
     if message.generation is Generation.V2:
         return Overlap()
     reasoning = min(recorded.reasoning, recorded.output)
+    # The total says it for each row; without one the provider and the release have to do.
     if count(total):
         reasoning = reasoning if total == recorded.total - recorded.reasoning else 0
     elif message.provider.startswith("google"):
         reasoning = 0
     old = not message.finish and not count(total) and _version(session_version) < _CACHE_APART
+    # More cached tokens than input: this row cannot contain them, whoever wrote it.
     if not old or message.provider.startswith(_CACHE_ALWAYS_APART) or recorded.input < recorded.cache_read:
         return Overlap(0, reasoning)
     return Overlap(recorded.cache_read, reasoning)

@@ -80,6 +80,7 @@ class Folder:
             if found is None:
                 continue
             mark = _mark(entry.name, found)
+            # The file is as it was when it was read for the last time: its mark goes into the next checkpoint.
             if mark in self._known:
                 self._marks.append(mark)
                 continue
@@ -87,6 +88,7 @@ class Folder:
                 yield self._content(entry, mark, self._now_ns - found.st_mtime_ns, ask_wanted)
             except BeingWritten:
                 self.at_rest = False
+        # A folder that could not be listed to its end is no folder at rest.
         if listed:
             self.at_rest = False
             yield FileContent(problems=listed)

@@ -42,6 +42,7 @@ class TreeParts:
             part = decode_part(entry.name.removesuffix(_FILE), raw)
             if part is not None:
                 found.append(part)
+            # Left out, the turn of a sub-agent would be a trace of its own for ever: better late than wrong.
             elif at_work and _is_young(entry):
                 raise BeingWritten
         return sorted(found, key=lambda part: part.id)

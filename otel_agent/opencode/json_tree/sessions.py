@@ -22,6 +22,7 @@ class Sessions:
 
         Raises ``BeingWritten`` if the file is torn and young: it is whole soon, and then it says whose the messages are.
         """
+        # Files of sessions are in folders of projects: one listing of all is cheaper than a search for each.
         if self._files is None:
             self._files = self._layout.session_files()
         path = self._files.get(session_id)

@@ -59,12 +59,14 @@ class JsonTree:
         now_ns = now_ms * 1_000_000
         sessions = Sessions(self._layout, now_ns)
         recalled = recall(self._place) or b""
+        # A new process begins with what the last sweep left; a store that was closed begins with it as well.
         if not self._at_rest and recalled:
             self._at_rest = msgspec.msgpack.decode(recalled, type=dict[str, int])
         seen: set[str] = set()
         batch = Batch()
         for path, changed_ns in self._folders(scope, now_ns, batch):
             seen.add(path.name)
+            # Nothing in it has changed since everything in it was final.
             if not scope.sweep and self._at_rest.get(path.name) == changed_ns:
                 continue
             folder = Folder(self._layout, sessions, path, recall, now_ns)
@@ -108,6 +110,7 @@ class JsonTree:
                 if found is not None and is_folder(entry):
                     yield Path(entry.path), found.st_mtime_ns
             return
+        # Hints are not enough in a new folder: its first files come before the watch.
         young = (name for name, since_ns in self._restless.items() if now_ns - since_ns < _YOUNG_NS)
         for name in sorted({*young, *_below(self._reported, scope.changed_paths)}):
             path = self._layout.messages / name

@@ -38,6 +38,7 @@ def which_began(session_id: str, at_ms: int, parts: Iterable[Part]) -> str | Non
             began.append((late_ms, part.id))
         elif use.tool == _TASK and use.running and not use.child_session:
             silent.append(part.id)
+    # Of several calls of this session, the last one before the turn began it.
     if began:
         return max(began)[1]
     return silent[0] if len(silent) == 1 else None

@@ -63,6 +63,7 @@ class PartReader:
         """
         found = Calls()
         for message in messages:
+            # Callers first: if one is being written, no part of this message is read in vain.
             if message.turn in wanted.turns and (callers := self._callers_of(message)):
                 found.callers[message.turn] = callers
             if message.id in wanted.messages and (calls := tool_calls(message, self._parts_of(message))):

@@ -24,6 +24,7 @@ def with_parts(message: Message, parts: Iterable[Part], session_version: str) ->
         any_part = True
         called |= part.is_step
         steps = steps.plus(part.tokens)
+    # 0.x recorded the tokens of the last step only: the steps of its parts are the whole turn.
     if message.is_whole_turn and steps.total > message.tokens.total:
         whole = replace(message, tokens=message.tokens.at_least(steps))
         return replace(whole, overlap=overlap(whole, None, session_version))

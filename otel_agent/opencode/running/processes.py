@@ -44,6 +44,7 @@ class Processes:
             sample = _sample(process)
             if sample is not None and sample.rss_bytes >= self._min_bytes:
                 identity = sample.pid, sample.created_s
+                # A pid is used again: together with its start it names one process.
                 before = self._before.get(identity) or _Sampled(sample.created_s, 0.0, None)
                 sampled[identity] = now = before.then(self._now(), sample.cpu_s)
                 found.append((sample, now.utilization or 0.0))
@@ -100,6 +101,7 @@ def _sample(process: psutil.Process) -> ProcessSample | None:
             executable = _readable(process.exe, "")
             arguments = _readable(process.cmdline, list[str]()) or [process.name()]
             mode = mode_of(executable, arguments)
+            # A zombie has ended, and only its parent has not noticed it.
             if mode is None or process.status() == psutil.STATUS_ZOMBIE:
                 return None
             times, memory = process.cpu_times(), process.memory_info()

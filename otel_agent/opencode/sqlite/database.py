@@ -105,6 +105,7 @@ class Database:
         database = self._open(now_ms)
         if database is None:
             return
+        # The version changes with every commit of another connection, so an idle store costs one statement.
         version = int(database.execute("PRAGMA data_version").fetchone()[0])
         if version == self._unchanged_since and not sweep:
             return
@@ -157,6 +158,7 @@ class Database:
         self.close()
         if _is_being_made(self._path, status, now_ms):
             return None
+        # Decided for each connection: a WAL may have appeared or gone since the last one.
         self._immutable = _must_be_immutable(self._path, status)
         self._connection, self._inode = connect(self._path, immutable=self._immutable), status.st_ino
         return self._connection
@@ -190,6 +192,7 @@ def _must_be_immutable(path: Path, status: os.stat_result) -> bool:
     wal = Path(f"{path}-wal")
     if os.path.exists(wal) and os.path.getsize(wal):  # noqa: PTH110, PTH202 - do not raise where Path's do
         return False
+    # Root may write anywhere, and SQLite gives root's side files to the owner of the database.
     foreign = hasattr(os, "geteuid") and os.geteuid() not in (0, status.st_uid)
     return foreign or not os.access(path.parent, os.W_OK)
 

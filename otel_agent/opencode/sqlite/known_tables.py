@@ -85,6 +85,7 @@ def probe(database: sqlite3.Connection, place: str) -> tuple[list[Tables], list[
             problems.append(_unknown(database, names, place, known.messages, why))
         else:
             found.append(_tables(database, names, known))
+    # A generation to come is said, so that nobody takes its missing numbers for the truth.
     later = sorted(name for name in names if _LATER.fullmatch(name))
     return found, problems + [_unknown(database, names, place, name, "a later generation") for name in later]
 
@@ -110,6 +111,7 @@ def _written_by(database: sqlite3.Connection, names: set[str]) -> str:
     """Return which OpenCode began the latest session, as the end of a sentence; empty if no row says it."""
     for name in sorted((name for name in names if _SESSIONS.fullmatch(name)), reverse=True):
         if "version" in _columns(database, name):
+            # Sessions come in the order of their rowids; without rowids any row has to do.
             order = "" if database.execute(_NO_ROWID, (name,)).fetchone() else "ORDER BY rowid DESC"
             row = database.execute(f"SELECT version FROM {name} {order} LIMIT 1").fetchone()
             version = re.match(r"[\w.+-]{1,32}", _name(row[0] or "")) if row else None
@@ -125,6 +127,7 @@ def _tables(database: sqlite3.Connection, names: set[str], known: _Known) -> Tab
         f"SELECT m.rowid, m.id, m.session_id, {created}, {updated}, length(m.data), "
         f"CASE WHEN length(m.data) <= {MAX_BYTES} THEN m.data END FROM {known.messages} AS m"
     )
+    # Rows of 2.x that are no answers are megabytes: the query leaves them out before their JSON is read.
     ours = "m.type = 'assistant'" if known.has_type and "type" in columns else "1"
     return Tables(
         generation=known.generation,
@@ -140,13 +143,18 @@ def _tables(database: sqlite3.Connection, names: set[str], known: _Known) -> Tab
         id_at=f"SELECT id FROM {known.messages} WHERE rowid = ?",
         session=_session_query(database, names, known.sessions),
         parts=_parts_query(database, names),
-        recent=(
-            f"SELECT m.id FROM {known.messages} AS m WHERE m.session_id = ? AND {created} <= ? "
-            f"ORDER BY {created} DESC LIMIT ?"
-            if created != "NULL"
-            else None
-        ),
+        recent=_recent_query(known, created),
         count=f"SELECT count(*) FROM {known.messages}",
+    )
+
+
+def _recent_query(known: _Known, created: str) -> str | None:
+    """Return ``None`` if the table does not say when its rows were created."""
+    if created == "NULL":
+        return None
+    return (
+        f"SELECT m.id FROM {known.messages} AS m WHERE m.session_id = ? AND {created} <= ? "
+        f"ORDER BY {created} DESC LIMIT ?"
     )
 
 

@@ -20,7 +20,7 @@ _KEEP_IN_FLIGHT: Final = 1_000
 """Rows without ``completed`` that are read again whenever the database changed: the newest ones. Older ones, left by
 kills long ago, are found by the sweep if OpenCode ever writes them again."""
 _SLACK_MS: Final = 60_000
-"""A row's ``time_updated`` is taken before its transaction commits: look that far behind the last sweep."""
+"""A row gets its ``time_updated`` before its transaction commits: look that far behind the last sweep."""
 _BEFORE_ALL: Final = -(2**63)
 
 
@@ -75,6 +75,7 @@ class TableReader:
             sweep = True
         elif sweep and cursor.rowid > _BEFORE_ALL:
             yield from self._rewritten()
+        # Rows that were in flight are asked for by id; those that still are put themselves on the new list.
         in_flight, cursor.in_flight = cursor.in_flight, []
         if in_flight:
             yield self._batch(self._tables.by_id, (msgspec.json.encode(in_flight).decode(), _KEEP_IN_FLIGHT))
@@ -82,6 +83,7 @@ class TableReader:
             before = cursor.rowid
             batch = self._batch(self._tables.after_rowid, (before, _CHUNK), forward=True)
             if sweep and cursor.rowid == before:
+                # The end of a sweep: only now the next one may begin at this time.
                 cursor.swept_ms = min(cursor.updated_ms, now_ms)
                 batch.checkpoints = [self._checkpoint()]
             yield batch
@@ -126,6 +128,7 @@ class TableReader:
                     last = rowid
                     if forward:
                         self._cursor.rowid, self._cursor.tail = rowid, row.id
+                    # A column of OpenCode's can hold anything; a time of another type is no time.
                     if isinstance(updated_ms, int):
                         self._cursor.updated_ms = max(self._cursor.updated_ms, updated_ms)
                     self._take(batch, row)
@@ -160,6 +163,7 @@ class TableReader:
         if decoded.message is None:
             return
         message = self._parts.with_usage(decoded.message, session, [])
+        # Without completion it is read again by id, and without usage it does not count yet.
         if message.completed_ms is None:
             self._cursor.in_flight.append(row.id)
         if message.completed_ms is not None or message.has_usage:
