@@ -186,7 +186,7 @@ def test_reading_while_opencode_writes_never_counts_too_much_nor_too_little(desk
 
 
 @pytest.mark.parametrize("version", [JSON_TREE, SQLITE])
-def test_a_turn_is_a_trace_and_a_sub_agent_stands_in_it(desk: Desk, version: str) -> None:
+def test_a_turn_is_a_trace_that_contains_its_sub_agents(desk: Desk, version: str) -> None:
     opencode = desk.opencode(version)
     a_tool_round(opencode, desk.provider)
     a_sub_agent(opencode, desk.provider)
@@ -195,7 +195,7 @@ def test_a_turn_is_a_trace_and_a_sub_agent_stands_in_it(desk: Desk, version: str
 
 
 @pytest.mark.parametrize("version", [JSON_TREE, SQLITE])
-def test_the_same_traces_where_the_agent_looks_on(desk: Desk, version: str) -> None:
+def test_an_agent_that_runs_meanwhile_exports_the_same_traces(desk: Desk, version: str) -> None:
     """The sub-agent's messages are complete, counted and delivered before the message that called it is."""
     opencode = desk.opencode(version)
     brisk = {"OTEL_AGENT_RESCAN_INTERVAL_SECONDS": "0.2", "OTEL_AGENT_METRIC_EXPORT_INTERVAL_SECONDS": "1"}
@@ -218,7 +218,8 @@ def assert_two_whole_traces(receiver: OtlpReceiver) -> None:
     ]
     (task,) = (span for span in spans.values() if span.name == "execute_tool task")
     (helper,) = (span for span in spans.values() if span.parent_span_id == task.span_id)
-    assert (helper.name, helper.trace_id) == ("invoke_agent general", task.trace_id)
+    assert helper.name == "invoke_agent general"
+    assert helper.trace_id == task.trace_id
     assert [span.name for span in spans.values() if span.parent_span_id == helper.span_id] == [f"chat {INK}"]
     # 1.1 writes the call's start anew when the sub-agent has begun.
     assert task.start_ns - 10**9 <= helper.start_ns <= helper.end_ns <= task.end_ns

@@ -52,7 +52,7 @@ def most_mib(home: Path, fill: Fill, count: int) -> float:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("fill", [database, tree])
-def test_twenty_times_the_history(tmp_path: Path, fill: Fill) -> None:
+def test_twenty_times_the_history_needs_about_the_same_memory(tmp_path: Path, fill: Fill) -> None:
     short = most_mib(tmp_path / "short", fill, SHORT)
     long = most_mib(tmp_path / "long", fill, LONG)
     assert long < short + MORE_MIB
