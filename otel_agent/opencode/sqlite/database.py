@@ -30,7 +30,7 @@ from otel_agent.opencode.json_values import MAX_TIME_MS
 from otel_agent.opencode.parts.reader import PartReader
 from otel_agent.opencode.sqlite.known_tables import Tables, probe, with_calls
 from otel_agent.opencode.sqlite.parts import DatabaseParts
-from otel_agent.opencode.sqlite.table_reader import Ask, Place, TableReader
+from otel_agent.opencode.sqlite.table_reader import Ask, DatabaseFile, TableReader
 
 _BUSY_SECONDS: Final = 2.0
 """Wait so long if OpenCode holds the database; then the next pass tries again."""
@@ -113,8 +113,8 @@ class Database:
         if problems:
             yield Batch(problems=problems)
         for each in tables:
-            place = Place(self.name, self._inode, with_calls(tables) or each)
-            yield from TableReader(database, each, place, ask).read(now_ms=now_ms, sweep=sweep)
+            file = DatabaseFile(self.name, self._inode, with_calls(tables) or each)
+            yield from TableReader(database, each, file, ask).read(now_ms=now_ms, sweep=sweep)
         # Asked before reading: a row that was written meanwhile is read in the next pass.
         self._unchanged_since = version
 

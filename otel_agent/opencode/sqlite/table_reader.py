@@ -38,7 +38,7 @@ class Cursor(Struct):
     in_flight: list[str] = []
 
 
-class Place(Struct, frozen=True):
+class DatabaseFile(Struct, frozen=True):
     """The database file that holds a table."""
 
     name: str
@@ -58,10 +58,10 @@ class TableReader:
     """The messages of one table: what was inserted since the cursor, what was in flight, and, in a sweep, whatever
     was rewritten. Rows that are read once more are known to the ledger by their ids."""
 
-    def __init__(self, database: sqlite3.Connection, tables: Tables, place: Place, ask: Ask) -> None:
+    def __init__(self, database: sqlite3.Connection, tables: Tables, file: DatabaseFile, ask: Ask) -> None:
         self._database, self._tables, self._ask = database, tables, ask
-        self._name, self._inode = f"{tables.generation}:{place.name}", place.inode
-        self._parts = PartReader(DatabaseParts(database, place.parts))
+        self._name, self._inode = f"{tables.generation}:{file.name}", file.inode
+        self._parts = PartReader(DatabaseParts(database, file.parts))
         recalled = ask.recall(self._name)
         self._cursor = msgspec.json.decode(recalled, type=Cursor) if recalled else Cursor()
         self._sessions: dict[str, Session | None] = {}
@@ -119,7 +119,7 @@ class TableReader:
     def _fill(self, batch: Batch, query: str, arguments: tuple[object, ...], *, forward: bool = False) -> int | None:
         """Read one chunk in one transaction; return the last rowid in it. ``forward``: the cursor moves along."""
         last = None
-        # One snapshot for rows, sessions and parts: a message and the call that began its turn agree.
+        # One snapshot for rows and sessions.
         self._database.execute("BEGIN")
         try:
             with closing(self._database.execute(query, arguments)) as rows:
@@ -133,9 +133,10 @@ class TableReader:
                         self._cursor.updated_ms = max(self._cursor.updated_ms, updated_ms)
                     self._take(batch, row)
             batch.sessions += [found for key in {m.session_id for m in batch.messages} if (found := self._session(key))]
-            batch.calls = self._parts.calls(batch.messages, self._ask.wanted(batch.messages))
         finally:
             self._database.execute("ROLLBACK")
+        # Parts can be megabytes, and a long transaction keeps OpenCode from checkpointing: each is read on its own.
+        batch.calls = self._parts.calls(batch.messages, self._ask.wanted(batch.messages))
         self._sessions.clear()
         self._cursor.in_flight = self._cursor.in_flight[-_KEEP_IN_FLIGHT:]
         return last
