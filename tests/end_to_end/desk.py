@@ -19,7 +19,7 @@ MODELS = ("ink-1", "quill-2")
 INK, QUILL = MODELS
 
 Tokens = dict[str, int]
-"""By `gen_ai.token.type`."""
+"""Tokens by `gen_ai.token.type`."""
 
 
 @dataclass
@@ -106,7 +106,7 @@ def recorded_by_model(version: str, bills: Sequence[Bill]) -> dict[str, Tokens]:
 
 
 def tokens_by_model(receiver: OtlpReceiver) -> dict[str, Tokens]:
-    """What arrived. A model of which only zeros arrived was never billed: it is left out."""
+    """Return the tokens that arrived. A model with only zeros was never billed: it is left out."""
     kinds = ("input", "output", "reasoning", "cache_read", "cache_write")
     arrived = {
         str(model): {

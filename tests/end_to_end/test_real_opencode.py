@@ -1,4 +1,4 @@
-"""What a real OpenCode release writes is what a real backend is told: the tokens its provider billed, each once.
+"""The tokens that a real OpenCode's provider billed arrive at a real backend, each once.
 
 The ground truth is the provider's bill (`tests.support.real_opencode.provider`), never a store or a report of OpenCode.
 """
@@ -206,7 +206,7 @@ def assert_two_whole_traces(receiver: OtlpReceiver) -> None:
     assert helper.name == "invoke_agent general"
     assert helper.trace_id == task.trace_id
     assert [span.name for span in spans.values() if span.parent_span_id == helper.span_id] == [f"chat {INK}"]
-    # 1.1 writes the call's start anew when the sub-agent has begun.
+    # 1.1 rewrites the call's start when the sub-agent has begun.
     assert task.start_ns - 10**9 <= helper.start_ns <= helper.end_ns <= task.end_ns
     assert len(spans) == 10
     assert receiver.by("opencode.tool.call.count", "gen_ai.tool.name") == {"bash": 1, "task": 1}

@@ -67,7 +67,7 @@ def test_a_sub_agent_that_counts_before_its_call_completes_is_in_the_callers_tra
 def test_each_turn_of_a_session_that_is_called_again_is_below_its_own_call(
     agent: Agent, store: Store, receiver: OtlpReceiver
 ) -> None:
-    """Each of its turns stands below its own call."""
+    """Each of its turns has its own call as parent."""
     top = session(NOW - S)
     helper = replace(session(NOW + 400, 2), parent=top.id)
     question = asked(top, NOW)
@@ -89,7 +89,7 @@ def test_each_turn_of_a_session_that_is_called_again_is_below_its_own_call(
 def test_a_call_whose_start_is_rewritten_is_still_the_caller(
     agent: Agent, store: Store, receiver: OtlpReceiver
 ) -> None:
-    """As 1.1 does for as long as the sub-agent works: then it seems to begin after what it began."""
+    """1.1 does so for as long as the sub-agent works: the call seems to begin after the turn that it began."""
     top = session(NOW - S)
     helper = replace(session(NOW + 400, 2), parent=top.id)
     question = asked(top, NOW)

@@ -97,7 +97,7 @@ def test_a_tool_call_is_ok_an_error_or_aborted(
 
 
 def test_a_turn_that_goes_on_after_a_start_is_one_span(agent: Agent, store: Store, receiver: OtlpReceiver) -> None:
-    """It is told when it ended, by a message that says so."""
+    """It is exported when it ended, and a message says so."""
     of = session(NOW - S)
     question = asked(of, NOW)
     put(store, of, question, answer(question, NOW + 200, finish="tool-calls"))
@@ -112,7 +112,7 @@ def test_a_turn_that_goes_on_after_a_start_is_one_span(agent: Agent, store: Stor
 def test_a_turn_that_no_message_ends_is_ended_by_the_next_question_or_the_grace_period(
     agent: Agent, store: Store, receiver: OtlpReceiver
 ) -> None:
-    """Killed between two model calls: the next question tells that it is over, or the grace period."""
+    """OpenCode was killed between two model calls: the next question shows that it is over, or the grace period."""
     of = session(NOW - S)
     killed, question = asked(of, NOW), asked(of, NOW + 10 * S, 2)
     put(store, of, killed, answer(killed, NOW + 200, finish="tool-calls", agent="killed"))

@@ -12,7 +12,7 @@ RULES = Rules(disjoint=False, session_window_ms=DAY_MS, max_series=100, killed_g
 
 
 class Clock:
-    """Time stands still until it is told otherwise."""
+    """Time moves only when a test sets it."""
 
     def __init__(self, now_ms: int = T0) -> None:
         self.now_ms = now_ms

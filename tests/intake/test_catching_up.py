@@ -1,4 +1,4 @@
-"""How a summary brings the ledger up to date: cheaply, and without missing what OpenCode writes."""
+"""A summary brings the ledger up to date: cheaply, and without missing what OpenCode writes."""
 
 from __future__ import annotations
 
@@ -166,13 +166,13 @@ def test_a_clock_that_was_far_ahead_does_not_put_off_the_next_sweep(tree: JsonTr
 
 def test_catching_up_reports_its_progress(tree: JsonTree, settings: Settings) -> None:
     tree.put_turn(*(call(number) for number in range(1, 6)))
-    told: list[tuple[int, int, int, bool]] = []
+    reported: list[tuple[int, int, int, bool]] = []
 
     def note(read: Pass) -> None:
-        told.append((read.messages, read.looked_at, read.found, read.done))
+        reported.append((read.messages, read.looked_at, read.found, read.done))
 
     catch_up(settings, on_progress=note)
-    assert told == [(5, 5, 5, False), (5, 5, 5, True)]
+    assert reported == [(5, 5, 5, False), (5, 5, 5, True)]
 
 
 def test_catching_up_does_not_wait_for_the_process_that_holds_the_ledger(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""One pass over stores: what each brings, what one that fails costs the others, and where the next pass begins."""
+"""One pass over stores: what it counts, what happens when a store fails, and where the next pass begins."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_store_that_fails_does_not_harm_the_others(ledger: Ledger) -> None:
 
 
 def test_a_problem_is_counted_once_and_logged_once(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
-    """For each kind and place, however often it is met, also with other details in one reading."""
+    """A problem is one kind at one place, however often it is read, also with other details in one reading."""
     row = "opencode.db: message msg_1"
     store = ListedStore(
         "bad",
@@ -137,8 +137,7 @@ def test_a_message_that_a_killed_opencode_left_counts_after_the_grace_period(led
 
 @pytest.mark.parametrize("table", ["session", "message", "owed", "turn", "series", "store", "checkpoint"])
 def test_a_ledger_that_fails_keeps_nothing_of_a_batch(ledger: Ledger, tmp_path: Path, table: str) -> None:
-    """Whichever table the ledger fails at, there is neither a message nor a total, span or checkpoint, and the next pass
-    reads the same again."""
+    """Whichever table fails, there is neither a message nor a total, span or checkpoint, and the next pass reads it again."""
     store = ListedStore("one", call(0), call(1))
     ingest = ingest_of(ledger, store)
     with closing(sqlite3.connect(tmp_path / "state" / "ledger.db", isolation_level=None)) as other:

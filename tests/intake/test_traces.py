@@ -1,4 +1,4 @@
-"""Which parts are read, and when: before the transaction, of messages that count now, and of no others."""
+"""Parts are read before the transaction, for messages that count now, and for no others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What command lines say, as they were recorded from processes that ran."""
+"""The mode of a process by its command line, as command lines were recorded from processes that ran."""
 
 from __future__ import annotations
 

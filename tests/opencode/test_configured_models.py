@@ -67,7 +67,7 @@ def test_without_xdg_config_home_the_folder_is_below_the_home_folder(home: Home)
 
 
 def test_the_file_that_opencode_reads_later_wins(home: Home) -> None:
-    """In the order in which OpenCode reads them; each is tried with all before it in place."""
+    """The files are in the order in which OpenCode reads them; each is added to all before it."""
     home.environ |= {
         "OPENCODE_CONFIG": str(home.folder / "named.json"),
         "OPENCODE_CONFIG_DIR": str(home.folder / "more"),

@@ -32,8 +32,8 @@ Start = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start a copy of the Python interpreter under another name: it runs a file called as its first argument is, says
-    that it is ready, works a little for each line that it is sent, and ends with its input."""
+    """Start a copy of the Python interpreter under another name. It runs a file with the name of its first argument and
+    says that it is ready. It works a little for each line that it gets, and ends with its input."""
     with ExitStack() as running:
 
         def begin(name: str, *arguments: str) -> subprocess.Popen[str]:

@@ -1,4 +1,4 @@
-"""Which releases are newer than what was tested."""
+"""The releases that are newer than what was tested."""
 
 from __future__ import annotations
 

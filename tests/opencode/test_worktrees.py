@@ -1,4 +1,4 @@
-"""Which project a working directory belongs to."""
+"""The project that a working directory belongs to."""
 
 from __future__ import annotations
 
