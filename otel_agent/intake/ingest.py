@@ -10,8 +10,8 @@ from typing import Final
 from msgspec import Struct
 
 from otel_agent.errors import LedgerError
+from otel_agent.intake.pass_progress import Pass, Progress
 from otel_agent.intake.problem_log import ProblemLog
-from otel_agent.intake.progress import Pass, Progress
 from otel_agent.intake.traces import Traces
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import (

@@ -68,6 +68,8 @@ class Folder:
         """The folder's session, once a message of it was read and if its file says so."""
         self.at_rest = True
         """False once a file was met that must be read again in the next pass."""
+        self.put_off = False
+        """True once a message was left for the next pass, because OpenCode is writing what it needs."""
 
     def read(self, ask_wanted: AskWanted) -> Iterator[FileContent]:
         """Yield the content of each file that is new or changed. A file whose session or calls OpenCode is writing just
@@ -87,7 +89,7 @@ class Folder:
             try:
                 yield self._content(entry, mark, self._now_ns - found.st_mtime_ns, ask_wanted)
             except BeingWritten:
-                self.at_rest = False
+                self.at_rest, self.put_off = False, True
         # A folder that could not be listed to its end is no folder at rest.
         if listed:
             self.at_rest = False

@@ -16,7 +16,7 @@ from otel_agent.opencode.ids import minted_after_ms
 from otel_agent.opencode.json_tree.layout import Layout
 from otel_agent.opencode.json_tree.sessions import Sessions
 from otel_agent.opencode.parts.callers import RECENT, SLACK_MS
-from otel_agent.opencode.parts.decode import MAX_PARTS, Part, decode_part
+from otel_agent.opencode.parts.part import MAX_PARTS, Part, decode_part
 
 _FILE: Final = ".json"
 

@@ -78,7 +78,7 @@ class JsonTree:
                     yield batch
                     batch = Batch()
             folder.finish(batch)
-            self._note(path.name, changed_ns, now_ns, at_rest=folder.at_rest)
+            self._note(folder, path.name, changed_ns, now_ns)
         if scope.sweep:
             self._leave(seen, recalled, batch)
         if batch != Batch():
@@ -93,14 +93,15 @@ class JsonTree:
         folders = (entry.path for entry in listing(self._layout.messages, []) if is_folder(entry))
         return sum(1 for folder in folders for _ in listing(folder, []))
 
-    def _note(self, name: str, changed_ns: int, now_ns: int, *, at_rest: bool) -> None:
-        """A folder that changed within the clock's resolution can change again without a new time: it is not at rest."""
-        if at_rest and changed_ns < now_ns - RACY_NS:
+    def _note(self, folder: Folder, name: str, changed_ns: int, now_ns: int) -> None:
+        """Note if the folder is at rest. One that changed a moment ago is not: it can change again without a new time."""
+        if folder.at_rest and changed_ns < now_ns - RACY_NS:
             self._at_rest[name] = changed_ns
             self._restless.pop(name, None)
         else:
             self._at_rest.pop(name, None)
-            self._restless.setdefault(name, now_ns)
+            # A message that was put off must be looked at soon, however long its folder has been restless.
+            self._restless[name] = now_ns if folder.put_off else self._restless.get(name, now_ns)
 
     def _folders(self, scope: ReadScope, now_ns: int, batch: Batch) -> Iterator[tuple[Path, int]]:
         """Yield the folders to look at, with their modification times in nanoseconds."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from otel_agent.opencode.ids import minted_after_ms
-from otel_agent.opencode.parts.decode import Part
+from otel_agent.opencode.parts.part import Part
 
 RECENT: Final = 8
 """Messages of the parent session that are looked through for the call. It is in the last one, or close to it if

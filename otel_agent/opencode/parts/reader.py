@@ -6,9 +6,9 @@ from typing import Final, Protocol
 from otel_agent.model import Caller, Calls, CallsWanted, Message, Problem, Session
 from otel_agent.opencode import decode, json_values
 from otel_agent.opencode.ids import turn_began_ms
-from otel_agent.opencode.parts import usage
+from otel_agent.opencode.parts import step_usage
 from otel_agent.opencode.parts.callers import which_began
-from otel_agent.opencode.parts.decode import Part
+from otel_agent.opencode.parts.part import Part
 from otel_agent.opencode.parts.tool_calls import tool_calls
 
 _DEEPEST: Final = 32
@@ -50,11 +50,11 @@ class PartReader:
 
     def with_usage(self, message: Message, session: Session | None, problems: list[Problem]) -> Message:
         """Return the message with what its parts say about its usage; most messages need no part for that."""
-        if not usage.wants_parts(message):
+        if not step_usage.wants_parts(message):
             return message
         parts = self._source.parts(message.session_id, message.id, problems, at_work=False)
         self._kept[message.id] = parts
-        return usage.with_parts(message, parts, session.version if session else "")
+        return step_usage.with_parts(message, parts, session.version if session else "")
 
     def calls(self, messages: Sequence[Message], wanted: CallsWanted) -> Calls:
         """Return the calls that are wanted of these messages.

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from otel_agent.model import Message, ToolCall
-from otel_agent.opencode.parts.decode import Part, ToolUse
+from otel_agent.opencode.parts.part import Part, ToolUse
 
 
 def tool_calls(message: Message, parts: Iterable[Part]) -> list[ToolCall]:

@@ -7,7 +7,7 @@ from typing import Final
 from otel_agent.model import Message, Problem, Session
 from otel_agent.opencode import json_values
 from otel_agent.opencode.parts.callers import RECENT
-from otel_agent.opencode.parts.decode import MAX_PARTS, Part, decode_part
+from otel_agent.opencode.parts.part import MAX_PARTS, Part, decode_part
 from otel_agent.opencode.sqlite.known_tables import Tables
 
 _DATA: Final = 6

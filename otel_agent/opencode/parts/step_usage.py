@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from otel_agent.model import Message, Tokens
-from otel_agent.opencode.parts.decode import Part
+from otel_agent.opencode.parts.part import Part
 from otel_agent.opencode.tokens import overlap
 
 
