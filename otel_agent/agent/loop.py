@@ -114,7 +114,7 @@ class Loop:
             stopping=until.is_set,
             on_progress=None if self._said_where else self._on_progress,
         )
-        if self._watch.set_places(self._agent.places()):
+        if self._watch.set_folders(self._agent.watched_folders()):
             self._next_full = 0.0
             self._woken.set()
         if sweep:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from otel_agent.doctor.finding import Finding, fail, fine, skip, warn
-from otel_agent.intake.store_finder import known_places
+from otel_agent.intake.store_finder import known_locations
 from otel_agent.ledger.queries import open_to_read
-from otel_agent.model import ReadScope, Store, Unreadable
+from otel_agent.model import CallsWanted, ReadScope, Store, Unreadable
 from otel_agent.opencode.configured_models import telemetry_plugins
 from otel_agent.opencode.locations import find_stores
 from otel_agent.opencode.mounts import network_file_system
@@ -18,7 +18,7 @@ from otel_agent.settings import Settings
 
 
 def folders(settings: Settings) -> Iterator[Finding]:
-    places = known_places(settings)
+    places = known_locations(settings)
     for folder in places.folders:
         if not os.path.isdir(folder):  # noqa: PTH112 - Path's raises where a folder may not be searched
             yield skip("data folder", f"{folder} is not there", "OpenCode makes it at its first start.")
@@ -42,7 +42,7 @@ def folders(settings: Settings) -> Iterator[Finding]:
 
 
 def stores(settings: Settings) -> Iterator[Finding]:
-    found, problems = find_stores(known_places(settings))
+    found, problems = find_stores(known_locations(settings))
     for problem in problems:
         yield fail("stores", str(problem), "What is there is not counted.", "Give this user permission.")
     for store in found.values():
@@ -63,7 +63,7 @@ def _store(store: Store) -> Finding:
         if store.is_tree:
             number = store.length()
             return fine("store", f"{store.name}: {kind}, {number:,} message files")
-        batches = store.read(lambda _: None, now_ms=2**42, scope=ReadScope())
+        batches = store.read(lambda _: None, lambda _: CallsWanted(), now_ms=2**42, scope=ReadScope())
         problems = [problem for batch in [next(batches, None)] if batch is not None for problem in batch.problems]
         number = store.length()
     except Unreadable as failure:

@@ -1,6 +1,5 @@
-"""One step at a time, in the order in which data flows:
+"""Stores -> ledger: find the stores, read what is new, and count it.
 
-stores -> messages -> ledger (messages, totals, owed spans: one transaction) -> what is owed -> delivered.
-
-No threads here, and no waiting: ``lifecycle`` says when, and what each stage does is its own affair.
+Data flows one way, and nothing is read inside a transaction. ``catch_up`` opens the parts, ``store_finder`` knows where
+stores are, ``ingest`` makes a pass over them, and ``traces`` puts what was counted into turns.
 """

@@ -1,5 +1,4 @@
-"""From settings to the half of the agent that reads and counts. It needs no OpenTelemetry SDK, so that a summary
-opens at once."""
+"""Opens the half of the agent that reads and counts. It needs no OpenTelemetry SDK, so that a summary opens at once."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -17,13 +16,13 @@ from otel_agent.model import ProblemKind
 from otel_agent.settings import Settings
 
 _SWEEP_MS: Final = 86_400_000
-"""A summary looks at everything there is once a day; at 100,000 messages that is a second instead of a tenth."""
+"""A summary looks at everything once a day; with 100,000 messages that takes a second instead of a tenth."""
 _PATIENCE_SECONDS: Final = 2.0
-"""Longer than a summary takes to bring a ledger up to date that is not far behind."""
+"""A summary takes less time to bring a ledger up to date that is not far behind."""
 
 
 class Intake(Struct):
-    """The parts that read and count."""
+    """The parts that read and count, while the ledger is open."""
 
     ledger: Ledger
     ingest: Ingest
@@ -34,9 +33,10 @@ class Intake(Struct):
 def opened(
     settings: Settings, *, now_ns: Callable[[], int] = time.time_ns, hurried: bool = False
 ) -> Iterator["Intake"]:
-    """Open the ledger and what fills it; close them in reverse. ``hurried``: neither wait for it nor look for damage first.
+    """Open the ledger and the parts that fill it; close them in reverse. ``hurried``: neither wait for the ledger nor look
+    for damage first.
 
-    Raises ``LedgerError`` where the ledger cannot be written, ``LedgerHeld`` where another agent writes it.
+    Raises ``LedgerError`` if the ledger cannot be written, ``LedgerHeld`` if another agent writes it.
     """
     ledger = open_ledger(
         settings.state_dir,
@@ -58,14 +58,15 @@ def opened(
 
 
 def catch_up(settings: Settings, *, on_progress: Callable[[Pass], None] | None = None) -> Pass:
-    """Bring the ledger up to date and deliver nothing: what is owed stays owed.
+    """Bring the ledger up to date and export nothing: pending spans stay pending.
 
-    Sees what is new, and what was in flight or in disorder before. A file of a JSON tree that was at rest and was then
-    written anew in place, which OpenCode does to no completed message, is seen by the sweep of each day.
-    Raises ``LedgerHeld`` where an agent does this already, and other ``LedgerError``.
+    It reads what is new, and what was in flight or could not be read before. The sweep of each day finds a file of a
+    JSON tree that was at rest and then rewritten in place; OpenCode does that to no completed message.
+    Raises ``LedgerHeld`` if an agent does this already, and other ``LedgerError``.
     """
     try:
         with opened(settings, hurried=True) as parts:
+            # A store with unknown tables gets a chance each time: this version may be newer than the last one.
             due = abs(time.time_ns() // 1_000_000 - parts.ledger.swept_ms) > _SWEEP_MS  # a clock can have been wrong
             sweep = due or parts.ledger.problems.has_kind(ProblemKind.UNKNOWN_SCHEMA)
             return parts.ingest.run(sweep=sweep, on_progress=on_progress)

@@ -1,82 +1,89 @@
-"""What is counted, as turns and tool calls: the parts of a trace that no message tells alone.
+"""Turns and tool calls: the parts of a trace that no message records alone.
 
-Parts are read of messages that are counted now, never of a whole history.
+Before a transaction ``Traces`` says which parts to read: those of messages that count now, and never those of the
+history before the ledger. Inside the transaction it only writes what was read.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
 
 from otel_agent.ledger.writer import Ledger
-from otel_agent.model import Caller, Change, Message, Session, Store, ToolCall, Turn
+from otel_agent.model import Caller, Calls, CallsWanted, Change, Message, ToolCall, Turn
 from otel_agent.opencode.ids import turn_began_ms
-
-_DEEPEST: Final = 32
-"""Sub-agents below each other. A chain that is longer, or a circle, is a trace of its own."""
 
 
 class Traces:
-    """Runs inside the writer's transaction."""
+    """The turns and tool calls of the messages that are counted. One thread owns it, as it owns the ledger."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger, self._from_ms = ledger, ledger.calls_from_ms
 
-    def enter(self, changes: Sequence[Change], stores: Sequence[Store]) -> list[tuple[Message, ToolCall]]:
-        """Enter the turns and the calls of what was counted for the first time; return the calls. ``stores`` are asked
-        in this order. Raises ``Unreadable`` where one cannot be read just now."""
+    def wanted(self, messages: Sequence[Message]) -> CallsWanted:
+        """Return which calls a reader should read along with these messages: of those that may count at once.
+
+        A message that is not complete or that looks copied waits; ``wanted_of_counted`` asks for its calls once it counts.
+        """
+        # A history of years passes here without a single query.
+        ready = [
+            message
+            for message in messages
+            if message.ended_ms >= self._from_ms and message.completed_ms is not None and not message.copied
+        ]
+        if not ready:
+            return CallsWanted()
+        new = self._ledger.messages.undecided([message.id for message in ready])
+        return self.wanted_of_counted([message for message in ready if message.id in new])
+
+    def wanted_of_counted(self, messages: Iterable[Message]) -> CallsWanted:
+        """Return the calls to read for messages that are about to count: those of the history are left alone."""
+        recent = [message for message in messages if message.ended_ms >= self._from_ms]
+        turns = {message.turn for message in recent}
+        return CallsWanted(
+            messages=frozenset(message.id for message in recent),
+            turns=frozenset(turns - self._ledger.turns.known(turns)) if turns else frozenset(),
+        )
+
+    def enter(self, changes: Sequence[Change], calls: Calls) -> list[tuple[Message, ToolCall]]:
+        """Enter the turns and the calls of the messages that count now; return these calls. Runs inside a transaction."""
         counted = [change.message for change in changes if change.first]
         if not counted:
             return []
         by_turn: dict[str, list[Message]] = {}
         for message in counted:
             by_turn.setdefault(message.turn, []).append(message)
+        # A turn begins with its first counted message; every later one moves its end.
         turns = self._ledger.turns
         known = turns.known(by_turn)
-        turns.begin([(self._turn(of[0], stores), of) for turn, of in by_turn.items() if turn not in known])
-        turns.extend([of for turn, of in by_turn.items() if turn in known])
-        found: list[tuple[Message, ToolCall]] = []
+        turns.begin(
+            [
+                (self._turn(messages[0], calls.callers.get(turn, [])), messages)
+                for turn, messages in by_turn.items()
+                if turn not in known
+            ]
+        )
+        turns.extend([messages for turn, messages in by_turn.items() if turn in known])
+        entered: list[tuple[Message, ToolCall]] = []
         for message in counted:
-            if message.ended_ms >= self._from_ms:
-                calls = _calls(message, stores)
-                self._ledger.outbox.add_calls(message.id, calls)
-                found += [(message, call) for call in calls]
-        return found
+            of_message = calls.tool_calls.get(message.id, [])
+            self._ledger.outbox.add_calls(message.id, of_message)
+            entered += [(message, call) for call in of_message]
+        return entered
 
-    def settle(self, *, before_ms: int, limit: int) -> int:
-        """End some of the turns of which nothing more is to come; return how many there were."""
-        left = self._ledger.turns.idle(before_ms=before_ms, limit=limit)
-        if left:
+    def close_idle_turns(self, *, before_ms: int, limit: int) -> int:
+        """End turns that nothing more can come to, at most ``limit`` of them; return how many were ended."""
+        idle = self._ledger.turns.idle(before_ms=before_ms, limit=limit)
+        if idle:
             with self._ledger.transaction():
-                self._ledger.turns.close(left)
-        return len(left)
+                self._ledger.turns.close(idle)
+        return len(idle)
 
-    def _turn(self, message: Message, stores: Sequence[Store]) -> Turn:
-        began_ms = turn_began_ms(message.turn_id, message.created_ms)
-        caller = None
-        if message.ended_ms >= self._from_ms:
-            caller = _caller(self._ledger.turns.session(message.session_id), began_ms, stores)
-        if caller is None:
-            return Turn(message.turn, message.turn, "", began_ms)
-        return Turn(message.turn, self._trace(caller, began_ms, stores), caller.part_id, began_ms)
+    def _turn(self, first: Message, callers: Sequence[Caller]) -> Turn:
+        began_ms = turn_began_ms(first.turn_id, first.created_ms)
+        if not callers:
+            return Turn(first.turn, first.turn, "", began_ms)
+        return Turn(first.turn, self._trace(callers), callers[0].part_id, began_ms)
 
-    def _trace(self, caller: Caller, at_ms: int, stores: Sequence[Store]) -> str:
-        """The turn that a person began. The calling message is not complete, and so its turn perhaps not known yet."""
-        for _ in range(_DEEPEST):
-            known = self._ledger.turns.trace_of(caller.turn_id)
-            if known is not None:
-                return known
-            at_ms = turn_began_ms(caller.turn_id, at_ms)
-            above = _caller(caller.session, at_ms, stores)
-            if above is None:
-                break
-            caller = above
-        return caller.turn_id
-
-
-def _caller(session: Session, at_ms: int, stores: Sequence[Store]) -> Caller | None:
-    if not session.parent_id:
-        return None
-    return next((found for store in stores if (found := store.caller(session, at_ms)) is not None), None)
-
-
-def _calls(message: Message, stores: Sequence[Store]) -> list[ToolCall]:
-    return next((found for store in stores if (found := store.tool_calls(message))), [])
+    def _trace(self, callers: Sequence[Caller]) -> str:
+        """Return the trace of the nearest calling turn that the ledger knows, else the topmost turn. That one is the
+        person's own: its message is not complete yet, so the ledger does not know it."""
+        known = (self._ledger.turns.trace_of(caller.turn_id) for caller in callers)
+        return next((trace for trace in known if trace is not None), callers[-1].turn_id)

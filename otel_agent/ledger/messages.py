@@ -43,6 +43,16 @@ class _Known(Struct):
         )
 
 
+class Decision(Struct, frozen=True):
+    """What becomes of a message that waited for the end of a pass."""
+
+    number: int
+    """Names the message in the ledger."""
+    message: Message
+    state: State
+    """``COUNTED``, ``COPY`` or ``SKIPPED``."""
+
+
 class _KnownSession(Struct, frozen=True):
     """The ledger's knowledge of a session."""
 
@@ -88,30 +98,40 @@ class Messages:
         self._insert(inserts)
         return changes + self._count(counted)
 
-    def resolve_waiting(self, *, now_ms: int, grace_ms: int, count_from_ms: int) -> list[Change]:
-        """Decide some of the messages that had to wait for the end of a pass; call until ``has_waiting`` is false.
+    def undecided(self, ids: Sequence[str]) -> set[str]:
+        """Return those of the ids that may still count for the first time: the ledger does not know them, or they wait."""
+        query = "SELECT id FROM message WHERE state >= 2 AND id IN (SELECT value FROM json_each(?))"
+        return set(ids) - {row[0] for row in self._database.execute(query, (records.ids(list(ids)),))}
+
+    def decide_waiting(self, *, now_ms: int, grace_ms: int, count_from_ms: int) -> list[Decision]:
+        """Decide some of the messages that had to wait for the end of a pass, and write nothing yet; empty if none waits.
 
         An unfinished message counts once a later message of its session is complete, or after ``grace_ms``.
         A suspected copy counts if no other record of its completion did.
         """
-        changes: list[Change] = []
-        for number, row in self._waiting(now_ms - grace_ms):
-            message = records.message(row)
+        waiting = [(number, records.message(row)) for number, row in self._waiting(now_ms - grace_ms)]
+        completions = [completion_of(message) for _, message in waiting]
+        twins = find_twins(self._database, completions)
+        decisions: list[Decision] = []
+        for (number, message), completion in zip(waiting, completions, strict=True):
+            same = twins.setdefault(completion, [])
             if message.ended_ms < count_from_ms:
                 state = State.SKIPPED
+            elif has_twin(message, same):
+                state = State.COPY
             else:
-                # Ask for each one again: the one before it may have counted, and be its original.
-                completion = completion_of(message)
-                twins = find_twins(self._database, [completion]).get(completion, [])
-                state = State.COPY if has_twin(message, twins) else State.COUNTED
-            self._database.execute("UPDATE message SET state = ? WHERE number = ?", (int(state), number))
-            if state is State.COUNTED:
-                changes += self._count([message])
-        return changes
+                # The next of two copies without an original must not count as well.
+                state = State.COUNTED
+                same.append(Twin(message.session_id, message.copied, message.generation))
+            decisions.append(Decision(number, message, state))
+        return decisions
 
-    def has_waiting(self, *, now_ms: int, grace_ms: int) -> bool:
-        """True if ``resolve_waiting`` has anything to decide."""
-        return bool(self._waiting(now_ms - grace_ms, limit=1))
+    def resolve_waiting(self, decisions: Sequence[Decision]) -> list[Change]:
+        """Write what ``decide_waiting`` returned; return what it adds to the totals. Call both until none waits."""
+        self._database.executemany(
+            "UPDATE message SET state = ? WHERE number = ?", [(int(each.state), each.number) for each in decisions]
+        )
+        return self._count([each.message for each in decisions if each.state is State.COUNTED])
 
     def newest_ms(self) -> int | None:
         """Return when the newest counted message ended, ``None`` if nothing was counted."""

@@ -20,12 +20,26 @@ from otel_agent.model.message import (
 from otel_agent.model.problem import Problem, ProblemKind, ProblemPlace, Unreadable
 from otel_agent.model.process import ProcessMode, ProcessSample
 from otel_agent.model.series import Increase, SentPoint, Series
-from otel_agent.model.store import Batch, Checkpoint, ReadScope, Recall, Store
+from otel_agent.model.store import (
+    AskWanted,
+    Batch,
+    BeingWritten,
+    Calls,
+    CallsWanted,
+    Checkpoint,
+    ReadScope,
+    Recall,
+    Store,
+)
 from otel_agent.model.usage import Overlap, Tokens, without_overlap
 
 __all__ = [
+    "AskWanted",
     "Batch",
+    "BeingWritten",
     "Caller",
+    "Calls",
+    "CallsWanted",
     "Change",
     "Checkpoint",
     "Generation",

@@ -1,10 +1,10 @@
 """A store of OpenCode's, and what reading it brings."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from otel_agent.model.message import Caller, Message, Session, ToolCall
 from otel_agent.model.problem import Problem
@@ -17,6 +17,29 @@ class Checkpoint(Struct, frozen=True, gc=False):
     state: bytes
 
 
+class Calls(Struct):
+    """What the parts of some messages record: which tools they called, and which call began a sub-agent's turn."""
+
+    tool_calls: dict[str, list[ToolCall]] = {}
+    """Id of a message to its tool calls; a message without any may be missing."""
+    callers: dict[str, list[Caller]] = {}
+    """Id of a sub-agent's turn to the call that began it, and then the call that began the caller's turn, and so on up
+    to the turn that a person began. A turn that a person began is missing."""
+
+
+class CallsWanted(Struct, frozen=True):
+    """The parts that the ledger still needs. A reader reads no others: parts hold whole prompts and outputs."""
+
+    messages: frozenset[str] = frozenset()
+    """Ids of the messages whose tool calls are wanted."""
+    turns: frozenset[str] = frozenset()
+    """Ids of the turns that the ledger does not know yet: a tool call may have begun them."""
+
+
+class BeingWritten(Exception):
+    """OpenCode is writing just now what a reader needs: the next pass reads it."""
+
+
 class Batch(Struct):
     """The result of one stretch of reading. Its checkpoints are true only once its messages are in the ledger."""
 
@@ -24,12 +47,16 @@ class Batch(Struct):
     sessions: list[Session] = []
     problems: list[Problem] = []
     checkpoints: list[Checkpoint] = []
+    calls: Calls = field(default_factory=Calls)
     looked_at: int = 0
     """Files or rows, whatever they turned out to hold."""
 
 
 Recall = Callable[[str], bytes | None]
 """Returns the state that a reader left at a place, ``None`` if the place was never read."""
+
+AskWanted = Callable[[Sequence[Message]], CallsWanted]
+"""The one question that a reader asks about the messages it has just read: which of them are new?"""
 
 
 class ReadScope(Struct, frozen=True):
@@ -57,17 +84,18 @@ class Store(Protocol):
     def is_tree(self) -> bool:
         """True if the store also changes in folders below ``folder``."""
 
-    def read(self, recall: Recall, *, now_ms: int, scope: "ReadScope") -> Iterator[Batch]:
-        """Yield what may be new since the checkpoints.
+    def read(self, recall: Recall, ask_wanted: AskWanted, *, now_ms: int, scope: ReadScope) -> Iterator[Batch]:
+        """Yield what may be new since the checkpoints, each message together with the calls that are ``wanted`` of it.
 
-        Reading something again does no harm, because the ledger knows it by its id. Missing something does.
+        Reading something again does no harm, because the ledger knows it by its id. Missing something does. A message
+        whose parts OpenCode is writing just now is left for the next pass. Raises ``Unreadable``.
         """
 
-    def tool_calls(self, message: Message) -> list[ToolCall]:
-        """Return the tool calls of the message, from its parts. Raises ``Unreadable`` if the store cannot be read now."""
+    def read_calls(self, messages: Sequence[Message], wanted: CallsWanted) -> Calls:
+        """Return the calls of messages that were read in an earlier batch and waited to be decided.
 
-    def caller(self, session: Session, at_ms: int) -> Caller | None:
-        """Return the parent session's tool call that began a turn of this session at ``at_ms``. Raises ``Unreadable``."""
+        Raises ``Unreadable`` if the store cannot be read now, ``BeingWritten`` if the next pass will know more.
+        """
 
     def length(self) -> int:
         """Return about how many files or rows there are to look at."""

@@ -1,4 +1,4 @@
-"""Reading one of OpenCode's files: regular files only, and never more than a bound."""
+"""Read one of OpenCode's files: regular files only, and never more than a bound."""
 
 import os
 import stat
@@ -10,13 +10,13 @@ from typing import Final
 from otel_agent.model import Problem, ProblemKind, Unreadable
 
 RACY_NS: Final = 2 * 10**9
-"""A file younger than this may be written again without its status showing it: read it again next time."""
+"""A younger file may be written again without a change of its status, so it is read again next time."""
 
 
 def read_bounded(path: str, limit: int) -> bytes | None:
-    """The file's bytes, ``None`` where it is gone or no regular file (a pipe would block for ever).
+    """Return the file's bytes, ``None`` if it is gone or no regular file (a pipe would block for ever).
 
-    Raises ``Unreadable`` where access is refused or the file is larger than ``limit`` bytes.
+    Raises ``Unreadable`` if access is refused or the file is larger than ``limit`` bytes.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -38,7 +38,7 @@ def read_bounded(path: str, limit: int) -> bytes | None:
 
 
 def listing(folder: Path | str, problems: list[Problem]) -> Iterator[DirEntry[str]]:
-    """The folder's entries; nothing where it is not there, and a problem where it may not be read."""
+    """Yield the folder's entries; none if it is not there, and add a problem if it may not be read."""
     try:
         with os.scandir(folder) as entries:
             yield from entries
@@ -49,7 +49,7 @@ def listing(folder: Path | str, problems: list[Problem]) -> Iterator[DirEntry[st
 
 
 def is_folder(entry: DirEntry[str]) -> bool:
-    """Whether the entry, or what it links to, is a folder; False for a link that leads nowhere or in a circle."""
+    """Return True if the entry, or what it links to, is a folder; False for a link that leads nowhere or in a circle."""
     try:
         return entry.is_dir()
     except OSError:
@@ -57,12 +57,12 @@ def is_folder(entry: DirEntry[str]) -> bool:
 
 
 def in_words(path: str | Path) -> str:
-    """The path as text that SQLite and a terminal take: bytes that are no UTF-8 are spelt out."""
+    """Return the path as text that SQLite and a terminal accept: bytes that are no UTF-8 are spelt out."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def status(entry: DirEntry[str]) -> os.stat_result | None:
-    """The entry's status, links followed; ``None`` where it went away meanwhile."""
+    """Return the entry's status, links followed; ``None`` if it went away meanwhile."""
     try:
         return entry.stat()
     except OSError:

@@ -1,8 +1,8 @@
-"""Which model the configuration gives each agent: OpenCode's own files, and those of oh-my-opencode.
+"""The model that the configuration gives each OpenCode agent: OpenCode's own files, and those of oh-my-opencode.
 
-They are looked for where the programs look, and a later one wins: OpenCode's global files, ``OPENCODE_CONFIG``, the
-project's from its root down, ``.opencode`` folders, ``OPENCODE_CONFIG_DIR`` (opencode.ai/docs/config); over all of them
-oh-my-opencode's, the user's and then the project's, of which ``.jsonc`` is read where there are both.
+The files are looked for where the programs look, and a later one wins (opencode.ai/docs/config): OpenCode's global
+files, ``OPENCODE_CONFIG``, the project's from its root down, ``.opencode`` folders, ``OPENCODE_CONFIG_DIR``. Over all of
+them wins oh-my-opencode's file, first the user's and then the project's. If there are both, ``.jsonc`` is read.
 """
 
 import re
@@ -23,18 +23,20 @@ _OH_MY: Final = ("oh-my-opencode", "oh-my-openagent")
 
 
 class Configured(Struct, frozen=True):
+    """The models that the configuration names."""
+
     models: dict[str, str] = {}
-    """Name of an agent, in lower case, to its model as ``provider/model``."""
+    """Name of an OpenCode agent, in lower case, to its model as ``provider/model``."""
     hints: tuple[str, ...] = ()
-    """Files that could not be used, and why; never what is in them."""
+    """A sentence for each file that could not be used; never its content."""
 
 
 class _Refused(Exception):
-    """Why a file cannot be used."""
+    """A file cannot be used; the text says why."""
 
 
 def configured_models(environ: Mapping[str, str], folder: Path) -> Configured:
-    """For someone who works in ``folder``. Missing files are none; broken ones are a hint, never an error."""
+    """Return the models for someone who works in ``folder``. A missing file is nothing, a broken one a hint."""
     models: dict[str, str] = {}
     hints: list[str] = []
     for path, keys in _files(environ, folder):
@@ -47,28 +49,27 @@ def configured_models(environ: Mapping[str, str], folder: Path) -> Configured:
 
 
 def telemetry_plugins(environ: Mapping[str, str], folder: Path) -> list[tuple[str, str]]:
-    """Plugins that OpenCode loads for someone who works in ``folder`` and whose name says that they report, each with the
-    file that names it. Broken files are passed over."""
+    """Return the plugins for someone who works in ``folder`` whose names say that they report, each with the file that
+    names it. Broken files are passed over."""
     found: dict[str, str] = {}
     for path, _ in _files(environ, folder):
         try:
             named = _parsed(path).get("plugin")
         except _Refused:
             continue
-        for each in named if isinstance(named, list) else []:
-            name = each[0] if isinstance(each, list) and each else each
+        for entry in named if isinstance(named, list) else []:
+            name = entry[0] if isinstance(entry, list) and entry else entry  # a plugin with options is a pair
             if isinstance(name, str) and _REPORTS.search(name):
                 found.setdefault(name, in_words(path))
         for kind in ("plugin", "plugins"):
-            beside = sorted((path.parent / kind).glob("*.[jt]s"))
-            found |= {
-                each.name: in_words(each) for each in beside if _REPORTS.search(each.name) and each.name not in found
-            }
+            for file in sorted((path.parent / kind).glob("*.[jt]s")):
+                if _REPORTS.search(file.name):
+                    found.setdefault(file.name, in_words(file))
     return list(found.items())
 
 
 def _files(environ: Mapping[str, str], folder: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
-    """Each file there may be, with the keys under which it has agents; what comes later wins."""
+    """Yield each file there may be, with the keys under which it has agents; a later file wins."""
     own = ("mode", "agent")  # agents were called modes before 0.4, and the old key is still read
     user = Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "opencode"
     yield from ((user / name, own) for name in ("config.json", *_OWN))
@@ -86,7 +87,7 @@ def _files(environ: Mapping[str, str], folder: Path) -> Iterator[tuple[Path, tup
 
 
 def _from_the_root_to(folder: Path) -> list[Path]:
-    """The folders from the repository's root down; without a repository the folder alone."""
+    """Return the folders from the repository's root down; without a repository the folder alone."""
     above = [folder, *folder.parents]
     root = next((index for index, each in enumerate(above) if (each / ".git").exists()), 0)
     return above[root::-1]

@@ -1,4 +1,4 @@
-"""What OpenCode's ids tell: when they were minted, and so whether a message is a fork's copy."""
+"""OpenCode's ids carry the time at which they were minted. It shows which message may be a fork copy."""
 
 import re
 from typing import Final
@@ -13,30 +13,32 @@ _GENUINE_MS: Final = 2_000
 old. Two seconds leave room for a stalled process."""
 _CLOCK_SLACK_MS: Final = 3_600_000
 _LONGEST_WAIT_MS: Final = 86_400_000
-"""Between a question and the first answer; an id that tells of more is not to be believed."""
+"""A question is answered within this time. An id that says otherwise is not believed."""
 
 
 def minted_after_ms(message_id: str, created_ms: int) -> int | None:
-    """How much later than ``created_ms`` the id of a message or a part was minted (negative: earlier); ``None`` where it carries no time.
+    """Return how much later than ``created_ms`` the id of a message or a part was minted; negative if earlier.
 
-    Right up to 397 days either way, half of what the id can tell.
+    ``None`` if the id carries no time. The answer is right up to 397 days either way, half of what an id can hold.
     """
     match = _TIMED_ID.fullmatch(message_id)
     if match is None:
         return None
+    # Modulo the wrap, the difference is right if it is less than half of it.
     late = ((int(match[1], 16) >> 12) - created_ms) % _WRAP_MS
     return late - _WRAP_MS if late >= _WRAP_MS // 2 else late
 
 
 def looks_copied(message_id: str, created_ms: int, completed_ms: int | None, session: Session | None) -> bool:
-    """Whether this message may be a fork's copy. It is one only if another message records the same completion.
+    """Return True if this message may be a fork copy. It is one only if another message records the same completion.
 
-    The id decides where it carries a time. Where it does not (2.x copies), or where the time it carries wrapped
-    around, the session decides: it is marked as a fork, or it began after the message that it holds. And no message
-    was complete before its session began, however soon after the reply the fork was made.
+    The id decides if it carries a time. If it carries none (2.x copies), or its time wrapped around, the session
+    decides. A session is a fork's if it is marked as one, or began after the message that it holds. No message was complete before its
+    session began, however soon after the reply the fork was made.
     """
     if session is not None and completed_ms is not None and session.created_ms > completed_ms:
         return True
+    # An id minted long before its own message is one whose time wrapped around: it says nothing.
     late = minted_after_ms(message_id, created_ms)
     if late is not None and late >= -_CLOCK_SLACK_MS:
         return late > _GENUINE_MS
@@ -44,6 +46,6 @@ def looks_copied(message_id: str, created_ms: int, completed_ms: int | None, ses
 
 
 def turn_began_ms(turn_id: str, first_created_ms: int) -> int:
-    """When a person asked, by the id of what was asked; where it does not tell, when the first answer was begun."""
+    """Return when a person asked, by the id of the question; if the id does not say it, when the first answer began."""
     late = minted_after_ms(turn_id, first_created_ms)
     return first_created_ms + late if late is not None and -_LONGEST_WAIT_MS < late < 0 else first_created_ms

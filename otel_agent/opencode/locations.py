@@ -1,8 +1,10 @@
-"""Where OpenCode keeps its data on this machine, and which stores are there now."""
+"""The places in which OpenCode keeps its data: where to look, which stores are there now, and what to watch."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 from msgspec import Struct
 
@@ -10,19 +12,48 @@ from otel_agent.model import Problem, Store
 from otel_agent.opencode.bounded_files import is_folder, listing
 from otel_agent.opencode.json_tree.layout import FlatLayout, ProjectLayout
 from otel_agent.opencode.json_tree.tree import JsonTree
+from otel_agent.opencode.mounts import network_file_system
 from otel_agent.opencode.sqlite.database import Database
+
+_CHANGE_ENDINGS: Final = (".db", "-wal", "storage", "project")
+"""Endings of the names that change in a data folder when OpenCode writes. They are those of a database, of its
+write-ahead log, and of the folders with which a JSON tree begins."""
 
 
 class StoreLocations(Struct, frozen=True):
-    """The folders to look into and the databases named outright."""
+    """The folders to look into, and the databases that are named outright."""
 
     folders: tuple[Path, ...]
     databases: tuple[Path, ...] = ()
 
+    @property
+    def paths(self) -> list[Path]:
+        """Every folder and database, as a person wants to read where we look."""
+        return [*self.folders, *self.databases]
+
+    @property
+    def data_folders(self) -> list[Path]:
+        """The folders in which data may appear, each once: those to look into, and those of the named databases."""
+        return list(dict.fromkeys([*self.folders, *(path.parent for path in self.databases)]))
+
+
+class WatchedFolder(Struct, frozen=True):
+    """A folder in which a change may mean new messages."""
+
+    folder: str
+    recursive: bool
+    """True to watch everything below it too; else only its own entries whose names end in ``endings``."""
+    endings: tuple[str, ...] = ()
+    no_events: str = ""
+    """The reason why no event would ever come, although the system accepts the watch; empty if events come."""
+
 
 def locations(environ: Mapping[str, str], more: Sequence[Path] = ()) -> StoreLocations:
-    """OpenCode's own rules: ``$XDG_DATA_HOME/opencode``, else ``~/.local/share/opencode``, on every system; and
-    ``OPENCODE_DB``, absolute or relative to that folder. ``more`` are further folders of the same form."""
+    """Return where an OpenCode with this environment keeps its data, by its own rules, the same on every system.
+
+    These are ``$XDG_DATA_HOME/opencode``, else ``~/.local/share/opencode``; and ``OPENCODE_DB``, absolute or relative to
+    that folder. ``more`` are further folders of the same form.
+    """
     home = Path(environ.get("HOME") or Path.home())
     base = Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share").expanduser()
     own = base / "opencode"
@@ -32,7 +63,7 @@ def locations(environ: Mapping[str, str], more: Sequence[Path] = ()) -> StoreLoc
 
 
 def together(places: Iterable[StoreLocations]) -> StoreLocations:
-    """All of them, each folder and each database once."""
+    """Return all of these locations as one, each folder and each database once."""
     known = list(places)
     return StoreLocations(
         _distinct([folder for each in known for folder in each.folders]),
@@ -41,10 +72,14 @@ def together(places: Iterable[StoreLocations]) -> StoreLocations:
 
 
 def find_stores(places: StoreLocations) -> tuple[dict[str, Store], list[Problem]]:
-    """Every store there is, by its name: what holds messages and is reached twice (a link, the same folder given
-    twice) is listed once. Old trees come first, so that an original is usually seen before its later copy."""
+    """Return every store there is by its real path, and the folders that may not be read.
+
+    A store that is reached twice (a link, the same folder given twice) is listed once. Old trees come first, so that an
+    original is usually read before its later copy.
+    """
     problems: list[Problem] = []
     stores: dict[str, Store] = {}
+    # The same store by two paths would not be counted twice, but it would be read twice.
     for folder in places.folders:
         for layout in _layouts(folder, problems):
             if os.path.isdir(layout.messages):  # noqa: PTH112 - Path's raises where a folder may not be searched
@@ -55,13 +90,31 @@ def find_stores(places: StoreLocations) -> tuple[dict[str, Store], list[Problem]
     return stores, problems
 
 
+def watched_folders(places: StoreLocations, stores: Iterable[Store]) -> list[WatchedFolder]:
+    """Return what to watch: the trees, the folders of databases, and the folders in which either may appear."""
+    known = list(stores)
+    flat = {*places.data_folders, *(store.folder for store in known if not store.is_tree)}
+    trees = (store.folder for store in known if store.is_tree)
+    return [
+        *(WatchedFolder(str(each), False, _CHANGE_ENDINGS, _why_no_events(each)) for each in flat),
+        *(WatchedFolder(str(each), True, no_events=_why_no_events(each)) for each in trees),
+    ]
+
+
+@lru_cache(maxsize=1024)
+def _why_no_events(folder: Path) -> str:
+    """The kernel of this machine does not report what another machine changes."""
+    kind = network_file_system(folder)
+    return f"it is on {kind}, which does not report changes" if kind else ""
+
+
 def _layouts(folder: Path, problems: list[Problem]) -> list[FlatLayout | ProjectLayout]:
     projects = sorted(Path(entry.path) for entry in listing(folder / "project", problems) if is_folder(entry))
     return [*(ProjectLayout(project / "storage") for project in projects), FlatLayout(folder / "storage")]
 
 
 def _databases(folder: Path, problems: list[Problem]) -> list[Path]:
-    """``opencode.db``, and ``opencode-<channel>.db`` of other release channels."""
+    """Return ``opencode.db``, and ``opencode-<channel>.db`` of other release channels."""
     names = (entry.name for entry in listing(folder, problems))
     return sorted(folder / name for name in names if name.startswith("opencode") and name.endswith(".db"))
 

@@ -1,4 +1,4 @@
-"""What kind of file system a folder is on."""
+"""The file system that holds a folder."""
 
 from pathlib import Path
 from typing import Final
@@ -9,7 +9,7 @@ _NETWORK: Final = ("nfs", "cifs", "smb", "afs", "9p", "fuse.sshfs", "webdav", "c
 
 
 def network_file_system(folder: Path) -> str:
-    """The kind of the network file system that holds the folder; empty on a local one."""
+    """Return the kind of the network file system that holds the folder; empty for a local one."""
     try:
         mounts = psutil.disk_partitions(all=True)
     except OSError:

@@ -1,18 +1,18 @@
-"""Which releases of OpenCode this version is known to read right: 0.1 to 1.18 by running them, 2.x by its source."""
+"""The releases of OpenCode that this version is known to read right: 0.1 to 1.18 by running them, 2.x by its source."""
 
 import re
 from collections.abc import Iterable
 from typing import Final
 
 _NEWEST: Final = {0: 99, 1: 18, 2: 99}
-"""Major to the newest minor that is known; of 0 and of 2, whose form of storage is its own, all."""
+"""Major version to the newest minor that is known. Each minor of 0 and of 2 counts as known: their storage is their own."""
 _VERSION: Final = re.compile(r"v?([0-9]{1,6})\.([0-9]{1,6})(?:\.([0-9]{1,6}))?(?![0-9])")
 _LONGEST: Final = 64
 
 
 def newer_than_known(versions: Iterable[str]) -> list[str]:
-    """Those that are newer, the oldest first. What is no version, such as ``local``, is of somebody's own making, and
-    is not among them."""
+    """Return the versions that are newer than what is known, the oldest first. A text that is no version, such as
+    ``local``, is somebody's own build and is left out."""
     newer: dict[tuple[int, int, int], str] = {}
     for version in versions:
         found = _VERSION.match(version[:_LONGEST])

@@ -1,18 +1,20 @@
-"""Which project a folder belongs to."""
+"""The project that a folder belongs to."""
 
 from pathlib import Path
 
 
 def worktree_of(directory: str) -> str:
-    """The root of the repository that holds the folder, as OpenCode would name the project; the folder itself outside
-    any. Empty for none."""
+    """Return the root of the repository that holds the folder, as OpenCode would name the project.
+
+    Outside any repository it is the folder itself; empty for an empty path.
+    """
     if not directory:
         return ""
     folder = Path(directory)
-    for each in (folder, *folder.parents):
+    for candidate in (folder, *folder.parents):
         try:
-            if (each / ".git").exists():
-                return str(each)
+            if (candidate / ".git").exists():
+                return str(candidate)
         except OSError:
             break
     return directory

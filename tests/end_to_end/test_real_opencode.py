@@ -1,4 +1,4 @@
-"""What a real OpenCode release writes is what a real backend is told: the tokens its provider billed, each once.
+"""The tokens that a real OpenCode's provider billed arrive at a real backend, each once.
 
 The ground truth is the provider's bill (`tests.support.real_opencode.provider`), never a store or a report of OpenCode.
 """
@@ -6,51 +6,36 @@ The ground truth is the provider's bill (`tests.support.real_opencode.provider`)
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.agent import Agent
-from tests.support.otlp_receiver import OtlpReceiver, SpanRow
-from tests.support.real_opencode.driver import OpenCode, require_opencode
-from tests.support.real_opencode.provider import Bill, Provider, Refusal, Reply, ToolCall, Usage
+from tests.end_to_end.desk import (
+    IMPORTER,
+    INK,
+    JSON_TREE,
+    QUILL,
+    SQLITE,
+    Desk,
+    a_killed_turn,
+    a_plain_turn,
+    a_refused_turn,
+    a_sub_agent,
+    a_tool_round,
+    answered,
+    bash,
+    chats,
+    recorded,
+    recorded_by_model,
+    sessions,
+    tokens_by_model,
+)
+from tests.support.otlp_receiver import OtlpReceiver
+from tests.support.real_opencode.provider import Provider, Reply, Usage
 from tests.support.real_opencode.serving import serving
 
-JSON_TREE = "1.1.27"
-IMPORTER = "1.2.6"
-SQLITE = "1.18.33"
-MODELS = ("ink-1", "quill-2")
-INK, QUILL = MODELS
-
-Tokens = dict[str, int]
-"""By `gen_ai.token.type`."""
-
 pytestmark = pytest.mark.opencode
-
-
-@dataclass
-class Desk:
-    """A provider, a home in which OpenCode runs, an agent that reads it, and the backend."""
-
-    tmp_path: Path
-    provider: Provider
-    receiver: OtlpReceiver
-    agent: Agent = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.agent = self.another_agent("agent", self.receiver)
-
-    def opencode(self, version: str) -> OpenCode:
-        require_opencode(version)
-        return OpenCode(version, self.tmp_path / "home", self.provider, MODELS)
-
-    def another_agent(self, name: str, receiver: OtlpReceiver) -> Agent:
-        home = self.tmp_path / name
-        home.mkdir()
-        data_home = self.tmp_path / "home" / ".local" / "share"
-        return Agent(home, receiver.endpoint, extra={"XDG_DATA_HOME": str(data_home)})
 
 
 @pytest.fixture
@@ -186,7 +171,7 @@ def test_reading_while_opencode_writes_never_counts_too_much_nor_too_little(desk
 
 
 @pytest.mark.parametrize("version", [JSON_TREE, SQLITE])
-def test_a_turn_is_a_trace_and_a_sub_agent_stands_in_it(desk: Desk, version: str) -> None:
+def test_a_turn_is_a_trace_that_contains_its_sub_agents(desk: Desk, version: str) -> None:
     opencode = desk.opencode(version)
     a_tool_round(opencode, desk.provider)
     a_sub_agent(opencode, desk.provider)
@@ -195,7 +180,7 @@ def test_a_turn_is_a_trace_and_a_sub_agent_stands_in_it(desk: Desk, version: str
 
 
 @pytest.mark.parametrize("version", [JSON_TREE, SQLITE])
-def test_the_same_traces_where_the_agent_looks_on(desk: Desk, version: str) -> None:
+def test_an_agent_that_runs_meanwhile_exports_the_same_traces(desk: Desk, version: str) -> None:
     """The sub-agent's messages are complete, counted and delivered before the message that called it is."""
     opencode = desk.opencode(version)
     brisk = {"OTEL_AGENT_RESCAN_INTERVAL_SECONDS": "0.2", "OTEL_AGENT_METRIC_EXPORT_INTERVAL_SECONDS": "1"}
@@ -218,101 +203,14 @@ def assert_two_whole_traces(receiver: OtlpReceiver) -> None:
     ]
     (task,) = (span for span in spans.values() if span.name == "execute_tool task")
     (helper,) = (span for span in spans.values() if span.parent_span_id == task.span_id)
-    assert (helper.name, helper.trace_id) == ("invoke_agent general", task.trace_id)
+    assert helper.name == "invoke_agent general"
+    assert helper.trace_id == task.trace_id
     assert [span.name for span in spans.values() if span.parent_span_id == helper.span_id] == [f"chat {INK}"]
-    # 1.1 writes the call's start anew when the sub-agent has begun.
+    # 1.1 rewrites the call's start when the sub-agent has begun.
     assert task.start_ns - 10**9 <= helper.start_ns <= helper.end_ns <= task.end_ns
     assert len(spans) == 10
     assert receiver.by("opencode.tool.call.count", "gen_ai.tool.name") == {"bash": 1, "task": 1}
     assert set(receiver.by("opencode.tool.call.count", "opencode.tool.outcome")) == {"ok"}
-
-
-def a_plain_turn(opencode: OpenCode, provider: Provider) -> None:
-    provider.script(INK, Reply(Usage(prompt=1000, cached=300, completion=50, reasoning=20)))
-    assert opencode.run("Good morning.", model=INK).returncode == 0
-
-
-def a_tool_round(opencode: OpenCode, provider: Provider, *, continue_: bool = False) -> None:
-    provider.script(
-        QUILL,
-        Reply(Usage(prompt=1200, cached=400, completion=60, reasoning=10), tools=(bash("echo hi"),)),
-        Reply(Usage(prompt=1500, cached=800, completion=70, reasoning=0)),
-    )
-    assert opencode.run("Say hi.", model=QUILL, continue_=continue_).returncode == 0
-
-
-def a_sub_agent(opencode: OpenCode, provider: Provider) -> None:
-    look = {"description": "Look around", "prompt": "Look around.", "subagent_type": "general"}
-    provider.script(
-        INK,
-        Reply(Usage(prompt=1100, completion=40), tools=(ToolCall("task", look),)),
-        Reply(Usage(prompt=600, cached=64, completion=30, reasoning=9)),
-        Reply(Usage(prompt=1300, cached=1088, completion=25)),
-    )
-    assert opencode.run("Have it looked at.", model=INK).returncode == 0
-
-
-def a_refused_turn(opencode: OpenCode, provider: Provider) -> None:
-    """It ends, but how the process exits differs between releases."""
-    provider.script(INK, Refusal(400, "not like this"))
-    opencode.run("This is refused.", model=INK)
-
-
-def a_killed_turn(opencode: OpenCode, provider: Provider) -> None:
-    provider.script(INK, Reply(Usage(prompt=5000, completion=500), gate=threading.Event()))
-    arrived = provider.requests()
-    with opencode.start("This is cut off.", model=INK) as turn:
-        provider.wait_for_requests(arrived + 1)
-        turn.kill()
-
-
-def bash(command: str) -> ToolCall:
-    return ToolCall("bash", {"command": command, "description": "Runs a command"})
-
-
-def recorded(version: str, bills: Sequence[Bill]) -> Tokens:
-    """The bills in OpenCode's categories: cached beside input, and from 1.14 on reasoning beside output."""
-    inside = 0 if version in {JSON_TREE, IMPORTER} else 1
-    return {
-        "input": sum(bill.usage.prompt - bill.usage.cached for bill in bills),
-        "output": sum(bill.usage.completion - inside * bill.usage.reasoning for bill in bills),
-        "reasoning": sum(bill.usage.reasoning for bill in bills),
-        "cache_read": sum(bill.usage.cached for bill in bills),
-        "cache_write": 0,
-    }
-
-
-def recorded_by_model(version: str, bills: Sequence[Bill]) -> dict[str, Tokens]:
-    models = {bill.model for bill in bills}
-    return {model: recorded(version, [bill for bill in bills if bill.model == model]) for model in models}
-
-
-def tokens_by_model(receiver: OtlpReceiver) -> dict[str, Tokens]:
-    """What arrived. A model of which only zeros arrived was never billed: it is left out."""
-    kinds = ("input", "output", "reasoning", "cache_read", "cache_write")
-    arrived = {
-        str(model): {
-            kind: int(
-                receiver.total("opencode.token.usage", {"gen_ai.request.model": model, "gen_ai.token.type": kind})
-            )
-            for kind in kinds
-        }
-        for model in receiver.by("opencode.token.usage", "gen_ai.request.model")
-    }
-    return {model: tokens for model, tokens in arrived.items() if any(tokens.values())}
-
-
-def chats(receiver: OtlpReceiver) -> list[SpanRow]:
-    """Every delivered span of a model call, deliveries of the same one kept."""
-    return [span for span in receiver.chats() if span.name.startswith("chat ")]
-
-
-def answered(receiver: OtlpReceiver) -> list[SpanRow]:
-    return [span for span in chats(receiver) if span.status_code != "ERROR"]
-
-
-def sessions(receiver: OtlpReceiver) -> set[str]:
-    return {str(span.attributes["session.id"]) for span in chats(receiver)}
 
 
 def assert_another_run_changes_nothing(desk: Desk) -> None:

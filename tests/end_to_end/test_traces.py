@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.end_to_end.turns import NOW, S, Store, answer, asked, named, put
 from tests.support.agent import Agent
 from tests.support.made_stores import (
     Database,
     JsonTree,
-    Message,
-    Part,
-    Session,
     Tokens,
-    UserMessage,
-    in_flight,
-    message,
     message_id,
-    prompt,
     session,
     tool,
 )
-from tests.support.otlp_receiver import OtlpReceiver, SpanRow
-
-NOW = time.time_ns() // 1_000_000 - 60_000
-"""In milliseconds: tool calls are counted from the day before the ledger's first."""
-S = 1_000
-
-Store = JsonTree | Database
+from tests.support.otlp_receiver import OtlpReceiver
 
 
 @pytest.fixture(params=["tree", "database"])
@@ -40,27 +27,7 @@ def store(request: pytest.FixtureRequest, agent: Agent) -> Store:
     return Database(agent.data_dir / "opencode.db").create()
 
 
-def named(receiver: OtlpReceiver) -> dict[str, SpanRow]:
-    """The spans by their names, each of which the test has once."""
-    found = {span.name: span for span in receiver.spans()}
-    assert len(found) == len({span.span_id for span in receiver.spans()})
-    return found
-
-
-def asked(of: Session, at: int, counter: int = 1) -> UserMessage:
-    return prompt(of, at, counter)
-
-
-def answer(to: UserMessage, at: int, took: int = S, **fields: object) -> Message:
-    whole: dict[str, object] = {"parent": to.id, "completed": at + took, **fields}
-    return message(to.session, Tokens(10, 2), at, **whole)  # type: ignore[arg-type]
-
-
-def put(store: Store, of: Session, *records: UserMessage | Message | Part) -> None:
-    store.put(of.project, of, *records)
-
-
-def test_a_turn_with_a_tool_call(agent: Agent, store: Store, receiver: OtlpReceiver) -> None:
+def test_a_turn_with_a_tool_call_is_one_trace(agent: Agent, store: Store, receiver: OtlpReceiver) -> None:
     of = session(NOW - S)
     question = asked(of, NOW)
     first = answer(question, NOW + 200, 2 * S, finish="tool-calls", model="planner")
@@ -73,13 +40,17 @@ def test_a_turn_with_a_tool_call(agent: Agent, store: Store, receiver: OtlpRecei
     assert {span.trace_id for span in spans.values()} == {root.trace_id}
     assert {span.parent_span_id for name, span in spans.items() if span is not root} == {root.span_id}
     assert root.parent_span_id == ""
-    assert (root.start_ns, root.end_ns) == (NOW * 10**6, (NOW + 4 * S) * 10**6)
+    assert root.start_ns == NOW * 10**6
+    assert root.end_ns == (NOW + 4 * S) * 10**6
     call = spans["execute_tool bash"]
-    assert (call.start_ns, call.end_ns) == ((NOW + 700) * 10**6, (NOW + 1_100) * 10**6)
+    assert call.start_ns == (NOW + 700) * 10**6
+    assert call.end_ns == (NOW + 1_100) * 10**6
     assert receiver.total("opencode.tool.call.count") == 1
 
 
-def test_what_goes_into_tools_and_comes_out_stays_here(agent: Agent, store: Store, receiver: OtlpReceiver) -> None:
+def test_inputs_and_outputs_of_tools_never_leave_the_machine(
+    agent: Agent, store: Store, receiver: OtlpReceiver
+) -> None:
     of = session(NOW - S)
     question = asked(of, NOW)
     reply = answer(question, NOW + 200)
@@ -103,7 +74,7 @@ def test_what_goes_into_tools_and_comes_out_stays_here(agent: Agent, store: Stor
         ({"status": "pending", "took": None}, "aborted", "aborted"),
     ],
 )
-def test_how_a_call_went(
+def test_a_tool_call_is_ok_an_error_or_aborted(
     agent: Agent,
     store: Store,
     receiver: OtlpReceiver,
@@ -125,100 +96,8 @@ def test_how_a_call_went(
         assert found.end_ns == reply.completed * 10**6, "it ends with the message"
 
 
-def test_a_sub_agent_that_is_counted_before_the_call_that_began_it_is_complete(
-    agent: Agent, store: Store, receiver: OtlpReceiver
-) -> None:
-    """The calling message goes on for as long as the sub-agent works. Two levels deep."""
-    top, middle, low = session(NOW - S), session(NOW + 400, 2), session(NOW + 900, 3)
-    middle, low = replace(middle, parent=top.id), replace(low, parent=middle.id)
-    question = asked(top, NOW)
-    calling = answer(question, NOW + 200, 9 * S, finish="tool-calls", model="top")
-    q_middle = asked(middle, NOW + 500, 2)
-    calling_middle = answer(q_middle, NOW + 600, 5 * S, finish="tool-calls", model="middle", agent="general", counter=2)
-    q_low = asked(low, NOW + 1_000, 3)
-    deep = answer(q_low, NOW + 1_100, model="low", agent="explore", counter=3)
-
-    def task(of: Message, child: Session, at: int, **fields: object) -> Part:
-        return tool(of, "task", at=at, metadata={"sessionId": child.id}, **fields)  # type: ignore[arg-type]
-
-    running = {"status": "running", "took": None}
-    put(store, top, question, in_flight(calling), task(calling, middle, NOW + 350, **running))
-    put(store, middle, q_middle, in_flight(calling_middle), task(calling_middle, low, NOW + 850, **running))
-    put(store, low, q_low, deep)
-    agent.once()
-    early = named(receiver)
-    assert set(early) == {"chat low", "invoke_agent explore"}
-
-    put(store, middle, calling_middle, task(calling_middle, low, NOW + 850, took=3 * S))
-    done_middle = answer(q_middle, NOW + 6 * S, model="middle-2", agent="general", counter=22)
-    put(store, middle, done_middle)
-    put(store, top, calling, task(calling, middle, NOW + 350, took=7 * S))
-    put(store, top, answer(question, NOW + 10 * S, model="top-2", counter=11))
-    agent.once()
-
-    spans = {span.name + str(span.attributes.get("session.id")): span for span in receiver.spans()}
-
-    def span(name: str, of: Session) -> SpanRow:
-        return spans[name + of.id]
-
-    assert len({each.trace_id for each in receiver.spans()}) == 1
-    assert span("invoke_agent build", top).parent_span_id == ""
-    assert span("invoke_agent general", middle).parent_span_id == span("execute_tool task", top).span_id
-    assert span("invoke_agent explore", low).parent_span_id == span("execute_tool task", middle).span_id
-    assert span("chat low", low).parent_span_id == span("invoke_agent explore", low).span_id
-    assert span("invoke_agent explore", low).attributes["opencode.session.parent.id"] == middle.id
-    assert receiver.by("opencode.tool.call.count", "gen_ai.tool.name") == {"task": 2}
-
-
-def test_a_session_that_is_called_again(agent: Agent, store: Store, receiver: OtlpReceiver) -> None:
-    """Each of its turns stands below its own call."""
-    top = session(NOW - S)
-    helper = replace(session(NOW + 400, 2), parent=top.id)
-    question = asked(top, NOW)
-    one = answer(question, NOW + 200, 5 * S, finish="tool-calls")
-    other = answer(question, NOW + 6 * S, 5 * S, finish="tool-calls", counter=2)
-    called = {"metadata": {"sessionId": helper.id}}
-    put(store, top, question, one, other)
-    put(store, top, tool(one, "task", 5, at=NOW + 350, **called), tool(other, "task", 6, at=NOW + 7 * S, **called))  # type: ignore[arg-type]
-    q1, q2 = asked(helper, NOW + 500, 2), asked(helper, NOW + 7_100, 3)
-    put(store, helper, q1, q2, answer(q1, NOW + 600, agent="one"), answer(q2, NOW + 7_200, agent="other", counter=3))
-    agent.once()
-    spans = receiver.spans()
-    by_start = {span.start_ns: span.span_id for span in spans if span.name == "execute_tool task"}
-    parents = {span.name: span.parent_span_id for span in spans}
-    assert parents["invoke_agent one"] == by_start[(NOW + 350) * 10**6]
-    assert parents["invoke_agent other"] == by_start[(NOW + 7 * S) * 10**6]
-
-
-def test_a_call_whose_start_is_written_anew(agent: Agent, store: Store, receiver: OtlpReceiver) -> None:
-    """As 1.1 does for as long as the sub-agent works: then it seems to begin after what it began."""
-    top = session(NOW - S)
-    helper = replace(session(NOW + 400, 2), parent=top.id)
-    question = asked(top, NOW)
-    calling = answer(question, NOW + 200, 30 * S, finish="tool-calls")
-    late = tool(calling, "task", at=NOW + 25 * S, status="running", took=None, metadata={"sessionId": helper.id})
-    put(store, top, question, in_flight(calling), late)
-    asked_helper = asked(helper, NOW + 500, 2)
-    put(store, helper, asked_helper, answer(asked_helper, NOW + 600, 24 * S, agent="explore", counter=2))
-    agent.once()
-    (turn,) = (span for span in receiver.spans() if span.name == "invoke_agent explore")
-    put(store, top, calling)
-    put(store, top, answer(question, NOW + 31 * S, counter=3))
-    agent.once()
-    (call,) = (span for span in receiver.spans() if span.name == "execute_tool task")
-    assert (turn.parent_span_id, turn.trace_id) == (call.span_id, call.trace_id)
-
-
-def test_a_parent_that_is_gone(agent: Agent, store: Store, receiver: OtlpReceiver) -> None:
-    helper = replace(session(NOW, 2), parent="ses_gone")
-    question = asked(helper, NOW + 100)
-    put(store, helper, question, answer(question, NOW + 200))
-    agent.once()
-    assert named(receiver)["invoke_agent build"].parent_span_id == ""
-
-
 def test_a_turn_that_goes_on_after_a_start_is_one_span(agent: Agent, store: Store, receiver: OtlpReceiver) -> None:
-    """It is told when it ended, by a message that says so."""
+    """It is exported when it ended, and a message says so."""
     of = session(NOW - S)
     question = asked(of, NOW)
     put(store, of, question, answer(question, NOW + 200, finish="tool-calls"))
@@ -230,8 +109,10 @@ def test_a_turn_that_goes_on_after_a_start_is_one_span(agent: Agent, store: Stor
     assert [(span.start_ns, span.end_ns) for span in turns] == [(NOW * 10**6, (NOW + 3 * S) * 10**6)]
 
 
-def test_a_turn_that_no_message_ends(agent: Agent, store: Store, receiver: OtlpReceiver) -> None:
-    """Killed between two model calls: the next question tells that it is over, or the grace period."""
+def test_a_turn_that_no_message_ends_is_ended_by_the_next_question_or_the_grace_period(
+    agent: Agent, store: Store, receiver: OtlpReceiver
+) -> None:
+    """OpenCode was killed between two model calls: the next question shows that it is over, or the grace period."""
     of = session(NOW - S)
     killed, question = asked(of, NOW), asked(of, NOW + 10 * S, 2)
     put(store, of, killed, answer(killed, NOW + 200, finish="tool-calls", agent="killed"))
@@ -258,7 +139,9 @@ def test_tool_calls_of_the_history_are_not_read(agent: Agent, store: Store, rece
     assert receiver.total("opencode.tool.call.count") == 0
 
 
-def test_calls_are_counted_once(agent: Agent, store: Store, receiver: OtlpReceiver) -> None:
+def test_tool_calls_of_a_message_that_is_read_again_are_counted_once(
+    agent: Agent, store: Store, receiver: OtlpReceiver
+) -> None:
     of = session(NOW - S)
     question = asked(of, NOW)
     reply = answer(question, NOW + 200)
@@ -271,7 +154,7 @@ def test_calls_are_counted_once(agent: Agent, store: Store, receiver: OtlpReceiv
     assert len([span for span in receiver.spans() if "execute_tool" in span.name]) == 3
 
 
-def test_a_message_with_more_calls_than_a_request_takes(agent: Agent, store: Store, receiver: OtlpReceiver) -> None:
+def test_more_calls_than_fit_in_a_request_all_arrive_once(agent: Agent, store: Store, receiver: OtlpReceiver) -> None:
     of = session(NOW - S)
     question = asked(of, NOW)
     reply = answer(question, NOW + 200)
@@ -283,7 +166,7 @@ def test_a_message_with_more_calls_than_a_request_takes(agent: Agent, store: Sto
     assert receiver.total("opencode.tool.call.count") == 1_000
 
 
-def test_a_shell_command_without_a_model(agent: Agent, receiver: OtlpReceiver) -> None:
+def test_a_shell_command_without_a_model_is_a_tool_call_and_no_chat(agent: Agent, receiver: OtlpReceiver) -> None:
     """`!ls`: an assistant message that asked no model, and one tool call."""
     tree, of = JsonTree(agent.data_dir), session(NOW - S)
     question = asked(of, NOW)
@@ -294,7 +177,9 @@ def test_a_shell_command_without_a_model(agent: Agent, receiver: OtlpReceiver) -
     assert receiver.chats() == []
 
 
-def test_parts_that_are_no_tool_calls(agent: Agent, tree: JsonTree, receiver: OtlpReceiver, tmp_path: Path) -> None:
+def test_a_message_counts_without_parts_that_are_torn_or_no_tool_calls(
+    agent: Agent, tree: JsonTree, receiver: OtlpReceiver, tmp_path: Path
+) -> None:
     """Torn, of another form, of no tool: the message counts without them."""
     of = session(NOW - S)
     question = asked(of, NOW)

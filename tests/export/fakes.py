@@ -9,8 +9,11 @@ from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_agent.model import (
+    AskWanted,
     Batch,
     Caller,
+    Calls,
+    CallsWanted,
     Checkpoint,
     Message,
     Problem,
@@ -39,7 +42,7 @@ class ListedStore:
         self.callers: dict[str, Caller] = {}
         """By the session's id."""
 
-    def read(self, recall: Recall, *, now_ms: int, scope: ReadScope) -> Iterator[Batch]:
+    def read(self, recall: Recall, ask_wanted: AskWanted, *, now_ms: int, scope: ReadScope) -> Iterator[Batch]:
         del now_ms, scope
         at = int(recall(self.name) or b"0")
         self.read_from.append(at)
@@ -49,14 +52,16 @@ class ListedStore:
             found = self.messages[at : at + 2]
             at += len(found)
             sessions = [Session(id=each.session_id, parent_id=self._parent_id) for each in found]
-            yield Batch(found, sessions, checkpoints=[Checkpoint(self.name, str(at).encode())])
+            calls = self.read_calls(found, ask_wanted(found))
+            yield Batch(found, sessions, checkpoints=[Checkpoint(self.name, str(at).encode())], calls=calls)
 
-    def tool_calls(self, message: Message) -> list[ToolCall]:
-        return self.calls.get(message.id, [])
-
-    def caller(self, session: Session, at_ms: int) -> Caller | None:
-        del at_ms
-        return self.callers.get(session.id)
+    def read_calls(self, messages: Sequence[Message], wanted: CallsWanted) -> Calls:
+        known = {message.id: self.calls[message.id] for message in messages if message.id in self.calls}
+        callers = {each.turn: [self.callers[each.session_id]] for each in messages if each.session_id in self.callers}
+        return Calls(
+            {key: calls for key, calls in known.items() if key in wanted.messages},
+            {turn: chain for turn, chain in callers.items() if turn in wanted.turns},
+        )
 
     def length(self) -> int:
         return len(self.messages)

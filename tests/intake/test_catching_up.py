@@ -1,4 +1,4 @@
-"""How a summary brings the ledger up to date: cheaply, and without missing what OpenCode writes."""
+"""A summary brings the ledger up to date: cheaply, and without missing what OpenCode writes."""
 
 from __future__ import annotations
 
@@ -77,21 +77,21 @@ def test_a_folder_at_rest_is_not_listed_by_the_next_process(
 
 
 @pytest.mark.parametrize("number", [3, 4], ids=["a known session", "another"])
-def test_a_new_message_is_seen(number: int, tree: JsonTree, settings: Settings) -> None:
+def test_a_new_message_is_counted_by_the_next_summary(number: int, tree: JsonTree, settings: Settings) -> None:
     at_rest(tree, call(1))
     caught_up(settings)
     tree.put_turn(call(number))
     assert caught_up(settings) == 1
 
 
-def test_a_message_in_flight_is_seen_when_it_completes_in_place(tree: JsonTree, settings: Settings) -> None:
+def test_a_message_in_flight_is_counted_when_it_completes_in_place(tree: JsonTree, settings: Settings) -> None:
     at_rest(tree, call(1), in_flight(call(3)))
     assert caught_up(settings) == 1
     tree.put(call(3))
     assert caught_up(settings) == 1
 
 
-def test_rows_of_a_database_are_seen(tree: JsonTree, settings: Settings) -> None:
+def test_rows_of_a_database_that_appeared_are_counted(tree: JsonTree, settings: Settings) -> None:
     at_rest(tree, call(1))
     caught_up(settings)
     database = Database(tree.data_dir / "opencode.db").create()
@@ -101,7 +101,7 @@ def test_rows_of_a_database_are_seen(tree: JsonTree, settings: Settings) -> None
     assert caught_up(settings) == 1
 
 
-def test_what_is_written_anew_in_place_at_rest_is_seen_by_the_sweep_of_the_day(
+def test_a_file_at_rest_that_is_rewritten_in_place_is_read_by_the_daily_sweep(
     tree: JsonTree, settings: Settings
 ) -> None:
     at_rest(tree, call(1))
@@ -125,7 +125,7 @@ def input_tokens(settings: Settings) -> int:
         return ledger.usage(Scope()).tokens.input
 
 
-def test_sessions_that_went_away_are_no_longer_remembered(tree: JsonTree, settings: Settings) -> None:
+def test_a_sweep_forgets_the_sessions_that_were_deleted(tree: JsonTree, settings: Settings) -> None:
     at_rest(tree, call(1), call(2))
     caught_up(settings)
     tree.remove(call(2))
@@ -138,7 +138,7 @@ def test_sessions_that_went_away_are_no_longer_remembered(tree: JsonTree, settin
     assert call(2).session.id.encode() not in state
 
 
-def test_a_folder_whose_name_is_no_text_costs_the_others_nothing(
+def test_a_folder_whose_name_is_no_text_does_not_harm_the_others(
     tree: JsonTree, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_rest(tree, call(1))
@@ -165,18 +165,18 @@ def test_a_clock_that_was_far_ahead_does_not_put_off_the_next_sweep(tree: JsonTr
     assert input_tokens(settings) == 100
 
 
-def test_it_tells_how_far_it_is(tree: JsonTree, settings: Settings) -> None:
+def test_catching_up_reports_its_progress(tree: JsonTree, settings: Settings) -> None:
     tree.put_turn(*(call(number) for number in range(1, 6)))
-    told: list[tuple[int, int, int, bool]] = []
+    reported: list[tuple[int, int, int, bool]] = []
 
     def note(read: Pass) -> None:
-        told.append((read.messages, read.looked_at, read.found, read.done))
+        reported.append((read.messages, read.looked_at, read.found, read.done))
 
     catch_up(settings, on_progress=note)
-    assert told == [(5, 5, 5, False), (5, 5, 5, True)]
+    assert reported == [(5, 5, 5, False), (5, 5, 5, True)]
 
 
-def test_it_does_not_wait_for_who_has_the_ledger(settings: Settings) -> None:
+def test_catching_up_does_not_wait_for_the_process_that_holds_the_ledger(settings: Settings) -> None:
     hold = Hold(settings.state_dir)
     try:
         with pytest.raises(LedgerHeld):
@@ -185,7 +185,7 @@ def test_it_does_not_wait_for_who_has_the_ledger(settings: Settings) -> None:
         hold.release()
 
 
-def test_damage_is_said_with_what_to_do(tree: JsonTree, settings: Settings) -> None:
+def test_the_error_about_a_damaged_ledger_says_what_to_do(tree: JsonTree, settings: Settings) -> None:
     tree.put_turn(*(call(number) for number in range(1, 400)))
     caught_up(settings)
     path = ledger_path(settings.state_dir)

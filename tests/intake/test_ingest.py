@@ -1,4 +1,4 @@
-"""One pass over stores: what each brings, what one that fails costs the others, and where the next pass begins."""
+"""One pass over stores: what it counts, what happens when a store fails, and where the next pass begins."""
 
 from __future__ import annotations
 
@@ -13,32 +13,13 @@ from otel_agent import semconv
 from otel_agent.errors import LedgerError
 from otel_agent.intake.ingest import Ingest, Rules
 from otel_agent.ledger.writer import Ledger
-from otel_agent.model import Batch, Overlap, Problem, ProblemKind, ReadScope, Recall, Store, Tokens
+from otel_agent.model import AskWanted, Batch, Overlap, Problem, ProblemKind, ReadScope, Recall, Store, Tokens
 from otel_agent.series.attributes import from_json
 from tests.export.fakes import ListedStore
+from tests.intake.ingests import DAY_MS, RULES, Clock, ingest_of
 from tests.support.records import GRACE, T0, call, copy_of, in_flight, tokens, total, totals
 
-DAY_MS = 86_400_000
 USED = call(0).tokens
-
-RULES = Rules(disjoint=False, session_window_ms=DAY_MS, max_series=100, killed_grace_ms=GRACE)
-
-
-class Clock:
-    """Time stands still until it is told otherwise."""
-
-    def __init__(self, now_ms: int = T0) -> None:
-        self.now_ms = now_ms
-
-    def __call__(self) -> int:
-        return self.now_ms * 1_000_000
-
-
-def ingest_of(ledger: Ledger, *stores: Store, clock: Clock | None = None, rules: Rules = RULES) -> Ingest:
-    def find_stores() -> tuple[dict[str, Store], list[Problem]]:
-        return {store.name: store for store in stores}, []
-
-    return Ingest(ledger, find_stores, rules, now_ns=clock or Clock())
 
 
 def once_after(count: int) -> Callable[[], bool]:
@@ -68,7 +49,9 @@ def of_sessions(ledger: Ledger) -> dict[str, int]:
 def test_a_pass_reads_every_store(ledger: Ledger) -> None:
     one, other = ListedStore("one", call(0), call(1), call(2)), ListedStore("other", call(3), call(0))
     outcome = ingest_of(ledger, one, other).run(sweep=True)
-    assert (outcome.messages, outcome.stores, outcome.problems) == (4, 2, 0)
+    assert outcome.messages == 4
+    assert outcome.stores == 2
+    assert outcome.problems == 0
     assert total(ledger, semconv.MESSAGE_COUNT) == 4
 
 
@@ -81,15 +64,16 @@ def test_the_next_pass_begins_where_the_last_one_ended(ledger: Ledger) -> None:
     assert store.read_from == [0, 3, 3]
 
 
-def test_a_store_that_fails_costs_the_others_nothing(ledger: Ledger) -> None:
+def test_a_store_that_fails_does_not_harm_the_others(ledger: Ledger) -> None:
     problem = Problem(ProblemKind.LOCKED, "/data/opencode.db")
     outcome = ingest_of(ledger, ListedStore("bad", problems=[problem]), ListedStore("good", call(0))).run(sweep=True)
-    assert (outcome.messages, outcome.problems) == (1, 1)
+    assert outcome.messages == 1
+    assert outcome.problems == 1
     assert unreadable(ledger) == {"locked": 1}
 
 
-def test_a_trouble_counts_once_and_is_said_once(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
-    """For each kind and place, however often it is met, also with other details in one reading."""
+def test_a_problem_is_counted_once_and_logged_once(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
+    """A problem is one kind at one place, however often it is read, also with other details in one reading."""
     row = "opencode.db: message msg_1"
     store = ListedStore(
         "bad",
@@ -110,7 +94,9 @@ def test_a_trouble_counts_once_and_is_said_once(ledger: Ledger, caplog: pytest.L
     )
 
 
-def test_of_many_troubles_a_few_are_said_and_all_counted(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
+def test_of_many_problems_all_are_counted_and_a_few_are_logged(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
     problems = [Problem(ProblemKind.MALFORMED, f"{number}.json") for number in range(100)]
     ingest_of(ledger, ListedStore("bad", problems=problems)).run(sweep=True)
     assert unreadable(ledger) == {"malformed": 100}
@@ -144,7 +130,7 @@ def test_a_pass_that_is_cut_short_decides_nothing_that_had_to_wait(ledger: Ledge
     assert of_sessions(ledger) == {"ses_0": USED.total}
 
 
-def test_what_a_killed_opencode_left_counts_after_the_grace_period(ledger: Ledger) -> None:
+def test_a_message_that_a_killed_opencode_left_counts_after_the_grace_period(ledger: Ledger) -> None:
     clock = Clock()
     ingest = ingest_of(ledger, ListedStore("one", in_flight(call(0))), clock=clock)
     assert ingest.run(sweep=True).messages == 0
@@ -153,23 +139,25 @@ def test_what_a_killed_opencode_left_counts_after_the_grace_period(ledger: Ledge
 
 
 @pytest.mark.parametrize("table", ["session", "message", "owed", "turn", "series", "store", "checkpoint"])
-def test_progress_and_effect_are_one(ledger: Ledger, tmp_path: Path, table: str) -> None:
-    """Whichever table the ledger fails at, there is neither a message nor a total, span or checkpoint, and the next pass
-    reads the same again."""
+def test_a_ledger_that_fails_keeps_nothing_of_a_batch(ledger: Ledger, tmp_path: Path, table: str) -> None:
+    """Whichever table fails, there is neither a message nor a total, span or checkpoint, and the next pass reads it again."""
     store = ListedStore("one", call(0), call(1))
     ingest = ingest_of(ledger, store)
     with closing(sqlite3.connect(tmp_path / "state" / "ledger.db", isolation_level=None)) as other:
         other.execute(f"CREATE TRIGGER full BEFORE INSERT ON {table} BEGIN SELECT RAISE(FAIL, 'no room'); END")
         with pytest.raises(LedgerError, match="no room"):
             ingest.run(sweep=True)
-        assert (totals(ledger), len(ledger.outbox), store.closed) == ({}, 0, 1)
+        assert totals(ledger) == {}
+        assert len(ledger.outbox) == 0
+        assert store.closed == 1
         other.execute("DROP TRIGGER full")
     assert ingest.run(sweep=True).messages == 2
     assert store.read_from == [0, 0]
-    assert (total(ledger, semconv.MESSAGE_COUNT), len(ledger.outbox)) == (2, 4)
+    assert total(ledger, semconv.MESSAGE_COUNT) == 2
+    assert len(ledger.outbox) == 4
 
 
-def test_stores_come_and_go(ledger: Ledger) -> None:
+def test_a_store_is_kept_open_while_it_is_found_and_closed_when_it_went_away(ledger: Ledger) -> None:
     """A store is kept, with its connection, while it is found; one that went away is closed."""
     found: dict[str, ListedStore] = {}
 
@@ -182,15 +170,18 @@ def test_stores_come_and_go(ledger: Ledger) -> None:
     assert ingest.run(sweep=True).messages == 1
     found["one"], found["two"] = ListedStore("one"), ListedStore("two", call(1))
     assert ingest.run(sweep=True).messages == 1
-    assert ([store.name for store in ingest.stores], len(first.read_from), first.closed) == (["one", "two"], 2, 0)
+    assert [store.name for store in ingest.stores] == ["one", "two"]
+    assert len(first.read_from) == 2
+    assert first.closed == 0
     del found["one"]
     ingest.run(sweep=True)
-    assert ([store.name for store in ingest.stores], first.closed) == (["two"], 1)
+    assert [store.name for store in ingest.stores] == ["two"]
+    assert first.closed == 1
     ingest.close()
     assert found["two"].closed == 1
 
 
-def test_a_session_that_becomes_active_brings_all_it_ever_used(ledger: Ledger) -> None:
+def test_a_session_that_becomes_active_gets_a_series_with_all_it_ever_used(ledger: Ledger) -> None:
     """`ses_0` has messages 0, 3 and 6; the first is older than the window when it is counted."""
     clock = Clock(T0 + 2 * DAY_MS)
     late = call(3, completed_ms=clock.now_ms - 1_000)
@@ -207,7 +198,7 @@ def test_a_session_that_becomes_active_brings_all_it_ever_used(ledger: Ledger) -
     assert tokens(ledger) == USED.plus(USED).plus(USED)
 
 
-def test_what_belongs_to_no_series_of_its_own_stays_in_the_sum(ledger: Ledger) -> None:
+def test_the_sum_is_true_beyond_the_limit_of_series(ledger: Ledger) -> None:
     rules = Rules(disjoint=False, session_window_ms=DAY_MS, max_series=5, killed_grace_ms=GRACE)
     ingest_of(ledger, ListedStore("one", *(call(number) for number in range(6))), rules=rules).run(sweep=True)
     assert sum(of_sessions(ledger).values()) == 6 * USED.total
@@ -215,14 +206,14 @@ def test_what_belongs_to_no_series_of_its_own_stays_in_the_sum(ledger: Ledger) -
     assert total(ledger, semconv.TOKEN_USAGE) == 6 * USED.total
 
 
-def test_the_accounting_that_counts_each_token_once(ledger: Ledger) -> None:
+def test_disjoint_accounting_counts_each_token_once(ledger: Ledger) -> None:
     rules = Rules(disjoint=True, session_window_ms=DAY_MS, max_series=100, killed_grace_ms=GRACE)
     overlapping = call(0, Tokens(100, 10, 5, 50, 2), overlap=Overlap(cached_in_input=50, reasoning_in_output=5))
     ingest_of(ledger, ListedStore("one", overlapping), rules=rules).run(sweep=True)
     assert tokens(ledger) == Tokens(50, 5, 5, 50, 2)
 
 
-def test_a_sub_agent_is_known_by_its_session(ledger: Ledger) -> None:
+def test_a_message_of_a_session_with_a_parent_is_a_sub_agents(ledger: Ledger) -> None:
     ingest_of(ledger, ListedStore("one", call(0), parent_id="ses_parent"), ListedStore("two", call(1))).run(sweep=True)
     kinds = {
         str(from_json(labels)[semconv.Attr.AGENT_KIND]): value
@@ -232,7 +223,7 @@ def test_a_sub_agent_is_known_by_its_session(ledger: Ledger) -> None:
     assert kinds == {"subagent": 1, "primary": 1}
 
 
-def test_that_series_are_folded_is_said_once(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_limit_of_series_is_logged_once(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
     rules = Rules(disjoint=False, session_window_ms=DAY_MS, max_series=5, killed_grace_ms=GRACE)
     store = ListedStore("one", *(call(number) for number in range(6)))
     ingest = ingest_of(ledger, store, rules=rules)
@@ -244,13 +235,13 @@ def test_that_series_are_folded_is_said_once(ledger: Ledger, caplog: pytest.LogC
     assert "more than 5 series" in said[0]
 
 
-def test_a_long_history_says_how_far_it_is(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_long_first_import_logs_its_progress(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
     """Each batch takes four seconds here, and every five seconds are worth a line."""
     caplog.set_level("INFO")
     clock = Clock()
 
     class Slow(ListedStore):
-        def read(self, recall: Recall, *, now_ms: int, scope: ReadScope) -> Iterator[Batch]:
+        def read(self, recall: Recall, ask_wanted: AskWanted, *, now_ms: int, scope: ReadScope) -> Iterator[Batch]:
             for number in range(5):
                 clock.now_ms += 4_000
                 yield Batch(messages=[call(number)])

@@ -18,8 +18,8 @@ atexit.register(lambda: sys.stderr.write(pathlib.Path("/proc/self/status").read_
 """
 SHORT, LONG = 2_000, 40_000
 MORE_MIB = 40
-"""What the long history may take more than the short one. It takes 8 (database) and 24 (tree), because a batch holds up
-to 4,000 rows or 8,000 files; with all of it held at once it would be 60."""
+"""The long history may take so much more than the short one. It takes 8 (database) and 24 (tree), because a batch holds
+up to 4,000 rows or 8,000 files. It would be 60 if all of it were held at once."""
 
 Fill = Callable[[Path, int], None]
 
@@ -52,7 +52,7 @@ def most_mib(home: Path, fill: Fill, count: int) -> float:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("fill", [database, tree])
-def test_twenty_times_the_history(tmp_path: Path, fill: Fill) -> None:
+def test_twenty_times_the_history_needs_about_the_same_memory(tmp_path: Path, fill: Fill) -> None:
     short = most_mib(tmp_path / "short", fill, SHORT)
     long = most_mib(tmp_path / "long", fill, LONG)
     assert long < short + MORE_MIB

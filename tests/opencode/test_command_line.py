@@ -1,4 +1,4 @@
-"""What command lines say, as they were recorded from processes that ran."""
+"""The mode of a process by its command line, as command lines were recorded from processes that ran."""
 
 from __future__ import annotations
 
@@ -63,11 +63,13 @@ EXE = "/w/node_modules/opencode-ai/bin/opencode.exe"
     ],
 )
 @pytest.mark.parametrize("executable", [NATIVE, EXE])
-def test_the_mode(executable: str, arguments: str, mode: ProcessMode | None) -> None:
+def test_the_first_word_of_the_command_line_decides_the_mode(
+    executable: str, arguments: str, mode: ProcessMode | None
+) -> None:
     assert mode_of(executable, ["/w/node_modules/.bin/opencode", *arguments.split()]) == mode
 
 
-def test_a_message_is_one_argument_whatever_it_says() -> None:
+def test_a_prompt_on_the_command_line_never_decides_the_mode() -> None:
     assert mode_of(NATIVE, [NATIVE, "run", "please serve /x/server.js --stdio"]) == CLI
 
 
@@ -85,7 +87,7 @@ def test_a_message_is_one_argument_whatever_it_says() -> None:
         (NATIVE, "something else"),
     ],
 )
-def test_by_which_name_it_is_known(executable: str, first: str) -> None:
+def test_opencode_is_known_by_the_name_of_its_executable_or_first_argument(executable: str, first: str) -> None:
     assert mode_of(executable, [first, "serve"]) == SERVER
 
 
@@ -115,5 +117,5 @@ def test_by_which_name_it_is_known(executable: str, first: str) -> None:
         ("", [""]),
     ],
 )
-def test_what_only_names_it_is_none(executable: str, arguments: list[str]) -> None:
+def test_a_program_that_only_mentions_opencode_is_no_opencode(executable: str, arguments: list[str]) -> None:
     assert mode_of(executable, arguments) is None

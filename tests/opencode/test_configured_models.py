@@ -51,23 +51,23 @@ def agent(model: str) -> str:
     return f'{{"agent": {{"build": {{"model": "{model}"}}}}}}'
 
 
-def test_comments_and_trailing_commas(home: Home) -> None:
+def test_comments_and_trailing_commas_are_accepted(home: Home) -> None:
     home.has("config/opencode/opencode.jsonc", COMMENTED)
     assert home.found() == Configured({"build": "anthropic/claude-sonnet-4-5", "oracle": "openai/gpt-5.2"})
 
 
-def test_nothing_is_configured(home: Home) -> None:
+def test_no_configuration_means_no_models_and_no_hints(home: Home) -> None:
     assert home.found() == Configured()
 
 
-def test_where_the_system_has_no_folder_for_settings(home: Home) -> None:
+def test_without_xdg_config_home_the_folder_is_below_the_home_folder(home: Home) -> None:
     home.environ = {}
     home.has(".config/opencode/opencode.json", agent("a/b"))
     assert home.found().models == {"build": "a/b"}
 
 
-def test_what_comes_later_wins(home: Home) -> None:
-    """In the order in which OpenCode reads them; each is tried with all before it in place."""
+def test_the_file_that_opencode_reads_later_wins(home: Home) -> None:
+    """The files are in the order in which OpenCode reads them; each is added to all before it."""
     home.environ |= {
         "OPENCODE_CONFIG": str(home.folder / "named.json"),
         "OPENCODE_CONFIG_DIR": str(home.folder / "more"),
@@ -101,13 +101,13 @@ def test_oh_my_opencode_wins_over_opencode(home: Home) -> None:
     assert home.found().models["sisyphus"] == "i/j"
 
 
-def test_files_above_the_repository_are_not_the_projects(home: Home) -> None:
+def test_files_above_the_repository_do_not_belong_to_the_project(home: Home) -> None:
     home.has("projects/persona/.git/HEAD", "")
     home.has("projects/opencode.json", agent("not/this"))
     assert home.found().models == {}
 
 
-def test_the_key_of_old_releases(home: Home) -> None:
+def test_agents_are_found_under_the_key_of_old_releases(home: Home) -> None:
     home.has("config/opencode/config.json", '{"mode": {"build": {"model": "a/b"}}}')
     assert home.found().models == {"build": "a/b"}
 
@@ -126,9 +126,7 @@ def test_the_key_of_old_releases(home: Home) -> None:
     ],
     ids=["torn", "text", "bytes", "deep", "list", "string", "wrong type", "too large"],
 )
-def test_a_broken_file_is_a_hint_that_names_it_and_says_nothing_of_it(
-    content: str | bytes, why: str, home: Home
-) -> None:
+def test_a_broken_file_is_a_hint_that_names_it_and_not_its_content(content: str | bytes, why: str, home: Home) -> None:
     path = home.has("config/opencode/opencode.jsonc", content)
     home.has("config/opencode/oh-my-opencode.json", '{"agents": {"oracle": {"model": "a/b"}}}')
     found = home.found()
@@ -137,24 +135,24 @@ def test_a_broken_file_is_a_hint_that_names_it_and_says_nothing_of_it(
 
 
 @pytest.mark.parametrize("content", ["", "  \n", "{}", '{"agent": null}', "// nothing yet\n{}"])
-def test_an_empty_file_is_none(content: str, home: Home) -> None:
+def test_an_empty_file_configures_nothing(content: str, home: Home) -> None:
     home.has("config/opencode/opencode.json", content)
     assert home.found() == Configured()
 
 
 @pytest.mark.parametrize("model", ["5", "null", '""', '["a/b"]', "{}"])
-def test_a_model_of_a_wrong_type_is_none(model: str, home: Home) -> None:
+def test_a_model_of_a_wrong_type_is_left_out(model: str, home: Home) -> None:
     home.has("config/opencode/opencode.json", f'{{"agent": {{"build": {{"model": {model}}}, "plan": "x"}}}}')
     assert home.found() == Configured()
 
 
-def test_a_pipe_or_a_folder_in_place_of_the_file(home: Home) -> None:
+def test_a_pipe_or_a_folder_in_place_of_the_file_configures_nothing(home: Home) -> None:
     (home.folder / "config/opencode/opencode.json").mkdir(parents=True)
     os.mkfifo(home.folder / "config/opencode/opencode.jsonc")
     assert home.found() == Configured()
 
 
-def test_a_link_to_the_file(home: Home) -> None:
+def test_a_link_to_the_file_is_followed(home: Home) -> None:
     real = home.has("dotfiles/opencode.json", agent("a/b"))
     (home.folder / "config/opencode").mkdir(parents=True)
     (home.folder / "config/opencode/opencode.json").symlink_to(real)

@@ -32,8 +32,8 @@ Start = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start a copy of the Python interpreter under another name: it runs a file called as its first argument is, says
-    that it is ready, works a little for each line that it is sent, and ends with its input."""
+    """Start a copy of the Python interpreter under another name. It runs a file with the name of its first argument and
+    says that it is ready. It works a little for each line that it gets, and ends with its input."""
     with ExitStack() as running:
 
         def begin(name: str, *arguments: str) -> subprocess.Popen[str]:
@@ -74,11 +74,15 @@ def sampled(process: subprocess.Popen[Any], processes: Processes | None = None) 
         ("opencode", ["run", "/x/pyright-langserver.js", "--stdio"], ProcessMode.LSP),
     ],
 )
-def test_one_that_runs(name: str, arguments: list[str], mode: ProcessMode, start: Start, tmp_path: Path) -> None:
+def test_a_running_opencode_is_sampled_with_its_mode_and_resources(
+    name: str, arguments: list[str], mode: ProcessMode, start: Start, tmp_path: Path
+) -> None:
     process = start(name, *arguments)
     found = sampled(process)
     assert found is not None
-    assert (found.mode, found.executable, found.directory) == (mode, name, str(tmp_path))
+    assert found.mode is mode
+    assert found.executable == name
+    assert found.directory == str(tmp_path)
     assert found.created_s == psutil.Process(process.pid).create_time()
     assert found.rss_bytes > 1_000_000
     assert found.vms_bytes > found.rss_bytes
@@ -88,15 +92,15 @@ def test_one_that_runs(name: str, arguments: list[str], mode: ProcessMode, start
 
 
 @pytest.mark.parametrize("name", ["opencode-tracker", "myopencode", "opencode.sh", "python"])
-def test_one_that_is_only_called_alike(name: str, start: Start) -> None:
+def test_a_program_with_a_similar_name_is_no_opencode(name: str, start: Start) -> None:
     assert sampled(start(name, "serve")) is None
 
 
-def test_one_that_names_it_on_its_command_line(start: Start) -> None:
+def test_a_program_with_opencode_among_its_arguments_is_no_opencode(start: Start) -> None:
     assert sampled(start("python", "opencode", "serve")) is None
 
 
-def test_its_utilisation_is_that_of_its_life_at_first_and_then_since_the_last_look(start: Start) -> None:
+def test_the_utilisation_is_since_the_start_at_first_and_then_since_the_last_sample(start: Start) -> None:
     process = start("opencode", "serve")
     assert process.stdin is not None
     assert process.stdout is not None
@@ -117,7 +121,7 @@ def test_its_utilisation_is_that_of_its_life_at_first_and_then_since_the_last_lo
     assert second[1] == pytest.approx((second[0] - before) / 2, abs=0.02)
 
 
-def test_a_zombie_does_not_run(start: Start) -> None:
+def test_a_zombie_is_not_sampled(start: Start) -> None:
     process = start("opencode", "serve")
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
@@ -126,7 +130,7 @@ def test_a_zombie_does_not_run(start: Start) -> None:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can start another user's process")
-def test_another_users() -> None:
+def test_another_users_opencode_is_sampled_by_root() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         Path(scratch).chmod(0o755)
         program = shutil.copy(shutil.which("sleep") or "", Path(scratch) / "opencode")
@@ -185,27 +189,25 @@ def of(*fakes: Fake) -> Callable[[], Any]:
 
 @pytest.mark.parametrize("name", ["name", "exe", "cmdline", "status", "cpu_times", "memory_info", "create_time", "cwd"])
 @pytest.mark.parametrize("error", [psutil.NoSuchProcess, psutil.ZombieProcess])
-def test_one_that_ends_while_it_is_looked_at_is_left_out(name: str, error: type[psutil.Error]) -> None:
+def test_a_process_that_ends_while_it_is_sampled_is_left_out(name: str, error: type[psutil.Error]) -> None:
     processes = Processes(of(Fake(1, missing={name: error}), Fake(2)))
     assert [sample.pid for sample, _ in processes.sample()] == [2]
 
 
-def test_what_may_not_be_read_is_left_empty() -> None:
+def test_a_field_of_a_process_that_may_not_be_read_is_left_empty() -> None:
     refused: dict[str, type[psutil.Error]] = dict.fromkeys(("exe", "cwd", "num_fds"), psutil.AccessDenied)
     ((sample, _),) = Processes(of(Fake(missing=refused))).sample()
-    assert (sample.mode, sample.executable, sample.directory, sample.file_descriptors) == (
-        ProcessMode.SERVER,
-        "opencode",
-        "",
-        None,
-    )
+    assert sample.mode is ProcessMode.SERVER
+    assert sample.executable == "opencode", "the name from the command line"
+    assert sample.directory == ""
+    assert sample.file_descriptors is None
 
 
-def test_one_of_which_nothing_may_be_read_is_left_out() -> None:
+def test_a_process_whose_resources_may_not_be_read_is_left_out() -> None:
     assert Processes(of(Fake(missing={"cpu_times": psutil.AccessDenied}))).sample() == []
 
 
-def test_a_number_that_is_used_again_begins_anew() -> None:
+def test_a_process_that_got_a_used_pid_starts_with_a_new_utilisation() -> None:
     fakes = [Fake(7, created=100, cpu=50)]
     processes = Processes(lambda: fakes, now=lambda: 200.0)  # type: ignore[arg-type, return-value]
     assert [cpu for _, cpu in processes.sample()] == [0.5]
@@ -213,7 +215,7 @@ def test_a_number_that_is_used_again_begins_anew() -> None:
     assert [cpu for _, cpu in processes.sample()] == [0.1]
 
 
-def test_a_look_right_after_another_says_the_same() -> None:
+def test_a_sample_right_after_another_returns_the_same_utilisation() -> None:
     """A process works in spells: a few milliseconds of it would be all or nothing."""
     clock, fakes = [200.0], [Fake(7, created=100, cpu=50)]
     processes = Processes(lambda: fakes, now=lambda: clock[0])  # type: ignore[arg-type, return-value]
@@ -224,13 +226,13 @@ def test_a_look_right_after_another_says_the_same() -> None:
     assert found == [0.5, 0.5, 0.5, 0.5]
 
 
-def test_a_clock_that_was_set_back_makes_no_negative_or_endless_number() -> None:
+def test_a_clock_that_was_set_back_makes_the_utilisation_zero() -> None:
     processes = Processes(of(Fake(created=300, cpu=5)), now=lambda: 200.0)
     assert [cpu for _, cpu in processes.sample()] == [0.0]
     assert [cpu for _, cpu in processes.sample()] == [0.0]
 
 
-def test_nothing_is_kept_of_ten_thousand_generations() -> None:
+def test_nothing_is_kept_of_ten_thousand_processes_that_ended() -> None:
     fakes: list[Fake] = []
     processes = Processes(lambda: fakes)  # type: ignore[arg-type, return-value]
     for number in range(10_000):
@@ -241,7 +243,7 @@ def test_nothing_is_kept_of_ten_thousand_generations() -> None:
 
 @pytest.mark.opencode
 @pytest.mark.parametrize("version", ["1.1.27", "1.18.33"])
-def test_the_real_opencode_is_one_server(version: str, tmp_path: Path) -> None:
+def test_the_real_opencode_server_is_sampled_as_one_server(version: str, tmp_path: Path) -> None:
     """1.1 is started by a `node` wrapper, whose native child counts and which itself does not."""
     require_opencode(version)
     before = {sample.pid for sample, _ in Processes().sample()}

@@ -1,4 +1,4 @@
-"""Where the two kinds of JSON tree keep what belongs together.
+"""The two kinds of JSON tree, and where each keeps what belongs together.
 
 ::
 
@@ -16,17 +16,20 @@ from otel_agent.opencode.bounded_files import is_folder, listing
 
 
 class Layout(Protocol):
+    """The paths of one tree."""
+
     @property
     def messages(self) -> Path:
-        """Holds a folder of messages for each session."""
+        """The folder that holds a folder of messages for each session."""
 
     def session_files(self) -> dict[str, Path]:
-        """Session id to its file, for all sessions there are."""
+        """Return the file of each session, by the session's id."""
 
-    def project_file(self, project_id: str) -> Path | None: ...
+    def project_file(self, project_id: str) -> Path | None:
+        """Return the file that says where a project is; ``None`` if this kind of tree has none."""
 
     def parts(self, session_id: str, message_id: str) -> Path:
-        """Holds a message's parts."""
+        """Return the folder that holds a message's parts."""
 
 
 class FlatLayout:
@@ -37,6 +40,7 @@ class FlatLayout:
         self.messages = storage / "message"
 
     def session_files(self) -> dict[str, Path]:
+        """Return the file of each session, by the session's id."""
         return {
             path.stem: path
             for project in listing(self._storage / "session", [])
@@ -45,9 +49,11 @@ class FlatLayout:
         }
 
     def project_file(self, project_id: str) -> Path | None:
+        """Return the file that says where a project is; it may be missing."""
         return self._storage / "project" / f"{project_id}.json"
 
     def parts(self, session_id: str, message_id: str) -> Path:
+        """Return the folder that holds a message's parts."""
         return self._storage / "part" / message_id
 
 
@@ -59,12 +65,15 @@ class ProjectLayout:
         self.messages = self._session / "message"
 
     def session_files(self) -> dict[str, Path]:
+        """Return the file of each session, by the session's id."""
         return {path.stem: path for path in _json_files(self._session / "info")}
 
     def project_file(self, project_id: str) -> Path | None:
+        """Return ``None``: these trees name the project in each message."""
         return None
 
     def parts(self, session_id: str, message_id: str) -> Path:
+        """Return the folder that holds a message's parts."""
         return self._session / "part" / session_id / message_id
 
 

@@ -2,18 +2,15 @@
 
 from pathlib import Path
 
-from otel_agent.model import Session, Unreadable
+from otel_agent.model import BeingWritten, Session, Unreadable
 from otel_agent.opencode import decode
 from otel_agent.opencode.bounded_files import RACY_NS, read_bounded
 from otel_agent.opencode.json_tree.layout import Layout
-
-
-class Later(Exception):
-    """OpenCode is just writing what tells whose message this is."""
+from otel_agent.opencode.json_values import text
 
 
 class Sessions:
-    """The tree's sessions, looked up when a message of theirs is read."""
+    """The sessions of one tree, as they are during one pass."""
 
     def __init__(self, layout: Layout, now_ns: int) -> None:
         self._layout, self._now_ns = layout, now_ns
@@ -21,10 +18,11 @@ class Sessions:
         self._worktrees: dict[str, str] = {}
 
     def get(self, session_id: str) -> Session | None:
-        """The session, ``None`` where its file is gone or was never whole.
+        """Return the session, ``None`` if its file is gone or was never whole.
 
-        Raises ``Later`` for one that is torn and young: whole again soon, it tells whose the messages are.
+        Raises ``BeingWritten`` if the file is torn and young: it is whole soon, and then it says whose the messages are.
         """
+        # Files of sessions are in folders of projects: one listing of all is cheaper than a search for each.
         if self._files is None:
             self._files = self._layout.session_files()
         path = self._files.get(session_id)
@@ -34,16 +32,9 @@ class Sessions:
             wire = _parse_file(path)
         except decode.Malformed:
             if _is_young(path, self._now_ns):
-                raise Later from None
+                raise BeingWritten from None
             return None
-        return None if wire is None else decode.session(wire, session_id, self._worktree(decode.text(wire.projectID)))
-
-    def find(self, session_id: str) -> Session | None:
-        """The session, ``None`` also where it cannot be read just now."""
-        try:
-            return self.get(session_id)
-        except Later:
-            return None
+        return None if wire is None else decode.session(wire, session_id, self._worktree(text(wire.projectID)))
 
     def _worktree(self, project_id: str) -> str:
         if project_id not in self._worktrees:
@@ -52,7 +43,7 @@ class Sessions:
                 wire = _parse_file(path) if path else None
             except decode.Malformed:
                 wire = None
-            self._worktrees[project_id] = decode.text(wire.worktree) if wire else ""
+            self._worktrees[project_id] = text(wire.worktree) if wire else ""
         return self._worktrees[project_id]
 
 
@@ -69,7 +60,7 @@ def _is_young(path: Path, now_ns: int) -> bool:
 
 
 def _parse_file(path: Path) -> decode.SessionWire | None:
-    """A session's or a project's file, ``None`` where it is gone or may not be read. Raises ``Malformed``."""
+    """Return a session's or a project's file, ``None`` if it is gone or may not be read. Raises ``Malformed``."""
     try:
         raw = read_bounded(str(path), decode.MAX_BYTES)
     except Unreadable:

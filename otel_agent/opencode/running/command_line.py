@@ -1,4 +1,4 @@
-"""What a command line says an OpenCode process is there for. Forms seen of 1.1 to 1.18; of 2.x from its source."""
+"""A command line says what an OpenCode process is there for. The forms are those of 1.1 to 1.18, and of 2.x by its source."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ _ENDS_SOON: Final = frozenset(
         *("logout", "mcp", "models", "plugin", "providers", "session", "stats", "uninstall", "upgrade", "x"),
     }
 )
-"""What looks something up or sets something up, and ends: no one works in it, so it is in no mode."""
+"""Commands that look something up or set something up, and end: no one works in them, so they are in no mode."""
 _WITH_VALUE: Final = frozenset(
     {
         *("--agent", "--attach", "--command", "--cors", "--cwd", "--dir", "--file", "--format", "--hostname"),
@@ -22,16 +22,16 @@ _WITH_VALUE: Final = frozenset(
         *("--username", "--variant", "-f", "-m", "-p", "-s", "-u"),
     }
 )
-"""Options whose value is the next argument, which is then no subcommand, whatever it is called."""
+"""Options with the next argument as their value: it is no subcommand, whatever it is called."""
 _SCRIPT: Final = re.compile(r".+\.[cm]?[jt]s", re.IGNORECASE)
 
 
 def mode_of(executable: str, arguments: Sequence[str]) -> ProcessMode | None:
-    """The mode of a process, ``None`` where it is no OpenCode at work.
+    """Return the mode of a process, ``None`` if it is no OpenCode at work.
 
-    Known by the base name of its executable or of ``arguments[0]``, never by what else is on the command line: editors,
-    shells, trackers and npm's ``node …/bin/opencode`` wrapper (whose native child counts) name OpenCode too.
-    ``executable`` is empty where it may not be read.
+    The base name of its executable or of ``arguments[0]`` decides, and nothing else on the command line: editors,
+    shells and trackers name OpenCode too. So does npm's ``node …/bin/opencode`` wrapper, whose native child counts.
+    ``executable`` is empty if it may not be read.
     """
     if not any(_program(each) in _NAMES for each in (executable, *arguments[:1])):
         return None
@@ -45,17 +45,17 @@ def mode_of(executable: str, arguments: Sequence[str]) -> ProcessMode | None:
 
 
 def file_name(path: str) -> str:
-    """The last part of a path of either system."""
+    """Return the last part of a path of either system."""
     return re.split(r"[/\\]", path)[-1]
 
 
 def _program(path: str) -> str:
-    """Without ``.exe``, which npm's binary is called on Linux too."""
+    """Return the program's name without ``.exe``: npm's binary has it on Linux too."""
     return file_name(path).lower().removesuffix(".exe")
 
 
 def _positional(arguments: Sequence[str]) -> Iterator[str]:
-    """The arguments that are neither options nor options' values."""
+    """Yield the arguments that are neither options nor options' values."""
     is_value = False
     for each in arguments:
         if not is_value and not each.startswith("-"):
@@ -64,6 +64,6 @@ def _positional(arguments: Sequence[str]) -> Iterator[str]:
 
 
 def _script(words: Sequence[str]) -> str:
-    """What the binary runs as a JavaScript runtime (``BUN_BE_BUN=1``): ``run server.js``, or ``server.js`` alone."""
+    """Return the script that the binary runs as a JavaScript runtime (``BUN_BE_BUN=1``): ``run server.js``, or ``server.js``."""
     candidates = words[1:2] if words[:1] == ["run"] else words[:1]
     return next((each for each in candidates if "/" in each or "\\" in each), "")

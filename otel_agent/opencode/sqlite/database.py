@@ -8,49 +8,47 @@ key. Columns differ between releases, so they are probed.
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from otel_agent.model import (
+    AskWanted,
     Batch,
-    Caller,
-    Generation,
+    Calls,
+    CallsWanted,
     Message,
     Problem,
     ProblemKind,
     ReadScope,
     Recall,
-    Session,
-    ToolCall,
     Unreadable,
 )
 from otel_agent.opencode.bounded_files import in_words
-from otel_agent.opencode.decode import MAX_TIME_MS
-from otel_agent.opencode.parts import tool_calls
-from otel_agent.opencode.parts.tool_calls import Part
-from otel_agent.opencode.parts.usage import MAX_PARTS
-from otel_agent.opencode.sqlite.known_tables import Tables, probe
-from otel_agent.opencode.sqlite.table_reader import TableReader, session_of, text_of
+from otel_agent.opencode.json_values import MAX_TIME_MS
+from otel_agent.opencode.parts.reader import PartReader
+from otel_agent.opencode.sqlite.known_tables import Tables, probe, with_calls
+from otel_agent.opencode.sqlite.parts import DatabaseParts
+from otel_agent.opencode.sqlite.table_reader import Ask, DatabaseFile, TableReader
 
 _BUSY_SECONDS: Final = 2.0
-"""How long to wait where OpenCode holds the database; the next pass tries again."""
+"""Wait so long if OpenCode holds the database; then the next pass tries again."""
 _BEING_MADE_MS: Final = 2_000
-"""OpenCode turns a database that it makes to WAL within milliseconds, and does not wait for a lock on it then: a look
-at it just then would end OpenCode's start with "database is locked"."""
+"""A younger database may still be being made. OpenCode turns it to WAL within milliseconds and does not wait for a lock
+meanwhile: if we looked at it just then, OpenCode's start would end with "database is locked"."""
 _MADE_WITHOUT_WAL: Final = re.compile(rb"(SQLite format 3\x00..\x01\x01.*)?", re.DOTALL)
-"""How the file of such a database begins: with nothing, or with a header that names no WAL (sqlite.org/fileformat.html)."""
+"""The beginning of such a file: nothing, or a header that names no WAL (sqlite.org/fileformat.html)."""
 
 
 _LONG_AFTER_MS: Final = MAX_TIME_MS
-"""In place of the time, where a database was read before and so is not being made."""
+"""A time to give in place of the present for a database that was read before, and so is not being made."""
 
 
 class Database:
-    """One database file. The connection stays open between passes, so that ``PRAGMA data_version`` can tell at no
-    cost that nobody wrote. It is dropped when the file is replaced or fails, and at each sweep, because a file that
-    was overwritten in place shows only to a new one."""
+    """One database file. The connection stays open between passes, so that ``PRAGMA data_version`` says at no cost that
+    nobody wrote. It is dropped when the file is replaced or fails, and at each sweep, because a file that was
+    overwritten in place shows only to a new one."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -58,104 +56,84 @@ class Database:
         self._inode = 0
         self._immutable = False
         self._unchanged_since: int | None = None
-        self._v1: Tables | None = None
-        """The tables in which parts are, as they were when they were last looked at."""
         self.name = in_words(path)
 
     @property
     def folder(self) -> Path:
+        """The folder of the file, in which its write-ahead log changes too."""
         return self._path.parent
 
     @property
     def is_tree(self) -> bool:
+        """Always False: nothing changes in the folders below."""
         return False
 
     def close(self) -> None:
+        """Close the connection, so that the next pass begins from the checkpoints."""
         if self._connection is not None:
             self._connection.close()
-        self._connection, self._unchanged_since, self._v1 = None, None, None
+        self._connection, self._unchanged_since = None, None
 
-    def read(self, recall: Recall, *, now_ms: int, scope: ReadScope) -> Iterator[Batch]:
+    def read(self, recall: Recall, ask_wanted: AskWanted, *, now_ms: int, scope: ReadScope) -> Iterator[Batch]:
+        """Yield what may be new since the checkpoints; nothing if nobody wrote, except in a sweep."""
         if scope.sweep:
             self._reopen(now_ms)
         try:
-            yield from self._read(recall, now_ms=now_ms, sweep=scope.sweep or self._unchanged_since is None)
+            sweep = scope.sweep or self._unchanged_since is None
+            yield from self._read(Ask(recall, ask_wanted), now_ms=now_ms, sweep=sweep)
         except sqlite3.Error as error:
             self.close()
             yield Batch(problems=[_problem(error, self.name)])
         if self._immutable:
             self.close()  # it would not see what OpenCode writes from now on
 
-    def _read(self, recall: Recall, *, now_ms: int, sweep: bool) -> Iterator[Batch]:
+    def read_calls(self, messages: Sequence[Message], wanted: CallsWanted) -> Calls:
+        """Return the calls of messages that were read earlier. Raises ``Unreadable``."""
+        with self._connected() as (database, tables):
+            parts = with_calls(tables)
+            return PartReader(DatabaseParts(database, parts)).calls(messages, wanted) if parts else Calls()
+
+    def length(self) -> int:
+        """Return how many rows of messages there are; 0 if they cannot be counted now."""
+        try:
+            with self._connected() as (database, tables):
+                return sum(int(database.execute(each.count).fetchone()[0]) for each in tables)
+        except Unreadable:
+            return 0
+
+    def _read(self, ask: Ask, *, now_ms: int, sweep: bool) -> Iterator[Batch]:
         database = self._open(now_ms)
         if database is None:
             return
+        # The version changes with every commit of another connection, so an idle store costs one statement.
         version = int(database.execute("PRAGMA data_version").fetchone()[0])
         if version == self._unchanged_since and not sweep:
             return
         tables, problems = probe(database, self.name)
-        self._v1 = next((each for each in tables if each.generation is Generation.V1), None)
         if problems:
             yield Batch(problems=problems)
         for each in tables:
-            yield from TableReader(database, each, self.name, self._inode, recall).read(now_ms=now_ms, sweep=sweep)
+            file = DatabaseFile(self.name, self._inode, with_calls(tables) or each)
+            yield from TableReader(database, each, file, ask).read(now_ms=now_ms, sweep=sweep)
+        # Asked before reading: a row that was written meanwhile is read in the next pass.
         self._unchanged_since = version
 
-    def tool_calls(self, message: Message) -> list[ToolCall]:
-        if message.generation is not Generation.V1:
-            return []
-        with self._connected() as database:
-            return tool_calls.in_message(message, self._parts(database, message.id))
-
-    def caller(self, session: Session, at_ms: int) -> Caller | None:
-        with self._connected() as database:
-            tables = self._v1
-            if tables is None or tables.recent is None:
-                return None
-            rows = database.execute(tables.recent, (session.parent_id, at_ms, tool_calls.RECENT)).fetchall()
-            for message_id, raw in rows:
-                part_id = tool_calls.which_began(session.id, at_ms, self._parts(database, text_of(message_id)))
-                if part_id:
-                    parent = (
-                        database.execute(tables.session, (session.parent_id,)).fetchone() if tables.session else None
-                    )
-                    return Caller(
-                        part_id,
-                        tool_calls.turn_of(raw) or text_of(message_id),
-                        session_of(session.parent_id, parent) if parent else Session(session.parent_id),
-                    )
-            return None
-
-    def length(self) -> int:
-        try:
-            with self._connected() as database:
-                return sum(int(database.execute(each.count).fetchone()[0]) for each in probe(database, self.name)[0])
-        except Unreadable:
-            return 0
-
-    def _parts(self, database: sqlite3.Connection, message_id: str) -> Iterator[Part]:
-        if self._v1 is not None and self._v1.parts is not None:
-            for part_id, raw in database.execute(self._v1.parts, (message_id, MAX_PARTS)):
-                yield text_of(part_id), raw if isinstance(raw, bytes) else b""
-
     @contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
-        """For a question about something that was read. Raises ``Unreadable``."""
+    def _connected(self) -> Iterator[tuple[sqlite3.Connection, list[Tables]]]:
+        """Connect for a question about rows that were read earlier. Raises ``Unreadable``."""
         try:
             database = self._open(_LONG_AFTER_MS)
             if database is None:
                 raise Unreadable(Problem(ProblemKind.NO_ACCESS, self.name, "it went away"))
-            if self._v1 is None:
-                self._v1 = next((t for t in probe(database, self.name)[0] if t.generation is Generation.V1), None)
-            yield database
+            yield database, probe(database, self.name)[0]
         except sqlite3.Error as error:
             self.close()
             raise Unreadable(_problem(error, self.name)) from None
 
     def _reopen(self, now_ms: int) -> None:
-        """A connection that sees what a file was overwritten with. Where another one is at it, the old one is closed
-        after the new one is open: the last to close a WAL that OpenCode does not have open would remove it, and the first to
-        open it again recovers it with a lock, for which an OpenCode that starts just then does not wait."""
+        """Open a connection that sees a file that was overwritten in place."""
+        # The new connection opens before the old one closes. The last connection to close removes the WAL, and the next
+        # one to open recovers it under a lock. An OpenCode that starts just then does not wait for that lock.
         old, self._connection = self._connection, None
         try:
             self._open(now_ms)
@@ -167,7 +145,7 @@ class Database:
                 old.close()
 
     def _open(self, now_ms: int) -> sqlite3.Connection | None:
-        """The connection to the file that is at the path now, ``None`` where none is, or one that is just being made."""
+        """Return the connection to the file that is at the path now, ``None`` if there is none or it is just being made."""
         try:
             status = self._path.stat()
         except FileNotFoundError:
@@ -180,6 +158,7 @@ class Database:
         self.close()
         if _is_being_made(self._path, status, now_ms):
             return None
+        # Decided for each connection: a WAL may have appeared or gone since the last one.
         self._immutable = _must_be_immutable(self._path, status)
         self._connection, self._inode = connect(self._path, immutable=self._immutable), status.st_ino
         return self._connection
@@ -205,14 +184,15 @@ def _is_being_made(path: Path, status: os.stat_result, now_ms: int) -> bool:
 
 
 def _must_be_immutable(path: Path, status: os.stat_result) -> bool:
-    """Whether reading would leave the two side files of a WAL where they cannot be made, or would belong to us in
-    another user's folder, whose OpenCode could then not write any more.
+    """Return True if we must not make the two side files of a WAL here.
 
-    Only where there is no WAL: the database is whole in its file then. Root's side files get the database's owner.
+    They could not be made, or they would belong to us in another user's folder, and that user's OpenCode could not
+    write any more. Only without a WAL is the database whole in its file. Root's side files get the database's owner.
     """
     wal = Path(f"{path}-wal")
     if os.path.exists(wal) and os.path.getsize(wal):  # noqa: PTH110, PTH202 - do not raise where Path's do
         return False
+    # Root may write anywhere, and SQLite gives root's side files to the owner of the database.
     foreign = hasattr(os, "geteuid") and os.geteuid() not in (0, status.st_uid)
     return foreign or not os.access(path.parent, os.W_OK)
 
@@ -230,7 +210,7 @@ def _connect(uri: str) -> sqlite3.Connection:
 
 
 def _problem(error: sqlite3.Error, place: str) -> Problem:
-    """What SQLite's error means for whoever reads the message."""
+    """Return what SQLite's error means for a person."""
     code = getattr(error, "sqlite_errorcode", None)
     primary = code & 0xFF if isinstance(code, int) else None
     kind = {

@@ -1,7 +1,11 @@
-"""Which of OpenCode's tables a database has, and the queries that fit the columns of its release."""
+"""The tables of OpenCode that a database has, and the queries that fit the columns of its release.
+
+A new generation of tables is one more line in ``_GENERATIONS``.
+"""
 
 import re
 import sqlite3
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -14,6 +18,12 @@ class Tables(Struct, frozen=True):
     """The queries for one generation. Each selects rowid, id, session id, created, updated, size and data."""
 
     generation: Generation
+    names_role: bool
+    """True if every row says whether it is an assistant's."""
+    needs_session: bool
+    """True if only rows count whose session the table of sessions has."""
+    has_calls: bool
+    """True if its messages have their tool calls in the table ``part``."""
     after_rowid: str
     """Parameters: rowid, limit."""
     by_id: str
@@ -25,47 +35,72 @@ class Tables(Struct, frozen=True):
     session: str | None
     """Parameter: session id. Selects parent, directory, title, version, created, worktree, fork."""
     parts: str | None
-    """Parameters: message id, limit. Selects id and data, no data where it is too large."""
+    """Parameters: message id, limit. Selects id and data, no data if it is too large."""
     recent: str | None
-    """Parameters: session id, milliseconds up to which, limit. Selects id and data of the last messages, newest first."""
+    """Parameters: session id, milliseconds up to which, limit. Selects the ids of the last messages, newest first."""
     count: str
+    """Selects the number of rows."""
 
 
+class _Known(Struct, frozen=True):
+    """The names of one generation's tables, and how its rows are to be understood."""
+
+    generation: Generation
+    messages: str
+    sessions: str
+    has_type: bool
+    """True if a column says which rows are an assistant's; else the JSON does."""
+    has_calls: bool
+    """True if its messages have their tool calls in the table ``part``."""
+
+
+_GENERATIONS: Final = (
+    _Known(Generation.V1, "message", "session", has_type=False, has_calls=True),
+    # From 1.14 to 1.18 there is a ``session_message`` too. It can hold a call that ``message`` holds, under another id,
+    # so only rows count whose session is in ``session_v2``.
+    _Known(Generation.V2, "session_message", "session_v2", has_type=True, has_calls=False),
+)
 _NEEDED: Final = {"id", "session_id", "data"}
 _SESSIONS: Final = re.compile(r"session(_v[0-9]+)?")
 _LATER: Final = re.compile(r"session_v([3-9]|[1-9][0-9]+)")
-"""After ``session`` and ``session_v2``."""
+"""Tables of sessions that come after ``session`` and ``session_v2``."""
 _NO_ROWID: Final = "SELECT 1 FROM pragma_table_list(?) WHERE wr"
 
 
 def probe(database: sqlite3.Connection, place: str) -> tuple[list[Tables], list[Problem]]:
-    """The generations that have messages here, and a problem for a table that has changed beyond what we know.
+    """Return the generations that have messages here, and a problem for each table that has changed beyond what we know.
 
-    ``session_message`` is read only for the sessions in ``session_v2``: in 1.14 to 1.18 it exists too, and can hold a
-    call that ``message`` holds, under another id. A database without any of the tables is a new one: nothing to say.
+    A database without any of the tables is a new one: nothing to say. Raises ``sqlite3.Error``.
     """
     names = {
         _name(row[0]) for row in database.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
     }
     found: list[Tables] = []
     problems: list[Problem] = []
-    for generation, table, sessions in (
-        (Generation.V1, "message", "session"),
-        (Generation.V2, "session_message", "session_v2"),
-    ):
-        if table not in names or (generation is Generation.V2 and sessions not in names):
+    for known in _GENERATIONS:
+        if known.messages not in names or (known.has_type and known.sessions not in names):
             continue
-        columns = _columns(database, table)
-        if not columns >= _NEEDED:
-            missing = ", ".join(sorted(_NEEDED - columns))
-            problems.append(_unknown(database, names, place, table, f"no column {missing}"))
-            continue
-        if database.execute(_NO_ROWID, (table,)).fetchone():
-            problems.append(_unknown(database, names, place, table, "no rowid"))
-            continue
-        found.append(_tables(database, names, columns, generation, table, sessions))
+        why = _why_unknown(database, known.messages)
+        if why:
+            problems.append(_unknown(database, names, place, known.messages, why))
+        else:
+            found.append(_tables(database, names, known))
+    # A generation to come is said, so that nobody takes its missing numbers for the truth.
     later = sorted(name for name in names if _LATER.fullmatch(name))
     return found, problems + [_unknown(database, names, place, name, "a later generation") for name in later]
+
+
+def with_calls(tables: Sequence[Tables]) -> Tables | None:
+    """Return the tables whose messages have tool calls, else the first; ``None`` if the database has none at all."""
+    return next((each for each in tables if each.has_calls), tables[0] if tables else None)
+
+
+def _why_unknown(database: sqlite3.Connection, table: str) -> str:
+    """Return why a table of messages cannot be read; empty if it can."""
+    missing = sorted(_NEEDED - _columns(database, table))
+    if missing:
+        return f"no column {', '.join(missing)}"
+    return "no rowid" if database.execute(_NO_ROWID, (table,)).fetchone() else ""
 
 
 def _unknown(database: sqlite3.Connection, names: set[str], place: str, table: str, why: str) -> Problem:
@@ -73,9 +108,10 @@ def _unknown(database: sqlite3.Connection, names: set[str], place: str, table: s
 
 
 def _written_by(database: sqlite3.Connection, names: set[str]) -> str:
-    """Which OpenCode made the latest session, where that can be told."""
+    """Return which OpenCode began the latest session, as the end of a sentence; empty if no row says it."""
     for name in sorted((name for name in names if _SESSIONS.fullmatch(name)), reverse=True):
         if "version" in _columns(database, name):
+            # Sessions come in the order of their rowids; without rowids any row has to do.
             order = "" if database.execute(_NO_ROWID, (name,)).fetchone() else "ORDER BY rowid DESC"
             row = database.execute(f"SELECT version FROM {name} {order} LIMIT 1").fetchone()
             version = re.match(r"[\w.+-]{1,32}", _name(row[0] or "")) if row else None
@@ -83,40 +119,51 @@ def _written_by(database: sqlite3.Connection, names: set[str]) -> str:
     return ""
 
 
-def _tables(
-    database: sqlite3.Connection, names: set[str], columns: set[str], generation: Generation, table: str, sessions: str
-) -> Tables:
+def _tables(database: sqlite3.Connection, names: set[str], known: _Known) -> Tables:
+    columns = _columns(database, known.messages)
     created = "m.time_created" if "time_created" in columns else "NULL"
     updated = "m.time_updated" if "time_updated" in columns else "NULL"
     select = (
         f"SELECT m.rowid, m.id, m.session_id, {created}, {updated}, length(m.data), "
-        f"CASE WHEN length(m.data) <= {MAX_BYTES} THEN m.data END FROM {table} AS m"
+        f"CASE WHEN length(m.data) <= {MAX_BYTES} THEN m.data END FROM {known.messages} AS m"
     )
-    ours = "m.type = 'assistant'" if generation is Generation.V2 and "type" in columns else "1"
-    parts = "part" in names and {"message_id", "id", "data"} <= _columns(database, "part")
+    # Rows of 2.x that are no answers are megabytes: the query leaves them out before their JSON is read.
+    ours = "m.type = 'assistant'" if known.has_type and "type" in columns else "1"
     return Tables(
-        generation=generation,
+        generation=known.generation,
+        names_role=not known.has_type,
+        needs_session=known.has_type,
+        has_calls=known.has_calls,
         after_rowid=f"{select} WHERE m.rowid > ? AND {ours} ORDER BY m.rowid LIMIT ?",
         by_id=f"{select} WHERE m.id IN (SELECT value FROM json_each(?)) AND {ours} LIMIT ?",
         updated_since=(
             f"{select} WHERE coalesce({updated}, 0) >= ? AND m.rowid > ? AND m.rowid <= ? AND {ours} "
             "ORDER BY m.rowid LIMIT ?"
         ),
-        id_at=f"SELECT id FROM {table} WHERE rowid = ?",
-        session=_session_query(database, names, sessions),
-        parts=(
-            f"SELECT id, CASE WHEN length(data) <= {MAX_BYTES} THEN data END FROM part WHERE message_id = ? "
-            "ORDER BY id LIMIT ?"
-            if parts
-            else None
-        ),
-        recent=(
-            f"SELECT m.id, CASE WHEN length(m.data) <= {MAX_BYTES} THEN m.data END FROM {table} AS m "
-            f"WHERE m.session_id = ? AND {created} <= ? ORDER BY {created} DESC LIMIT ?"
-            if created != "NULL"
-            else None
-        ),
-        count=f"SELECT count(*) FROM {table}",
+        id_at=f"SELECT id FROM {known.messages} WHERE rowid = ?",
+        session=_session_query(database, names, known.sessions),
+        parts=_parts_query(database, names),
+        recent=_recent_query(known, created),
+        count=f"SELECT count(*) FROM {known.messages}",
+    )
+
+
+def _recent_query(known: _Known, created: str) -> str | None:
+    """Return ``None`` if the table does not say when its rows were created."""
+    if created == "NULL":
+        return None
+    return (
+        f"SELECT m.id FROM {known.messages} AS m WHERE m.session_id = ? AND {created} <= ? "
+        f"ORDER BY {created} DESC LIMIT ?"
+    )
+
+
+def _parts_query(database: sqlite3.Connection, names: set[str]) -> str | None:
+    if "part" not in names or not {"message_id", "id", "data"} <= _columns(database, "part"):
+        return None
+    return (
+        f"SELECT id, CASE WHEN length(data) <= {MAX_BYTES} THEN data END FROM part WHERE message_id = ? "
+        "ORDER BY id LIMIT ?"
     )
 
 

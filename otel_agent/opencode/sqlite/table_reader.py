@@ -3,15 +3,16 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from otel_agent.model import Batch, Checkpoint, Generation, Message, Problem, ProblemKind, Recall, Session
-from otel_agent.opencode import decode
-from otel_agent.opencode.parts import usage
+from otel_agent.model import AskWanted, Batch, Checkpoint, Problem, ProblemKind, Recall, Session
+from otel_agent.opencode import decode, json_values
+from otel_agent.opencode.parts.reader import PartReader
 from otel_agent.opencode.sqlite.known_tables import Tables
+from otel_agent.opencode.sqlite.parts import DatabaseParts, find_session, text_of
 
 _CHUNK: Final = 4_000
 """Rows in one read transaction: some tens of milliseconds."""
@@ -19,12 +20,12 @@ _KEEP_IN_FLIGHT: Final = 1_000
 """Rows without ``completed`` that are read again whenever the database changed: the newest ones. Older ones, left by
 kills long ago, are found by the sweep if OpenCode ever writes them again."""
 _SLACK_MS: Final = 60_000
-"""A row's ``time_updated`` is taken before its transaction commits: look that far behind the last sweep."""
+"""A row gets its ``time_updated`` before its transaction commits: look that far behind the last sweep."""
 _BEFORE_ALL: Final = -(2**63)
 
 
 class Cursor(Struct):
-    """How far one table was read."""
+    """The mark up to which one table was read."""
 
     inode: int = 0
     rowid: int = _BEFORE_ALL
@@ -33,29 +34,48 @@ class Cursor(Struct):
     updated_ms: int = 0
     """The newest ``time_updated`` seen."""
     swept_ms: int = 0
-    """The same when everything was last read, and no later than that: what was rewritten before is known."""
+    """``updated_ms`` at the last sweep, and no later than the sweep: every row that was written before is known."""
     in_flight: list[str] = []
+
+
+class DatabaseFile(Struct, frozen=True):
+    """The database file that holds a table."""
+
+    name: str
+    inode: int
+    parts: Tables
+    """The tables by which parts are found."""
+
+
+class Ask(Struct, frozen=True):
+    """The two questions that a reader may ask the ledger."""
+
+    recall: Recall
+    wanted: AskWanted
 
 
 class TableReader:
     """The messages of one table: what was inserted since the cursor, what was in flight, and, in a sweep, whatever
     was rewritten. Rows that are read once more are known to the ledger by their ids."""
 
-    def __init__(self, database: sqlite3.Connection, tables: Tables, name: str, inode: int, recall: Recall) -> None:
-        self._database, self._tables = database, tables
-        self._place = f"{tables.generation}:{name}"
-        self._inode = inode
-        recalled = recall(self._place)
+    def __init__(self, database: sqlite3.Connection, tables: Tables, file: DatabaseFile, ask: Ask) -> None:
+        self._database, self._tables, self._ask = database, tables, ask
+        self._name, self._inode = f"{tables.generation}:{file.name}", file.inode
+        self._parts = PartReader(DatabaseParts(database, file.parts))
+        recalled = ask.recall(self._name)
         self._cursor = msgspec.json.decode(recalled, type=Cursor) if recalled else Cursor()
         self._sessions: dict[str, Session | None] = {}
 
     def read(self, *, now_ms: int, sweep: bool) -> Iterator[Batch]:
+        """Yield a batch for each chunk of rows. The last one may be empty; it brings the checkpoint of a sweep."""
         cursor = self._cursor
-        if cursor.inode != self._inode or not self._tail_stands():
+        if cursor.inode != self._inode or not self._tail_is_known():
+            # Another file, or rowids that are used again: the cursor says nothing about these rows.
             self._cursor = cursor = Cursor(inode=self._inode)
             sweep = True
         elif sweep and cursor.rowid > _BEFORE_ALL:
             yield from self._rewritten()
+        # Rows that were in flight are asked for by id; those that still are put themselves on the new list.
         in_flight, cursor.in_flight = cursor.in_flight, []
         if in_flight:
             yield self._batch(self._tables.by_id, (msgspec.json.encode(in_flight).decode(), _KEEP_IN_FLIGHT))
@@ -63,20 +83,21 @@ class TableReader:
             before = cursor.rowid
             batch = self._batch(self._tables.after_rowid, (before, _CHUNK), forward=True)
             if sweep and cursor.rowid == before:
+                # The end of a sweep: only now the next one may begin at this time.
                 cursor.swept_ms = min(cursor.updated_ms, now_ms)
                 batch.checkpoints = [self._checkpoint()]
             yield batch
             if cursor.rowid == before:
                 return
 
-    def _tail_stands(self) -> bool:
+    def _tail_is_known(self) -> bool:
         if self._cursor.rowid == _BEFORE_ALL:
             return True
         row = self._database.execute(self._tables.id_at, (self._cursor.rowid,)).fetchone()
         return row is not None and text_of(row[0]) == self._cursor.tail
 
     def _rewritten(self) -> Iterator[Batch]:
-        """Rows written since the last sweep. It walks the table by rowid, a chunk at a time."""
+        """Yield the rows that were written since the last sweep. It walks the table by rowid, a chunk at a time."""
         since, upto, at = self._cursor.swept_ms - _SLACK_MS, self._cursor.rowid, _BEFORE_ALL
         while True:
             batch = Batch()
@@ -93,94 +114,91 @@ class TableReader:
         return batch
 
     def _checkpoint(self) -> Checkpoint:
-        return Checkpoint(self._place, msgspec.json.encode(self._cursor))
+        return Checkpoint(self._name, msgspec.json.encode(self._cursor))
 
     def _fill(self, batch: Batch, query: str, arguments: tuple[object, ...], *, forward: bool = False) -> int | None:
         """Read one chunk in one transaction; return the last rowid in it. ``forward``: the cursor moves along."""
         last = None
+        # One snapshot for rows and sessions.
         self._database.execute("BEGIN")
         try:
             with closing(self._database.execute(query, arguments)) as rows:
                 for rowid, row_id, session_id, created_ms, updated_ms, size, raw in rows:
-                    last, message_id = rowid, text_of(row_id)
+                    row = _Row(text_of(row_id), text_of(session_id), created_ms, size, raw)
+                    last = rowid
                     if forward:
-                        self._cursor.rowid, self._cursor.tail = rowid, message_id
+                        self._cursor.rowid, self._cursor.tail = rowid, row.id
+                    # A column of OpenCode's can hold anything; a time of another type is no time.
                     if isinstance(updated_ms, int):
                         self._cursor.updated_ms = max(self._cursor.updated_ms, updated_ms)
-                    self._take(batch, message_id, text_of(session_id), created_ms, size, raw)
+                    self._take(batch, row)
             batch.sessions += [found for key in {m.session_id for m in batch.messages} if (found := self._session(key))]
         finally:
             self._database.execute("ROLLBACK")
+        # Parts can be megabytes, and a long transaction keeps OpenCode from checkpointing: each is read on its own.
+        batch.calls = self._parts.calls(batch.messages, self._ask.wanted(batch.messages))
         self._sessions.clear()
         self._cursor.in_flight = self._cursor.in_flight[-_KEEP_IN_FLIGHT:]
         return last
 
-    def _take(self, batch: Batch, row_id: str, session_id: str, created: object, size: object, raw: object) -> None:
+    def _take(self, batch: Batch, row: "_Row") -> None:
+        """Add what one row holds, and keep in mind if it must be read again."""
         batch.looked_at += 1
-        place = f"{self._place}#{row_id}"
-        if raw is None:
-            kind = ProblemKind.MALFORMED if size is None else ProblemKind.TOO_LARGE
-            batch.problems.append(Problem(kind, place, "no content" if size is None else f"{size} characters"))
+        wire = self._wire(batch, row)
+        if wire is None:
             return
-        try:
-            wire = decode.parse(raw if isinstance(raw, bytes) else str(raw).encode())
-        except decode.Malformed as failure:
-            batch.problems.append(Problem(ProblemKind.MALFORMED, place, str(failure)))
-            return
-        if wire.role not in (None, "assistant") or (wire.role is None and self._tables.generation is Generation.V1):
-            return
-        session = self._session(session_id)
-        if session is None and self._tables.generation is Generation.V2:
-            self._cursor.in_flight.append(row_id)  # not 2.x's own, or its session is not written yet
+        session = self._session(row.session_id)
+        if session is None and self._tables.needs_session:
+            self._cursor.in_flight.append(row.id)  # not its own, or its session is not written yet
             return
         decoded = decode.assistant(
             wire,
-            place=place,
+            place=f"{self._name}#{row.id}",
             generation=self._tables.generation,
-            message_id=row_id,
-            session_id=session_id,
-            created_ms=decode.time_ms(created),
+            message_id=row.id,
+            session_id=row.session_id,
+            created_ms=json_values.time_ms(row.created_ms),
             session=session,
         )
         batch.problems += decoded.problems
         if decoded.message is None:
             return
-        message = self._with_parts(decoded.message, session)
+        message = self._parts.with_usage(decoded.message, session, [])
+        # Without completion it is read again by id, and without usage it does not count yet.
         if message.completed_ms is None:
-            self._cursor.in_flight.append(row_id)
+            self._cursor.in_flight.append(row.id)
         if message.completed_ms is not None or message.has_usage:
             batch.messages.append(message)
 
-    def _with_parts(self, message: Message, session: Session | None) -> Message:
-        if self._tables.parts is None or not usage.wants_parts(message):
-            return message
-        rows = self._database.execute(self._tables.parts, (message.id, usage.MAX_PARTS))
-        found = (row[1] for row in rows if isinstance(row[1], bytes))
-        return usage.with_parts(message, found, session.version if session else "")
+    def _wire(self, batch: Batch, row: "_Row") -> decode.Wire | None:
+        """Return the assistant message in a row, ``None`` for anything else."""
+        place = f"{self._name}#{row.id}"
+        if row.raw is None:
+            kind = ProblemKind.MALFORMED if row.size is None else ProblemKind.TOO_LARGE
+            batch.problems.append(Problem(kind, place, "no content" if row.size is None else f"{row.size} characters"))
+            return None
+        try:
+            wire = decode.parse(row.raw if isinstance(row.raw, bytes) else str(row.raw).encode())
+        except decode.Malformed as failure:
+            batch.problems.append(Problem(ProblemKind.MALFORMED, place, str(failure)))
+            return None
+        if wire.role is None:
+            return None if self._tables.names_role else wire
+        return wire if wire.role == "assistant" else None
 
     def _session(self, session_id: str) -> Session | None:
         if session_id not in self._sessions:
-            row = (
-                self._database.execute(self._tables.session, (session_id,)).fetchone() if self._tables.session else None
-            )
-            self._sessions[session_id] = None if row is None else session_of(session_id, row)
+            self._sessions[session_id] = find_session(self._database, self._tables, session_id)
         return self._sessions[session_id]
 
 
-def session_of(session_id: str, row: tuple[object, ...]) -> Session:
-    """A session from the columns that ``tables`` selects, ``None`` for those its release does not have."""
-    parent, directory, title, version, created, worktree, fork_of = row
-    return Session(
-        id=session_id,
-        parent_id=text_of(parent),
-        worktree=text_of(worktree),
-        directory=text_of(directory),
-        title=text_of(title),
-        version=text_of(version),
-        created_ms=decode.time_ms(created) or 0,
-        forked=bool(fork_of),
-    )
+class _Row(NamedTuple):
+    """One row of a table of messages; only the ids are known to be text."""
 
-
-def text_of(value: object) -> str:
-    return decode.text(value.decode("utf-8", "replace") if isinstance(value, bytes) else value)
+    id: str
+    session_id: str
+    created_ms: object
+    size: object
+    """Characters of the JSON, ``None`` if there is none."""
+    raw: object
+    """The JSON, ``None`` if it is missing or too large."""

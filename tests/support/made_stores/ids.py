@@ -25,7 +25,7 @@ def _mint(prefix: str, minted_ms: int, counter: int, *, descending: bool) -> str
 
 
 def message_id(minted_ms: int, counter: int = 1) -> str:
-    """The id OpenCode gives a message made at `minted_ms`; `counter` (0-4095) tells ids of one millisecond apart."""
+    """The id OpenCode gives a message made at `minted_ms`; `counter` (0-4095) distinguishes ids of one millisecond."""
     return _mint("msg", minted_ms, counter, descending=False)
 
 

@@ -1,4 +1,4 @@
-"""What OpenCode writes down, as values: projects, sessions, messages and parts, free of any store's layout.
+"""The records that OpenCode writes, as values: projects, sessions, messages and parts, free of any store's layout.
 
 Times are milliseconds since the epoch. `Tokens` are the five recorded numbers; wherever a test needs something
 no real release writes, `Message.tokens` and `Message.changes` take raw JSON values instead.
@@ -147,7 +147,7 @@ def in_flight(whole: Message) -> Message:
 
 
 def fork_copy(original: Message, into: Session, minted: int, counter: int = 1) -> Message:
-    """What `--fork` writes at `minted`: a new id and session, everything else as it was."""
+    """Return the copy that `--fork` writes at `minted`: a new id and session, everything else as it was."""
     return replace(original, id=message_id(minted, counter), session=into)
 
 

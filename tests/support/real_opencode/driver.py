@@ -20,7 +20,7 @@ INSTALLED = ROOT / ".cache" / "opencode"
 """Where `scripts/real-programs get opencode` puts the releases, one folder for each version."""
 
 PROVIDER_ID = "made"
-"""What OpenCode calls the loopback provider; it becomes `gen_ai.provider.name`."""
+"""OpenCode's name for the loopback provider; it becomes `gen_ai.provider.name`."""
 
 SUBTASK_COMMAND = "look"
 """A configured command that OpenCode runs as a subtask, by a sub-agent."""
@@ -30,7 +30,7 @@ RUN_TIMEOUT_S = 90.0
 
 
 def require_opencode(*versions: str) -> None:
-    """Skip the test when a release is not installed; where CI=true nothing may be missing, so fail."""
+    """Skip the test if a release is not installed; if CI=true nothing may be missing, so fail it."""
     missing = [version for version in versions if not executable(version).exists()]
     if missing:
         absent(f"OpenCode {', '.join(missing)} is not here: run `make opencode`")
@@ -43,7 +43,7 @@ def executable(version: str) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What `opencode run` left: its exit code and what it printed."""
+    """The result of `opencode run`: its exit code and its output."""
 
     returncode: int
     stdout: str
@@ -81,7 +81,7 @@ class RunningTurn:
 
     @property
     def running(self) -> bool:
-        """Whether the process is still there."""
+        """True while the process is there."""
         return self._process.poll() is None
 
 
@@ -100,7 +100,7 @@ class OpenCode:
 
     @property
     def data_dir(self) -> Path:
-        """What `XDG_DATA_HOME` stands for; the stores are in its folder `opencode`."""
+        """The value of `XDG_DATA_HOME`; the stores are in its folder `opencode`."""
         return self.home / ".local" / "share"
 
     def run(

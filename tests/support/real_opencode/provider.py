@@ -17,11 +17,11 @@ from types import TracebackType
 from typing import Any, Self
 
 TITLE_MODEL = "quill-small"
-"""The model OpenCode is told to make titles with. It records those calls nowhere, so no total may contain them."""
+"""The model with which OpenCode makes titles. It records those calls nowhere, so no total may contain them."""
 
 
 GATE_TIMEOUT_S = 120.0
-"""How long a held reply waits for its gate before the connection is dropped: longer than any test."""
+"""A held reply waits so long for its gate, longer than any test takes; then the connection is dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one reply cost, in tokens, the OpenAI way: `cached` is part of `prompt`, `reasoning` part of `completion`."""
+    """The cost of one reply in tokens, the OpenAI way: `cached` is part of `prompt`, `reasoning` part of `completion`."""
 
     prompt: int = 0
     cached: int = 0
@@ -44,7 +44,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer: text, then the tool calls, then the usage. With `gate`, nothing after the first words until it is set."""
+    """One answer: text, then the tool calls, then the usage. A `gate` holds back everything after the first words."""
 
     usage: Usage
     text: str = "That is done."
@@ -102,17 +102,17 @@ class Provider:
 
     @property
     def base_url(self) -> str:
-        """What goes into `options.baseURL` of opencode.json."""
+        """The value for `options.baseURL` of opencode.json."""
         return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
 
     def script(self, model: str, *replies: Reply | Refusal) -> None:
-        """Queue what `model` answers next."""
+        """Queue the next answers of `model`."""
         with self._changed:
             self._scripts[model].extend(replies)
             self._gates += [reply.gate for reply in replies if isinstance(reply, Reply) and reply.gate is not None]
 
     def billed(self, *, titles: bool = False) -> tuple[Bill, ...]:
-        """What was answered to the end, oldest first; `titles` adds the title requests."""
+        """Return the requests that were answered to the end, oldest first; `titles` adds the title requests."""
         with self._changed:
             return tuple(bill for bill in self._bills if titles or bill.model != TITLE_MODEL)
 
@@ -123,7 +123,7 @@ class Provider:
             assert arrived, f"{len(self._asked)} of {count} requests reached the provider in {timeout} s"
 
     def requests(self) -> int:
-        """How many requests arrived, titles left out."""
+        """Return how many requests arrived, without titles."""
         with self._changed:
             return len(self._asked)
 

@@ -14,11 +14,11 @@ from typing import Any
 from tests.support.real_opencode.driver import PROVIDER_ID, SUBTASK_COMMAND, OpenCode, RunningTurn
 
 START_TIMEOUT_S = 30.0
-"""From the start to the line that names the address, on a slow and busy machine."""
+"""The time from the start to the line with the address, on a slow and busy machine."""
 
 
 class Server:
-    """One server with one session; each call returns when OpenCode has ended the turn. HTTPError where it refused."""
+    """One server with one session; each call returns when OpenCode has ended the turn. HTTPError if it refused."""
 
     def __init__(self, url: str, model: str) -> None:
         self._url = url
@@ -31,7 +31,7 @@ class Server:
         self._post(f"/session/{self.session}/message", {"model": model, "parts": [{"type": "text", "text": prompt}]})
 
     def shell(self, command: str) -> None:
-        """What `!command` does in the terminal: it runs, no model is asked, an assistant message says so."""
+        """Do what `!command` does in the terminal: it runs, no model is asked, an assistant message says so."""
         model = {"providerID": PROVIDER_ID, "modelID": self._model}
         self._post(f"/session/{self.session}/shell", {"agent": "build", "model": model, "command": command})
 

@@ -1,0 +1,57 @@
+"""The progress of one pass: a long history is read for minutes, and somebody may be waiting for it."""
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from msgspec import Struct
+
+log = logging.getLogger(__name__)
+
+_LOG_EVERY_NS: Final = 5 * 10**9
+
+
+class Pass(Struct):
+    """The result of one pass over all stores, and of its part so far while it goes on."""
+
+    messages: int = 0
+    """Messages that were counted for the first time."""
+    looked_at: int = 0
+    """Files and rows that were read …"""
+    found: int = 0
+    """… of about so many; 0 if that was not looked up."""
+    done: bool = False
+    stores: int = 0
+    problems: int = 0
+
+
+class Progress:
+    """Says every few seconds how far a pass is, and calls ``on_progress`` after each batch and at the end."""
+
+    def __init__(self, outcome: Pass, now_ns: Callable[[], int], on_progress: Callable[[Pass], None] | None) -> None:
+        self._outcome, self._now_ns, self._on_progress = outcome, now_ns, on_progress
+        self._began_ns = self._logged_ns = now_ns()
+
+    def after_batch(self) -> None:
+        """Report what was counted so far."""
+        if self._on_progress is not None:
+            self._on_progress(self._outcome)
+        now_ns = self._now_ns()
+        if now_ns - self._logged_ns > _LOG_EVERY_NS:
+            self._logged_ns = now_ns
+            log.info("counted %d messages so far%s", self._outcome.messages, self._remaining())
+
+    def at_end(self) -> None:
+        """Report the result."""
+        self._outcome.done = True
+        if self._on_progress is not None:
+            self._on_progress(self._outcome)
+
+    def _remaining(self) -> str:
+        """Return how much of a first import remains, as the end of a sentence; empty if that is not known."""
+        looked_at, found = self._outcome.looked_at, self._outcome.found
+        if not 0 < looked_at < found:
+            return ""
+        seconds = (self._now_ns() - self._began_ns) / 1e9
+        left = seconds / looked_at * (found - looked_at)
+        return f"; looked at {looked_at} of about {found} files and rows, about {left:.0f} s left"

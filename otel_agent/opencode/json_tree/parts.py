@@ -1,0 +1,82 @@
+"""The parts of a JSON tree: a file for each, in a folder for each message.
+
+OpenCode writes a running call's part again and again, in place and without a lock: it can be caught in the middle.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+from os import DirEntry
+from time import time_ns
+from typing import Final
+
+from otel_agent.model import BeingWritten, Generation, Message, Problem, Session, Unreadable
+from otel_agent.opencode import decode
+from otel_agent.opencode.bounded_files import RACY_NS, listing, read_bounded, status
+from otel_agent.opencode.ids import minted_after_ms
+from otel_agent.opencode.json_tree.layout import Layout
+from otel_agent.opencode.json_tree.sessions import Sessions
+from otel_agent.opencode.parts.callers import RECENT, SLACK_MS
+from otel_agent.opencode.parts.part import MAX_PARTS, Part, decode_part
+
+_FILE: Final = ".json"
+
+
+class TreeParts:
+    """The ``PartSource`` of one tree."""
+
+    def __init__(self, layout: Layout, sessions: Sessions) -> None:
+        self._layout, self._sessions = layout, sessions
+
+    def has_calls(self, message: Message) -> bool:
+        """Return True if the message has its tool calls here: a database may have begun with copies of the tree's."""
+        return message.generation is Generation.TREE
+
+    def parts(self, session_id: str, message_id: str, problems: list[Problem], *, at_work: bool) -> list[Part]:
+        """Return the parts of a message in the order of their ids; torn ones are left out.
+
+        Raises ``BeingWritten`` if a part of a message ``at_work`` is torn and was changed within ``RACY_NS``. A
+        sub-agent whose call is missed would be a trace of its own, for ever. The writer of an older part was killed.
+        """
+        found: list[Part] = []
+        for entry, raw in self._files(session_id, message_id, problems):
+            part = decode_part(entry.name.removesuffix(_FILE), raw)
+            if part is not None:
+                found.append(part)
+            # Left out, the turn of a sub-agent would be a trace of its own for ever: better late than wrong.
+            elif at_work and _is_young(entry):
+                raise BeingWritten
+        return sorted(found, key=lambda part: part.id)
+
+    def recent(self, session_id: str, until_ms: int) -> list[str]:
+        """Return the ids of the session's last messages, by the time in their ids; an id without a time may be one."""
+        files = listing(self._layout.messages / session_id, [])
+        names = (entry.name.removesuffix(_FILE) for entry in files if entry.name.endswith(_FILE))
+        return sorted((name for name in names if (minted_after_ms(name, until_ms) or 0) <= SLACK_MS), reverse=True)[
+            :RECENT
+        ]
+
+    def message(self, session_id: str, message_id: str) -> bytes | None:
+        """Return the JSON of a message, ``None`` if it cannot be read."""
+        try:
+            return read_bounded(str(self._layout.messages / session_id / f"{message_id}{_FILE}"), decode.MAX_BYTES)
+        except Unreadable:
+            return None
+
+    def session(self, session_id: str) -> Session | None:
+        """Return the session, ``None`` if its file is gone. Raises ``BeingWritten``."""
+        return self._sessions.get(session_id)
+
+    def _files(
+        self, session_id: str, message_id: str, problems: list[Problem]
+    ) -> Iterator[tuple[DirEntry[str], bytes]]:
+        folder = self._layout.parts(session_id, message_id)
+        for entry in islice(listing(folder, problems), MAX_PARTS):
+            try:
+                yield entry, read_bounded(entry.path, decode.MAX_BYTES) or b""
+            except Unreadable as failure:
+                problems.append(failure.problem)
+
+
+def _is_young(entry: DirEntry[str]) -> bool:
+    found = status(entry)
+    return found is not None and abs(time_ns() - found.st_mtime_ns) < RACY_NS

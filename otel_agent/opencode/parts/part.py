@@ -1,0 +1,116 @@
+"""One part of a message, from its JSON: names, states and times. The inputs and outputs of tools are skipped."""
+
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from otel_agent.model import Outcome, Tokens
+from otel_agent.opencode import json_values
+from otel_agent.opencode.tokens import tokens
+
+MAX_PARTS: Final = 10_000
+"""Parts of one message that are read at most."""
+_ABORTED: Final = "Tool execution aborted"
+"""The error that OpenCode writes for a call that a person broke off."""
+
+
+class ToolUse(Struct, frozen=True, gc=False):
+    """One call of a tool, as its part records it; a time is ``None`` if it is missing or impossible."""
+
+    tool: str
+    call_id: str
+    running: bool
+    outcome: Outcome
+    child_session: str
+    """The session that the call began or went on with; empty for every tool but ``task``, and before it is written."""
+    started_ms: int | None
+    ended_ms: int | None
+
+
+class Part(Struct, frozen=True, gc=False):
+    """One part of a message."""
+
+    id: str
+    is_step: bool
+    """True for the begin or the end of a model call."""
+    tokens: Tokens
+    """The tokens of a step, zero for every other part."""
+    tool_use: ToolUse | None
+
+
+class _Wire(Struct):
+    type: Any = None
+    tokens: Any = None
+    tool: Any = None
+    callID: Any = None
+    state: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _State(Struct):
+    status: Any = None
+    time: Any = None
+    error: Any = None
+    metadata: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Metadata(Struct):
+    sessionId: Any = None
+    interrupted: Any = None
+
+
+_parts: Final = msgspec.json.Decoder(_Wire)
+_states: Final = msgspec.json.Decoder(_State)
+_metadatas: Final = msgspec.json.Decoder(_Metadata)
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+def decode_part(part_id: str, raw: bytes) -> Part | None:
+    """Return the part, ``None`` if the JSON is torn or no object."""
+    try:
+        wire = _parts.decode(raw)
+    except _UNREADABLE:
+        return None
+    return Part(
+        id=json_values.text(part_id),
+        is_step=wire.type in ("step-start", "step-finish"),
+        tokens=tokens(wire.tokens)[0] if wire.type == "step-finish" else Tokens(),
+        tool_use=_tool_use(wire) if wire.type == "tool" else None,
+    )
+
+
+def _tool_use(wire: _Wire) -> ToolUse | None:
+    """Return ``None`` for a call that names no tool, or whose state has a form that is not known."""
+    tool = json_values.text(wire.tool)
+    if not tool:
+        return None
+    try:
+        state = _states.decode(wire.state)
+    except _UNREADABLE:
+        return None
+    metadata = _metadata(state.metadata)
+    return ToolUse(
+        tool=tool,
+        call_id=json_values.text(wire.callID),
+        running=state.status == "running",
+        outcome=_outcome(state, metadata),
+        child_session=json_values.text(metadata.sessionId),
+        started_ms=json_values.time_ms(json_values.field(state.time, "start")),
+        ended_ms=json_values.time_ms(json_values.field(state.time, "end")),
+    )
+
+
+def _metadata(raw: msgspec.Raw) -> _Metadata:
+    """Each tool writes metadata of its own form, so a form that is not known is no error."""
+    try:
+        return _metadatas.decode(raw)
+    except _UNREADABLE:
+        return _Metadata()
+
+
+def _outcome(state: _State, metadata: _Metadata) -> Outcome:
+    """A call that neither ended well nor failed was at work when its OpenCode ended: it counts as aborted."""
+    if state.status == "completed":
+        return Outcome.OK
+    broken_off = state.error == _ABORTED or metadata.interrupted is True
+    return Outcome.ERROR if state.status == "error" and not broken_off else Outcome.ABORTED

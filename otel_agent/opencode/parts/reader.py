@@ -1,0 +1,112 @@
+"""The parts of messages, read once for every question about them."""
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from otel_agent.model import Caller, Calls, CallsWanted, Message, Problem, Session
+from otel_agent.opencode import decode, json_values
+from otel_agent.opencode.ids import turn_began_ms
+from otel_agent.opencode.parts import step_usage
+from otel_agent.opencode.parts.callers import which_began
+from otel_agent.opencode.parts.part import Part
+from otel_agent.opencode.parts.tool_calls import tool_calls
+
+_DEEPEST: Final = 32
+"""Sub-agents below each other. A longer chain, or a circle, ends in a trace of its own."""
+
+
+class PartSource(Protocol):
+    """The way to the parts of one store, and to the messages and sessions that they belong to."""
+
+    def has_calls(self, message: Message) -> bool:
+        """Return True if the message has its tool calls here."""
+
+    def parts(self, session_id: str, message_id: str, problems: list[Problem], *, at_work: bool) -> list[Part]:
+        """Return the parts of a message in the order of their ids; torn ones are left out.
+
+        ``at_work`` says that OpenCode may be writing the message: then this raises ``BeingWritten`` for a torn part that
+        was changed a moment ago. ``problems`` gets what may not be read.
+        """
+
+    def recent(self, session_id: str, until_ms: int) -> list[str]:
+        """Return the ids of the session's last messages that began before ``until_ms``, newest first."""
+
+    def message(self, session_id: str, message_id: str) -> bytes | None:
+        """Return the JSON of a message, ``None`` if it cannot be read."""
+
+    def session(self, session_id: str) -> Session | None:
+        """Return the session, ``None`` if the store does not know it."""
+
+
+class PartReader:
+    """Reads parts from one source, for the messages of one batch at a time."""
+
+    def __init__(self, source: PartSource) -> None:
+        self._source = source
+        self._kept: dict[str, list[Part]] = {}
+        """Parts that were read for the message's usage, until its calls were read."""
+        self._callers: dict[str, list[Caller]] = {}
+        """Id of a turn to its callers: a turn has many messages and is looked up once."""
+
+    def with_usage(self, message: Message, session: Session | None, problems: list[Problem]) -> Message:
+        """Return the message with what its parts say about its usage; most messages need no part for that."""
+        if not step_usage.wants_parts(message):
+            return message
+        parts = self._source.parts(message.session_id, message.id, problems, at_work=False)
+        self._kept[message.id] = parts
+        return step_usage.with_parts(message, parts, session.version if session else "")
+
+    def calls(self, messages: Sequence[Message], wanted: CallsWanted) -> Calls:
+        """Return the calls that are wanted of these messages.
+
+        Raises ``BeingWritten`` if the call that began a turn is being written just now.
+        """
+        found = Calls()
+        for message in messages:
+            # Callers first: if one is being written, no part of this message is read in vain.
+            if message.turn in wanted.turns and (callers := self._callers_of(message)):
+                found.callers[message.turn] = callers
+            if message.id in wanted.messages and (calls := tool_calls(message, self._parts_of(message))):
+                found.tool_calls[message.id] = calls
+        self._kept.clear()
+        return found
+
+    def _parts_of(self, message: Message) -> list[Part]:
+        """OpenCode completes a message after its parts: a torn part beside it was left by a killed writer. It is left
+        out, and the message counts without that call."""
+        if not self._source.has_calls(message):
+            return []
+        kept = self._kept.get(message.id)
+        return self._source.parts(message.session_id, message.id, [], at_work=False) if kept is None else kept
+
+    def _callers_of(self, message: Message) -> list[Caller]:
+        if message.turn not in self._callers:
+            session = self._source.session(message.session_id) or Session(message.session_id)
+            self._callers[message.turn] = self._chain(session, turn_began_ms(message.turn_id, message.created_ms))
+        return self._callers[message.turn]
+
+    def _chain(self, session: Session, at_ms: int) -> list[Caller]:
+        """Follow the calls upwards: the calling message is not complete yet, so the ledger may not know its turn."""
+        chain: list[Caller] = []
+        while len(chain) <= _DEEPEST and (caller := self._caller(session, at_ms)) is not None:
+            chain.append(caller)
+            session, at_ms = caller.session, turn_began_ms(caller.turn_id, at_ms)
+        return chain
+
+    def _caller(self, session: Session, at_ms: int) -> Caller | None:
+        """Return the tool call of the parent session that began a turn of this session at ``at_ms``."""
+        parent = session.parent_id
+        for message_id in self._source.recent(parent, at_ms) if parent else []:
+            part_id = which_began(session.id, at_ms, self._source.parts(parent, message_id, [], at_work=True))
+            if part_id:
+                turn_id = _answered(self._source.message(parent, message_id)) or message_id
+                return Caller(part_id, turn_id, self._source.session(parent) or Session(parent))
+        return None
+
+
+def _answered(raw: bytes | None) -> str:
+    """Return the user message that a message answers; empty if its JSON does not name one."""
+    try:
+        return "" if raw is None else json_values.text(decode.parse(raw).parentID)
+    except decode.Malformed:
+        return ""

@@ -1,0 +1,74 @@
+"""The parts in a database: a row for each, found by its message's id only."""
+
+import json
+import sqlite3
+from typing import Final
+
+from otel_agent.model import Message, Problem, Session
+from otel_agent.opencode import json_values
+from otel_agent.opencode.parts.callers import RECENT
+from otel_agent.opencode.parts.part import MAX_PARTS, Part, decode_part
+from otel_agent.opencode.sqlite.known_tables import Tables
+
+_DATA: Final = 6
+"""The column of the JSON in a row of messages."""
+
+
+class DatabaseParts:
+    """The ``PartSource`` of one database. SQLite shows no half-written row, so nothing is ever ``BeingWritten``."""
+
+    def __init__(self, database: sqlite3.Connection, tables: Tables) -> None:
+        """``tables`` are those that ``with_calls`` chose."""
+        self._database, self._tables = database, tables
+
+    def has_calls(self, message: Message) -> bool:
+        """Return True if the message has its tool calls here: another generation may use the same ids."""
+        return self._tables.has_calls and message.generation is self._tables.generation
+
+    def parts(self, session_id: str, message_id: str, problems: list[Problem], *, at_work: bool) -> list[Part]:
+        """Return the parts of a message in the order of their ids; those that are no JSON are left out."""
+        del session_id, problems, at_work
+        if self._tables.parts is None:
+            return []
+        rows = self._database.execute(self._tables.parts, (message_id, MAX_PARTS))
+        parts = (decode_part(text_of(id_), raw) for id_, raw in rows if isinstance(raw, bytes))
+        return [part for part in parts if part is not None]
+
+    def recent(self, session_id: str, until_ms: int) -> list[str]:
+        """Return the ids of the session's last messages that began before ``until_ms``, newest first."""
+        if self._tables.recent is None or not self._tables.has_calls:
+            return []
+        return [text_of(row[0]) for row in self._database.execute(self._tables.recent, (session_id, until_ms, RECENT))]
+
+    def message(self, session_id: str, message_id: str) -> bytes | None:
+        """Return the JSON of a message, ``None`` if it is gone or too large."""
+        del session_id
+        row = self._database.execute(self._tables.by_id, (json.dumps([message_id]), 1)).fetchone()
+        return row[_DATA] if row is not None and isinstance(row[_DATA], bytes) else None
+
+    def session(self, session_id: str) -> Session | None:
+        """Return the session, ``None`` if it is gone."""
+        return find_session(self._database, self._tables, session_id)
+
+
+def find_session(database: sqlite3.Connection, tables: Tables, session_id: str) -> Session | None:
+    """Return the session from the columns that its release has, ``None`` if it is gone."""
+    row = database.execute(tables.session, (session_id,)).fetchone() if tables.session else None
+    if row is None:
+        return None
+    parent, directory, title, version, created, worktree, fork_of = row
+    return Session(
+        id=session_id,
+        parent_id=text_of(parent),
+        worktree=text_of(worktree),
+        directory=text_of(directory),
+        title=text_of(title),
+        version=text_of(version),
+        created_ms=json_values.time_ms(created) or 0,
+        forked=bool(fork_of),
+    )
+
+
+def text_of(value: object) -> str:
+    """Return a column as text; our connection returns bytes, because one bad byte must not fail a whole query."""
+    return json_values.text(value.decode("utf-8", "replace") if isinstance(value, bytes) else value)

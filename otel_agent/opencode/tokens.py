@@ -1,0 +1,58 @@
+"""The five token categories of a message, and which of its tokens are recorded in two of them."""
+
+from typing import Final
+
+from otel_agent.model import Generation, Message, Overlap, Tokens
+from otel_agent.opencode.json_values import count, field
+
+_TOKEN_PATHS: Final = (("input",), ("output",), ("reasoning",), ("cache", "read"), ("cache", "write"))
+_CACHE_APART: Final = (1, 0, 62)
+"""The first release whose input never contains the cached tokens."""
+_CACHE_ALWAYS_APART: Final = ("anthropic", "amazon-bedrock", "google-vertex-anthropic")
+"""Providers whose input never contained the cached tokens, in any release."""
+
+
+def tokens(value: object) -> tuple[Tokens, list[str]]:
+    """Return the five categories, and the names of those whose value was unusable; these count as zero.
+
+    A category that is absent is zero and nothing to report: releases leave out what a provider does not bill.
+    """
+    counts, bad = [], []
+    for path in _TOKEN_PATHS:
+        holder = value if len(path) == 1 else field(value, path[0])
+        found = holder.get(path[-1], 0) if isinstance(holder, dict) else 0
+        number = count(found)
+        counts.append(number or 0)
+        if number is None:
+            bad.append(".".join(("tokens", *path)))
+    return Tokens(*counts), bad
+
+
+def overlap(message: Message, total: object, session_version: str) -> Overlap:
+    """Return how many of the message's tokens are recorded in two categories.
+
+    Reasoning: ``tokens.total`` (from 1.2 on) shows whether output contains it. Rows without a total are older, and in
+    theirs it does. Google's counts were separate already, and in 2.x all are.
+    Cached tokens: up to 1.0.61 input contains them, except for Anthropic and Bedrock. Those releases wrote no
+    ``finish``; a row that has one, or a session that a later release began, is free of it.
+    """
+    recorded = message.tokens
+    if message.generation is Generation.V2:
+        return Overlap()
+    reasoning = min(recorded.reasoning, recorded.output)
+    # The total says it for each row; without one the provider and the release have to do.
+    if count(total):
+        reasoning = reasoning if total == recorded.total - recorded.reasoning else 0
+    elif message.provider.startswith("google"):
+        reasoning = 0
+    old = not message.finish and not count(total) and _version(session_version) < _CACHE_APART
+    # More cached tokens than input: this row cannot contain them, whoever wrote it.
+    if not old or message.provider.startswith(_CACHE_ALWAYS_APART) or recorded.input < recorded.cache_read:
+        return Overlap(0, reasoning)
+    return Overlap(recorded.cache_read, reasoning)
+
+
+def _version(version: str) -> tuple[int, ...]:
+    """Return ``1.0.61`` as numbers. Any other text counts as old, because then the other signs decide."""
+    parts = version.split(".")
+    return tuple(int(part) for part in parts) if all(part.isdecimal() for part in parts) else ()
