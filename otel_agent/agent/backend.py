@@ -4,9 +4,9 @@ from otel_agent.delivery.advice import advice
 from otel_agent.delivery.choose import FileOptions, deliveries
 from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.delivery.ports import MetricDelivery, SpanDelivery
+from otel_agent.model.plural import counted
 from otel_agent.semconv import Signal
 from otel_agent.settings import Settings
-from otel_agent.summary.text.words import counted
 
 
 def exporters(settings: Settings) -> tuple[SpanDelivery | None, MetricDelivery | None]:

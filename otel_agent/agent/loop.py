@@ -18,7 +18,7 @@ from otel_agent.agent.state_log import StateLog, log_first_pass
 from otel_agent.agent.watch import Hints, Watch
 from otel_agent.errors import LedgerDamaged, LedgerError
 from otel_agent.intake.ingest import Pass
-from otel_agent.summary.text.words import counted
+from otel_agent.model.plural import counted
 
 log = logging.getLogger(__name__)
 

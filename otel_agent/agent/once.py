@@ -11,9 +11,9 @@ from otel_agent.agent.state_log import log_first_pass
 from otel_agent.errors import DeliveryError
 from otel_agent.export.dispatch import SendSummary
 from otel_agent.intake.ingest import Pass
+from otel_agent.model.plural import counted
 from otel_agent.semconv import Signal
 from otel_agent.settings import Settings
-from otel_agent.summary.text.words import counted
 
 
 class RunResult(Struct, frozen=True):

@@ -9,10 +9,10 @@ from otel_agent.errors import LedgerError
 from otel_agent.export.dispatch import SendSummary
 from otel_agent.intake.ingest import Pass
 from otel_agent.model import Store
+from otel_agent.model.plural import counted
 from otel_agent.opencode.locations import StoreLocations
 from otel_agent.semconv import Signal
 from otel_agent.settings import Settings
-from otel_agent.summary.text.words import counted
 
 log = logging.getLogger(__name__)
 
