@@ -15,7 +15,7 @@ from otel_agent.summary.text.words import plain
 _SHOWN_SPANS: Final = 8
 
 
-def arrived(receiver: Receiver) -> RenderableType:
+def arrivals_page(receiver: Receiver) -> RenderableType:
     points = receiver.points
     heading = Text(
         f"{receiver.span_count} spans and {len(points)} series arrived in {receiver.requests} OTLP requests at "

@@ -11,11 +11,11 @@ from rich.live import Live
 
 from otel_agent.agent import assemble
 from otel_agent.agent.loop import Loop
-from otel_agent.agent.shutdown import Signals, Worker
-from otel_agent.demo.arrivals import arrived
+from otel_agent.agent.shutdown import ShutdownSignals, Worker
+from otel_agent.demo.arrivals import arrivals_page
 from otel_agent.demo.receiver import Receiver
-from otel_agent.demo.screen import Frame, drawn
-from otel_agent.demo.store_writer import Writer, Written
+from otel_agent.demo.screen import Frame, screen_of
+from otel_agent.demo.store_writer import StoreWriter, Written
 from otel_agent.errors import DeliveryError
 from otel_agent.semconv import CHAT, EXECUTE_TOOL, MESSAGE_COUNT, TOKEN_USAGE, TOOL_CALL_COUNT
 from otel_agent.settings import Settings
@@ -25,16 +25,16 @@ _END_SECONDS: Final = 20.0
 """For what is begun to be written, read and delivered."""
 
 
-def show(trial: Settings, data_dir: Path, receiver: Receiver, console: Console, seconds: float) -> None:
+def run_live_demo(trial: Settings, data_dir: Path, receiver: Receiver, console: Console, seconds: float) -> None:
     """For so long, or until Ctrl-C; then what arrived, beside what was written. ``trial`` sends to the receiver.
 
     Raises ``DeliveryError`` where the two are not the same.
     """
-    writer, stop = Writer(data_dir), threading.Event()
-    with assemble.assembled(trial) as agent, Signals() as signals:
+    writer, stop = StoreWriter(data_dir), threading.Event()
+    with assemble.assembled(trial) as agent, ShutdownSignals() as signals:
         loop = Loop(agent)
-        writing = Worker(writer.run, stop, signals.say, name="writer")
-        reading = Worker(loop.run, stop, signals.say)
+        writing = Worker(writer.run, stop, signals.report, name="writer")
+        reading = Worker(loop.run, stop, signals.report)
         try:
             for each in (reading, writing):
                 each.start()
@@ -48,8 +48,8 @@ def show(trial: Settings, data_dir: Path, receiver: Receiver, console: Console, 
         agent.ingest.run(sweep=True)
         agent.dispatch.send_spans()
         agent.dispatch.send_totals(last=True)
-    console.print(arrived(receiver))
-    console.print(compared(writer.written, receiver))
+    console.print(arrivals_page(receiver))
+    console.print(compare(writer.written, receiver))
 
 
 def _raise_what_went_wrong(*workers: Worker) -> None:
@@ -60,7 +60,7 @@ def _raise_what_went_wrong(*workers: Worker) -> None:
             raise each.error
 
 
-def _watch(writer: Writer, receiver: Receiver, console: Console, seconds: float, signals: Signals) -> None:
+def _watch(writer: StoreWriter, receiver: Receiver, console: Console, seconds: float, signals: ShutdownSignals) -> None:
     began = time.monotonic()
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while (elapsed := time.monotonic() - began) < seconds:
@@ -75,12 +75,12 @@ def _watch(writer: Writer, receiver: Receiver, console: Console, seconds: float,
                 now_s=time.time(),
                 zone=datetime.now().astimezone().tzinfo or UTC,
             )
-            live.update(drawn(frame, height=console.height), refresh=True)
+            live.update(screen_of(frame, height=console.height), refresh=True)
             if signals.wait_for(_FRAME_SECONDS) is not None:
                 return
 
 
-def compared(written: Written, receiver: Receiver) -> str:
+def compare(written: Written, receiver: Receiver) -> str:
     """In words. Raises ``DeliveryError`` where they are not the same."""
     sums: dict[str, float] = {}
     for point in receiver.points:

@@ -12,9 +12,9 @@ from typing import get_args
 from msgspec.structs import replace
 from rich.console import Console
 
-from otel_agent.agent import assemble
-from otel_agent.demo.arrivals import arrived
-from otel_agent.demo.live_demo import show
+from otel_agent.agent.once import RunResult, require_delivery, run_once
+from otel_agent.demo.arrivals import arrivals_page
+from otel_agent.demo.live_demo import run_live_demo
 from otel_agent.demo.receiver import Receiver
 from otel_agent.errors import DeliveryError
 from otel_agent.opencode.locations import find_stores, locations
@@ -23,7 +23,7 @@ from otel_agent.settings import OTLP_PREFIX, OtlpSettings, Settings, otlp_variab
 from otel_agent.summary.text.words import plain
 
 
-def demo(settings: Settings, console: Console, *, live_seconds: float | None = None) -> None:
+def play(settings: Settings, console: Console, *, live_seconds: float | None = None) -> None:
     """Read what OpenCode left on this machine, or the sample, and deliver it.
 
     To the OTLP endpoint that is configured, as `run --once` would; where none is, to a receiver in this process, with
@@ -48,7 +48,7 @@ def _live(settings: Settings, console: Console, seconds: float) -> None:
             metric_export_interval_seconds=1.0,
         )
         os.environ["XDG_DATA_HOME"] = str(scratch / "nothing")
-        show(quick, scratch / "opencode", receiver, console, seconds)
+        run_live_demo(quick, scratch / "opencode", receiver, console, seconds)
 
 
 def _configured(settings: Settings) -> bool:
@@ -59,8 +59,8 @@ def _configured(settings: Settings) -> bool:
 
 
 def _to_configured(settings: Settings, console: Console) -> None:
-    result = assemble.once(settings)
-    assemble.require_delivery(settings, result)
+    result = run_once(settings)
+    require_delivery(settings, result)
     console.print(
         f"Counted {result.read.messages} new assistant messages in {result.read.stores} stores; "
         f"{result.spans.accepted} spans and {result.totals.accepted} data points were taken."
@@ -73,12 +73,12 @@ def _to_itself(settings: Settings, console: Console) -> None:
         trial = _trial(settings, scratch, receiver)
         result = _read_own(trial, console)
         if result is None or not result.read.messages:
-            result = assemble.once(_with_sample(trial, scratch, console))
+            result = run_once(_with_sample(trial, scratch, console))
         if not result.delivered:
             reason = result.spans.reason or result.totals.reason
             raise DeliveryError(f"the demo's own receiver did not take it: {reason}.")
         console.print(f"Counted {result.read.messages} assistant messages in {result.seconds:.1f} s.\n")
-        console.print(arrived(receiver))
+        console.print(arrivals_page(receiver))
 
 
 def _trial(settings: Settings, scratch: Path, receiver: Receiver) -> Settings:
@@ -97,7 +97,7 @@ def _trial(settings: Settings, scratch: Path, receiver: Receiver) -> Settings:
     )
 
 
-def _read_own(trial: Settings, console: Console) -> assemble.RunResult | None:
+def _read_own(trial: Settings, console: Console) -> RunResult | None:
     """What OpenCode left on this machine; ``None`` where it left nothing."""
     stores, _ = find_stores(locations(os.environ, trial.data_dirs))
     if not stores:
@@ -105,7 +105,7 @@ def _read_own(trial: Settings, console: Console) -> assemble.RunResult | None:
     console.print("Reading what OpenCode left on this machine:")
     for store in stores.values():
         console.print(f"  {plain(store.name)}", markup=False, highlight=False)
-    return assemble.once(trial)
+    return run_once(trial)
 
 
 def _with_sample(trial: Settings, scratch: Path, console: Console) -> Settings:

@@ -40,7 +40,7 @@ class Frame(Struct, frozen=True):
     zone: tzinfo = UTC
 
 
-def drawn(frame: Frame, *, height: int = 24) -> RenderableType:
+def screen_of(frame: Frame, *, height: int = 24) -> RenderableType:
     """As many spans as fit ``height`` lines."""
     rows = max(height - _ROWS_OF_THE_REST, 1)
     return Group(_heading(frame), _counters(frame), _spans(frame, rows), _footer(frame))

@@ -59,7 +59,7 @@ class _Session(Struct):
     model: str
 
 
-class Writer:
+class StoreWriter:
     """Runs in a thread of its own, which alone touches the store; ``written`` may be looked at by others."""
 
     def __init__(self, data_dir: Path, *, seed: int = 1, now: Callable[[], float] = time.time) -> None:

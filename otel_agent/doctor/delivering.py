@@ -8,7 +8,7 @@ from typing import Final
 
 from opentelemetry.sdk.metrics.export import MetricsData
 
-from otel_agent.agent import assemble
+from otel_agent.agent import backend
 from otel_agent.delivery.advice import advice
 from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.delivery.probe import Reached, reach
@@ -48,7 +48,7 @@ def proxy(environ: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _over_otlp(settings: Settings, signal: Signal) -> Iterator[Finding]:
-    options = assemble.otlp_options(settings)
+    options = backend.otlp_options(settings)
     try:
         options.check_address(signal)
         reached = _reached(options, signal)
@@ -96,7 +96,7 @@ def _certificate(signal: Signal, reached: Reached) -> Finding:
 
 def _asked(settings: Settings, signal: Signal, where: str) -> Iterator[Finding]:
     """An empty request, by what sends the others."""
-    spans, totals = assemble.ways_out(settings)
+    spans, totals = backend.exporters(settings)
     try:
         if signal == "traces":
             result, date = (spans.send([]), getattr(spans, "server_date", "")) if spans else (None, "")

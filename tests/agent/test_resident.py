@@ -61,8 +61,8 @@ def test_it_picks_up_what_is_there_and_what_comes(agent: Agent, receiver: OtlpRe
         receiver.wait_for(counted(5), AT_ONCE_S)
         assert run.stop().returncode == 0
     assert counted(5)(receiver)
-    assert run.log.count("counted 1 messages in 1 stores") == 1
-    assert "stopped; 0 spans owed" in run.log
+    assert run.log.count("counted 1 message in 1 store:") == 1
+    assert "stopped; 0 spans pending" in run.log
 
 
 def test_without_data_it_says_where_it_looked_and_waits(agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
@@ -84,15 +84,15 @@ def test_a_backend_that_is_not_there_yet(tmp_path: Path) -> None:
         run.wait_for_log("not delivered")
         for number in range(1, 3):
             tree.put_turn(message(session(), USED, T0 + 60_000 * number))
-            run.wait_for_log("counted 1 new messages")
+            run.wait_for_log("counted 1 new message")
         with OtlpReceiver(port=port) as receiver:
             receiver.wait_for(counted(3), 60)
-            run.wait_for_log("the backend takes what is sent again")
+            run.wait_for_log("the backend accepts data again")
             assert run.stop().returncode == 0
     (line,) = [line for line in run.log.splitlines() if "not delivered" in line]
     assert "nothing answers there" in line
     assert f"(http://127.0.0.1:{port})" in line
-    assert f"owed spans are kept in {agent.state_dir}" in line
+    assert f"pending spans are kept in {agent.state_dir}" in line
     assert "To start one: " in line
 
 
@@ -107,7 +107,7 @@ def test_one_signal_that_fails_is_said_once(agent: Agent, receiver: OtlpReceiver
         run.stop()
     (line,) = [line for line in run.log.splitlines() if "not delivered" in line]
     assert elsewhere in line
-    assert "takes what is sent again" not in run.log
+    assert "accepts data again" not in run.log
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -270,7 +270,7 @@ class TestReload:
             receiver.wait_for(counted(1), 30)
             file.write_text(text + "\n")
             run.send(signal.SIGHUP)
-            run.wait_for_log("The settings from before are kept")
+            run.wait_for_log("The previous settings are kept")
             tree.put_turn(message(session(), USED, T0 + 60_000, counter=2))
             receiver.wait_for(counted(2), 30)
             assert run.stop().returncode == 0

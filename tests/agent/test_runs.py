@@ -55,7 +55,7 @@ def test_a_refused_span_holds_up_no_other(tmp_path: Path) -> None:
         write_messages(agent, 600)
         run = agent.attempt()
         assert run.returncode == NOT_DELIVERED
-        assert "spans were refused" in run.stderr
+        assert "spans were rejected" in run.stderr
         assert "the backend refused 1 spans" in run.stderr
         assert (len(receiver.chats()), receiver.total("opencode.message.count")) == (599, 600)
         assert agent.attempt().returncode == NOT_DELIVERED
@@ -70,7 +70,7 @@ def test_a_backend_that_refuses_every_span(agent: Agent, receiver: OtlpReceiver)
     receiver.behave(then=bad_request(), signal="traces")
     run = agent.attempt()
     assert run.returncode == NOT_DELIVERED
-    assert "601 owed spans are kept" in run.stderr
+    assert "601 pending spans are kept" in run.stderr
     assert sum(each.signal == "traces" for each in receiver.requests) < 60
     assert receiver.total("opencode.message.count") == 600
     receiver.behave()

@@ -232,4 +232,4 @@ def test_run_once_says_what_it_did(shell: Shell) -> None:
     with OtlpReceiver() as receiver:
         run = shell.run("run", "--once", OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint)
     assert (run.returncode, run.stdout) == (0, "")
-    assert "counted 1 new messages in 1 stores; delivered 2 spans" in run.stderr
+    assert "counted 1 new message in 1 store; delivered 2 spans" in run.stderr

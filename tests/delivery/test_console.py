@@ -84,8 +84,8 @@ def test_nowhere(agent: Agent, tree: JsonTree, receiver: OtlpReceiver, settings:
     """Nothing is sent and nothing is kept to be sent; what was counted is counted."""
     tree.put_turn(message(session(), Tokens(7)))
     run = agent.once(**settings)
-    assert "counted 1 new messages" in run.stderr
-    assert "0 spans owed" in run.stderr
+    assert "counted 1 new message in 1 store;" in run.stderr
+    assert "0 spans pending" in run.stderr
     assert (receiver.requests, run.stdout) == ((), "")
     agent.once()
     assert receiver.chats() == []

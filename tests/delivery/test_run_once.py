@@ -80,10 +80,10 @@ def test_what_http_did_not_take_is_delivered_later(
     assert run.returncode == 3
     assert f"not delivered: {reason}" in run.stderr
     assert f"({receiver.endpoint})" in run.stderr
-    assert "4 spans owed" in run.stderr, "the turn is one"
+    assert "4 spans pending" in run.stderr, "the turn is one"
     assert "Traceback" not in run.stderr
     receiver.behave()
-    assert "0 spans owed" in agent.once().stderr
+    assert "0 spans pending" in agent.once().stderr
     assert_all_arrived(receiver, 3)
     before = len(receiver.chats())
     agent.once()
@@ -144,7 +144,7 @@ def test_what_was_taken_before_the_failure_is_not_sent_again(
     assert run.returncode == 3
     taken = len(receiver.chats())
     assert 0 < taken < count
-    assert f"{count + 1 - taken} spans owed" in run.stderr
+    assert f"{count + 1 - taken:,} spans pending" in run.stderr
     receiver.behave()
     agent.once()
     assert len(receiver.chats()) == count
@@ -158,7 +158,7 @@ def test_a_span_at_fault_does_not_hold_up_the_others(agent: Agent, tree: JsonTre
     run = agent.attempt()
     assert run.returncode == 3
     assert run.stderr.count("the backend refused 1 spans, the first that of msg_") == 1
-    assert "1 spans owed" in run.stderr
+    assert "1 span pending" in run.stderr
     assert [span.start_ns // 10**6 for span in receiver.chats()] == [T0, T0 + 1000, T0 + 3000]
     agent.once()
     assert len(receiver.chats()) == 4
@@ -215,7 +215,7 @@ def test_what_a_backend_rejected_is_said_and_not_sent_again(
     assert "the backend took a request without 2 of 4 spans: too old" in run.stderr
     assert "data points: bad name" in run.stderr
     assert "delivered 2 spans" in run.stderr
-    assert "0 spans owed" in run.stderr
+    assert "0 spans pending" in run.stderr
     agent.once()
     assert [each.signal for each in receiver.requests] == ["traces", *["metrics"] * 4]
 

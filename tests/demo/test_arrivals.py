@@ -14,7 +14,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 from rich.cells import cell_len
 from rich.console import Console
 
-from otel_agent.demo.arrivals import arrived
+from otel_agent.demo.arrivals import arrivals_page
 from otel_agent.demo.receiver import Receiver
 from otel_agent.semconv import TOKEN_TYPES
 
@@ -28,7 +28,7 @@ def drawn(columns: int) -> str:
     receiver.take_spans(spans())
     receiver.take_metrics(totals())
     screen = io.StringIO()
-    Console(file=screen, width=columns, color_system=None).print(arrived(receiver))
+    Console(file=screen, width=columns, color_system=None).print(arrivals_page(receiver))
     with receiver:
         return screen.getvalue()
 

@@ -19,11 +19,11 @@ import pytest
 from rich.console import Console
 
 from docs.draw import moment
-from otel_agent.demo.live_demo import compared
-from otel_agent.demo.play import demo
+from otel_agent.demo.live_demo import compare
+from otel_agent.demo.play import play
 from otel_agent.demo.receiver import Receiver
-from otel_agent.demo.screen import drawn
-from otel_agent.demo.store_writer import Writer, Written
+from otel_agent.demo.screen import screen_of
+from otel_agent.demo.store_writer import StoreWriter, Written
 from otel_agent.errors import DeliveryError
 from otel_agent.settings import Settings
 from tests.support.agent import Agent
@@ -52,7 +52,7 @@ class Clock:
 class Turns(threading.Event):
     """Set once so many turns were begun; a wait takes no time."""
 
-    def __init__(self, writer: Writer, turns: int) -> None:
+    def __init__(self, writer: StoreWriter, turns: int) -> None:
         super().__init__()
         self._writer, self._turns = writer, turns
 
@@ -64,7 +64,7 @@ class Turns(threading.Event):
 
 def test_what_it_writes_is_what_the_agent_counts(agent: Agent, receiver: OtlpReceiver) -> None:
     """Of an OpenCode that never was: turns with tools, sub-agents, errors and a compaction, each as a whole trace."""
-    writer = Writer(agent.data_dir, now=Clock())
+    writer = StoreWriter(agent.data_dir, now=Clock())
     writer.run(Turns(writer, 20))
     agent.once()
     written = writer.written
@@ -86,7 +86,7 @@ def test_what_it_writes_is_what_the_agent_counts(agent: Agent, receiver: OtlpRec
 def test_the_screen_fits(columns: int, lines: int) -> None:
     console = Console(width=columns, height=lines, record=True, color_system=None, force_terminal=False)
     with console.capture() as shown:
-        console.print(drawn(moment(), height=lines))
+        console.print(screen_of(moment(), height=lines))
     expected = (DRAWN / f"live-{columns}.txt").read_text(encoding="utf-8").splitlines()
     assert [line.rstrip() for line in shown.get().splitlines()] == expected
     assert len(expected) <= lines
@@ -179,21 +179,21 @@ def test_a_store_that_cannot_be_written_is_no_success(
 ) -> None:
     """Nothing, or some of it, was written, and all of that arrived."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    put = Writer._put
+    put = StoreWriter._put
 
-    def full(self: Writer, *arguments: Any) -> None:
+    def full(self: StoreWriter, *arguments: Any) -> None:
         if self.written.messages >= after:
             raise sqlite3.OperationalError("database or disk is full")
         put(self, *arguments)
 
-    monkeypatch.setattr(Writer, "_put", full)
+    monkeypatch.setattr(StoreWriter, "_put", full)
     with pytest.raises(sqlite3.OperationalError, match="disk is full"):
-        demo(Settings(), Console(file=io.StringIO()), live_seconds=60)
+        play(Settings(), Console(file=io.StringIO()), live_seconds=60)
 
 
 def test_what_did_not_arrive_is_said() -> None:
     with Receiver() as receiver, pytest.raises(DeliveryError, match="messages: 7 written, 0 counted, 0 spans"):
-        compared(Written(messages=7, tokens=70), receiver)
+        compare(Written(messages=7, tokens=70), receiver)
 
 
 def test_still_on_a_terminal(shell: Shell) -> None:
