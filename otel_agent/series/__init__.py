@@ -1,1 +1,1 @@
-"""What the ledger knows, as OpenTelemetry signals."""
+"""Which series a change raises, with which attributes, and which gauges are observed."""

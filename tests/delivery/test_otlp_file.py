@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from otel_agent.delivery.otlp_file import MAX_LINE, RotatedLines
-from otel_agent.export.dispatch import _SPANS_PER_REQUEST
+from otel_agent.export.span_export import SPANS_PER_REQUEST
 from otel_agent.otlp.metrics import POINTS_PER_REQUEST
 from tests.support.agent import Agent
 from tests.support.made_stores import T0, JsonTree, Tokens, message, session
@@ -123,9 +123,9 @@ def test_no_line_is_longer_than_readers_take(agent: Agent, tree: JsonTree, folde
 
 def test_an_ordinary_request_is_one_line(agent: Agent, tree: JsonTree, folder: Path) -> None:
     """Requests are sized so that what is usual need not be halved first."""
-    fill(tree, _SPANS_PER_REQUEST, provider="anthropic", agent="build")
+    fill(tree, SPANS_PER_REQUEST, provider="anthropic", agent="build")
     to_file(agent).once()
-    assert [line.count('"traceId"') for line in lines(folder / "traces.jsonl")] == [_SPANS_PER_REQUEST, 1]
+    assert [line.count('"traceId"') for line in lines(folder / "traces.jsonl")] == [SPANS_PER_REQUEST, 1]
     found = [len(json_points(line)) for line in lines(folder / "metrics.jsonl")[:-1]]
     assert found[:-1] == [POINTS_PER_REQUEST] * (len(found) - 1)
     assert len(found) > 2

@@ -157,7 +157,7 @@ def test_a_span_at_fault_does_not_hold_up_the_others(agent: Agent, tree: JsonTre
     receiver.behave(bad_request(), accept(), bad_request(), bad_request(), accept(), signal="traces")
     run = agent.attempt()
     assert run.returncode == 3
-    assert run.stderr.count("the backend refused 1 spans, the first that of msg_") == 1
+    assert run.stderr.count("the backend rejected 1 span, the first of message msg_") == 1
     assert "1 span pending" in run.stderr
     assert [span.start_ns // 10**6 for span in receiver.chats()] == [T0, T0 + 1000, T0 + 3000]
     agent.once()
@@ -212,7 +212,7 @@ def test_what_a_backend_rejected_is_said_and_not_sent_again(
     receiver.behave(partial(2, "too old"), signal="traces")
     receiver.behave(partial(1, "bad name"), signal="metrics")
     run = agent.once()
-    assert "the backend took a request without 2 of 4 spans: too old" in run.stderr
+    assert "the backend accepted a request without 2 of its 4 spans: too old" in run.stderr
     assert "data points: bad name" in run.stderr
     assert "delivered 2 spans" in run.stderr
     assert "0 spans pending" in run.stderr
@@ -223,7 +223,7 @@ def test_what_a_backend_rejected_is_said_and_not_sent_again(
 def test_more_rejected_than_sent(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
     fill(tree, 3)
     receiver.behave(partial(99), signal="traces")
-    assert "without 4 of 4 spans: no reason given" in agent.once().stderr
+    assert "without 4 of its 4 spans: no reason given" in agent.once().stderr
 
 
 def test_the_table_otlp_of_the_settings_file(agent: Agent, tree: JsonTree, tmp_path: Path) -> None:

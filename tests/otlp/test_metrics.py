@@ -10,7 +10,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 from otel_agent.model import Series
 from otel_agent.otlp import metrics
-from tests.otlp.made import RESOURCE, SCOPE
+from tests.otlp.made import EMITTER
 from tests.support.otlp_receiver.rows import PointRow, point_rows
 
 START, NOW = 1_700_000_000_000_000_000, 1_700_000_060_000_000_000
@@ -23,7 +23,7 @@ def series(metric: str, value: int = 0, count: int = 0, buckets: Sequence[int] =
 
 
 def encoded(*of: Series, now_ns: int = NOW) -> ExportMetricsServiceRequest:
-    return encode_metrics(metrics.request(of, resource=RESOURCE, scope=SCOPE, now_ns=now_ns))
+    return encode_metrics(metrics.series_request(of, EMITTER, now_ns=now_ns))
 
 
 def point(of: Series, *, now_ns: int = NOW) -> PointRow:

@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_agent.model import Message, Outcome, Overlap, Session, Tokens, ToolCall, Turn
 from otel_agent.otlp.spans import Tracer, span_id, trace_id, turn_span_id
-from tests.otlp.made import MESSAGE, RESOURCE, SCOPE, SESSION, TURN, made
+from tests.otlp.made import EMITTER, MESSAGE, SESSION, TURN, made
 from tests.support.otlp_receiver.rows import SpanRow, span_rows
 
 CALL = ToolCall("prt_1", "call_74", "bash", Outcome.OK, MESSAGE.created_ms + 500, MESSAGE.created_ms + 900)
@@ -26,7 +26,7 @@ def turn_of(message: Message) -> Turn:
 
 
 def built(message: Message = MESSAGE, session: Session = SESSION, *, titles: bool = False) -> ReadableSpan:
-    (found,) = Tracer(RESOURCE, SCOPE, titles).of_message(message, session, turn_of(message), ())
+    (found,) = Tracer(EMITTER, titles).message_spans(message, session, turn_of(message), ())
     return found
 
 
@@ -185,13 +185,13 @@ def test_the_home_is_shortened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 
 def tool(call: ToolCall = CALL, session: Session = SESSION, *, titles: bool = False) -> SpanRow:
-    tracer = Tracer(RESOURCE, SCOPE, titles)
-    _, found = span_rows(encode_spans(list(tracer.of_message(MESSAGE, session, TURN, (call,)))))
+    tracer = Tracer(EMITTER, titles)
+    _, found = span_rows(encode_spans(list(tracer.message_spans(MESSAGE, session, TURN, (call,)))))
     return found
 
 
 def whole(last: Message = MESSAGE, session: Session = SESSION, turn: Turn = TURN, *, titles: bool = False) -> SpanRow:
-    (found,) = span_rows(encode_spans([Tracer(RESOURCE, SCOPE, titles).of_turn(last, session, turn)]))
+    (found,) = span_rows(encode_spans([Tracer(EMITTER, titles).turn_span(last, session, turn)]))
     return found
 
 
@@ -229,8 +229,8 @@ def replace_call(**fields: Any) -> ToolCall:
 
 
 def test_a_message_that_asked_no_model_has_its_tool_calls_only() -> None:
-    tracer = Tracer(RESOURCE, SCOPE, titles=False)
-    (found,) = tracer.of_message(made(calls_model=False), SESSION, TURN, (CALL,))
+    tracer = Tracer(EMITTER, titles=False)
+    (found,) = tracer.message_spans(made(calls_model=False), SESSION, TURN, (CALL,))
     assert found.name == "execute_tool bash"
 
 

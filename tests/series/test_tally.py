@@ -13,7 +13,7 @@ from otel_agent.model import Change, Message, Overlap, Tokens, without_overlap
 from otel_agent.otlp.spans import Tracer
 from otel_agent.series.attributes import from_json
 from otel_agent.series.tally import Increases, Tally
-from tests.otlp.made import MESSAGE, RESOURCE, SCOPE, SESSION, TURN, change, made
+from tests.otlp.made import EMITTER, MESSAGE, SESSION, TURN, change, made
 
 GENAI = "gen_ai.client.inference.usage."
 NUMBER = st.integers(0, 10**12)
@@ -53,7 +53,7 @@ def test_the_numbers_of_one_message_agree(message: Message) -> None:
     parts are never more than what holds them; span and counters tell the same."""
     found = tallied([change(message)])
     disjoint = without_overlap(message.tokens, message.overlap)
-    (built,) = Tracer(RESOURCE, SCOPE, titles=False).of_message(message, SESSION, TURN, ())
+    (built,) = Tracer(EMITTER, titles=False).message_spans(message, SESSION, TURN, ())
     span = built.attributes or {}
 
     assert by_type(found) == message.tokens
