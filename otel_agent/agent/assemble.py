@@ -12,16 +12,19 @@ from msgspec import Struct
 
 from otel_agent.agent.backend import exporters
 from otel_agent.agent.watch import Place
-from otel_agent.export.dispatch import Dispatch, Identity
+from otel_agent.export.metric_export import MetricExport
 from otel_agent.export.metric_schedule import MetricSchedule
-from otel_agent.export.observations import Observe
+from otel_agent.export.observations import Observations
+from otel_agent.export.outcomes import Outcomes
+from otel_agent.export.span_export import SpanExport
 from otel_agent.intake.catch_up import Intake, opened
 from otel_agent.intake.ingest import Ingest
 from otel_agent.ledger.writer import Ledger
 from otel_agent.opencode.locations import StoreLocations
 from otel_agent.opencode.mounts import network_file_system
 from otel_agent.opencode.running.processes import Processes
-from otel_agent.otlp import metrics, resource
+from otel_agent.otlp.metrics import exported_metrics
+from otel_agent.otlp.resource import emitter
 from otel_agent.settings import Settings
 
 _ENDINGS: Final = (".db", "-wal", "storage", "project")
@@ -35,11 +38,17 @@ class Agent(Struct):
 
     settings: Settings
     ingest: Ingest
-    dispatch: Dispatch
+    spans: SpanExport
+    metrics: MetricExport
     learn: Callable[[], None]
     """Looks where running OpenCode processes keep their data, and remembers it."""
     known: Callable[[], StoreLocations]
     """Returns the folders and databases in which stores are looked for."""
+
+    def close_exports(self) -> None:
+        """Break off the requests under way. May be called from any thread; nothing is sent afterwards."""
+        self.spans.close()
+        self.metrics.close()
 
     def places(self) -> list[Place]:
         """What to watch: trees, the folders of databases, and the folders in which either may appear."""
@@ -67,11 +76,12 @@ def assembled(settings: Settings, *, now_ns: Callable[[], int] = time.time_ns) -
     Raises ``LedgerError`` if the ledger cannot be written and ``SettingsError`` if the exporters cannot be set up.
     """
     with opened(settings, now_ns=now_ns) as parts:
-        dispatch = _dispatch(settings, parts, now_ns)
+        spans, metrics = _exports(settings, parts, now_ns)
+        agent = Agent(settings, parts.ingest, spans, metrics, parts.finder.learn, lambda: parts.finder.known)
         try:
-            yield Agent(settings, parts.ingest, dispatch, parts.finder.learn, lambda: parts.finder.known)
+            yield agent
         finally:
-            dispatch.close()
+            agent.close_exports()
 
 
 def _wants_increments(settings: Settings) -> bool:
@@ -80,15 +90,17 @@ def _wants_increments(settings: Settings) -> bool:
     return settings.exporter_of("metrics") == "otlp" and wanted in ("delta", "lowmemory")
 
 
-def _observe(settings: Settings, parts: Intake, now_ns: Callable[[], int]) -> Observe:
+def _observations(settings: Settings, parts: Intake, outcomes: Outcomes, now_ns: Callable[[], int]) -> Observations:
     processes = Processes(min_bytes=round(settings.process_min_memory_mb * 1_000_000)).sample
-    return Observe(parts.ledger, parts.ingest, processes if settings.process_metrics else None, now_ns=now_ns)
+    return Observations(
+        parts.ledger, parts.ingest, outcomes, processes if settings.process_metrics else None, now_ns=now_ns
+    )
 
 
 def _metric_schedule(settings: Settings, ledger: Ledger) -> MetricSchedule:
     return MetricSchedule(
         ledger,
-        metrics.published(
+        exported_metrics(
             by_session=settings.metrics_include_session_id,
             latest=settings.genai_semconv in ("latest", "both"),
             legacy=settings.genai_semconv in ("legacy", "both"),
@@ -99,17 +111,19 @@ def _metric_schedule(settings: Settings, ledger: Ledger) -> MetricSchedule:
     )
 
 
-def _dispatch(settings: Settings, parts: Intake, now_ns: Callable[[], int]) -> Dispatch:
-    spans, totals = exporters(settings)
-    return Dispatch(
+def _exports(settings: Settings, parts: Intake, now_ns: Callable[[], int]) -> tuple[SpanExport, MetricExport]:
+    to_spans, to_metrics = exporters(settings)
+    outcomes, sender = Outcomes(parts.ledger, now_ns), emitter(parts.ledger.instance_id)
+    spans = SpanExport(parts.ledger, to_spans, outcomes, emitter=sender, titles=settings.session_titles)
+    metrics = MetricExport(
         parts.ledger,
-        spans,
-        totals,
-        Identity(resource.resource(parts.ledger.instance_id), resource.scope()),
+        to_metrics,
+        outcomes,
+        emitter=sender,
         schedule=_metric_schedule(settings, parts.ledger),
-        observe=_observe(settings, parts, now_ns),
-        cycle_ns=round(settings.metric_export_interval_seconds * _NS),
+        observe=_observations(settings, parts, outcomes, now_ns).collect,
+        interval_ns=round(settings.metric_export_interval_seconds * _NS),
         delta=_wants_increments(settings),
-        titles=settings.session_titles,
         now_ns=now_ns,
     )
+    return spans, metrics

@@ -16,15 +16,13 @@ from msgspec import Struct, field
 from otel_agent.agent import assemble
 from otel_agent.agent.state_log import StateLog, log_first_pass
 from otel_agent.agent.watch import Hints, Watch
+from otel_agent.delivery import retry
 from otel_agent.errors import LedgerDamaged, LedgerError
 from otel_agent.intake.ingest import Pass
 from otel_agent.model.plural import counted
 
 log = logging.getLogger(__name__)
 
-_RETRY_FIRST_SECONDS: Final = 5.0
-_RETRY_MOST_SECONDS: Final = 60.0
-"""Pauses between two tries while the backend accepts no spans: doubled each time, up to this."""
 _GATHER_SECONDS: Final = 0.2
 """Pause between a hint and the pass: OpenCode writes a message in several steps, and several times a second while it
 works."""
@@ -86,7 +84,7 @@ class Loop:
         self._watch = Watch(self._woken)
         self._due = Schedule()
         self._eager_until = 0.0
-        self._retry_pause = _RETRY_FIRST_SECONDS
+        self._retry_pause = retry.FIRST_PAUSE_SECONDS
         self._first_pass_done = False
 
     def run(self, stop: threading.Event) -> None:
@@ -102,7 +100,7 @@ class Loop:
             self._step(hints, self._gave_up, last=True)
         finally:
             self._watch.close()
-        log.info("stopped; %s pending", counted(self._agent.dispatch.pending, "span"))
+        log.info("stopped; %s pending", counted(self._agent.spans.pending, "span"))
 
     def wake(self) -> None:
         """End the current wait. May be called from any thread."""
@@ -111,7 +109,7 @@ class Loop:
     def give_up(self) -> None:
         """Break off what is under way; the next start does the rest. May be called from any thread."""
         self._gave_up.set()
-        self._agent.dispatch.close()
+        self._agent.close_exports()
 
     def _wait(self, stop: threading.Event) -> Hints:
         """Wait for a hint or until something is due; then a little longer, for the changes that come together."""
@@ -183,12 +181,14 @@ class Loop:
 
         Totals go first: the spans of a long history can take minutes, and the totals' interval is to be kept.
         """
-        now, dispatch = self._now(), self._agent.dispatch
+        now, spans = self._now(), self._agent.spans
         if self._due.totals.is_due(now):
             self._due.totals.restart(now, self._settings.metric_export_interval_seconds)
-            self._log.log_delivery("metrics", dispatch.send_totals(last=last), lambda: dispatch.pending)
+            self._log.log_delivery("metrics", self._agent.metrics.send(last=last), lambda: spans.pending)
         if self._due.spans.is_due(now):
             self._due.spans.restart(now, self._retry_pause)
-            sent = dispatch.send_spans(until.is_set)
-            self._log.log_delivery("traces", sent, lambda: dispatch.pending)
-            self._retry_pause = min(self._retry_pause * 2, _RETRY_MOST_SECONDS) if sent.reason else _RETRY_FIRST_SECONDS
+            sent = spans.send(until.is_set)
+            self._log.log_delivery("traces", sent, lambda: spans.pending)
+            self._retry_pause = (
+                retry.next_pause_seconds(self._retry_pause) if sent.reason else retry.FIRST_PAUSE_SECONDS
+            )

@@ -9,7 +9,7 @@ from otel_agent.agent.assemble import assembled
 from otel_agent.agent.backend import not_delivered
 from otel_agent.agent.state_log import log_first_pass
 from otel_agent.errors import DeliveryError
-from otel_agent.export.dispatch import SendSummary
+from otel_agent.export.outcomes import SendSummary
 from otel_agent.intake.ingest import Pass
 from otel_agent.model.plural import counted
 from otel_agent.semconv import Signal
@@ -53,9 +53,9 @@ def run_once(settings: Settings, *, on_progress: Callable[[Pass], None] | None =
         log_first_pass(read, agent.ingest.stores, agent.known())
         # Spans go first, other than in the loop: no interval has to be kept here, and the metrics, which are sent only
         # this once, then report the outbox and the attempts as they are at the end of the run.
-        spans = agent.dispatch.send_spans()
-        totals = agent.dispatch.send_totals(last=True)
-        return RunResult(read, spans, totals, agent.dispatch.pending, time.monotonic() - started)
+        spans = agent.spans.send()
+        totals = agent.metrics.send(last=True)
+        return RunResult(read, spans, totals, agent.spans.pending, time.monotonic() - started)
 
 
 def require_delivery(settings: Settings, result: RunResult) -> None:

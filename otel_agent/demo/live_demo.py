@@ -46,8 +46,8 @@ def run_live_demo(trial: Settings, data_dir: Path, receiver: Receiver, console: 
             reading.join(_END_SECONDS)
         _raise_what_went_wrong(writing, reading)
         agent.ingest.run(sweep=True)
-        agent.dispatch.send_spans()
-        agent.dispatch.send_totals(last=True)
+        agent.spans.send()
+        agent.metrics.send(last=True)
     console.print(arrivals_page(receiver))
     console.print(compare(writer.written, receiver))
 

@@ -93,7 +93,7 @@ def test_a_backend_that_is_not_there_yet(tmp_path: Path) -> None:
     assert "nothing answers there" in line
     assert f"(http://127.0.0.1:{port})" in line
     assert f"pending spans are kept in {agent.state_dir}" in line
-    assert "To start one: " in line
+    assert "Start an OpenTelemetry Collector " in line
 
 
 def test_one_signal_that_fails_is_said_once(agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:

@@ -56,7 +56,7 @@ def test_a_refused_span_holds_up_no_other(tmp_path: Path) -> None:
         run = agent.attempt()
         assert run.returncode == NOT_DELIVERED
         assert "spans were rejected" in run.stderr
-        assert "the backend refused 1 spans" in run.stderr
+        assert "the backend rejected 1 span," in run.stderr
         assert (len(receiver.chats()), receiver.total("opencode.message.count")) == (599, 600)
         assert agent.attempt().returncode == NOT_DELIVERED
         assert len(receiver.chats()) == 599

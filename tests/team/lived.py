@@ -101,7 +101,7 @@ def _live(people: Sequence[Person], endpoint: str, began_s: float) -> None:
                 if minute == 20 and person.name == "bob":  # so that no two people's figures are the same
                     person.works(now_s, "shop", "haiku", Tokens(11))
                 agent.ingest.run(sweep=True)
-                for sent in (agent.dispatch.send_totals(), agent.dispatch.send_spans()):
+                for sent in (agent.metrics.send(), agent.spans.send()):
                     assert not sent.reason, sent.reason
             now_s += CYCLE_S
     # Processes are of now: in the hour before, none of those that run had begun.
@@ -109,7 +109,7 @@ def _live(people: Sequence[Person], endpoint: str, began_s: float) -> None:
         _opencode(people[0].folder / "bin"),
         people[0].agent(endpoint, time.time_ns, process_metrics=True) as agent,
     ):
-        agent.dispatch.send_totals()
+        agent.metrics.send()
 
 
 @contextmanager

@@ -56,8 +56,8 @@ class Work:
             for agent in self.agents:
                 agent.ingest.run(sweep=True)
                 for what, sent in (
-                    ("metric_points", agent.dispatch.send_totals()),
-                    ("spans", agent.dispatch.send_spans()),
+                    ("metric_points", agent.metrics.send()),
+                    ("spans", agent.spans.send()),
                 ):
                     assert not (sent.accepted if unheard else sent.reason), sent
                     taken[what] += sent.accepted
