@@ -169,47 +169,43 @@ def test_the_schedule_remembers_no_more_series_than_it_needs(ledger: Ledger) -> 
     assert len(day.schedule._accepted_ns) < 10
 
 
-@given(stories(), st.integers(0, 3))
-@settings(deadline=None, max_examples=150)
-def test_whatever_happens_a_series_begins_at_zero_and_never_falls(story: list[Event], budget: int) -> None:
-    with fresh_ledger() as ledger:
-        played = Played(ledger, story, budget=budget)
-        for series in played.counted:
-            values = played.values(series)
-            assert values == sorted(values), series
-            assert values[:1] in ([], [0]), series
+def assert_begins_at_zero_and_never_falls(played: Played, series: str) -> None:
+    values = played.values(series)
+    assert values == sorted(values), series
+    assert values[:1] in ([], [0]), series
+
+
+def assert_one_value_for_each_time(played: Played, series: str) -> None:
+    values_at: dict[int, set[float]] = {}
+    for point in played.points(series):
+        values_at.setdefault(point.time_ns, set()).add(point.value or 0)
+    assert {len(values) for values in values_at.values()} <= {1}, series
+
+
+def assert_ends_with_what_was_counted(played: Played, series: str) -> None:
+    assert played.values(series)[-1:] in ([], [played.counted[series]]), series
 
 
 @given(stories(), st.integers(0, 3))
 @settings(deadline=None, max_examples=150)
-def test_whatever_happens_two_points_of_one_time_have_one_value(story: list[Event], budget: int) -> None:
+def test_whatever_happens_a_series_never_falls_and_ends_with_what_was_counted(story: list[Event], budget: int) -> None:
     with fresh_ledger() as ledger:
         played = Played(ledger, story, budget=budget)
-        for series in played.counted:
-            values_at: dict[int, set[float]] = {}
-            for point in played.points(series):
-                values_at.setdefault(point.time_ns, set()).add(point.value or 0)
-            assert {len(values) for values in values_at.values()} <= {1}, series
-
-
-@given(stories(), st.integers(0, 3))
-@settings(deadline=None, max_examples=150)
-def test_whatever_happens_the_last_point_is_what_was_counted(story: list[Event], budget: int) -> None:
-    with fresh_ledger() as ledger:
-        played = Played(ledger, story, budget=budget)
-        for series, counted in played.counted.items():
-            assert played.values(series)[-1:] in ([], [counted]), series
+    for series in played.counted:
+        assert_begins_at_zero_and_never_falls(played, series)
+        assert_one_value_for_each_time(played, series)
+        assert_ends_with_what_was_counted(played, series)
 
 
 @given(stories(without=("request lost",)), st.integers(0, 3))
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 def test_the_increase_of_a_series_is_what_was_counted(story: list[Event], budget: int) -> None:
     """Restarts, failures and idle hours change nothing. Only if a request is lost without a sign, and its answer with
     it, a rise may lie more than five minutes after the point it rose from."""
     with fresh_ledger() as ledger:
         played = Played(ledger, story, budget=budget)
-        for series, counted in played.counted.items():
-            assert played.increase(series) == counted, series
+    for series, counted in played.counted.items():
+        assert played.increase(series) == counted, series
 
 
 class TestIncrements:
