@@ -49,7 +49,7 @@ class Observations:
         return gauges.process_observations(found, self._now_ns() / _NS)
 
     def _agent_now(self) -> list[Observation]:
-        newest_ms = self._ledger.delivery_state.newest_ms()
+        newest_ms = self._ledger.messages.newest_ms()
         age_s = None if newest_ms is None else max(self._now_ns() / _NS - newest_ms / 1e3, 0.0)
         values: list[tuple[semconv.Metric, int | float | None]] = [
             (semconv.OUTBOX_SIZE, len(self._ledger.outbox)),

@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from otel_agent.errors import LedgerError
 from otel_agent.intake.traces import Traces
+from otel_agent.ledger.totals import NewSeries, SeriesLimit
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Batch, Change, Message, Problem, ProblemKind, ReadScope, Store, ToolCall, Unreadable
+from otel_agent.opencode import problem_files
 from otel_agent.series.attributes import OVERFLOW
 from otel_agent.series.tally import Increases, Tally
 
@@ -106,7 +109,7 @@ class Ingest:
         self._began_ns = self._now_ns()
         self._on_progress = on_progress
         try:
-            sweep = self._forget(self._ledger.problems.changed()) or sweep
+            sweep = self._forget(problem_files.changed(self._ledger.problems.files_and_folders())) or sweep
             if problems:
                 self._enter(Batch(problems=problems), outcome)
             for store in self._stores.values():
@@ -153,7 +156,7 @@ class Ingest:
                 if stopping():
                     store.close()
                     return
-            self._forget(self._ledger.problems.unmet(store.name, met, sweep=scope.sweep))
+            self._forget(self._ledger.problems.not_seen_again(store.name, met, sweep=scope.sweep))
         except Unreadable as failure:
             store.close()
             self._enter(Batch(problems=[failure.problem]), outcome)
@@ -169,7 +172,7 @@ class Ingest:
             calls = self._tracing.enter(changes, [store] if store else [])
             self._add(changes, calls, new)
             if store is not None:
-                ledger.delivery_state.note_counted(store.name, [change.message for change in changes if change.first])
+                ledger.store_counts.add(store.name, [change.message for change in changes if change.first])
             ledger.problems.note(batch.problems, now_ms=self._now_ms())
             ledger.remember(batch.checkpoints)
         self._report(new)
@@ -207,27 +210,16 @@ class Ingest:
         tally = Tally(disjoint=self._rules.disjoint).add(changes).add_calls(calls)
         tally.add_problems(each.kind.value for each in problems)
         totals = self._ledger.totals
-        limit = self._rules.max_series
-        history = not self._ledger.swept_ms
-        folded = totals.raise_by(
-            tally.increases,
-            now_ns=now_ns,
-            max_series=limit,
-            overflow=OVERFLOW,
-            lead_ns=self._rules.lead_ns,
-            history=history,
-        )
+        new = NewSeries(now_ns - self._rules.lead_ns, history=not self._ledger.swept_ms)
+        limit = SeriesLimit(self._rules.max_series, OVERFLOW)
+        folded = totals.raise_by(tally.increases, now_ns=now_ns, new=new, limit=limit)
         if changes:
             window_ns = self._rules.session_window_ms * _NS_PER_MS
             folded += totals.raise_by(
                 self._by_session(changes),
                 now_ns=now_ns,
-                max_series=limit,
-                overflow=OVERFLOW,
-                windowed=True,
-                active_since_ns=now_ns - window_ns,
-                lead_ns=self._rules.lead_ns,
-                history=history,
+                new=replace(new, windowed=True),
+                limit=replace(limit, active_since_ns=now_ns - window_ns),
             )
         self.overflowed += folded
         if folded and not self._said_overflow:
@@ -235,7 +227,7 @@ class Ingest:
             log.warning(
                 "max_series is reached: what belongs to more than %d series of a metric is added up in one with "
                 "otel.metric.overflow=true. The totals stay true; raise max_series to tell them apart",
-                limit,
+                limit.max_series,
             )
 
     def _say_progress(self, outcome: Pass) -> None:
@@ -265,7 +257,7 @@ class Ingest:
         tally.add_sessions(change for change in changes if change.message.session_id in tracked)
         active = {change.message.session_id for change in changes if change.message.ended_ms >= since_ms}
         for session_id in sorted(active - tracked):
-            tally.add_sessions(messages.of_session(session_id, after=self._ledger.epoch_message))
+            tally.add_sessions(messages.history_of(session_id, after=self._ledger.epoch_message))
             messages.track(session_id)
         return tally.increases
 

@@ -45,7 +45,7 @@ class StoreFinder:
 def known_places(settings: Settings) -> StoreLocations:
     """The same for who only reads the ledger."""
     with open_to_read(settings.state_dir) as ledger:
-        return _places(settings, _seen(ledger.noted(_PLACES) if ledger else None))
+        return _places(settings, _seen(ledger.checkpoint(_PLACES) if ledger else None))
 
 
 def _places(settings: Settings, seen: list[dict[str, str]]) -> StoreLocations:

@@ -32,21 +32,21 @@ class Traces:
         turns = self._ledger.turns
         known = turns.known(by_turn)
         turns.begin([(self._turn(of[0], stores), of) for turn, of in by_turn.items() if turn not in known])
-        turns.go_on([of for turn, of in by_turn.items() if turn in known])
+        turns.extend([of for turn, of in by_turn.items() if turn in known])
         found: list[tuple[Message, ToolCall]] = []
         for message in counted:
             if message.ended_ms >= self._from_ms:
                 calls = _calls(message, stores)
-                turns.enter_calls(message.id, calls)
+                self._ledger.outbox.add_calls(message.id, calls)
                 found += [(message, call) for call in calls]
         return found
 
     def settle(self, *, before_ms: int, limit: int) -> int:
         """End some of the turns of which nothing more is to come; return how many there were."""
-        left = self._ledger.turns.left(before_ms=before_ms, limit=limit)
+        left = self._ledger.turns.idle(before_ms=before_ms, limit=limit)
         if left:
             with self._ledger.transaction():
-                self._ledger.turns.end(left)
+                self._ledger.turns.close(left)
         return len(left)
 
     def _turn(self, message: Message, stores: Sequence[Store]) -> Turn:

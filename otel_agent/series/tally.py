@@ -119,7 +119,7 @@ class _MessageSeries:
 
     def add_tokens(self, metric: Metric, tokens: Tokens, extra: _Extra = ()) -> None:
         """Add the tokens of each category, zeros too: a model that never writes to a cache is worth showing."""
-        for type_, number in zip(_TYPES, tokens.each(), strict=True):
+        for type_, number in zip(_TYPES, tokens.by_category(), strict=True):
             # Only a corrected overlap makes a number negative. A sum that falls would look like a restarted counter.
             self.increase(metric, type_ + extra).value += max(number, 0)
 

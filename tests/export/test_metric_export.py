@@ -11,6 +11,7 @@ from otel_agent import semconv
 from otel_agent.export.metric_export import MetricExport
 from otel_agent.export.metric_schedule import MetricSchedule
 from otel_agent.export.outcomes import Outcomes, SendSummary
+from otel_agent.ledger.totals import NewSeries, SeriesLimit
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Increase, Observation, SendResult
 from otel_agent.otlp.resource import emitter
@@ -57,7 +58,8 @@ def attempts(outcomes: Outcomes) -> dict[Any, int | float]:
 def test_series_of_sessions_end_with_the_window(ledger: Ledger) -> None:
     with ledger.transaction():
         increases = {(SESSION_METRIC, '{"session.id": "ses_0"}'): Increase(5)}
-        ledger.totals.raise_by(increases, now_ns=START_NS, max_series=9, overflow="{}", windowed=True)
+        new = NewSeries(START_NS, windowed=True)
+        ledger.totals.raise_by(increases, now_ns=START_NS, new=new, limit=SeriesLimit(9, "{}"))
     enter(ledger, call(0))
     now_ns, backend = [START_NS], MetricsTo()
     export = metric_export(ledger, backend, now_ns=lambda: now_ns[0])

@@ -104,7 +104,10 @@ def test_a_trouble_counts_once_and_is_said_once(ledger: Ledger, caplog: pytest.L
     assert [ingest.run(sweep=True).problems for _ in range(3)] == [3, 0, 0]
     assert unreadable(ledger) == {"bad_number": 2, "bad_time": 1}
     assert len(caplog.messages) == 3
-    assert caplog.messages[0] == f"{row}: has a number that cannot be; it counts as zero, the rest counts (input)"
+    assert (
+        caplog.messages[0]
+        == f"{row} has an impossible number; that number counts as zero, everything else counts (input)"
+    )
 
 
 def test_of_many_troubles_a_few_are_said_and_all_counted(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:

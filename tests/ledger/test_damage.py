@@ -15,9 +15,9 @@ from otel_agent.errors import LedgerDamaged, LedgerError
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.ledger.writer import open_ledger
 from otel_agent.model import Tokens
-from tests.ledger.test_files import assert_exact, leave_a_wal, write_messages
 from tests.support.agent import Agent, Run
-from tests.support.exported import SentPoint
+from tests.support.exported import Exported
+from tests.support.ledger_files import assert_exact, leave_a_wal, write_messages
 from tests.support.otlp_receiver import OtlpReceiver, hang
 from tests.support.records import START_NS, call, enter, tokens
 
@@ -105,7 +105,7 @@ def assert_said_once(run: Run, state_dir: Path) -> None:
 def assert_begun_anew(receiver: OtlpReceiver) -> None:
     """The whole history once more, under another instance and with new start times; the spans are the same ones."""
     assert_exact(receiver, MESSAGES)
-    assert all(len(starts) == 2 for starts in SentPoint(receiver).starts().values())
+    assert all(len(starts) == 2 for starts in Exported(receiver).starts().values())
     assert len({point.resource["service.instance.id"] for point in receiver.points()}) == 2
 
 
@@ -126,7 +126,7 @@ def test_a_damaged_wal(agent: Agent, receiver: OtlpReceiver, part: str) -> None:
     agent.once()
     assert not list(agent.state_dir.glob("*damaged*"))
     assert_exact(receiver, 2 * MESSAGES)
-    assert {len(starts) for starts in SentPoint(receiver).starts().values()} == {1}
+    assert {len(starts) for starts in Exported(receiver).starts().values()} == {1}
 
 
 def test_any_page_lost(tmp_path: Path) -> None:

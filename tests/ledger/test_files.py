@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
-import shutil
 import signal
 import sqlite3
 import stat
@@ -23,60 +21,18 @@ from otel_agent.ledger import schema
 from otel_agent.ledger.files import Hold
 from otel_agent.ledger.queries import open_to_read
 from tests.support.agent import Agent
-from tests.support.exported import SentPoint
-from tests.support.made_stores import T0, Database, Tokens, message, session
+from tests.support.ledger_files import (
+    WINDOWS,
+    assert_exact,
+    contents,
+    leave_a_journal,
+    leave_a_wal,
+    write_messages,
+)
 from tests.support.otlp_receiver import OtlpReceiver
 
-USED = Tokens(700, 50, 20, 300, 9)
 CANNOT_WRITE = 4
 """Exit code of every `LedgerError`."""
-WINDOWS = os.name == "nt"
-
-
-def write_messages(agent: Agent, count: int, first: int = 0) -> None:
-    database, of = Database(agent.data_dir / "opencode.db").create(), session()
-    with database.connection() as connection:
-        records = [message(of, USED, T0 + 60_000 * number) for number in range(first, first + count)]
-        database.put_through(connection, of.project, of, *records)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """The ledger's files, but for the index of the WAL, which holds nothing of its own, and an empty WAL."""
-    found = {path.name: path.read_bytes() for path in folder.glob("ledger.db*") if not path.name.endswith("-shm")}
-    return {name: content for name, content in found.items() if content}
-
-
-def leave_a_wal(path: Path, sql: str) -> None:
-    """Change the database as a process that is killed does: the change lies in the WAL."""
-    aside = path.with_name("aside")
-    aside.mkdir()
-    with closing(sqlite3.connect(path, isolation_level=None)) as database:
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute(sql)
-        for ending in ("", "-wal"):
-            shutil.copy(f"{path}{ending}", aside)
-    for each in aside.iterdir():
-        each.replace(path.with_name(each.name))
-    aside.rmdir()
-
-
-def leave_a_journal(path: Path) -> None:
-    """Be killed halfway through a change of a database without a WAL: some of its pages are written already."""
-    aside = path.with_name("aside")
-    aside.mkdir()
-    with closing(sqlite3.connect(path, isolation_level=None)) as database:
-        database.execute("PRAGMA journal_mode = DELETE")
-        database.execute("PRAGMA cache_size = 1")
-        before = path.read_bytes()
-        database.execute("BEGIN")
-        database.execute("UPDATE message SET input = input + 1")
-        database.execute("CREATE TABLE more AS SELECT * FROM message")
-        for ending in ("", "-journal"):
-            shutil.copy(f"{path}{ending}", aside)
-    assert (aside / path.name).read_bytes() != before
-    for each in aside.iterdir():
-        each.replace(path.with_name(each.name))
-    aside.rmdir()
 
 
 def test_a_second_agent_is_told_who_writes_the_ledger(agent: Agent, receiver: OtlpReceiver) -> None:
@@ -180,7 +136,7 @@ def test_everything_is_for_its_owner_only(agent: Agent, receiver: OtlpReceiver) 
 @pytest.mark.skipif(WINDOWS, reason="modes are POSIX")
 def test_a_folder_that_may_not_be_written(public: Agent) -> None:
     public.data_dir.mkdir(parents=True)
-    public.state_dir.mkdir()
+    public.state_dir.mkdir(exist_ok=True)
     public.state_dir.chmod(0o555)
     run = public.attempt()
     assert run.returncode == CANNOT_WRITE
@@ -242,9 +198,3 @@ def test_a_full_disk(agent: Agent, receiver: OtlpReceiver, small_disk: Path) -> 
     ballast.unlink()
     agent.once(OTEL_AGENT_STATE_DIR=str(small_disk / "state"))
     assert_exact(receiver, 600)
-
-
-def assert_exact(receiver: OtlpReceiver, messages: int) -> None:
-    told = SentPoint(receiver)
-    assert (told.tokens(), told.messages()) == (Tokens(*(messages * kind for kind in USED)), messages)
-    assert len(told.span_ids()) == messages

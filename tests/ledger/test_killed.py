@@ -8,14 +8,13 @@ import subprocess
 
 import pytest
 
-from tests.ledger.test_files import WINDOWS
 from tests.support.agent import Agent, Process
-from tests.support.exported import SentPoint
+from tests.support.exported import Exported
+from tests.support.ledger_files import USED, WINDOWS
 from tests.support.made_stores import T0, Database, JsonTree, Tokens, message, session
 from tests.support.otlp_receiver import OtlpReceiver, accept, drop, hang
 from tests.support.otlp_receiver.wire import Signal
 
-USED = Tokens(700, 50, 20, 300, 9)
 DATABASES, EACH = 5, 150
 MESSAGES = (DATABASES + 1) * EACH
 """Enough for several transactions, and for more than one request of spans."""
@@ -59,11 +58,10 @@ def killed_after(run: Process, seconds: float) -> None:
 
 
 def assert_exact(receiver: OtlpReceiver) -> None:
-    told = SentPoint(receiver)
-    assert (told.tokens(), told.messages()) == (TOTAL, MESSAGES)
-    assert len(told.span_ids()) == MESSAGES
-    assert {len(starts) for starts in told.starts().values()} == {1}
-    assert told.never_fell()
+    exported = Exported(receiver)
+    assert exported.holds(tokens=TOTAL, messages=MESSAGES, spans=MESSAGES)
+    assert {len(starts) for starts in exported.starts().values()} == {1}
+    assert exported.never_fell()
 
 
 @pytest.mark.usefixtures("history")

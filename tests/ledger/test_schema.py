@@ -56,7 +56,8 @@ def test_of_a_database_that_cannot_be_prepared_nothing_is_changed(database: sqli
     with pytest.raises(sqlite3.OperationalError, match="series already exists"):
         schema.prepare(database)
     assert tables(database) == {"series"}
-    assert (schema.version(database), database.in_transaction) == (0, False)
+    assert schema.version(database) == 0
+    assert not database.in_transaction
 
 
 def step(database: sqlite3.Connection) -> None:
@@ -78,7 +79,8 @@ def test_an_older_ledger_takes_each_step_it_lacks(
     monkeypatch.setattr(schema, "VERSION", NEXT)
     monkeypatch.setattr(schema, "_MIGRATIONS", (*schema._MIGRATIONS, step))
     schema.prepare(database)
-    assert (schema.version(database), columns_of_meta(database)) == (NEXT, ["key", "value", "since"])
+    assert schema.version(database) == NEXT
+    assert columns_of_meta(database) == ["key", "value", "since"]
     schema.prepare(database)
 
 
@@ -88,7 +90,8 @@ def test_a_new_ledger_takes_every_step_after_the_first_version(
     monkeypatch.setattr(schema, "VERSION", NEXT)
     monkeypatch.setattr(schema, "_MIGRATIONS", (*schema._MIGRATIONS, step))
     schema.prepare(database)
-    assert (schema.version(database), columns_of_meta(database)) == (NEXT, ["key", "value", "since"])
+    assert schema.version(database) == NEXT
+    assert columns_of_meta(database) == ["key", "value", "since"]
 
 
 def test_a_step_that_fails_takes_the_ones_before_it_along(
@@ -100,7 +103,8 @@ def test_a_step_that_fails_takes_the_ones_before_it_along(
     monkeypatch.setattr(schema, "_MIGRATIONS", (*schema._MIGRATIONS, step, broken_step))
     with pytest.raises(sqlite3.OperationalError, match="no such table: nowhere"):
         schema.prepare(database)
-    assert (schema.version(database), columns_of_meta(database)) == (NEXT - 1, ["key", "value"])
+    assert schema.version(database) == NEXT - 1
+    assert columns_of_meta(database) == ["key", "value"]
     assert database.execute("SELECT value FROM meta").fetchone() == ("mine",)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from otel_agent import semconv
+from otel_agent.ledger.totals import NewSeries, SeriesLimit
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Change, Generation, Message, Overlap, Tokens
 from otel_agent.series.attributes import OVERFLOW, from_json
@@ -105,4 +106,5 @@ def tokens(ledger: Ledger) -> Tokens:
 
 def _raise_totals(ledger: Ledger, changes: list[Change]) -> None:
     increases = Tally(disjoint=False).add(changes).increases
-    ledger.totals.raise_by(increases, now_ns=START_NS, max_series=10_000, overflow=OVERFLOW)
+    limit = SeriesLimit(10_000, OVERFLOW)
+    ledger.totals.raise_by(increases, now_ns=START_NS, new=NewSeries(START_NS), limit=limit)

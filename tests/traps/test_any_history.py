@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from tests.support.agent import Agent
+from tests.support.arrived import Arrived
+from tests.support.kinds_of_store import Store
 from tests.support.made_stores import (
     T0,
     Database,
@@ -28,9 +30,7 @@ from tests.support.made_stores import (
     session,
 )
 from tests.support.otlp_receiver import OtlpReceiver
-from tests.traps.arrived import Arrived
 
-Store = JsonTree | Database
 NOTHING = Tokens()
 
 amounts = st.integers(min_value=0, max_value=500)

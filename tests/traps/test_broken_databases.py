@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.agent import Agent
+from tests.support.arrived import Arrived
 from tests.support.made_stores import T0, Database, JsonTree, Message, Tokens, message, session
-from tests.traps.arrived import Arrived
 
 USED = Tokens(1200, 80, 20, 400, 10)
 IN_TREE = message(session(), USED)
@@ -45,18 +45,18 @@ def test_a_database_that_is_none(agent: Agent, tree: JsonTree, arrived: Arrived,
     path = agent.data_dir / "opencode.db"
     path.write_bytes(content)
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
     path.unlink()
     Database(path).create().put_turn(IN_DATABASE)
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED.plus(USED), 2)
+    assert arrived.holds(tokens=USED.plus(USED), messages=2)
 
 
 def test_a_folder_named_like_a_database(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     tree.put_turn(IN_TREE)
     (agent.data_dir / "opencode.db").mkdir()
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
 
 
 @pytest.mark.parametrize("damage", ["cut-in-half", "pages-overwritten", "root-page-overwritten"])
@@ -72,7 +72,7 @@ def test_damaged_pages(agent: Agent, tree: JsonTree, arrived: Arrived, damage: s
     database.path.write_bytes(sound)
     agent.once()
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (Tokens(900, 7), 901)
+    assert arrived.holds(tokens=Tokens(900, 7), messages=901)
 
 
 def damaged(sound: bytes, how: str) -> bytes:
@@ -108,10 +108,10 @@ def test_a_locked_database(agent: Agent, tree: JsonTree, locked: Database, arriv
         holder.execute("UPDATE session SET title = 'locked'")
         run = agent.once()
         assert "locked" in run.stderr
-        assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+        assert arrived.holds(tokens=USED, messages=1)
         holder.execute("ROLLBACK")
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED.plus(USED), 2)
+    assert arrived.holds(tokens=USED.plus(USED), messages=2)
 
 
 def test_a_database_being_written_while_read(agent: Agent, database: Database, arrived: Arrived) -> None:
@@ -124,7 +124,7 @@ def test_a_database_being_written_while_read(agent: Agent, database: Database, a
         assert arrived.messages() == 1
         connection.execute("COMMIT")
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED.plus(USED), 2)
+    assert arrived.holds(tokens=USED.plus(USED), messages=2)
 
 
 def test_a_database_that_vanishes_and_another_in_its_place(agent: Agent, arrived: Arrived) -> None:
@@ -154,7 +154,7 @@ def test_a_database_restored_from_a_backup(agent: Agent, arrived: Arrived) -> No
     new = (message(session(), Tokens(output=1), T0 - 900_000 + n) for n in range(15))
     database.put_turn(*new, updated=T0 - 900_000)
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (Tokens(30, 15), 45)
+    assert arrived.holds(tokens=Tokens(30, 15), messages=45)
 
 
 def test_a_vacuum_between_runs(agent: Agent, arrived: Arrived) -> None:
@@ -175,7 +175,7 @@ def test_one_broken_database_beside_a_sound_one(agent: Agent, arrived: Arrived) 
     (agent.data_dir / "opencode.db").write_bytes(b"\0" * 8192)
     Database(agent.data_dir / "opencode-beta.db").create().put_turn(IN_DATABASE)
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
 
 
 @pytest.mark.parametrize(
@@ -193,4 +193,4 @@ def test_a_table_beside_the_messages_of_an_unknown_shape(agent: Agent, arrived: 
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(f"PRAGMA foreign_keys = OFF; {change}")
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 2)
+    assert arrived.holds(tokens=USED, messages=2)

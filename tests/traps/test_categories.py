@@ -10,8 +10,9 @@ from dataclasses import replace
 import pytest
 
 from tests.support.agent import Agent
-from tests.support.made_stores import T0, Database, DatabaseV2, JsonTree, Message, Tokens, message, session
-from tests.traps.arrived import Arrived
+from tests.support.arrived import Arrived
+from tests.support.kinds_of_store import make_store
+from tests.support.made_stores import T0, Database, JsonTree, Message, Tokens, message, session
 
 INSIDE = Tokens(700, 50, 20, 300, 0)
 """Up to 1.3: reasoning is counted in output as well."""
@@ -20,16 +21,6 @@ BESIDE = Tokens(700, 30, 20, 300, 0)
 TOTAL = 1050
 
 DISJOINT = {"OTEL_AGENT_ACCOUNTING": "disjoint"}
-
-
-def put(agent: Agent, where: str, written: Message) -> None:
-    match where:
-        case "json":
-            JsonTree(agent.data_dir).put_turn(written)
-        case "2.x":
-            DatabaseV2(agent.data_dir / "opencode.db").create().put_turn(written)
-        case release:
-            Database(agent.data_dir / "opencode.db", release).create().put_turn(written)
 
 
 CASES = {
@@ -50,14 +41,14 @@ EVERY_CASE = pytest.mark.parametrize(("where", "written"), CASES.values(), ids=l
 
 @EVERY_CASE
 def test_as_recorded_by_default(agent: Agent, arrived: Arrived, where: str, written: Message) -> None:
-    put(agent, where, written)
+    make_store(agent.data_dir, where).put_turn(written)
     agent.once()
     assert arrived.tokens() == written.tokens
 
 
 @EVERY_CASE
 def test_disjoint_leaves_the_overlap_out(agent: Agent, arrived: Arrived, where: str, written: Message) -> None:
-    put(agent, where, written)
+    make_store(agent.data_dir, where).put_turn(written)
     agent.once(**DISJOINT)
     assert arrived.tokens() == BESIDE
     assert sum(arrived.tokens()) == TOTAL
@@ -65,19 +56,23 @@ def test_disjoint_leaves_the_overlap_out(agent: Agent, arrived: Arrived, where: 
 
 @EVERY_CASE
 def test_the_conventions_count_each_token_once(agent: Agent, arrived: Arrived, where: str, written: Message) -> None:
-    put(agent, where, written)
+    make_store(agent.data_dir, where).put_turn(written)
     agent.once()
-    assert (arrived.genai("input_tokens"), arrived.genai("output_tokens")) == (1000, 50)
-    assert (arrived.genai("cache_read.input_tokens"), arrived.genai("reasoning.output_tokens")) == (300, 20)
+    assert arrived.genai("input_tokens") == 1000
+    assert arrived.genai("output_tokens") == 50
+    assert arrived.genai("cache_read.input_tokens") == 300
+    assert arrived.genai("reasoning.output_tokens") == 20
     attributes = arrived.chat().attributes
-    assert (attributes["gen_ai.usage.input_tokens"], attributes["gen_ai.usage.output_tokens"]) == (1000, 50)
+    assert attributes["gen_ai.usage.input_tokens"] == 1000
+    assert attributes["gen_ai.usage.output_tokens"] == 50
 
 
 def test_anthropic_always_kept_the_cached_apart(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     old = session(version="1.0.61")
     tree.put_turn(message(old, Tokens(700, 50, 0, 300, 0), provider="anthropic", finish=None))
     agent.once()
-    assert (arrived.genai("input_tokens"), arrived.genai("output_tokens")) == (1000, 50)
+    assert arrived.genai("input_tokens") == 1000
+    assert arrived.genai("output_tokens") == 50
 
 
 def test_input_includes_what_was_written_to_the_cache(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
@@ -103,7 +98,7 @@ def test_a_total_that_fits_neither_reading(agent: Agent, database: Database, arr
 def test_rows_without_total(agent: Agent, database: Database, arrived: Arrived) -> None:
     database.put_turn(message(session(), BESIDE), message(session(), BESIDE, T0 + 40_000, total=TOTAL))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (BESIDE.plus(BESIDE), 2)
+    assert arrived.holds(tokens=BESIDE.plus(BESIDE), messages=2)
 
 
 def test_a_correction_that_raises_output_and_reasoning(agent: Agent, arrived: Arrived) -> None:
@@ -129,7 +124,8 @@ def test_the_documented_message(agent: Agent, tree: JsonTree, arrived: Arrived) 
     assert arrived.tokens_by("opencode.project.name") == {"persona": tokens}
     span = arrived.chat()
     assert span.name == "chat glm-4.7"
-    assert (span.start_ns, span.end_ns) == (1_769_174_692_533_000_000, 1_769_174_730_149_000_000)
+    assert span.start_ns == 1_769_174_692_533_000_000
+    assert span.end_ns == 1_769_174_730_149_000_000
     numbers = {key: value for key, value in span.attributes.items() if key.startswith(("gen_ai.usage", "opencode.tok"))}
     assert numbers == {
         "gen_ai.usage.input_tokens": 23545,
@@ -157,4 +153,5 @@ def test_costs_are_floats_and_tokens_integers(agent: Agent, tree: JsonTree, arri
     tree.put_turn(message(session(), INSIDE, cost=1))
     agent.once()
     kinds = {name: type(point.value) for (name, _), point in arrived.receiver.latest().items()}
-    assert (kinds["opencode.cost.usage"], kinds["opencode.token.usage"]) == (float, int)
+    assert kinds["opencode.cost.usage"] == float
+    assert kinds["opencode.token.usage"] == int

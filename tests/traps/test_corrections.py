@@ -9,23 +9,13 @@ from shutil import rmtree
 import pytest
 
 from tests.support.agent import Agent
-from tests.support.made_stores import T0, Database, DatabaseV2, JsonTree, Tokens, message, session
-from tests.traps.arrived import Arrived
+from tests.support.arrived import Arrived
+from tests.support.kinds_of_store import Store
+from tests.support.made_stores import T0, Database, JsonTree, Tokens, message, session
 
 USED = Tokens(1200, 80, 20, 400, 10)
 
-Store = JsonTree | Database
-
-
-@pytest.fixture(params=["json", "1.18.33", "2.x"])
-def store(request: pytest.FixtureRequest, agent: Agent) -> Store:
-    match request.param:
-        case "json":
-            return JsonTree(agent.data_dir)
-        case "2.x":
-            return DatabaseV2(agent.data_dir / "opencode.db").create()
-        case release:
-            return Database(agent.data_dir / "opencode.db", release).create()
+STORES = ("json", "1.18.33", "2.x")
 
 
 def test_a_raised_message_adds_the_difference(agent: Agent, store: Store, arrived: Arrived) -> None:
@@ -34,7 +24,7 @@ def test_a_raised_message_adds_the_difference(agent: Agent, store: Store, arrive
     for each in (written, raised):
         store.put_turn(each)
         agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED.plus(Tokens(5, 4, 3, 2, 1)), 1)
+    assert arrived.holds(tokens=USED.plus(Tokens(5, 4, 3, 2, 1)), messages=1)
     assert arrived.cost() == pytest.approx(0.75)
 
 
@@ -44,7 +34,7 @@ def test_a_lowered_message_takes_nothing_away(agent: Agent, store: Store, arrive
     for each in (written, lowered):
         store.put_turn(each)
         agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
     assert arrived.cost() == pytest.approx(0.75)
 
 
@@ -53,7 +43,7 @@ def test_lowered_and_raised_again_adds_nothing(agent: Agent, store: Store, arriv
     for tokens in (USED, Tokens(10), USED, Tokens(10), USED):
         store.put_turn(replace(written, tokens=tokens))
         agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
 
 
 def test_each_category_is_corrected_by_itself(agent: Agent, store: Store, arrived: Arrived) -> None:
@@ -71,7 +61,7 @@ def test_a_correction_in_a_store_copied_here_later(agent: Agent, database: Datab
     for hour, tokens in enumerate((USED, USED.plus(Tokens(5)), USED.plus(Tokens(5, 4)))):
         database.put_turn(replace(written, tokens=tokens), updated=T0 + 3_600_000 * hour)
         agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED.plus(Tokens(5, 4)), 1)
+    assert arrived.holds(tokens=USED.plus(Tokens(5, 4)), messages=1)
 
 
 def test_a_row_from_the_future_hides_no_correction(agent: Agent, database: Database, arrived: Arrived) -> None:
@@ -82,7 +72,7 @@ def test_a_row_from_the_future_hides_no_correction(agent: Agent, database: Datab
     agent.once()
     database.put_turn(replace(written, tokens=USED.plus(Tokens(5))))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED.plus(USED, Tokens(5)), 2)
+    assert arrived.holds(tokens=USED.plus(USED, Tokens(5)), messages=2)
 
 
 def test_the_spans_of_a_corrected_message_keep_their_ids(agent: Agent, store: Store, arrived: Arrived) -> None:
@@ -99,7 +89,7 @@ def test_two_stores_that_disagree(agent: Agent, tree: JsonTree, database: Databa
     database.put_turn(high)
     agent.once()
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (Tokens(1200, 95, 20, 400, 10), 1)
+    assert arrived.holds(tokens=Tokens(1200, 95, 20, 400, 10), messages=1)
 
 
 def test_deleted_messages_stay_counted(agent: Agent, store: Store, arrived: Arrived) -> None:
@@ -108,7 +98,7 @@ def test_deleted_messages_stay_counted(agent: Agent, store: Store, arrived: Arri
     agent.once()
     store.remove(deleted)
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED.plus(USED), 2)
+    assert arrived.holds(tokens=USED.plus(USED), messages=2)
 
 
 def test_a_revert_that_goes_on_with_new_messages(agent: Agent, store: Store, arrived: Arrived) -> None:
@@ -118,7 +108,7 @@ def test_a_revert_that_goes_on_with_new_messages(agent: Agent, store: Store, arr
     store.remove(reverted)
     store.put_turn(message(session(), USED, T0 + 80_000))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED.plus(USED, USED), 3)
+    assert arrived.holds(tokens=USED.plus(USED, USED), messages=3)
 
 
 def test_a_deleted_session_that_comes_back(agent: Agent, store: Store, arrived: Arrived) -> None:
@@ -129,7 +119,7 @@ def test_a_deleted_session_that_comes_back(agent: Agent, store: Store, arrived: 
     agent.once()
     store.put_turn(whole)
     agent.once()
-    assert (arrived.tokens(), arrived.messages(), len(arrived.chats())) == (USED, 1, 1)
+    assert arrived.holds(tokens=USED, messages=1, spans=1)
 
 
 def empty(folder: Path) -> None:
@@ -149,7 +139,7 @@ def test_the_whole_store_deleted_and_begun_anew(agent: Agent, store: Store, arri
         store.create()
     store.put_turn(message(session(T0 + 800_000), USED, T0 + 900_000))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED.plus(USED, USED, USED), 4)
+    assert arrived.holds(tokens=USED.plus(USED, USED, USED), messages=4)
     usage = {
         key: point.start_ns for key, point in arrived.receiver.latest().items() if key[0] == "opencode.token.usage"
     }

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from tests.support.agent import Agent
+from tests.support.arrived import Arrived
 from tests.support.made_stores import T0, Database, JsonTree, Tokens, message, session
-from tests.traps.arrived import Arrived
 
 USED = Tokens(1200, 80, 20, 400, 10)
 CALLED_NS = (T0 * 1_000_000, (T0 + 37_616) * 1_000_000)
@@ -38,4 +38,4 @@ def test_a_file_that_appears_with_an_old_mtime(agent: Agent, tree: JsonTree, arr
     for path in (tree.path(restored), tree.path(restored).parent):
         os.utime(path, (1_000_000_000, 1_000_000_000))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED.plus(USED), 2)
+    assert arrived.holds(tokens=USED.plus(USED), messages=2)

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from tests.support.agent import Agent
+from tests.support.arrived import Arrived
 from tests.support.made_stores import RELEASES, T0, Database, DatabaseV2, JsonTree, Tokens, message, prompt, session
-from tests.traps.arrived import Arrived
 
 FIRST = Tokens(1200, 80, 20, 400, 10)
 SECOND = Tokens(900, 60, 0, 300, 5)
@@ -20,7 +20,7 @@ def test_a_completed_message_rewritten_twice_counts_once(agent: Agent, tree: Jso
     for title in (None, "edited", "edited again"):
         tree.put_turn(replace(written, changes={"structured": title}))
         agent.once()
-    assert (arrived.tokens(), arrived.messages(), len(arrived.chats())) == (FIRST, 1, 1)
+    assert arrived.holds(tokens=FIRST, messages=1, spans=1)
     assert arrived.cost() == pytest.approx(0.25)
 
 
@@ -29,7 +29,7 @@ def test_a_row_rewritten_twice_counts_once(agent: Agent, database: Database, arr
     for rewrite in range(3):
         database.put_turn(replace(written, changes={"structured": rewrite}), updated=T0 + 60_000 * rewrite)
         agent.once()
-    assert (arrived.tokens(), arrived.messages(), len(arrived.chats())) == (FIRST, 1, 1)
+    assert arrived.holds(tokens=FIRST, messages=1, spans=1)
 
 
 def test_a_second_run_sends_no_span_again_and_moves_no_total(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
@@ -37,7 +37,7 @@ def test_a_second_run_sends_no_span_again_and_moves_no_total(agent: Agent, tree:
     agent.once()
     started = {key: point.start_ns for key, point in arrived.receiver.latest().items() if point.monotonic}
     agent.once()
-    assert (arrived.tokens(), arrived.messages(), len(arrived.chats())) == (FIRST, 1, 1)
+    assert arrived.holds(tokens=FIRST, messages=1, spans=1)
     later = {key: point.start_ns for key, point in arrived.receiver.latest().items() if key in started}
     assert later == started, "a restart must continue the series, not begin it anew"
 
@@ -48,7 +48,7 @@ def test_json_and_sqlite_holding_the_same(agent: Agent, tree: JsonTree, arrived:
     tree.put_turn(*both)
     Database(agent.data_dir / "opencode.db", release).create().put_turn(*both, updated=T0 + 9_000_000)
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (FIRST.plus(SECOND), 2)
+    assert arrived.holds(tokens=FIRST.plus(SECOND), messages=2)
 
 
 def test_an_import_of_the_tree_between_two_runs(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
@@ -58,14 +58,14 @@ def test_an_import_of_the_tree_between_two_runs(agent: Agent, tree: JsonTree, ar
     database = Database(agent.data_dir / "opencode.db", "1.2.6").create()
     database.put_turn(old, message(session(), SECOND, T0 + 40_000), updated=T0 + 9_000_000)
     agent.once()
-    assert (arrived.tokens(), arrived.messages(), len(arrived.chats())) == (FIRST.plus(SECOND), 2, 2)
+    assert arrived.holds(tokens=FIRST.plus(SECOND), messages=2, spans=2)
 
 
 def test_sqlite_holding_only_the_newer_half(agent: Agent, tree: JsonTree, database: Database, arrived: Arrived) -> None:
     tree.put_turn(message(session(), FIRST))
     database.put_turn(message(session(), SECOND, T0 + 40_000))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (FIRST.plus(SECOND), 2)
+    assert arrived.holds(tokens=FIRST.plus(SECOND), messages=2)
 
 
 def test_two_channel_databases_with_overlapping_ids(agent: Agent, database: Database, arrived: Arrived) -> None:
@@ -73,7 +73,7 @@ def test_two_channel_databases_with_overlapping_ids(agent: Agent, database: Data
     database.put_turn(shared, stable)
     Database(agent.data_dir / "opencode-beta.db").create().put_turn(shared, beta)
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (FIRST.plus(FIRST, FIRST), 3)
+    assert arrived.holds(tokens=FIRST.plus(FIRST, FIRST), messages=3)
 
 
 def test_the_same_id_in_every_kind_of_place(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
@@ -88,7 +88,7 @@ def test_the_same_id_in_every_kind_of_place(agent: Agent, tree: JsonTree, arrive
     DatabaseV2(agent.data_dir / "opencode-next.db").create().put_turn(everywhere)
     agent.once()
     agent.once()
-    assert (arrived.tokens(), arrived.messages(), len(arrived.chats())) == (FIRST, 1, 1)
+    assert arrived.holds(tokens=FIRST, messages=1, spans=1)
 
 
 def test_a_session_import_keeps_ids_and_adds_nothing(agent: Agent, database: Database, arrived: Arrived) -> None:
@@ -98,7 +98,7 @@ def test_a_session_import_keeps_ids_and_adds_nothing(agent: Agent, database: Dat
     database.remove(exported)
     database.put_turn(exported, updated=T0 + 9_000_000)
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (FIRST, 1)
+    assert arrived.holds(tokens=FIRST, messages=1)
 
 
 def test_an_imported_session_of_another_machine_is_new(agent: Agent, database: Database, arrived: Arrived) -> None:
@@ -108,7 +108,7 @@ def test_an_imported_session_of_another_machine_is_new(agent: Agent, database: D
     long_ago = T0 - 90 * 86_400_000
     database.put_turn(message(session(long_ago), SECOND, long_ago), updated=T0 + 60_000)
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (FIRST.plus(SECOND), 2)
+    assert arrived.holds(tokens=FIRST.plus(SECOND), messages=2)
 
 
 def test_a_restored_row_older_than_every_cursor(agent: Agent, database: Database, arrived: Arrived) -> None:
@@ -117,7 +117,7 @@ def test_a_restored_row_older_than_every_cursor(agent: Agent, database: Database
     agent.once()
     database.put_turn(message(session(), SECOND, T0 + 1), updated=T0 - 86_400_000)
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (FIRST.plus(SECOND), 2)
+    assert arrived.holds(tokens=FIRST.plus(SECOND), messages=2)
 
 
 def test_opencode_db_elsewhere(agent: Agent, database: Database, arrived: Arrived) -> None:
@@ -128,7 +128,7 @@ def test_opencode_db_elsewhere(agent: Agent, database: Database, arrived: Arrive
     agent.once(OPENCODE_DB=str(agent.home / "elsewhere" / "usage.db"))
     assert arrived.tokens() == FIRST.plus(SECOND)
     agent.once(OPENCODE_DB="own/mine.db")
-    assert (arrived.tokens(), arrived.messages()) == (FIRST.plus(SECOND, SECOND), 3)
+    assert arrived.holds(tokens=FIRST.plus(SECOND, SECOND), messages=3)
 
 
 def test_user_messages_are_not_counted(agent: Agent, tree: JsonTree, database: Database, arrived: Arrived) -> None:
@@ -136,4 +136,4 @@ def test_user_messages_are_not_counted(agent: Agent, tree: JsonTree, database: D
         store.put_turn(message(session(), FIRST))
         store.put(prompt(session()))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (FIRST, 1)
+    assert arrived.holds(tokens=FIRST, messages=1)

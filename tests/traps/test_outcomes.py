@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from tests.support.agent import Agent
+from tests.support.arrived import Arrived
+from tests.support.kinds_of_store import Store
 from tests.support.made_stores import (
     T0,
     Database,
@@ -23,18 +25,10 @@ from tests.support.made_stores import (
     step_start,
     text,
 )
-from tests.traps.arrived import Arrived
 
 USED = Tokens(1200, 80, 20, 400, 10)
 
-Store = JsonTree | Database
-
-
-@pytest.fixture(params=["json", "1.18.33"])
-def store(request: pytest.FixtureRequest, agent: Agent) -> Store:
-    if request.param == "json":
-        return JsonTree(agent.data_dir)
-    return Database(agent.data_dir / "opencode.db", request.param).create()
+STORES = ("json", "1.18.33")
 
 
 def failed(name: str, tokens: Tokens = Tokens(), **fields: Any) -> Message:
@@ -83,7 +77,7 @@ def test_a_message_that_asked_no_model_is_no_call(
     store.put_turn(wrapper, message(session(), USED, T0 + 40_000))
     store.put(text(wrapper))
     agent.once()
-    assert (arrived.messages(), len(arrived.chats())) == (2, 1)
+    assert arrived.holds(messages=2, spans=1)
     assert arrived.tokens() == USED
 
 
@@ -93,7 +87,7 @@ def test_a_call_of_zero_tokens_is_a_call(agent: Agent, store: Store, arrived: Ar
     store.put_turn(silent)
     store.put(step_start(silent), step_finish(silent, Tokens()))
     agent.once()
-    assert (arrived.messages(), len(arrived.chats())) == (1, 1)
+    assert arrived.holds(messages=1, spans=1)
 
 
 def a_turn_of_two_steps(version: str = "0.15.31") -> Message:
@@ -120,7 +114,7 @@ def test_a_turn_of_0_x_is_the_sum_of_its_steps(agent: Agent, arrived: Arrived, p
         Database(agent.data_dir / "opencode.db", "1.2.6").create().put(turn.session.project, *with_steps(turn))
     agent.once()
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (STEPS[0].plus(STEPS[1]), 1)
+    assert arrived.holds(tokens=STEPS[0].plus(STEPS[1]), messages=1)
     assert arrived.cost() == pytest.approx(0.75)
 
 
@@ -130,7 +124,7 @@ def test_the_same_turn_of_0_x_in_tree_and_database(agent: Agent, tree: JsonTree,
     for store in (tree, imported):
         store.put(turn.session.project, *with_steps(turn))
         agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (STEPS[0].plus(STEPS[1]), 1)
+    assert arrived.holds(tokens=STEPS[0].plus(STEPS[1]), messages=1)
 
 
 def test_a_turn_of_0_x_killed_in_its_second_step(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
@@ -138,14 +132,14 @@ def test_a_turn_of_0_x_killed_in_its_second_step(agent: Agent, tree: JsonTree, a
     killed = replace(a_turn_of_two_steps(), completed=None, tokens=STEPS[0])
     tree.put(killed.session.project, killed.session, killed, step_start(killed), step_finish(killed, STEPS[0]))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (STEPS[0], 1)
+    assert arrived.holds(tokens=STEPS[0], messages=1)
 
 
 def test_a_turn_of_0_x_whose_parts_are_gone(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     turn = a_turn_of_two_steps()
     tree.put_turn(turn)
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (Tokens(500, 30), 1)
+    assert arrived.holds(tokens=Tokens(500, 30), messages=1)
 
 
 def test_one_message_for_each_call_is_never_summed_from_parts(agent: Agent, store: Store, arrived: Arrived) -> None:
@@ -154,4 +148,4 @@ def test_one_message_for_each_call_is_never_summed_from_parts(agent: Agent, stor
     store.put_turn(whole)
     store.put(step_start(whole), step_finish(whole, USED), step_finish(whole, USED, 4))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.support.agent import Agent
+from tests.support.arrived import Arrived
 from tests.support.made_stores import GLOBAL, T0, Database, DatabaseV2, JsonTree, Project, Tokens, message, session
-from tests.traps.arrived import Arrived
 
 USED = Tokens(1200, 80, 20, 400, 10)
 SCRATCH = "/home/dev/scratch"

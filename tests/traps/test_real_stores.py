@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.support.agent import Agent
+from tests.support.arrived import Arrived
 from tests.support.made_stores import Tokens
 from tests.support.paths import STORES
-from tests.traps.arrived import Arrived
 
 REAL = sorted(path.parent for path in STORES.glob("*/expected.json"))
 OVERLAPPING = [path for path in REAL if "overlap" in json.loads((path / "expected.json").read_text())]

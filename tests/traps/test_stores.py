@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.agent import Agent
+from tests.support.arrived import Arrived
 from tests.support.made_stores import (
     RELEASES,
     T0,
@@ -27,7 +28,6 @@ from tests.support.made_stores import (
     step_start,
 )
 from tests.support.made_stores.database import compact, message_row, upsert
-from tests.traps.arrived import Arrived
 
 USED = Tokens(1200, 80, 20, 400, 10)
 
@@ -57,7 +57,7 @@ def test_a_tree_beside_an_empty_database(
     tree.put_turn(message(session(), USED))
     make(agent.data_dir / "opencode.db")
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
 
 
 def test_an_empty_database_that_fills_later(agent: Agent, arrived: Arrived) -> None:
@@ -65,7 +65,7 @@ def test_an_empty_database_that_fills_later(agent: Agent, arrived: Arrived) -> N
     agent.once()
     Database(agent.data_dir / "opencode.db").create().put_turn(message(session(), USED))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
 
 
 def test_no_store_at_all_and_then_one(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
@@ -80,14 +80,14 @@ def test_no_store_at_all_and_then_one(agent: Agent, tree: JsonTree, arrived: Arr
 def test_a_database_alone(agent: Agent, arrived: Arrived, release: str) -> None:
     Database(agent.data_dir / "opencode.db", release).create().put_turn(message(session(), USED, total=1690))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
 
 
 def test_the_tree_before_0_6(agent: Agent, old_tree: OldTree, arrived: Arrived) -> None:
     asked = message(session(version="0.5.29"), USED, changes={"parentID": ..., "finish": ...})
     old_tree.put(asked.session, asked, step_start(asked), step_finish(asked, USED))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
 
 
 def test_a_turn_copied_from_the_oldest_tree_to_the_newer(
@@ -98,7 +98,7 @@ def test_a_turn_copied_from_the_oldest_tree_to_the_newer(
     for store in (old_tree, tree):
         store.put(asked.session, asked, step_start(asked), step_finish(asked, USED))
         agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
 
 
 def test_rows_only_in_the_wal(agent: Agent, database: Database, arrived: Arrived) -> None:
@@ -108,11 +108,11 @@ def test_rows_only_in_the_wal(agent: Agent, database: Database, arrived: Arrived
         database.put_through(connection, whole)
         assert database.path.with_name("opencode.db-wal").stat().st_size > 0
         agent.once()
-        assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+        assert arrived.holds(tokens=USED, messages=1)
         later = message(session(), USED, T0 + 40_000)
         database.put_through(connection, later)
         agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED.plus(USED), 2)
+    assert arrived.holds(tokens=USED.plus(USED), messages=2)
 
 
 def test_a_wal_left_by_a_killed_writer(agent: Agent, tmp_path: Path, arrived: Arrived) -> None:
@@ -124,7 +124,7 @@ def test_a_wal_left_by_a_killed_writer(agent: Agent, tmp_path: Path, arrived: Ar
         for name in ("opencode.db", "opencode.db-wal"):
             shutil.copy(elsewhere.path.with_name(name), agent.data_dir / name)
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
 
 
 def test_the_agent_leaves_the_stores_as_they_were(
@@ -159,7 +159,7 @@ def test_2_x_beside_stale_v1_tables(agent: Agent, database: Database, arrived: A
     assert arrived.messages() == 1
     DatabaseV2(database.path).create().put_turn(finished, interrupted)
     agent.once()
-    assert (arrived.tokens(), arrived.messages(), len(arrived.chats())) == (USED.plus(USED), 2, 2)
+    assert arrived.holds(tokens=USED.plus(USED), messages=2, spans=2)
 
 
 def test_v1_sessions_that_2_x_never_took_over(agent: Agent, database: Database, arrived: Arrived) -> None:
@@ -167,7 +167,7 @@ def test_v1_sessions_that_2_x_never_took_over(agent: Agent, database: Database, 
     taken_over = message(session(T0 + 900_000), USED, T0 + 901_000)
     DatabaseV2(database.path).create().put_turn(taken_over)
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED.plus(USED), 2)
+    assert arrived.holds(tokens=USED.plus(USED), messages=2)
 
 
 def test_session_message_without_session_v2_does_not_count(agent: Agent, database: Database, arrived: Arrived) -> None:
@@ -180,7 +180,7 @@ def test_session_message_without_session_v2_does_not_count(agent: Agent, databas
             upsert(connection, "session_message", DatabaseV2(database.path).place(double)[1] | {"seq": counter})
     agent.once()
     assert arrived.unreadable() == 0, "nothing is wrong with such a database"
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
 
 
 def test_session_message_of_a_session_unknown_to_session_v2(agent: Agent, arrived: Arrived) -> None:
@@ -189,7 +189,7 @@ def test_session_message_of_a_session_unknown_to_session_v2(agent: Agent, arrive
     new.put_turn(known)
     new.put(message(session(T0 + 900_000), USED, T0 + 901_000))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
 
 
 def test_other_kinds_of_session_message(agent: Agent, arrived: Arrived) -> None:
@@ -201,7 +201,7 @@ def test_other_kinds_of_session_message(agent: Agent, arrived: Arrived) -> None:
             row = new.place(message(session(), USED, T0 + counter * 1000))[1] | {"type": kind}
             upsert(connection, "session_message", row)
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
 
 
 def test_copies_in_the_event_table(agent: Agent, database: Database, arrived: Arrived) -> None:
@@ -218,7 +218,7 @@ def test_copies_in_the_event_table(agent: Agent, database: Database, arrived: Ar
             info,
         )
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
 
 
 def test_session_totals_columns_are_no_source(agent: Agent, database: Database, arrived: Arrived) -> None:
@@ -247,7 +247,7 @@ def test_a_session_file_that_comes_after_its_message(agent: Agent, tree: JsonTre
     agent.once()
     tree.put(orphan.session.project, orphan.session)
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
 
 
 def test_rows_whose_session_row_is_gone(agent: Agent, database: Database, arrived: Arrived) -> None:
@@ -255,7 +255,7 @@ def test_rows_whose_session_row_is_gone(agent: Agent, database: Database, arrive
     with database.connection() as connection:
         upsert(connection, "message", message_row(orphan))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
 
 
 def test_a_subagents_session(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
@@ -276,7 +276,7 @@ def test_older_messages_name_their_agent_only_as_mode(agent: Agent, tree: JsonTr
 def test_a_compaction_is_a_call_like_any_other(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     tree.put_turn(message(session(), USED, agent="compaction", changes={"summary": True}))
     agent.once()
-    assert (arrived.tokens(), arrived.messages(), len(arrived.chats())) == (USED, 1, 1)
+    assert arrived.holds(tokens=USED, messages=1, spans=1)
 
 
 def test_json_written_by_an_old_binary_after_the_import(
@@ -288,7 +288,7 @@ def test_json_written_by_an_old_binary_after_the_import(
     agent.once()
     tree.put_turn(message(session(), USED, T0 + 40_000))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED.plus(USED), 2)
+    assert arrived.holds(tokens=USED.plus(USED), messages=2)
 
 
 def test_a_stale_file_beside_a_row_that_went_on(
@@ -299,4 +299,4 @@ def test_a_stale_file_beside_a_row_that_went_on(
     tree.put_turn(in_flight(whole))
     database.put_turn(replace(whole, total=1690))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.agent import Agent
+from tests.support.arrived import Arrived
 from tests.support.made_stores import T0, Database, JsonTree, Tokens, as_file, in_flight, message, prompt, session
-from tests.traps.arrived import Arrived
 
 USED = Tokens(1200, 80, 20, 400, 10)
 
@@ -40,18 +40,18 @@ def torn(tree: JsonTree) -> Path:
 def test_a_torn_file_counts_once_it_is_whole(agent: Agent, torn: Path, arrived: Arrived, content: bytes) -> None:
     torn.write_bytes(content)
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1), "only the sound message beside it"
+    assert arrived.holds(tokens=USED, messages=1), "only the sound message beside it"
     torn.write_bytes(NEW)
     agent.once()
     agent.once()
-    assert (arrived.tokens(), arrived.messages(), len(arrived.chats())) == (USED.plus(USED), 2, 2)
+    assert arrived.holds(tokens=USED.plus(USED), messages=2, spans=2)
 
 
 def test_a_counted_file_torn_by_a_rewrite(agent: Agent, torn: Path, arrived: Arrived) -> None:
     for content in (NEW, *TORN.values(), NEW):
         torn.write_bytes(content)
         agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED.plus(USED), 2)
+    assert arrived.holds(tokens=USED.plus(USED), messages=2)
 
 
 def test_made_whole_within_the_same_mtime(agent: Agent, torn: Path, arrived: Arrived) -> None:
@@ -91,13 +91,13 @@ def test_lone_surrogates(agent: Agent, tree: JsonTree, database: Database, arriv
     database.put_turn(replace(SOUND, model="glm\udc00", total=1690))
     agent.once()
     agent.once()
-    assert (arrived.tokens(), arrived.messages(), len(arrived.chats())) == (USED.plus(USED), 2, 2)
+    assert arrived.holds(tokens=USED.plus(USED), messages=2, spans=2)
 
 
 def test_a_lone_surrogate_in_a_title_or_a_directory(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     tree.put_turn(message(session(title="half \ud83d", directory="/home/dev/\udc00"), USED))
     agent.once()
-    assert (arrived.tokens(), len(arrived.chats())) == (USED, 1)
+    assert arrived.holds(tokens=USED, spans=1)
 
 
 def test_invalid_utf_8(agent: Agent, torn: Path, arrived: Arrived) -> None:
@@ -106,7 +106,7 @@ def test_invalid_utf_8(agent: Agent, torn: Path, arrived: Arrived) -> None:
     assert arrived.messages() in (1, 2)
     torn.write_bytes(NEW)
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED.plus(USED), 2)
+    assert arrived.holds(tokens=USED.plus(USED), messages=2)
 
 
 def test_a_message_of_20_mib(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
@@ -114,14 +114,14 @@ def test_a_message_of_20_mib(agent: Agent, tree: JsonTree, arrived: Arrived) -> 
     tree.put_turn(replace(WHOLE, changes={"system": ["x" * (20 * 2**20)]}), SOUND)
     os.utime(tree.path(WHOLE), (1_000_000_000, 1_000_000_000))
     run = agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
     assert tree.path(WHOLE).name in run.stderr
 
 
 def test_the_prompts_that_0_x_kept_in_its_messages(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     tree.put_turn(replace(WHOLE, changes={"system": ["x" * (4 * 2**20)]}))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
 
 
 def test_user_messages_of_megabytes(agent: Agent, tree: JsonTree, database: Database, arrived: Arrived) -> None:
@@ -130,14 +130,14 @@ def test_user_messages_of_megabytes(agent: Agent, tree: JsonTree, database: Data
         store.put_turn(WHOLE)
         store.put(*(prompt(session(), T0 - 100 - n, summary=diffs) for n in range(3)))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
 
 
 def test_a_directory_named_like_a_message(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     tree.put_turn(SOUND)
     tree.path(WHOLE).mkdir()
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
 
 
 def test_a_file_where_a_folder_belongs(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
@@ -145,7 +145,7 @@ def test_a_file_where_a_folder_belongs(agent: Agent, tree: JsonTree, arrived: Ar
     for stray in ("storage/message/ses_stray", "storage/session/stray", "storage/message/.DS_Store", "project"):
         (agent.data_dir / stray).write_text("not a folder")
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
 
 
 def test_a_pipe_named_like_a_message(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
@@ -153,7 +153,7 @@ def test_a_pipe_named_like_a_message(agent: Agent, tree: JsonTree, arrived: Arri
     tree.put_turn(SOUND)
     os.mkfifo(tree.path(WHOLE))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
 
 
 def test_links(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
@@ -168,7 +168,7 @@ def test_links(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     folder.with_name("ses_link").symlink_to(folder, target_is_directory=True)
     folder.with_name("ses_loop").symlink_to(folder.parent, target_is_directory=True)
     agent.once()
-    assert (arrived.tokens(), arrived.messages(), len(arrived.chats())) == (USED, 1, 1)
+    assert arrived.holds(tokens=USED, messages=1, spans=1)
 
 
 def test_storage_moved_to_another_disk(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
@@ -176,7 +176,7 @@ def test_storage_moved_to_another_disk(agent: Agent, tree: JsonTree, arrived: Ar
     (agent.data_dir / "storage").rename(agent.home / "elsewhere")
     (agent.data_dir / "storage").symlink_to(agent.home / "elsewhere", target_is_directory=True)
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
 
 
 def test_names_that_are_no_messages(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
@@ -189,7 +189,7 @@ def test_names_that_are_no_messages(agent: Agent, tree: JsonTree, arrived: Arriv
     diff.write_text("[]")
     (agent.data_dir / "storage" / "migration").write_text("2")
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
@@ -208,10 +208,10 @@ def test_without_permission(public: Agent, arrived: Arrived, place: str) -> None
     mode = barred.stat().st_mode
     barred.chmod(0)
     public.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
     barred.chmod(mode)
     public.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED.plus(USED), 2)
+    assert arrived.holds(tokens=USED.plus(USED), messages=2)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
@@ -221,4 +221,4 @@ def test_a_database_in_a_folder_nobody_may_write_to(public: Agent, arrived: Arri
     public.data_dir.chmod(0o555)
     public.once()
     public.data_dir.chmod(0o755)
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)

@@ -13,6 +13,7 @@ from otel_agent.intake.catch_up import catch_up, opened
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Problem, ProblemKind
+from otel_agent.opencode import problem_files
 from otel_agent.settings import Settings
 from tests.support.agent import Agent
 from tests.support.made_stores import Database, JsonTree, Tokens, message, session
@@ -32,7 +33,7 @@ def here(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
 def told(agent: Agent) -> dict[ProblemKind, tuple[int, tuple[str, ...]]]:
     with open_to_read(agent.state_dir) as ledger:
         assert ledger is not None
-        return {each.kind: (each.places, each.examples) for each in ledger.troubles()}
+        return {each.kind: (each.places, each.examples) for each in ledger.problems()}
 
 
 def caught_up(agent: Agent) -> int:
@@ -185,11 +186,12 @@ def held(path: Path) -> int:
 def test_a_bounded_number_of_places(ledger: Ledger) -> None:
     with ledger.transaction():
         ledger.problems.note((Problem(ProblemKind.MALFORMED, f"/x/{n}") for n in range(10_050)), now_ms=1)
-    assert len(ledger.problems.changed()) == 1_000, "none of these is there, and so many are looked at in a pass"
+    changed = problem_files.changed(ledger.problems.files_and_folders())
+    assert len(changed) == 1_000, "none of these is there, and so many are looked at in a pass"
     with ledger.transaction():
-        ledger.problems.forget(ledger.problems.changed())
+        ledger.problems.forget(changed)
         ledger.problems.note([Problem(ProblemKind.MALFORMED, "/y")], now_ms=1)
-    assert ledger.problems.any_of(ProblemKind.MALFORMED)
+    assert ledger.problems.has_kind(ProblemKind.MALFORMED)
 
 
 def test_noting_what_is_known_writes_nothing(ledger: Ledger) -> None:
