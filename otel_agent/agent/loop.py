@@ -157,7 +157,7 @@ class Loop:
             stopping=until.is_set,
             on_progress=None if self._first_pass_done else self._on_progress,
         )
-        if self._watch.set_places(self._agent.places()):
+        if self._watch.set_folders(self._agent.watched_folders()):
             # What was written before the new watch existed sent no hint: look at all folders once more, now.
             self._due.all_folders.make_due()
             self._woken.set()

@@ -26,6 +26,8 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver, ObservedWatch
 
+from otel_agent.opencode.locations import WatchedFolder
+
 log = logging.getLogger(__name__)
 
 _KINDS: Final[list[type[FileSystemEvent]]] = [
@@ -40,17 +42,6 @@ _KINDS: Final[list[type[FileSystemEvent]]] = [
 """What changes content. Without this the kernel would also report each opening and closing, our own reading too."""
 _MOST_HINTS: Final = 10_000
 """Folders and files remembered as changed; beyond, everything is."""
-
-
-class Place(Struct, frozen=True):
-    """A folder to watch."""
-
-    folder: str
-    deep: bool
-    """Also what is below it; else only files of which ``endings`` tells."""
-    endings: tuple[str, ...] = ()
-    unheard: str = ""
-    """Why nothing would be heard of it, though the system would take the order."""
 
 
 class Hints(Struct, frozen=True):
@@ -68,18 +59,18 @@ class Watch:
     def __init__(self, wake: threading.Event) -> None:
         self._wake = wake
         self._observer: BaseObserver | None = None
-        self._watched: dict[Place, tuple[ObservedWatch, int]] = {}
+        self._watched: dict[WatchedFolder, tuple[ObservedWatch, int]] = {}
         """With the inode of the folder."""
-        self._refused: set[Place] = set()
+        self._refused: set[WatchedFolder] = set()
         """Not tried again: what is missing is a limit that only a person can raise."""
         self._lock = threading.Lock()
         self._paths: set[str] = set()  # guarded by _lock
 
-    def set_places(self, places: Iterable[Place]) -> bool:
+    def set_folders(self, folders: Iterable[WatchedFolder]) -> bool:
         """Watch these and no others. One that is not there yet is tried again by the next call; so is one that was
         replaced, of which nothing more would be heard. Returns whether any was added: of what happened there before
         nothing was heard."""
-        wanted = set(places)
+        wanted = set(folders)
         for place in [
             each for each, (_, inode) in self._watched.items() if each not in wanted or _inode(each) != inode
         ]:
@@ -92,7 +83,7 @@ class Watch:
     @property
     def blind(self) -> bool:
         """Whether there is a tree of which nothing is heard: then only looking tells."""
-        return any(place.deep for place in self._refused)
+        return any(place.recursive for place in self._refused)
 
     def take(self) -> Hints:
         """What was hinted at since the last call."""
@@ -113,12 +104,12 @@ class Watch:
                 self._paths.add(path)
         self._wake.set()
 
-    def _add(self, place: Place) -> None:
+    def _add(self, place: WatchedFolder) -> None:
         inode = _inode(place)
         if inode is None:
             return
-        if place.unheard:
-            self._refuse(place, place.unheard)
+        if place.no_events:
+            self._refuse(place, place.no_events)
             return
         if self._observer is None:
             self._observer = Observer()
@@ -126,35 +117,35 @@ class Watch:
             self._observer.start()
         try:
             watched = self._observer.schedule(
-                _Handler(self, place), place.folder, recursive=place.deep, event_filter=_KINDS
+                _Handler(self, place), place.folder, recursive=place.recursive, event_filter=_KINDS
             )
             self._watched[place] = watched, inode
         except OSError as error:
             limits = "; the limits are fs.inotify.max_user_watches and max_user_instances, see `otel-agent doctor`"
             self._refuse(place, f"{error.strerror or error}{limits}")
 
-    def _refuse(self, place: Place, why: str) -> None:
+    def _refuse(self, place: WatchedFolder, why: str) -> None:
         self._refused.add(place)
         log.warning("cannot watch %s (%s): looking there every rescan_interval_seconds instead", place.folder, why)
 
-    def _forget(self, place: Place) -> None:
+    def _forget(self, place: WatchedFolder) -> None:
         watched, _ = self._watched.pop(place)
         if self._observer is not None:
             self._observer.unschedule(watched)
 
 
 class _Handler(FileSystemEventHandler):
-    def __init__(self, watch: Watch, place: Place) -> None:
+    def __init__(self, watch: Watch, place: WatchedFolder) -> None:
         self._watch, self._place = watch, place
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         for each in (event.src_path, event.dest_path):
             path = each if isinstance(each, str) else each.decode("utf-8", "surrogateescape")
-            if path and (self._place.deep or path.endswith(self._place.endings)):
+            if path and (self._place.recursive or path.endswith(self._place.endings)):
                 self._watch.hint(path)
 
 
-def _inode(place: Place) -> int | None:
+def _inode(place: WatchedFolder) -> int | None:
     try:
         return Path(place.folder).stat().st_ino
     except OSError:

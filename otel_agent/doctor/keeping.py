@@ -11,7 +11,7 @@ from typing import Final
 
 from otel_agent.doctor.finding import Finding, fail, fine, skip, warn
 from otel_agent.errors import LedgerError
-from otel_agent.intake.store_finder import known_places
+from otel_agent.intake.store_finder import known_locations
 from otel_agent.ledger.files import held_by, ledger_path, looks_whole
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.opencode.locations import find_stores
@@ -140,7 +140,7 @@ def watching(settings: Settings, proc: Path = _PROC) -> Iterator[Finding]:
     if not limits.is_dir():
         yield skip("watching", "no limits are known on this system")
         return
-    found, _ = find_stores(known_places(settings))
+    found, _ = find_stores(known_locations(settings))
     needed = 1 + sum(_folders(store.folder) for store in found.values() if store.is_tree) + len(found)
     allowed = int((limits / "max_user_watches").read_text())
     if needed > allowed // 2:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from otel_agent.doctor.finding import Finding, fail, fine, skip, warn
-from otel_agent.intake.store_finder import known_places
+from otel_agent.intake.store_finder import known_locations
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.model import ReadScope, Store, Unreadable
 from otel_agent.opencode.configured_models import telemetry_plugins
@@ -18,7 +18,7 @@ from otel_agent.settings import Settings
 
 
 def folders(settings: Settings) -> Iterator[Finding]:
-    places = known_places(settings)
+    places = known_locations(settings)
     for folder in places.folders:
         if not os.path.isdir(folder):  # noqa: PTH112 - Path's raises where a folder may not be searched
             yield skip("data folder", f"{folder} is not there", "OpenCode makes it at its first start.")
@@ -42,7 +42,7 @@ def folders(settings: Settings) -> Iterator[Finding]:
 
 
 def stores(settings: Settings) -> Iterator[Finding]:
-    found, problems = find_stores(known_places(settings))
+    found, problems = find_stores(known_locations(settings))
     for problem in problems:
         yield fail("stores", str(problem), "What is there is not counted.", "Give this user permission.")
     for store in found.values():

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from otel_agent.delivery.advice import advice
-from otel_agent.intake.store_finder import known_places
+from otel_agent.intake.store_finder import known_locations
 from otel_agent.ledger.delivery_state import Counted, Delivered
 from otel_agent.ledger.files import Holder, held_by
 from otel_agent.ledger.queries import open_to_read
@@ -54,14 +54,14 @@ class Status(Struct, frozen=True, kw_only=True):
 
 def status_of(settings: Settings, now: datetime) -> Status:
     """Reads beside the agent and disturbs nothing. Raises ``LedgerError`` where its ledger cannot be read."""
-    places = known_places(settings)
+    places = known_locations(settings)
     found, _ = find_stores(places)
     with open_to_read(settings.state_dir) as ledger:
         newest_ms = ledger.newest_ms() if ledger else None
         return Status(
             running=held_by(settings.state_dir),
             stores=_stores(found, ledger.counted() if ledger else []),
-            looked_in=[str(path) for path in (*places.folders, *places.databases)],
+            looked_in=[str(path) for path in places.paths],
             newest_message_ms=newest_ms,
             newest_message_age_s=None if newest_ms is None else max(now.timestamp() - newest_ms / 1e3, 0.0),
             series=ledger.series() if ledger else 0,

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from otel_agent.agent.watch import Place, Watch
+from otel_agent.agent.watch import Watch
+from otel_agent.opencode.locations import WatchedFolder
 from tests.support.agent import Agent
 from tests.support.made_stores import T0, Database, DatabaseV2, JsonTree, Project, Tokens, in_flight, message, session
 from tests.support.otlp_receiver import OtlpReceiver
@@ -52,8 +53,8 @@ class TestWatch:
     def test_a_tree(self, tmp_path: Path, woken: threading.Event) -> None:
         (tmp_path / "old").mkdir()
         watch = Watch(woken)
-        assert watch.set_places([Place(str(tmp_path), deep=True)])
-        assert not watch.set_places([Place(str(tmp_path), deep=True)])
+        assert watch.set_folders([WatchedFolder(str(tmp_path), recursive=True)])
+        assert not watch.set_folders([WatchedFolder(str(tmp_path), recursive=True)])
         try:
             (tmp_path / "old" / "a.json").write_text("{}")
             self.hints(watch, woken, tmp_path / "old" / "a.json")
@@ -68,7 +69,7 @@ class TestWatch:
         """Else each look would wake the next."""
         (tmp_path / "a.json").write_text("{}")
         watch = Watch(woken)
-        watch.set_places([Place(str(tmp_path), deep=True)])
+        watch.set_folders([WatchedFolder(str(tmp_path), recursive=True)])
         try:
             for _ in range(20):
                 (tmp_path / "a.json").read_text()
@@ -80,7 +81,7 @@ class TestWatch:
 
     def test_only_the_files_that_tell(self, tmp_path: Path, woken: threading.Event) -> None:
         watch = Watch(woken)
-        watch.set_places([Place(str(tmp_path), deep=False, endings=("-wal",))])
+        watch.set_folders([WatchedFolder(str(tmp_path), recursive=False, endings=("-wal",))])
         try:
             for name in ("opencode.db-shm", "auth.json", "opencode.db-wal"):
                 (tmp_path / name).write_text("x")
@@ -93,18 +94,18 @@ class TestWatch:
         self, tmp_path: Path, woken: threading.Event
     ) -> None:
         folder = tmp_path / "later"
-        watch, places = Watch(woken), [Place(str(tmp_path / "later"), deep=True)]
+        watch, places = Watch(woken), [WatchedFolder(str(tmp_path / "later"), recursive=True)]
         try:
-            assert not watch.set_places(places)
+            assert not watch.set_folders(places)
             for _ in range(2):
                 folder.mkdir()
-                watch.set_places(places)
+                watch.set_folders(places)
                 watch.take()
                 (folder / "a").write_text("x")
                 self.hints(watch, woken, folder / "a")
                 shutil.rmtree(folder)
                 (tmp_path / "other").mkdir()  # takes the inode that is free
-                watch.set_places(places)
+                watch.set_folders(places)
                 (tmp_path / "other").rmdir()
         finally:
             watch.close()
@@ -113,9 +114,9 @@ class TestWatch:
         self, tmp_path: Path, woken: threading.Event, caplog: pytest.LogCaptureFixture
     ) -> None:
         """A tree on a network file system: said once, and looked at instead."""
-        watch, place = Watch(woken), Place(str(tmp_path), deep=True, unheard="it is on nfs")
+        watch, place = Watch(woken), WatchedFolder(str(tmp_path), recursive=True, no_events="it is on nfs")
         for _ in range(3):
-            assert not watch.set_places([place])
+            assert not watch.set_folders([place])
         assert watch.blind
         assert [each.getMessage() for each in caplog.records] == [
             f"cannot watch {tmp_path} (it is on nfs): looking there every rescan_interval_seconds instead"
