@@ -119,7 +119,7 @@ class TestWatch:
             assert not watch.set_folders([place])
         assert watch.blind
         assert [each.getMessage() for each in caplog.records] == [
-            f"cannot watch {tmp_path} (it is on nfs): looking there every rescan_interval_seconds instead"
+            f"cannot watch {tmp_path} (it is on nfs); it is polled every rescan_interval_seconds instead"
         ]
 
     def test_more_than_can_be_remembered(self, woken: threading.Event) -> None:
