@@ -28,7 +28,12 @@ def delivery(settings: Settings, signal: Signal) -> Iterator[Finding]:
     """Check that the backend accepts this signal, by sending it an empty request."""
     exporter = settings.exporter_of(signal)
     if exporter == "none":
-        yield warn(signal, "the exporter is none", f"The {signal} are counted but not delivered.", "Set `exporter` to otlp.")
+        yield warn(
+            signal,
+            "the exporter is none",
+            f"Messages are counted, but no {signal} are delivered.",
+            "Set `exporter` to otlp.",
+        )
     elif exporter != "otlp":
         yield fine(signal, f"the exporter is {exporter}")
     else:

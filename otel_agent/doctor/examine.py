@@ -20,7 +20,12 @@ def examine(load: Callable[[], Loaded]) -> Iterator[Finding]:
     try:
         found = load()
     except SettingsError as error:
-        yield fail("settings", str(error), "No otel-agent command starts with these settings.", "Correct the settings named above.")
+        yield fail(
+            "settings",
+            str(error),
+            "No otel-agent command starts with these settings.",
+            "Correct the settings named above.",
+        )
         settings = Settings()
     else:
         settings = found.settings
