@@ -331,7 +331,7 @@ class TestStatus:
             "traces": (None, ""),
         }
         assert f"running: process {run.pid}" in said
-        assert "1 messages (tree)" in said
+        assert "1 message (tree)" in said
 
     def test_it_runs_and_nothing_is_taken(self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
         tree.put_turn(message(session(), USED))
@@ -345,7 +345,7 @@ class TestStatus:
         assert (found["exit_code"], code) == (3, 3)
         assert found["spans_owed"] == 2
         assert all(each["failing_ms"] and "401" in each["reason"] for each in found["deliveries"])
-        assert "not taken for" in said
+        assert "not delivered for" in said
         assert "Check the key in OTEL_EXPORTER_OTLP_HEADERS" in " ".join(said.split())
 
     def test_it_does_not_run(self, agent: Agent, receiver: OtlpReceiver) -> None:

@@ -70,10 +70,10 @@ def test_a_machine_on_which_all_is_well(agent: Agent, receiver: OtlpReceiver) ->
     assert {each["verdict"] for each in found} <= {"ok", "skipped"}, ended.stdout
     assert ended.returncode == 0
     assert f"process {run.pid}" in one(found, "agent", "ok")["seen"]
-    assert "opencode.db: SQLite, 1 rows of messages" in one(found, "store", "ok")["seen"]
+    assert "opencode.db: SQLite, 1 message row" in one(found, "store", "ok")["seen"]
     assert receiver.total("opencode.message.count") == 1
     for signal in ("traces", "metrics"):
-        assert "an empty request was taken" in one(found, signal, "ok")["seen"]
+        assert "an empty request was accepted" in one(found, signal, "ok")["seen"]
 
 
 def test_nothing_there_yet(shell: Shell) -> None:
@@ -135,7 +135,7 @@ def test_tls(shell: Shell, tmp_path: Path) -> None:
         found = examined(shell, 1, **towards(receiver))
         assert "TLS failed" in one(found, "traces", "failure")["seen"]
         found = examined(shell, 0, **towards(receiver), OTEL_EXPORTER_OTLP_CERTIFICATE=str(authority.certificate))
-        assert any("holds for" in each["seen"] for each in of(found, "traces"))
+        assert any("is valid for" in each["seen"] for each in of(found, "traces"))
 
 
 def test_tls_where_there_is_none(shell: Shell, receiver: OtlpReceiver) -> None:
@@ -205,7 +205,7 @@ class TestLedger:
         content[8192:] = b"\xff" * len(content[8192:])
         counted.write_bytes(content)
         failure = one(examined(shell, 1, **towards(receiver)), "ledger", "failure")
-        assert "sets" in failure["advice"]
+        assert "moves the damaged ledger aside" in failure["advice"]
 
     def test_of_a_newer_version(self, shell: Shell, receiver: OtlpReceiver, counted: Path) -> None:
         with closing(sqlite3.connect(counted)) as database:
@@ -240,7 +240,7 @@ def test_too_few_watches(tmp_path: Path) -> None:
         (limits / "max_user_watches").write_text(f"{allowed}\n")
         (found,) = watching(settings, tmp_path / "proc")
         assert found.verdict is verdict
-        assert "31 folders" in found.seen
+        assert "31 folders to watch" in found.seen
     (found,) = watching(settings, tmp_path / "elsewhere")
     assert found.verdict is Verdict.SKIPPED
 
