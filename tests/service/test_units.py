@@ -102,7 +102,7 @@ def test_words_of_a_unit(text: str, command: bool, expected: str) -> None:
 
 def test_what_no_unit_can_hold() -> None:
     for text in ("two\nlines", os.fsdecode(b"/x/\xff")):
-        with pytest.raises(ServiceError, match="holds a character that no systemd unit can"):
+        with pytest.raises(ServiceError, match="holds a character that a systemd unit cannot hold"):
             quoted(text)
 
 
