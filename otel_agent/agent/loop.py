@@ -191,4 +191,9 @@ class Loop:
             self._due.spans.restart(now, self._retry_pause)
             sent = dispatch.send_spans(until.is_set)
             self._log.log_delivery("traces", sent, lambda: dispatch.pending)
-            self._retry_pause = min(self._retry_pause * 2, _RETRY_MOST_SECONDS) if sent.reason else _RETRY_FIRST_SECONDS
+            if sent.reason:
+                self._retry_pause = min(self._retry_pause * 2, _RETRY_MOST_SECONDS)
+            else:
+                # Only a backend that accepts nothing is given a pause: else the next span goes out with the next step.
+                self._retry_pause = _RETRY_FIRST_SECONDS
+                self._due.spans.make_due()
