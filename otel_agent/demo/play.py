@@ -70,7 +70,7 @@ def _deliver_to_endpoint(settings: Settings, console: Console) -> None:
 
 
 def _deliver_to_itself(settings: Settings, console: Console) -> None:
-    console.print("No OTLP endpoint is configured, so the data goes to a receiver inside this process.")
+    console.print("No OTLP endpoint is configured: sending to a receiver inside this process.")
     with _scratch() as scratch, Receiver() as receiver, _own_environment():
         trial = _trial(settings, scratch, receiver)
         result = _read_own(trial, console)

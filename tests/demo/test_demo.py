@@ -187,8 +187,8 @@ class TestConfigured:
         with OtlpReceiver() as receiver:
             printed = shell.output("demo", **self.variables(receiver, how))
             again = shell.output("demo", **self.variables(receiver, how))
-        assert printed.startswith("Counted 1 new assistant messages in 1 stores; 2 spans")
-        assert again.startswith("Counted 0 new assistant messages in 1 stores; 0 spans")
+        assert printed.startswith("Counted 1 new assistant message in 1 store; delivered 2 spans")
+        assert again.startswith("Counted 0 new assistant messages in 1 store; delivered 0 spans")
         assert (receiver.total("opencode.token.usage"), len(receiver.chats())) == (15, 1)
         assert (shell.state_dir / "ledger.db").exists()
 
