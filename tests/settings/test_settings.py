@@ -356,7 +356,7 @@ class TestFile:
 
     def test_one_that_is_named_has_to_be_there(self, tmp_path: Path) -> None:
         missing = tmp_path / "missing.toml"
-        assert refusal(missing) == f"there is no {missing}. Name another with --config."
+        assert refusal(missing) == f"{missing} does not exist. Pass another file with --config."
 
     def test_the_users_own_need_not_be_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("XDG_CONFIG_HOME", os.devnull)
