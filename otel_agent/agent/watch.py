@@ -39,7 +39,7 @@ _KINDS: Final[list[type[FileSystemEvent]]] = [
     DirMovedEvent,
     DirDeletedEvent,
 ]
-"""The events that change content. Without this list each opening and closing is reported, our own reading included."""
+"""The events that change content. The kernel would also report each opening and closing, our own reading included."""
 _MOST_HINTS: Final = 10_000
 """Number of paths remembered as changed; with more, everything counts as changed."""
 
@@ -104,17 +104,19 @@ class Watch:
     def hint(self, path: str) -> None:
         """Remember that something may have changed at this path. May be called from any thread."""
         with self._lock:
+            # One more than the limit is kept: that is how ``take`` knows that it was passed.
             if len(self._paths) <= _MOST_HINTS:
                 self._paths.add(path)
         self._wake.set()
 
     def _add(self, folder: WatchedFolder) -> None:
         inode = _inode(folder)
-        if inode is None:
+        if inode is None:  # not there yet
             return
         if folder.no_events:
             self._set_unwatchable(folder, folder.no_events)
             return
+        # The first watch starts watchdog's thread; an agent that watches nothing has none.
         if self._observer is None:
             self._observer = Observer()
             self._observer.name = "watch"
@@ -143,8 +145,9 @@ class _Handler(FileSystemEventHandler):
         self._watch, self._folder = watch, folder
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        for each in (event.src_path, event.dest_path):
-            path = each if isinstance(each, str) else each.decode("utf-8", "surrogateescape")
+        # A move has two paths: something may be missing at the one and new at the other.
+        for raw in (event.src_path, event.dest_path):
+            path = raw if isinstance(raw, str) else raw.decode("utf-8", "surrogateescape")
             if path and (self._folder.recursive or path.endswith(self._folder.endings)):
                 self._watch.hint(path)
 

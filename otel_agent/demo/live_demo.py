@@ -40,7 +40,6 @@ def run_live_demo(trial: Settings, data_dir: Path, receiver: Receiver, console: 
             writing.start()
             _show_progress(writer, receiver, console, seconds, signals)
         finally:
-            # The writer first: the agent's last pass then finds everything that was written.
             stop.set()
             writing.join(_END_SECONDS)
             loop.wake()

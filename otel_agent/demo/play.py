@@ -28,8 +28,8 @@ def play(settings: Settings, console: Console, *, live_seconds: float | None = N
     """Read what OpenCode left on this machine, or a sample, and deliver it.
 
     If an OTLP endpoint is configured, the data goes there, as with ``run --once``. If not, it goes to a receiver in
-    this process, from a ledger of its own that is thrown away: pending spans of the real ledger stay pending. With
-    ``live_seconds`` a made-up store is read instead, while it is being written.
+    this process, from a ledger of its own that is thrown away. Pending spans of the real ledger stay pending.
+    ``live_seconds`` makes it read a made-up store instead, while that is being written.
     Raises ``DeliveryError`` if the endpoint does not accept the data.
     """
     if _has_endpoint(settings):
@@ -74,6 +74,7 @@ def _deliver_to_itself(settings: Settings, console: Console) -> None:
     with _scratch() as scratch, Receiver() as receiver, _own_environment():
         trial = _trial(settings, scratch, receiver)
         result = _read_own(trial, console)
+        # A fresh install of OpenCode has a store without messages: then the sample says more.
         if result is None or not result.read.messages:
             result = run_once(_with_sample(trial, scratch, console))
         if not result.delivered:

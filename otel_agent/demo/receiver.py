@@ -57,7 +57,7 @@ class Span(Struct, frozen=True):
 
 
 class Receiver:
-    """The backend; it listens while it is entered, in a thread of its own. What arrived can be read at any time."""
+    """The backend; it listens while it is entered, in a thread of its own. Everything that arrived can be read at any time."""
 
     def __init__(self) -> None:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _serving(self))
@@ -93,6 +93,7 @@ class Receiver:
     def take_metrics(self, body: bytes) -> bytes:
         """Keep the points of a request, and return the answer. Raises ``DecodeError``."""
         request = ExportMetricsServiceRequest.FromString(body)
+        # Each connection has a thread of its own.
         with self._lock:
             self.requests += 1
             for resource in request.resource_metrics:

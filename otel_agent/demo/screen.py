@@ -27,7 +27,7 @@ _COLOURS: Final = ("cyan", "green", "magenta", "blue", "yellow")
 
 
 class Frame(Struct, frozen=True):
-    """What there is to show at one moment."""
+    """Everything that is shown at one moment."""
 
     elapsed_s: float
     seconds: float
@@ -66,6 +66,7 @@ def _counters(frame: Frame) -> RenderableType:
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True, min_width=10)
     table.add_column(ratio=1)
+    # Without any token yet the bars are empty, and nothing is divided by zero.
     most = max(tokens.values(), default=0) or 1
     for type_, colour in zip(TOKEN_TYPES, _COLOURS, strict=True):
         table.add_row(type_, f"{tokens[type_]:,.0f}", Bar(most, 0, tokens[type_], width=_BAR, color=colour))

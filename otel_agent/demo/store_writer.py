@@ -1,7 +1,7 @@
 """Writes a SQLite store in the format of OpenCode 1.18, step by step, as OpenCode does while somebody works with it.
 
-First comes a session, then a question, then at once an answer without tokens. Its tool calls follow while they run. In
-the end the answer is written again, with tokens, cost and ``completed``. People, projects and conversations are made up.
+First comes a session, then a question, then at once an answer without tokens. Its tool calls follow while they run. The
+answer is then written again, with tokens, cost and ``completed``. People, projects and conversations are made up.
 """
 
 import json
@@ -45,7 +45,7 @@ _COMPACTION_EACH: Final = 9
 
 
 class Written(Struct):
-    """What was completed so far: the numbers that have to arrive at the other end."""
+    """The numbers of what was completed so far; the same numbers have to arrive at the other end."""
 
     messages: int = 0
     tokens: int = 0
@@ -79,6 +79,7 @@ class StoreWriter:
                 database.execute(statement)
             for _ in self._work(database):
                 stop.wait(self._chance.uniform(0.3, 1.7) * _STEP_SECONDS)
+                # A turn that was begun is written to its end: its numbers could not agree otherwise.
                 if stop.is_set() and not self._busy:
                     return
 
@@ -186,6 +187,7 @@ class StoreWriter:
             part,
         )
         yield
+        # The sub-agent works while the call that began it is running.
         if child is not None:
             yield from self._turn(database, child, "explore", rounds=1)
         state |= {"status": "completed", "time": {"start": started, "end": self._ms}}

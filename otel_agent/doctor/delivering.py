@@ -21,7 +21,7 @@ from otel_agent.settings import Settings
 _SOON_DAYS: Final = 14
 """A certificate that ends sooner is worth a warning."""
 _CLOCK_SECONDS: Final = 60.0
-"""With a larger difference a backend files points under the wrong time, or rejects them."""
+"""A larger difference puts points at the wrong time, or makes the backend reject them."""
 
 
 def delivery(settings: Settings, signal: Signal) -> Iterator[Finding]:
@@ -67,6 +67,7 @@ def _over_otlp(settings: Settings, signal: Signal) -> Iterator[Finding]:
     if reached.trouble:
         yield _unreached(signal, where, reached)
         return
+    # The certificate is worth a line of its own: its end is known before anything fails.
     if reached.certificate_until is not None:
         yield _certificate(signal, reached)
     yield from _try_empty_request(settings, signal, where)
@@ -114,7 +115,7 @@ def _try_empty_request(settings: Settings, signal: Signal, where: str) -> Iterat
         for exporter in (spans, totals):
             if exporter is not None:
                 exporter.close()
-    if result is None:
+    if result is None:  # the exporter none
         return
     if result.accepted:
         yield fine(signal, f"an empty request was accepted by {where}")
@@ -125,6 +126,7 @@ def _try_empty_request(settings: Settings, signal: Signal, where: str) -> Iterat
 
 
 def _clock(date: str) -> Iterator[Finding]:
+    # An exporter over gRPC knows no date, and a backend may send none: then nothing is said of the clock.
     try:
         ahead = time.time() - parsedate_to_datetime(date).timestamp()
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""What the doctor says about one link."""
+"""The record of one check."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class Verdict(StrEnum):
-    """How bad it is. Only a failure changes the exit code."""
+    """The severity. Only a failure changes the exit code."""
 
     OK = "ok"
     WARNING = "warning"
@@ -24,7 +24,7 @@ class Finding(Struct, frozen=True):
     meaning: str = ""
     """The consequence; empty if the fact speaks for itself."""
     advice: str = ""
-    """What to do; empty if there is nothing to do."""
+    """The next step; empty if there is nothing to do."""
 
 
 def fine(link: str, seen: str, meaning: str = "") -> Finding:
@@ -38,7 +38,7 @@ def warn(link: str, seen: str, meaning: str, advice: str) -> Finding:
 
 
 def fail(link: str, seen: str, meaning: str, advice: str) -> Finding:
-    """Return a finding because of which something is not counted or not delivered."""
+    """Return a finding that keeps something from being counted or delivered."""
     return Finding(link, Verdict.FAILURE, seen, meaning, advice)
 
 

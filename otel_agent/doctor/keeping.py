@@ -66,12 +66,8 @@ def ledger(settings: Settings) -> Iterator[Finding]:
     folder, path = settings.state_dir, ledger_path(settings.state_dir)
     nearest = next(each for each in (folder, *folder.parents) if each.exists())
     if not os.access(nearest, os.W_OK):
-        yield fail(
-            "ledger",
-            f"{folder} cannot be written",
-            "Nothing can be counted.",
-            "Make it writable, or set OTEL_AGENT_STATE_DIR.",
-        )
+        todo = "Make it writable, or set OTEL_AGENT_STATE_DIR."
+        yield fail("ledger", f"{folder} cannot be written", "Nothing can be counted.", todo)
         return
     if not path.exists():
         yield fine("ledger", f"there is none yet; it will be {path}")
@@ -86,6 +82,7 @@ def ledger(settings: Settings) -> Iterator[Finding]:
         yield fail("ledger", str(error), meaning, todo)
         return
     yield _whole(path)
+    # A minute of tolerance: two machines' clocks never agree to the second.
     if newest_ms is not None and newest_ms / 1e3 > time.time() + 60:
         yield warn(
             "clock",
@@ -148,9 +145,11 @@ def watching(settings: Settings, proc: Path = _PROC) -> Iterator[Finding]:
         yield skip("watching", "this system has no known limit")
         return
     found, _ = find_stores(known_locations(settings))
+    # One watch for each session's folder of a tree, one for each store's own folder, and one for OpenCode's.
     needed = 1 + sum(_folders(store.folder) for store in found.values() if store.is_tree) + len(found)
     allowed = int((limits / "max_user_watches").read_text())
     seen = f"{counted(needed, 'folder')} to watch; the kernel allows each user {allowed:,}"
+    # Other programs (editors, synchronisation) share the limit: half of it is left to them.
     if needed > allowed // 2:
         yield warn(
             "watching",

@@ -65,6 +65,7 @@ def _store(store: Store) -> Finding:
     try:
         if store.is_tree:
             return fine("store", f"{store.name}: {kind}, {counted(store.length(), 'message file')}")
+        # The first batch shows whether the tables are known; the time is one that no message is younger than.
         batches = store.read(lambda _: None, now_ms=2**42, scope=ReadScope())
         problems = [problem for batch in [next(batches, None)] if batch is not None for problem in batch.problems]
         number = store.length()

@@ -94,6 +94,7 @@ def _status_lines(status: Status, now: datetime) -> Iterator[tuple[str, str]]:
         yield "newest message", f"{age} ago, {at:%Y-%m-%d %H:%M:%S}"
     spans = counted(status.spans_pending, "span")
     yield "ledger", f"{status.state_dir}: {counted(status.series, 'series', 'series')}, {spans} pending"
+    # A signal appears here with its first request, accepted or not.
     for delivery in status.deliveries:
         yield delivery.signal, _delivery(delivery, now)
     if not status.deliveries:
@@ -113,7 +114,7 @@ def _since(at_ms: int, now: datetime) -> str:
 
 
 def _in_words(length: timedelta) -> str:
-    """Return the length in the largest unit of which it has at least two: ``90 minutes``, ``2 hours``."""
+    """Return the length in the largest unit that fits in twice: ``90 minutes``, ``2 hours``."""
     seconds = max(round(length.total_seconds()), 0)
     for size, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
         if seconds >= 2 * size:

@@ -27,7 +27,7 @@ class FoundStore(Struct, frozen=True):
 
 
 class Status(Struct, frozen=True, kw_only=True):
-    """How the agent is doing; its fields are those of the JSON. Times are in milliseconds since the Unix epoch."""
+    """The state of the agent; its fields are those of the JSON. Times are in milliseconds since the Unix epoch."""
 
     running: Holder | None
     stores: list[FoundStore]

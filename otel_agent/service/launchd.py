@@ -36,6 +36,7 @@ class Launchd:
         """Write the job and load it, as ``Manager`` promises; a job that did not change goes on running."""
         text, ours = self.rendered(program), written_by_us(self.file)
         before = self.file.read_text(encoding="utf-8") if ours else None
+        # Loading again would restart the agent for nothing.
         if before == text and self.state().running:
             return False
         program.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -44,6 +45,7 @@ class Launchd:
         try:
             must(self._run, "launchctl", "bootstrap", self._domain, str(self.file))
         except ServiceError:
+            # As before the install: either no file, or the previous job loaded again.
             if before is None:
                 self.file.unlink()
             else:

@@ -1,4 +1,4 @@
-"""What otel-agent asks of a service manager, and what its implementations share."""
+"""The protocol of a service manager, and what its implementations share."""
 
 import subprocess
 from collections.abc import Callable, Sequence
@@ -84,6 +84,7 @@ def written_by_us(path: Path) -> bool:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return False
+    # Somebody may have written a unit of this name by hand: it is theirs.
     if MARK not in text:
         raise ServiceError(
             f"{path} was not written by otel-agent. Move it away first, or keep it and do not use this command."
@@ -96,4 +97,4 @@ BY_HAND: Final = (
     "stops cleanly on SIGTERM, and refuses to run twice. On Windows: "
     'schtasks /Create /SC ONLOGON /TN otel-agent /TR "otel-agent run"'
 )
-"""What to do on a system without a service manager that we know."""
+"""Advice for a system without a service manager that we know."""

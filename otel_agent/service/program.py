@@ -19,7 +19,7 @@ _FOLDERS: Final = (*_CARRIED[:3], "OTEL_AGENT_STATE_DIR", "OTEL_AGENT_DATA_DIRS"
 
 
 class Program(Struct, frozen=True, kw_only=True):
-    """What a service manager has to know to start the agent. All paths are absolute."""
+    """Everything that a service manager has to know to start the agent. All paths are absolute."""
 
     command: tuple[str, ...]
     environment: dict[str, str]
@@ -79,6 +79,7 @@ def _refuse_relative(carried: Mapping[str, str]) -> None:
     for name, value in carried.items():
         folders = value.split(os.pathsep) if name in _FOLDERS else []
         for folder in folders:
+            # The settings expand ``~`` themselves, in a service as in a shell.
             if folder and not folder.startswith("~") and not Path(folder).is_absolute():
                 raise SettingsError(
                     f"{name}: {folder} is relative, but the service starts in another folder. Give the whole path."

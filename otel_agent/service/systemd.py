@@ -41,6 +41,7 @@ class Systemd:
         try:
             self._systemctl("daemon-reload")
             self._systemctl("enable", _UNIT)
+            # ``start`` leaves a running service alone, so an install that changes nothing interrupts nothing.
             self._systemctl("restart" if before != text else "start", _UNIT)
         except ServiceError:
             self._put_back(before)
@@ -85,6 +86,7 @@ class Systemd:
 
         A failure in here is not reported: the person has to read why the install failed.
         """
+        # Disabled while the file is there: systemd cannot remove the link of a unit that it no longer finds.
         if before is None:
             self._try("disable", "--now", _UNIT)
             self.file.unlink(missing_ok=True)
@@ -104,7 +106,7 @@ def quoted(text: str, *, command: bool = False) -> str:
 
     ``command``: in a command ``$`` has to be doubled too. Raises ``ServiceError`` for what no line can hold.
     """
-    # Surrogates stand for bytes that are not UTF-8.
+    # Surrogates are bytes that are not UTF-8.
     if any(ord(letter) < 32 or "\ud800" <= letter <= "\udfff" for letter in text):
         raise ServiceError(
             f"{text!r} holds a character that a systemd unit cannot hold. Rename it, or unset the variable."

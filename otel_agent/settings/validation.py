@@ -51,6 +51,7 @@ class _All(BaseSettings):
     @field_validator("data_dirs", mode="before", check_fields=False)
     @classmethod
     def _split_folders(cls, value: object) -> object:
+        # In a variable the folders are one text, as in PATH; in the file they are a list.
         return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
 
     @field_validator("backfill", check_fields=False)

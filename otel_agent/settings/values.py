@@ -21,7 +21,7 @@ _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _YEAR_SECONDS: Final = 31_536_000
 
 Seconds = Annotated[float, Gt(0), Le(_YEAR_SECONDS)]
-"""At most a year: longer is indistinguishable from never."""
+"""A time up to a year: longer is indistinguishable from never."""
 
 
 class OtlpSettings(Struct, frozen=True, kw_only=True):
@@ -81,7 +81,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     @property
     def backfill_seconds(self) -> int | None:
-        """How many seconds back the very first start counts: ``None`` for the whole history, 0 for nothing."""
+        """The seconds back from the very first start that are counted: ``None`` for the whole history, 0 for nothing."""
         if self.backfill == "all":
             return None
         match = DURATION.fullmatch(self.backfill)
