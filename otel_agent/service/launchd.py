@@ -5,7 +5,16 @@ import plistlib
 from pathlib import Path
 from typing import Final
 
-from otel_agent.service.manager import MARK, Run, ServiceError, ServiceState, must, run_program, written_by_us
+from otel_agent.service.manager import (
+    MARK,
+    Run,
+    ServiceError,
+    ServiceState,
+    changing_files,
+    must,
+    run_program,
+    written_by_us,
+)
 from otel_agent.service.program import Program, replace_file
 from otel_agent.shipped import shipped
 
@@ -39,8 +48,9 @@ class Launchd:
         # Loading again would restart the agent for nothing.
         if before == text and self.state().running:
             return False
-        program.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        replace_file(self.file, text)
+        with changing_files():
+            program.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            replace_file(self.file, text)
         self._run(["launchctl", "bootout", f"{self._domain}/{_LABEL}"])  # fails if it was not loaded
         try:
             must(self._run, "launchctl", "bootstrap", self._domain, str(self.file))
@@ -59,7 +69,8 @@ class Launchd:
         if not written_by_us(self.file):
             return False
         self._run(["launchctl", "bootout", f"{self._domain}/{_LABEL}"])
-        self.file.unlink()
+        with changing_files():
+            self.file.unlink()
         return True
 
     def state(self) -> ServiceState:

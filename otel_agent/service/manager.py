@@ -1,7 +1,8 @@
 """The protocol of a service manager, and what its implementations share."""
 
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -78,12 +79,28 @@ def must(run: Run, *command: str) -> str:
     return done.stdout
 
 
-def written_by_us(path: Path) -> bool:
-    """True if the file exists and is ours. Raises ``ServiceError`` if somebody else wrote it."""
+@contextmanager
+def changing_files() -> Iterator[None]:
+    """Raise ``ServiceError`` when a file or folder cannot be written, with its name and what to do."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+        yield
+    except OSError as error:
+        raise ServiceError(
+            f"cannot write {error.filename}: {error.strerror}. Make its folder writable for you and try again. "
+            "`otel-agent service install --print` shows what would be written, to put it in place by hand."
+        ) from None
+
+
+def written_by_us(path: Path) -> bool:
+    """True if the file exists and is ours. Raises ``ServiceError`` if somebody else wrote it or it cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except OSError as error:
+        raise ServiceError(
+            f"cannot read {path}: {error.strerror}. Make it readable for you, or move it away."
+        ) from None
     # Somebody may have written a unit of this name by hand: it is theirs.
     if MARK not in text:
         raise ServiceError(

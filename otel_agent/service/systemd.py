@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 from typing import Final
 
-from otel_agent.service.manager import Run, ServiceError, ServiceState, must, run_program, written_by_us
+from otel_agent.service.manager import Run, ServiceError, ServiceState, changing_files, must, run_program, written_by_us
 from otel_agent.service.program import Program, replace_file
 from otel_agent.shipped import shipped
 
@@ -36,8 +36,9 @@ class Systemd:
         """Write the unit, enable it, and start or restart it, as ``Manager`` promises."""
         text, ours = self.rendered(program), written_by_us(self.file)
         before = self.file.read_text(encoding="utf-8") if ours else None
-        program.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        replace_file(self.file, text)
+        with changing_files():
+            program.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            replace_file(self.file, text)
         try:
             self._systemctl("daemon-reload")
             self._systemctl("enable", _UNIT)
@@ -53,7 +54,8 @@ class Systemd:
         if not written_by_us(self.file):
             return False
         self._systemctl("disable", "--now", _UNIT)
-        self.file.unlink()
+        with changing_files():
+            self.file.unlink()
         self._systemctl("daemon-reload")
         return True
 
