@@ -4,14 +4,11 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
-from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
 from otel_agent.agent.backend import exporters
-from otel_agent.agent.watch import Place
 from otel_agent.export.metric_export import MetricExport
 from otel_agent.export.metric_schedule import MetricSchedule
 from otel_agent.export.observations import Observations
@@ -20,15 +17,12 @@ from otel_agent.export.span_export import SpanExport
 from otel_agent.intake.catch_up import Intake, opened
 from otel_agent.intake.ingest import Ingest
 from otel_agent.ledger.writer import Ledger
-from otel_agent.opencode.locations import StoreLocations
-from otel_agent.opencode.mounts import network_file_system
+from otel_agent.opencode.locations import StoreLocations, WatchedFolder, watched_folders
 from otel_agent.opencode.running.processes import Processes
 from otel_agent.otlp.metrics import exported_metrics
 from otel_agent.otlp.resource import emitter
 from otel_agent.settings import Settings
 
-_ENDINGS: Final = (".db", "-wal", "storage", "project")
-"""Of what tells a change in a data folder: databases and their write-ahead logs, and that a tree begins."""
 _NS: Final = 1_000_000_000
 _TEMPORALITY: Final = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
 
@@ -50,23 +44,9 @@ class Agent(Struct):
         self.spans.close()
         self.metrics.close()
 
-    def places(self) -> list[Place]:
-        """What to watch: trees, the folders of databases, and the folders in which either may appear."""
-        stores, known = self.ingest.stores, self.known()
-        folders = {*known.folders, *(path.parent for path in known.databases)}
-        folders |= {store.folder for store in stores if not store.is_tree}
-        trees = [Place(str(each.folder), True, unheard=_unheard(each.folder)) for each in stores if each.is_tree]
-        return [
-            *(Place(str(folder), deep=False, endings=_ENDINGS, unheard=_unheard(folder)) for folder in folders),
-            *trees,
-        ]
-
-
-@lru_cache(maxsize=1024)
-def _unheard(folder: Path) -> str:
-    """Of what another machine changes, the kernel of this one reports nothing."""
-    kind = network_file_system(folder)
-    return f"it is on {kind}, of which changes are not reported" if kind else ""
+    def watched_folders(self) -> list[WatchedFolder]:
+        """Return the folders in which a change may mean new messages."""
+        return watched_folders(self.known(), self.ingest.stores)
 
 
 @contextmanager
@@ -77,7 +57,7 @@ def assembled(settings: Settings, *, now_ns: Callable[[], int] = time.time_ns) -
     """
     with opened(settings, now_ns=now_ns) as parts:
         spans, metrics = _exports(settings, parts, now_ns)
-        agent = Agent(settings, parts.ingest, spans, metrics, parts.finder.learn, lambda: parts.finder.known)
+        agent = Agent(settings, parts.ingest, spans, metrics, parts.finder.learn, lambda: parts.finder.locations)
         try:
             yield agent
         finally:

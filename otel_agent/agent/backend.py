@@ -1,4 +1,4 @@
-"""The backend that the settings name: what sends data to it, and what to tell a person when it accepts nothing."""
+"""The backend that the settings name: what sends data to it, and the message when it accepts nothing."""
 
 from otel_agent.delivery.advice import advice
 from otel_agent.delivery.choose import FileOptions, deliveries
@@ -10,7 +10,7 @@ from otel_agent.settings import Settings
 
 
 def exporters(settings: Settings) -> tuple[SpanDelivery | None, MetricDelivery | None]:
-    """Open what delivers spans and metrics; ``None`` stands for the exporter ``none``. Raises ``SettingsError``."""
+    """Open what delivers spans and metrics; ``None`` is the exporter ``none``. Raises ``SettingsError``."""
     return deliveries(
         traces=settings.exporter_of("traces"),
         metrics=settings.exporter_of("metrics"),

@@ -1,7 +1,7 @@
 """Decides when to read the stores and when to export.
 
-A hint wakes the loop at once. Without hints it polls: every ``rescan_interval_seconds`` the sources whose change mark is
-cheap to read, less often the folders of a watched tree, and every ``sweep_interval_seconds`` everything.
+A hint wakes the loop at once. It also polls: every ``rescan_interval_seconds`` the sources whose change mark is cheap to
+read, less often the folders of a watched tree. Every ``sweep_interval_seconds`` it reads everything.
 """
 
 import logging
@@ -28,8 +28,8 @@ _GATHER_SECONDS: Final = 0.2
 works."""
 _EAGER_SECONDS: Final = 0.25
 _EAGER_FOR_SECONDS: Final = 10.0
-"""After a change the loop polls this often for this long: the first files in a new folder appear before the watch on it
-exists."""
+"""Pause between two passes, and for how long, after a change: the first files in a new folder appear before the watch on
+it exists."""
 _WATCHED_SECONDS: Final = 30.0
 """Time between two passes over all folders of watched trees."""
 _LEARN_SECONDS: Final = 15.0
@@ -58,12 +58,15 @@ class Schedule(Struct):
     """When each thing that the loop does is due next."""
 
     learn: Timer = field(default_factory=Timer)
-    """To ask running OpenCode processes where they keep their data."""
+    """Ask running OpenCode processes where they keep their data."""
     all_folders: Timer = field(default_factory=Timer)
-    """To look at all folders of watched trees, and not only at those that were hinted at."""
+    """Read all folders of watched trees, and not only those that were hinted at."""
     sweep: Timer = field(default_factory=Timer)
+    """Read everything, whatever the change marks say."""
     totals: Timer = field(default_factory=Timer)
+    """Export the totals."""
     spans: Timer = field(default_factory=Timer)
+    """Export the pending spans."""
 
 
 class Loop:
@@ -115,11 +118,12 @@ class Loop:
         """Wait for a hint or until something is due; then a little longer, for the changes that come together."""
         now = self._now()
         pause = self._settings.rescan_interval_seconds
+        # Soon after a change more changes are likely, and the watch may have missed the first of them.
         if now < self._eager_until:
             pause = min(pause, _EAGER_SECONDS)
         self._woken.wait(max(min(pause, self._due.totals.next - now), 0.0))
         stop.wait(min(_GATHER_SECONDS, pause))
-        # Cleared before the hints are taken: a hint that comes in between wakes the next wait, and none is lost.
+        # Cleared first: a hint that comes in between may wake the next wait for nothing, but is never lost.
         self._woken.clear()
         hints = self._watch.take()
         if hints:
@@ -134,6 +138,7 @@ class Loop:
         """
         failure: LedgerError | None = None
         for stage in (partial(self._read, hints, until), partial(self._deliver, until, last=last)):
+            # A full disk keeps the read stage from counting, but the totals can still be exported, and the other way round.
             try:
                 stage()
             except LedgerDamaged:
@@ -145,6 +150,7 @@ class Loop:
     def _read(self, hints: Hints, until: threading.Event) -> None:
         """Make one pass over the stores, then watch what it found."""
         now, ingest = self._now(), self._agent.ingest
+        # Before the pass, so that the store of an OpenCode that just started is read by this one.
         if self._due.learn.is_due(now):
             self._due.learn.restart(now, _LEARN_SECONDS)
             self._agent.learn()
@@ -155,10 +161,11 @@ class Loop:
             stopping=until.is_set,
             on_progress=None if self._first_pass_done else self._on_progress,
         )
-        if self._watch.set_places(self._agent.places()):
+        if self._watch.set_folders(self._agent.watched_folders()):
             # What was written before the new watch existed sent no hint: look at all folders once more, now.
             self._due.all_folders.make_due()
             self._woken.set()
+        # Only now: a sweep that was broken off by an error is made again by the next step.
         if sweep:
             self._due.sweep.restart(now, self._settings.sweep_interval_seconds)
         if read.messages:
@@ -171,6 +178,7 @@ class Loop:
 
     def _paths_to_read(self, hints: Hints, now: float) -> frozenset[str] | None:
         """Return the paths that changed, or ``None`` if all folders have to be looked at."""
+        # A blind watch would never hint at the files of its tree.
         if hints.paths is None or self._due.all_folders.is_due(now) or self._watch.blind:
             self._due.all_folders.restart(now, _WATCHED_SECONDS)
             return None
@@ -185,10 +193,14 @@ class Loop:
         if self._due.totals.is_due(now):
             self._due.totals.restart(now, self._settings.metric_export_interval_seconds)
             self._log.log_delivery("metrics", self._agent.metrics.send(last=last), lambda: spans.pending)
+        # The pause begins before the request: a request that raises an error is not repeated at once either.
         if self._due.spans.is_due(now):
             self._due.spans.restart(now, self._retry_pause)
             sent = spans.send(until.is_set)
             self._log.log_delivery("traces", sent, lambda: spans.pending)
-            self._retry_pause = (
-                retry.next_pause_seconds(self._retry_pause) if sent.reason else retry.FIRST_PAUSE_SECONDS
-            )
+            if sent.reason:
+                self._retry_pause = retry.next_pause_seconds(self._retry_pause)
+            else:
+                # Only a backend that accepts nothing is given a pause: else the next span goes out with the next step.
+                self._retry_pause = retry.FIRST_PAUSE_SECONDS
+                self._due.spans.make_due()

@@ -61,6 +61,7 @@ def run_once(settings: Settings, *, on_progress: Callable[[Pass], None] | None =
 def require_delivery(settings: Settings, result: RunResult) -> None:
     """Raise ``DeliveryError`` if anything of this run was not delivered."""
     if not result.delivered:
+        # One message for both signals; it names the address of the one that failed.
         signal: Signal = "metrics" if result.totals.reason and not result.spans.reason else "traces"
         reason = result.spans.reason or result.totals.reason or "spans were rejected"
         raise DeliveryError(not_delivered(settings, signal, reason, result.pending))

@@ -35,6 +35,7 @@ def run_until_stopped(
                 continue
             if ended is not Ended.ASKED_TO_RELOAD:
                 return
+            # The progress bar is for the first import only, and a person who just started the agent.
             usable, settings, on_progress = settings, _reloaded(settings, reload), None
 
 
@@ -42,6 +43,7 @@ def _run(settings: Settings, signals: ShutdownSignals, on_progress: Callable[[Pa
     with assemble.assembled(settings) as agent:
         loop = Loop(agent, on_progress=on_progress)
         ended = run_until_signal(loop, signals, deadline_seconds=settings.shutdown_timeout_seconds)
+        # The worker still holds the ledger: nothing here may be closed in order any more.
         if ended is None:
             log.warning("did not finish within shutdown_timeout_seconds; pending data is kept for the next start")
             end_now()

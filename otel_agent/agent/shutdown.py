@@ -23,7 +23,7 @@ _INTERRUPTED: Final = 130
 
 
 class Ended(StrEnum):
-    """Why a run ended."""
+    """The reason why a run ended."""
 
     BY_ITSELF = "by itself"
     ASKED_TO_STOP = "asked to stop"
@@ -71,9 +71,9 @@ class Worker(threading.Thread):
 def run_until_signal(work: Work, signals: "ShutdownSignals", *, deadline_seconds: float) -> Ended | None:
     """Do the work until it returns or a signal comes; then let it finish what is under way.
 
-    After half of the deadline ``give_up`` is called, to break off a request that hangs. Returns why the run ended, or
-    ``None`` if it did not end within the deadline; raises what the work raised. Before a reload there is no deadline:
-    the next run can only begin when this one has released the ledger.
+    ``give_up`` is called after half of the deadline, to break off a request that hangs. Returns why the run ended, or
+    ``None`` if it did not end within the deadline; raises what the work raised. There is no
+    deadline before a reload: the next run can only begin when this one has released the ledger.
     """
     stop = threading.Event()
     worker = Worker(work.run, stop, signals.report)
@@ -81,6 +81,7 @@ def run_until_signal(work: Work, signals: "ShutdownSignals", *, deadline_seconds
     ended = signals.wait()
     stop.set()
     work.wake()
+    # Half of the time to finish in order, half to break off.
     worker.join(deadline_seconds / 2)
     if worker.is_alive():
         work.give_up()
@@ -118,11 +119,12 @@ class ShutdownSignals:
         self._previous_fd = signal.set_wakeup_fd(self._waking_end.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             self._previous[number] = signal.signal(number, self._ask_to_stop)
-        if hasattr(signal, "SIGHUP"):
+        if hasattr(signal, "SIGHUP"):  # not on Windows
             self._previous[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._ask_to_reload)
         return self
 
     def __exit__(self, *_: object) -> None:
+        # The handlers first: none may run any more when the sockets are closed.
         for number, handler in self._previous.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
         signal.set_wakeup_fd(self._previous_fd)
@@ -146,6 +148,7 @@ class ShutdownSignals:
 
         It may return a little early: any byte in the socket ends the wait.
         """
+        # What was reported before is not waited for: its byte may have been read by an earlier call.
         if not self._reported:
             select.select([self._waiting_end], [], [], seconds)
             with suppress(BlockingIOError):

@@ -26,7 +26,7 @@ def log_first_pass(read: Pass, stores: Collection[Store], looked_in: StoreLocati
         names = ", ".join(store.name for store in stores)
         log.info("counted %s in %s: %s", counted(read.messages, "message"), counted(read.stores, "store"), names)
         return
-    paths = ", ".join(str(path) for path in (*looked_in.folders, *looked_in.databases))
+    paths = ", ".join(str(path) for path in looked_in.paths)
     log.warning(
         "no OpenCode data yet. Looked in: %s. If it is elsewhere, set XDG_DATA_HOME or OTEL_AGENT_DATA_DIRS", paths
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from otel_agent.cli.options import FLAG, ConfigOption, JsonOption, loaded
-from otel_agent.intake.store_finder import data_folders
+from otel_agent.intake.store_finder import configured_locations
 
 if TYPE_CHECKING:
     from otel_agent.service.manager import Manager
@@ -121,5 +121,7 @@ def _program(config: Path | None, *, read_only_home: bool) -> "Program":
         config_file=default_file(os.environ),
         config=config,
         environ=os.environ,
-        only_writable=(settings.state_dir.absolute(), *data_folders(settings)) if read_only_home else (),
+        only_writable=(settings.state_dir.absolute(), *configured_locations(settings).data_folders)
+        if read_only_home
+        else (),
     )

@@ -1,7 +1,10 @@
-"""Where OpenCode's stores are on this machine: where the settings say, and where a running OpenCode was seen."""
+"""Where to look for OpenCode's stores: where the settings say, and where a running OpenCode kept its data.
+
+``configured_locations`` knows the settings only. ``known_locations`` adds what an agent noted in the ledger.
+``StoreFinder`` does the same for the agent itself, and notes what it learns.
+"""
 
 import os
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -13,57 +16,60 @@ from otel_agent.opencode.locations import StoreLocations, find_stores, locations
 from otel_agent.opencode.running.processes import environments
 from otel_agent.settings import Settings
 
-_PLACES: Final = "places"
-_MOST_PLACES: Final = 100
-"""Environments of OpenCode processes that are remembered, the newest."""
+_NOTED: Final = "places"
+"""The name of the checkpoint that holds the environments of OpenCode processes."""
+_MOST_NOTED: Final = 100
+"""The newest environments are remembered, and no more than these."""
+
+_Environment = dict[str, str]
+"""The variables that decide where one OpenCode process keeps its data."""
+
+
+def configured_locations(settings: Settings) -> StoreLocations:
+    """Return where OpenCode started here would keep its data, and what the settings add."""
+    return locations(os.environ, settings.data_dirs)
+
+
+def known_locations(settings: Settings) -> StoreLocations:
+    """Return every place known to the agent, for a process that only reads the ledger.
+
+    Raises ``LedgerError`` if the ledger cannot be read.
+    """
+    with open_to_read(settings.state_dir) as ledger:
+        return _all_locations(settings, _decoded(ledger.checkpoint(_NOTED) if ledger else None))
 
 
 class StoreFinder:
-    """Where to look for stores: where the settings say, and where an OpenCode that was seen running kept its data. The
-    latter is noted in the ledger, so that it is looked at after that OpenCode ended, too."""
+    """Finds the stores for the agent. It notes in the ledger where running OpenCode processes keep their data, so
+    that we look there after these processes ended, too."""
 
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._settings, self._seen = settings, _seen(ledger.recall(_PLACES))
+        self._settings, self._ledger = settings, ledger
+        self._noted = _decoded(ledger.recall(_NOTED))
 
     @property
-    def known(self) -> StoreLocations:
-        return _places(self._settings, self._seen)
+    def locations(self) -> StoreLocations:
+        """Every place to look at."""
+        return _all_locations(self._settings, self._noted)
 
     def find(self) -> tuple[dict[str, Store], list[Problem]]:
-        return find_stores(self.known)
+        """Return the stores that are there now by name, and the folders that may not be read."""
+        return find_stores(self.locations)
 
     def learn(self) -> None:
-        """ReadScope where the OpenCode processes that run now keep their data."""
-        new = [told for told in environments() if told not in self._seen] if self._settings.discover_stores else []
+        """Note where the OpenCode processes that run now keep their data, unless ``discover_stores`` is off."""
+        if not self._settings.discover_stores:
+            return
+        new = [environment for environment in environments() if environment not in self._noted]
         if new:
-            self._seen = [*self._seen, *new][-_MOST_PLACES:]
+            self._noted = [*self._noted, *new][-_MOST_NOTED:]
             with self._ledger.transaction():
-                self._ledger.remember([Checkpoint(_PLACES, msgspec.json.encode(self._seen))])
+                self._ledger.remember([Checkpoint(_NOTED, msgspec.json.encode(self._noted))])
 
 
-def known_places(settings: Settings) -> StoreLocations:
-    """The same for who only reads the ledger."""
-    with open_to_read(settings.state_dir) as ledger:
-        return _places(settings, _seen(ledger.checkpoint(_PLACES) if ledger else None))
+def _all_locations(settings: Settings, noted: list[_Environment]) -> StoreLocations:
+    return together([configured_locations(settings), *map(locations, noted if settings.discover_stores else [])])
 
 
-def _places(settings: Settings, seen: list[dict[str, str]]) -> StoreLocations:
-    own = locations(os.environ, settings.data_dirs)
-    return together([own, *map(locations, seen if settings.discover_stores else [])])
-
-
-def _seen(noted: bytes | None) -> list[dict[str, str]]:
-    return msgspec.json.decode(noted, type=list[dict[str, str]]) if noted else []
-
-
-def data_folders(settings: Settings) -> list[Path]:
-    """The folders in which OpenCode's data would be."""
-    places = locations(os.environ, settings.data_dirs)
-    return list(dict.fromkeys([*places.folders, *(path.parent for path in places.databases)]))
-
-
-def looked_in(settings: Settings) -> list[Path]:
-    """Where OpenCode's data would be."""
-    places = locations(os.environ, settings.data_dirs)
-    return [*places.folders, *places.databases]
+def _decoded(noted: bytes | None) -> list[_Environment]:
+    return msgspec.json.decode(noted, type=list[_Environment]) if noted else []

@@ -1,8 +1,10 @@
-"""Where OpenCode keeps its data on this machine, and which stores are there now."""
+"""The places in which OpenCode keeps its data: where to look, which stores are there now, and what to watch."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 from msgspec import Struct
 
@@ -10,14 +12,40 @@ from otel_agent.model import Problem, Store
 from otel_agent.opencode.bounded_files import is_folder, listing
 from otel_agent.opencode.json_tree.layout import FlatLayout, ProjectLayout
 from otel_agent.opencode.json_tree.tree import JsonTree
+from otel_agent.opencode.mounts import network_file_system
 from otel_agent.opencode.sqlite.database import Database
+
+_CHANGE_ENDINGS: Final = (".db", "-wal", "storage", "project")
+"""Endings of the names that change in a data folder when OpenCode writes: a database, its write-ahead log, and the
+folder with which a JSON tree begins."""
 
 
 class StoreLocations(Struct, frozen=True):
-    """The folders to look into and the databases named outright."""
+    """The folders to look into, and the databases that are named outright."""
 
     folders: tuple[Path, ...]
     databases: tuple[Path, ...] = ()
+
+    @property
+    def paths(self) -> list[Path]:
+        """Every folder and database, as a person wants to read where we look."""
+        return [*self.folders, *self.databases]
+
+    @property
+    def data_folders(self) -> list[Path]:
+        """The folders in which data may appear, each once: those to look into, and those of the named databases."""
+        return list(dict.fromkeys([*self.folders, *(path.parent for path in self.databases)]))
+
+
+class WatchedFolder(Struct, frozen=True):
+    """A folder in which a change may mean new messages."""
+
+    folder: str
+    recursive: bool
+    """True to watch everything below it too; else only its own entries whose names end in ``endings``."""
+    endings: tuple[str, ...] = ()
+    no_events: str = ""
+    """The reason why no event would ever come, although the system accepts the watch; empty if events come."""
 
 
 def locations(environ: Mapping[str, str], more: Sequence[Path] = ()) -> StoreLocations:
@@ -53,6 +81,24 @@ def find_stores(places: StoreLocations) -> tuple[dict[str, Store], list[Problem]
         if os.path.isfile(path):  # noqa: PTH113 - likewise
             stores.setdefault(os.path.realpath(path), Database(path))
     return stores, problems
+
+
+def watched_folders(places: StoreLocations, stores: Iterable[Store]) -> list[WatchedFolder]:
+    """Return what to watch: the trees, the folders of databases, and the folders in which either may appear."""
+    known = list(stores)
+    flat = {*places.data_folders, *(store.folder for store in known if not store.is_tree)}
+    trees = (store.folder for store in known if store.is_tree)
+    return [
+        *(WatchedFolder(str(each), False, _CHANGE_ENDINGS, _why_no_events(each)) for each in flat),
+        *(WatchedFolder(str(each), True, no_events=_why_no_events(each)) for each in trees),
+    ]
+
+
+@lru_cache(maxsize=1024)
+def _why_no_events(folder: Path) -> str:
+    """The kernel of this machine does not report what another machine changes."""
+    kind = network_file_system(folder)
+    return f"it is on {kind}, which does not report changes" if kind else ""
 
 
 def _layouts(folder: Path, problems: list[Problem]) -> list[FlatLayout | ProjectLayout]:

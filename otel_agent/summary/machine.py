@@ -9,7 +9,7 @@ from pathlib import Path
 from otel_agent.errors import LedgerHeld
 from otel_agent.intake.catch_up import catch_up
 from otel_agent.intake.ingest import Pass
-from otel_agent.intake.store_finder import looked_in
+from otel_agent.intake.store_finder import configured_locations
 from otel_agent.ledger.files import ledger_path
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.opencode.configured_models import Configured, configured_models
@@ -67,7 +67,7 @@ class Machine:
 
     def looked_in(self) -> list[Path]:
         """Where OpenCode's stores would be."""
-        return looked_in(self._settings)
+        return configured_locations(self._settings).paths
 
     def _marked(self) -> list[tuple[int, int]]:
         """What the file system says of the ledger and of its write-ahead log, which is the same empty or missing."""

@@ -81,7 +81,7 @@ def test_what_the_work_raises_is_raised() -> None:
         run_job(work, give_up=nothing, deadline_seconds=DEADLINE_S)
 
 
-def test_what_it_raises_when_asked_to_finish_is_raised() -> None:
+def test_what_the_work_raises_when_asked_to_finish_is_raised() -> None:
     def fail(_: threading.Event) -> None:
         raise KeyError("late")
 
@@ -106,20 +106,20 @@ def test_work_that_hangs_for_good_is_left_behind() -> None:
     release.set()
 
 
-def test_nothing_is_given_up_where_the_work_finishes() -> None:
+def test_work_that_finishes_in_time_is_not_given_up() -> None:
     calls: list[str] = []
     work = asking(signal.SIGTERM, lambda _: None)
     run_job(work, give_up=lambda: calls.append("gave up"), deadline_seconds=DEADLINE_S)
     assert calls == []
 
 
-def test_what_answered_the_signals_before_does_so_again() -> None:
+def test_the_previous_signal_handlers_are_restored() -> None:
     before = [signal.getsignal(number) for number in ASKED]
     run_job(lambda _: None, give_up=nothing, deadline_seconds=DEADLINE_S)
     assert [signal.getsignal(number) for number in ASKED] == before
 
 
-def test_it_tells_what_ended_it() -> None:
+def test_the_result_says_what_ended_the_run() -> None:
     done = lambda _: None
     assert run_job(done, give_up=nothing, deadline_seconds=DEADLINE_S) is Ended.BY_ITSELF
     for number in ASKED:
@@ -129,13 +129,13 @@ def test_it_tells_what_ended_it() -> None:
     assert run_job(work, give_up=nothing, deadline_seconds=DEADLINE_S) is Ended.ASKED_TO_RELOAD
 
 
-def test_asked_to_reload_and_then_to_stop_it_stops() -> None:
+def test_a_run_that_is_asked_to_reload_and_then_to_stop_stops() -> None:
     """Also where the second comes while the work still finishes."""
     work = asking(signal.SIGHUP, lambda _: os.kill(os.getpid(), signal.SIGTERM))
     assert run_job(work, give_up=nothing, deadline_seconds=DEADLINE_S) is Ended.ASKED_TO_STOP
 
 
-def test_what_is_asked_for_between_two_runs_is_not_lost() -> None:
+def test_a_signal_between_two_runs_is_not_lost() -> None:
     with ShutdownSignals() as signals:
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -146,7 +146,7 @@ def test_what_is_asked_for_between_two_runs_is_not_lost() -> None:
         assert run_until_signal(stopped, signals, deadline_seconds=DEADLINE_S) is Ended.ASKED_TO_STOP
 
 
-def test_the_work_is_woken_to_see_that_it_is_to_stop() -> None:
+def test_the_work_is_woken_when_it_has_to_stop() -> None:
     woken = threading.Event()
 
     def sleep(stop: threading.Event) -> None:

@@ -92,7 +92,7 @@ class TestEndings:
 
     @pytest.mark.parametrize("command", ["run", "summary", "demo", "config show"])
     def test_2_for_a_file_that_is_not_there(self, command: str, shell: Shell) -> None:
-        self.ends(shell, 2, "there is no /nowhere.toml", *command.split(), "--config", "/nowhere.toml")
+        self.ends(shell, 2, "/nowhere.toml does not exist", *command.split(), "--config", "/nowhere.toml")
 
     def test_2_for_a_word_it_does_not_know(self, shell: Shell) -> None:
         for arguments in (

@@ -61,7 +61,7 @@ def totals() -> bytes:
 
 
 @pytest.mark.parametrize("columns", [80, 120])
-def test_names_give_way_and_numbers_do_not(columns: int) -> None:
+def test_long_names_are_cut_and_numbers_never(columns: int) -> None:
     printed = drawn(columns)
     assert max(map(cell_len, printed.splitlines())) <= columns
     assert re.search(r"^opencode\.token\.usage +\{token\} +5 +49,382,716,050 *$", printed, re.MULTILINE)

@@ -62,7 +62,7 @@ class Turns(threading.Event):
         return self.is_set()
 
 
-def test_what_it_writes_is_what_the_agent_counts(agent: Agent, receiver: OtlpReceiver) -> None:
+def test_the_agent_counts_what_the_store_writer_wrote(agent: Agent, receiver: OtlpReceiver) -> None:
     """Of an OpenCode that never was: turns with tools, sub-agents, errors and a compaction, each as a whole trace."""
     writer = StoreWriter(agent.data_dir, now=Clock())
     writer.run(Turns(writer, 20))
@@ -83,7 +83,7 @@ def test_what_it_writes_is_what_the_agent_counts(agent: Agent, receiver: OtlpRec
 
 
 @pytest.mark.parametrize(("columns", "lines"), [(80, 24), (120, 40)])
-def test_the_screen_fits(columns: int, lines: int) -> None:
+def test_the_screen_fits_into_the_terminal(columns: int, lines: int) -> None:
     console = Console(width=columns, height=lines, record=True, color_system=None, force_terminal=False)
     with console.capture() as shown:
         console.print(screen_of(moment(), height=lines))
@@ -141,7 +141,7 @@ def plain(text: str) -> str:
     return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text)
 
 
-def test_in_a_terminal(shell: Shell) -> None:
+def test_the_live_demo_ends_with_equal_numbers_written_and_arrived(shell: Shell) -> None:
     terminal = Terminal(shell, "demo", "--seconds", "4")
     try:
         terminal.read_until("The store is made up")
@@ -161,7 +161,7 @@ def test_in_a_terminal(shell: Shell) -> None:
     assert not shell.state_dir.exists()
 
 
-def test_ctrl_c_ends_it_well(shell: Shell) -> None:
+def test_ctrl_c_ends_the_live_demo_with_exit_code_0(shell: Shell) -> None:
     terminal = Terminal(shell, "demo", "--seconds", "300")
     try:
         terminal.read_until("invoke_agent")
@@ -174,7 +174,7 @@ def test_ctrl_c_ends_it_well(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("after", [0, 3])
-def test_a_store_that_cannot_be_written_is_no_success(
+def test_a_store_that_cannot_be_written_fails_the_live_demo(
     after: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Nothing, or some of it, was written, and all of that arrived."""
@@ -191,12 +191,12 @@ def test_a_store_that_cannot_be_written_is_no_success(
         play(Settings(), Console(file=io.StringIO()), live_seconds=60)
 
 
-def test_what_did_not_arrive_is_said() -> None:
+def test_messages_that_did_not_arrive_are_an_error() -> None:
     with Receiver() as receiver, pytest.raises(DeliveryError, match="messages: 7 written, 0 counted, 0 spans"):
         compare(Written(messages=7, tokens=70), receiver)
 
 
-def test_still_on_a_terminal(shell: Shell) -> None:
+def test_still_prints_the_sample_on_a_terminal_too(shell: Shell) -> None:
     terminal = Terminal(shell, "demo", "--still")
     try:
         assert terminal.end() == 0
