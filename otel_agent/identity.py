@@ -20,8 +20,8 @@ def machine_id() -> str:
 def instance_id(ledger_id: str) -> str:
     """Return ``service.instance.id``: a UUIDv5 of machine, user and ledger.
 
-    Two agents never share one, so they never share a series, and a restart changes none. Without a machine id only the
-    user and the ledger are in it; a name that is new for each container would reset the totals.
+    Two agents never share one, so they never share a series, and a restart changes none. If there is no
+    machine id, it is left out: a name that is new for each container would reset the totals.
     """
     name = f"{machine_id()}\0{_user()}\0{ledger_id}"
     return str(uuid.uuid5(uuid.UUID(semconv.INSTANCE_NAMESPACE), name))

@@ -35,7 +35,7 @@ class Metric(Struct, frozen=True):
     unit: str
     description: str
     scale: int = 1
-    """With 1 the values are published as integers; else they are divided by this and published as floats, always."""
+    """Values with scale 1 are published as integers; others are divided by it and published as floats, always."""
     boundaries: tuple[float, ...] = ()
     """Upper bounds of a histogram's buckets, in ``unit``."""
 

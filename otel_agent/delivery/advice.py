@@ -1,4 +1,4 @@
-"""What a person can do about a backend that does not accept what is sent."""
+"""Advice for a person whose backend does not accept what is sent."""
 
 
 def advice(reason: str) -> str:

@@ -20,7 +20,7 @@ class FileOptions(Struct, frozen=True):
 def deliveries(
     *, traces: str, metrics: str, otlp: OtlpOptions, file: FileOptions
 ) -> tuple[SpanDelivery | None, MetricDelivery | None]:
-    """Open both exporters; ``None`` stands for the exporter ``none``. Raises ``SettingsError`` if the options cannot work."""
+    """Open both exporters; ``None`` is the exporter ``none``. Raises ``SettingsError`` if the options cannot work."""
     try:
         return _spans(traces, otlp, file), _metrics(metrics, otlp, file)
     except OSError as error:

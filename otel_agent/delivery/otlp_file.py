@@ -22,14 +22,14 @@ from opentelemetry.sdk.trace import ReadableSpan
 from otel_agent.model import SendResult
 
 MAX_LINE: Final = 1_000_000
-"""Bytes. By default the Collector's file readers cut a line at 1 MiB."""
+"""Bytes. The Collector's file readers cut a line at 1 MiB by default."""
 _HEX_KEYS: Final = frozenset({"traceId", "spanId", "parentSpanId"})
 
 
 class RotatedLines:
     """Appends lines to a file that only its owner may read.
 
-    At ``max_bytes`` the file becomes ``<name>.1``, the one before ``.2``, and so on up to ``backups``. The oldest file is
+    A file of ``max_bytes`` becomes ``<name>.1``, the one before ``.2``, and so on up to ``backups``. The oldest file is
     deleted, whether or not somebody has read it.
     """
 

@@ -61,7 +61,7 @@ class GrpcMetrics:
 def _arguments(options: OtlpOptions, signal: Signal) -> dict[str, Any]:
     """Return the exporter's arguments. Only the headers are left for it to find in the environment.
 
-    By itself it would use an empty variable as a value, ignore a certificate that it cannot read, and fail on the
+    It would use an empty variable as a value, ignore a certificate that it cannot read, and fail on the
     compression ``none``.
     """
     options.check_address(signal)

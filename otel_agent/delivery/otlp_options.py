@@ -1,4 +1,4 @@
-"""How to reach an OTLP endpoint. A standard variable wins over the settings file, and one for the signal over both."""
+"""The options to reach an OTLP endpoint. A standard variable wins over the settings file, and one for the signal over both."""
 
 import math
 import os

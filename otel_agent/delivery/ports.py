@@ -1,4 +1,4 @@
-"""What every way of delivery offers."""
+"""The interfaces that every way of delivery offers."""
 
 from collections.abc import Sequence
 from typing import Protocol

@@ -16,7 +16,7 @@ PATIENCE_SECONDS: Final = 5.0
 
 
 class Reached(Struct, frozen=True):
-    """How far it got. ``trouble`` is empty if somebody answered."""
+    """The last step that was tried. ``trouble`` is empty if somebody answered."""
 
     host: str
     port: int

@@ -1,8 +1,8 @@
-"""What a failed request means: permanent, retryable or unknown. This is the one place that says so.
+"""Says what a failed request means: permanent, retryable or unknown. No other module decides that.
 
 - **Permanent**: the request itself is at fault. Sending the same again cannot help; a smaller part of it may.
 - **Retryable**: the backend does not have it, and may accept the same later. Everything that is not named here is
-  retryable, wrong keys and addresses too: a person may mend those, and nothing is lost meanwhile.
+  retryable. Wrong keys and addresses are, too: a person may mend those, and nothing is lost meanwhile.
 - **Unknown** ("unanswered"): the backend may or may not have it. Sending the same again must do no harm.
 
 A failed request is tried again at four places:

@@ -8,8 +8,8 @@ Four spans, the third of them at fault::
         c       rejected alone: at fault
           d     accepted
 
-There is one rule for giving up. After ``GIVE_UP_AFTER`` items were each rejected alone, and nothing was accepted in
-between, one more rejection ends the run: then the endpoint is at fault, and not the items.
+There is one rule for giving up. ``GIVE_UP_AFTER`` items in a row may be rejected alone; the next rejection ends the run.
+Then the endpoint is at fault, and not the items. Anything that is accepted starts the count again.
 """
 
 from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ class Halving(Generic[Item]):
         self._send, self._on_accepted, self._on_rejected_alone = send, on_accepted, on_rejected_alone
         self._in_a_row = 0
         self.at_fault: list[tuple[Item, SendResult]] = []
-        """What was rejected alone, with the backend's answer, in the order of sending."""
+        """The items that were rejected alone, each with the backend's answer, in the order of sending."""
 
     @property
     def suspects_endpoint(self) -> bool:
@@ -70,6 +70,7 @@ class Halving(Generic[Item]):
             self.at_fault.append((items[0], result))
             self._on_rejected_alone(items[0])
             return SendSummary()
+        # The first half goes first, so that what is accepted stays in the order of the outbox.
         middle = len(items) // 2
         first = self.send(items[:middle])
         return first if first.reason else first + self.send(items[middle:])

@@ -14,7 +14,7 @@ from otel_agent.otlp.resource import Emitter
 
 
 class MetricExport:
-    """Belongs to the thread that owns the ledger. What fails now is made good by the next interval."""
+    """Belongs to the thread that owns the ledger. The next interval makes good what fails now."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class MetricExport:
         self._interval_ns, self._delta, self._now_ns = interval_ns, delta, now_ns
         self._increments = Increments()
         self._exported_at = -1
-        """How many changes the ledger had seen at the last export that was accepted."""
+        """The ledger's number of changes at the last export that was accepted. If it is the same, nothing new was sent."""
 
     def send(self, *, last: bool = False) -> SendSummary:
         """Send the points that are due, and the observations if those were accepted.
@@ -111,6 +111,7 @@ class MetricExport:
                 # A rejected point, other than a span, is tried again at the next interval: until then this export failed.
                 _, result = run.at_fault[-1]
                 summary += SendSummary(reason=result.reason or NO_REASON)
+            # The other portions stay due: the next interval sends them.
             if summary.reason:
                 break
         return summary
@@ -140,6 +141,7 @@ class MetricExport:
         """Send what is observed in requests of its own: a gauge at fault holds up no total."""
         observed = list(self._observe())
         if self._delta:
+            # What is sent and lost here is gone: for observations nothing is noted in the ledger.
             observed = self._increments.since_last(observed, now_ns)
         summary = SendSummary()
         for portion in metrics.portions(observed):

@@ -1,7 +1,7 @@
 """Decides which points of each series are sent at an interval, so that PromQL's ``increase()`` is true.
 
-``increase()`` adds what lies between two points of a series. What a series gained before its first point, or before its
-first point after a silence, would be lost. So such a series sends its last accepted value first, as a baseline, and its
+``increase()`` adds what lies between two points of a series. It would lose what a series gained before its first point,
+or before its first point after a silence. So such a series sends its last accepted value first, as a baseline, and its
 current value one interval later. The history found at the very first start sends no baseline: it did not happen now.
 
 A new series, and then one more message::
@@ -17,7 +17,7 @@ The ledger keeps three values of a series:
 - **last accepted**: the last value that the backend accepted. Zero for a new series; ``None`` for history.
 - **unanswered**: the last value that was sent and not answered, with the time of its point. Usually ``None``.
 
-What happens to them::
+These events change them::
 
     event                                             current   last accepted    unanswered
     a message is counted (``Totals.raise_by``)        rises     same             same
@@ -28,7 +28,7 @@ What happens to them::
     sent again and answered (``mark_resent``)         same      the value sent   None
     history, with increments (``skip_history``)       same      current          None
 
-What is sent of a series follows from them. "Recently" is within ``HEARTBEAT_NS``, as far as this process knows::
+The values decide what is sent of a series. "Recently" is within ``HEARTBEAT_NS``, as far as this process knows::
 
     unanswered, nothing accepted recently            the unanswered point again, with its old time, before all else
     unexported changes, nothing accepted recently    the baseline; the current value one interval later
@@ -63,7 +63,7 @@ class ScheduledPoint(Struct, frozen=True, gc=False):
 class MetricSchedule:
     """Knows what is due, and notes in the ledger what becomes of each point.
 
-    Only the process remembers when a series was last accepted. After a restart no series counts as recent.
+    Only the process remembers when a series was last accepted: no series counts as recent after a restart.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What became of the requests of both signals: summed up, counted as metrics, logged, and noted in the ledger."""
+"""Sums up the results of requests, counts them as metrics, logs partial success, and notes the state in the ledger."""
 
 import logging
 from collections import Counter
@@ -26,7 +26,7 @@ class SendSummary(Struct, frozen=True):
     rejected: int = 0
     """Spans or data points that the backend left out of requests it accepted (partial success)."""
     reason: str = ""
-    """Why not everything was accepted; empty if everything was."""
+    """The reason why not everything was accepted; empty if everything was."""
 
     def __add__(self, later: "SendSummary") -> "SendSummary":
         """Return the sum; the later reason is kept, because the backend's newest answer says most."""

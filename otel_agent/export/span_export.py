@@ -19,7 +19,7 @@ from otel_agent.otlp.spans import Tracer
 log = logging.getLogger(__name__)
 
 SPANS_PER_REQUEST: Final = 400
-"""About 0.4 MB, or 0.8 MB as JSON: below the 4 MiB that gRPC servers accept by default, and the 1 MiB of a line."""
+"""This is about 0.4 MB, or 0.8 MB as JSON. gRPC servers accept 4 MiB by default, and a line in a file may have 1 MB."""
 
 
 class SpanExport:
@@ -129,6 +129,7 @@ def _of_one_request(pending: Sequence[PendingSpans]) -> Sequence[PendingSpans]:
     """Return as many of the first entries as one request takes, and at least one."""
     spans = 0
     for number, entry in enumerate(pending):
+        # A message is never split here: its spans are accepted together.
         spans += entry.spans
         if spans > SPANS_PER_REQUEST:
             return pending[: max(number, 1)]

@@ -27,7 +27,7 @@ from otel_agent.semconv import Kind
 from otel_agent.series.attributes import from_json
 
 POINTS_PER_REQUEST: Final = 1_200
-"""About 0.4 MB, or 0.7 MB as JSON: below the 4 MiB that gRPC servers accept by default, and the 1 MiB of a line."""
+"""This is about 0.4 MB, or 0.7 MB as JSON. gRPC servers accept 4 MiB by default, and a line in a file may have 1 MB."""
 
 _Item = TypeVar("_Item")
 _ABSENT: Final = cast(float, None)

@@ -1,1 +1,1 @@
-"""Which series a change raises, with which attributes, and which gauges are observed."""
+"""Decides which series a change raises, with which attributes, and which gauges are observed."""

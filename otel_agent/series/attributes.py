@@ -15,7 +15,7 @@ OVERFLOW: Final = json.dumps({Attr.OVERFLOW: True})
 
 
 def message_attributes(message: Message, *, subagent: bool) -> dict[str, AttributeValue]:
-    """Return provider, model, agent, project and kind of agent. What storage does not say is left out, never made up."""
+    """Return provider, model, agent, project and kind of agent. Unknown ones are left out, never made up."""
     attributes = _without_empty(
         {
             Attr.PROVIDER: provider_name(message.provider),
@@ -50,7 +50,7 @@ def agent_kind(subagent: bool) -> str:
 
 
 def to_json(attributes: Mapping[str, AttributeValue]) -> str:
-    """Return the one text that stands for this set of attributes, whatever their order."""
+    """Return the one text for this set of attributes, whatever their order."""
     return json.dumps(attributes, sort_keys=True, ensure_ascii=False)
 
 

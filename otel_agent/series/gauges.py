@@ -1,4 +1,4 @@
-"""What is observed at one moment: OpenCode's processes and the number of series.
+"""Observes at one moment: OpenCode's processes and the number of series.
 
 It is collected like OpenTelemetry's observable instruments, but without the SDK's. Those keep every attribute set they
 ever saw, while processes come and go and an agent runs for months.
@@ -38,7 +38,7 @@ def _observations_of(sample: ProcessSample, utilization: float, project: str, no
     }
     if project:
         attributes[Attr.PROJECT] = project
-    # The one sum: it began when the process did, so a number that is used again begins anew.
+    # The one sum: it began when the process did, so a process number that is used again is a new sum.
     started_ns = round(sample.created_s * _NS)
     yield Observation(semconv.PROCESS_CPU_TIME.name, float(sample.cpu_s), attributes, since_ns=started_ns)
     for metric, value in (

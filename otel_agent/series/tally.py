@@ -19,7 +19,7 @@ from otel_agent.series.attributes import (
 )
 
 Increases = dict[tuple[str, str], Increase]
-"""What each series gains, by metric name and attributes as JSON."""
+"""The gain of each series, by metric name and attributes as JSON."""
 
 _Extra = tuple[tuple[str, str], ...]
 """Attributes that a series has beside those of the message. A tuple, because it is part of a key."""
