@@ -34,7 +34,7 @@ def variable(name: str, signal: Signal | None = None) -> str:
 
 @EITHER_WIRE
 @EITHER_SIGNAL
-def test_who_names_the_endpoint(
+def test_a_variable_for_the_signal_names_the_endpoint_before_a_general_one_and_the_file(
     receiver: OtlpReceiver, signal: Signal, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only HTTP adds a path, and only to the general address."""
@@ -51,7 +51,7 @@ def test_who_names_the_endpoint(
 
 @EITHER_WIRE
 @EITHER_SIGNAL
-def test_who_names_the_headers(
+def test_a_variable_for_the_signal_names_the_headers_before_a_general_one_and_the_file(
     receiver: OtlpReceiver, signal: Signal, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen = options(wire, address(receiver, wire), headers={"Authorization": "Bearer file", "X-Scope": "file"})
@@ -65,7 +65,9 @@ def test_who_names_the_headers(
 
 
 @EITHER_SIGNAL
-def test_who_names_the_compression(receiver: OtlpReceiver, signal: Signal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_for_the_signal_names_the_compression_before_a_general_one_and_the_file(
+    receiver: OtlpReceiver, signal: Signal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def used(chosen: OtlpOptions) -> str | None:
         return sent(receiver, signal, chosen).headers.get("content-encoding")
 
@@ -78,13 +80,15 @@ def test_who_names_the_compression(receiver: OtlpReceiver, signal: Signal, monke
     assert used(plain) == "gzip"
 
 
-def test_deflate(receiver: OtlpReceiver) -> None:
+def test_http_can_compress_with_deflate(receiver: OtlpReceiver) -> None:
     request = sent(receiver, "traces", options("http", receiver.endpoint, compression="deflate"))
     assert request.headers["content-encoding"] == "deflate"
 
 
 @pytest.mark.parametrize(("wire", "name"), [("http", "zstd"), ("grpc", "zstd"), ("grpc", "deflate")])
-def test_an_unknown_compression_is_said_at_the_start(wire: Wire, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_compression_is_an_error_at_the_start(
+    wire: Wire, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(variable("COMPRESSION"), name)
     with (
         pytest.raises(SettingsError, match=f"cannot compress with {name}"),
@@ -96,7 +100,7 @@ def test_an_unknown_compression_is_said_at_the_start(wire: Wire, name: str, monk
 @EITHER_WIRE
 @EITHER_SIGNAL
 @pytest.mark.parametrize("told", ["soon", "0", "-1", "nan", "inf"])
-def test_a_timeout_that_is_none_is_said_at_the_start(
+def test_a_timeout_that_is_no_positive_number_is_an_error_at_the_start(
     wire: Wire, signal: Signal, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable("TIMEOUT"), told)
@@ -106,7 +110,7 @@ def test_a_timeout_that_is_none_is_said_at_the_start(
 
 @EITHER_WIRE
 @EITHER_SIGNAL
-def test_variables_that_are_empty_are_not_set(
+def test_empty_variables_count_as_not_set(
     receiver: OtlpReceiver, wire: Wire, signal: Signal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Compose files and unit files set variables to nothing where a person left them out."""
@@ -128,7 +132,7 @@ def test_netrc_does_not_replace_the_authorization(receiver: OtlpReceiver, tmp_pa
     assert "authorization" not in sent(receiver, "traces", options("http", receiver.endpoint)).headers
 
 
-def test_user_and_password_in_the_address(receiver: OtlpReceiver) -> None:
+def test_user_and_password_in_the_address_become_the_authorization(receiver: OtlpReceiver) -> None:
     with_user = receiver.endpoint.replace("http://", "http://me:secret@")
     expected = "Basic " + base64.b64encode(b"me:secret").decode()
     assert sent(receiver, "metrics", options("http", with_user)).headers["authorization"] == expected
@@ -142,7 +146,7 @@ NO_ADDRESSES = ["http://[::1", "http://127.0.0.1:99999", "http://127.0.0.1:abc",
     ("wire", "endpoint"),
     [*((wire, each) for wire in WIRES for each in NO_ADDRESSES), ("http", "localhost:4318"), ("http", "/v1/traces")],
 )
-def test_what_is_no_address_is_said_at_the_start(
+def test_an_address_at_which_nothing_can_listen_is_an_error_at_the_start(
     wire: Wire, signal: Signal, endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(SettingsError, match="is no address such as http://localhost:4318"):
@@ -152,7 +156,7 @@ def test_what_is_no_address_is_said_at_the_start(
         sent_nowhere(signal, options(wire, "http://127.0.0.1:1"))
 
 
-def test_an_address_is_told_without_its_secrets() -> None:
+def test_an_address_is_shown_without_its_secrets() -> None:
     chosen = options("http", "https://me:secret@backend.example:4318/otlp?api-key=secret")
     assert chosen.target_of("traces") == "https://backend.example:4318/otlp"
     assert options("grpc", "backend.example:4317").target_of("traces") == "backend.example:4317"
@@ -177,7 +181,7 @@ class TestTls:
 
     @EITHER_WIRE
     @EITHER_SIGNAL
-    def test_client_certificates(
+    def test_client_certificates_come_from_the_file_or_from_variables(
         self, authority: Authority, wire: Wire, signal: Signal, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """From the file; and what a variable names comes before what the file does, one by one."""
@@ -198,7 +202,9 @@ class TestTls:
             assert len(receiver.requests) == 3
 
     @EITHER_WIRE
-    def test_without_the_client_certificate(self, authority: Authority, wire: Wire) -> None:
+    def test_a_backend_that_asks_for_a_client_certificate_accepts_nothing_without_one(
+        self, authority: Authority, wire: Wire
+    ) -> None:
         with OtlpReceiver(tls=authority.issue("server"), client_ca=authority.certificate) as receiver:
             chosen = options(
                 wire, address(receiver, wire), certificate=authority.certificate, timeout_seconds=ONE_TRY_SECONDS
@@ -208,7 +214,9 @@ class TestTls:
             assert receiver.requests == ()
 
     @EITHER_WIRE
-    def test_an_unknown_authority(self, authority: Authority, stranger: Authority, wire: Wire) -> None:
+    def test_a_backend_with_a_certificate_of_an_unknown_authority_gets_no_data(
+        self, authority: Authority, stranger: Authority, wire: Wire
+    ) -> None:
         with OtlpReceiver(tls=authority.issue("server")) as receiver:
             chosen = options(
                 wire, address(receiver, wire), certificate=stranger.certificate, timeout_seconds=ONE_TRY_SECONDS
@@ -230,7 +238,9 @@ class TestTls:
         with OtlpReceiver(tls=authority.issue("server")) as receiver:
             sent(receiver, signal, options("http", receiver.endpoint, certificate=authority.certificate))
 
-    def test_where_none_is_named_the_bundle_counts(self, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_if_no_certificate_is_named_the_bundle_of_requests_counts(
+        self, authority: Authority, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.certificate))
         with OtlpReceiver(tls=authority.issue("server")) as receiver:
             sent(receiver, "traces", options("http", receiver.endpoint))
@@ -238,7 +248,7 @@ class TestTls:
     @EITHER_WIRE
     @EITHER_SIGNAL
     @pytest.mark.parametrize("name", ["certificate", "client_key", "client_certificate"])
-    def test_a_file_that_cannot_be_read_is_said_at_the_start(
+    def test_a_tls_file_that_cannot_be_read_is_an_error_at_the_start(
         self, wire: Wire, signal: Signal, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         absent = tmp_path / "absent.pem"

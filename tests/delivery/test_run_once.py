@@ -71,7 +71,7 @@ HTTP = {
 
 
 @pytest.mark.parametrize(("behaviour", "reason"), HTTP.values(), ids=list(HTTP))
-def test_what_http_did_not_take_is_delivered_later(
+def test_what_was_not_accepted_over_http_is_delivered_later(
     agent: Agent, tree: JsonTree, receiver: OtlpReceiver, behaviour: Behaviour, reason: str
 ) -> None:
     fill(tree, 3)
@@ -100,7 +100,7 @@ GRPC = {
 
 
 @pytest.mark.parametrize(("behaviour", "code"), GRPC.values(), ids=list(GRPC))
-def test_what_grpc_did_not_take_is_delivered_later(
+def test_what_was_not_accepted_over_grpc_is_delivered_later(
     agent: Agent, tree: JsonTree, receiver: OtlpReceiver, behaviour: Behaviour, code: str
 ) -> None:
     fill(tree, 3)
@@ -126,7 +126,9 @@ def test_one_signal_does_not_wait_for_the_other(
     assert_all_arrived(receiver, 3)
 
 
-def test_nothing_listens(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+def test_a_run_with_nobody_listening_ends_with_code_3_and_a_reason(
+    agent: Agent, tree: JsonTree, receiver: OtlpReceiver
+) -> None:
     fill(tree, 1)
     receiver.close()
     run = agent.attempt(**ONE_TRY)
@@ -134,7 +136,7 @@ def test_nothing_listens(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -
     assert "not delivered: nothing answers there, or the connection was closed" in run.stderr
 
 
-def test_what_was_taken_before_the_failure_is_not_sent_again(
+def test_what_was_accepted_before_a_failure_is_not_sent_again(
     agent: Agent, tree: JsonTree, receiver: OtlpReceiver
 ) -> None:
     count = 1000
@@ -165,7 +167,9 @@ def test_a_span_at_fault_does_not_hold_up_the_others(agent: Agent, tree: JsonTre
     assert_all_arrived(receiver, 4)
 
 
-def test_points_refused_together_are_sent_in_halves(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+def test_points_that_are_rejected_together_are_sent_in_halves(
+    agent: Agent, tree: JsonTree, receiver: OtlpReceiver
+) -> None:
     """As from a backend whose requests must be smaller than ours."""
     fill(tree, 3)
     receiver.behave(bad_request(), signal="metrics")
@@ -194,7 +198,7 @@ def test_a_point_at_fault_does_not_hold_up_the_others(agent: Agent, tree: JsonTr
     assert 0 < 2 * everything - len(receiver.points()) <= 2
 
 
-def test_a_backend_that_refuses_everything_is_not_flooded(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+def test_a_backend_that_rejects_everything_is_not_flooded(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
     fill(tree, 400)
     receiver.behave(then=bad_request())
     assert agent.attempt().returncode == 3
@@ -205,7 +209,7 @@ def test_a_backend_that_refuses_everything_is_not_flooded(agent: Agent, tree: Js
     assert_all_arrived(receiver, 400)
 
 
-def test_what_a_backend_rejected_is_said_and_not_sent_again(
+def test_rejected_items_of_a_partial_success_are_logged_and_not_sent_again(
     agent: Agent, tree: JsonTree, receiver: OtlpReceiver
 ) -> None:
     fill(tree, 3)
@@ -220,13 +224,15 @@ def test_what_a_backend_rejected_is_said_and_not_sent_again(
     assert [each.signal for each in receiver.requests] == ["traces", *["metrics"] * 4]
 
 
-def test_more_rejected_than_sent(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+def test_a_backend_cannot_reject_more_than_was_sent(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
     fill(tree, 3)
     receiver.behave(partial(99), signal="traces")
     assert "without 4 of its 4 spans: no reason given" in agent.once().stderr
 
 
-def test_the_table_otlp_of_the_settings_file(agent: Agent, tree: JsonTree, tmp_path: Path) -> None:
+def test_the_table_otlp_of_the_settings_file_is_enough_to_deliver_over_tls(
+    agent: Agent, tree: JsonTree, tmp_path: Path
+) -> None:
     """TLS with a certificate of our own, a header, gzip: all of it from the file, and nothing from the environment."""
     fill(tree, 2)
     authority = Authority(tmp_path / "authority")
@@ -281,7 +287,7 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize(("variable", "value", "message"), UNUSABLE.values(), ids=list(UNUSABLE))
-def test_what_cannot_work_is_said_at_the_start(
+def test_settings_that_cannot_work_end_the_run_with_code_2(
     agent: Agent, tree: JsonTree, receiver: OtlpReceiver, variable: str, value: str, message: str
 ) -> None:
     fill(tree, 1)
@@ -296,7 +302,7 @@ class TestTemporality:
     VARIABLE = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
 
     @pytest.mark.parametrize("wanted", ["delta", "DELTA", "lowmemory"])
-    def test_increments_where_they_are_wanted(
+    def test_delta_temporality_sends_each_increment_once_even_after_a_failure(
         self, agent: Agent, tree: JsonTree, receiver: OtlpReceiver, wanted: str
     ) -> None:
         """Each once, also where the backend was away; the history of the very first start is none."""
@@ -319,7 +325,9 @@ class TestTemporality:
         assert sums == {"delta"}
 
     @pytest.mark.parametrize("settings", [{VARIABLE: "cumulative"}, {VARIABLE: ""}])
-    def test_sums_else(self, agent: Agent, tree: JsonTree, receiver: OtlpReceiver, settings: dict[str, str]) -> None:
+    def test_any_other_temporality_sends_cumulative_sums(
+        self, agent: Agent, tree: JsonTree, receiver: OtlpReceiver, settings: dict[str, str]
+    ) -> None:
         fill(tree, 2)
         agent.once(**settings)
         assert {point.temporality for point in receiver.points()} == {"cumulative"}

@@ -79,7 +79,7 @@ def wire(receiver: OtlpReceiver) -> str:
 
 
 @pytest.mark.parametrize("where", ["tree", "database", "database of 2.x"])
-def test_nothing_that_was_said_leaves(agent: Agent, receiver: OtlpReceiver, where: str) -> None:
+def test_no_text_of_a_conversation_leaves_the_machine(agent: Agent, receiver: OtlpReceiver, where: str) -> None:
     put(agent, where)
     run = agent.once(OTEL_AGENT_LOG_LEVEL="debug")
     told = wire(receiver)
@@ -91,7 +91,9 @@ def test_nothing_that_was_said_leaves(agent: Agent, receiver: OtlpReceiver, wher
 
 
 @pytest.mark.parametrize("where", ["tree", "database", "database of 2.x"])
-def test_titles_are_for_spans_where_one_asks_for_them(agent: Agent, receiver: OtlpReceiver, where: str) -> None:
+def test_session_titles_are_on_spans_only_and_only_if_asked_for(
+    agent: Agent, receiver: OtlpReceiver, where: str
+) -> None:
     put(agent, where)
     agent.once(OTEL_AGENT_SESSION_TITLES="true")
     (span,) = receiver.chats()
@@ -108,7 +110,9 @@ def login_page() -> Behaviour:
 
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
 @pytest.mark.parametrize("answer", ["taken", "refused"])
-def test_no_key_in_the_log(agent: Agent, tree: JsonTree, receiver: OtlpReceiver, protocol: str, answer: str) -> None:
+def test_no_key_of_the_headers_is_in_the_log(
+    agent: Agent, tree: JsonTree, receiver: OtlpReceiver, protocol: str, answer: str
+) -> None:
     """From headers, well formed or not, and from the address; nor what a backend's page says."""
     endpoint = receiver.endpoint if protocol != "grpc" else receiver.grpc_endpoint
     tree.put_turn(message(session(), Tokens(7)))
@@ -127,7 +131,7 @@ def test_no_key_in_the_log(agent: Agent, tree: JsonTree, receiver: OtlpReceiver,
 
 
 @pytest.mark.parametrize("answer", ["taken", "refused"])
-def test_no_key_of_the_address_in_the_log(agent: Agent, tree: JsonTree, receiver: OtlpReceiver, answer: str) -> None:
+def test_no_key_of_the_address_is_in_the_log(agent: Agent, tree: JsonTree, receiver: OtlpReceiver, answer: str) -> None:
     tree.put_turn(message(session(), Tokens(7), T0))
     if answer == "refused":
         receiver.behave(then=login_page())

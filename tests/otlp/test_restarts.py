@@ -30,7 +30,7 @@ def told(agent: Agent, receiver: OtlpReceiver, **settings: str) -> dict[Series, 
     return series
 
 
-def test_sums_go_on_from_where_they_began(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+def test_sums_keep_their_start_time_across_restarts(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
     tree.put_turn(message(session(), Tokens(10, 5), cost=1))
     first = run(agent, receiver)
     tree.put_turn(message(session(), Tokens(10, 5), T0 + 50_000, cost=1))
@@ -48,7 +48,7 @@ def test_sums_go_on_from_where_they_began(agent: Agent, tree: JsonTree, receiver
     assert receiver.total("opencode.session.count") == 1
 
 
-def test_a_series_begins_at_zero_before_it_is_first_counted(
+def test_a_new_series_begins_at_zero_one_interval_before_its_first_value(
     agent: Agent, tree: JsonTree, receiver: OtlpReceiver
 ) -> None:
     """But for those of the history. In one run both are told, a minute apart."""
@@ -71,7 +71,7 @@ def test_a_series_begins_at_zero_before_it_is_first_counted(
         assert {point.start_ns for point in (*first[series], *second[series])} == {first[series][0].start_ns}
 
 
-def test_the_instance_is_that_of_the_ledger(
+def test_the_instance_id_belongs_to_the_ledger(
     agent: Agent, tree: JsonTree, receiver: OtlpReceiver, tmp_path: Path
 ) -> None:
     tree.put_turn(message(session(), Tokens(10)))
@@ -85,7 +85,9 @@ def test_the_instance_is_that_of_the_ledger(
     assert instance(OTEL_AGENT_STATE_DIR=str(tmp_path / "other")) != first
 
 
-def test_the_resource(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+def test_spans_and_points_have_one_resource_that_standard_variables_can_change(
+    agent: Agent, tree: JsonTree, receiver: OtlpReceiver
+) -> None:
     """The same for spans and points; what the standard variables say is added, and wins."""
     tree.put_turn(message(session(), Tokens(10)))
     agent.once()
@@ -115,7 +117,7 @@ def test_the_resource(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> N
 
 
 @pytest.mark.parametrize("told", ["team", "=,=", "a=b=c,%zz=1", "team=%FF"])
-def test_malformed_resource_attributes_cost_nothing_else(
+def test_malformed_resource_attributes_do_no_further_harm(
     agent: Agent, tree: JsonTree, receiver: OtlpReceiver, told: str
 ) -> None:
     tree.put_turn(message(session(), Tokens(10)))

@@ -32,7 +32,7 @@ def rows(*seen: Observation) -> list[PointRow]:
     return list(point_rows(encode_metrics(request)))
 
 
-def test_every_number_of_a_process() -> None:
+def test_every_number_of_a_process_is_observed() -> None:
     found = {row.metric: row for row in rows(*process_observations([(SAMPLE, 0.25, "/srv/shop")], NOW_S))}
     values = {name: row.value for name, row in found.items() if name != "opencode.process.count"}
     assert values == {
@@ -55,7 +55,7 @@ def test_every_number_of_a_process() -> None:
     assert found["process.uptime"].kind == "gauge"
 
 
-def test_how_many_run_of_each_mode_zeros_too() -> None:
+def test_the_number_of_processes_is_observed_for_each_mode_zeros_too() -> None:
     seen = [(SAMPLE, 0.0, ""), (SAMPLE, 0.0, "")]
     counts = {
         row.attributes["opencode.process.mode"]: row.value
@@ -65,7 +65,7 @@ def test_how_many_run_of_each_mode_zeros_too() -> None:
     assert counts == {"cli": 0, "server": 2, "lsp": 0}
 
 
-def test_what_may_not_be_read_is_left_out() -> None:
+def test_numbers_of_a_process_that_may_not_be_read_are_left_out() -> None:
     other = ProcessSample(
         **{name: getattr(SAMPLE, name) for name in SAMPLE.__struct_fields__}
         | {"file_descriptors": None, "directory": ""}
@@ -75,7 +75,7 @@ def test_what_may_not_be_read_is_left_out() -> None:
     assert not any("opencode.project.name" in row.attributes for row in found)
 
 
-def test_processes_that_ended_are_told_no_more() -> None:
+def test_processes_that_ended_are_observed_no_more() -> None:
     """The SDK's instruments would go on with every one that they ever saw."""
     told = set()
     for pid in range(1, 10_001):
