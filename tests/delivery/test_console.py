@@ -1,4 +1,4 @@
-"""Signals on standard output, to look at; and nowhere at all."""
+"""Signals on standard output, and with no exporter at all."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CONSOLE = {"OTEL_AGENT_EXPORTER": "console"}
 
 
 def documents(text: str) -> Iterator[Any]:
-    """The JSON values that stand in `text` one after the other, and nothing else."""
+    """The JSON values in `text`, one after the other, and nothing else."""
     decoder, rest = json.JSONDecoder(), text.strip()
     while rest:
         value, end = decoder.raw_decode(rest)
@@ -33,7 +33,8 @@ def test_the_console_exporter_writes_spans_and_metrics_as_json(
 ) -> None:
     tree.put_turn(message(session(), Tokens(700, 50, 20, 300, 0)))
     span, turn, totals, observed = documents(agent.once(**CONSOLE).stdout)
-    assert (span["name"], span["attributes"]["opencode.token.input"]) == ("chat glm-4.7", 700)
+    assert span["name"] == "chat glm-4.7"
+    assert span["attributes"]["opencode.token.input"] == 700
     names = [each["name"] for each in totals["resource_metrics"][0]["scope_metrics"][0]["metrics"]]
     assert "opencode.token.usage" in names
     assert "gen_ai.client.operation.duration" in names
@@ -55,7 +56,7 @@ def test_spans_that_were_shown_on_the_console_are_not_pending(
 def test_a_reader_of_the_console_that_went_away_is_a_failure_in_one_line(
     agent: Agent, tree: JsonTree, receiver: OtlpReceiver
 ) -> None:
-    """`otel-agent run --once | head -0`: said in a word, and the span is still owed."""
+    """After `otel-agent run --once | head -0` the span is still pending."""
     tree.put_turn(message(session(), Tokens(7)))
     reading, writing = os.pipe()
     os.close(reading)
@@ -89,12 +90,13 @@ NOWHERE = {
 def test_without_exporters_messages_count_and_nothing_is_sent_or_kept_to_be_sent(
     agent: Agent, tree: JsonTree, receiver: OtlpReceiver, settings: dict[str, str]
 ) -> None:
-    """Nothing is sent and nothing is kept to be sent; what was counted is counted."""
+    """Messages that were counted meanwhile stay counted."""
     tree.put_turn(message(session(), Tokens(7)))
     run = agent.once(**settings)
     assert "counted 1 new message in 1 store;" in run.stderr
     assert "0 spans pending" in run.stderr
-    assert (receiver.requests, run.stdout) == ((), "")
+    assert receiver.requests == ()
+    assert run.stdout == ""
     agent.once()
     assert receiver.chats() == []
     assert receiver.total("opencode.message.count") == 1

@@ -1,4 +1,4 @@
-"""What counts as taken over gRPC, and in which words what was not."""
+"""What counts as accepted over gRPC, and how every other outcome is reported."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def test_a_grpc_request_that_is_answered_ok_is_accepted(receiver: OtlpReceiver, 
     assert [(each.signal, each.protocol) for each in receiver.requests] == [(signal, "grpc")]
 
 
-UNSURE = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL"}
-"""Whether what was sent arrived nobody knows."""
-REFUSED = {
+UNANSWERED = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL"}
+"""Nobody knows if the request arrived."""
+FAILURES = {
     "unavailable": (unavailable(), "UNAVAILABLE"),
     "dropped": (drop(), "UNAVAILABLE"),
     "throttled": (throttled(), "RESOURCE_EXHAUSTED"),
@@ -50,15 +50,15 @@ REFUSED = {
 
 
 @EITHER
-@pytest.mark.parametrize(("behaviour", "code"), REFUSED.values(), ids=list(REFUSED))
+@pytest.mark.parametrize(("behaviour", "code"), FAILURES.values(), ids=list(FAILURES))
 def test_a_grpc_failure_is_reported_by_its_code_each_time(
     receiver: OtlpReceiver, behaviour: Behaviour, code: str, signal: Signal
 ) -> None:
     receiver.behave(then=behaviour)
     with sender(signal, options("grpc", receiver.grpc_endpoint, timeout_seconds=ONE_TRY_SECONDS)) as send:
-        assert send() == SendResult(accepted=False, reason=f"gRPC {code}", unanswered=code in UNSURE)
-        assert send() == SendResult(accepted=False, reason=f"gRPC {code}", unanswered=code in UNSURE), (
-            "said differently the second time"
+        assert send() == SendResult(accepted=False, reason=f"gRPC {code}", unanswered=code in UNANSWERED)
+        assert send() == SendResult(accepted=False, reason=f"gRPC {code}", unanswered=code in UNANSWERED), (
+            "reported differently the second time"
         )
     assert len(receiver.requests) == 2
 
@@ -79,7 +79,7 @@ def test_a_grpc_request_is_tried_again_when_the_backend_asks_for_it(receiver: Ot
 
 
 def test_a_partial_success_over_grpc_is_not_sent_again(receiver: OtlpReceiver) -> None:
-    """The exporters do not tell how many were rejected; what counts is that these are not owed."""
+    """The exporters do not say how many were rejected. They must not stay pending."""
     receiver.behave(partial(1, "too old"))
     with sender("traces", options("grpc", receiver.grpc_endpoint)) as send:
         assert send().accepted
@@ -94,7 +94,7 @@ def test_nothing_is_sent_over_grpc_after_closing(receiver: OtlpReceiver) -> None
 
 
 def test_a_grpc_address_without_a_scheme_means_tls(receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the standard has it; ``OTEL_EXPORTER_OTLP_INSECURE`` speaks of such addresses only."""
+    """The standard says so; ``OTEL_EXPORTER_OTLP_INSECURE`` is for such addresses only."""
     bare = receiver.grpc_endpoint.removeprefix("http://")
     with sender("traces", options("grpc", bare, timeout_seconds=ONE_TRY_SECONDS)) as send:
         assert send() == SendResult(accepted=False, reason="gRPC UNAVAILABLE", unanswered=True)

@@ -1,4 +1,4 @@
-"""OTLP/JSON lines: whole, readable as what HTTP would have carried, and never more than a reader takes."""
+"""OTLP/JSON lines are whole, contain what HTTP would have carried, and are no longer than readers accept."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def fill(tree: JsonTree, count: int, **fields: Any) -> None:
 def test_points_in_a_file_are_the_same_as_over_http(
     agent: Agent, tree: JsonTree, receiver: OtlpReceiver, tmp_path: Path
 ) -> None:
-    """One ledger, told to both: everything but the time of a point is the same."""
+    """One ledger is exported to both: everything but the time of a point is the same."""
     tree.put_turn(message(session(title="Ünïcode"), Tokens(700, 50, 20, 300, 1), cost=0.25))
     tree.put_turn(message(session(), Tokens(1), T0 + 99_000, counter=2, changes={"error": {"name": "APIError"}}))
     to_file(agent).once(OTEL_AGENT_FILE_DIR=str(tmp_path / "out"))
@@ -60,7 +60,7 @@ def test_points_in_a_file_are_the_same_as_over_http(
 def test_spans_in_a_file_are_the_same_as_over_http(
     agent: Agent, tree: JsonTree, receiver: OtlpReceiver, tmp_path: Path
 ) -> None:
-    """Two ledgers over one store: everything but the instance that speaks is the same."""
+    """Two ledgers read one store: everything but the instance id is the same."""
     tree.put_turn(message(session(), Tokens(700, 50, 20, 300, 1), cost=0.25))
     tree.put_turn(message(session(), Tokens(1), T0 + 99_000, counter=2, changes={"error": {"name": "APIError"}}))
     to_file(agent).once(OTEL_AGENT_FILE_DIR=str(tmp_path / "out"), OTEL_AGENT_STATE_DIR=str(tmp_path / "other"))
@@ -81,11 +81,13 @@ def test_lines_in_a_file_have_the_form_of_otlp_json(agent: Agent, tree: JsonTree
     to_file(agent).once()
     line = lines(folder / "traces.jsonl")[0]
     span, turn = json.loads(line)["resourceSpans"][0]["scopeSpans"][0]["spans"]
-    assert (span["traceId"], span["parentSpanId"]) == (turn["traceId"], turn["spanId"])
+    assert span["traceId"] == turn["traceId"]
+    assert span["parentSpanId"] == turn["spanId"]
     assert len(bytes.fromhex(span["traceId"])) == 16
     assert len(bytes.fromhex(span["spanId"])) == 8
     assert span["traceId"] == span["traceId"].lower()
-    assert (span["kind"], span["startTimeUnixNano"]) == (3, f"{T0}000000")
+    assert span["kind"] == 3
+    assert span["startTimeUnixNano"] == f"{T0}000000"
     values = {each["key"]: each["value"] for each in span["attributes"]}
     assert values["opencode.token.input"] == {"intValue": "7"}
     line, observed = lines(folder / "metrics.jsonl")
@@ -103,7 +105,7 @@ def test_only_the_owner_can_read_the_exported_files(agent: Agent, tree: JsonTree
 
 
 def test_each_run_appends_new_spans_and_all_totals_to_the_files(agent: Agent, tree: JsonTree, folder: Path) -> None:
-    """The spans once, the totals anew each time."""
+    """Spans are written once, the totals each time."""
     tree.put_turn(message(session(), Tokens(7)))
     to_file(agent).once()
     to_file(agent).once()
@@ -112,7 +114,7 @@ def test_each_run_appends_new_spans_and_all_totals_to_the_files(agent: Agent, tr
 
 
 def test_no_line_is_longer_than_file_readers_accept(agent: Agent, tree: JsonTree, folder: Path) -> None:
-    """With names and paths as long as they may be, a request of the usual size would be."""
+    """If names and paths are as long as they may be, a request of the usual size would be longer."""
     count = 150
     fill(tree, count, agent="ä" * 900, provider="long-" * 200)
     to_file(agent).once(OTEL_AGENT_SESSION_WINDOW_HOURS="24")
@@ -126,7 +128,7 @@ def test_no_line_is_longer_than_file_readers_accept(agent: Agent, tree: JsonTree
 
 
 def test_an_ordinary_request_is_one_line_in_a_file(agent: Agent, tree: JsonTree, folder: Path) -> None:
-    """Requests are sized so that what is usual need not be halved first."""
+    """The size of requests is chosen so that a usual one need not be halved first."""
     fill(tree, SPANS_PER_REQUEST, provider="anthropic", agent="build")
     to_file(agent).once()
     assert [line.count('"traceId"') for line in lines(folder / "traces.jsonl")] == [SPANS_PER_REQUEST, 1]
@@ -177,10 +179,10 @@ class TestRotation:
 
 
 class TestFullDisk:
-    """What does not fit is not there, not in part either; what was there stays."""
+    """A line that does not fit is not written at all, and what was there stays."""
 
     def run(self, agent: Agent, *, limit_bytes: int) -> subprocess.CompletedProcess[str]:
-        """A run that no file may grow beyond `limit_bytes` in."""
+        """A run in which no file may grow beyond `limit_bytes`."""
         return subprocess.run(
             [sys.executable, "-m", "otel_agent", "run", "--once"],
             cwd=ROOT,

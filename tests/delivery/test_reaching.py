@@ -1,4 +1,4 @@
-"""Where requests go and what goes with them: the file says, a general variable knows better, one for the signal best."""
+"""Where requests go and what goes with them. A general variable wins over the file, one for the signal over both."""
 
 from __future__ import annotations
 
@@ -56,10 +56,12 @@ def test_a_variable_for_the_signal_names_the_headers_before_a_general_one_and_th
 ) -> None:
     chosen = options(wire, address(receiver, wire), headers={"Authorization": "Bearer file", "X-Scope": "file"})
     request = sent(receiver, signal, chosen)
-    assert (request.headers["authorization"], request.headers["x-scope"]) == ("Bearer file", "file")
+    assert request.headers["authorization"] == "Bearer file"
+    assert request.headers["x-scope"] == "file"
     monkeypatch.setenv(variable("HEADERS"), "Authorization=Bearer%20general")
     request = sent(receiver, signal, chosen)
-    assert (request.headers["authorization"], request.headers.get("x-scope")) == ("Bearer general", None)
+    assert request.headers["authorization"] == "Bearer general"
+    assert request.headers.get("x-scope") is None
     monkeypatch.setenv(variable("HEADERS", signal), "authorization=Bearer%20own")
     assert sent(receiver, signal, chosen).headers["authorization"] == "Bearer own"
 
@@ -73,7 +75,8 @@ def test_a_variable_for_the_signal_names_the_compression_before_a_general_one_an
 
     plain = options("http", receiver.endpoint)
     zipped = options("http", receiver.endpoint, compression="gzip")
-    assert (used(plain), used(zipped)) == (None, "gzip")
+    assert used(plain) is None
+    assert used(zipped) == "gzip"
     monkeypatch.setenv(variable("COMPRESSION"), "none")
     assert used(zipped) is None
     monkeypatch.setenv(variable("COMPRESSION", signal), "GZIP")
@@ -99,11 +102,11 @@ def test_an_unknown_compression_is_an_error_at_the_start(
 
 @EITHER_WIRE
 @EITHER_SIGNAL
-@pytest.mark.parametrize("told", ["soon", "0", "-1", "nan", "inf"])
+@pytest.mark.parametrize("value", ["soon", "0", "-1", "nan", "inf"])
 def test_a_timeout_that_is_no_positive_number_is_an_error_at_the_start(
-    wire: Wire, signal: Signal, told: str, monkeypatch: pytest.MonkeyPatch
+    wire: Wire, signal: Signal, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(variable("TIMEOUT"), told)
+    monkeypatch.setenv(variable("TIMEOUT"), value)
     with pytest.raises(SettingsError, match="OTEL_EXPORTER_OTLP"), sender(signal, options(wire, "http://127.0.0.1:1")):
         pass
 
@@ -113,7 +116,7 @@ def test_a_timeout_that_is_no_positive_number_is_an_error_at_the_start(
 def test_empty_variables_count_as_not_set(
     receiver: OtlpReceiver, wire: Wire, signal: Signal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Compose files and unit files set variables to nothing where a person left them out."""
+    """Compose files and unit files set a variable to nothing if a person left it out."""
     for name in ("ENDPOINT", "HEADERS", "COMPRESSION", "CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE", "PROTOCOL"):
         monkeypatch.setenv(variable(name), "")
         monkeypatch.setenv(variable(name, signal), "")
@@ -184,7 +187,7 @@ class TestTls:
     def test_client_certificates_come_from_the_file_or_from_variables(
         self, authority: Authority, wire: Wire, signal: Signal, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """From the file; and what a variable names comes before what the file does, one by one."""
+        """Each file that a variable names wins over the one in the settings file."""
         client = authority.issue("client", "agent")
         with OtlpReceiver(tls=authority.issue("server"), client_ca=authority.certificate) as receiver:
             named = {
@@ -227,7 +230,8 @@ class TestTls:
                 "http": "the TLS handshake failed (wrong certificate, or no TLS there)",
                 "grpc": "gRPC UNAVAILABLE",
             }
-            assert (result.accepted, result.reason) == (False, expected[wire])
+            assert not result.accepted
+            assert result.reason == expected[wire]
             assert receiver.requests == ()
 
     @EITHER_SIGNAL
@@ -258,7 +262,8 @@ class TestTls:
         monkeypatch.setenv(variable(name.upper()), str(absent))
         with pytest.raises(SettingsError) as by_variable:
             sent_nowhere(signal, options(wire, "https://127.0.0.1:1"))
-        assert (str(by_file.value), str(by_variable.value)) == (expected, expected)
+        assert str(by_file.value) == expected
+        assert str(by_variable.value) == expected
 
 
 def sent_nowhere(signal: Signal, chosen: OtlpOptions) -> None:

@@ -1,4 +1,4 @@
-"""What counts as taken over HTTP: an acknowledgement that OTLP gives, and nothing that only looks like one."""
+"""What counts as accepted over HTTP: an OTLP acknowledgement, and nothing that only looks like one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ EITHER = pytest.mark.parametrize("signal", SIGNALS)
 
 
 def answered(receiver: OtlpReceiver, behaviour: Behaviour, signal: Signal = "traces") -> SendResult:
-    """What one export comes to, with time for one try only; an endless answer, which is not tried again, is long to read."""
+    """The result of one export, with time for one try only. An endless answer is not tried again, but takes long to read."""
     receiver.behave(then=behaviour)
     limit = {} if behaviour.name == "endless_body" else {"timeout_seconds": ONE_TRY_SECONDS}
     with sender(signal, options("http", receiver.endpoint, **limit)) as send:
@@ -53,8 +53,8 @@ def test_an_otlp_acknowledgement_is_accepted(receiver: OtlpReceiver, behaviour: 
     assert len(receiver.requests) == 1
 
 
-UNSURE = {"hang", "drop"}
-"""Whether what was sent arrived nobody knows."""
+UNANSWERED = {"hang", "drop"}
+"""Nobody knows if the request arrived."""
 NOT_ACKNOWLEDGED = {
     "redirect": (redirect(), "HTTP 302 instead of an acknowledgement (a redirect or a portal?)", 1),
     "not-modified": (not_modified(), "HTTP 304 instead of an acknowledgement (a redirect or a portal?)", 1),
@@ -75,7 +75,7 @@ def test_an_answer_that_is_no_acknowledgement_is_a_failure_with_a_reason(
     receiver: OtlpReceiver, behaviour: Behaviour, reason: str, requests: int, signal: Signal
 ) -> None:
     assert answered(receiver, behaviour, signal) == SendResult(
-        accepted=False, reason=reason, unanswered=behaviour.name in UNSURE
+        accepted=False, reason=reason, unanswered=behaviour.name in UNANSWERED
     )
     assert len(receiver.requests) == requests
     assert receiver.malformed == (), "a redirect was followed"
@@ -83,15 +83,19 @@ def test_an_answer_that_is_no_acknowledgement_is_a_failure_with_a_reason(
 
 @pytest.mark.parametrize("status", [400, 406, 413, 415, 422])
 def test_a_status_that_blames_the_request_is_permanent(receiver: OtlpReceiver, status: int) -> None:
-    result = answered(receiver, Behaviour("refused", False, Reply(status)))
-    assert (result.accepted, result.permanent, len(receiver.requests)) == (False, True, 1)
+    result = answered(receiver, Behaviour("rejected", False, Reply(status)))
+    assert not result.accepted
+    assert result.permanent
+    assert len(receiver.requests) == 1
     assert result.reason.startswith(f"HTTP {status} ")
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 405, 500, 501])
 def test_a_status_that_a_person_can_mend_is_not_permanent(receiver: OtlpReceiver, status: int) -> None:
-    result = answered(receiver, Behaviour("refused", False, Reply(status)))
-    assert (result.accepted, result.permanent, len(receiver.requests)) == (False, False, 1)
+    result = answered(receiver, Behaviour("rejected", False, Reply(status)))
+    assert not result.accepted
+    assert not result.permanent
+    assert len(receiver.requests) == 1
 
 
 @EITHER
@@ -178,7 +182,7 @@ def test_a_body_without_a_content_type_is_no_acknowledgement(receiver: OtlpRecei
 
 
 def test_the_answer_to_one_request_does_not_count_for_the_next(receiver: OtlpReceiver) -> None:
-    """After the exporter was shut down nothing is sent: then the last success is not a success, and never silent."""
+    """Nothing is sent after the exporter was closed. The last success must not look like a new one."""
     with sender("traces", options("http", receiver.endpoint)) as send:
         assert send().accepted
     assert send() == SendResult(accepted=False, reason="nothing was sent")

@@ -25,7 +25,7 @@ CYCLE_NS = 60 * 10**9
 HOUR_NS = 3_600 * 10**9
 METRIC = semconv.TOKEN_USAGE.name
 OF = semconv.Attr.PROJECT
-"""The attribute that tells series apart."""
+"""The attribute by which the series differ."""
 
 
 class Day:

@@ -171,12 +171,14 @@ def test_exported_metrics_are_as_the_table_says(agent: Agent, tree: JsonTree, re
     assert {point.metric for point in receiver.points()} == set(TABLE)
     for point in receiver.points():
         row = TABLE[point.metric]
-        assert (point.unit, point.description) == (row.unit, row.description), point.metric
+        assert point.unit == row.unit, point.metric
+        assert point.description == row.description, point.metric
         assert point.temporality == "cumulative", point.metric
         assert value_kind(point) == row.kind, point
         assert set(row.attributes) <= set(point.attributes) <= {*row.attributes, *row.sometimes}, point
         assert all(isinstance(value, str) and value for value in point.attributes.values()), point
-        assert (point.scope_name, point.scope_version) == ("otel_agent", __version__)
+        assert point.scope_name == "otel_agent"
+        assert point.scope_version == __version__
 
 
 def test_observed_metrics_are_as_the_table_says(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
@@ -188,7 +190,8 @@ def test_observed_metrics_are_as_the_table_says(agent: Agent, tree: JsonTree, re
     assert expected <= {point.metric for point in found} <= set(OBSERVED), "another test may run an OpenCode just now"
     for point in found:
         row = OBSERVED[point.metric]
-        assert (point.unit, point.description) == (row.unit, row.description), point.metric
+        assert point.unit == row.unit, point.metric
+        assert point.description == row.description, point.metric
         assert point.kind == ("gauge" if row.kind == "gauge" else "sum"), point
         assert set(row.attributes) <= set(point.attributes) <= {*row.attributes, "opencode.project.name"}, point
     seen = {point.metric: point.value or 0 for point in found}

@@ -17,11 +17,11 @@ from tests.support.otlp_receiver.receiver import Series
 
 def run(agent: Agent, receiver: OtlpReceiver, **settings: str) -> dict[Series, PointRow]:
     """The last point of each series in one run."""
-    return {series: points[-1] for series, points in told(agent, receiver, **settings).items()}
+    return {series: points[-1] for series, points in exported(agent, receiver, **settings).items()}
 
 
-def told(agent: Agent, receiver: OtlpReceiver, **settings: str) -> dict[Series, list[PointRow]]:
-    """All of them."""
+def exported(agent: Agent, receiver: OtlpReceiver, **settings: str) -> dict[Series, list[PointRow]]:
+    """All points of each series in one run."""
     before = len(receiver.points())
     agent.once(**settings)
     series: dict[Series, list[PointRow]] = {}
@@ -41,7 +41,9 @@ def test_sums_keep_their_start_time_across_restarts(agent: Agent, tree: JsonTree
         later, last = second[series], third[series]
         assert point.start_ns == later.start_ns == last.start_ns
         assert point.start_ns < point.time_ns < later.time_ns < last.time_ns
-        assert (last.value, last.count, last.sum) == (later.value, later.count, later.sum)
+        assert last.value == later.value
+        assert last.count == later.count
+        assert last.sum == later.sum
         if point.value is not None and later.value is not None:
             assert later.value in (point.value, 2 * point.value)
     assert receiver.total("opencode.cost.usage") == 2.0
@@ -51,17 +53,17 @@ def test_sums_keep_their_start_time_across_restarts(agent: Agent, tree: JsonTree
 def test_a_new_series_begins_at_zero_one_interval_before_its_first_value(
     agent: Agent, tree: JsonTree, receiver: OtlpReceiver
 ) -> None:
-    """But for those of the history. In one run both are told, a minute apart."""
+    """Not so a series of the history. One single run sends both points, a minute apart."""
     tree.put_turn(message(session(), Tokens(10)))
-    first = told(agent, receiver)
+    first = exported(agent, receiver)
     assert {len(points) for points in first.values()} == {1}
     tree.put_turn(message(session(), Tokens(10), T0 + 50_000, model="other"))
     began_ns = time.time_ns()
-    second = told(agent, receiver)
+    second = exported(agent, receiver)
     new = {series: points for series, points in second.items() if series not in first}
     assert new
     never = {series for series, points in new.items() if not (points[-1].value or points[-1].count)}
-    assert {len(new.pop(series)) for series in never} == {1}, "what is zero is told as it is"
+    assert {len(new.pop(series)) for series in never} == {1}, "a series that is still zero has one point"
     for zero, value in new.values():
         assert (zero.value or zero.count or 0) == 0
         assert zero.start_ns == value.start_ns < zero.time_ns
@@ -81,7 +83,8 @@ def test_the_instance_id_belongs_to_the_ledger(
         return uuid.UUID(str(only))
 
     first = instance()
-    assert (first.version, instance()) == (5, first)
+    assert first.version == 5
+    assert instance() == first
     assert instance(OTEL_AGENT_STATE_DIR=str(tmp_path / "other")) != first
 
 
@@ -101,10 +104,11 @@ def test_spans_and_points_have_one_resource_that_standard_variables_can_change(
         "host.name",
         "os.type",
     }
-    assert (plain["service.name"], plain["service.version"]) == ("otel-agent", __version__)
+    assert plain["service.name"] == "otel-agent"
+    assert plain["service.version"] == __version__
 
-    told = "team=blue,department=r%26d,service.name=theirs,host.name=laptop,service.version=9"
-    point = next(iter(run(agent, receiver, OTEL_RESOURCE_ATTRIBUTES=told).values()))
+    attributes = "team=blue,department=r%26d,service.name=theirs,host.name=laptop,service.version=9"
+    point = next(iter(run(agent, receiver, OTEL_RESOURCE_ATTRIBUTES=attributes).values()))
     assert point.resource == plain | {
         "team": "blue",
         "department": "r&d",
@@ -112,15 +116,15 @@ def test_spans_and_points_have_one_resource_that_standard_variables_can_change(
         "host.name": "laptop",
         "service.version": "9",
     }
-    point = next(iter(run(agent, receiver, OTEL_RESOURCE_ATTRIBUTES=told, OTEL_SERVICE_NAME="named").values()))
+    point = next(iter(run(agent, receiver, OTEL_RESOURCE_ATTRIBUTES=attributes, OTEL_SERVICE_NAME="named").values()))
     assert point.resource["service.name"] == "named"
 
 
-@pytest.mark.parametrize("told", ["team", "=,=", "a=b=c,%zz=1", "team=%FF"])
+@pytest.mark.parametrize("value", ["team", "=,=", "a=b=c,%zz=1", "team=%FF"])
 def test_malformed_resource_attributes_do_no_further_harm(
-    agent: Agent, tree: JsonTree, receiver: OtlpReceiver, told: str
+    agent: Agent, tree: JsonTree, receiver: OtlpReceiver, value: str
 ) -> None:
     tree.put_turn(message(session(), Tokens(10)))
-    agent.once(OTEL_RESOURCE_ATTRIBUTES=told)
+    agent.once(OTEL_RESOURCE_ATTRIBUTES=value)
     assert receiver.total("opencode.token.usage") == 10
     assert {point.resource["service.name"] for point in receiver.points()} == {"otel-agent"}

@@ -120,8 +120,10 @@ def test_a_message_without_a_turn_is_a_turn_of_its_own() -> None:
 def test_a_failed_model_call_has_the_type_of_its_error_and_no_text(error_type: str, outcome: str) -> None:
     """The type, and nothing that quotes what was said."""
     found = row(made(error_type=error_type, finish=""))
-    assert (found.status_code, found.status_message) == ("ERROR", "")
-    assert (found.attributes["error.type"], found.attributes["opencode.message.outcome"]) == (error_type, outcome)
+    assert found.status_code == "ERROR"
+    assert found.status_message == ""
+    assert found.attributes["error.type"] == error_type
+    assert found.attributes["opencode.message.outcome"] == outcome
     assert "gen_ai.response.finish_reasons" not in found.attributes
 
 
@@ -160,7 +162,8 @@ def test_a_call_to_a_model_without_a_name_is_named_chat() -> None:
 
 def test_a_sub_agents_model_call_names_the_parent_session() -> None:
     attributes = row(session=Session(MESSAGE.session_id, parent_id="ses_parent")).attributes
-    assert (attributes["opencode.session.parent.id"], attributes["opencode.agent.kind"]) == ("ses_parent", "subagent")
+    assert attributes["opencode.session.parent.id"] == "ses_parent"
+    assert attributes["opencode.agent.kind"] == "subagent"
 
 
 def test_a_compaction_is_marked_on_its_span() -> None:
@@ -198,10 +201,14 @@ def whole(last: Message = MESSAGE, session: Session = SESSION, turn: Turn = TURN
 def test_a_tool_call_is_a_span_below_the_turn_without_the_model() -> None:
     """Below the turn, as the model calls are; without the model, which did not run it."""
     found = tool()
-    assert (found.name, found.kind) == ("execute_tool bash", "INTERNAL")
-    assert (found.trace_id, found.parent_span_id) == (whole().trace_id, whole().span_id)
-    assert (found.start_ns, found.end_ns) == (1_769_174_693_033_000_000, 1_769_174_693_433_000_000)
-    assert (found.status_code, found.status_message) == ("UNSET", "")
+    assert found.name == "execute_tool bash"
+    assert found.kind == "INTERNAL"
+    assert found.trace_id == whole().trace_id
+    assert found.parent_span_id == whole().span_id
+    assert found.start_ns == 1_769_174_693_033_000_000
+    assert found.end_ns == 1_769_174_693_433_000_000
+    assert found.status_code == "UNSET"
+    assert found.status_message == ""
     assert found.attributes == {
         "gen_ai.operation.name": "execute_tool",
         "gen_ai.tool.name": "bash",
@@ -220,8 +227,10 @@ def test_a_tool_call_is_a_span_below_the_turn_without_the_model() -> None:
 @pytest.mark.parametrize(("outcome", "type_"), [(Outcome.ERROR, "tool_error"), (Outcome.ABORTED, "aborted")])
 def test_a_tool_call_that_did_not_end_well_is_an_error_with_a_type(outcome: Outcome, type_: str) -> None:
     found = tool(replace_call(outcome=outcome))
-    assert (found.status_code, found.status_message) == ("ERROR", "")
-    assert (found.attributes["error.type"], found.attributes["opencode.tool.outcome"]) == (type_, outcome.value)
+    assert found.status_code == "ERROR"
+    assert found.status_message == ""
+    assert found.attributes["error.type"] == type_
+    assert found.attributes["opencode.tool.outcome"] == outcome.value
 
 
 def replace_call(**fields: Any) -> ToolCall:
@@ -237,8 +246,11 @@ def test_a_message_that_asked_no_model_has_spans_of_its_tool_calls_only() -> Non
 def test_a_turn_is_a_span_from_the_question_to_the_last_answer_without_tokens() -> None:
     """From the question to the end of the last answer. Its tokens are its model calls'."""
     found = whole()
-    assert (found.name, found.kind, found.parent_span_id) == ("invoke_agent build", "INTERNAL", "")
-    assert (found.start_ns, found.end_ns) == (1_769_174_692_433_000_000, 1_769_174_730_149_000_000)
+    assert found.name == "invoke_agent build"
+    assert found.kind == "INTERNAL"
+    assert found.parent_span_id == ""
+    assert found.start_ns == 1_769_174_692_433_000_000
+    assert found.end_ns == 1_769_174_730_149_000_000
     assert found.trace_id == row().trace_id
     assert found.attributes == {
         "gen_ai.operation.name": "invoke_agent",
@@ -257,15 +269,18 @@ def test_a_turn_is_a_span_from_the_question_to_the_last_answer_without_tokens() 
 def test_a_sub_agents_turn_is_below_the_call_that_began_it() -> None:
     called = Turn("msg_asked", trace=TURN.trace, caller=CALL.id, started_ms=MESSAGE.created_ms + 600)
     found = whole(made(turn_id="msg_asked", agent="explore"), turn=called)
-    assert (found.trace_id, found.parent_span_id) == (tool().trace_id, tool().span_id)
+    assert found.trace_id == tool().trace_id
+    assert found.parent_span_id == tool().span_id
     assert found.span_id != whole().span_id
 
 
 def test_a_turn_is_marked_as_failed_or_as_a_compaction_by_its_last_message() -> None:
     failed = whole(made(error_type="APIError"))
-    assert (failed.status_code, failed.attributes["error.type"]) == ("ERROR", "APIError")
+    assert failed.status_code == "ERROR"
+    assert failed.attributes["error.type"] == "APIError"
     compacts = whole(made(compaction=True, agent="compaction"))
-    assert (compacts.name, compacts.attributes["opencode.message.compaction"]) == ("invoke_agent compaction", True)
+    assert compacts.name == "invoke_agent compaction"
+    assert compacts.attributes["opencode.message.compaction"]
 
 
 def test_a_session_title_is_on_turns_and_model_calls_but_not_on_tool_calls() -> None:
