@@ -9,7 +9,7 @@ import pytest
 
 from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.errors import SettingsError
-from tests.delivery.senders import ONE_TRY_SECONDS, PROTOCOLS, SIGNALS, WIRES, options, sender
+from tests.delivery.senders import ONE_TRY_SECONDS, PROTOCOLS, SIGNALS, WIRES, in_its_time, options, sender
 from tests.support.otlp_receiver import Authority, OtlpReceiver, Received
 from tests.support.otlp_receiver.wire import Signal, Wire
 
@@ -224,8 +224,9 @@ class TestTls:
             chosen = options(
                 wire, address(receiver, wire), certificate=stranger.certificate, timeout_seconds=ONE_TRY_SECONDS
             )
+            late = {"http": "no answer in time", "grpc": "gRPC DEADLINE_EXCEEDED"}[wire]
             with sender("traces", chosen) as send:
-                result = send()
+                result, _ = in_its_time(send, receiver, late)
             expected = {
                 "http": "the TLS handshake failed (wrong certificate, or no TLS there)",
                 "grpc": "gRPC UNAVAILABLE",
