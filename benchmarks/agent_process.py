@@ -48,7 +48,7 @@ class AgentProcess:
                 [sys.executable, "-m", "otel_agent", "run"], env=self._environ, stderr=log, stdout=log
             )
         self.process = psutil.Process(self._process.pid)
-        self.wait_until(lambda: "stores" in self._log.read_text() or "no OpenCode data" in self._log.read_text())
+        self.wait_until(lambda: "counted" in self._log.read_text() or "no OpenCode data" in self._log.read_text())
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

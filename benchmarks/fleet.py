@@ -54,7 +54,7 @@ class SimulatedAgent:
 
     def __init__(self, number: int, models: int, options: OtlpOptions) -> None:
         instance = str(uuid.UUID(int=number))
-        self._resource, self._scope = resource.resource(instance), resource.scope()
+        self._emitter = resource.emitter(instance)
         self._delivery = HttpMetrics(options)
         self._models = [f"model-{each}" for each in range(models)]
         self._random = random.Random(number)
@@ -70,9 +70,7 @@ class SimulatedAgent:
     def cycle(self) -> int:
         """Work or not, and export all series, as heartbeats do. Return how many points were accepted."""
         self.may_work()
-        data = metrics.request(
-            self.series, resource=self._resource, scope=self._scope, now_ns=time.time_ns(), delta=False
-        )
+        data = metrics.series_request(self.series, self._emitter, now_ns=time.time_ns())
         for _ in range(TRIES):
             if self._delivery.send(data).accepted:
                 return len(self.series)

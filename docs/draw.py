@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from otel_agent.demo.receiver import Point, Span
-from otel_agent.demo.screen import Frame, drawn
+from otel_agent.demo.screen import Frame, screen_of
 from otel_agent.demo.store_writer import Written
 from otel_agent.intake.catch_up import catch_up
 from otel_agent.ledger.queries import open_to_read
@@ -188,7 +188,7 @@ def live(source: Made) -> str:
 def demo() -> str:
     """A moment of the live demo, of numbers that are written here."""
     console = Console(record=True, width=100, file=io.StringIO(), force_terminal=True, color_system="truecolor")
-    console.print(drawn(moment(), height=30))
+    console.print(screen_of(moment(), height=30))
     svg = console.export_svg(title="otel-agent demo", unique_id="demo")
     return re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
 

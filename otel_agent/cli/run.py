@@ -22,18 +22,18 @@ def run(
     log_format: LogFormatOption = None,
 ) -> None:
     """Watch OpenCode's storage and deliver what is new, until SIGTERM or Ctrl-C. SIGHUP reads the settings again."""
-    from otel_agent.agent import assemble
-
     settings = loaded(config, log_format=log_format).settings
     with progress.shown() as tell:
         if once:
-            result = assemble.once(settings, on_progress=tell)
-            log.info("%s", assemble.said(result))
-            assemble.require_delivery(settings, result)
-        else:
-            from otel_agent.agent.resident import stay
+            from otel_agent.agent.once import require_delivery, run_once
 
-            stay(settings, lambda: loaded(config, log_format=log_format).settings, on_progress=tell)
+            result = run_once(settings, on_progress=tell)
+            log.info("%s", result.in_words)
+            require_delivery(settings, result)
+        else:
+            from otel_agent.agent.resident import run_until_stopped
+
+            run_until_stopped(settings, lambda: loaded(config, log_format=log_format).settings, on_progress=tell)
 
 
 def demo(
@@ -53,8 +53,8 @@ def demo(
     """
     from rich.console import Console
 
-    from otel_agent.demo import play as demo_run
+    from otel_agent.demo.play import play
 
     console = Console()
     live = seconds if console.is_terminal and not still else None
-    demo_run.demo(loaded(config, quiet=True).settings, console, live_seconds=live)
+    play(loaded(config, quiet=True).settings, console, live_seconds=live)

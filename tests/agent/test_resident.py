@@ -45,7 +45,9 @@ def counted(messages: int) -> Callable[[OtlpReceiver], bool]:
     return lambda r: r.total("opencode.token.usage") == total and len({s.span_id for s in r.chats()}) == messages
 
 
-def test_it_picks_up_what_is_there_and_what_comes(agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
+def test_the_agent_counts_what_is_there_and_what_comes_later(
+    agent: Agent, receiver: OtlpReceiver, tree: JsonTree
+) -> None:
     """A message in a session that is known, one in a new session, and a store that was not there."""
     tree.put_turn(message(session(), USED))
     with agent.process("run", **BRISK) as run:
@@ -61,11 +63,13 @@ def test_it_picks_up_what_is_there_and_what_comes(agent: Agent, receiver: OtlpRe
         receiver.wait_for(counted(5), AT_ONCE_S)
         assert run.stop().returncode == 0
     assert counted(5)(receiver)
-    assert run.log.count("counted 1 messages in 1 stores") == 1
-    assert "stopped; 0 spans owed" in run.log
+    assert run.log.count("counted 1 message in 1 store:") == 1
+    assert "stopped; 0 spans pending" in run.log
 
 
-def test_without_data_it_says_where_it_looked_and_waits(agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
+def test_without_opencode_data_the_agent_says_where_it_looked_and_waits(
+    agent: Agent, receiver: OtlpReceiver, tree: JsonTree
+) -> None:
     with agent.process("run", **BRISK) as run:
         run.wait_for_log(f"no OpenCode data yet. Looked in: {agent.data_dir}")
         tree.put_turn(message(session(), USED))
@@ -74,7 +78,7 @@ def test_without_data_it_says_where_it_looked_and_waits(agent: Agent, receiver: 
     assert run.log.count("no OpenCode data yet") == 1
 
 
-def test_a_backend_that_is_not_there_yet(tmp_path: Path) -> None:
+def test_the_agent_counts_while_the_backend_is_away_and_delivers_when_it_comes(tmp_path: Path) -> None:
     """It says so in a line, with what is kept and how to start one; goes on counting; and delivers when it comes."""
     with OtlpReceiver() as gone:
         agent, port = Agent(tmp_path, gone.endpoint), int(gone.endpoint.rpartition(":")[2])
@@ -84,19 +88,19 @@ def test_a_backend_that_is_not_there_yet(tmp_path: Path) -> None:
         run.wait_for_log("not delivered")
         for number in range(1, 3):
             tree.put_turn(message(session(), USED, T0 + 60_000 * number))
-            run.wait_for_log("counted 1 new messages")
+            run.wait_for_log("counted 1 new message")
         with OtlpReceiver(port=port) as receiver:
             receiver.wait_for(counted(3), 60)
-            run.wait_for_log("the backend takes what is sent again")
+            run.wait_for_log("the backend accepts data again")
             assert run.stop().returncode == 0
     (line,) = [line for line in run.log.splitlines() if "not delivered" in line]
     assert "nothing answers there" in line
     assert f"(http://127.0.0.1:{port})" in line
-    assert f"owed spans are kept in {agent.state_dir}" in line
-    assert "To start one: " in line
+    assert f"pending spans are kept in {agent.state_dir}" in line
+    assert "Start an OpenTelemetry Collector " in line
 
 
-def test_one_signal_that_fails_is_said_once(agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
+def test_one_signal_that_fails_is_logged_once(agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
     """Though the other one is taken all the while; and it is the address of the one that fails."""
     tree.put_turn(message(session(), USED))
     elsewhere = "http://127.0.0.1:9/v1/traces"
@@ -107,11 +111,13 @@ def test_one_signal_that_fails_is_said_once(agent: Agent, receiver: OtlpReceiver
         run.stop()
     (line,) = [line for line in run.log.splitlines() if "not delivered" in line]
     assert elsewhere in line
-    assert "takes what is sent again" not in run.log
+    assert "accepts data again" not in run.log
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_asked_to_stop_it_flushes(agent: Agent, receiver: OtlpReceiver, tree: JsonTree, number: signal.Signals) -> None:
+def test_an_agent_that_is_stopped_delivers_what_was_written_last(
+    agent: Agent, receiver: OtlpReceiver, tree: JsonTree, number: signal.Signals
+) -> None:
     """Also what was written since the last pass."""
     tree.put_turn(message(session(), USED))
     with agent.process("run", **IDLE) as run:
@@ -123,7 +129,7 @@ def test_asked_to_stop_it_flushes(agent: Agent, receiver: OtlpReceiver, tree: Js
 
 
 @pytest.mark.parametrize("hanging", ["traces", "metrics"])
-def test_a_delivery_that_hangs_delays_no_stop(
+def test_a_request_that_hangs_does_not_delay_the_stop(
     agent: Agent, receiver: OtlpReceiver, tree: JsonTree, hanging: str
 ) -> None:
     tree.put_turn(message(session(), USED))
@@ -141,7 +147,7 @@ def test_a_delivery_that_hangs_delays_no_stop(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_second_signal_ends_it_at_once(
+def test_a_second_signal_ends_the_agent_at_once(
     agent: Agent, receiver: OtlpReceiver, tree: JsonTree, number: signal.Signals
 ) -> None:
     tree.put_turn(message(session(), USED))
@@ -156,7 +162,7 @@ def test_a_second_signal_ends_it_at_once(
     assert counted(1)(receiver)
 
 
-def test_a_long_first_pass_delays_no_stop(agent: Agent, receiver: OtlpReceiver) -> None:
+def test_a_long_first_pass_does_not_delay_the_stop(agent: Agent, receiver: OtlpReceiver) -> None:
     """It ends after a transaction; the next start goes on from there."""
     count, of = 40_000, session()
     database = Database(agent.data_dir / "opencode.db").create()
@@ -175,7 +181,7 @@ def test_a_long_first_pass_delays_no_stop(agent: Agent, receiver: OtlpReceiver) 
     assert {len({p.start_ns for p in receiver.points() if p.metric == "opencode.message.count"})} == {1}
 
 
-def test_what_is_given_up_ends_after_a_transaction(
+def test_a_last_pass_that_is_given_up_ends_after_a_transaction(
     agent: Agent, receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last pass too, which no signal can stop any more."""
@@ -196,7 +202,7 @@ def test_what_is_given_up_ends_after_a_transaction(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="raises the limit of another process")
-def test_a_full_disk_is_said_once_and_survived(agent: Agent, receiver: OtlpReceiver) -> None:
+def test_a_full_disk_is_logged_once_and_survived(agent: Agent, receiver: OtlpReceiver) -> None:
     """There is room to start and none to count. Totals are told meanwhile: they need none."""
     of = session()
     database = Database(agent.data_dir / "opencode.db").create()
@@ -217,7 +223,9 @@ def test_a_full_disk_is_said_once_and_survived(agent: Agent, receiver: OtlpRecei
     assert run.log.count("cannot use the ledger") == 1
 
 
-def test_a_ledger_that_breaks_meanwhile_ends_the_run(agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
+def test_a_ledger_that_breaks_while_the_agent_runs_ends_the_run(
+    agent: Agent, receiver: OtlpReceiver, tree: JsonTree
+) -> None:
     """Trying again for ever would not mend it; a start looks at the whole of it."""
     tree.put_turn(message(session(), USED))
     with agent.process("run", **BRISK) as run:
@@ -236,7 +244,9 @@ def test_a_ledger_that_breaks_meanwhile_ends_the_run(agent: Agent, receiver: Otl
 class TestReload:
     """SIGHUP: the same process, the same ledger, the settings of now."""
 
-    def test_the_settings_are_read_again(self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
+    def test_sighup_makes_the_agent_use_the_settings_of_now(
+        self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree
+    ) -> None:
         more = JsonTree(agent.home / "more" / "opencode")
         more.put_turn(message(session(), USED, T0 + 60_000, counter=2))
         tree.put_turn(message(session(), USED))
@@ -261,7 +271,7 @@ class TestReload:
             ('state_dir = "/elsewhere"', "state_dir cannot be changed"),
         ],
     )
-    def test_what_cannot_be_used_is_said_and_the_old_is_kept(
+    def test_settings_that_cannot_be_used_are_reported_and_the_previous_ones_kept(
         self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree, text: str, said: str
     ) -> None:
         tree.put_turn(message(session(), USED))
@@ -270,14 +280,16 @@ class TestReload:
             receiver.wait_for(counted(1), 30)
             file.write_text(text + "\n")
             run.send(signal.SIGHUP)
-            run.wait_for_log("The settings from before are kept")
+            run.wait_for_log("The previous settings are kept")
             tree.put_turn(message(session(), USED, T0 + 60_000, counter=2))
             receiver.wait_for(counted(2), 30)
             assert run.stop().returncode == 0
         assert said in run.log
         assert "Traceback" not in run.log
 
-    def test_again_and_again_and_then_to_stop(self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
+    def test_an_agent_reloaded_again_and_again_still_stops(
+        self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree
+    ) -> None:
         tree.put_turn(message(session(), USED))
         with agent.process("run", **BRISK) as run:
             receiver.wait_for(counted(1), 30)
@@ -307,7 +319,9 @@ class TestStatus:
         assert (found["exit_code"], found["ok"]) == (code, code == 0)
         return found
 
-    def test_it_runs_and_delivers(self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
+    def test_status_of_an_agent_that_runs_and_delivers_is_0(
+        self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree
+    ) -> None:
         tree.put_turn(message(session(), USED))
         database = Database(agent.data_dir / "opencode.db").create()
         database.put_turn(message(session(counter=5), USED, T0 + 60_000, counter=5))
@@ -331,9 +345,11 @@ class TestStatus:
             "traces": (None, ""),
         }
         assert f"running: process {run.pid}" in said
-        assert "1 messages (tree)" in said
+        assert "1 message (tree)" in said
 
-    def test_it_runs_and_nothing_is_taken(self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
+    def test_status_of_an_agent_whose_backend_accepts_nothing_is_3(
+        self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree
+    ) -> None:
         tree.put_turn(message(session(), USED))
         receiver.behave(then=unauthorized())
         with agent.process("run", **BRISK) as run:
@@ -345,17 +361,19 @@ class TestStatus:
         assert (found["exit_code"], code) == (3, 3)
         assert found["spans_owed"] == 2
         assert all(each["failing_ms"] and "401" in each["reason"] for each in found["deliveries"])
-        assert "not taken for" in said
+        assert "not delivered for" in said
         assert "Check the key in OTEL_EXPORTER_OTLP_HEADERS" in " ".join(said.split())
 
-    def test_it_does_not_run(self, agent: Agent, receiver: OtlpReceiver) -> None:
+    def test_status_without_an_agent_is_5(self, agent: Agent, receiver: OtlpReceiver) -> None:
         found = self.told(agent)
         assert (found["exit_code"], found["running"], found["stores"]) == (5, None, [])
         assert not agent.state_dir.exists()
         code, said = self.status(agent)
         assert (code, said.splitlines()[0].startswith("not running.")) == (5, True)
 
-    def test_killed_it_does_not_run(self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
+    def test_status_of_an_agent_that_was_killed_is_5(
+        self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree
+    ) -> None:
         """Though the file that names it is still there."""
         tree.put_turn(message(session(), USED))
         with agent.process("run", **BRISK) as run:
@@ -364,7 +382,9 @@ class TestStatus:
         assert (agent.state_dir / "holder.json").exists()
         assert self.told(agent)["exit_code"] == 5
 
-    def test_asking_does_not_keep_it_from_starting(self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
+    def test_asking_for_the_status_does_not_keep_an_agent_from_starting(
+        self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree
+    ) -> None:
         tree.put_turn(message(session(), USED))
         agent.once()
         for _ in range(3):

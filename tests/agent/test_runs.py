@@ -48,15 +48,15 @@ def token_total(receiver: OtlpReceiver, metric: str = "opencode.token.usage") ->
     return int(receiver.total(metric))
 
 
-def test_a_refused_span_holds_up_no_other(tmp_path: Path) -> None:
+def test_a_rejected_span_holds_up_no_other(tmp_path: Path) -> None:
     with Picky(lambda span: span.start_ns == (START + 1_000 * 77) * 1_000_000) as receiver:
         agent = Agent(tmp_path, receiver.endpoint)
         agent.data_dir.mkdir(parents=True)
         write_messages(agent, 600)
         run = agent.attempt()
         assert run.returncode == NOT_DELIVERED
-        assert "spans were refused" in run.stderr
-        assert "the backend refused 1 spans" in run.stderr
+        assert "spans were rejected" in run.stderr
+        assert "the backend rejected 1 span," in run.stderr
         assert (len(receiver.chats()), receiver.total("opencode.message.count")) == (599, 600)
         assert agent.attempt().returncode == NOT_DELIVERED
         assert len(receiver.chats()) == 599
@@ -65,12 +65,14 @@ def test_a_refused_span_holds_up_no_other(tmp_path: Path) -> None:
         assert len({span.span_id for span in receiver.chats()}) == len(receiver.chats()) == 600
 
 
-def test_a_backend_that_refuses_every_span(agent: Agent, receiver: OtlpReceiver) -> None:
+def test_a_backend_that_rejects_every_span_gets_few_requests_and_later_all_spans(
+    agent: Agent, receiver: OtlpReceiver
+) -> None:
     write_messages(agent, 600)
     receiver.behave(then=bad_request(), signal="traces")
     run = agent.attempt()
     assert run.returncode == NOT_DELIVERED
-    assert "601 owed spans are kept" in run.stderr
+    assert "601 pending spans are kept" in run.stderr
     assert sum(each.signal == "traces" for each in receiver.requests) < 60
     assert receiver.total("opencode.message.count") == 600
     receiver.behave()
@@ -78,7 +80,7 @@ def test_a_backend_that_refuses_every_span(agent: Agent, receiver: OtlpReceiver)
     assert len(receiver.chats()) == 600
 
 
-def test_more_points_than_a_request_takes(agent: Agent, receiver: OtlpReceiver) -> None:
+def test_more_points_than_fit_into_a_request_go_in_several(agent: Agent, receiver: OtlpReceiver) -> None:
     """Six series for each of 700 sessions."""
     write_messages(agent, 700, sessions=700)
     agent.once()
@@ -90,7 +92,9 @@ def test_more_points_than_a_request_takes(agent: Agent, receiver: OtlpReceiver) 
     assert token_total(receiver) == token_total(receiver, "opencode.session.token.usage") == 700 * sum(USED)
 
 
-def test_a_later_request_that_is_not_taken_is_made_good(agent: Agent, receiver: OtlpReceiver) -> None:
+def test_points_of_a_later_request_that_was_not_accepted_are_sent_by_the_next_run(
+    agent: Agent, receiver: OtlpReceiver
+) -> None:
     write_messages(agent, 700, sessions=700)
     receiver.behave(accept(), then=unauthorized(), signal="metrics")
     assert agent.attempt().returncode == NOT_DELIVERED
@@ -100,7 +104,7 @@ def test_a_later_request_that_is_not_taken_is_made_good(agent: Agent, receiver: 
     assert len(receiver.chats()) == 700
 
 
-def test_series_beyond_the_most_fold_into_one(agent: Agent, receiver: OtlpReceiver) -> None:
+def test_series_beyond_the_limit_are_added_to_one(agent: Agent, receiver: OtlpReceiver) -> None:
     write_messages(agent, 50, sessions=50)
     agent.once(OTEL_AGENT_MAX_SERIES="40")
     metric = "opencode.session.token.usage"
@@ -110,7 +114,7 @@ def test_series_beyond_the_most_fold_into_one(agent: Agent, receiver: OtlpReceiv
     assert len(receiver.by(metric, "session.id")) == 8 + 1
 
 
-def test_what_cannot_be_read_is_told_by_kind(agent: Agent, receiver: OtlpReceiver) -> None:
+def test_what_cannot_be_read_is_reported_by_kind(agent: Agent, receiver: OtlpReceiver) -> None:
     tree, of = JsonTree(agent.data_dir), session()
     tree.put_turn(message(of, USED))
     torn = tree.put_bytes(message(of, USED, T0 + 1_000), b'{"id": "msg_')
@@ -123,7 +127,7 @@ def test_what_cannot_be_read_is_told_by_kind(agent: Agent, receiver: OtlpReceive
 
 
 @pytest.mark.parametrize("backfill", ["none", "7d"])
-def test_history_before_the_first_start_stays_out(agent: Agent, receiver: OtlpReceiver, backfill: str) -> None:
+def test_history_before_the_first_start_is_never_counted(agent: Agent, receiver: OtlpReceiver, backfill: str) -> None:
     """Whatever `backfill` says later, however it is met again; what is new counts."""
     tree, of = JsonTree(agent.data_dir), session()
     tree.put_turn(message(of, USED))
@@ -138,7 +142,7 @@ def test_history_before_the_first_start_stays_out(agent: Agent, receiver: OtlpRe
     assert (token_total(receiver), len(receiver.chats())) == (5, 1)
 
 
-def test_a_duration_counts_what_ended_within_it(agent: Agent, receiver: OtlpReceiver) -> None:
+def test_a_backfill_duration_counts_what_ended_within_it(agent: Agent, receiver: OtlpReceiver) -> None:
     hour_ms, of = 3_600_000, session()
     for number, age_ms in enumerate((1 * hour_ms, 35 * hour_ms, 37 * hour_ms, 90 * hour_ms)):
         at = START + 2 * hour_ms - age_ms

@@ -92,7 +92,7 @@ class TestEndings:
 
     @pytest.mark.parametrize("command", ["run", "summary", "demo", "config show"])
     def test_2_for_a_file_that_is_not_there(self, command: str, shell: Shell) -> None:
-        self.ends(shell, 2, "there is no /nowhere.toml", *command.split(), "--config", "/nowhere.toml")
+        self.ends(shell, 2, "/nowhere.toml does not exist", *command.split(), "--config", "/nowhere.toml")
 
     def test_2_for_a_word_it_does_not_know(self, shell: Shell) -> None:
         for arguments in (
@@ -232,4 +232,4 @@ def test_run_once_says_what_it_did(shell: Shell) -> None:
     with OtlpReceiver() as receiver:
         run = shell.run("run", "--once", OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint)
     assert (run.returncode, run.stdout) == (0, "")
-    assert "counted 1 new messages in 1 stores; delivered 2 spans" in run.stderr
+    assert "counted 1 new message in 1 store; delivered 2 spans" in run.stderr

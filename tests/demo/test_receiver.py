@@ -59,7 +59,7 @@ def spans(number: int) -> bytes:
     ).SerializeToString()
 
 
-def test_it_listens_on_the_loopback_interface_only(receiver: Receiver) -> None:
+def test_the_receiver_listens_on_the_loopback_interface_only(receiver: Receiver) -> None:
     assert receiver.endpoint.startswith("http://127.0.0.1:")
 
 
@@ -73,7 +73,7 @@ def test_the_last_value_of_each_series_is_kept(encoding: str, encoded: type[byte
     assert receiver.requests == 3
 
 
-def test_all_spans_are_counted_and_the_last_kept(receiver: Receiver) -> None:
+def test_all_spans_are_counted_and_the_last_200_kept(receiver: Receiver) -> None:
     assert post(receiver, spans(500), "/v1/traces") == 200
     assert receiver.span_count == 500
     assert [span.name for span in receiver.spans[-2:]] == ["chat 498", "chat 499"]
@@ -81,7 +81,7 @@ def test_all_spans_are_counted_and_the_last_kept(receiver: Receiver) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/v1/logs", "/v1/metrics/", "/v1/metrics?x", "/v1"])
-def test_another_path(path: str, receiver: Receiver) -> None:
+def test_a_request_to_another_path_is_answered_404(path: str, receiver: Receiver) -> None:
     assert post(receiver, counter(1), path) == 404
 
 
@@ -98,12 +98,14 @@ def test_another_path(path: str, receiver: Receiver) -> None:
     ],
     ids=["garbage", "json", "no gzip", "cut gzip", "no zlib", "nothing"],
 )
-def test_what_is_no_request(body: bytes, encoding: str, path: str, receiver: Receiver) -> None:
+def test_a_body_that_is_not_an_otlp_request_is_answered_400(
+    body: bytes, encoding: str, path: str, receiver: Receiver
+) -> None:
     assert post(receiver, body, path, encoding) == 400
     assert receiver.requests == 0
 
 
-def test_an_encoding_it_does_not_know(receiver: Receiver) -> None:
+def test_an_unknown_encoding_is_answered_415(receiver: Receiver) -> None:
     assert post(receiver, counter(1), encoding="br") == 415
 
 
@@ -120,7 +122,9 @@ def test_an_encoding_it_does_not_know(receiver: Receiver) -> None:
         (None, 411),
     ],
 )
-def test_lengths_that_cannot_be(length: str | None, status: int, receiver: Receiver) -> None:
+def test_an_impossible_length_is_refused_before_the_body_is_read(
+    length: str | None, status: int, receiver: Receiver
+) -> None:
     """Nothing of the body is read."""
     header = b"" if length is None else f"Content-Length: {length}\r\n".encode()
     assert raw(receiver, b"POST /v1/metrics HTTP/1.1\r\nHost: x\r\n" + header + b"\r\n").startswith(
@@ -128,7 +132,7 @@ def test_lengths_that_cannot_be(length: str | None, status: int, receiver: Recei
     )
 
 
-def test_a_body_that_breaks_off(receiver: Receiver) -> None:
+def test_a_body_that_breaks_off_is_answered_400(receiver: Receiver) -> None:
     head = b"POST /v1/metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
     assert raw(receiver, head + counter(1)).startswith(b"HTTP/1.1 400 ")
     assert receiver.points == []
@@ -143,7 +147,7 @@ def raw(receiver: Receiver, request: bytes) -> bytes:
         return answer.read()
 
 
-def test_what_was_not_read_is_not_taken_for_the_next_request(receiver: Receiver) -> None:
+def test_the_unread_body_of_a_refused_request_is_not_read_as_the_next_request(receiver: Receiver) -> None:
     """The body of a refused request looks like a request of its own."""
     hidden = b"POST /v1/metrics HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(counter(1)), counter(1))
     head = b"POST /elsewhere HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(hidden)
@@ -177,7 +181,7 @@ def highest_memory() -> int:
 
 
 @pytest.mark.parametrize(("size", "status"), [(MAX_REQUEST, 200), (MAX_REQUEST + 1, 413)])
-def test_what_is_just_small_enough_is_inflated(size: int, status: int, receiver: Receiver) -> None:
+def test_a_body_is_inflated_up_to_the_limit_and_not_beyond(size: int, status: int, receiver: Receiver) -> None:
     """A request of that many bytes, nearly all in a field that the receiver does not know."""
     length = size - 5
     varint = bytes([length >> shift & 0x7F | 0x80 for shift in (0, 7, 14)] + [length >> 21])

@@ -49,7 +49,7 @@ def hides_no_process(unit: str) -> bool:
 
 @pytest.mark.systemd
 @pytest.mark.parametrize("name", HOSTILE)
-def test_systemd_takes_it(tmp_path: Path, name: str) -> None:
+def test_systemd_accepts_the_unit_whatever_the_folders_are_called(tmp_path: Path, name: str) -> None:
     if shutil.which("systemd-analyze") is None:
         absent("systemd-analyze is not here: run `make systemd`")
     folder = tmp_path / name
@@ -69,7 +69,7 @@ def test_systemd_takes_it(tmp_path: Path, name: str) -> None:
     assert (verified.returncode, verified.stdout + verified.stderr) == (0, "")
 
 
-def test_what_the_unit_holds(tmp_path: Path) -> None:
+def test_the_unit_starts_the_agent_and_limits_what_it_may_do(tmp_path: Path) -> None:
     lines = Systemd({}).rendered(made(tmp_path, XDG_DATA_HOME="/srv/data")).splitlines()
     assert f'ExecStart="{tmp_path}/otel-agent" "run" "--config" "{tmp_path}/settings.toml"' in lines
     assert "ExecReload=/bin/kill -HUP $MAINPID" in lines
@@ -96,22 +96,22 @@ def test_what_the_unit_holds(tmp_path: Path) -> None:
         ("c:\\x", False, '"c:\\\\x"'),
     ],
 )
-def test_words_of_a_unit(text: str, command: bool, expected: str) -> None:
+def test_words_of_a_unit_are_quoted_so_that_systemd_replaces_nothing(text: str, command: bool, expected: str) -> None:
     assert quoted(text, command=command) == expected
 
 
-def test_what_no_unit_can_hold() -> None:
+def test_a_word_that_no_unit_can_hold_is_refused() -> None:
     for text in ("two\nlines", os.fsdecode(b"/x/\xff")):
-        with pytest.raises(ServiceError, match="holds a character that no systemd unit can"):
+        with pytest.raises(ServiceError, match="holds a character that a systemd unit cannot hold"):
             quoted(text)
 
 
-def test_the_file_of_variables_is_no_pattern(tmp_path: Path) -> None:
+def test_the_path_of_the_file_of_variables_is_not_read_as_a_pattern(tmp_path: Path) -> None:
     unit = Systemd({}).rendered(made(tmp_path / r"50% [x]*\y"))
     assert rf"EnvironmentFile=-{tmp_path}/50%% \[x\]\*\\y/environment" in unit.splitlines()
 
 
-def test_launchd_reads_back_what_was_meant(tmp_path: Path) -> None:
+def test_launchd_reads_back_the_program_whatever_the_folders_are_called(tmp_path: Path) -> None:
     for name in HOSTILE:
         told = made(tmp_path / name, OTEL_AGENT_STATE_DIR=name)
         job = plistlib.loads(Launchd().rendered(told).encode())
@@ -122,7 +122,7 @@ def test_launchd_reads_back_what_was_meant(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_what_launchd_starts_reads_the_file_of_variables(tmp_path: Path, name: str) -> None:
+def test_the_program_that_launchd_starts_reads_the_file_of_variables(tmp_path: Path, name: str) -> None:
     """And becomes the agent, so that a signal reaches it. Here the agent is `env`."""
     told = made(tmp_path / name)
     told.environment_file.parent.mkdir()
@@ -136,7 +136,7 @@ def test_what_launchd_starts_reads_the_file_of_variables(tmp_path: Path, name: s
         assert ("OTEL_EXPORTER_OTLP_ENDPOINT=http://there:4318" in shown.splitlines()) is expected
 
 
-def test_what_is_carried_into_the_service(tmp_path: Path) -> None:
+def test_the_service_gets_the_variables_for_folders_and_no_keys(tmp_path: Path) -> None:
     """What says where things are; no key."""
     environ = {
         "XDG_DATA_HOME": "/srv/data",

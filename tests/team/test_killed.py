@@ -62,9 +62,7 @@ class Work:
             self.now_s += CYCLE_S
             for agent in self.agents:
                 agent.ingest.run(sweep=True)
-                for signal, sent in zip(
-                    SIGNALS, (agent.dispatch.send_totals(), agent.dispatch.send_spans()), strict=True
-                ):
+                for signal, sent in zip(SIGNALS, (agent.metrics.send(), agent.spans.send()), strict=True):
                     assert not (sent.accepted if unheard else sent.reason), sent
                     accepted[signal] += sent.accepted
         return accepted

@@ -117,7 +117,7 @@ def _work_and_export(people: Sequence[Person], endpoint: str, began_s: float) ->
                 if minute < QUIET_FROM:
                     _work(person, minute, now_s)
                 agent.ingest.run(sweep=True)
-                for sent in (agent.dispatch.send_totals(), agent.dispatch.send_spans()):
+                for sent in (agent.metrics.send(), agent.spans.send()):
                     assert not sent.reason, sent.reason
             now_s += CYCLE_S
 
@@ -141,7 +141,7 @@ def _export_processes(person: Person, endpoint: str) -> None:
         _opencode_process(person.folder / "bin"),
         person.agent(endpoint, time.time_ns, process_metrics=True) as agent,
     ):
-        agent.dispatch.send_totals()
+        agent.metrics.send()
 
 
 @contextmanager
