@@ -194,7 +194,7 @@ def test_a_database_that_is_replaced_migrated_and_deleted_is_read_each_time(
 
 
 def test_a_tree_that_cannot_be_watched_is_polled(agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
-    """The log says so once. Here the kernel allows no watch, as if other programs had taken them all."""
+    """The log says so once. Here the kernel allows no watch, as if other programs used them all."""
     tree.put_turn(message(session(), Tokens(1)))
     refuse = (
         "from watchdog.observers import Observer as O\n"

@@ -149,7 +149,7 @@ OTHERS = {
     "http_proxy": NOBODY_LISTENS,
     "ALL_PROXY": NOBODY_LISTENS,
 }
-"""Variables on a machine without an OTLP endpoint for both signals that could lead the demo's own delivery elsewhere."""
+"""Variables that could lead the demo's own delivery elsewhere, on a machine without an endpoint for both signals."""
 
 
 class TestEnvironment:

@@ -177,7 +177,7 @@ def test_ctrl_c_ends_the_live_demo_with_exit_code_0(shell: Shell) -> None:
 def test_a_store_that_cannot_be_written_fails_the_live_demo(
     after: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """What was written before the disk was full arrived, and that does not make it a success."""
+    """The messages from before the disk was full arrived, which does not make it a success."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     put = StoreWriter._put
 

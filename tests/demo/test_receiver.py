@@ -166,7 +166,7 @@ def test_one_connection_serves_many_requests(receiver: Receiver) -> None:
 
 @pytest.mark.parametrize(("encoding", "window"), [("gzip", 31), ("deflate", 15)])
 def test_a_few_bytes_do_not_become_gigabytes(encoding: str, window: int, receiver: Receiver) -> None:
-    """About 4 MiB that hold 4 GiB of zeros are inflated up to the limit and no further."""
+    """The body has some 4 MiB and would inflate to 4 GiB of zeros."""
     squeezing = zlib.compressobj(9, zlib.DEFLATED, window)
     head = squeezing.compress(b"") + squeezing.flush(zlib.Z_FULL_FLUSH)
     block = squeezing.compress(bytes(MEBIBYTE)) + squeezing.flush(zlib.Z_FULL_FLUSH)
@@ -176,7 +176,7 @@ def test_a_few_bytes_do_not_become_gigabytes(encoding: str, window: int, receive
 
 
 def highest_memory() -> int:
-    """Return the peak memory of this process, which the receiver runs in, in bytes. Linux counts it in KiB, macOS does not."""
+    """Return the peak memory in bytes of this process, in which the receiver runs. Linux counts it in KiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1024 if sys.platform == "linux" else 1)
 
 

@@ -79,13 +79,13 @@ class TestSample:
 
 class TestPrecedence:
     def test_each_source_wins_over_those_below(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        name, found = "metric_export_interval_seconds", [self.of("metric_export_interval_seconds")]
+        name, found = "metric_export_interval_seconds", [self.value_and_origin("metric_export_interval_seconds")]
         file.write_text(f"{name} = 30")
-        found.append(self.of(name))
+        found.append(self.value_and_origin(name))
         monkeypatch.setenv("OTEL_METRIC_EXPORT_INTERVAL", "20000")
-        found.append(self.of(name))
+        found.append(self.value_and_origin(name))
         monkeypatch.setenv("OTEL_AGENT_METRIC_EXPORT_INTERVAL_SECONDS", "10")
-        found.append(self.of(name))
+        found.append(self.value_and_origin(name))
         assert found == [
             (60.0, "default"),
             (30.0, str(file)),
@@ -94,7 +94,7 @@ class TestPrecedence:
         ]
 
     @staticmethod
-    def of(name: str) -> tuple[object, str]:
+    def value_and_origin(name: str) -> tuple[object, str]:
         found = load()
         return getattr(found.settings, name), found.origins[name]
 
@@ -111,7 +111,9 @@ class TestPrecedence:
         self, variable: str, value: str, name: str, meaning: object, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv(variable, value)
-        assert self.of(name) == (meaning, f"environment {variable}")
+        found, origin = self.value_and_origin(name)
+        assert found == meaning
+        assert origin == f"environment {variable}"
 
     @pytest.mark.parametrize("value", ["true", "True", " TRUE "])
     def test_the_sdk_disabled_means_that_nothing_is_exported(self, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +157,9 @@ class TestPrecedence:
 
     def test_variables_in_small_letters_count_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("otel_agent_max_series", "7")
-        assert self.of("max_series") == (7, "environment OTEL_AGENT_MAX_SERIES")
+        found, origin = self.value_and_origin("max_series")
+        assert found == 7
+        assert origin == "environment OTEL_AGENT_MAX_SERIES"
 
     def test_the_origin_of_the_endpoint_is_known_for_each_signal(
         self, file: Path, monkeypatch: pytest.MonkeyPatch
