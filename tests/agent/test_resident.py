@@ -266,7 +266,7 @@ class TestReload:
         assert {len({p.start_ns for p in receiver.points() if p.metric == "opencode.message.count"})} == {1}
 
     @pytest.mark.parametrize(
-        ("text", "said"),
+        ("text", "reported"),
         [
             ('max_series = "many"', "max_series"),
             ("not toml at all", "is not TOML"),
@@ -275,7 +275,7 @@ class TestReload:
         ],
     )
     def test_settings_that_cannot_be_used_are_reported_and_the_previous_ones_kept(
-        self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree, text: str, said: str
+        self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree, text: str, reported: str
     ) -> None:
         tree.put_turn(message(session(), USED))
         file = settings_file(agent, "")
@@ -287,7 +287,7 @@ class TestReload:
             tree.put_turn(message(session(), USED, T0 + 60_000, counter=2))
             receiver.wait_for(counted(2), 30)
             assert run.stop().returncode == 0
-        assert said in run.log
+        assert reported in run.log
         assert "Traceback" not in run.log
 
     def test_an_agent_reloaded_again_and_again_still_stops(
