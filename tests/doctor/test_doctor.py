@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sqlite3
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -77,8 +79,23 @@ def test_nothing_is_wrong_on_a_machine_with_a_running_agent(agent: Agent, receiv
         assert "an empty request was accepted" in one(found, signal, "ok")["seen"]
 
 
-def test_each_missing_link_of_a_new_machine_gets_advice(shell: Shell) -> None:
-    found = examined(shell, 1)
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    """An address at which nothing listens, and nothing else can begin to."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"localhost:{held.getsockname()[1]}"
+
+
+def test_the_default_address_is_that_of_a_collector_here(shell: Shell) -> None:
+    """The test does not depend on whether one runs just now."""
+    run = shell.run("doctor", "--json")
+    for signal in ("traces", "metrics"):
+        assert any("localhost:4318" in each["seen"] + each["meaning"] for each in of(json.loads(run.stdout), signal))
+
+
+def test_each_missing_link_of_a_new_machine_gets_advice(shell: Shell, refusing: str) -> None:
+    found = examined(shell, 1, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{refusing}")
     assert "no OpenCode data was found" in one(found, "stores", "warning")["seen"]
     assert "otel-agent service install" in one(found, "agent", "warning")["advice"]
     assert "Connection refused" in one(found, "traces", "failure")["seen"]
@@ -86,10 +103,10 @@ def test_each_missing_link_of_a_new_machine_gets_advice(shell: Shell) -> None:
     assert not shell.state_dir.exists(), "the doctor left something behind"
 
 
-def test_a_person_reads_verdicts_advice_and_their_numbers(shell: Shell) -> None:
-    run = shell.run("doctor")
+def test_a_person_reads_verdicts_advice_and_their_numbers(shell: Shell, refusing: str) -> None:
+    run = shell.run("doctor", OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{refusing}")
     assert run.returncode == 1
-    assert "✗ failure traces: localhost:4318: Connection refused" in run.stdout
+    assert f"✗ failure traces: {refusing}: Connection refused" in run.stdout
     assert "→ Start OpenCode once" in run.stdout
     assert run.stdout.splitlines()[-1].endswith("2 failures, 2 warnings")
 
