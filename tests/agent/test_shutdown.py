@@ -1,4 +1,4 @@
-"""Run until told to stop, finish what one is at, and no longer than the deadline."""
+"""Work runs until a signal stops it, finishes what is under way, and takes no longer than the deadline."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import pytest
 from otel_agent.agent.shutdown import Ended, ShutdownSignals, run_until_signal
 
 DEADLINE_S = 30.0
-"""For what is expected to happen at once."""
+"""A deadline for something that happens at once."""
 SHORT_S = 0.4
-"""For what is expected to run out."""
+"""A deadline that runs out."""
 ASKED = [signal.SIGTERM, signal.SIGINT]
 
 Work = Callable[[threading.Event], None]
 
 
 class Job:
-    """Work, as the lifecycle sees it."""
+    """Work as `run_until_signal` takes it."""
 
     def __init__(self, work: Work, give_up: Callable[[], None]) -> None:
         self.run, self.give_up = work, give_up
@@ -38,7 +38,7 @@ def run_job(work: Work, *, give_up: Callable[[], None], deadline_seconds: float)
 
 
 def nothing() -> None:
-    """There is nothing to give up."""
+    """Give up nothing."""
 
 
 def asking(number: signal.Signals, then: Callable[[threading.Event], object]) -> Work:
@@ -90,7 +90,7 @@ def test_what_the_work_raises_when_asked_to_finish_is_raised() -> None:
 
 
 def test_work_that_hangs_is_given_up_at_half_of_the_deadline() -> None:
-    """And ends well where that helps."""
+    """It ends well if that helps."""
     gave_up = threading.Event()
     work = asking(signal.SIGTERM, waiting_for(gave_up))
     started = time.monotonic()
@@ -130,7 +130,7 @@ def test_the_result_says_what_ended_the_run() -> None:
 
 
 def test_a_run_that_is_asked_to_reload_and_then_to_stop_stops() -> None:
-    """Also where the second comes while the work still finishes."""
+    """The second signal comes while the work still finishes."""
     work = asking(signal.SIGHUP, lambda _: os.kill(os.getpid(), signal.SIGTERM))
     assert run_job(work, give_up=nothing, deadline_seconds=DEADLINE_S) is Ended.ASKED_TO_STOP
 

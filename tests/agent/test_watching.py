@@ -1,4 +1,4 @@
-"""That changes are heard of, that looking finds what was not heard of, and stores that come, go and change their form."""
+"""Changes give hints, polling finds what gave none, and stores may come, go and change their format."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ WATCHED_ONLY = {
     "OTEL_AGENT_SWEEP_INTERVAL_SECONDS": "36000",
     "OTEL_AGENT_METRIC_EXPORT_INTERVAL_SECONDS": "3600",
 }
-"""Whatever is found soon is found because it was heard of."""
+"""Intervals so long that only a hint finds anything soon."""
 BRISK = {"OTEL_AGENT_RESCAN_INTERVAL_SECONDS": "0.05", "OTEL_AGENT_METRIC_EXPORT_INTERVAL_SECONDS": "0.1"}
 INPUT = {"gen_ai.token.type": "input", "opencode.project.name": "only-here"}
-"""Of one test's own project: another test may run an OpenCode just now, whose store is found, too."""
+"""Attributes of one test's own project: the store of an OpenCode that another test runs just now is found too."""
 ONLY_HERE = Project(id="f" * 40, worktree="/srv/only-here")
 SOON_S = 20.0
-"""On a slow and busy machine."""
+"""Time that "soon" may take on a slow and busy machine."""
 
 
 def arrived(receiver: OtlpReceiver, messages: int) -> None:
@@ -43,7 +43,7 @@ class TestWatch:
         return threading.Event()
 
     def hints(self, watch: Watch, woken: threading.Event, path: Path) -> None:
-        """Wait until it was hinted at."""
+        """Wait until there is a hint at this path."""
         found: set[str] = set()
         while str(path) not in found:
             assert woken.wait(SOON_S), f"{path} was not hinted at, only {found}"
@@ -66,7 +66,7 @@ class TestWatch:
             watch.close()
 
     def test_reading_a_file_gives_no_hint(self, tmp_path: Path, woken: threading.Event) -> None:
-        """Else each look would wake the next."""
+        """Each pass would otherwise wake the next one."""
         (tmp_path / "a.json").write_text("{}")
         watch = Watch(woken)
         watch.set_folders([WatchedFolder(str(tmp_path), recursive=True)])
@@ -115,7 +115,7 @@ class TestWatch:
     def test_a_folder_that_sends_no_events_is_not_watched_and_logged_once(
         self, tmp_path: Path, woken: threading.Event, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """A tree on a network file system: said once, and looked at instead."""
+        """A tree on a network file system is polled instead."""
         watch, place = Watch(woken), WatchedFolder(str(tmp_path), recursive=True, no_events="it is on nfs")
         for _ in range(3):
             assert not watch.set_folders([place])
@@ -131,12 +131,13 @@ class TestWatch:
         for number in range(10_002):
             watch.hint(f"/{number}")
         hints = watch.take()
-        assert (hints.paths, bool(hints)) == (None, True)
+        assert hints.paths is None
+        assert hints
         assert not watch.take()
 
 
 def test_a_hint_is_enough_to_find_a_message(agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
-    """In a session that is known, in a new one, rewritten in place, and in a database."""
+    """The message is in a known session, in a new one, rewritten in place, and in a database."""
     tree.put_turn(message(session(), Tokens(1)))
     database = Database(agent.data_dir / "opencode.db").create()
     with agent.process("run", **WATCHED_ONLY) as run, database.writer() as writer:
@@ -156,7 +157,7 @@ def test_a_hint_is_enough_to_find_a_message(agent: Agent, receiver: OtlpReceiver
 
 
 def test_a_store_that_appears_while_the_agent_runs_is_read(agent: Agent, receiver: OtlpReceiver) -> None:
-    """The first start of OpenCode, and its first upgrade to SQLite."""
+    """OpenCode starts for the first time, and later upgrades to SQLite."""
     shutil.rmtree(agent.data_dir.parent)
     with agent.process("run", **BRISK) as run:
         run.wait_for_log("no OpenCode data yet")
@@ -193,7 +194,7 @@ def test_a_database_that_is_replaced_migrated_and_deleted_is_read_each_time(
 
 
 def test_a_tree_that_cannot_be_watched_is_polled(agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
-    """Said once. Here the kernel allows no watch: as where other programs took all there are."""
+    """The log says so once. Here the kernel allows no watch, as if other programs used them all."""
     tree.put_turn(message(session(), Tokens(1)))
     refuse = (
         "from watchdog.observers import Observer as O\n"
@@ -210,7 +211,7 @@ def test_a_tree_that_cannot_be_watched_is_polled(agent: Agent, receiver: OtlpRec
 
 
 def test_a_burst_that_is_committed_while_the_agent_reads_is_counted(agent: Agent, receiver: OtlpReceiver) -> None:
-    """A writer that commits a burst, with 5,000 messages, in one transaction, while the agent looks on."""
+    """The burst is one transaction with 5,000 messages."""
     database, of = Database(agent.data_dir / "opencode.db").create(), session()
     with agent.process("run", **BRISK, OTEL_AGENT_TRACES_EXPORTER="none") as run:
         run.wait_for_log("counted")
@@ -224,7 +225,7 @@ def test_a_burst_that_is_committed_while_the_agent_reads_is_counted(agent: Agent
 
 
 class TestDiscovery:
-    """Another OpenCode, which was told to keep its data elsewhere."""
+    """Another OpenCode keeps its data elsewhere."""
 
     @pytest.fixture
     def opencode(self, tmp_path: Path) -> Path:

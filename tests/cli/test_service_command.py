@@ -10,7 +10,7 @@ import pytest
 
 from otel_agent.service.launchd import Launchd
 from otel_agent.service.manager import ServiceError, run_program
-from tests.service.test_units import made
+from tests.service.programs import made
 from tests.support.shell import Shell
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="drives what is there on Linux")

@@ -1,4 +1,4 @@
-"""The demo's tables under values that do not fit."""
+"""The demo's tables keep their form when values do not fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`otel-agent demo`: the main job with nothing else at hand, and no trace of it afterwards."""
+"""`otel-agent demo` shows the main job with nothing else at hand, and leaves no trace."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def sample() -> dict[str, Any]:
 
 
 def counters(printed: str) -> dict[str, str]:
-    """The column of totals, by metric."""
+    """Return the column of totals, by metric."""
     return {row[1]: row[2] for row in re.finditer(r"^([a-z_]+(?:\.[a-z_]+)+) .* ([\d,.]+) *$", printed, re.MULTILINE)}
 
 
@@ -66,7 +66,7 @@ class TestSample:
             assert re.search(rf"^{row} *$", printed, re.MULTILINE)
 
     def test_the_sample_is_the_store_that_was_recounted(self) -> None:
-        """But for the parts, which no message of it needs."""
+        """Only the parts are left out: no message of the store needs them."""
         original, packed = STORES / "migrated-1.1.27-1.2.6" / "opencode", sample_folder()
         assert (packed / "opencode.db").read_bytes() == (original / "opencode.db").read_bytes()
         messages = files(packed / "storage" / "message")
@@ -149,7 +149,7 @@ OTHERS = {
     "http_proxy": NOBODY_LISTENS,
     "ALL_PROXY": NOBODY_LISTENS,
 }
-"""What may be set on a machine that has no OTLP endpoint for both signals, and would lead the demo's own delivery astray."""
+"""Variables that could lead the demo's own delivery elsewhere, on a machine without an endpoint for both signals."""
 
 
 class TestEnvironment:
@@ -173,7 +173,7 @@ class TestEnvironment:
 
 
 class TestConfigured:
-    """With an endpoint for both signals it does the real thing: the user's own ledger, delivered there."""
+    """If both signals have an endpoint, the demo delivers the user's own ledger there."""
 
     def variables(self, receiver: OtlpReceiver, how: str) -> dict[str, str]:
         if how == "general":
@@ -191,7 +191,8 @@ class TestConfigured:
             again = shell.output("demo", **self.variables(receiver, how))
         assert printed.startswith("Counted 1 new assistant message in 1 store; delivered 2 spans")
         assert again.startswith("Counted 0 new assistant messages in 1 store; delivered 0 spans")
-        assert (receiver.total("opencode.token.usage"), len(receiver.chats())) == (15, 1)
+        assert receiver.total("opencode.token.usage") == 15
+        assert len(receiver.chats()) == 1
         assert (shell.state_dir / "ledger.db").exists()
 
     def test_the_demo_delivers_to_the_endpoint_in_the_settings_file(self, shell: Shell) -> None:
@@ -205,13 +206,14 @@ class TestConfigured:
     def test_the_exit_code_is_3_if_nothing_answers_at_the_endpoint(self, shell: Shell) -> None:
         JsonTree(shell.data_dir).put_turn(message(session(), Tokens(input=1)))
         run = shell.run("demo", OTEL_EXPORTER_OTLP_ENDPOINT=NOBODY_LISTENS, OTEL_EXPORTER_OTLP_TIMEOUT="1")
-        assert (run.returncode, run.stdout) == (3, "")
+        assert run.returncode == 3
+        assert run.stdout == ""
         assert run.stderr.startswith("otel-agent: not delivered: nothing answers there")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a pipe be made this small")
 def test_ctrl_c_in_a_demo_leaves_no_file_behind(shell: Shell) -> None:
-    """Its screen is stopped after the first line: it waits to write the next, with its temporary folder made."""
+    """The pipe to the screen is full after the first line: the demo waits there, with its temporary folder made."""
     screen, theirs = os.pipe()
     fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 4096)
     os.write(theirs, bytes(4096 - 100))
@@ -228,12 +230,13 @@ def test_ctrl_c_in_a_demo_leaves_no_file_behind(shell: Shell) -> None:
         _, errors = demo.communicate(timeout=20)
     finally:
         demo.kill()
-    assert (demo.returncode, errors) == (130, "")
+    assert errors == ""
+    assert demo.returncode == 130
     assert list(shell.scratch.iterdir()) == []
 
 
 def wait_for(folder: Path) -> None:
-    """Until there is something in it."""
+    """Wait until there is something in the folder."""
     pause, until = threading.Event(), time.monotonic() + 20
     while not any(folder.iterdir()):
         assert time.monotonic() < until
@@ -244,6 +247,7 @@ def test_two_demos_run_beside_each_other(shell: Shell, sample: dict[str, Any]) -
     demos = [shell.start("demo") for _ in range(2)]
     for each in demos:
         printed, errors = each.communicate(timeout=60)
-        assert (each.returncode, errors) == (0, "")
+        assert errors == ""
+        assert each.returncode == 0
         assert_shows_the_sample(printed, sample)
     shutil.rmtree(shell.scratch)

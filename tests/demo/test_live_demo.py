@@ -1,4 +1,4 @@
-"""The live demo: what is written is read by our own reader, and the whole of it in a terminal."""
+"""The live demo: our own reader counts what the store writer wrote, and the whole demo runs in a terminal."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def shell(tmp_path: Path) -> Shell:
 
 
 class Clock:
-    """Runs as fast as it is asked."""
+    """A clock that goes on by 0.05 s each time it is asked."""
 
     def __init__(self) -> None:
         self.now = time.time() - 600
@@ -50,7 +50,7 @@ class Clock:
 
 
 class Turns(threading.Event):
-    """Set once so many turns were begun; a wait takes no time."""
+    """An event that is set after so many turns; a wait for it takes no time."""
 
     def __init__(self, writer: StoreWriter, turns: int) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class Turns(threading.Event):
 
 
 def test_the_agent_counts_what_the_store_writer_wrote(agent: Agent, receiver: OtlpReceiver) -> None:
-    """Of an OpenCode that never was: turns with tools, sub-agents, errors and a compaction, each as a whole trace."""
+    """Turns with tools, sub-agents, errors and a compaction each become one whole trace."""
     writer = StoreWriter(agent.data_dir, now=Clock())
     writer.run(Turns(writer, 20))
     agent.once()
@@ -94,7 +94,7 @@ def test_the_screen_fits_into_the_terminal(columns: int, lines: int) -> None:
 
 
 class Terminal:
-    """The command in a terminal of 100 by 30, whose screen is read as it comes."""
+    """The command in a terminal of 100 by 30; its screen is read as it comes."""
 
     def __init__(self, shell: Shell, *arguments: str) -> None:
         shell.scratch.mkdir(exist_ok=True)
@@ -112,7 +112,7 @@ class Terminal:
         self.shown = ""
 
     def read_until(self, pattern: str | None, seconds: float = 60) -> None:
-        """`None`: to the end."""
+        """Read until the screen shows `pattern`, or to the end if there is none."""
         until = time.monotonic() + seconds
         while pattern is None or not re.search(pattern, self.shown):
             assert time.monotonic() < until, f"{pattern} was not shown:\n{self.shown[-2000:]}"
@@ -149,14 +149,14 @@ def test_the_live_demo_ends_with_equal_numbers_written_and_arrived(shell: Shell)
         assert terminal.end() == 0
     finally:
         terminal.close()
-    told = re.search(
+    numbers = re.search(
         r"messages: ([\d,]+) written, ([\d,]+) counted, ([\d,]+) spans.*tokens: ([\d,]+) written, ([\d,]+) counted",
         plain(terminal.shown),
         re.DOTALL,
     )
-    assert told is not None, plain(terminal.shown)[-2000:]
-    assert told[1] == told[2] == told[3] != "0"
-    assert told[4] == told[5] != "0"
+    assert numbers is not None, plain(terminal.shown)[-2000:]
+    assert numbers[1] == numbers[2] == numbers[3] != "0"
+    assert numbers[4] == numbers[5] != "0"
     assert list(shell.scratch.iterdir()) == []
     assert not shell.state_dir.exists()
 
@@ -177,7 +177,7 @@ def test_ctrl_c_ends_the_live_demo_with_exit_code_0(shell: Shell) -> None:
 def test_a_store_that_cannot_be_written_fails_the_live_demo(
     after: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Nothing, or some of it, was written, and all of that arrived."""
+    """The messages from before the disk was full arrived, which does not make it a success."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     put = StoreWriter._put
 

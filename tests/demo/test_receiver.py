@@ -1,4 +1,4 @@
-"""The demo's receiver on the wire: what it takes, and what it turns away without harm."""
+"""The demo's receiver on the wire: what it accepts, and what it refuses without harm."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def connection(receiver: Receiver) -> http.client.HTTPConnection:
 
 
 def post(receiver: Receiver, body: bytes, path: str = "/v1/metrics", encoding: str = "") -> int:
-    """The status of one request over a connection of its own."""
+    """Send one request over a connection of its own, and return the status of the answer."""
     client = connection(receiver)
     headers = {"Content-Type": "application/x-protobuf"} | ({"Content-Encoding": encoding} if encoding else {})
     client.request("POST", path, body, headers)
@@ -125,7 +125,6 @@ def test_an_unknown_encoding_is_answered_415(receiver: Receiver) -> None:
 def test_an_impossible_length_is_refused_before_the_body_is_read(
     length: str | None, status: int, receiver: Receiver
 ) -> None:
-    """Nothing of the body is read."""
     header = b"" if length is None else f"Content-Length: {length}\r\n".encode()
     assert raw(receiver, b"POST /v1/metrics HTTP/1.1\r\nHost: x\r\n" + header + b"\r\n").startswith(
         f"HTTP/1.1 {status} ".encode()
@@ -139,7 +138,7 @@ def test_a_body_that_breaks_off_is_answered_400(receiver: Receiver) -> None:
 
 
 def raw(receiver: Receiver, request: bytes) -> bytes:
-    """All that comes back until the receiver closes the connection."""
+    """Send bytes, and return all that comes back until the receiver closes the connection."""
     host, _, port = receiver.endpoint.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=20) as client, client.makefile("rb") as answer:
         client.sendall(request)
@@ -160,13 +159,14 @@ def test_one_connection_serves_many_requests(receiver: Receiver) -> None:
     for value in range(3):
         client.request("POST", "/v1/metrics", counter(value))
         answer = client.getresponse()
-        assert (answer.status, answer.read()) == (200, b"")
+        assert answer.status == 200
+        assert answer.read() == b""
     client.close()
 
 
 @pytest.mark.parametrize(("encoding", "window"), [("gzip", 31), ("deflate", 15)])
 def test_a_few_bytes_do_not_become_gigabytes(encoding: str, window: int, receiver: Receiver) -> None:
-    """4 GiB of zeros in some 4 MiB: inflated as far as the limit and no further."""
+    """The body has some 4 MiB and would inflate to 4 GiB of zeros."""
     squeezing = zlib.compressobj(9, zlib.DEFLATED, window)
     head = squeezing.compress(b"") + squeezing.flush(zlib.Z_FULL_FLUSH)
     block = squeezing.compress(bytes(MEBIBYTE)) + squeezing.flush(zlib.Z_FULL_FLUSH)
@@ -176,13 +176,13 @@ def test_a_few_bytes_do_not_become_gigabytes(encoding: str, window: int, receive
 
 
 def highest_memory() -> int:
-    """Of this process, which the receiver runs in. Bytes; Linux counts it in KiB, macOS does not."""
+    """Return the peak memory in bytes of this process, in which the receiver runs. Linux counts it in KiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1024 if sys.platform == "linux" else 1)
 
 
 @pytest.mark.parametrize(("size", "status"), [(MAX_REQUEST, 200), (MAX_REQUEST + 1, 413)])
 def test_a_body_is_inflated_up_to_the_limit_and_not_beyond(size: int, status: int, receiver: Receiver) -> None:
-    """A request of that many bytes, nearly all in a field that the receiver does not know."""
+    """Nearly all of the request is a field that the receiver does not know."""
     length = size - 5
     varint = bytes([length >> shift & 0x7F | 0x80 for shift in (0, 7, 14)] + [length >> 21])
     body = b"\x7a" + varint + bytes(length)

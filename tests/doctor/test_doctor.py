@@ -1,11 +1,13 @@
-"""`otel-agent doctor`: each link, sound and not, on real files, real databases and a real backend."""
+"""`otel-agent doctor` examines each link, sound and broken, on real files, real databases and a real backend."""
 
 from __future__ import annotations
 
 import json
 import os
+import socket
 import sqlite3
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -40,7 +42,8 @@ def shell(tmp_path: Path) -> Shell:
 
 def examined(shell: Shell, code: int, **variables: str) -> Found:
     run = shell.run("doctor", "--json", **variables)
-    assert (run.returncode, run.stderr) == (code, ""), run.stdout
+    assert run.stderr == ""
+    assert run.returncode == code, run.stdout
     found: Found = json.loads(run.stdout)
     return found
 
@@ -59,7 +62,7 @@ def towards(receiver: OtlpReceiver) -> dict[str, str]:
 
 
 def test_nothing_is_wrong_on_a_machine_with_a_running_agent(agent: Agent, receiver: OtlpReceiver) -> None:
-    """Also beside an agent that runs, which is not disturbed."""
+    """The agent goes on undisturbed."""
     Database(agent.data_dir / "opencode.db").create().put_turn(message(session(), Tokens(7)))
     with agent.process("run") as run:
         receiver.wait_for(lambda r: r.chats(), 30)
@@ -76,19 +79,34 @@ def test_nothing_is_wrong_on_a_machine_with_a_running_agent(agent: Agent, receiv
         assert "an empty request was accepted" in one(found, signal, "ok")["seen"]
 
 
-def test_each_missing_link_of_a_new_machine_gets_advice(shell: Shell) -> None:
-    found = examined(shell, 1)
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    """An address at which nothing listens, and nothing else can begin to."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"localhost:{held.getsockname()[1]}"
+
+
+def test_the_default_address_is_that_of_a_collector_here(shell: Shell) -> None:
+    """The test does not depend on whether one runs just now."""
+    run = shell.run("doctor", "--json")
+    for signal in ("traces", "metrics"):
+        assert any("localhost:4318" in each["seen"] + each["meaning"] for each in of(json.loads(run.stdout), signal))
+
+
+def test_each_missing_link_of_a_new_machine_gets_advice(shell: Shell, refusing: str) -> None:
+    found = examined(shell, 1, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{refusing}")
     assert "no OpenCode data was found" in one(found, "stores", "warning")["seen"]
     assert "otel-agent service install" in one(found, "agent", "warning")["advice"]
     assert "Connection refused" in one(found, "traces", "failure")["seen"]
     assert "OTEL_EXPORTER_OTLP_ENDPOINT" in one(found, "traces", "failure")["advice"]
-    assert not shell.state_dir.exists(), "a look leaves nothing behind"
+    assert not shell.state_dir.exists(), "the doctor left something behind"
 
 
-def test_a_person_reads_verdicts_advice_and_their_numbers(shell: Shell) -> None:
-    run = shell.run("doctor")
+def test_a_person_reads_verdicts_advice_and_their_numbers(shell: Shell, refusing: str) -> None:
+    run = shell.run("doctor", OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{refusing}")
     assert run.returncode == 1
-    assert "✗ failure traces: localhost:4318: Connection refused" in run.stdout
+    assert f"✗ failure traces: {refusing}: Connection refused" in run.stdout
     assert "→ Start OpenCode once" in run.stdout
     assert run.stdout.splitlines()[-1].endswith("2 failures, 2 warnings")
 
@@ -123,8 +141,8 @@ def test_each_signal_is_checked_at_its_own_address(shell: Shell, receiver: OtlpR
 
 
 def test_a_backend_is_checked_over_grpc(shell: Shell, receiver: OtlpReceiver) -> None:
-    told = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.grpc_endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
-    found = examined(shell, 0, **told)
+    grpc = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.grpc_endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
+    found = examined(shell, 0, **grpc)
     assert "(grpc)" in one(found, "traces", "ok")["seen"]
     assert {each.protocol for each in receiver.requests} == {"grpc"}
 
@@ -153,9 +171,9 @@ def test_no_key_is_shown(shell: Shell, receiver: OtlpReceiver) -> None:
 def test_settings_that_cannot_be_used_are_the_first_finding_and_the_rest_is_checked(
     shell: Shell, receiver: OtlpReceiver
 ) -> None:
-    """Are the first thing said; the rest is looked at with the defaults."""
     found = examined(shell, 1, **towards(receiver), OTEL_AGENT_MAX_SERIES="many")
-    assert (found[0]["link"], found[0]["verdict"]) == ("settings", "failure")
+    assert found[0]["link"] == "settings"
+    assert found[0]["verdict"] == "failure"
     assert "OTEL_AGENT_MAX_SERIES" in found[0]["seen"]
     assert one(found, "traces", "ok")
 
@@ -209,7 +227,7 @@ class TestLedger:
         content[8192:] = b"\xff" * len(content[8192:])
         counted.write_bytes(content)
         failure = one(examined(shell, 1, **towards(receiver)), "ledger", "failure")
-        assert "moves the damaged ledger aside" in failure["advice"]
+        assert "`otel-agent run` moves a damaged one aside" in failure["advice"]
 
     def test_a_ledger_of_a_newer_version_is_a_failure(
         self, shell: Shell, receiver: OtlpReceiver, counted: Path
@@ -273,9 +291,9 @@ def test_a_plugin_file_that_is_named_like_telemetry_is_a_warning(shell: Shell, r
 
 
 def test_a_proxy_between_agent_and_local_backend_is_a_warning(shell: Shell, receiver: OtlpReceiver) -> None:
-    told = towards(receiver) | {"HTTP_PROXY": "http://127.0.0.1:9"}
-    assert "NO_PROXY" in one(examined(shell, 1, **told), "proxy", "warning")["advice"]
-    assert of(examined(shell, 0, **told, NO_PROXY="localhost,127.0.0.1"), "proxy") == []
+    proxied = towards(receiver) | {"HTTP_PROXY": "http://127.0.0.1:9"}
+    assert "NO_PROXY" in one(examined(shell, 1, **proxied), "proxy", "warning")["advice"]
+    assert of(examined(shell, 0, **proxied, NO_PROXY="localhost,127.0.0.1"), "proxy") == []
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -1,4 +1,4 @@
-"""The settings: which source wins, what is refused and in which words."""
+"""The settings: which source wins, what is refused, and in which words."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COMMENTED_OUT = re.compile(r"^# (?=[a-z_]+ = )", re.MULTILINE)
 
 @pytest.fixture(autouse=True)
 def nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An environment that says nothing, and a home without files."""
+    """Leave no variable set, and no file in the home."""
     for name in list(os.environ):
         if name.upper().startswith(("OTEL_", "XDG_")):
             monkeypatch.delenv(name)
@@ -50,7 +50,7 @@ def refusal(file: Path | None = None) -> str:
 
 
 class TestSample:
-    """`config/otel-agent.toml` is what a user copies: it says the truth about every setting."""
+    """Users copy `config/otel-agent.toml`, so it has to be true about every setting."""
 
     def test_the_sample_file_sets_the_defaults(self) -> None:
         assert load(SAMPLE).settings == Settings()
@@ -79,13 +79,13 @@ class TestSample:
 
 class TestPrecedence:
     def test_each_source_wins_over_those_below(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        name, found = "metric_export_interval_seconds", [self.of("metric_export_interval_seconds")]
+        name, found = "metric_export_interval_seconds", [self.value_and_origin("metric_export_interval_seconds")]
         file.write_text(f"{name} = 30")
-        found.append(self.of(name))
+        found.append(self.value_and_origin(name))
         monkeypatch.setenv("OTEL_METRIC_EXPORT_INTERVAL", "20000")
-        found.append(self.of(name))
+        found.append(self.value_and_origin(name))
         monkeypatch.setenv("OTEL_AGENT_METRIC_EXPORT_INTERVAL_SECONDS", "10")
-        found.append(self.of(name))
+        found.append(self.value_and_origin(name))
         assert found == [
             (60.0, "default"),
             (30.0, str(file)),
@@ -94,7 +94,7 @@ class TestPrecedence:
         ]
 
     @staticmethod
-    def of(name: str) -> tuple[object, str]:
+    def value_and_origin(name: str) -> tuple[object, str]:
         found = load()
         return getattr(found.settings, name), found.origins[name]
 
@@ -111,31 +111,36 @@ class TestPrecedence:
         self, variable: str, value: str, name: str, meaning: object, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv(variable, value)
-        assert self.of(name) == (meaning, f"environment {variable}")
+        found, origin = self.value_and_origin(name)
+        assert found == meaning
+        assert origin == f"environment {variable}"
 
     @pytest.mark.parametrize("value", ["true", "True", " TRUE "])
     def test_the_sdk_disabled_means_that_nothing_is_exported(self, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("OTEL_SDK_DISABLED", value)
         monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp")
         settings = load().settings
-        assert (settings.exporter_of("traces"), settings.exporter_of("metrics")) == ("none", "none")
+        assert settings.exporter_of("traces") == "none"
+        assert settings.exporter_of("metrics") == "none"
 
     def test_the_sdk_disabled_gives_way_to_our_own_word(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
         monkeypatch.setenv("OTEL_AGENT_TRACES_EXPORTER", "file")
         settings = load().settings
-        assert (settings.exporter_of("traces"), settings.exporter_of("metrics")) == ("file", "none")
+        assert settings.exporter_of("traces") == "file"
+        assert settings.exporter_of("metrics") == "none"
 
     @pytest.mark.parametrize("value", ["false", "0", "yes", "1", ""])
     def test_only_true_disables_the_sdk(self, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        """As the OpenTelemetry specification has it for its boolean variables."""
+        """The OpenTelemetry specification says so for its boolean variables."""
         monkeypatch.setenv("OTEL_SDK_DISABLED", value)
         assert load().settings.exporter_of("metrics") == "otlp"
 
     def test_one_signal_can_have_an_exporter_of_its_own(self, file: Path) -> None:
         file.write_text('exporter = "file"\ntraces_exporter = "console"')
         settings = load().settings
-        assert (settings.exporter_of("traces"), settings.exporter_of("metrics")) == ("console", "file")
+        assert settings.exporter_of("traces") == "console"
+        assert settings.exporter_of("metrics") == "file"
 
     def test_a_variable_set_to_nothing_is_not_set(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         file.write_text("max_series = 5\n[otlp]\nendpoint = 'http://backend:4318'")
@@ -152,7 +157,9 @@ class TestPrecedence:
 
     def test_variables_in_small_letters_count_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("otel_agent_max_series", "7")
-        assert self.of("max_series") == (7, "environment OTEL_AGENT_MAX_SERIES")
+        found, origin = self.value_and_origin("max_series")
+        assert found == 7
+        assert origin == "environment OTEL_AGENT_MAX_SERIES"
 
     def test_the_origin_of_the_endpoint_is_known_for_each_signal(
         self, file: Path, monkeypatch: pytest.MonkeyPatch
@@ -196,8 +203,11 @@ class TestValues:
         )
         found = load().settings
         otlp = found.otlp
-        paths = (found.state_dir, found.file_dir, otlp.certificate, otlp.client_key, otlp.client_certificate)
-        assert paths == tuple(tmp_path / name for name in ("s", "f", "a.pem", "b.pem", "c.pem"))
+        assert found.state_dir == tmp_path / "s"
+        assert found.file_dir == tmp_path / "f"
+        assert otlp.certificate == tmp_path / "a.pem"
+        assert otlp.client_key == tmp_path / "b.pem"
+        assert otlp.client_certificate == tmp_path / "c.pem"
 
     @pytest.mark.parametrize(
         ("backfill", "seconds"),
@@ -213,7 +223,7 @@ class TestValues:
 
     @given(st.floats() | st.integers())
     def test_every_pause_can_be_waited_for(self, value: float) -> None:
-        """What passes is a time that a thread can wait and a database can compare."""
+        """Each value that passes is a time that a thread can wait and a database can compare."""
         try:
             settings = settings_from({"rescan_interval_seconds": value, "session_window_hours": value})
         except ValidationError:
@@ -240,7 +250,7 @@ class TestValues:
 
 
 class TestCheap:
-    """A summary is asked for by a person who waits."""
+    """A person waits for a summary."""
 
     @staticmethod
     def imported(tmp_path: Path, *arguments: str, **variables: str) -> set[str]:
@@ -349,14 +359,16 @@ class TestFile:
         path.parent.mkdir(parents=True)
         path.write_text("max_series = 3")
         found = load()
-        assert (found.settings.max_series, found.file) == (3, path)
+        assert found.settings.max_series == 3
+        assert found.file == path
 
     def test_a_settings_file_that_is_named_replaces_the_default_one(self, file: Path, tmp_path: Path) -> None:
         file.write_text("max_series = 3")
         other = tmp_path / "other.toml"
         other.write_text("file_backups = 2")
         settings = load(other).settings
-        assert (settings.max_series, settings.file_backups) == (10_000, 2)
+        assert settings.max_series == 10_000
+        assert settings.file_backups == 2
 
     def test_a_settings_file_that_is_named_has_to_exist(self, tmp_path: Path) -> None:
         missing = tmp_path / "missing.toml"
