@@ -70,7 +70,7 @@ def history(tree: JsonTree) -> None:
                 project=project,
                 directory=folder,
                 parent=of.id,
-                title="ReadScope for callers (@explore subagent)",
+                title="Look for callers (@explore subagent)",
             )
             calls(tree, below, at + 60_000, number, "explore", chance)
 
