@@ -23,7 +23,7 @@ _RANGES: Final[dict[ViewName, RangeName]] = {"overview": "today", "timeline": "w
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """What a person asked for. ``None`` and empty values mean that they left an option out."""
+    """The wishes of a person. ``None`` and empty values mean that they left an option out."""
 
     views: tuple[ViewName, ...]
     live: bool
@@ -92,7 +92,7 @@ def chosen_format(format_: Format | None, as_json: bool, output: Path | None) ->
 
 
 def clock(tz: str | None) -> Callable[[], datetime]:
-    """Return a function that tells the time in the zone of that name or, for ``None``, in the local one.
+    """Return a function that returns the time in the zone of that name or, for ``None``, in the local one.
 
     The local zone is used by its name, so that a day on which the clock changes begins at midnight too. A local zone
     without a name (``TZ=CET-1CEST``) only has its present offset. Raises ``UsageError`` for an unknown zone.

@@ -44,7 +44,7 @@ def _json() -> logging.Formatter:
 class RateLimit(logging.Filter):
     """Limits the lines that come from the same place in the program, and says how many it held back.
 
-    What happens to each item is a metric; the log is for people.
+    The log is for people; the fate of every single item is a metric.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
@@ -52,7 +52,7 @@ class RateLimit(logging.Filter):
         super().__init__()
         self._now = now
         self._intervals: dict[tuple[str, int], tuple[float, int]] = {}
-        """For each place in the program: when its present interval began, and how many lines came since."""
+        """The start of the present interval and the lines since then, for each place in the program."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return true if the line may pass. Critical lines always may."""

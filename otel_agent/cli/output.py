@@ -1,4 +1,4 @@
-"""How a summary's views leave the program: on the terminal, through a pipe, or into a file."""
+"""The ways in which views leave the program: on the terminal, through a pipe, or into a file."""
 
 import sys
 from collections.abc import Sequence

@@ -52,8 +52,8 @@ def demo(
 ) -> None:
     """Try it without OpenCode or a backend: a made-up store, a receiver, and what arrives.
 
-    On a terminal, a made-up store is written for a minute while you watch, even if OpenCode has data on this machine.
-    Elsewhere, or with --still, the demo shows OpenCode's data, or a sample if there is none.
+    The demo writes a made-up store for a minute while you watch, even if OpenCode has data on this machine.
+    With --still, or without a terminal, it shows OpenCode's data, or a sample if there is none.
     """
     from rich.console import Console
 

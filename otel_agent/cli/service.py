@@ -41,8 +41,6 @@ def install(
     ] = False,
 ) -> None:
     """Write the unit, enable it and start it. Run it again after an upgrade or after moving folders to update it."""
-    from otel_agent.service.program import not_carried
-
     manager = _manager()
     program = _program(config, read_only_home=read_only_home)
     if print_only:
@@ -50,7 +48,14 @@ def install(
         return
     changed = manager.install(program)
     typer.echo(f"{'Installed' if changed else 'Unchanged, and running'}: {manager.file}")
-    typer.echo(f"Put addresses and keys (OTEL_EXPORTER_OTLP_ENDPOINT=…, one per line) into {program.environment_file}.")
+    _print_next_steps(program.environment_file)
+
+
+def _print_next_steps(environment_file: Path) -> None:
+    """Say where addresses and keys belong, because the service does not see this shell's variables."""
+    from otel_agent.service.program import not_carried
+
+    typer.echo(f"Put addresses and keys (OTEL_EXPORTER_OTLP_ENDPOINT=…, one per line) into {environment_file}.")
     unseen = not_carried(os.environ)
     if unseen:
         typer.echo(

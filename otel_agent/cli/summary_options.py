@@ -36,7 +36,7 @@ RangeOption = Annotated[
         "--range",
         metavar="RANGE",
         help=f"{_any_of(RANGE_NAMES)} A week is 7 days, a month 30. "
-        "Default: overview today, timeline week, other views all.",
+        "Default: today for the overview, week for the timeline, all for other views.",
         rich_help_panel=_TIME,
     ),
 ]
@@ -85,7 +85,7 @@ SortOption = Annotated[
     Sort | None,
     typer.Option(
         metavar="ORDER",
-        help=f"{_any_of(get_args(Sort))} Default: sessions last, timeline first, other views tokens.",
+        help=f"{_any_of(get_args(Sort))} Default: last for sessions, first for the timeline, tokens for other views.",
         rich_help_panel=_ROWS,
     ),
 ]
@@ -94,7 +94,7 @@ LimitOption = Annotated[
     typer.Option(
         min=0,
         metavar="ROWS",
-        help=f"Show at most so many rows; 0 shows all. Default: {MOST_ROWS}, timeline {MOST_PERIODS}, JSON and CSV all.",
+        help=f"Show at most so many rows; 0 shows all. Default: {MOST_ROWS} ({MOST_PERIODS} in the timeline); JSON and CSV have all.",
         rich_help_panel=_ROWS,
     ),
 ]

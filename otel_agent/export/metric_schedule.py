@@ -115,7 +115,9 @@ class MetricSchedule:
     def _leave_open(self, points: list[tuple[Series, SentPoint | None]]) -> None:
         if points:
             with self._ledger.transaction():
-                self._ledger.totals.mark_unanswered([structs.replace(series, unanswered=point) for series, point in points])
+                self._ledger.totals.mark_unanswered(
+                    [structs.replace(series, unanswered=point) for series, point in points]
+                )
 
     def _tell(self, series: list[Series], now_ns: int) -> None:
         if series:

@@ -1,4 +1,4 @@
-"""From the ledger to a view: answer a question with plain values."""
+"""Answer a question from the ledger: the result is a view of plain values."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""What this machine knows: its ledger, the OpenCode processes that run on it, and OpenCode's configuration."""
+"""This machine as a source of answers: its ledger, its OpenCode processes, and OpenCode's configuration."""
 
 import os
 import threading

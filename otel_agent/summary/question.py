@@ -1,4 +1,4 @@
-"""What a view can be asked: which time, which messages, in which order, how many rows."""
+"""A question to a view: which time, which messages, in which order, how many rows."""
 
 from typing import Literal, get_args
 

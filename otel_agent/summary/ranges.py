@@ -13,7 +13,7 @@ from otel_agent.summary.question import By, RangeName
 from otel_agent.summary.view import Range
 
 _DAYS: Final = {"today": 1, "week": 7, "month": 30}
-"""How many calendar days each range has, today included."""
+"""Calendar days in each range, today included."""
 _AGO: Final = re.compile(r"([0-9]{1,5})\s*(m|h|d|w)")
 _AGO_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _FORMS: Final = (

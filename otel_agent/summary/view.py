@@ -93,7 +93,7 @@ class Process(Struct, frozen=True):
 
 
 class Activity(Struct, frozen=True):
-    """What goes on at the moment of the answer. Only an overview has it."""
+    """The processes and sessions that are active at the moment of the answer. Only an overview has it."""
 
     processes: Sequence[Process]
     sessions: Sequence[SessionRow]

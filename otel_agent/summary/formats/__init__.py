@@ -15,7 +15,7 @@ Writer = Callable[[Sequence[View]], str]
 
 
 def format_of(file: Path) -> Format:
-    """Return the format that a file's ending stands for; ``table`` if the ending is unknown."""
+    """Return the format that a file's ending means; ``table`` if the ending is unknown."""
     return _ENDINGS.get(file.suffix.lower(), "table")
 
 
@@ -63,7 +63,7 @@ WRITERS: Final[dict[Format, Writer]] = {
     "html": _html,
     "svg": _svg,
 }
-"""How each format is written. CSV is one table, so it holds the first view only."""
+"""The writer of each format. CSV is one table, so it holds the first view only."""
 _ENDINGS: Final[dict[str, Format]] = {
     ".json": "json",
     ".csv": "csv",

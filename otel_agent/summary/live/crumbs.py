@@ -1,4 +1,4 @@
-"""Where a person is on the live screen: the way through the views, and what they chose on it."""
+"""The way a person took through the views of the live screen, and what they chose on it."""
 
 import re
 from typing import Final

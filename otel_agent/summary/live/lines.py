@@ -24,7 +24,7 @@ def where_line(here: Crumb, view: View) -> Text:
 
 
 def overview_lines(view: View, activity: Activity) -> Group:
-    """Return what stands above the rows of an overview: processes, categories, and active sessions."""
+    """Return what is shown above the rows of an overview: processes, categories, and active sessions."""
     parts = overview_head(view, activity)
     return Group(*parts, *([Text(), *active_sessions(view, activity)] if activity.sessions else []))
 

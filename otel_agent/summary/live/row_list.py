@@ -84,7 +84,7 @@ class RowList(ScrollView, can_focus=True):
 
     @property
     def kept(self) -> tuple[int, Usage] | None:
-        """How many rows the filter leaves, and their usage; ``None`` without a filter."""
+        """The number of rows that the filter leaves, and their usage; ``None`` without a filter."""
         if self._listing is None or not self._listing.only:
             return None
         total = NO_USAGE
@@ -93,7 +93,7 @@ class RowList(ScrollView, can_focus=True):
         return len(self._listing.rows), total
 
     def show(self, listing: Listing) -> None:
-        """Replace the rows. In the same view the cursor stays on its row; in another it goes to the first."""
+        """Replace the rows. The cursor stays on its row, or goes to the first one if this is another view."""
         keys = self.keys
         key = keys[self.cursor] if self.cursor < len(keys) else ""
         same = self._listing is not None and self._listing.view.name == listing.view.name

@@ -1,4 +1,4 @@
-"""What the live screen needs from outside: something that answers questions, and the question of each view."""
+"""The outside world of the live screen: something that answers questions, and the question of each view."""
 
 from collections.abc import Callable
 from typing import Protocol

@@ -23,7 +23,7 @@ def title_of(view: View) -> str:
 
 
 def nothing_in(view: View) -> str:
-    """Return the sentence that stands for a view without rows."""
+    """Return the sentence to show instead of a table without rows."""
     if view.range.name == "all":
         return "No completed messages match."
     return f"No completed messages {words.in_range(view.range)}. --range all shows all messages."

@@ -1,4 +1,4 @@
-"""How wide each column of a table may be: names are cut when room is short, numbers never are."""
+"""The widths of a table's columns: names are cut when room is short, numbers never are."""
 
 from typing import Final
 
@@ -41,8 +41,8 @@ class TableLayout(Struct, frozen=True):
 def fit_table(view: View, width: int) -> TableLayout:
     """Fit a view's table into ``width`` columns, giving up as little as possible.
 
-    The order of concessions: optional columns go first, then names are cut, then numbers are shortened. At last only
-    the columns that are always shown remain, with names as short as it takes.
+    The order of concessions: optional columns go first, then names are cut, then numbers are shortened. The last
+    resort are the columns that are always shown, with names as short as it takes.
     """
     offered = columns(view)
     *levels, always = sorted({column.optional for column in offered}, reverse=True)
