@@ -185,8 +185,8 @@ class TestProcesses:
 
 def test_tokens_in_two_categories_are_a_footnote_unless_the_accounting_is_disjoint(machine: MadeMachine) -> None:
     machine.has("opencode-0.5.x")
-    recorded = "\n".join(drawn(view_table(machine.view("models")), 120))
-    disjoint = "\n".join(drawn(view_table(machine.view("models", accounting="disjoint")), 120))
+    recorded = "\n".join(drawn(view_table(machine.view("models")), 160))
+    disjoint = "\n".join(drawn(view_table(machine.view("models", accounting="disjoint")), 160))
     assert "of these tokens are counted in two categories; --accounting disjoint counts each token once." in recorded
     assert "two categories" not in disjoint
 

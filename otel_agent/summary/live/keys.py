@@ -52,5 +52,5 @@ def key_lines(bindings: Iterable[BindingType]) -> list[tuple[str, str]]:
 
 
 def name_of_key(key: str) -> str:
-    """Return Textual's name of a key as it is written on a keyboard: ``Shift+Tab``, ``/``, ``q``."""
-    return "+".join(_NAMES.get(part, part if len(part) == 1 else part.title()) for part in key.split("+"))
+    """Return a key as people write it, from Textual's name of it: ``Shift+Tab``, ``/``, ``q``."""
+    return key if len(key) == 1 else "+".join(_NAMES.get(part, part.title()) for part in key.split("+"))
