@@ -51,7 +51,7 @@ def hides_no_process(unit: str) -> bool:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_systemd_takes_it(tmp_path: Path, name: str) -> None:
     if shutil.which("systemd-analyze") is None:
-        absent("there is no systemd-analyze (make systemd)")
+        absent("systemd-analyze is not here: run `make systemd`")
     folder = tmp_path / name
     folder.mkdir()
     shutil.copy("/bin/true", folder / "otel-agent")

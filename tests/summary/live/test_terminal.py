@@ -78,7 +78,7 @@ def shell(tmp_path: Path) -> Shell:
 def terminal(shell: Shell) -> Iterator[Terminal]:
     """A terminal with the live screen, on a machine with two sessions of today, one of them by a sub-agent."""
     if shutil.which("tmux") is None:
-        absent("tmux is not installed: make tmux")
+        absent("tmux is not here: run `make tmux`")
     now = round(time.time() * 1000)
     parent = session(created=now - 60_000, counter=1, title="The first 日本語")
     child = session(created=now - 50_000, counter=2, title="The [second]", parent=parent.id)
