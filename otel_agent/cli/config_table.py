@@ -43,6 +43,7 @@ def _effective(found: Loaded, name: str, origin: str) -> object:
         value: object = os.environ[origin.removeprefix("environment ")]
     else:
         value = getattr(found.settings.otlp if name.startswith("otlp.") else found.settings, key)
+    # Every header may be a key, whatever its name is.
     match value:
         case dict():
             return dict.fromkeys(value, _MASK)
@@ -59,6 +60,7 @@ def _effective(found: Loaded, name: str, origin: str) -> object:
 
 def _without_secrets(address: str) -> str:
     """Return an address with its user, password and query masked, as in ``https://user:secret@host/path?key=secret``."""
+    # The last @ ends the user and password; a password may itself contain one.
     scheme = address[: address.find("://") + 3] if "://" in address else ""
     _, at, place = address.removeprefix(scheme).rpartition("@")
     place, question, _ = place.partition("?")

@@ -31,6 +31,7 @@ def loaded(config: Path | None, *, quiet: bool = False, log_format: str | None =
 
     Raises ``SettingsError`` if the settings contain an error.
     """
+    # The settings come first: they decide how much is logged, and in which form.
     found = load(config)
     logs.set_up(found.settings.log_level, log_format or found.settings.log_format, quiet=quiet)
     return found

@@ -40,6 +40,7 @@ def _is_empty(view: View) -> bool:
 
 def write_views(views: Sequence[View], form: Format, file: Path) -> None:
     """Write views into a file. Raises ``OtelAgentError`` if it cannot be written."""
+    # No translation of line ends: CSV ends its lines with CRLF on every system.
     try:
         file.write_text(WRITERS[form](views), encoding="utf-8", newline="")
     except OSError as error:

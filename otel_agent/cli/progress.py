@@ -32,6 +32,7 @@ def shown() -> Iterator["Callable[[Pass], None] | None"]:
         elif read.looked_at and (read.found or read.looked_at) >= _WORTH_SHOWING:
             speed = bar.tasks[0].speed
             rate = f" ({speed:,.0f} per second)" if speed else ""
+            # Files may appear while they are counted, so a pass can read more than it found at first.
             total = max(read.found, read.looked_at)
             counted = f"{read.looked_at:,}/{total:,} read{rate}, {read.messages:,} messages counted,"
             bar.update(task, completed=read.looked_at, total=total, counted=counted)

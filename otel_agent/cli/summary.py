@@ -69,6 +69,7 @@ def _show(asked: Asked, settings: Settings, now: Callable[[], datetime]) -> None
     """Answer what was asked: on the live screen, on standard output, or into a file."""
     from otel_agent.summary.machine import Machine
 
+    # A function, because on the live screen ranges such as "today" move with the clock.
     def question(name: ViewName, chosen: RangeName | None = None) -> Question:
         return asked.question(name, now(), settings.accounting, chosen)
 

@@ -98,6 +98,7 @@ class _Asked:
         """Sort groups as the question asks; equal ones by name."""
         by_name = sorted(groups, key=lambda group: group.key)
         order = order_of(self.question)
+        # Sorting is stable, so rows with the same number keep the order of their names.
         return by_name if order is None else sorted(by_name, key=order, reverse=self.question.sort != "first")
 
 
@@ -137,6 +138,7 @@ def _rows(name: ViewName, asked: _Asked, configured: Mapping[str, str]) -> tuple
             groups = asked.ledger.by_session(asked.scope)
             return _limited(_sessions(asked, groups), question.limit, own_sessions=True)
         case "timeline":
+            # Periods are in order of time unless sorted otherwise; then the latest matter most to a reader.
             periods = period_rows(asked.ledger, asked.scope, question, asked.now)
             return _limited(periods, question.limit, latest=question.sort is None)
 
@@ -184,6 +186,7 @@ def _limited(
 
 def _active(asked: _Asked) -> list[SessionRow]:
     """Return the sessions that had a message in the last minutes and pass the filters, the latest first."""
+    # Which sessions are active: by the filters, but whatever the range of the question.
     recent = Scope(
         since_ms=_ms(asked.now - timedelta(minutes=ACTIVE_MINUTES)),
         places=asked.scope.places,
@@ -202,6 +205,7 @@ def _active(asked: _Asked) -> list[SessionRow]:
 
 def _scope(ledger: Queries, question: Question) -> Scope:
     filters = question.filters
+    # `None` lets everything pass; an empty set of places, when no glob matches, lets nothing pass.
     return Scope(
         since_ms=None if question.range.since is None else _ms(question.range.since),
         until_ms=None if question.range.until is None else _ms(question.range.until),
@@ -213,6 +217,7 @@ def _scope(ledger: Queries, question: Question) -> Scope:
 
 
 def _matching(places: Iterable[Place], globs: Sequence[str]) -> frozenset[Place]:
+    # A trailing slash means the same directory; a single slash is the root and stays.
     wanted = [glob.lower().rstrip("/") or "/" for glob in globs]
     return frozenset(
         place for place in places if any(fnmatchcase(name, glob) for name in _names(place) for glob in wanted)

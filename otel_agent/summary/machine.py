@@ -75,6 +75,6 @@ class Machine:
             try:
                 status = file.stat()
             except OSError:
-                status = None
+                status = None  # missing, or replaced at this moment
             marks.append((status.st_size, status.st_mtime_ns) if status and status.st_size else (0, 0))
         return marks

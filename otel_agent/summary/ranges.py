@@ -78,11 +78,13 @@ def _moment(option: str, text: str, now: datetime, *, end_of_day: bool) -> datet
             return _later(now, -timedelta(**{_AGO_UNITS[ago[2]]: int(ago[1])}))
         if written == "now":
             return now
+        # A date alone means a whole day; everything below is a moment.
         day = {"today": now.date(), "yesterday": now.date() - timedelta(days=1)}.get(written) or _date(written)
         if day:
             return _midnight(day, now, int(end_of_day))
         if re.fullmatch(r"[0-9]{1,2}:[0-9]{2}", written):
             return datetime.combine(now.date(), time.fromisoformat(written.zfill(5)), now.tzinfo)
+        # Without an offset, the text means the clock of the zone that was asked for.
         exact = datetime.fromisoformat(written)
         return exact.astimezone(now.tzinfo) if exact.tzinfo else exact.replace(tzinfo=now.tzinfo)
     except (ValueError, OverflowError):

@@ -55,6 +55,7 @@ def _planted(nodes: Mapping[str, _Node], facts: Mapping[str, SessionFacts]) -> l
     tops = []
     for key, node in nodes.items():
         above = "" if key in endless else _parent(key, facts)
+        # The parent itself may have no message in the range: climb on to an ancestor that has.
         while above and above not in nodes:
             above = _parent(above, facts)
         if above:
@@ -83,6 +84,7 @@ def _parent(key: str, facts: Mapping[str, SessionFacts]) -> str:
 
 def _roll_up(top: _Node) -> None:
     """Add each node's subtree to it, from the leaves up; without recursion, because trees can be deep."""
+    # Parents come before their children in this list, so that the way back meets children first.
     order = [top]
     for node in order:
         order += node.below

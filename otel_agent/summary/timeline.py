@@ -24,6 +24,7 @@ def period_rows(ledger: Queries, scope: Scope, question: Question, now: datetime
     if begin is None:
         return []
     used = _by_period(ledger, scope, question.by, now)
+    # A clock that is ahead can write messages after now; they are shown too.
     last = max(_end(question, now), ends[1] / 1000 if ends else 0.0)
     rows: list[PeriodRow] = []
     since, until = period_of(begin, question.by)
@@ -34,6 +35,7 @@ def period_rows(ledger: Queries, scope: Scope, question: Question, now: datetime
             )
         usage = used.get(since.timestamp(), NO_USAGE)
         rows.append(PeriodRow(key=period_name(since, question.by), usage=usage, since=since, until=until))
+        # The next period begins where this one ends, even if the clock changed in between.
         since, until = period_of(until, question.by)
     return _sorted(rows, question)
 

@@ -16,6 +16,7 @@ _FORMULA: Final = ("=", "+", "-", "@")
 def as_csv(view: View) -> str:
     """Return a line of column names, then a line for each row. An overview's rows are its models."""
     rows = [_flat(row_object(row, view)) for row in view.rows]
+    # All rows of a view are of one kind, so the first one has the names of all columns.
     names = list(rows[0]) if rows else ["key"]
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")

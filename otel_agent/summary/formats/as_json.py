@@ -101,6 +101,7 @@ def _facts(row: Row, view: View) -> dict[str, Any]:
         case PeriodRow():
             return {"from": _time(row.since), "to": _time(row.until)}
         case _:
+            # A plain row is a model.
             whole = view.total_of(view.totals)
             part = view.total_of(row.usage) / whole if whole else 0.0
             ratio = cache_hit_ratio(row.usage)

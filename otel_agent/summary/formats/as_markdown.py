@@ -24,6 +24,7 @@ def _section(view: View) -> str:
         lines.append(_line([column.title for column in shown]))
         lines.append(_line(["---:" if column.kind == "number" else ":---" for column in shown], escape=False))
         lines += [_line([column.cell(view, row) for column in shown]) for row in view.rows]
+        # The stars for bold are added after escaping, or they would be escaped too.
         totals = ["Total", *(column.total(view, view.totals) if column.total else "" for column in shown[1:])]
         lines.append(_line([f"**{escaped(text)}**" if text else "" for text in totals], escape=False))
     else:

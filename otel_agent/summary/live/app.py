@@ -136,6 +136,7 @@ class Live(App[None]):
     def on_tabs_tab_activated(self, event: Tabs.TabActivated) -> None:
         """Open the tab that was clicked. Keys activate tabs too, but their event may come after the next key."""
         name = next(view for view in VIEW_NAMES if view == event.tab.id)
+        # A late event of a key names a tab that is not active any more.
         if name == event.tabs.active and name != self._trail.here.view:
             self.action_open(name)
 
@@ -169,6 +170,7 @@ class Live(App[None]):
 
     def _arrive(self) -> None:
         """Show that another view is coming, and ask for it."""
+        # Rows of another view would be misread under the new title, so they are covered until the answer comes.
         view = self._trail.here.view
         self.query_one(Tabs).active = view
         self.query_one("#head").display = view == "overview"
@@ -189,6 +191,7 @@ class Live(App[None]):
         except OtelAgentError as error:
             self._pass_on(self._show_trouble, number, str(error))
         else:
+            # Laying out thousands of rows takes long, so it is done here and not in the screen's thread.
             self._pass_on(self._show, number, list_rows(view, self.size.width))
 
     def _show(self, number: int, unfiltered: Listing) -> None:
@@ -237,6 +240,7 @@ class Live(App[None]):
     def _show_news(self, changed: bool, processes: list[Process] | None) -> None:
         if changed or time.monotonic() - self._asked_at > _AGAIN_SECONDS:
             self._load()
+        # Without news in the ledger only the processes are drawn again: no query is needed.
         elif processes is not None and self._shown is not None and self._shown.activity is not None:
             self._shown = replace(self._shown, activity=replace(self._shown.activity, processes=processes))
             self._show_overview(self._shown)

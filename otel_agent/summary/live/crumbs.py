@@ -46,12 +46,14 @@ class Crumb(Struct, frozen=True):
                 filters = replace(filters, agents=glob)
             case "sessions":
                 filters = replace(filters, sessions=glob)
+        # A period narrows the time, not the messages, and a later period replaces an earlier one.
         if isinstance(row, PeriodRow):
             period = Range("custom", row.since, row.until, str(row.since.tzinfo))
         return Crumb(_NEXT[self.view], (*self.chosen, name_of(row)), filters, period)
 
     def narrowed(self, question: Question) -> Question:
         """Return the question, limited to the rows that were chosen on the way."""
+        # A row that was chosen wins over the command line's globs of the same kind, which it matched anyway.
         asked = question.filters
         filters = Filters(
             projects=self.filters.projects or asked.projects,

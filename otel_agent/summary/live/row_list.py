@@ -115,6 +115,7 @@ class RowList(ScrollView, can_focus=True):
         width = self.size.width
         if self._listing is None:
             return Strip.blank(width, self.rich_style)
+        # Rows begin below the head and are shifted by what was scrolled away.
         index = y - 1 + round(self.scroll_y)
         if y == 0:
             text, style = Text(self._listing.layout.head, end=""), self.get_component_rich_style("rows--head")

@@ -51,6 +51,7 @@ def _notes(view: View) -> Iterator[str]:
         )
     if view.name == "projects":
         listed = sum(row.usage.sessions for row in view.rows) + (view.cut.usage.sessions if view.cut else 0)
+        # Every other session is in one project only, so the difference comes from moved ones.
         if listed > view.totals.sessions:
             more = counted(listed - view.totals.sessions, "session")
             yield f"A session that moved to another project counts in both: the rows add up to {more} more than the total."

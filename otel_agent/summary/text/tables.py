@@ -57,6 +57,7 @@ class _RowsTable:
             yield Text(cut_line(view), style="dim")
         yield Text(_GAP.join(layout.totals).rstrip(), style="bold", no_wrap=True)
         total = view.total_of(view.totals)
+        # Shortened numbers are good to compare; somebody who copies the total needs all digits.
         if words.exact(total) not in " ".join(layout.totals):
             yield Text(f"Exact total: {counted(total, 'token')}", style="dim")
 
@@ -150,6 +151,7 @@ def _sums(view: View) -> Text:
 def _active(view: View, sessions: Sequence[SessionRow]) -> Table:
     table = _table("Session", "Project", right=("Messages", "Tokens"))
     table.expand = True
+    # The names share the width that the numbers leave.
     for column in table.columns[:2]:
         column.ratio = 1
     for session in sessions:

@@ -49,6 +49,7 @@ def fit_table(view: View, width: int) -> TableLayout:
     tries = [(level, False, _COMFORTABLE) for level in levels]
     tries += [(levels[-1], False, _NARROWEST), *((level, True, _NARROWEST) for level in levels)]
     tries += [(always, False, _NARROWEST), (always, True, _NARROWEST)]
+    # Each try gives up a little more than the one before; the first that fits wins.
     for level, shortened, narrowest in tries:
         table = _Candidate(view, _up_to(level, offered), shortened, narrowest)
         if table.least <= width:
@@ -118,6 +119,7 @@ def _fit(text: str, width: int, column: Column) -> str:
     if cell_len(text) <= width:
         return set_cell_size(" " * (width - cell_len(text)) + text if column.kind == "number" else text, width)
     if column.kind == "path":
+        # Letters may be two columns wide, so the text is measured again after each cut.
         while cell_len(text) > width - 1:
             text = text[1:]
         return set_cell_size("…" + text, width)

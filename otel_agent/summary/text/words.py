@@ -27,8 +27,10 @@ def compact(number: int) -> str:
     """Return three digits and a unit, ``1.23M``; numbers below 10,000 stay exact."""
     if abs(number) < _EXACT_BELOW:
         return exact(number)
+    # 999.5 thousand would round to 1000K: from there on, use the next unit.
     unit, size = next(((unit, size) for unit, size in _UNITS if abs(number) < 999.5 * size), _UNITS[-1])
     value = number / size
+    # Three digits in all, judged after rounding: 9.995 is written as 10.0.
     digits = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
     return f"{value:,.{digits}f}{unit}"
 
