@@ -16,7 +16,9 @@ def run(
     once: Annotated[
         bool,
         typer.Option(
-            "--once", metavar=FLAG, help="Read everything, deliver everything owed, and exit (3: not delivered)."
+            "--once",
+            metavar=FLAG,
+            help="Read everything, deliver everything pending, and exit (code 3: not delivered).",
         ),
     ] = False,
     log_format: LogFormatOption = None,
@@ -38,18 +40,20 @@ def run(
 
 def demo(
     config: ConfigOption = None,
-    seconds: Annotated[float, typer.Option("--seconds", min=3, help="How long the live screen goes on.")] = 60,
+    seconds: Annotated[float, typer.Option("--seconds", min=3, help="How long the live screen lasts.")] = 60,
     still: Annotated[
         bool,
         typer.Option(
-            "--still", metavar=FLAG, help="What OpenCode left on this machine, or a sample, instead of the live screen."
+            "--still",
+            metavar=FLAG,
+            help="Show OpenCode's data on this machine, or a sample, instead of the live screen.",
         ),
     ] = False,
 ) -> None:
-    """Show the main job with nothing else at hand: a store, a receiver, and what arrives there.
+    """Try it without OpenCode or a backend: a made-up store, a receiver, and what arrives.
 
-    On a terminal a made-up store is written for a minute while you look on, whether or not OpenCode left data on this
-    machine; elsewhere, or with --still, it is that data, or a sample.
+    The demo writes a made-up store for a minute while you watch, even if OpenCode has data on this machine.
+    With --still, or without a terminal, it shows OpenCode's data, or a sample if there is none.
     """
     from rich.console import Console
 
