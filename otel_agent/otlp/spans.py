@@ -54,8 +54,9 @@ class Tracer(Struct, frozen=True):
                 failed=message.outcome is not Outcome.OK,
                 times=(message.created_ms, message.ended_ms),
             )
-        # Tools run without the model that asked for them: it is left out.
-        without_model = {key: value for key, value in shared.items() if key not in (Attr.PROVIDER, Attr.MODEL)}
+        if calls:
+            # Tools run without the model that asked for them: it is left out.
+            shared = {key: value for key, value in shared.items() if key not in (Attr.PROVIDER, Attr.MODEL)}
         for call in calls:
             yield self._span(
                 name=f"{semconv.EXECUTE_TOOL} {call.tool}",
@@ -63,7 +64,7 @@ class Tracer(Struct, frozen=True):
                 own_id=span_id(call.id),
                 parent_id=turn_span_id(turn),
                 turn=turn,
-                attributes=without_model | _tool_attributes(call, message, session),
+                attributes=shared | _tool_attributes(call, message, session),
                 failed=call.outcome is not Outcome.OK,
                 times=(call.started_ms, call.ended_ms),
             )
