@@ -136,7 +136,7 @@ class TestEndings:
 
 class TestColours:
     @pytest.mark.parametrize("command", ["summary", "demo", "config show", "--help"])
-    def test_a_pipe_gets_no_colours(self, command: str, shell: Shell) -> None:
+    def test_no_command_writes_colours_into_a_pipe(self, command: str, shell: Shell) -> None:
         assert "\x1b" not in shell.output(*command.split())
 
     def test_a_terminal_gets_colours_unless_no_color_is_set(self, shell: Shell) -> None:

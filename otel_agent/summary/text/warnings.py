@@ -50,10 +50,11 @@ _PLURALS: Final = {
 
 def warnings(ledger: Queries) -> tuple[str, ...]:
     """Return one sentence per kind of problem, and one if an OpenCode is newer than the tested releases."""
-    return (*map(_problems_of_a_kind, ledger.problems()), *_newer_releases(newer_than_known(ledger.versions())))
+    return (*map(problem_sentence, ledger.problems()), *_newer_releases(newer_than_known(ledger.versions())))
 
 
-def _problems_of_a_kind(trouble: ProblemSummary) -> str:
+def problem_sentence(trouble: ProblemSummary) -> str:
+    """Return what happened to the places with one kind of problem, some of them by name, and what to do."""
     wording = _WORDINGS[trouble.kind]
     examples = [from_home(place) for place in trouble.examples]
     more = ["…"] if trouble.places > len(examples) else []

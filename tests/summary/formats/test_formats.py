@@ -8,7 +8,7 @@ import json
 import re
 from datetime import UTC, datetime
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, get_args
 from xml.etree import ElementTree
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from otel_agent.model import ProcessMode, ProcessSample
+from otel_agent.summary.formats import WRITERS, Format
 from otel_agent.summary.formats.as_csv import as_csv
 from otel_agent.summary.formats.as_json import as_json
 from otel_agent.summary.formats.as_markdown import as_markdown
@@ -332,3 +333,9 @@ class TestPages:
         text = as_text(self.views(machine))
         assert "\x1b" not in text
         assert text.count("107,562") >= 5
+
+
+@pytest.mark.parametrize("form", get_args(Format))
+def test_every_format_that_can_be_asked_for_has_a_writer(form: Format, machine: MadeMachine) -> None:
+    machine.has("json-1.1.27")
+    assert "107" in WRITERS[form]([machine.view("models")])

@@ -396,7 +396,7 @@ def test_the_cursor_moves_through_four_thousand_rows(machine: MadeMachine) -> No
 @pytest.mark.parametrize(
     "title", ["[bold red]x[/]", "[@click=quit]x[/]", "日本語の" * 30, "\x1b[31mred", "a\nb"], ids=repr
 )
-def test_text_from_storage_is_shown_and_never_interpreted(title: str, machine: MadeMachine) -> None:
+def test_text_from_storage_is_shown_on_the_screen_and_never_interpreted(title: str, machine: MadeMachine) -> None:
     put(machine, 1, 7, title=title, model=title, agent=title)
 
     async def steps(pilot: Screen, app: Live) -> None:
