@@ -259,13 +259,13 @@ class Ingest:
         it ever used, so that its series shows the session's total from the start."""
         messages = self._ledger.messages
         since_ms = self._now_ms() - self._rules.session_window_ms
-        tracked = messages.tracked([change.message.session_id for change in changes])
+        tracked = self._ledger.sessions.tracked([change.message.session_id for change in changes])
         tally = Tally(disjoint=self._rules.disjoint)
         tally.add_sessions(change for change in changes if change.message.session_id in tracked)
         active = {change.message.session_id for change in changes if change.message.ended_ms >= since_ms}
         for session_id in sorted(active - tracked):
             tally.add_sessions(messages.history_of(session_id, after=self._ledger.epoch_message))
-            messages.track(session_id)
+            self._ledger.sessions.track(session_id)
         return tally.increases
 
     def _now_ms(self) -> int:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from otel_agent.ledger import records
 from otel_agent.ledger.fork_copies import Twin, completion_of, find_twins, has_twin
 from otel_agent.ledger.outbox import Outbox
+from otel_agent.ledger.sessions import Sessions
 from otel_agent.model import Change, Message, Overlap, Session, State, Tokens
 
 _RESOLVED_AT_ONCE: Final = 2_000
@@ -44,34 +45,27 @@ class _Known(Struct):
 
 
 class Decision(Struct, frozen=True):
-    """What becomes of a message that waited for the end of a pass."""
+    """The state that a message gets at the end of the pass for which it waited."""
 
     number: int
-    """Names the message in the ledger."""
+    """The row of the message."""
     message: Message
     state: State
     """``COUNTED``, ``COPY`` or ``SKIPPED``."""
 
 
-class _KnownSession(Struct, frozen=True):
-    """The ledger's knowledge of a session."""
-
-    subagent: bool
-    counted: bool
-
-
 class Messages:
-    """The tables ``message`` and ``session``. Runs inside the writer's transaction."""
+    """The table ``message``. Everything that writes runs inside the writer's transaction."""
 
-    def __init__(self, database: sqlite3.Connection, outbox: Outbox) -> None:
-        self._database, self._outbox = database, outbox
+    def __init__(self, database: sqlite3.Connection, sessions: Sessions, outbox: Outbox) -> None:
+        self._database, self._sessions, self._outbox = database, sessions, outbox
 
     def record(self, messages: Sequence[Message], sessions: Sequence[Session], *, count_from_ms: int) -> list[Change]:
         """Enter a batch of messages and sessions; return what it adds to the totals.
 
         Messages that ended before ``count_from_ms`` are entered too, so that they are never new later.
         """
-        self._enter_sessions(sessions, messages)
+        self._sessions.enter(sessions, messages)
         known = self._known([m.id for m in messages])
         completions = [completion_of(m) for m in messages]
         twins = self._twins_of_undecided(messages, completions, known)
@@ -100,12 +94,13 @@ class Messages:
 
     def undecided(self, ids: Sequence[str]) -> set[str]:
         """Return those of the ids that may still count for the first time: the ledger does not know them, or they wait."""
-        query = "SELECT id FROM message WHERE state >= 2 AND id IN (SELECT value FROM json_each(?))"
+        query = f"SELECT id FROM message WHERE {records.IS_DECIDED} AND id IN (SELECT value FROM json_each(?))"
         return set(ids) - {row[0] for row in self._database.execute(query, (records.ids(list(ids)),))}
 
     def decide_waiting(self, *, now_ms: int, grace_ms: int, count_from_ms: int) -> list[Decision]:
-        """Decide some of the messages that had to wait for the end of a pass, and write nothing yet; empty if none waits.
+        """Decide some of the messages that had to wait for the end of a pass, and write nothing yet.
 
+        Return nothing if none waits.
         An unfinished message counts once a later message of its session is complete, or after ``grace_ms``.
         A suspected copy counts if no other record of its completion did.
         """
@@ -139,24 +134,11 @@ class Messages:
 
     def history_of(self, session_id: str, *, after: int) -> Iterator[Change]:
         """Yield one session's counted messages numbered above ``after``, as changes that add all they used."""
-        subagent = self._sessions([session_id])[session_id].subagent
+        subagent = self._sessions.known([session_id])[session_id].subagent
         query = f"SELECT {records.MESSAGE_COLUMNS} FROM message WHERE session_id = ? AND state = ? AND number > ?"
         for row in self._database.execute(query, (session_id, int(State.COUNTED), after)):
             message = records.message(row)
             yield Change(message, subagent, message.tokens, message.overlap, message.cost_nusd, True, False)
-
-    def tracked(self, session_ids: Sequence[str]) -> set[str]:
-        """Return which of the sessions have series of their own."""
-        query = "SELECT id FROM session WHERE tracked AND id IN (SELECT value FROM json_each(?))"
-        return {row[0] for row in self._database.execute(query, (records.ids(list(session_ids)),))}
-
-    def track(self, session_id: str) -> None:
-        """Note that the session has series of its own from now on."""
-        self._database.execute("UPDATE session SET tracked = 1 WHERE id = ?", (session_id,))
-
-    def forget_tracked(self) -> None:
-        """Note that no session has series of its own any more."""
-        self._database.execute("UPDATE session SET tracked = 0 WHERE tracked")
 
     def last_number(self) -> int:
         """Return the number of the message that was entered last, 0 if there is none."""
@@ -200,7 +182,7 @@ class Messages:
         return [
             Change(
                 message=after,
-                subagent=self._sessions([after.session_id])[after.session_id].subagent,
+                subagent=self._sessions.known([after.session_id])[after.session_id].subagent,
                 tokens=now.tokens.minus(known.tokens),
                 overlap=now.overlap.minus(known.overlap),
                 cost_nusd=now.cost_nusd - known.cost_nusd,
@@ -211,39 +193,16 @@ class Messages:
 
     def _count(self, messages: Sequence[Message]) -> list[Change]:
         """Return what newly counted messages add; mark their sessions as counted and their spans as pending."""
-        sessions = self._sessions([message.session_id for message in messages])
+        sessions = self._sessions.known([message.session_id for message in messages])
         opened = {key for key, session in sessions.items() if not session.counted}
         changes = []
         for message in messages:
             subagent, opens = sessions[message.session_id].subagent, message.session_id in opened
             opened.discard(message.session_id)  # only the first message of a session opens it
             changes.append(Change(message, subagent, message.tokens, message.overlap, message.cost_nusd, True, opens))
-        self._database.executemany(
-            "UPDATE session SET counted = 1 WHERE id = ? AND NOT counted", [(key,) for key in sessions]
-        )
+        self._sessions.mark_counted(sessions)
         self._outbox.add_messages(messages)
         return changes
-
-    def _enter_sessions(self, sessions: Sequence[Session], messages: Sequence[Message]) -> None:
-        """Enter or update the sessions. A message whose session was not read gets a session without facts."""
-        self._database.executemany(
-            f"INSERT INTO session ({records.SESSION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT (id) DO UPDATE SET parent_id = excluded.parent_id, worktree = excluded.worktree, "
-            "directory = excluded.directory, title = excluded.title, version = excluded.version, "
-            "created_ms = excluded.created_ms, forked = excluded.forked",
-            [records.session_row(session) for session in sessions],
-        )
-        self._database.executemany(
-            "INSERT INTO session (id) VALUES (?) ON CONFLICT (id) DO NOTHING",
-            [(key,) for key in {message.session_id for message in messages}],
-        )
-
-    def _sessions(self, ids: list[str]) -> dict[str, _KnownSession]:
-        query = "SELECT id, parent_id, counted FROM session WHERE id IN (SELECT value FROM json_each(?))"
-        return {
-            row[0]: _KnownSession(bool(row[1]), bool(row[2]))
-            for row in self._database.execute(query, (records.ids(ids),))
-        }
 
     def _known(self, ids: list[str]) -> dict[str, _Known]:
         query = (

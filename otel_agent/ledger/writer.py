@@ -14,6 +14,7 @@ from otel_agent.ledger.delivery_state import DeliveryState
 from otel_agent.ledger.messages import Messages
 from otel_agent.ledger.outbox import Outbox
 from otel_agent.ledger.problems import Problems
+from otel_agent.ledger.sessions import Sessions
 from otel_agent.ledger.store_counts import StoreCounts
 from otel_agent.ledger.totals import Totals
 from otel_agent.ledger.turns import Turns
@@ -35,7 +36,8 @@ class Ledger:
     def __init__(self, hold: files.Hold, database: sqlite3.Connection) -> None:
         self._hold, self._database = hold, database
         self.outbox = Outbox(database)
-        self.messages = Messages(database, self.outbox)
+        self.sessions = Sessions(database)
+        self.messages = Messages(database, self.sessions, self.outbox)
         self.totals = Totals(database)
         self.problems = Problems(database)
         self.store_counts = StoreCounts(database)
@@ -102,7 +104,7 @@ class Ledger:
                 log.warning("this ledger comes from another machine: its totals start from zero here")
                 # Messages up to the epoch stay counted for ever; a session's series here begin after it.
                 self.totals.clear()
-                self.messages.forget_tracked()
+                self.sessions.forget_tracked()
                 self._note("epoch_message", self.messages.last_number())
             self._note("instance_id", instance_id)
 

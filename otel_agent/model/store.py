@@ -18,13 +18,14 @@ class Checkpoint(Struct, frozen=True, gc=False):
 
 
 class Calls(Struct):
-    """What the parts of some messages record: which tools they called, and which call began a sub-agent's turn."""
+    """The content of some messages' parts: the tool calls, and the call that began a sub-agent's turn."""
 
     tool_calls: dict[str, list[ToolCall]] = {}
     """Id of a message to its tool calls; a message without any may be missing."""
     callers: dict[str, list[Caller]] = {}
-    """Id of a sub-agent's turn to the call that began it, and then the call that began the caller's turn, and so on up
-    to the turn that a person began. A turn that a person began is missing."""
+    """Id of a sub-agent's turn to the call that began it, the call that began the caller's turn, and so on.
+
+    The last one belongs to a turn that a person began. Such a turn is no key itself."""
 
 
 class CallsWanted(Struct, frozen=True):

@@ -68,7 +68,7 @@ def test_another_machine_starts_from_zero_and_counts_nothing_again(tmp_path: Pat
     here.adopt("here")
     enter(here, call(0), call(1))
     with here.transaction():
-        here.messages.track("ses_0")
+        here.sessions.track("ses_0")
     here.close()
     shutil.copytree(tmp_path / "here", tmp_path / "there")
     there = reopened(tmp_path / "there")
@@ -79,7 +79,7 @@ def test_another_machine_starts_from_zero_and_counts_nothing_again(tmp_path: Pat
     assert tokens(there) == Tokens(7)
     assert total(there, semconv.MESSAGE_COUNT) == 1
     assert total(there, semconv.SESSION_COUNT) == 0
-    assert there.messages.tracked(["ses_0"]) == set()
+    assert there.sessions.tracked(["ses_0"]) == set()
     of_session = there.messages.history_of("ses_0", after=there.epoch_message)
     assert [change.message.id for change in of_session] == ["msg_3"]
     there.close()
