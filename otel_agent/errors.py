@@ -1,11 +1,12 @@
-"""What can end a command, and with which exit code.
+"""The errors that end a command, each with its exit code.
 
 ::
 
-    OtelAgentError            1   something we did not foresee a better name for
+    OtelAgentError            1   an error without a better name
     ├── SettingsError         2   the settings cannot be used as written
     ├── UsageError            2   a command's options cannot be used as written
-    ├── DeliveryError         3   the backend did not take what is owed; nothing is lost
+    ├── ServiceError          1   the login service cannot be set up (``service.manager``)
+    ├── DeliveryError         3   the backend did not accept everything; nothing is lost
     └── LedgerError           4   the ledger cannot be written
         ├── LedgerHeld            another agent writes it
         ├── LedgerNewer           a newer otel-agent wrote it
@@ -18,34 +19,42 @@ from typing import ClassVar
 
 
 class OtelAgentError(Exception):
-    """The root: catching it catches everything this program raises on purpose."""
+    """The root of all errors that this program raises on purpose."""
 
     exit_code: ClassVar[int] = 1
 
 
 class SettingsError(OtelAgentError):
+    """The settings cannot be used as written."""
+
     exit_code = 2
 
 
 class UsageError(OtelAgentError):
+    """The options of a command cannot be used as written."""
+
     exit_code = 2
 
 
 class DeliveryError(OtelAgentError):
+    """The backend did not accept everything; the rest stays pending."""
+
     exit_code = 3
 
 
 class LedgerError(OtelAgentError):
+    """The ledger cannot be read or written now; nothing is lost."""
+
     exit_code = 4
 
 
 class LedgerHeld(LedgerError):
-    pass
+    """Another process writes the ledger."""
 
 
 class LedgerNewer(LedgerError):
-    pass
+    """A newer otel-agent wrote the ledger; it is left as it is."""
 
 
 class LedgerDamaged(LedgerError):
-    pass
+    """The file is not the database that we wrote."""

@@ -12,7 +12,7 @@ from typing import Final
 from otel_agent.doctor.finding import Finding, fail, fine, skip, warn
 from otel_agent.errors import LedgerError
 from otel_agent.intake.store_finder import known_locations
-from otel_agent.ledger.files import held_by, ledger_path, looks_whole
+from otel_agent.ledger.files import find_damage, held_by, ledger_path
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.opencode.locations import find_stores
 from otel_agent.settings import Loaded, Settings
@@ -110,7 +110,7 @@ def _whole(path: Path) -> Finding:
             "`otel-agent run` looks at every page when it starts.",
         )
     try:
-        trouble = looks_whole(path)
+        trouble = find_damage(path)
     except LedgerError as error:
         trouble = str(error)
     if trouble:

@@ -86,7 +86,7 @@ def releases(settings: Settings) -> Iterator[Finding]:
             yield skip("OpenCode releases", "nothing was counted yet")
             return
         newer = newer_than_known(ledger.versions())
-        troubles = ledger.troubles()
+        troubles = ledger.problems()
     if newer:
         yield warn(
             "OpenCode releases",

@@ -12,9 +12,10 @@ from rich.text import Text
 
 from otel_agent.delivery.advice import advice
 from otel_agent.intake.store_finder import known_locations
-from otel_agent.ledger.delivery_state import Counted, Delivered
+from otel_agent.ledger.delivery_state import SignalDelivery
 from otel_agent.ledger.files import Holder, held_by
 from otel_agent.ledger.queries import open_to_read
+from otel_agent.ledger.store_counts import StoreCount
 from otel_agent.model import Store
 from otel_agent.opencode.locations import find_stores
 from otel_agent.settings import Settings
@@ -41,7 +42,7 @@ class Status(Struct, frozen=True, kw_only=True):
     newest_message_age_s: float | None
     series: int
     spans_owed: int
-    deliveries: list[Delivered]
+    deliveries: list[SignalDelivery]
     state_dir: str
 
     @property
@@ -60,7 +61,7 @@ def status_of(settings: Settings, now: datetime) -> Status:
         newest_ms = ledger.newest_ms() if ledger else None
         return Status(
             running=held_by(settings.state_dir),
-            stores=_stores(found, ledger.counted() if ledger else []),
+            stores=_stores(found, ledger.store_counts() if ledger else []),
             looked_in=[str(path) for path in places.paths],
             newest_message_ms=newest_ms,
             newest_message_age_s=None if newest_ms is None else max(now.timestamp() - newest_ms / 1e3, 0.0),
@@ -114,14 +115,14 @@ def _lines(status: Status, now: datetime) -> Iterator[tuple[str, str]]:
         yield "delivery", "nothing was delivered yet"
 
 
-def _delivery(each: Delivered, now: datetime) -> str:
+def _delivery(each: SignalDelivery, now: datetime) -> str:
     last = "never" if each.taken_ms is None else f"{_ago(each.taken_ms, now)} ago"
     if each.failing_ms is None:
         return f"taken; something new last {last}"
     return f"not taken for {_ago(each.failing_ms, now)}: {each.reason}. Last taken: {last}. {advice(each.reason)}"
 
 
-def _stores(found: dict[str, Store], counted: list[Counted]) -> list[FoundStore]:
+def _stores(found: dict[str, Store], counted: list[StoreCount]) -> list[FoundStore]:
     """Those that are there; what was counted from those that went away is still counted."""
     return [
         FoundStore(store.name, {each.generation: each.messages for each in counted if each.store == store.name})

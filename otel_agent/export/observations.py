@@ -38,7 +38,7 @@ class Observe:
         return gauges.of_processes(found, self._now_ns() / _NS)
 
     def _of_itself(self) -> list[Observation]:
-        newest_ms = self._ledger.delivery_state.newest_ms()
+        newest_ms = self._ledger.messages.newest_ms()
         told: list[tuple[semconv.Metric, int | float | None]] = [
             (semconv.OUTBOX_SIZE, len(self._ledger.outbox)),
             (semconv.LEDGER_SIZE, self._ledger.size_bytes()),

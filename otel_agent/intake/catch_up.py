@@ -68,7 +68,7 @@ def catch_up(settings: Settings, *, on_progress: Callable[[Pass], None] | None =
         with opened(settings, hurried=True) as parts:
             # A store with unknown tables gets a chance each time: this version may be newer than the last one.
             due = abs(time.time_ns() // 1_000_000 - parts.ledger.swept_ms) > _SWEEP_MS  # a clock can have been wrong
-            sweep = due or parts.ledger.problems.any_of(ProblemKind.UNKNOWN_SCHEMA)
+            sweep = due or parts.ledger.problems.has_kind(ProblemKind.UNKNOWN_SCHEMA)
             return parts.ingest.run(sweep=sweep, on_progress=on_progress)
     except LedgerDamaged as damage:
         raise LedgerDamaged(f"{damage}. `otel-agent run --once` sets it aside and counts again.") from None

@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from otel_agent.errors import LedgerError
 from otel_agent.intake.pass_progress import Pass, Progress
 from otel_agent.intake.problem_log import ProblemLog
 from otel_agent.intake.traces import Traces
+from otel_agent.ledger.totals import NewSeries, SeriesLimit
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import (
     Batch,
@@ -28,6 +30,7 @@ from otel_agent.model import (
     ToolCall,
     Unreadable,
 )
+from otel_agent.opencode import problem_files
 from otel_agent.series.attributes import OVERFLOW
 from otel_agent.series.tally import Increases, Tally
 
@@ -106,7 +109,7 @@ class Ingest:
         progress = Progress(outcome, self._now_ns, on_progress)
         try:
             # A place whose problem may be gone is looked at again, and only a sweep looks at everything.
-            sweep = self._forget(self._ledger.problems.changed()) or sweep
+            sweep = self._forget(problem_files.changed(self._ledger.problems.files_and_folders())) or sweep
             if problems:
                 self._enter(Batch(problems=problems), outcome)
             self._read_all(outcome, ReadScope(sweep, changed_paths), stopping, progress)
@@ -157,7 +160,7 @@ class Ingest:
                 if stopping():
                     store.close()
                     return
-            self._forget(self._ledger.problems.unmet(store.name, met, sweep=scope.sweep))
+            self._forget(self._ledger.problems.not_seen_again(store.name, met, sweep=scope.sweep))
         except Unreadable as failure:
             store.close()
             self._enter(Batch(problems=[failure.problem]), outcome)
@@ -173,7 +176,7 @@ class Ingest:
             changes = ledger.messages.record(batch.messages, batch.sessions, count_from_ms=self._count_from_ms)
             self._add(changes, self._traces.enter(changes, batch.calls), new)
             if store is not None:
-                ledger.delivery_state.note_counted(store.name, [change.message for change in changes if change.first])
+                ledger.store_counts.add(store.name, [change.message for change in changes if change.first])
             ledger.problems.note(batch.problems, now_ms=self._now_ms())
             ledger.remember(batch.checkpoints)
         # Only now, because a transaction that failed is tried again and must say the same again.
@@ -231,27 +234,16 @@ class Ingest:
         tally = Tally(disjoint=self._rules.disjoint).add(changes).add_calls(calls)
         tally.add_problems(each.kind.value for each in problems)
         totals = self._ledger.totals
-        limit = self._rules.max_series
-        history = not self._ledger.swept_ms
-        folded = totals.raise_by(
-            tally.increases,
-            now_ns=now_ns,
-            max_series=limit,
-            overflow=OVERFLOW,
-            lead_ns=self._rules.lead_ns,
-            history=history,
-        )
+        new = NewSeries(now_ns - self._rules.lead_ns, history=not self._ledger.swept_ms)
+        limit = SeriesLimit(self._rules.max_series, OVERFLOW)
+        folded = totals.raise_by(tally.increases, now_ns=now_ns, new=new, limit=limit)
         if changes:
             window_ns = self._rules.session_window_ms * _NS_PER_MS
             folded += totals.raise_by(
                 self._by_session(changes),
                 now_ns=now_ns,
-                max_series=limit,
-                overflow=OVERFLOW,
-                windowed=True,
-                active_since_ns=now_ns - window_ns,
-                lead_ns=self._rules.lead_ns,
-                history=history,
+                new=replace(new, windowed=True),
+                limit=replace(limit, active_since_ns=now_ns - window_ns),
             )
         self.overflowed += folded
         if folded and not self._said_overflow:
@@ -259,7 +251,7 @@ class Ingest:
             log.warning(
                 "max_series is reached: what belongs to more than %d series of a metric is added up in one with "
                 "otel.metric.overflow=true. The totals stay true; raise max_series to tell them apart",
-                limit,
+                limit.max_series,
             )
 
     def _by_session(self, changes: list[Change]) -> Increases:
@@ -272,7 +264,7 @@ class Ingest:
         tally.add_sessions(change for change in changes if change.message.session_id in tracked)
         active = {change.message.session_id for change in changes if change.message.ended_ms >= since_ms}
         for session_id in sorted(active - tracked):
-            tally.add_sessions(messages.of_session(session_id, after=self._ledger.epoch_message))
+            tally.add_sessions(messages.history_of(session_id, after=self._ledger.epoch_message))
             messages.track(session_id)
         return tally.increases
 

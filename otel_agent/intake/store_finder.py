@@ -36,7 +36,7 @@ def known_locations(settings: Settings) -> StoreLocations:
     Raises ``LedgerError`` if the ledger cannot be read.
     """
     with open_to_read(settings.state_dir) as ledger:
-        return _all_locations(settings, _decoded(ledger.noted(_NOTED) if ledger else None))
+        return _all_locations(settings, _decoded(ledger.checkpoint(_NOTED) if ledger else None))
 
 
 class StoreFinder:

@@ -60,20 +60,20 @@ class Traces:
                 if turn not in known
             ]
         )
-        turns.go_on([messages for turn, messages in by_turn.items() if turn in known])
+        turns.extend([messages for turn, messages in by_turn.items() if turn in known])
         entered: list[tuple[Message, ToolCall]] = []
         for message in counted:
             of_message = calls.tool_calls.get(message.id, [])
-            turns.enter_calls(message.id, of_message)
+            self._ledger.outbox.add_calls(message.id, of_message)
             entered += [(message, call) for call in of_message]
         return entered
 
     def close_idle_turns(self, *, before_ms: int, limit: int) -> int:
         """End turns that nothing more can come to, at most ``limit`` of them; return how many were ended."""
-        idle = self._ledger.turns.left(before_ms=before_ms, limit=limit)
+        idle = self._ledger.turns.idle(before_ms=before_ms, limit=limit)
         if idle:
             with self._ledger.transaction():
-                self._ledger.turns.end(idle)
+                self._ledger.turns.close(idle)
         return len(idle)
 
     def _turn(self, first: Message, callers: Sequence[Caller]) -> Turn:

@@ -1,1 +1,1 @@
-"""The ledger: what was counted, what the totals are, and what is still owed to the backend. One SQLite file."""
+"""The ledger: one SQLite file with what was counted, the totals, and the spans that are pending."""

@@ -1,4 +1,4 @@
-"""The ledger's files: where they are, who holds them, and what happens to one that cannot be used."""
+"""The ledger's files: their places, the lock of the one writer, and the treatment of a file that cannot be used."""
 
 import json
 import os
@@ -21,11 +21,12 @@ _HOLDER: Final = "holder.json"
 
 
 def ledger_path(state_dir: Path) -> Path:
+    """Return the path of the ledger's database."""
     return state_dir / NAME
 
 
 class Holder(Struct, frozen=True):
-    """Who writes a ledger."""
+    """The process that writes a ledger."""
 
     pid: int
     since: str
@@ -33,15 +34,16 @@ class Holder(Struct, frozen=True):
 
 
 class Hold:
-    """The right to write a ledger. The operating system takes it back when the process ends, however it ends."""
+    """The right to write a ledger. The operating system revokes it when the process ends, however it ends."""
 
     def __init__(self, state_dir: Path, patience_seconds: float = 0.0) -> None:
-        """Raises ``LedgerHeld`` where another process has it, ``LedgerError`` where the folder cannot be used."""
+        """Raises ``LedgerHeld`` if another process has it, ``LedgerError`` if the folder cannot be used."""
         self._holder = state_dir / _HOLDER
         try:
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = FileLock(state_dir / _LOCK, mode=0o600)
             self._lock.acquire(timeout=patience_seconds)
+            # Written after the lock was won, so that it names the process that has it.
             _write_private(self._holder, json.dumps({"pid": os.getpid(), "since": _now()}))
         except Timeout:
             raise LedgerHeld(_said_held(state_dir)) from None
@@ -51,35 +53,39 @@ class Hold:
             ) from None
 
     def release(self) -> None:
+        """Let other processes have the ledger."""
         self._holder.unlink(missing_ok=True)
         self._lock.release()
 
 
 class _LeftHalfway(LedgerError):
-    """Killed in a write that stands in a rollback journal: only a connection that can write can undo it."""
+    """A killed process left a write in a rollback journal: only a connection that can write can undo it."""
 
 
 class Connection(sqlite3.Connection):
-    """A connection to the ledger, whose errors are ours.
+    """A connection to the ledger that raises our errors instead of SQLite's.
 
-    Raises ``LedgerDamaged`` where the file is not what we wrote, ``LedgerError`` for what may pass (a full disk, a
-    lock): the transaction is rolled back and nothing is lost.
+    ``LedgerDamaged`` means that the file is not what we wrote. ``LedgerError`` may go away (a full disk, a lock): the
+    transaction is rolled back and nothing is lost.
     """
 
     def cursor(self, factory: Any = None) -> Any:
+        """Return a cursor that raises our errors."""
         return super().cursor(_Cursor)
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        """Execute one statement."""
         with _errors_of_ours():
             return super().execute(sql, parameters)
 
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
+        """Execute one statement for each set of parameters."""
         with _errors_of_ours():
             return super().executemany(sql, parameters)
 
 
 class _Cursor(sqlite3.Cursor):
-    """Damage is met when a page is read, which can be long after the statement was begun."""
+    """A cursor that raises our errors: a damaged page may be read long after the statement began."""
 
     def __next__(self) -> Any:
         with _errors_of_ours():
@@ -95,7 +101,7 @@ class _Cursor(sqlite3.Cursor):
 
 
 class _errors_of_ours:
-    """As a class: it stands around each row, where a generator would cost more than the row."""
+    """Translate SQLite's errors. This is a class, because a generator around each row would cost more than the row."""
 
     def __enter__(self) -> None: ...
 
@@ -106,18 +112,17 @@ class _errors_of_ours:
 
 def _ours(error: sqlite3.Error) -> LedgerError:
     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_ROLLBACK:
-        return _LeftHalfway(
-            "the ledger was left in the middle of a write by a process that was killed. `otel-agent run` undoes it"
-        )
+        return _LeftHalfway("a process was killed in the middle of a write to the ledger. `otel-agent run` undoes it")
     if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
         return LedgerDamaged(f"the ledger is not readable: {error}")
     return LedgerError(f"cannot use the ledger: {error}. Check the disk and its permissions")
 
 
 def open_writable(path: Path, *, thorough: bool = True) -> sqlite3.Connection:
-    """Open or create the ledger for its one writer, who must have the ``Hold``.
+    """Open or create the ledger for its one writer, which must have the ``Hold``.
 
-    Raises ``LedgerNewer`` and ``LedgerDamaged``; the file is left as it is, but for a write that was never finished.
+    Raises ``LedgerNewer`` and ``LedgerDamaged``. The file then stays as it is; only a write that was never finished is
+    undone.
     """
     _write_private(path, None)
     try:
@@ -128,9 +133,9 @@ def open_writable(path: Path, *, thorough: bool = True) -> sqlite3.Connection:
     database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10, factory=Connection)
     try:
         database.execute("PRAGMA journal_mode = WAL")
-        # NORMAL: a power cut may take the last transactions, each of them whole; they are read and delivered again.
+        # NORMAL: a power cut may lose the last transactions, each of them whole; they are read and exported again.
         database.execute("PRAGMA synchronous = NORMAL")
-        # What a delivery sorts is a megabyte or two, each minute: not worth a file on the disk.
+        # Each minute an export sorts a megabyte or two: not worth a file on the disk.
         database.execute("PRAGMA temp_store = MEMORY")
         schema.prepare(database)
     except LedgerError:
@@ -140,21 +145,23 @@ def open_writable(path: Path, *, thorough: bool = True) -> sqlite3.Connection:
 
 
 def _check(path: Path, *, thorough: bool) -> None:
-    """Whether this is a ledger of ours, and, if ``thorough``, a whole one. Looked at read-only: the last connection that can write moves the WAL
-    into the file when it closes, and what cannot be used has to stay as it was found."""
+    """Raise if this is not a ledger of ours or, if ``thorough``, if a page is damaged."""
+    # Read-only: the last connection that can write moves the WAL into the file when it closes, and a file that
+    # cannot be used has to stay as it is.
     with closing(connect_to_read(path)) as database:
         _examine(database, path, thorough=thorough)
 
 
 def _undo(path: Path) -> None:
-    """Let SQLite undo what a killed process left halfway: it does, before a connection that can write reads anything. Of a WAL
-    nothing has to be undone; but the write that makes a new file one with a WAL stands in a journal."""
+    """Let SQLite undo what a killed process left halfway."""
+    # SQLite does so before a connection that can write reads anything. A WAL needs no undoing; but the write that turns
+    # a new file into one with a WAL is in a rollback journal.
     with closing(sqlite3.connect(path, timeout=10, factory=Connection)) as database:
         schema.version(database)
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
-    """Open a ledger that is there, beside its writer. Raises ``LedgerError`` where it cannot be opened."""
+    """Open an existing ledger beside its writer. Raises ``LedgerError`` if it cannot be opened."""
     try:
         return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10, factory=Connection)
     except sqlite3.Error as error:
@@ -163,6 +170,7 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
 
 def _examine(database: sqlite3.Connection, path: Path, *, thorough: bool) -> None:
     found = schema.version(database)
+    # The application id goes first: in another program's database the version means something else.
     if not schema.belongs_to_us(database):
         raise LedgerDamaged(f"{path} is a database, but not a ledger")
     if found > schema.VERSION:
@@ -172,21 +180,22 @@ def _examine(database: sqlite3.Connection, path: Path, *, thorough: bool) -> Non
         )
     if not thorough:
         return
-    trouble = looks_whole(path)
+    trouble = find_damage(path)
     if trouble:
         raise LedgerDamaged(f"{path} is damaged: {trouble}")
 
 
-def looks_whole(path: Path) -> str:
-    """ReadScope at every page, beside its writer: what is wrong, empty for nothing. Raises ``LedgerError``."""
+def find_damage(path: Path) -> str:
+    """Read every page, beside the writer; return what is wrong, empty if nothing is. Raises ``LedgerError``."""
     with closing(connect_to_read(path)) as database:
         result = str(database.execute("PRAGMA quick_check(1)").fetchone()[0])
     return "" if result == "ok" else " ".join(result.split())
 
 
-def set_aside(path: Path) -> Path:
-    """Move a damaged ledger, WAL and all, to a name of its own beside it, and return that name."""
+def move_aside(path: Path) -> Path:
+    """Move a damaged ledger and its WAL to a name of their own in the same folder; return the new path."""
     aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}")
+    # The WAL goes along: it may hold the last transactions, and SQLite would apply it to the new ledger.
     for ending in ("", "-wal", "-shm"):
         source = Path(f"{path}{ending}")
         if source.exists():
@@ -195,7 +204,8 @@ def set_aside(path: Path) -> Path:
 
 
 def held_by(state_dir: Path) -> Holder | None:
-    """Who writes the ledger now, ``None`` where nobody does. The lock is what tells; the file beside it only says who."""
+    """Return the process that writes the ledger now, ``None`` if there is none."""
+    # The lock alone decides whether there is one; the file beside it only says which.
     if not (state_dir / _LOCK).exists():
         return None
     lock = FileLock(state_dir / _LOCK, mode=0o600)
@@ -214,6 +224,7 @@ def _holder(state_dir: Path) -> Holder | None:
         found = json.loads((state_dir / _HOLDER).read_text())
         return Holder(int(found["pid"]), str(found["since"])[:32])
     except (OSError, ValueError, KeyError, TypeError):
+        # Half written, or by another version: the lock still protects the ledger, only the name is missing.
         return None
 
 
@@ -227,7 +238,7 @@ def _said_held(state_dir: Path) -> str:
 
 
 def _write_private(path: Path, content: str | None) -> None:
-    """Create the file for its owner only; replace what it holds unless ``content`` is ``None``."""
+    """Create the file for its owner only; replace its content unless ``content`` is ``None``."""
     flags = os.O_WRONLY | os.O_CREAT | (0 if content is None else os.O_TRUNC)
     with os.fdopen(os.open(path, flags, 0o600), "w") as file:
         if content is not None:

@@ -1,8 +1,7 @@
-"""Which messages count, and once only: the rules, on the ledger's tables.
+"""The rules by which messages count, each once, on the ledger's tables.
 
-A message is known by its id for ever, whatever file, database or table it is met in. A fork's copies have ids of
-their own: two messages of different sessions that record the same completion are one if the id of either was minted
-later than the message it names. Either may be met first.
+A message is known by its id for ever, in whatever file, database or table it is found. A fork copy has an id of its
+own: ``fork_copies`` recognises it by what it records. It does not matter which of the two is read first.
 """
 
 import sqlite3
@@ -13,14 +12,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from otel_agent.ledger import records
-from otel_agent.model import Change, Generation, Message, Overlap, Session, State, Tokens
+from otel_agent.ledger.fork_copies import Twin, completion_of, find_twins, has_twin
+from otel_agent.ledger.outbox import Outbox
+from otel_agent.model import Change, Message, Overlap, Session, State, Tokens
 
-_SETTLE: Final = 2_000
-"""Messages settled in one transaction."""
+_RESOLVED_AT_ONCE: Final = 2_000
+"""Waiting messages that are decided in one transaction."""
 
 
 class _Known(Struct):
-    """What the ledger holds of a message."""
+    """The ledger's knowledge of a message."""
 
     state: State
     tokens: Tokens
@@ -28,28 +29,22 @@ class _Known(Struct):
     cost_nusd: int
     complete: bool
 
-    def yields_to(self, message: Message) -> bool:
-        """Whether a further record may still change where it stands; else it can only add to it."""
+    def is_undecided(self, message: Message) -> bool:
+        """True while this further record may still change the message's state. Later records only add to it."""
         return self.state is State.UNFINISHED or (
             self.state is State.SUSPECTED_COPY and message.completed_ms is not None
         )
 
-    def and_also(self, message: Message) -> "_Known":
-        """In nothing less than either says."""
+    def merged_with(self, message: Message) -> "_Known":
+        """Return the larger number of the two in each field."""
         more = _at_least(message, self)
         return _Known(
             self.state, more.tokens, more.overlap, more.cost_nusd, self.complete or message.completed_ms is not None
         )
 
 
-class _Twin(Struct, frozen=True):
-    session_id: str
-    copied: bool
-    generation: str
-
-
 class Decision(Struct, frozen=True):
-    """What becomes of a message that waited for the end of a pass."""
+    """The state of a message that waited for the end of a pass, before it is written."""
 
     number: int
     """Names the message in the ledger."""
@@ -58,48 +53,46 @@ class Decision(Struct, frozen=True):
     """``COUNTED``, ``COPY`` or ``SKIPPED``."""
 
 
-class _SessionState(Struct, frozen=True):
-    """What the ledger holds of a session."""
+class _KnownSession(Struct, frozen=True):
+    """The ledger's knowledge of a session."""
 
     subagent: bool
     counted: bool
 
 
 class Messages:
-    """Runs inside the writer's transaction."""
+    """The tables ``message`` and ``session``. Runs inside the writer's transaction."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
+    def __init__(self, database: sqlite3.Connection, outbox: Outbox) -> None:
+        self._database, self._outbox = database, outbox
 
     def record(self, messages: Sequence[Message], sessions: Sequence[Session], *, count_from_ms: int) -> list[Change]:
-        """Enter what was read; return what it adds to the totals.
+        """Enter a batch of messages and sessions; return what it adds to the totals.
 
-        Messages that ended before ``count_from_ms`` are entered so that they are never taken for new ones.
+        Messages that ended before ``count_from_ms`` are entered too, so that they are never new later.
         """
         self._enter_sessions(sessions, messages)
         known = self._known([m.id for m in messages])
-        completions = [records.completion_of(m) for m in messages]
-        undecided = (m.id not in known or known[m.id].yields_to(m) for m in messages)
-        twins = self._twins([each for each, open_ in zip(completions, undecided, strict=True) if open_])
+        completions = [completion_of(m) for m in messages]
+        twins = self._twins_of_undecided(messages, completions, known)
         counted: list[Message] = []
         changes: list[Change] = []
         inserts: dict[str, tuple[object, ...]] = {}
         for message, completion in zip(messages, completions, strict=True):
-            found = known.get(message.id)
-            if found is not None and not found.yields_to(message):
-                self._insert(inserts)  # a second record of it in this batch corrects the row of the first
-                changes += self._correct(message, found)
-                known[message.id] = found.and_also(message)
+            before = known.get(message.id)
+            if before is not None and not before.is_undecided(message):
+                # The message may be earlier in this very batch: a correction needs its row in the table.
+                self._insert(inserts)
+                changes += self._correct(message, before)
+                known[message.id] = before.merged_with(message)
                 continue
-            if found is not None:
-                message = _at_least(message, found)  # noqa: PLW2901
-            state = self._state(message, twins.get(completion, []), count_from_ms)
-            row = records.message_row(message, state, completion)
-            if found is None or message.id in inserts:
-                inserts[message.id] = row
-            else:
-                self._database.execute(records.REPLACE_MESSAGE, (*row, message.id))
+            if before is not None:
+                # The message had to wait: it counts for the most that any record of it says.
+                message = _at_least(message, before)  # noqa: PLW2901
+            state = _state(message, twins.get(completion, []), count_from_ms)
+            self._put(inserts, message.id, records.message_row(message, state, completion), is_new=before is None)
             known[message.id] = _as_known(message, state)
+            # What counts is gathered: its sessions are looked up once for the whole batch.
             if state is State.COUNTED:
                 counted.append(message)
         self._insert(inserts)
@@ -107,29 +100,29 @@ class Messages:
 
     def undecided(self, ids: Sequence[str]) -> set[str]:
         """Return those of the ids that may still count for the first time: the ledger does not know them, or they wait."""
-        query = "SELECT id FROM message WHERE state >= 2 AND id IN (SELECT value FROM json_each(?))"
+        query = f"SELECT id FROM message WHERE NOT {records.IS_UNDECIDED} AND id IN (SELECT value FROM json_each(?))"
         return set(ids) - {row[0] for row in self._database.execute(query, (records.ids(list(ids)),))}
 
     def decide_waiting(self, *, now_ms: int, grace_ms: int, count_from_ms: int) -> list[Decision]:
         """Decide some of the messages that had to wait for the end of a pass, and write nothing yet; empty if none waits.
 
-        Those killed between their last tokens and ``completed`` count once a later message of their session is
-        complete, or after ``grace_ms``; those that look copied count if no other record of their completion did.
+        An unfinished message counts once a later message of its session is complete, or after ``grace_ms``.
+        A suspected copy counts if no other record of its completion did.
         """
         waiting = [(number, records.message(row)) for number, row in self._waiting(now_ms - grace_ms)]
-        completions = [records.completion_of(message) for _, message in waiting]
-        twins = self._twins(completions)
+        completions = [completion_of(message) for _, message in waiting]
+        twins = find_twins(self._database, completions)
         decisions: list[Decision] = []
         for (number, message), completion in zip(waiting, completions, strict=True):
             same = twins.setdefault(completion, [])
             if message.ended_ms < count_from_ms:
                 state = State.SKIPPED
-            elif _has_twin(message, same):
+            elif has_twin(message, same):
                 state = State.COPY
             else:
-                # The next of two copies without an original must not count as well.
                 state = State.COUNTED
-                same.append(_Twin(message.session_id, message.copied, message.generation))
+                # The next of two copies without an original must not count as well.
+                same.append(Twin(message.session_id, message.copied, message.generation))
             decisions.append(Decision(number, message, state))
         return decisions
 
@@ -140,8 +133,12 @@ class Messages:
         )
         return self._count([each.message for each in decisions if each.state is State.COUNTED])
 
-    def of_session(self, session_id: str, *, after: int) -> Iterator[Change]:
-        """All that one session's messages numbered above ``after`` added, as if it were new."""
+    def newest_ms(self) -> int | None:
+        """Return when the newest counted message ended, ``None`` if nothing was counted."""
+        return records.newest_ms(self._database)
+
+    def history_of(self, session_id: str, *, after: int) -> Iterator[Change]:
+        """Yield one session's counted messages numbered above ``after``, as changes that add all they used."""
         subagent = self._sessions([session_id])[session_id].subagent
         query = f"SELECT {records.MESSAGE_COLUMNS} FROM message WHERE session_id = ? AND state = ? AND number > ?"
         for row in self._database.execute(query, (session_id, int(State.COUNTED), after)):
@@ -149,31 +146,45 @@ class Messages:
             yield Change(message, subagent, message.tokens, message.overlap, message.cost_nusd, True, False)
 
     def tracked(self, session_ids: Sequence[str]) -> set[str]:
-        """Those of the sessions that have series of their own."""
+        """Return which of the sessions have series of their own."""
         query = "SELECT id FROM session WHERE tracked AND id IN (SELECT value FROM json_each(?))"
         return {row[0] for row in self._database.execute(query, (records.ids(list(session_ids)),))}
 
     def track(self, session_id: str) -> None:
+        """Note that the session has series of its own from now on."""
         self._database.execute("UPDATE session SET tracked = 1 WHERE id = ?", (session_id,))
 
-    def _state(self, message: Message, twins: Sequence[_Twin], count_from_ms: int) -> State:
-        if message.completed_ms is None:
-            return State.UNFINISHED
-        if message.ended_ms < count_from_ms:
-            return State.SKIPPED
-        if message.copied:
-            return State.SUSPECTED_COPY
-        return State.COPY if _has_twin(message, twins) else State.COUNTED
+    def forget_tracked(self) -> None:
+        """Note that no session has series of its own any more."""
+        self._database.execute("UPDATE session SET tracked = 0 WHERE tracked")
+
+    def last_number(self) -> int:
+        """Return the number of the message that was entered last, 0 if there is none."""
+        return int(self._database.execute("SELECT ifnull(max(number), 0) FROM message").fetchone()[0])
+
+    def _put(
+        self, inserts: dict[str, tuple[object, ...]], message_id: str, row: tuple[object, ...], *, is_new: bool
+    ) -> None:
+        """Gather the row of a new message, and replace the row of a message that had to wait."""
+        # A second record of a new message, in the same batch, replaces the row before it is written.
+        if is_new or message_id in inserts:
+            inserts[message_id] = row
+        else:
+            self._database.execute(records.REPLACE_MESSAGE, (*row, message_id))
 
     def _insert(self, pending: dict[str, tuple[object, ...]]) -> None:
+        """Write the gathered rows, and empty the collection."""
         self._database.executemany(records.INSERT_MESSAGE, pending.values())
         pending.clear()
 
-    def _correct(self, message: Message, found: _Known) -> list[Change]:
-        """A message read again: only what it has more of than before is added, in no category less. One that counted
-        as killed and completes after all takes its time of completion, by which its copies are known."""
-        now = found.and_also(message)
-        if found.state not in (State.COUNTED, State.SUSPECTED_COPY) or now == found:
+    def _correct(self, message: Message, known: _Known) -> list[Change]:
+        """Add what a message that was read again has more of than before; no number ever falls.
+
+        A message that counted as killed and completes after all gets its time of completion, because its copies are
+        recognised by it.
+        """
+        now = known.merged_with(message)
+        if known.state not in (State.COUNTED, State.SUSPECTED_COPY) or now == known:
             return []
         query = f"SELECT {records.MESSAGE_COLUMNS} FROM message WHERE id = ?"
         before = records.message(self._database.execute(query, (message.id,)).fetchone())
@@ -181,40 +192,40 @@ class Messages:
         after = replace(
             before, tokens=now.tokens, overlap=now.overlap, cost_nusd=now.cost_nusd, completed_ms=completed_ms
         )
-        row = records.message_row(after, found.state, records.completion_of(after))
+        row = records.message_row(after, known.state, completion_of(after))
         self._database.execute(records.REPLACE_MESSAGE, (*row, after.id))
-        if found.state is State.SUSPECTED_COPY:
+        # A suspected copy is in no total yet: it adds all it used when it is decided.
+        if known.state is State.SUSPECTED_COPY:
             return []
         return [
             Change(
                 message=after,
                 subagent=self._sessions([after.session_id])[after.session_id].subagent,
-                tokens=now.tokens.minus(found.tokens),
-                overlap=now.overlap.minus(found.overlap),
-                cost_nusd=now.cost_nusd - found.cost_nusd,
+                tokens=now.tokens.minus(known.tokens),
+                overlap=now.overlap.minus(known.overlap),
+                cost_nusd=now.cost_nusd - known.cost_nusd,
                 first=False,
                 opens_session=False,
             )
         ]
 
     def _count(self, messages: Sequence[Message]) -> list[Change]:
+        """Return what newly counted messages add; mark their sessions as counted and their spans as pending."""
         sessions = self._sessions([message.session_id for message in messages])
         opened = {key for key, session in sessions.items() if not session.counted}
         changes = []
         for message in messages:
             subagent, opens = sessions[message.session_id].subagent, message.session_id in opened
-            opened.discard(message.session_id)
+            opened.discard(message.session_id)  # only the first message of a session opens it
             changes.append(Change(message, subagent, message.tokens, message.overlap, message.cost_nusd, True, opens))
         self._database.executemany(
             "UPDATE session SET counted = 1 WHERE id = ? AND NOT counted", [(key,) for key in sessions]
         )
-        self._database.executemany(
-            "INSERT INTO owed (message) SELECT number FROM message WHERE id = ? AND calls_model",
-            [(message.id,) for message in messages],
-        )
+        self._outbox.add_messages(messages)
         return changes
 
     def _enter_sessions(self, sessions: Sequence[Session], messages: Sequence[Message]) -> None:
+        """Enter or update the sessions. A message whose session was not read gets a session without facts."""
         self._database.executemany(
             f"INSERT INTO session ({records.SESSION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (id) DO UPDATE SET parent_id = excluded.parent_id, worktree = excluded.worktree, "
@@ -227,10 +238,10 @@ class Messages:
             [(key,) for key in {message.session_id for message in messages}],
         )
 
-    def _sessions(self, ids: list[str]) -> dict[str, _SessionState]:
+    def _sessions(self, ids: list[str]) -> dict[str, _KnownSession]:
         query = "SELECT id, parent_id, counted FROM session WHERE id IN (SELECT value FROM json_each(?))"
         return {
-            row[0]: _SessionState(bool(row[1]), bool(row[2]))
+            row[0]: _KnownSession(bool(row[1]), bool(row[2]))
             for row in self._database.execute(query, (records.ids(ids),))
         }
 
@@ -244,48 +255,50 @@ class Messages:
             for row in self._database.execute(query, (records.ids(ids),))
         }
 
-    def _twins(self, completions: list[int]) -> dict[int, list[_Twin]]:
-        query = (
-            "SELECT completion, session_id, copied, generation FROM message "
-            "WHERE state = ? AND completion IN (SELECT value FROM json_each(?))"
-        )
-        found: dict[int, list[_Twin]] = {}
-        for row in self._database.execute(query, (int(State.COUNTED), records.ids(completions))):
-            found.setdefault(row[0], []).append(_Twin(row[1], bool(row[2]), row[3]))
-        return found
+    def _twins_of_undecided(
+        self, messages: Sequence[Message], completions: Sequence[int], known: dict[str, _Known]
+    ) -> dict[int, list[Twin]]:
+        """Look up the twins of those messages only whose state is not decided yet: a correction needs none."""
+        undecided = [
+            completion
+            for message, completion in zip(messages, completions, strict=True)
+            if message.id not in known or known[message.id].is_undecided(message)
+        ]
+        return find_twins(self._database, undecided)
 
-    def _waiting(self, killed_before_ms: int, limit: int = _SETTLE) -> list[tuple[int, tuple[object, ...]]]:
+    def _waiting(self, killed_before_ms: int, limit: int = _RESOLVED_AT_ONCE) -> list[tuple[int, tuple[object, ...]]]:
+        """Return number and row of undecided messages that can be decided at the end of a pass, the oldest first."""
         query = (
             f"SELECT number, {records.MESSAGE_COLUMNS} FROM message AS m "
-            "WHERE state < 2 AND (state = ? OR created_ms < ? OR EXISTS (SELECT 1 FROM message AS later "
+            f"WHERE {records.IS_UNDECIDED} AND (state = ? OR created_ms < ? OR EXISTS (SELECT 1 FROM message AS later "
             "WHERE later.session_id = m.session_id AND later.created_ms > m.created_ms "
             "AND later.completed_ms IS NOT NULL)) ORDER BY +number LIMIT ?"
         )
-        # "+number": sorted by it, but found through the index of what is unsettled, of which there is next to nothing.
-        found = self._database.execute(query, (int(State.SUSPECTED_COPY), killed_before_ms, limit)).fetchall()
-        return [(row[0], row[1:]) for row in found]
+        # "+number" keeps SQLite from walking the whole table in that order: the index of undecided messages is nearly empty.
+        rows = self._database.execute(query, (int(State.SUSPECTED_COPY), killed_before_ms, limit)).fetchall()
+        return [(row[0], row[1:]) for row in rows]
+
+
+def _state(message: Message, twins: Sequence[Twin], count_from_ms: int) -> State:
+    """Return the state that a message has when it is read."""
+    if message.completed_ms is None:
+        return State.UNFINISHED
+    if message.ended_ms < count_from_ms:
+        return State.SKIPPED
+    if message.copied:
+        return State.SUSPECTED_COPY
+    return State.COPY if has_twin(message, twins) else State.COUNTED
 
 
 def _as_known(message: Message, state: State) -> _Known:
     return _Known(state, message.tokens, message.overlap, message.cost_nusd, message.completed_ms is not None)
 
 
-def _at_least(message: Message, found: _Known) -> Message:
-    """The message, with nothing less than what another record of it said."""
+def _at_least(message: Message, known: _Known) -> Message:
+    """Return the message with no number smaller than another record of it has."""
     return replace(
         message,
-        tokens=message.tokens.at_least(found.tokens),
-        overlap=message.overlap.at_least(found.overlap),
-        cost_nusd=max(message.cost_nusd, found.cost_nusd),
-    )
-
-
-def _has_twin(message: Message, twins: Sequence[_Twin]) -> bool:
-    """Whether a counted message records the same completion. 2.x can hold a 1.x call once more in the same session,
-    under an id of another form."""
-    return any(
-        message.copied or twin.copied
-        if twin.session_id != message.session_id
-        else (twin.generation == Generation.V2) != (message.generation is Generation.V2)
-        for twin in twins
+        tokens=message.tokens.at_least(known.tokens),
+        overlap=message.overlap.at_least(known.overlap),
+        cost_nusd=max(message.cost_nusd, known.cost_nusd),
     )

@@ -1,4 +1,9 @@
-"""The spans that are owed: each stays until the backend took it, across restarts."""
+"""The pending spans: each stays until the backend accepted it, across restarts.
+
+This module alone writes the tables ``owed`` (messages with pending spans) and ``tool_call`` (the calls whose spans go
+with them). A turn's span has no row here: it is pending while ``turn.state`` says so. The column ``refused`` marks
+what is quarantined.
+"""
 
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -7,80 +12,108 @@ from typing import Any, Final
 from msgspec import Struct
 
 from otel_agent.ledger import records
+from otel_agent.ledger.turns import TurnState
 from otel_agent.model import Message, Outcome, Session, ToolCall, Turn
 
 _MESSAGE: Final = ", ".join(f"m.{name}" for name in records.MESSAGE_COLUMNS.split(", "))
 _SESSION: Final = ", ".join(f"s.{name}" for name in records.SESSION_COLUMNS.split(", "))
 _TURN_OF_MESSAGE: Final = "iif(m.turn_id = '', m.id, m.turn_id)"
-_OWED, _TAKEN, _REFUSED = 1, 2, 3
+_PENDING: Final = f"state = {TurnState.PENDING:d}"
+_QUARANTINED: Final = f"state = {TurnState.QUARANTINED:d}"
+_ACCEPTED: Final = f"state = {TurnState.ACCEPTED:d}"
 
 
 class PendingSpans(Struct, frozen=True):
-    """Spans that are taken together: a message's own and those of its tool calls, or that of a turn."""
+    """Spans that are accepted together: a message's own and those of its tool calls, or the span of a turn."""
 
     number: int
-    """Names it towards the outbox."""
+    """The row of the message or of the turn."""
     of_turn: bool
     message: Message
-    """Of a turn, the last one."""
+    """The last message, if the spans are a turn's."""
     session: Session
     turn: Turn
     calls: tuple[ToolCall, ...] = ()
 
     @property
     def spans(self) -> int:
+        """The number of spans."""
         return 1 if self.of_turn else self.message.calls_model + len(self.calls)
 
 
 class Outbox:
+    """The pending spans. Everything that writes runs inside the writer's transaction."""
+
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
 
     def __len__(self) -> int:
-        """How many spans are owed, those refused included. CROSS JOIN: what is owed is looked through, not all messages."""
+        """Count the pending spans, those in quarantine included."""
+        # CROSS JOIN makes SQLite walk through the short table of pending messages, not through all messages.
         return sum(
-            int(self._database.execute(f"SELECT count(*) FROM {what}").fetchone()[0])
-            for what in (
+            int(self._database.execute(f"SELECT count(*) FROM {source}").fetchone()[0])
+            for source in (
                 "owed CROSS JOIN message ON number = message AND calls_model",
                 "tool_call",
-                f"turn WHERE state = {_OWED}",
-                f"turn WHERE state = {_REFUSED}",
+                f"turn WHERE {_PENDING}",
+                f"turn WHERE {_QUARANTINED}",
             )
         )
 
-    def oldest(self, limit: int) -> list[PendingSpans]:
-        """The next to deliver, oldest entry first, turns after all messages; what was refused on its own is left out until
-        the next start."""
-        found = self._messages(limit)
-        return found + self._turns(limit - len(found))
+    def add_messages(self, messages: Iterable[Message]) -> None:
+        """Make the spans of counted messages pending. A message that asked no model has no span of its own."""
+        self._database.executemany(
+            "INSERT INTO owed (message) SELECT number FROM message WHERE id = ? AND calls_model",
+            [(message.id,) for message in messages],
+        )
 
-    def mark_accepted(self, units: Iterable[PendingSpans]) -> None:
-        turns, messages = _numbers(units)
+    def add_calls(self, message_id: str, calls: Sequence[ToolCall]) -> None:
+        """Make the spans of a counted message's tool calls pending, even if the message has no span of its own."""
+        self._database.executemany(
+            "INSERT OR IGNORE INTO tool_call (id, message, call_id, tool, outcome, started_ms, ended_ms) "
+            "SELECT ?1, number, ?2, ?3, ?4, ?5, ?6 FROM message WHERE id = ?7",
+            [(c.id, c.call_id, c.tool, c.outcome.value, c.started_ms, c.ended_ms, message_id) for c in calls],
+        )
+        if calls:
+            self._database.execute(
+                "INSERT OR IGNORE INTO owed (message) SELECT number FROM message WHERE id = ?", (message_id,)
+            )
+
+    def oldest(self, limit: int) -> list[PendingSpans]:
+        """Return the next entries to send, without those in quarantine: the oldest messages first, then the turns."""
+        messages = self._messages(limit)
+        return messages + self._turns(limit - len(messages))
+
+    def mark_accepted(self, entries: Iterable[PendingSpans]) -> None:
+        """Strike off what the backend accepted."""
+        turns, messages = _numbers(entries)
         self._database.executemany("DELETE FROM tool_call WHERE message = ?", messages)
         self._database.executemany("DELETE FROM owed WHERE message = ?", messages)
-        self._database.executemany(f"UPDATE turn SET state = {_TAKEN} WHERE number = ?", turns)
+        self._database.executemany(f"UPDATE turn SET {_ACCEPTED} WHERE number = ?", turns)
 
     def clear(self) -> None:
+        """Drop everything that is pending, as if the backend had accepted it."""
         self._database.execute("DELETE FROM tool_call")
         self._database.execute("DELETE FROM owed")
-        for state in (_OWED, _REFUSED):
-            self._database.execute(f"UPDATE turn SET state = {_TAKEN} WHERE state = {state}")
+        for waiting in (_PENDING, _QUARANTINED):
+            self._database.execute(f"UPDATE turn SET {_ACCEPTED} WHERE {waiting}")
 
-    def quarantine(self, unit: PendingSpans) -> None:
-        """Keep it, and do not try it again until the next start."""
-        turns, messages = _numbers([unit])
+    def quarantine(self, entry: PendingSpans) -> None:
+        """Keep an entry that was rejected permanently; it is not tried again until the next start."""
+        turns, messages = _numbers([entry])
         self._database.executemany("UPDATE owed SET refused = 1 WHERE message = ?", messages)
-        self._database.executemany(f"UPDATE turn SET state = {_REFUSED} WHERE number = ?", turns)
+        self._database.executemany(f"UPDATE turn SET {_QUARANTINED} WHERE number = ?", turns)
 
-    def release(self, units: Iterable[PendingSpans]) -> None:
-        """Owe these as if they had never been refused."""
-        turns, messages = _numbers(units)
+    def release(self, entries: Iterable[PendingSpans]) -> None:
+        """Make these entries pending again, as if they had never been rejected."""
+        turns, messages = _numbers(entries)
         self._database.executemany("UPDATE owed SET refused = 0 WHERE message = ?", messages)
-        self._database.executemany(f"UPDATE turn SET state = {_OWED} WHERE number = ?", turns)
+        self._database.executemany(f"UPDATE turn SET {_PENDING} WHERE number = ?", turns)
 
     def release_quarantined(self) -> None:
+        """Make everything in quarantine pending again."""
         self._database.execute("UPDATE owed SET refused = 0 WHERE refused")
-        self._database.execute(f"UPDATE turn SET state = {_OWED} WHERE state = {_REFUSED}")
+        self._database.execute(f"UPDATE turn SET {_PENDING} WHERE {_QUARANTINED}")
 
     def _messages(self, limit: int) -> list[PendingSpans]:
         query = (
@@ -88,41 +121,43 @@ class Outbox:
             "JOIN message AS m ON m.number = o.message JOIN session AS s ON s.id = m.session_id "
             f"LEFT JOIN turn AS t ON t.id = {_TURN_OF_MESSAGE} WHERE NOT o.refused ORDER BY o.message LIMIT ?"
         )
-        found = self._database.execute(query, (limit,)).fetchall()
-        calls = self._calls([row[0] for row in found])
-        return [_owed(row, of_turn=False, calls=tuple(calls.get(row[0], ()))) for row in found]
+        rows = self._database.execute(query, (limit,)).fetchall()
+        # The calls of all these messages come with one query.
+        calls = self._calls([row[0] for row in rows])
+        return [_entry(row, of_turn=False, calls=tuple(calls.get(row[0], ()))) for row in rows]
 
     def _turns(self, limit: int) -> list[PendingSpans]:
         query = (
             f"SELECT t.number, {_MESSAGE}, {_SESSION}, t.id, t.trace, t.caller, t.started_ms FROM turn AS t "
             "JOIN message AS m ON m.number = t.last_message JOIN session AS s ON s.id = m.session_id "
-            f"WHERE t.state = {_OWED} ORDER BY t.number LIMIT ?"
+            f"WHERE t.{_PENDING} ORDER BY t.number LIMIT ?"
         )
-        return [_owed(row, of_turn=True, calls=()) for row in self._database.execute(query, (limit,))]
+        return [_entry(row, of_turn=True, calls=()) for row in self._database.execute(query, (limit,))]
 
     def _calls(self, messages: Sequence[int]) -> dict[int, list[ToolCall]]:
         query = (
             "SELECT message, id, call_id, tool, outcome, started_ms, ended_ms FROM tool_call "
             "WHERE message IN (SELECT value FROM json_each(?)) ORDER BY started_ms, id"
         )
-        found: dict[int, list[ToolCall]] = {}
+        calls: dict[int, list[ToolCall]] = {}
         for message, id_, call_id, tool, outcome, started, ended in self._database.execute(
             query, (records.ids(list(messages)),)
         ):
-            found.setdefault(message, []).append(ToolCall(id_, call_id, tool, Outcome(outcome), started, ended))
-        return found
+            calls.setdefault(message, []).append(ToolCall(id_, call_id, tool, Outcome(outcome), started, ended))
+        return calls
 
 
-def _owed(row: tuple[Any, ...], *, of_turn: bool, calls: tuple[ToolCall, ...]) -> PendingSpans:
+def _entry(row: tuple[Any, ...], *, of_turn: bool, calls: tuple[ToolCall, ...]) -> PendingSpans:
     message, session, turn = records.message(row[1:27]), records.session(row[27:35]), row[35:]
+    # A message counted before the ledger knew turns is a turn of its own.
     known = Turn(*turn) if turn[0] is not None else Turn(message.turn, message.turn, "", message.created_ms)
     return PendingSpans(row[0], of_turn, message, session, known, calls)
 
 
-def _numbers(units: Iterable[PendingSpans]) -> tuple[list[tuple[int]], list[tuple[int]]]:
-    """Of the turns, and of the messages among them."""
+def _numbers(entries: Iterable[PendingSpans]) -> tuple[list[tuple[int]], list[tuple[int]]]:
+    """Return the row numbers of the turns, and those of the messages, as parameters of ``executemany``."""
     turns: list[tuple[int]] = []
     messages: list[tuple[int]] = []
-    for each in units:
-        (turns if each.of_turn else messages).append((each.number,))
+    for entry in entries:
+        (turns if entry.of_turn else messages).append((entry.number,))
     return turns, messages

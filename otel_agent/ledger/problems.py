@@ -1,31 +1,29 @@
-"""What of OpenCode's storage cannot be read now. Counted for ever it is elsewhere, in the series by kind.
+"""The problems that exist now: what cannot be read or counted of OpenCode's storage. The series
+``otel_agent.message.unreadable`` counts them for ever; here each is a row only until its place is in order again.
 
-A row is a place: a file, a folder, a database, or ``database#table…`` for what is inside one. It is kept until the place
-is found in order, so that whoever asks is told the same, whichever process did the reading.
+A place is a file, a folder, a database, or ``database#table…`` for what is inside one. Because the rows are kept,
+everyone who asks gets the same answer, whichever process read the storage.
 """
 
 import json
-import os
 import sqlite3
 from collections.abc import Collection, Iterable
-from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
-from otel_agent.model import Problem, ProblemKind
+from otel_agent.model import Problem, ProblemKind, ProblemPlace
 
 _MOST: Final = 10_000
-"""Rows; more are counted only. About 2 MB."""
-_LOOKED_AT: Final = 1_000
-"""Rows whose place is looked at in a pass."""
+"""Rows, about 2 MB. Further problems are only counted."""
+_RECHECKED: Final = 1_000
+"""Places that are looked at again in one pass."""
 _EXAMPLES: Final = 3
-_OF_A_STORE: Final = frozenset({ProblemKind.LOCKED, ProblemKind.DAMAGED, ProblemKind.UNEXPECTED})
-"""Met again in each pass for as long as they last."""
+_OF_A_STORE: Final = tuple(kind for kind in ProblemKind if kind.is_of_a_store)
 
 
-class Trouble(Struct, frozen=True):
-    """Everything of one kind."""
+class ProblemSummary(Struct, frozen=True):
+    """All problems of one kind."""
 
     kind: ProblemKind
     places: int
@@ -34,62 +32,56 @@ class Trouble(Struct, frozen=True):
 
 
 class Problems:
-    """Runs inside the writer's transaction."""
+    """The table ``problem``. Everything that writes runs inside the writer's transaction."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
 
     def note(self, problems: Iterable[Problem], *, now_ms: int) -> None:
-        """Enter those that are new; writes nothing where none is."""
-        for each in problems:
+        """Enter the problems that are new, or of another kind than before. Writes nothing if there is none."""
+        # A known problem of the same kind is not written again: an agent at rest must not write to the disk.
+        for problem in problems:
             self._database.execute(
                 "INSERT INTO problem (place, kind, detail, seen_ms) SELECT ?, ?, ?, ? "
                 f"WHERE (SELECT count(*) FROM problem) < {_MOST} ON CONFLICT (place) DO UPDATE "
                 "SET kind = excluded.kind, detail = excluded.detail, seen_ms = excluded.seen_ms WHERE kind <> excluded.kind",
-                (each.place, each.kind.value, each.detail, now_ms),
+                (problem.place, problem.kind.value, problem.detail, now_ms),
             )
 
-    def changed(self) -> list[str]:
-        """Files and folders that went away or changed since they were found in disorder: a sweep reads them again."""
-        query = f"SELECT place, kind, seen_ms FROM problem WHERE instr(place, '#') = 0 LIMIT {_LOOKED_AT}"
-        return [place for place, kind, seen_ms in self._database.execute(query) if _changed(place, kind, seen_ms)]
+    def files_and_folders(self) -> list[ProblemPlace]:
+        """Return problems whose place is a file or a folder, a bounded number of them."""
+        query = f"SELECT place, kind, seen_ms FROM problem WHERE instr(place, '#') = 0 LIMIT {_RECHECKED}"
+        return [
+            ProblemPlace(place, ProblemKind(kind), seen_ms) for place, kind, seen_ms in self._database.execute(query)
+        ]
 
     def forget(self, places: Iterable[str]) -> None:
+        """Remove the problems of these places."""
         self._database.executemany("DELETE FROM problem WHERE place = ?", [(place,) for place in places])
 
-    def unmet(self, store: str, met: Collection[str], *, sweep: bool) -> list[str]:
-        """Troubles of a store as a whole that a pass which read it to its end did not meet. Only a sweep looks at the
-        form of tables that nobody wrote to."""
+    def not_seen_again(self, store: str, seen: Collection[str], *, sweep: bool) -> list[str]:
+        """Return places of store-level problems that a complete pass over the store did not see again.
+
+        Unknown tables only count as gone after a sweep: no other pass looks at tables that nobody wrote to.
+        """
         kinds = [*_OF_A_STORE, *([ProblemKind.UNKNOWN_SCHEMA] if sweep else [])]
         query = "SELECT place FROM problem WHERE kind IN (SELECT value FROM json_each(?))"
         places = [row[0] for row in self._database.execute(query, (json.dumps(kinds),))]
-        return [place for place in places if place.partition("#")[0] == store and place not in met]
+        return [place for place in places if place.partition("#")[0] == store and place not in seen]
 
-    def any_of(self, kind: ProblemKind) -> bool:
+    def has_kind(self, kind: ProblemKind) -> bool:
+        """True if there is a problem of this kind."""
         return self._database.execute("SELECT 1 FROM problem WHERE kind = ? LIMIT 1", (kind,)).fetchone() is not None
 
 
-def troubles(database: sqlite3.Connection) -> list[Trouble]:
-    """What is in disorder now, by kind, the most first."""
+def problem_summaries(database: sqlite3.Connection) -> list[ProblemSummary]:
+    """Return the problems that exist now, by kind, the most frequent kind first."""
     rows = database.execute("SELECT kind, count(*) FROM problem GROUP BY kind ORDER BY 2 DESC, 1").fetchall()
-    return [Trouble(ProblemKind(kind), number, _examples(database, kind)) for kind, number in rows]
+    return [ProblemSummary(ProblemKind(kind), number, _examples(database, kind)) for kind, number in rows]
 
 
 def _examples(database: sqlite3.Connection, kind: str) -> tuple[str, ...]:
-    """Of tables that are not known also why, and who wrote them."""
-    told = "place || ' (' || detail || ')'" if kind == ProblemKind.UNKNOWN_SCHEMA else "place"
-    query = f"SELECT {told} FROM problem WHERE kind = ? ORDER BY place LIMIT {_EXAMPLES}"
+    # For tables of an unknown form, the detail says why, and which release wrote them.
+    shown = "place || ' (' || detail || ')'" if kind == ProblemKind.UNKNOWN_SCHEMA else "place"
+    query = f"SELECT {shown} FROM problem WHERE kind = ? ORDER BY place LIMIT {_EXAMPLES}"
     return tuple(row[0] for row in database.execute(query, (kind,)))
-
-
-def _changed(place: str, kind: str, seen_ms: int) -> bool:
-    """A permission can be given further up, which the file itself does not show."""
-    try:
-        status = Path(place).stat()
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return True
-    except OSError:
-        return False
-    if kind == ProblemKind.NO_ACCESS:
-        return os.access(place, os.R_OK)
-    return kind not in _OF_A_STORE and status.st_ctime_ns // 1_000_000 > seen_ms

@@ -1,4 +1,4 @@
-"""Reading the ledger beside its writer: plain numbers for reports. Nothing here writes."""
+"""Read-only queries beside the ledger's writer: plain numbers for reports (see ``answers``)."""
 
 import json
 import sqlite3
@@ -7,22 +7,20 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct
-
 from otel_agent.errors import LedgerDamaged, LedgerNewer
-from otel_agent.ledger import schema
-from otel_agent.ledger.delivery_state import Counted, Delivered, counted, deliveries
+from otel_agent.ledger import checkpoints, records, schema
+from otel_agent.ledger.answers import SLOT_MS, Group, ProjectKey, Scope, SessionFacts, Usage
+from otel_agent.ledger.delivery_state import SignalDelivery, deliveries
 from otel_agent.ledger.files import connect_to_read, ledger_path
 from otel_agent.ledger.outbox import Outbox
-from otel_agent.ledger.problems import Trouble, troubles
+from otel_agent.ledger.problems import ProblemSummary, problem_summaries
+from otel_agent.ledger.store_counts import StoreCount, store_counts
 from otel_agent.model import Overlap, Tokens
+from otel_agent.model.project import OUTSIDE_ANY
 
-SLOT_MS: Final = 900_000
-"""A quarter of an hour: every zone's clock is ahead of UTC by a multiple of it, and changes at one."""
-
-_COUNTED: Final = "m.state = 2"
-"""``State.COUNTED``, written out: an index on part of a table is used only where the query names that part."""
-_ENDED: Final = "coalesce(m.completed_ms, m.created_ms)"
+_COUNTED: Final = f"m.{records.IS_COUNTED}"
+_ENDED: Final = records.ended("m")
+_OUTSIDE_ANY: Final = f"m.worktree IN ({', '.join(repr(worktree) for worktree in OUTSIDE_ANY)})"
 _TOKENS: Final = ", ".join(
     f"ifnull(sum(m.{column}), 0)"
     for column in (
@@ -34,69 +32,9 @@ _SUMS: Final = f"count(*), count(DISTINCT m.session_id), {_TOKENS}"
 _TIMES: Final = f"min({_ENDED}), max({_ENDED})"
 
 
-class Usage(Struct, frozen=True):
-    """What a set of counted messages used."""
-
-    messages: int
-    sessions: int
-    tokens: Tokens
-    overlap: Overlap
-    cost_nusd: int
-
-    def plus(self, other: "Usage") -> "Usage":
-        """The sum of two sets that have no session in common."""
-        return Usage(
-            self.messages + other.messages,
-            self.sessions + other.sessions,
-            self.tokens.plus(other.tokens),
-            self.overlap.plus(other.overlap),
-            self.cost_nusd + other.cost_nusd,
-        )
-
-
-NO_USAGE: Final = Usage(0, 0, Tokens(), Overlap(), 0)
-
-
-class Place(Struct, frozen=True, order=True):
-    """Where messages came from: OpenCode's worktree (``/`` outside any) and the working directory."""
-
-    worktree: str
-    directory: str
-
-
-class Scope(Struct, frozen=True, kw_only=True):
-    """Which of the counted messages. What is ``None`` or empty does not restrict; globs take no notice of case."""
-
-    since_ms: int | None = None
-    """Those that ended then or later …"""
-    until_ms: int | None = None
-    """… and before this."""
-    places: frozenset[Place] | None = None
-    models: tuple[str, ...] = ()
-    """Globs of the model or of ``provider/model``."""
-    agents: tuple[str, ...] = ()
-    sessions: tuple[str, ...] = ()
-    """Globs of the session's id or title."""
-    session_ids: frozenset[str] | None = None
-
-
-class Group(Struct, frozen=True):
-    """The usage of the messages that have something in common, and when the first and the last of them ended."""
-
-    key: tuple[str, ...]
-    usage: Usage
-    first_ms: int
-    last_ms: int
-
-
-class SessionFacts(Struct, frozen=True):
-    parent_id: str
-    title: str
-
-
 @contextmanager
 def open_to_read(state_dir: Path) -> Iterator["Queries | None"]:
-    """The ledger, ``None`` where there is none yet.
+    """Open the ledger in ``state_dir`` to read it; yield ``None`` if there is none yet.
 
     Raises ``LedgerNewer`` and ``LedgerDamaged``.
     """
@@ -115,15 +53,20 @@ def open_to_read(state_dir: Path) -> Iterator["Queries | None"]:
 
 
 class Queries:
-    """What a report asks. Each answer is of one moment, and so are several inside ``moment``."""
+    """The questions of reports. Each answer shows one moment; inside ``moment`` several answers show the same one.
+
+    A ledger of an older version, whose agent still runs, answers with nothing what it does not know.
+    """
 
     def __init__(self, database: sqlite3.Connection, version: int) -> None:
         self._database, self._version = database, version
 
     @contextmanager
     def moment(self) -> Iterator[None]:
-        """Several answers of the same moment, so that rows add up to their total while the agent writes. Short: a
-        reader holds up the truncation of the write-ahead log."""
+        """Give several answers of the same moment, so that rows add up to their total while the agent writes.
+
+        Keep it short: while a reader is at it, the write-ahead log cannot be truncated.
+        """
         self._database.execute("BEGIN")
         try:
             yield
@@ -131,32 +74,36 @@ class Queries:
             self._database.execute("ROLLBACK")
 
     def usage(self, scope: Scope) -> Usage:
-        """All of it, each session once."""
+        """Return the sum over all messages in the scope; a session counts once."""
         where, parameters = _where(scope)
         return _usage(self._database.execute(f"SELECT {_SUMS} FROM message AS m WHERE {where}", parameters).fetchone())
 
     def by_model(self, scope: Scope) -> list[Group]:
-        """By (provider, model)."""
+        """Group by (provider, model)."""
         return self._groups(["m.provider", "m.model"], scope)
 
     def by_agent(self, scope: Scope) -> list[Group]:
-        """By (agent,)."""
+        """Group by (agent,)."""
         return self._groups(["m.agent"], scope)
 
     def by_session(self, scope: Scope) -> list[Group]:
-        """By (session id, worktree, directory). One that began outside any project, in a folder that became a
-        repository, is the project's."""
+        """Group by (session id, worktree, directory).
+
+        A session belongs to a project if any of its messages does: its folder became a repository in between.
+        """
         return self._groups(["m.session_id"], scope, also=["max(m.worktree)", "max(m.directory)"])
 
-    def by_place(self, scope: Scope, *, separate_global: bool) -> list[Group]:
-        """By (worktree,), which is empty outside any project. With ``separate_global`` by (worktree, directory), the
-        latter empty inside a project."""
-        worktree = "CASE WHEN m.worktree = '/' THEN '' ELSE m.worktree END"
-        directory = "CASE WHEN m.worktree IN ('', '/') THEN m.directory ELSE '' END"
+    def by_project(self, scope: Scope, *, separate_global: bool) -> list[Group]:
+        """Group by (worktree,), which is empty outside any project.
+
+        ``separate_global`` groups by (worktree, directory); the directory is empty inside a project.
+        """
+        worktree = f"CASE WHEN {_OUTSIDE_ANY} THEN '' ELSE m.worktree END"
+        directory = f"CASE WHEN {_OUTSIDE_ANY} THEN m.directory ELSE '' END"
         return self._groups([worktree, directory] if separate_global else [worktree], scope)
 
     def by_slot(self, scope: Scope) -> list[tuple[int, str, Usage]]:
-        """(slot, session id, usage), where a slot is ``SLOT_MS`` long and counted from the Unix epoch."""
+        """Return (slot, session id, usage). A slot is ``SLOT_MS`` long; slots are numbered from the Unix epoch."""
         where, parameters = _where(scope)
         query = (
             f"SELECT {_ENDED} / {SLOT_MS}, m.session_id, count(*), 1, {_TOKENS} FROM message AS m WHERE {where} "
@@ -164,53 +111,52 @@ class Queries:
         )
         return [(row[0], row[1], _usage(row[2:])) for row in self._database.execute(query, parameters)]
 
-    def ends(self, scope: Scope) -> tuple[int, int] | None:
-        """When the first and the last of them ended."""
+    def first_and_last_ms(self, scope: Scope) -> tuple[int, int] | None:
+        """Return when the first and the last message of the scope ended, ``None`` if there is none."""
         where, parameters = _where(scope)
         first, last = self._database.execute(f"SELECT {_TIMES} FROM message AS m WHERE {where}", parameters).fetchone()
         return None if first is None else (int(first), int(last))
 
     def newest_ms(self) -> int | None:
-        """When the newest counted message ended."""
-        query = f"SELECT max({_ENDED}) FROM message AS m WHERE {_COUNTED}"
-        found = self._database.execute(query).fetchone()[0]
-        return None if found is None else int(found)
+        """Return when the newest counted message ended, ``None`` if nothing was counted."""
+        return records.newest_ms(self._database)
 
     def pending(self) -> int:
-        """Spans that the backend has not taken."""
-        return len(Outbox(self._database)) if self._version >= schema.WITH_STANDING else 0
+        """Return how many spans the backend has not accepted yet."""
+        return len(Outbox(self._database)) if self._version >= schema.WITH_DELIVERY else 0
 
     def series(self) -> int:
+        """Return how many series there are, over all metrics."""
         return int(self._database.execute("SELECT count(*) FROM series").fetchone()[0])
 
-    def counted(self) -> list[Counted]:
-        """What came from which store."""
-        return counted(self._database) if self._version >= schema.WITH_STANDING else []
+    def store_counts(self) -> list[StoreCount]:
+        """Return how many messages were counted from each store."""
+        return store_counts(self._database) if self._version >= schema.WITH_DELIVERY else []
 
-    def deliveries(self) -> list[Delivered]:
-        return deliveries(self._database) if self._version >= schema.WITH_STANDING else []
+    def deliveries(self) -> list[SignalDelivery]:
+        """Return how the delivery of each signal is doing."""
+        return deliveries(self._database) if self._version >= schema.WITH_DELIVERY else []
 
-    def noted(self, place: str) -> bytes | None:
-        """What was left at a place, see ``model.Checkpoint``."""
-        row = self._database.execute("SELECT state FROM checkpoint WHERE place = ?", (place,)).fetchone()
-        return None if row is None else bytes(row[0])
+    def checkpoint(self, place: str) -> bytes | None:
+        """Return the state that was left at a place, see ``model.Checkpoint``."""
+        return checkpoints.recall(self._database, place)
 
-    def places(self) -> list[Place]:
-        """Every place that a message names."""
+    def project_keys(self) -> list[ProjectKey]:
+        """Return every pair of worktree and directory that a counted message names."""
         query = f"SELECT DISTINCT m.worktree, m.directory FROM message AS m WHERE {_COUNTED}"
-        return [Place(*row) for row in self._database.execute(query)]
+        return [ProjectKey(*row) for row in self._database.execute(query)]
 
     def session_facts(self) -> dict[str, SessionFacts]:
-        """Each session's id to what a person knows it by."""
+        """Return the facts of every session, by its id."""
         rows = self._database.execute("SELECT id, parent_id, title FROM session")
         return {row[0]: SessionFacts(row[1], row[2]) for row in rows}
 
-    def troubles(self) -> list[Trouble]:
-        """What of OpenCode's storage cannot be read now. An older agent that still runs does not tell."""
-        return troubles(self._database) if self._version >= schema.WITH_PROBLEMS else []
+    def problems(self) -> list[ProblemSummary]:
+        """Return what cannot be read of OpenCode's storage now, the most frequent kind first."""
+        return problem_summaries(self._database) if self._version >= schema.WITH_PROBLEMS else []
 
     def versions(self) -> list[str]:
-        """The releases of OpenCode that created the sessions."""
+        """Return the releases of OpenCode that created the sessions."""
         return [row[0] for row in self._database.execute("SELECT DISTINCT version FROM session")]
 
     def _groups(self, by: list[str], scope: Scope, also: Sequence[str] = ()) -> list[Group]:
@@ -222,17 +168,19 @@ class Queries:
 
 
 def _where(scope: Scope) -> tuple[str, list[object]]:
+    """Return the scope as an SQL condition on ``message AS m``, and its parameters."""
     clauses: list[str] = [_COUNTED]
     parameters: list[object] = []
     for bound, sign in ((scope.since_ms, ">="), (scope.until_ms, "<")):
         if bound is not None:
             clauses.append(f"{_ENDED} {sign} ?")
             parameters.append(bound)
-    if scope.places is not None:
+    # Sets of any size are one parameter, as JSON: SQLite limits the number of parameters.
+    if scope.projects is not None:
         clauses.append(
             "(m.worktree, m.directory) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))"
         )
-        parameters.append(json.dumps([[each.worktree, each.directory] for each in sorted(scope.places)]))
+        parameters.append(json.dumps([[key.worktree, key.directory] for key in sorted(scope.projects)]))
     if scope.session_ids is not None:
         clauses.append("m.session_id IN (SELECT value FROM json_each(?))")
         parameters.append(json.dumps(sorted(scope.session_ids)))

@@ -1,7 +1,7 @@
-"""Messages and sessions as rows: the columns, in one order, both ways."""
+"""Messages and sessions as rows: the columns in one order, both ways, and what SQL has to know of a message's state."""
 
 import json
-from hashlib import blake2b
+import sqlite3
 from typing import Any, Final
 
 from otel_agent.model import Generation, Message, Overlap, Session, State, Tokens
@@ -14,10 +14,30 @@ MESSAGE_COLUMNS: Final = (
 INSERT_MESSAGE: Final = f"INSERT INTO message ({MESSAGE_COLUMNS}) VALUES ({', '.join('?' * 26)})"
 REPLACE_MESSAGE: Final = f"UPDATE message SET ({MESSAGE_COLUMNS}) = ({', '.join('?' * 26)}) WHERE id = ?"
 
+IS_COUNTED: Final = f"state = {State.COUNTED:d}"
+"""Written out as the index ``message_ended`` has it: SQLite uses a partial index only if a query repeats its condition.
+Other tables' aliases go in front, as in ``f"m.{IS_COUNTED}"``."""
+IS_UNDECIDED: Final = f"state < {State.COUNTED:d}"
+"""The state may still change. The condition of the index ``message_unsettled``."""
+IS_DECIDED: Final = f"state >= {State.COUNTED:d}"
+
 SESSION_COLUMNS: Final = "id, parent_id, worktree, directory, title, version, created_ms, forked"
 
 
+def ended(message: str) -> str:
+    """Return SQL for ``Message.ended_ms`` of the table or alias ``message``: what the index ``message_ended`` sorts by."""
+    return f"coalesce({message}.completed_ms, {message}.created_ms)"
+
+
+def newest_ms(database: sqlite3.Connection) -> int | None:
+    """Return when the newest counted message ended, ``None`` if nothing was counted."""
+    query = f"SELECT max({ended('message')}) FROM message WHERE {IS_COUNTED}"
+    newest = database.execute(query).fetchone()[0]
+    return None if newest is None else int(newest)
+
+
 def message_row(message: Message, state: State, completion: int) -> tuple[object, ...]:
+    """Return the values for ``MESSAGE_COLUMNS``."""
     return (
         message.id,
         message.session_id,
@@ -28,7 +48,7 @@ def message_row(message: Message, state: State, completion: int) -> tuple[object
         message.provider,
         message.model,
         message.agent,
-        *message.tokens.each(),
+        *message.tokens.by_category(),
         message.overlap.cached_in_input,
         message.overlap.reasoning_in_output,
         message.cost_nusd,
@@ -45,7 +65,7 @@ def message_row(message: Message, state: State, completion: int) -> tuple[object
 
 
 def message(row: tuple[Any, ...]) -> Message:
-    """A ``Message`` from ``MESSAGE_COLUMNS``."""
+    """Return the ``Message`` of a row of ``MESSAGE_COLUMNS``."""
     return Message(
         id=row[0],
         session_id=row[1],
@@ -70,6 +90,7 @@ def message(row: tuple[Any, ...]) -> Message:
 
 
 def session_row(session: Session) -> tuple[object, ...]:
+    """Return the values for ``SESSION_COLUMNS``."""
     return (
         session.id,
         session.parent_id,
@@ -83,7 +104,7 @@ def session_row(session: Session) -> tuple[object, ...]:
 
 
 def session(row: tuple[Any, ...]) -> Session:
-    """A ``Session`` from ``SESSION_COLUMNS``."""
+    """Return the ``Session`` of a row of ``SESSION_COLUMNS``."""
     return Session(
         id=row[0],
         parent_id=row[1],
@@ -96,19 +117,6 @@ def session(row: tuple[Any, ...]) -> Session:
     )
 
 
-def completion_of(message: Message) -> int:
-    """What a message has in common with its copies, as a signed 64-bit hash: times, provider, model, tokens, cost."""
-    told = (
-        message.created_ms,
-        message.completed_ms,
-        message.provider,
-        message.model,
-        *message.tokens.each(),
-        message.cost_nusd,
-    )
-    return int.from_bytes(blake2b(repr(told).encode(), digest_size=8).digest(), "big", signed=True)
-
-
 def ids(values: list[str] | list[int]) -> str:
-    """Values as the one parameter of ``IN (SELECT value FROM json_each(?))``."""
+    """Return values as the one parameter of ``IN (SELECT value FROM json_each(?))``."""
     return json.dumps(values)

@@ -1,8 +1,12 @@
 """The ledger's tables, its version, and how an older ledger becomes a current one.
 
-History: 1 — the first. 2 — an index on when messages ended, for reports; ``problem``. 3 — whole traces: ``turn`` and
-``tool_call``; what was counted from which store, and how the deliveries stand. 4 — what of each series the backend was told.
-5 — what was handed over of it without an answer.
+Version 1 is the first. Version 2 adds the table ``problem``, and an index on when messages ended for reports.
+Version 3 adds whole traces (``turn``, ``tool_call``), the counts per store and the deliveries. Version 4 adds the last
+accepted point of each series, version 5 the unanswered one.
+
+The tables keep the words of their time, because a ledger outlives the code that wrote it. ``owed`` holds what is
+pending, and ``refused`` marks what is quarantined. ``told_*`` is the last accepted point of a series, ``open_*`` the
+unanswered one (see ``totals``). ``taken_ms`` is the time when something new was last accepted.
 """
 
 import sqlite3
@@ -10,15 +14,15 @@ from collections.abc import Callable
 from typing import Final
 
 VERSION: Final = 5
-"""Kept in ``PRAGMA user_version``. A ledger with a higher one was written by a newer otel-agent: hands off."""
+"""Kept in ``PRAGMA user_version``. A newer otel-agent wrote a ledger with a higher one, which is left alone."""
 
 WITH_PROBLEMS: Final = 2
 """The first version that has the table ``problem``."""
-WITH_STANDING: Final = 3
+WITH_DELIVERY: Final = 3
 """The first version that has the tables ``store`` and ``delivery``."""
 
 APPLICATION_ID: Final = 0x07E1A6E7
-"""Kept in ``PRAGMA application_id``, so that no other program's database is taken for a ledger."""
+"""Kept in ``PRAGMA application_id``, so that no other program's database passes for a ledger."""
 
 _VERSION_1: Final = """
 CREATE TABLE meta (
@@ -94,17 +98,18 @@ CREATE TABLE series (
 ) WITHOUT ROWID;
 
 CREATE TABLE owed (
-    -- spans that the backend has not taken yet
+    -- messages with spans that the backend has not accepted yet
     message INTEGER PRIMARY KEY REFERENCES message (number),
-    refused INTEGER NOT NULL DEFAULT 0       -- 1: refused on its own; kept, and tried again at the next start
+    refused INTEGER NOT NULL DEFAULT 0       -- 1: quarantined, tried again at the next start
 );
 """
 
+# Written out, not built from ``records``: a migration must stay as it was. A test holds that queries use the index.
 _VERSION_2: Final = """
 CREATE INDEX message_ended ON message (coalesce(completed_ms, created_ms)) WHERE state = 2;
 
 CREATE TABLE problem (
-    -- what of OpenCode's storage cannot be read now
+    -- places in OpenCode's storage that cannot be read now
     place TEXT PRIMARY KEY,
     kind TEXT NOT NULL,                      -- model.ProblemKind
     detail TEXT NOT NULL,
@@ -117,20 +122,20 @@ _VERSION_3: Final = """
 CREATE TABLE turn (
     -- a user message and all that answered it: one invoke_agent span
     number INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,                 -- of the user message; where a message names none, its own
+    id TEXT NOT NULL UNIQUE,                 -- of the user message; a message that names none is its own turn
     trace TEXT NOT NULL,                     -- the turn that a person began
     caller TEXT NOT NULL,                    -- the part of the task tool's call that began it, or ''
     started_ms INTEGER NOT NULL,
     last_message INTEGER NOT NULL REFERENCES message (number),
-    ended INTEGER NOT NULL,                  -- 1: the model is asked no more
-    state INTEGER NOT NULL                   -- 0: goes on, 1: its span is owed, 2: taken, 3: refused
+    ended INTEGER NOT NULL,                  -- 1: the model is not asked again
+    state INTEGER NOT NULL                   -- ledger.turns.TurnState
 );
 CREATE INDEX turn_open ON turn (state) WHERE state = 0;
 CREATE INDEX turn_owed ON turn (number) WHERE state = 1;
 CREATE INDEX turn_refused ON turn (number) WHERE state = 3;
 
 CREATE TABLE tool_call (
-    -- of the messages in owed, whose spans these go with
+    -- of the messages in owed: their spans are accepted together
     id TEXT PRIMARY KEY,                     -- of the part
     message INTEGER NOT NULL REFERENCES message (number),
     call_id TEXT NOT NULL,
@@ -142,7 +147,7 @@ CREATE TABLE tool_call (
 CREATE INDEX tool_call_message ON tool_call (message);
 
 CREATE TABLE store (
-    -- what was counted from where
+    -- how many messages were counted from each store
     name TEXT NOT NULL,
     generation TEXT NOT NULL,
     messages INTEGER NOT NULL,
@@ -150,10 +155,10 @@ CREATE TABLE store (
 ) WITHOUT ROWID;
 
 CREATE TABLE delivery (
-    -- how each signal stands: written when that changes, or when something new was taken
+    -- the delivery of each signal: written when it begins or stops to fail, or something new was accepted
     signal TEXT PRIMARY KEY,
-    taken_ms INTEGER,                        -- when something new was last taken
-    failing_ms INTEGER,                      -- since when nothing is taken; NULL: it is
+    taken_ms INTEGER,                        -- when something new was last accepted
+    failing_ms INTEGER,                      -- since when nothing is accepted; NULL: it is
     reason TEXT NOT NULL
 ) WITHOUT ROWID;
 """
@@ -166,7 +171,7 @@ ALTER TABLE series ADD COLUMN told_buckets TEXT;
 ALTER TABLE series ADD COLUMN told_ns INTEGER NOT NULL DEFAULT 0;
 UPDATE series SET told_value = value, told_count = count, told_buckets = buckets, told_ns = changed_ns;
 """
-"""What the backend was told last of a series, and when; NULL for the history of the very first start, told as it is."""
+"""The last accepted point of a series, and its time; NULL for the history of the very first start."""
 
 
 _VERSION_5: Final = """
@@ -175,7 +180,7 @@ ALTER TABLE series ADD COLUMN open_count INTEGER;
 ALTER TABLE series ADD COLUMN open_buckets TEXT;
 ALTER TABLE series ADD COLUMN open_ns INTEGER;
 """
-"""What was handed over of a series, and when, without an answer so far; NULL where all was answered."""
+"""The point of a series that was sent without an answer, and its time; NULL if all were answered."""
 
 
 def _to_version_2(database: sqlite3.Connection) -> None:
@@ -184,7 +189,7 @@ def _to_version_2(database: sqlite3.Connection) -> None:
 
 
 def _to_version_3(database: sqlite3.Connection) -> None:
-    """Messages that are owed get the turn that their spans stand in."""
+    """Give the messages that are pending the turn that their spans belong to."""
     for statement in _statements(_VERSION_3):
         database.execute(statement)
     database.execute(
@@ -211,11 +216,11 @@ _MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (
     _to_version_4,
     _to_version_5,
 )
-"""The step from version n+1 to n+2 stands at index n; each runs in the one transaction of ``prepare``."""
+"""Index n holds the step from version n+1 to n+2; all steps run in the one transaction of ``prepare``."""
 
 
 def prepare(database: sqlite3.Connection) -> None:
-    """Create the tables in an empty database, or bring an older ledger up to ``VERSION``, all or nothing."""
+    """Create the tables in an empty database, or bring an older ledger up to ``VERSION``: all of it or nothing."""
     found = version(database)
     if found == VERSION:
         return
@@ -227,6 +232,7 @@ def prepare(database: sqlite3.Connection) -> None:
             database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         for migrate in _MIGRATIONS[max(found, 1) - 1 :]:
             migrate(database)
+        # Part of the transaction: no ledger ever claims a version whose tables it lacks.
         database.execute(f"PRAGMA user_version = {VERSION}")
         database.execute("COMMIT")
     except BaseException:
@@ -236,16 +242,18 @@ def prepare(database: sqlite3.Connection) -> None:
 
 
 def version(database: sqlite3.Connection) -> int:
+    """Return the version of the ledger, 0 for an empty database."""
     return int(database.execute("PRAGMA user_version").fetchone()[0])
 
 
 def belongs_to_us(database: sqlite3.Connection) -> bool:
-    """Whether the file is a ledger or an empty database."""
+    """True if the file is a ledger or an empty database."""
     if int(database.execute("PRAGMA application_id").fetchone()[0]) == APPLICATION_ID:
         return True
+    # An agent that was killed while it began the ledger leaves an empty file without our id.
     return int(database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]) == 0
 
 
 def _statements(script: str) -> list[str]:
-    """``executescript`` would commit on the way; a comment of ours never holds a semicolon followed by a newline."""
+    """Split a script, because ``executescript`` would commit on the way. No comment ends with a semicolon."""
     return [statement for statement in script.split(";\n") if statement.strip()]

@@ -1,9 +1,23 @@
-"""The totals as they are published: one row for each series, integers only, raised and never lowered."""
+"""The totals: one row for each series, integers only, raised and never lowered.
+
+The table ``series`` keeps three values of each series. Its columns have older names than the code.
+
+===================  ==================  ========================================================================
+in the code          columns             meaning
+===================  ==================  ========================================================================
+current              value, count, …     everything that was counted
+``last_accepted``    ``told_*``          the last point that the backend accepted; zero for a new series, and NULL
+                                         for one that the history of the first start made
+``unanswered``       ``open_*``          the last point that was sent without an answer; NULL if all were answered
+===================  ==================  ========================================================================
+"""
 
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
+
+from msgspec import Struct
 
 from otel_agent.model import Increase, SentPoint, Series
 
@@ -14,57 +28,71 @@ _COLUMNS: Final = (
     "metric, attributes, start_ns, value, count, buckets, told_value, told_count, told_buckets, told_ns, "
     "open_value, open_count, open_buckets, open_ns"
 )
-_NEWS: Final = "(told_value IS NOT value OR told_count IS NOT count)"
+_HAS_UNEXPORTED: Final = "(told_value IS NOT value OR told_count IS NOT count)"
 
 SeriesKey = tuple[str, str]
 """Metric name, and attributes as a JSON object with sorted keys."""
 
 
+class NewSeries(Struct, frozen=True):
+    """The beginning of a series that an increase creates."""
+
+    start_ns: int
+    """Its start time for ever."""
+    windowed: bool = False
+    """Export it only while it changes, as the series of sessions are."""
+    history: bool = False
+    """It comes from the history of the very first start: its first point is its value. Any other begins at zero."""
+
+
+class SeriesLimit(Struct, frozen=True):
+    """The number of series that a metric may have."""
+
+    max_series: int
+    overflow: str
+    """The attributes of the series that gets what would need a further one, so that the total stays true."""
+    active_since_ns: int = 0
+    """Only series that changed since then count against the limit."""
+
+
 class Totals:
-    """Runs inside the writer's transaction."""
+    """The table ``series``. Runs inside the writer's transaction."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
 
     def raise_by(
-        self,
-        increases: Mapping[SeriesKey, Increase],
-        *,
-        now_ns: int,
-        max_series: int,
-        overflow: str,
-        windowed: bool = False,
-        active_since_ns: int = 0,
-        lead_ns: int = 0,
-        history: bool = False,
+        self, increases: Mapping[SeriesKey, Increase], *, now_ns: int, new: NewSeries, limit: SeriesLimit
     ) -> int:
-        """Add to each series, creating it with ``lead_ns`` before ``now_ns`` as its start time for ever. One that is created
-        by ``history`` is told as it is; any other is told to be zero before it is told what it is.
+        """Add to each series and create those that do not exist, within the limit.
 
-        Where a metric has ``max_series`` series (``windowed``: that changed since ``active_since_ns``), what belongs
-        to further ones is added to the series with the attributes ``overflow``: the total stays true. Returns how
-        many were folded so.
+        Return how many increases went into an overflow series.
         """
-        folded = 0
+        overflowed = 0
         for (metric, attributes), increase in increases.items():
+            # Nearly every increase ends here: an existing series may always be raised, whatever the limit.
             if self._add(metric, attributes, increase, now_ns):
                 continue
-            if self._active(metric, active_since_ns) < max_series:
-                self._insert(metric, attributes, increase, now_ns, windowed, lead_ns, history)
+            if self._active(metric, limit.active_since_ns) < limit.max_series:
+                self._insert(metric, attributes, increase, now_ns, new)
                 continue
-            folded += 1
-            if not self._add(metric, overflow, increase, now_ns):
-                self._insert(metric, overflow, increase, now_ns, windowed, lead_ns, history)
-        return folded
+            # The overflow series comes on top of the limit, so a metric has at most one more.
+            overflowed += 1
+            if not self._add(metric, limit.overflow, increase, now_ns):
+                self._insert(metric, limit.overflow, increase, now_ns, new)
+        return overflowed
 
     def due(
         self, metrics: list[str], *, active_since_ns: int, changed_since_ns: int = 0, at_most: int = MAX_VALUE
     ) -> Iterator[Series]:
-        """The series of these metrics of which the backend does not know all, and of the others those that changed since
-        ``changed_since_ns``, ``at_most`` so many: those that changed last. Windowed ones only if they changed since
-        ``active_since_ns``."""
+        """Yield the series of these metrics that have unexported changes, and unchanged ones for the heartbeat.
+
+        Unchanged series must have changed since ``changed_since_ns``; of these ``at_most`` are included, the most
+        recently changed first. Windowed series are left out unless they changed since ``active_since_ns``.
+        """
+        # ``known`` is cut to the most recent ones before anything is read of them: a history can hold many series.
         query = (
-            f"WITH of_interest AS (SELECT *, {_NEWS} AS news FROM series "
+            f"WITH of_interest AS (SELECT *, {_HAS_UNEXPORTED} AS news FROM series "
             "WHERE metric IN (SELECT value FROM json_each(?)) AND (NOT windowed OR changed_ns >= ?)), "
             "known AS (SELECT metric, attributes FROM of_interest WHERE NOT news AND changed_ns >= ? "
             "ORDER BY changed_ns DESC LIMIT ?) "
@@ -76,7 +104,7 @@ class Totals:
             yield _series(row)
 
     def mark_accepted(self, series: Iterable[Series], now_ns: int) -> None:
-        """The backend took these as they are."""
+        """Record that the backend accepted these values; nothing of these series is unanswered any more."""
         self._database.executemany(
             "UPDATE series SET told_value = ?, told_count = ?, told_buckets = ?, told_ns = ?, "
             "open_value = NULL, open_count = NULL, open_buckets = NULL, open_ns = NULL WHERE metric = ? AND attributes = ?",
@@ -87,22 +115,24 @@ class Totals:
         )
 
     def mark_unanswered(self, series: Iterable[Series]) -> None:
-        """Whether the backend knows what stands as ``open`` in these is to be seen; ``None``: there is nothing of it."""
+        """Record the points whose delivery is unknown, as ``Series.unanswered`` has them; ``None`` clears."""
         self._database.executemany(
             "UPDATE series SET open_value = ?, open_count = ?, open_buckets = ?, open_ns = ? WHERE metric = ? AND attributes = ?",
-            [(*_written(each.unanswered), each.metric, each.attributes) for each in series],
+            [(*_point_row(each.unanswered), each.metric, each.attributes) for each in series],
         )
 
     def counts(self) -> dict[str, int]:
-        """How many series each metric has."""
+        """Return the number of series of each metric that has any."""
         return dict(self._database.execute("SELECT metric, count(*) FROM series GROUP BY metric").fetchall())
 
     def clear(self) -> None:
+        """Delete all series: the next increase begins each of them again."""
         self._database.execute("DELETE FROM series")
 
     def _add(self, metric: str, attributes: str, increase: Increase, now_ns: int) -> bool:
-        """Add to a series that is there; False where there is none."""
+        """Add to a series that exists; return False if it does not."""
         buckets = "buckets" if not increase.buckets else "?"
+        # SQLite makes a sum beyond 64 bits a float, and min() brings it back to the largest integer.
         changed = self._database.execute(
             f"UPDATE series SET value = min(value + ?, {MAX_VALUE}), count = count + ?, changed_ns = ?, "
             f"buckets = {buckets} WHERE metric = ? AND attributes = ?",
@@ -118,7 +148,7 @@ class Totals:
         return changed.rowcount == 1
 
     def _with_buckets(self, metric: str, attributes: str, increase: Increase) -> tuple[str, ...]:
-        """The series' buckets with the increase's added; nothing for what has none."""
+        """Return the series' buckets with the increase's added, and nothing if the increase has none."""
         if not increase.buckets:
             return ()
         row = self._database.execute(
@@ -126,30 +156,21 @@ class Totals:
         ).fetchone()
         return (_buckets(json.loads(row[0]) if row else [], increase),)
 
-    def _insert(
-        self,
-        metric: str,
-        attributes: str,
-        increase: Increase,
-        now_ns: int,
-        windowed: bool,
-        lead_ns: int,
-        history: bool,
-    ) -> None:
-        told = (None, None, None) if history else (0, 0, "[]")
+    def _insert(self, metric: str, attributes: str, increase: Increase, now_ns: int, new: NewSeries) -> None:
+        last_accepted = (None, None, None) if new.history else (0, 0, "[]")
         self._database.execute(
             "INSERT INTO series (metric, attributes, start_ns, changed_ns, windowed, value, count, buckets, "
             "told_value, told_count, told_buckets) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 metric,
                 attributes,
-                now_ns - lead_ns,
+                new.start_ns,
                 now_ns,
-                windowed,
+                new.windowed,
                 min(increase.value, MAX_VALUE),
                 increase.count,
                 _buckets([], increase),
-                *told,
+                *last_accepted,
             ),
         )
 
@@ -159,22 +180,22 @@ class Totals:
 
 
 def _series(row: tuple[Any, ...]) -> Series:
-    metric, attributes, start_ns, value, count, buckets, *then = row
+    metric, attributes, start_ns, value, count, buckets, *points = row
     return Series(
-        metric, attributes, start_ns, value, count, tuple(json.loads(buckets)), _read(*then[:4]), _read(*then[4:])
+        metric, attributes, start_ns, value, count, tuple(json.loads(buckets)), _point(*points[:4]), _point(*points[4:])
     )
 
 
-def _read(value: int | None, count: int, buckets: str, at_ns: int) -> SentPoint | None:
+def _point(value: int | None, count: int, buckets: str, at_ns: int) -> SentPoint | None:
     return None if value is None else SentPoint(value, count, tuple(json.loads(buckets)), at_ns)
 
 
-def _written(told: SentPoint | None) -> tuple[int | str | None, ...]:
-    return (None,) * 4 if told is None else (told.value, told.count, json.dumps(told.buckets), told.at_ns)
+def _point_row(point: SentPoint | None) -> tuple[int | str | None, ...]:
+    return (None,) * 4 if point is None else (point.value, point.count, json.dumps(point.buckets), point.at_ns)
 
 
 def _buckets(counts: list[int], increase: Increase) -> str:
-    """The counts with the increase's added, as a JSON array as long as the highest bucket in use."""
+    """Return the counts with the increase's added, as a JSON array up to the highest bucket in use."""
     for index, more in increase.buckets.items():
         counts += [0] * (index + 1 - len(counts))
         counts[index] += more

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Final
 
 from otel_agent.errors import LedgerDamaged
-from otel_agent.ledger import files
+from otel_agent.ledger import checkpoints, files
 from otel_agent.ledger.delivery_state import DeliveryState
 from otel_agent.ledger.messages import Messages
 from otel_agent.ledger.outbox import Outbox
 from otel_agent.ledger.problems import Problems
+from otel_agent.ledger.store_counts import StoreCounts
 from otel_agent.ledger.totals import Totals
 from otel_agent.ledger.turns import Turns
 from otel_agent.model import Checkpoint
@@ -21,11 +22,11 @@ from otel_agent.model import Checkpoint
 log = logging.getLogger(__name__)
 
 _CALLS_BEFORE_MS: Final = 86_400_000
-"""How long before the ledger began tool calls are counted: the parts of a whole history are tens of gigabytes."""
+"""Tool calls are counted from this long before the ledger began: the parts of a whole history are tens of gigabytes."""
 
 
 class Ledger:
-    """Owned by one thread of one process at a time.
+    """The ledger, open for writing. One thread of one process owns it at a time.
 
     Whatever belongs together is written inside one ``transaction``: a process killed at any moment leaves either all
     of it or none.
@@ -33,76 +34,76 @@ class Ledger:
 
     def __init__(self, hold: files.Hold, database: sqlite3.Connection) -> None:
         self._hold, self._database = hold, database
-        self.messages = Messages(database)
-        self.totals = Totals(database)
         self.outbox = Outbox(database)
+        self.messages = Messages(database, self.outbox)
+        self.totals = Totals(database)
         self.problems = Problems(database)
+        self.store_counts = StoreCounts(database)
         self.delivery_state = DeliveryState(database)
         self.turns = Turns(database)
 
     @property
     def id(self) -> str:
+        """The id of the ledger itself, made when it began."""
         return self._meta("ledger_id")
 
     @property
     def instance_id(self) -> str:
-        """Under which the totals are published."""
+        """The id under which the totals are exported."""
         return self._meta("instance_id")
 
     @property
     def backfill_from_ms(self) -> int:
-        """Messages that ended before this are seen, not counted. Fixed at the ledger's first start."""
+        """Messages that ended before this are entered, not counted. Fixed at the ledger's first start."""
         return int(self._meta("backfill_from_ms"))
 
     @property
     def calls_from_ms(self) -> int:
-        """Tool calls of messages that ended before this are neither read nor counted. Fixed likewise."""
+        """Tool calls of messages that ended before this are neither read nor counted. Fixed at the first start too."""
         return int(self._meta("calls_from_ms"))
 
     @property
     def changes(self) -> int:
-        """Rows written since it was opened: the same number means that nothing was."""
+        """Rows written since the ledger was opened: if the number is the same as before, nothing was written."""
         return self._database.total_changes
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
+        """Write everything inside, or nothing if it raises."""
         self._database.execute("BEGIN IMMEDIATE")
         try:
             yield
             self._database.execute("COMMIT")
         except BaseException:
+            # A full disk has rolled the transaction back already.
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
             raise
 
     def recall(self, place: str) -> bytes | None:
-        row = self._database.execute("SELECT state FROM checkpoint WHERE place = ?", (place,)).fetchone()
-        return None if row is None else bytes(row[0])
+        """Return the state that a reader left at a place, ``None`` if the place was never read."""
+        return checkpoints.recall(self._database, place)
 
-    def remember(self, checkpoints: list[Checkpoint]) -> None:
-        self._database.executemany(
-            "INSERT INTO checkpoint VALUES (?, ?) ON CONFLICT (place) DO UPDATE SET state = excluded.state",
-            [(each.place, each.state) for each in checkpoints],
-        )
+    def remember(self, states: list[Checkpoint]) -> None:
+        """Replace the readers' states at these places. Runs inside the transaction that holds what was read."""
+        checkpoints.remember(self._database, states)
 
     def adopt(self, instance_id: str) -> None:
-        """Publish the totals under this instance id from now on.
+        """Export the totals under this instance id from now on.
 
-        A ledger that was copied to another machine arrives with the totals that the first machine goes on publishing:
-        published here too they would be counted twice. So a new identity starts from zero, and what was counted
-        stays counted.
+        A ledger may have been copied from another machine, which goes on exporting the same totals: exported here too,
+        they would be doubled. So a new identity starts from zero, and no message counts again.
         """
         known = self._find("instance_id")
         if known == instance_id:
             return
         with self.transaction():
             if known is not None:
-                log.warning("this ledger was made on another machine: its totals start from zero here")
+                log.warning("this ledger comes from another machine: its totals start from zero here")
+                # Messages up to the epoch stay counted for ever; a session's series here begin after it.
                 self.totals.clear()
-                self._database.execute("UPDATE session SET tracked = 0 WHERE tracked")
-                self._note(
-                    "epoch_message", self._database.execute("SELECT ifnull(max(number), 0) FROM message").fetchone()[0]
-                )
+                self.messages.forget_tracked()
+                self._note("epoch_message", self.messages.last_number())
             self._note("instance_id", instance_id)
 
     @property
@@ -112,25 +113,29 @@ class Ledger:
 
     @property
     def swept_ms(self) -> int:
-        """When everything there is was last looked at; 0 for never."""
+        """Time of the last noted sweep; 0 for never."""
         return int(self._find("swept_ms") or 0)
 
     def note_sweep(self, now_ms: int) -> None:
-        """Runs inside a transaction."""
+        """Note the time of a sweep. Runs inside a transaction."""
         self._note("swept_ms", now_ms)
 
     def size_bytes(self) -> int:
-        """On disk, with the write-ahead log."""
+        """Return the size on disk, with the write-ahead log."""
         name = str(self._database.execute("SELECT file FROM pragma_database_list WHERE name = 'main'").fetchone()[0])
         return sum(each.stat().st_size for each in (Path(name), Path(f"{name}-wal")) if each.exists())
 
     def close(self) -> None:
+        """Close the file and let other processes have the ledger."""
         self._database.close()
         self._hold.release()
 
     def begin(self, now_ns: int, backfill_from_ms: int) -> None:
-        """Note the facts that hold for the ledger's whole life; a ledger that has them keeps its own. One from before tool
-        calls were counted counts them from now on: those of messages that it knows are not looked up any more."""
+        """Note the facts that hold for the ledger's whole life; a ledger that has them keeps its own.
+
+        A ledger from before tool calls were counted counts them from now on: the messages that it knows are not read
+        again.
+        """
         if self._find("calls_from_ms") is not None:
             return
         now_ms, is_new = now_ns // 1_000_000, self._find("ledger_id") is None
@@ -163,11 +168,11 @@ def open_ledger(
     """Open the ledger in ``state_dir`` for writing, or begin one.
 
     ``patience_seconds`` is how long to wait for another process that has it, such as a summary that brings it up to
-    date. ``thorough`` reads every page of it, which takes tens of milliseconds for each hundred thousand messages;
-    without, damage inside is met when it is read.
+    date. ``thorough`` reads every page of it, which takes tens of milliseconds per hundred thousand messages.
+    Otherwise damage is noticed when a damaged page is read.
 
-    A damaged ledger is moved aside, said so, and a new one begun: its totals come from what OpenCode still has.
-    Raises ``LedgerHeld``, ``LedgerNewer`` and, where the folder cannot be used, ``LedgerError``.
+    A damaged ledger is moved aside, the log says so, and a new one begins with what OpenCode still has.
+    Raises ``LedgerHeld``, ``LedgerNewer``, and ``LedgerError`` if the folder cannot be used.
     """
     hold = files.Hold(state_dir, patience_seconds)
     path = files.ledger_path(state_dir)
@@ -175,7 +180,8 @@ def open_ledger(
         try:
             database = files.open_writable(path, thorough=thorough)
         except LedgerDamaged as damage:
-            aside = files.set_aside(path)
+            # Nothing is lost for good: OpenCode's storage is counted again, under a new ledger id.
+            aside = files.move_aside(path)
             log.error("%s; kept as %s; counting again from what OpenCode has on disk", damage, aside.name)
             database = files.open_writable(path, thorough=thorough)
         ledger = Ledger(hold, database)
@@ -183,5 +189,6 @@ def open_ledger(
     except BaseException:
         hold.release()
         raise
+    # A start is the moment to try rejected spans again: the backend or its settings may have changed.
     ledger.outbox.release_quarantined()
     return ledger

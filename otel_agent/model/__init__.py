@@ -1,10 +1,11 @@
 """The records that cross rooms: frozen, without I/O, in OpenCode's and OpenTelemetry's words.
 
-Times are whole milliseconds since the Unix epoch, tokens whole tokens, cost whole billionths of a US dollar
-(``nusd``): the smallest price per token is a fraction of a micro-dollar, and rounding each message to
-micro-dollars would make a sum of small messages wrong.
+Times are whole milliseconds since the Unix epoch, tokens are whole tokens, and cost is whole billionths of a US dollar
+(``nusd``). The smallest price per token is a fraction of a micro-dollar, so a sum of messages that are rounded to
+micro-dollars would be wrong.
 """
 
+from otel_agent.model.delivery import Observation, SendResult
 from otel_agent.model.message import (
     Caller,
     Change,
@@ -16,8 +17,9 @@ from otel_agent.model.message import (
     ToolCall,
     Turn,
 )
+from otel_agent.model.problem import Problem, ProblemKind, ProblemPlace, Unreadable
 from otel_agent.model.process import ProcessMode, ProcessSample
-from otel_agent.model.signal import Increase, Observation, SendResult, SentPoint, Series
+from otel_agent.model.series import Increase, SentPoint, Series
 from otel_agent.model.store import (
     AskWanted,
     Batch,
@@ -25,12 +27,9 @@ from otel_agent.model.store import (
     Calls,
     CallsWanted,
     Checkpoint,
-    Problem,
-    ProblemKind,
     ReadScope,
     Recall,
     Store,
-    Unreadable,
 )
 from otel_agent.model.usage import Overlap, Tokens, without_overlap
 
@@ -51,6 +50,7 @@ __all__ = [
     "Overlap",
     "Problem",
     "ProblemKind",
+    "ProblemPlace",
     "ProcessMode",
     "ProcessSample",
     "ReadScope",

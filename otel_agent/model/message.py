@@ -4,11 +4,12 @@ from enum import IntEnum, StrEnum
 
 from msgspec import Struct
 
+from otel_agent.model.project import is_outside_any
 from otel_agent.model.usage import Overlap, Tokens
 
 
 class Generation(StrEnum):
-    """Which of OpenCode's storage formats a record came from."""
+    """One of OpenCode's storage formats."""
 
     TREE = "tree"
     """JSON files, up to 1.1."""
@@ -19,6 +20,8 @@ class Generation(StrEnum):
 
 
 class Outcome(StrEnum):
+    """The end of a message or a tool call; ``ABORTED`` means that a person stopped it."""
+
     OK = "ok"
     ERROR = "error"
     ABORTED = "aborted"
@@ -32,13 +35,13 @@ class Message(Struct, frozen=True, gc=False):
     generation: Generation
     created_ms: int
     completed_ms: int | None
-    """``None`` while OpenCode is at it, and for ever where it was killed."""
+    """``None`` while OpenCode is at it, and for ever if it was killed."""
     provider: str
     model: str
     agent: str
     tokens: Tokens
     overlap: Overlap
-    """What of ``tokens`` is known to stand in two categories."""
+    """The part of ``tokens`` that is known to be in two categories."""
     cost_nusd: int
     turn_id: str = ""
     """The user message this one answers; all messages of a turn share it."""
@@ -48,52 +51,58 @@ class Message(Struct, frozen=True, gc=False):
     calls_model: bool = True
     """False for what OpenCode writes as an assistant message without asking a model (``!shell``, subtasks)."""
     worktree: str = ""
-    """Root of the project; ``/`` outside any."""
+    """Root of the project; ``/`` or empty outside any project."""
     directory: str = ""
     """The session's working directory."""
     copied: bool = False
-    """Minted later than it says it was created: a fork's copy, if its twin is known."""
+    """Minted later than it says it was created: a fork copy, if its twin is known."""
 
     @property
     def ended_ms(self) -> int:
-        """When it happened: its completion, or, for a message that was killed, its creation."""
+        """The time of the message: its completion, or its creation if it never completed."""
         return self.created_ms if self.completed_ms is None else self.completed_ms
 
     @property
     def outcome(self) -> Outcome:
+        """The end of the message, by the type of its error."""
         if not self.error_type:
             return Outcome.OK
         return Outcome.ABORTED if self.error_type == "MessageAbortedError" else Outcome.ERROR
 
     @property
     def project_directory(self) -> str:
-        """The project is its worktree; outside any, the session's own directory. Empty where neither is known."""
-        return self.worktree if self.worktree not in ("", "/") else self.directory
+        """The project's worktree; outside any project the session's directory. Empty if neither is known."""
+        return self.directory if is_outside_any(self.worktree) else self.worktree
 
     @property
     def is_whole_turn(self) -> bool:
-        """From 1.0 on each model call is a message, which names the user message it answers. In 0.x one message was
-        a whole turn, named none, had no ``finish``, and recorded the tokens of its last step only."""
+        """True for a message of OpenCode 0.x, which holds a whole turn.
+
+        It names no user message, has no ``finish`` and records the tokens of its last step only. Each model call is a
+        message of its own since 1.0.
+        """
         return not self.turn_id and self.generation is not Generation.V2
 
     @property
     def turn(self) -> str:
-        """The turn it belongs to: of the user message it answers, or, where it names none, its own."""
+        """The turn that the message belongs to: the user message it answers, or itself if it names none."""
         return self.turn_id or self.id
 
     @property
     def ends_turn(self) -> bool:
-        """Whether OpenCode asks the model no more for this turn: its loop ends with any finish but these two, and
-        with an error."""
+        """True if OpenCode does not ask the model again in this turn."""
+        # OpenCode's loop ends with an error, and with any ``finish`` but these two.
         return bool(self.error_type) or self.is_whole_turn or self.finish not in ("", "tool-calls", "unknown")
 
     @property
     def has_usage(self) -> bool:
-        """Finished with tokens: it counts even where ``completed`` never comes (killed between two writes)."""
+        """True if the message counts even if ``completed`` never comes, because OpenCode was killed between two writes."""
         return self.tokens.total > 0 and (bool(self.finish) or self.is_whole_turn)
 
 
 class Session(Struct, frozen=True, gc=False):
+    """One session of OpenCode. Everything but its id is empty if its record is gone."""
+
     id: str
     parent_id: str = ""
     """The session whose ``task`` tool started this one; empty for one that a person started."""
@@ -108,21 +117,32 @@ class Session(Struct, frozen=True, gc=False):
 
 
 class State(IntEnum):
-    """Where a message stands in the ledger. Nothing ever goes back to the left."""
+    """The state of a message in the ledger. States only move forward.
+
+    ==============  ==================================================  ===============================================
+    state           the message …                                       and becomes
+    ==============  ==================================================  ===============================================
+    UNFINISHED      has usage but no completion time                    any other state when a complete record is read;
+                                                                        COUNTED, COPY or SKIPPED when a later message
+                                                                        of its session is complete, or after the grace
+                                                                        period
+    SUSPECTED_COPY  may be a fork copy: it waits until every store of   COUNTED, COPY or SKIPPED at the end of the pass
+                    the pass was read, so that its original can count
+    COUNTED         is in the totals                                    stays so; larger numbers add the difference
+    COPY            records a completion that counts under another id   stays so
+    SKIPPED         is history that ``backfill`` leaves out              stays so
+    ==============  ==================================================  ===============================================
+    """
 
     UNFINISHED = 0
-    """Has usage but no ``completed``: waits for it, for a later message of the session, or for the grace period."""
     SUSPECTED_COPY = 1
-    """Looks like a fork's copy: waits until every store was read, so that its original is counted if there is one."""
     COUNTED = 2
     COPY = 3
-    """The completion is counted under another id."""
     SKIPPED = 4
-    """History that the setting ``backfill`` left out."""
 
 
 class Change(Struct, frozen=True, gc=False):
-    """What a message adds to the totals."""
+    """The addition of one message to the totals."""
 
     message: Message
     subagent: bool
@@ -136,7 +156,7 @@ class Change(Struct, frozen=True, gc=False):
 
 
 class ToolCall(Struct, frozen=True, gc=False):
-    """One call of a tool by a message: what it was and how it went, never what went in or came out."""
+    """One call of a tool by a message: its name, times and outcome, never its input or output."""
 
     id: str
     """OpenCode's id of the part that records it."""
@@ -149,7 +169,7 @@ class ToolCall(Struct, frozen=True, gc=False):
 
 
 class Caller(Struct, frozen=True, gc=False):
-    """Which tool call began a sub-agent's turn."""
+    """The tool call that began a sub-agent's turn."""
 
     part_id: str
     turn_id: str
@@ -165,5 +185,5 @@ class Turn(Struct, frozen=True, gc=False):
     trace: str
     """The turn that a person began: those of sub-agents, however deep, share its trace."""
     caller: str
-    """The tool call that began it, as its part's id; empty where a person did."""
+    """The part id of the tool call that began it; empty if a person did."""
     started_ms: int

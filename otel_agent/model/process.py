@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class ProcessMode(StrEnum):
-    """What a running ``opencode`` is there for."""
+    """The purpose of a running ``opencode``."""
 
     CLI = "cli"
     """A person at a terminal: the TUI, or one shot by ``opencode run``."""
@@ -26,11 +26,11 @@ class ProcessSample(Struct, frozen=True, gc=False):
     executable: str
     """Base name of the executable."""
     directory: str
-    """Its working directory; empty where that may not be read."""
+    """Its working directory; empty if that may not be read."""
     cpu_s: float
     """CPU time since it started, user and system, in seconds."""
     rss_bytes: int
     vms_bytes: int
     threads: int
     file_descriptors: int | None
-    """``None`` where it may not be read, or the system has none."""
+    """``None`` if it may not be read, or the system has no such number."""

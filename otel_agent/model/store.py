@@ -1,60 +1,17 @@
-"""What reading a store of OpenCode's brings, and what may be wrong with it."""
+"""A store of OpenCode's, and what reading it brings."""
 
 from collections.abc import Callable, Iterator, Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 from msgspec import Struct, field
 
 from otel_agent.model.message import Caller, Message, Session, ToolCall
-
-
-class ProblemKind(StrEnum):
-    """Why something in OpenCode's storage was not, or not fully, counted."""
-
-    MALFORMED = "malformed"
-    TOO_LARGE = "too_large"
-    BAD_NUMBER = "bad_number"
-    BAD_TIME = "bad_time"
-    NO_ACCESS = "no_access"
-    LOCKED = "locked"
-    DAMAGED = "damaged"
-    UNKNOWN_SCHEMA = "unknown_schema"
-    UNEXPECTED = "unexpected"
-
-    @property
-    def meaning(self) -> str:
-        """What it means and what to do, as the rest of a sentence that begins with the place."""
-        return _MEANING[self]
-
-
-_MEANING: Final = {
-    ProblemKind.MALFORMED: "is no whole JSON object; it is read again when it changes",
-    ProblemKind.TOO_LARGE: "is too large to be an assistant message; left out",
-    ProblemKind.BAD_NUMBER: "has a number that cannot be; it counts as zero, the rest counts",
-    ProblemKind.BAD_TIME: "has a time that cannot be; it counts once that is mended",
-    ProblemKind.NO_ACCESS: "may not be read; give this user permission, it is tried again",
-    ProblemKind.LOCKED: "is locked by another program; it is tried again",
-    ProblemKind.DAMAGED: "is not a readable database; it is tried again",
-    ProblemKind.UNKNOWN_SCHEMA: "has tables that this version does not know; look for a newer otel-agent",
-    ProblemKind.UNEXPECTED: "holds something that this version cannot read; please report it, it is tried again",
-}
-
-
-class Problem(Struct, frozen=True, gc=False):
-    kind: ProblemKind
-    place: str
-    """The file or the row; never its content."""
-    detail: str = ""
-
-    def __str__(self) -> str:
-        """What happened and what it means, in a sentence for the log."""
-        return f"{self.place}: {self.kind.meaning}" + (f" ({self.detail})" if self.detail else "")
+from otel_agent.model.problem import Problem
 
 
 class Checkpoint(Struct, frozen=True, gc=False):
-    """How far a reader got at one place. Only its reader knows what ``state`` means."""
+    """The progress of a reader at one place. Only that reader knows what ``state`` means."""
 
     place: str
     state: bytes
@@ -84,7 +41,7 @@ class BeingWritten(Exception):
 
 
 class Batch(Struct):
-    """What one stretch of reading brought. Its checkpoints are true only once its messages are in the ledger."""
+    """The result of one stretch of reading. Its checkpoints are true only once its messages are in the ledger."""
 
     messages: list[Message] = []
     sessions: list[Session] = []
@@ -96,50 +53,42 @@ class Batch(Struct):
 
 
 Recall = Callable[[str], bytes | None]
-"""From a place to the state its reader left there, ``None`` at a place never read."""
+"""Returns the state that a reader left at a place, ``None`` if the place was never read."""
 
 AskWanted = Callable[[Sequence[Message]], CallsWanted]
 """The one question that a reader asks about the messages it has just read: which of them are new?"""
 
 
-class Unreadable(Exception):
-    """Something that is there and cannot be read; ``problem`` says why."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.detail)
-        self.problem = problem
-
-
 class ReadScope(Struct, frozen=True):
-    """How hard to scope."""
+    """The part of a store that a pass looks at."""
 
     sweep: bool = False
-    """At everything once more: the truth, whatever the marks of change say."""
+    """Look at everything, whatever the change marks say."""
     changed_paths: frozenset[str] | None = None
-    """Only at these folders and files, which may have changed, and at what is in flight; ``None``: wherever a cheap
-    mark shows a change."""
+    """Look at these folders and files, which may have changed, and at what is in flight. ``None`` looks wherever
+    a change mark that costs little to read shows a change."""
 
 
 class Store(Protocol):
-    """One store of OpenCode's, of any generation."""
+    """One place with OpenCode's data, of any generation."""
 
     @property
     def name(self) -> str:
-        """What to call it in front of a person: a path."""
+        """The path that a person knows the store by."""
 
     @property
     def folder(self) -> Path:
-        """The folder in which it changes: of a database its own, of a tree that of its messages."""
+        """The folder to watch: the one that holds a database, or the one that holds a tree's messages."""
 
     @property
     def is_tree(self) -> bool:
-        """Whether it changes in the folders below as well."""
+        """True if the store also changes in folders below ``folder``."""
 
     def read(self, recall: Recall, ask_wanted: AskWanted, *, now_ms: int, scope: ReadScope) -> Iterator[Batch]:
         """Yield what may be new since the checkpoints, each message together with the calls that are ``wanted`` of it.
 
-        Reading again what is known is harmless (the ledger knows it by id); missing something is not. A message whose
-        parts OpenCode is writing just now is left for the next pass. Raises ``Unreadable``.
+        Reading something again does no harm, because the ledger knows it by its id. Missing something does. A message
+        whose caller OpenCode is writing just now is left for the next pass. Raises ``Unreadable``.
         """
 
     def read_calls(self, messages: Sequence[Message], wanted: CallsWanted) -> Calls:
@@ -149,6 +98,7 @@ class Store(Protocol):
         """
 
     def length(self) -> int:
-        """How many files or rows there are to look at, about."""
+        """Return about how many files or rows there are to look at."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Release files and connections, and forget what was read beyond the checkpoints."""

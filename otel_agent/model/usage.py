@@ -1,4 +1,4 @@
-"""What a message used: tokens by category, and what of them is recorded twice."""
+"""The usage of a message: tokens by category, and the part of them that is recorded twice."""
 
 from msgspec import Struct
 
@@ -14,19 +14,23 @@ class Tokens(Struct, frozen=True, gc=False):
 
     @property
     def total(self) -> int:
+        """The sum of the five categories."""
         return self.input + self.output + self.reasoning + self.cache_read + self.cache_write
 
     def at_least(self, other: "Tokens") -> "Tokens":
-        """The larger of both in each category: a count that was published is never taken back."""
-        return Tokens(*map(max, self.each(), other.each()))
+        """Return the larger of both in each category: a number that was exported never falls."""
+        return Tokens(*map(max, self.by_category(), other.by_category()))
 
     def minus(self, other: "Tokens") -> "Tokens":
-        return Tokens(*(mine - theirs for mine, theirs in zip(self.each(), other.each(), strict=True)))
+        """Return the difference in each category, which may be negative."""
+        return Tokens(*(mine - theirs for mine, theirs in zip(self.by_category(), other.by_category(), strict=True)))
 
     def plus(self, other: "Tokens") -> "Tokens":
-        return Tokens(*(mine + theirs for mine, theirs in zip(self.each(), other.each(), strict=True)))
+        """Return the sum in each category."""
+        return Tokens(*(mine + theirs for mine, theirs in zip(self.by_category(), other.by_category(), strict=True)))
 
-    def each(self) -> tuple[int, int, int, int, int]:
+    def by_category(self) -> tuple[int, int, int, int, int]:
+        """Return the categories in the order of the fields."""
         return self.input, self.output, self.reasoning, self.cache_read, self.cache_write
 
 
@@ -37,23 +41,26 @@ class Overlap(Struct, frozen=True, gc=False):
     reasoning_in_output: int = 0
 
     def at_least(self, other: "Overlap") -> "Overlap":
+        """Return the larger of both in each field."""
         return Overlap(
             max(self.cached_in_input, other.cached_in_input), max(self.reasoning_in_output, other.reasoning_in_output)
         )
 
     def plus(self, other: "Overlap") -> "Overlap":
+        """Return the sum in each field."""
         return Overlap(
             self.cached_in_input + other.cached_in_input, self.reasoning_in_output + other.reasoning_in_output
         )
 
     def minus(self, other: "Overlap") -> "Overlap":
+        """Return the difference in each field, which may be negative."""
         return Overlap(
             self.cached_in_input - other.cached_in_input, self.reasoning_in_output - other.reasoning_in_output
         )
 
 
 def without_overlap(tokens: Tokens, overlap: Overlap) -> Tokens:
-    """The same tokens, each in one category only: what a provider bills."""
+    """Return the same tokens, each in one category only, as a provider bills them."""
     return Tokens(
         tokens.input - overlap.cached_in_input,
         tokens.output - overlap.reasoning_in_output,

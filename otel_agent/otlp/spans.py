@@ -199,5 +199,5 @@ def _usage(message: Message) -> dict[str, AttributeValue]:
         Attr.USAGE_REASONING: tokens.reasoning,
         Attr.USAGE_CACHE_READ: tokens.cache_read,
         Attr.USAGE_CACHE_WRITE: tokens.cache_write,
-        **dict(zip(Attr.RECORDED, message.tokens.each(), strict=True)),
+        **dict(zip(Attr.RECORDED, message.tokens.by_category(), strict=True)),
     }

@@ -104,7 +104,7 @@ class _Origin:
     def add_tokens(self, metric: Metric, tokens: Tokens, extra: _Extra = ()) -> None:
         """Zeros too: that a model never wrote to a cache is a fact which a dashboard can show. Never less than zero,
         which only a correction of the overlap could be: a sum that falls is taken for one that began anew."""
-        for type_, number in zip(_TYPES, tokens.each(), strict=True):
+        for type_, number in zip(_TYPES, tokens.by_category(), strict=True):
             self.of(metric, type_ + extra).value += max(number, 0)
 
     def add_call(self, change: Change) -> None:

@@ -7,7 +7,8 @@ from typing import Final, TypeVar
 
 from msgspec.structs import asdict
 
-from otel_agent.ledger.queries import NO_USAGE, Group, Place, Queries, Scope, Usage
+from otel_agent.ledger.answers import NO_USAGE, Group, ProjectKey, Scope, Usage
+from otel_agent.ledger.queries import Queries
 from otel_agent.model.project import from_home, project_name
 from otel_agent.summary.question import Question
 from otel_agent.summary.session_tree import session_rows
@@ -116,7 +117,7 @@ def _rows(name: ViewName, asked: _Asked, configured: Mapping[str, str]) -> tuple
             groups = asked.in_order(asked.ledger.by_agent(asked.scope))
             return _limited([_agent(group, configured) for group in groups], question.limit)
         case "projects":
-            groups = asked.in_order(asked.ledger.by_place(asked.scope, separate_global=question.separate_global))
+            groups = asked.in_order(asked.ledger.by_project(asked.scope, separate_global=question.separate_global))
             return _limited([_project(asked, group) for group in groups], question.limit, own_sessions=True)
         case "sessions":
             groups = asked.ledger.by_session(asked.scope)
@@ -166,7 +167,7 @@ def _active(asked: _Asked) -> list[SessionRow]:
     """The sessions with a message in the last minutes that the filters let through, with all that they ever used."""
     recent = Scope(
         since_ms=_ms(asked.now - timedelta(minutes=ACTIVE_MINUTES)),
-        places=asked.scope.places,
+        projects=asked.scope.projects,
         models=asked.scope.models,
         agents=asked.scope.agents,
         sessions=asked.scope.sessions,
@@ -184,21 +185,21 @@ def _scope(ledger: Queries, question: Question) -> Scope:
     return Scope(
         since_ms=None if question.range.since is None else _ms(question.range.since),
         until_ms=None if question.range.until is None else _ms(question.range.until),
-        places=_matching(ledger.places(), filters.projects) if filters.projects else None,
+        projects=_matching(ledger.project_keys(), filters.projects) if filters.projects else None,
         models=filters.models,
         agents=filters.agents,
         sessions=filters.sessions,
     )
 
 
-def _matching(places: Iterable[Place], globs: Sequence[str]) -> frozenset[Place]:
+def _matching(places: Iterable[ProjectKey], globs: Sequence[str]) -> frozenset[ProjectKey]:
     wanted = [glob.lower().rstrip("/") or "/" for glob in globs]
     return frozenset(
         place for place in places if any(fnmatchcase(name, glob) for name in _names(place) for glob in wanted)
     )
 
 
-def _names(place: Place) -> list[str]:
+def _names(place: ProjectKey) -> list[str]:
     """By what a person may call a project: its name, its directory, that with ``~``; and what is in none."""
     outside = place.worktree in ("", "/")
     directory = place.directory if outside else place.worktree

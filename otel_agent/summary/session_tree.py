@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
-from otel_agent.ledger.queries import Group, SessionFacts
+from otel_agent.ledger.answers import Group, SessionFacts
 from otel_agent.summary.view import GLOBAL, SessionRow
 
 _NO_FACTS: Final = SessionFacts(parent_id="", title="")

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Final
 
 from otel_agent.errors import UsageError
-from otel_agent.ledger.queries import NO_USAGE, SLOT_MS, Queries, Scope, Usage
+from otel_agent.ledger.answers import NO_USAGE, SLOT_MS, Scope, Usage
+from otel_agent.ledger.queries import Queries
 from otel_agent.summary.question import By, Question
 from otel_agent.summary.ranges import period_of
 from otel_agent.summary.view import PeriodRow, shown
@@ -18,7 +19,7 @@ def period_rows(ledger: Queries, scope: Scope, question: Question, now: datetime
 
     Raises ``UsageError`` for more periods than a person could mean.
     """
-    ends = ledger.ends(scope)
+    ends = ledger.first_and_last_ms(scope)
     begin = question.range.since or (ends and datetime.fromtimestamp(ends[0] / 1000, now.tzinfo))
     if begin is None:
         return []

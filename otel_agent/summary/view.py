@@ -10,7 +10,7 @@ from typing import Final, Generic, Literal, TypeVar, get_args
 
 from msgspec import Struct
 
-from otel_agent.ledger.queries import Usage
+from otel_agent.ledger.answers import Usage
 from otel_agent.model import ProcessSample, Tokens, without_overlap
 
 ViewName = Literal["overview", "sessions", "projects", "models", "agents", "timeline"]

@@ -243,7 +243,7 @@ class TestWarnings:
             os.utime(path, (then, then))
         for _ in range(2):
             printed = shell.output("summary", "models", COLUMNS="1000")
-            assert "Warning: Not read (malformed): 4 places, each of which is no whole JSON object" in printed
+            assert "Warning: Not read (malformed): 4 places, each of which is not a complete JSON object" in printed
             assert "~/.local/share/opencode/storage/message/" in printed
         assert as_json(shell, "models")["warnings"][0].startswith("Not read (malformed): 4 places")
 

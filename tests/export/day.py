@@ -10,6 +10,7 @@ from otel_agent import semconv
 from otel_agent.delivery.ports import MetricDelivery
 from otel_agent.export.dispatch import Dispatch, Identity
 from otel_agent.export.metric_schedule import MetricSchedule
+from otel_agent.ledger.totals import NewSeries, SeriesLimit
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Increase
 from otel_agent.otlp import resource
@@ -63,10 +64,8 @@ class Day:
             self.ledger.totals.raise_by(
                 {(METRIC, json.dumps({OF: series})): Increase(tokens)},
                 now_ns=self.now_ns,
-                max_series=100,
-                overflow="{}",
-                lead_ns=CYCLE_NS,
-                history=history,
+                new=NewSeries(self.now_ns - CYCLE_NS, history=history),
+                limit=SeriesLimit(100, "{}"),
             )
 
     def cycle(self, *, last: bool = False) -> list[tuple[str, int]]:

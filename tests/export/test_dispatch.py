@@ -12,11 +12,12 @@ from otel_agent import semconv
 from otel_agent.delivery.ports import SpanDelivery
 from otel_agent.export.dispatch import Dispatch, Identity
 from otel_agent.export.metric_schedule import MetricSchedule
+from otel_agent.ledger.totals import NewSeries, SeriesLimit
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Increase, SendResult
 from otel_agent.otlp import resource
 from tests.export.fakes import MetricsTo, SpansTo
-from tests.ledger.test_messages import fresh_ledger
+from tests.support.ledgers import fresh_ledger
 from tests.support.records import START_NS, call, enter
 
 TAKEN = SendResult(accepted=True)
@@ -187,7 +188,8 @@ def test_series_of_sessions_end_with_the_window(ledger: Ledger) -> None:
     session_metric = semconv.SESSION_TOKEN_USAGE.name
     with ledger.transaction():
         increases = {(session_metric, '{"session.id": "ses_0"}'): Increase(5)}
-        ledger.totals.raise_by(increases, now_ns=START_NS, max_series=9, overflow="{}", windowed=True)
+        new = NewSeries(START_NS, windowed=True)
+        ledger.totals.raise_by(increases, now_ns=START_NS, new=new, limit=SeriesLimit(9, "{}"))
     owe(ledger, 1)
     now_ns, to = [START_NS], MetricsTo()
     out = dispatch(ledger, None, to, now_ns=lambda: now_ns[0])

@@ -12,7 +12,7 @@ from otel_agent.export.metric_schedule import Gained
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Observation, SendResult
 from tests.export.day import CYCLE_NS, HOUR_NS, OF, Day
-from tests.ledger.test_messages import fresh_ledger
+from tests.support.ledgers import fresh_ledger
 from tests.support.otlp_receiver import PointRow
 
 AWAY = SendResult(accepted=False, reason="away")

@@ -12,8 +12,9 @@ import pytest
 from otel_agent.errors import LedgerDamaged, LedgerHeld
 from otel_agent.intake.catch_up import catch_up, opened
 from otel_agent.intake.ingest import Pass
+from otel_agent.ledger.answers import Scope
 from otel_agent.ledger.files import Hold, ledger_path
-from otel_agent.ledger.queries import Scope, open_to_read
+from otel_agent.ledger.queries import open_to_read
 from otel_agent.ledger.writer import open_ledger
 from otel_agent.settings import Settings
 from tests.support.made_stores import T0, Database, JsonTree, Message, Tokens, in_flight, message, session

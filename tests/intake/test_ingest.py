@@ -88,7 +88,10 @@ def test_a_problem_is_counted_once_and_logged_once(ledger: Ledger, caplog: pytes
     assert [ingest.run(sweep=True).problems for _ in range(3)] == [3, 0, 0]
     assert unreadable(ledger) == {"bad_number": 2, "bad_time": 1}
     assert len(caplog.messages) == 3
-    assert caplog.messages[0] == f"{row}: has a number that cannot be; it counts as zero, the rest counts (input)"
+    assert (
+        caplog.messages[0]
+        == f"{row} has an impossible number; that number counts as zero, everything else counts (input)"
+    )
 
 
 def test_of_many_problems_all_are_counted_and_a_few_are_logged(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,19 +9,10 @@ import pytest
 
 from tests.support.agent import Agent
 from tests.support.otlp_receiver import OtlpReceiver
-
-NOBODY = 65_534
-"""The unprivileged user of Debian, as of every other Linux."""
+from tests.support.public_agent import public_agent
 
 
 @pytest.fixture
 def public(tmp_path: Path, receiver: OtlpReceiver) -> Iterator[Agent]:
-    """An agent that file modes bind: run as the tests' own user, or, where that is root, as nobody."""
-    if os.getuid() != 0:
-        yield Agent(tmp_path, receiver.endpoint)
-        return
-    with tempfile.TemporaryDirectory() as scratch:
-        home = Path(scratch)
-        home.chmod(0o777)
-        public = Agent(home, receiver.endpoint, uid=NOBODY)
-        yield public
+    with public_agent(tmp_path, receiver.endpoint) as agent:
+        yield agent

@@ -1,4 +1,4 @@
-"""A ledger that is not what was left behind: kept aside with its bytes, said, and everything counted again."""
+"""A damaged ledger is kept aside to the byte, the log says so, and everything is counted again."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from otel_agent.errors import LedgerDamaged, LedgerError
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.ledger.writer import open_ledger
 from otel_agent.model import Tokens
-from tests.ledger.test_files import assert_exact, leave_a_wal, write_messages
 from tests.support.agent import Agent, Run
-from tests.support.exported import SentPoint
+from tests.support.exported import Exported
+from tests.support.ledger_files import assert_exact, leave_a_wal, write_messages
 from tests.support.otlp_receiver import OtlpReceiver, hang
 from tests.support.records import START_NS, call, enter, tokens
 
@@ -81,7 +81,9 @@ def kept_aside(state_dir: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_ledger(agent: Agent, receiver: OtlpReceiver, damage: Damage) -> None:
+def test_a_damaged_ledger_is_kept_aside_and_everything_counts_again(
+    agent: Agent, receiver: OtlpReceiver, damage: Damage
+) -> None:
     write_messages(agent, MESSAGES)
     agent.once()
     path = agent.state_dir / "ledger.db"
@@ -90,28 +92,28 @@ def test_a_damaged_ledger(agent: Agent, receiver: OtlpReceiver, damage: Damage) 
     assert ("-wal" in as_found) is (damage in (another_program_was_killed, a_page_lost_beside_a_wal))
     run = agent.once()
     assert kept_aside(agent.state_dir) == as_found
-    assert_said_once(run, agent.state_dir)
-    assert_begun_anew(receiver)
+    assert_reported_once(run, agent.state_dir)
+    assert_new_ledger(receiver)
     agent.once()
     assert_exact(receiver, MESSAGES)
 
 
-def assert_said_once(run: Run, state_dir: Path) -> None:
+def assert_reported_once(run: Run, state_dir: Path) -> None:
     (line,) = [line for line in run.stderr.splitlines() if " ERROR " in line]
     assert min(state_dir.glob("ledger.db.damaged-*")).name in line
     assert "counting again from what OpenCode has on disk" in line
 
 
-def assert_begun_anew(receiver: OtlpReceiver) -> None:
+def assert_new_ledger(receiver: OtlpReceiver) -> None:
     """The whole history once more, under another instance and with new start times; the spans are the same ones."""
     assert_exact(receiver, MESSAGES)
-    assert all(len(starts) == 2 for starts in SentPoint(receiver).starts().values())
+    assert all(len(starts) == 2 for starts in Exported(receiver).starts().values())
     assert len({point.resource["service.instance.id"] for point in receiver.points()}) == 2
 
 
 @pytest.mark.parametrize("part", ["header", "frames", "all"])
-def test_a_damaged_wal(agent: Agent, receiver: OtlpReceiver, part: str) -> None:
-    """What was in it is lost, whole transactions of it, and read again."""
+def test_what_a_damaged_wal_held_is_read_again(agent: Agent, receiver: OtlpReceiver, part: str) -> None:
+    """The transactions in it are lost, each of them whole, and read again."""
     write_messages(agent, MESSAGES)
     agent.once()
     write_messages(agent, MESSAGES, MESSAGES)
@@ -126,30 +128,30 @@ def test_a_damaged_wal(agent: Agent, receiver: OtlpReceiver, part: str) -> None:
     agent.once()
     assert not list(agent.state_dir.glob("*damaged*"))
     assert_exact(receiver, 2 * MESSAGES)
-    assert {len(starts) for starts in SentPoint(receiver).starts().values()} == {1}
+    assert {len(starts) for starts in Exported(receiver).starts().values()} == {1}
 
 
-def test_any_page_lost(tmp_path: Path) -> None:
+def test_a_ledger_that_lost_any_page_opens_whole_or_as_a_new_one(tmp_path: Path) -> None:
     """Theorem: whichever page is zeroed, opening the ledger either finds it whole or begins a new one."""
     ledger = open_ledger(tmp_path / "whole", now_ns=START_NS, backfill_from_ms=0)
     enter(ledger, *(call(number) for number in range(60)))
     expected = tokens(ledger)
     ledger.close()
     whole = (tmp_path / "whole" / "ledger.db").read_bytes()
-    begun_anew = 0
+    new_ledgers = 0
     for number, at in enumerate(range(0, len(whole), 4096)):
         state_dir = tmp_path / str(number)
         state_dir.mkdir()
         (state_dir / "ledger.db").write_bytes(whole[:at] + bytes(4096) + whole[at + 4096 :])
         ledger = open_ledger(state_dir, now_ns=START_NS, backfill_from_ms=0)
-        anew = bool(list(state_dir.glob("*damaged*")))
-        assert tokens(ledger) == (Tokens() if anew else expected)
-        begun_anew += anew
+        is_new = bool(list(state_dir.glob("*damaged*")))
+        assert tokens(ledger) == (Tokens() if is_new else expected)
+        new_ledgers += is_new
         ledger.close()
-    assert begun_anew >= len(whole) // 4096 - 1
+    assert new_ledgers >= len(whole) // 4096 - 1
 
 
-def test_what_may_pass_is_no_damage(tmp_path: Path) -> None:
+def test_a_lock_by_another_program_is_no_damage(tmp_path: Path) -> None:
     """A ledger that another program keeps locked is left where it is."""
     ledger = open_ledger(tmp_path, now_ns=START_NS, backfill_from_ms=0)
     with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
@@ -163,7 +165,7 @@ def test_what_may_pass_is_no_damage(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [garbage, cut_short, all_zeros])
-def test_a_reader_says_so_and_moves_nothing(tmp_path: Path, damage: Damage) -> None:
+def test_a_reader_reports_damage_and_moves_nothing(tmp_path: Path, damage: Damage) -> None:
     ledger = open_ledger(tmp_path, now_ns=START_NS, backfill_from_ms=0)
     enter(ledger, *(call(number) for number in range(60)))
     ledger.close()

@@ -1,11 +1,9 @@
-"""The ledger's files: who may hold them, who may read them, and what happens where they cannot be written."""
+"""The ledger's files: the one process that may write them, those that may read them, and disks without room."""
 
 from __future__ import annotations
 
 import itertools
-import os
 import re
-import shutil
 import signal
 import sqlite3
 import stat
@@ -23,63 +21,21 @@ from otel_agent.ledger import schema
 from otel_agent.ledger.files import Hold
 from otel_agent.ledger.queries import open_to_read
 from tests.support.agent import Agent
-from tests.support.exported import SentPoint
-from tests.support.made_stores import T0, Database, Tokens, message, session
+from tests.support.ledger_files import (
+    WINDOWS,
+    assert_exact,
+    contents,
+    leave_a_journal,
+    leave_a_wal,
+    write_messages,
+)
 from tests.support.otlp_receiver import OtlpReceiver
 
-USED = Tokens(700, 50, 20, 300, 9)
 CANNOT_WRITE = 4
 """Exit code of every `LedgerError`."""
-WINDOWS = os.name == "nt"
 
 
-def write_messages(agent: Agent, count: int, first: int = 0) -> None:
-    database, of = Database(agent.data_dir / "opencode.db").create(), session()
-    with database.connection() as connection:
-        records = [message(of, USED, T0 + 60_000 * number) for number in range(first, first + count)]
-        database.put_through(connection, of.project, of, *records)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """The ledger's files, but for the index of the WAL, which holds nothing of its own, and an empty WAL."""
-    found = {path.name: path.read_bytes() for path in folder.glob("ledger.db*") if not path.name.endswith("-shm")}
-    return {name: content for name, content in found.items() if content}
-
-
-def leave_a_wal(path: Path, sql: str) -> None:
-    """Change the database as a process that is killed does: the change lies in the WAL."""
-    aside = path.with_name("aside")
-    aside.mkdir()
-    with closing(sqlite3.connect(path, isolation_level=None)) as database:
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute(sql)
-        for ending in ("", "-wal"):
-            shutil.copy(f"{path}{ending}", aside)
-    for each in aside.iterdir():
-        each.replace(path.with_name(each.name))
-    aside.rmdir()
-
-
-def leave_a_journal(path: Path) -> None:
-    """Be killed halfway through a change of a database without a WAL: some of its pages are written already."""
-    aside = path.with_name("aside")
-    aside.mkdir()
-    with closing(sqlite3.connect(path, isolation_level=None)) as database:
-        database.execute("PRAGMA journal_mode = DELETE")
-        database.execute("PRAGMA cache_size = 1")
-        before = path.read_bytes()
-        database.execute("BEGIN")
-        database.execute("UPDATE message SET input = input + 1")
-        database.execute("CREATE TABLE more AS SELECT * FROM message")
-        for ending in ("", "-journal"):
-            shutil.copy(f"{path}{ending}", aside)
-    assert (aside / path.name).read_bytes() != before
-    for each in aside.iterdir():
-        each.replace(path.with_name(each.name))
-    aside.rmdir()
-
-
-def test_a_second_agent_is_told_who_writes_the_ledger(agent: Agent, receiver: OtlpReceiver) -> None:
+def test_a_second_agent_names_the_process_that_writes_the_ledger(agent: Agent, receiver: OtlpReceiver) -> None:
     write_messages(agent, 1)
     with agent.process("run") as first:
         receiver.wait_for(lambda r: r.chats(), 30)
@@ -91,7 +47,7 @@ def test_a_second_agent_is_told_who_writes_the_ledger(agent: Agent, receiver: Ot
     agent.once()
 
 
-def test_a_hold_waits_for_one_that_is_soon_let_go(tmp_path: Path) -> None:
+def test_a_hold_waits_for_a_ledger_that_is_soon_released(tmp_path: Path) -> None:
     """A live screen takes the ledger for moments; an agent that starts just then is not refused."""
     holding = "import sys; from filelock import FileLock; lock = FileLock(sys.argv[1]); lock.acquire(); print(flush=True); input()"
     command = [sys.executable, "-c", holding, str(tmp_path / "ledger.lock")]
@@ -115,10 +71,10 @@ def test_the_hold_of_a_killed_agent_is_free(agent: Agent, receiver: OtlpReceiver
     agent.once()
 
 
-@pytest.mark.parametrize("told", ["", "{", "[]", '{"pid": "x"}', '{"pid": 1, "since": null, "more": 2}'])
-def test_a_holder_file_that_says_nothing_useful(tmp_path: Path, told: str) -> None:
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": "x"}', '{"pid": 1, "since": null, "more": 2}'])
+def test_a_useless_holder_file_does_not_weaken_the_lock(tmp_path: Path, content: str) -> None:
     hold = Hold(tmp_path)
-    (tmp_path / "holder.json").write_text(told)
+    (tmp_path / "holder.json").write_text(content)
     try:
         with pytest.raises(LedgerHeld, match="is written by another otel-agent"):
             Hold(tmp_path)
@@ -128,7 +84,7 @@ def test_a_holder_file_that_says_nothing_useful(tmp_path: Path, told: str) -> No
 
 @pytest.mark.parametrize("unclean", [False, True])
 def test_a_ledger_of_a_newer_version_stays_as_it_is(agent: Agent, unclean: bool) -> None:
-    """To the byte, even where its writer was killed and left a WAL."""
+    """Not a byte changes, even if its writer was killed and left a WAL."""
     write_messages(agent, 1)
     agent.once()
     path, newer = agent.state_dir / "ledger.db", f"PRAGMA user_version = {schema.VERSION + 1}"
@@ -146,8 +102,8 @@ def test_a_ledger_of_a_newer_version_stays_as_it_is(agent: Agent, unclean: bool)
     assert contents(agent.state_dir) == before
 
 
-def test_what_was_left_halfway_is_undone_by_who_writes(agent: Agent, receiver: OtlpReceiver) -> None:
-    """Who only reads says so and touches nothing; all that was counted before is still there."""
+def test_a_write_left_halfway_is_undone_by_the_next_writer(agent: Agent, receiver: OtlpReceiver) -> None:
+    """A reader reports it and touches nothing; everything counted before is still there."""
     write_messages(agent, 600)
     agent.once()
     leave_a_journal(agent.state_dir / "ledger.db")
@@ -162,7 +118,7 @@ def test_what_was_left_halfway_is_undone_by_who_writes(agent: Agent, receiver: O
 
 
 @pytest.mark.skipif(WINDOWS, reason="modes are POSIX")
-def test_everything_is_for_its_owner_only(agent: Agent, receiver: OtlpReceiver) -> None:
+def test_every_file_of_the_agent_is_for_its_owner_only(agent: Agent, receiver: OtlpReceiver) -> None:
     """However permissive the umask."""
     write_messages(agent, 1)
     with agent.process("run", prelude="import os; os.umask(0)", OTEL_AGENT_METRICS_EXPORTER="file") as run:
@@ -178,9 +134,9 @@ def test_everything_is_for_its_owner_only(agent: Agent, receiver: OtlpReceiver) 
 
 
 @pytest.mark.skipif(WINDOWS, reason="modes are POSIX")
-def test_a_folder_that_may_not_be_written(public: Agent) -> None:
+def test_a_state_folder_that_may_not_be_written_is_named(public: Agent) -> None:
     public.data_dir.mkdir(parents=True)
-    public.state_dir.mkdir()
+    public.state_dir.mkdir(exist_ok=True)
     public.state_dir.chmod(0o555)
     run = public.attempt()
     assert run.returncode == CANNOT_WRITE
@@ -190,7 +146,7 @@ def test_a_folder_that_may_not_be_written(public: Agent) -> None:
     public.once()
 
 
-def test_a_file_where_the_folder_should_be(agent: Agent) -> None:
+def test_a_file_in_place_of_the_state_folder_is_left_alone(agent: Agent) -> None:
     agent.state_dir.write_text("mine")
     run = agent.attempt()
     assert run.returncode == CANNOT_WRITE
@@ -199,9 +155,12 @@ def test_a_file_where_the_folder_should_be(agent: Agent) -> None:
 
 
 @pytest.mark.skipif(WINDOWS, reason="resource limits are POSIX")
-def test_no_room_to_write(agent: Agent, receiver: OtlpReceiver) -> None:
-    """No file may grow beyond a limit, which rises until a run succeeds. Before that it fails to open, to count, and to
-    strike off what the backend took; it is said each time, and nothing is lost by any of them."""
+def test_running_out_of_room_at_any_point_loses_nothing(agent: Agent, receiver: OtlpReceiver) -> None:
+    """No file may grow beyond a limit, which rises until a run succeeds.
+
+    Before that a run fails to open the ledger, to count, or to strike off what the backend accepted. Each failure is
+    reported, and none loses anything.
+    """
     write_messages(agent, 600)
     failed_after_sending = 0
     for limit in itertools.count(0, 20_000):
@@ -231,7 +190,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", disk], check=True)
 
 
-def test_a_full_disk(agent: Agent, receiver: OtlpReceiver, small_disk: Path) -> None:
+def test_a_full_disk_loses_nothing(agent: Agent, receiver: OtlpReceiver, small_disk: Path) -> None:
     write_messages(agent, 600)
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(800 << 10))
@@ -242,9 +201,3 @@ def test_a_full_disk(agent: Agent, receiver: OtlpReceiver, small_disk: Path) -> 
     ballast.unlink()
     agent.once(OTEL_AGENT_STATE_DIR=str(small_disk / "state"))
     assert_exact(receiver, 600)
-
-
-def assert_exact(receiver: OtlpReceiver, messages: int) -> None:
-    told = SentPoint(receiver)
-    assert (told.tokens(), told.messages()) == (Tokens(*(messages * kind for kind in USED)), messages)
-    assert len(told.span_ids()) == messages

@@ -1,4 +1,4 @@
-"""Killed at any moment and started again: nothing is lost, nothing is counted twice, no series starts anew."""
+"""An agent killed at any moment and started again loses nothing, counts nothing twice and restarts no series."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ import subprocess
 
 import pytest
 
-from tests.ledger.test_files import WINDOWS
 from tests.support.agent import Agent, Process
-from tests.support.exported import SentPoint
+from tests.support.exported import Exported
+from tests.support.ledger_files import USED, WINDOWS
 from tests.support.made_stores import T0, Database, JsonTree, Tokens, message, session
 from tests.support.otlp_receiver import OtlpReceiver, accept, drop, hang
 from tests.support.otlp_receiver.wire import Signal
 
-USED = Tokens(700, 50, 20, 300, 9)
 DATABASES, EACH = 5, 150
 MESSAGES = (DATABASES + 1) * EACH
 """Enough for several transactions, and for more than one request of spans."""
@@ -24,9 +23,9 @@ IMPORTED = """
 import sys, otel_agent.agent.assemble, otel_agent.delivery.otlp_http
 print("imported", file=sys.stderr, flush=True)
 """
-"""So that what follows is the work itself."""
+"""Marks the end of the imports: what follows is the work itself."""
 WORK_S = 0.4
-"""About as long as the work below takes."""
+"""The work below takes about as long."""
 WITHIN_THE_FIRST_PAGE = """
 import resource, signal, sys
 sys.dont_write_bytecode = True
@@ -34,7 +33,7 @@ resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
 signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
 """
-"""The kernel ends the process where it writes on beyond what a file may hold: more than a journal of nothing, less than a page."""
+"""The kernel ends the process when a file grows beyond its limit: more than an empty journal, less than a page."""
 
 
 @pytest.fixture
@@ -59,17 +58,18 @@ def killed_after(run: Process, seconds: float) -> None:
 
 
 def assert_exact(receiver: OtlpReceiver) -> None:
-    told = SentPoint(receiver)
-    assert (told.tokens(), told.messages()) == (TOTAL, MESSAGES)
-    assert len(told.span_ids()) == MESSAGES
-    assert {len(starts) for starts in told.starts().values()} == {1}
-    assert told.never_fell()
+    exported = Exported(receiver)
+    assert exported.holds(tokens=TOTAL, messages=MESSAGES, spans=MESSAGES)
+    assert {len(starts) for starts in exported.starts().values()} == {1}
+    assert exported.never_fell()
 
 
 @pytest.mark.usefixtures("history")
 @pytest.mark.parametrize("seed", range(8))
-def test_killed_at_a_random_moment(agent: Agent, receiver: OtlpReceiver, seed: int) -> None:
-    """Three times in a row, then left alone; and once more, to see that nothing is left to do."""
+def test_an_agent_killed_at_a_random_moment_loses_and_doubles_nothing(
+    agent: Agent, receiver: OtlpReceiver, seed: int
+) -> None:
+    """It is killed three times in a row, then left alone; one more run sees that nothing is left to do."""
     moments = random.Random(seed)
     for _ in range(3):
         with agent.process("run", "--once", prelude=IMPORTED) as run:
@@ -85,8 +85,8 @@ def test_killed_at_a_random_moment(agent: Agent, receiver: OtlpReceiver, seed: i
 
 @pytest.mark.skipif(WINDOWS, reason="resource limits are POSIX")
 @pytest.mark.usefixtures("history")
-def test_killed_while_it_begins_the_ledger(agent: Agent, receiver: OtlpReceiver) -> None:
-    """The one write of it that is not in a WAL: it has to be undone before anyone who only reads can look at the file."""
+def test_an_agent_killed_while_it_begins_the_ledger_loses_nothing(agent: Agent, receiver: OtlpReceiver) -> None:
+    """That write alone is not in a WAL: it has to be undone before a process that only reads can open the file."""
     with agent.process("run", "--once", prelude=WITHIN_THE_FIRST_PAGE) as run:
         assert run.wait().returncode == -signal.SIGXFSZ
     assert {"ledger.db", "ledger.db-journal"} <= {path.name for path in agent.state_dir.iterdir()}
@@ -96,10 +96,10 @@ def test_killed_while_it_begins_the_ledger(agent: Agent, receiver: OtlpReceiver)
 
 @pytest.mark.usefixtures("history")
 @pytest.mark.parametrize(("signal_", "request_"), [("traces", 1), ("traces", 2), ("metrics", 1)])
-def test_killed_between_the_backend_taking_and_the_ledger_knowing(
+def test_an_agent_killed_before_the_answer_sends_the_same_points_and_spans_again(
     agent: Agent, receiver: OtlpReceiver, signal_: Signal, request_: int
 ) -> None:
-    """The backend has the request and never answers. What it has is sent to it again, as the same spans and points."""
+    """The backend has the request and never answers. The same spans and points are sent to it again."""
     receiver.behave(*[accept()] * (request_ - 1), hang(accepted=True), signal=signal_)
     with agent.process("run", "--once") as run:
         receiver.wait_for(lambda r: any(each.behaviour == "hang" for each in r.requests), 30)
@@ -109,7 +109,7 @@ def test_killed_between_the_backend_taking_and_the_ledger_knowing(
 
 
 @pytest.mark.usefixtures("history")
-def test_a_connection_that_breaks_after_the_backend_took_it(agent: Agent, receiver: OtlpReceiver) -> None:
+def test_a_connection_that_breaks_after_the_request_doubles_nothing(agent: Agent, receiver: OtlpReceiver) -> None:
     receiver.behave(drop(), drop(), signal="traces")
     receiver.behave(drop(), signal="metrics")
     agent.once()

@@ -1,31 +1,27 @@
-"""The counting rules on the tables themselves: what a set of records is worth, whatever way it is met."""
+"""The counting rules on the tables themselves: a set of records is worth the same in whatever order it is read."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from otel_agent import semconv
-from otel_agent.ledger.writer import Ledger, open_ledger
+from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Generation, Message, Tokens
+from tests.support.ledgers import fresh_ledger
 from tests.support.records import (
     GRACE,
     LONG_AFTER,
-    START_NS,
     T0,
     call,
     copy_of,
+    end_pass,
     enter,
     enter_all,
     in_flight,
-    settle,
     tokens,
     total,
     totals,
@@ -41,7 +37,7 @@ usages = st.builds(Tokens, st.integers(1, 50), amounts, amounts, amounts, amount
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What OpenCode did once, and all that can be read of it."""
+    """One call of OpenCode's, and all records that can be read of it."""
 
     records: tuple[Message, ...]
     worth: Tokens
@@ -49,9 +45,11 @@ class Call:
 
 @st.composite
 def calls(draw: st.DrawFn, number: int, passes: str) -> Call:
-    """A call read complete, in flight or both, in any number of stores; or corrected; or copied by forks. Not corrected
-    and copied: a copy of what was corrected later cannot be told from a call of its own. Nor, in several passes, given
-    up as killed and copied after its completion: the same holds."""
+    """A call read complete, in flight or both, in any number of stores; or corrected; or copied by forks.
+
+    Never both corrected and copied: a copy of what was corrected later looks like a call of its own. For the same
+    reason no call is presumed killed in one of several passes and copied after its completion.
+    """
     usage = draw(usages)
     whole = call(number, usage)
     readings: list[Tokens] = draw(st.lists(st.sampled_from([usage, Tokens(1)]), max_size=2))
@@ -85,20 +83,10 @@ def ways_to_meet(draw: st.DrawFn, history: tuple[Call, ...]) -> Batches:
     return [records[start:end] for start, end in zip([0, *cuts], [*cuts, len(records)], strict=True)]
 
 
-@contextmanager
-def fresh_ledger() -> Iterator[Ledger]:
-    with tempfile.TemporaryDirectory() as scratch:
-        ledger = open_ledger(Path(scratch), now_ns=START_NS, backfill_from_ms=0)
-        try:
-            yield ledger
-        finally:
-            ledger.close()
-
-
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.data())
-def test_neither_order_nor_batches_matter(data: st.DataObject) -> None:
-    """Theorem: the same set of records, in whatever order and batches it is met in a pass, makes the same totals."""
+def test_order_and_batches_of_the_records_do_not_change_the_totals(data: st.DataObject) -> None:
+    """Theorem: the same set of records, in whatever order and batches a pass reads it, makes the same totals."""
     history = data.draw(histories("one"))
     with fresh_ledger() as one, fresh_ledger() as other:
         enter_all(one, data.draw(ways_to_meet(history)))
@@ -110,9 +98,11 @@ def test_neither_order_nor_batches_matter(data: st.DataObject) -> None:
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.data())
-def test_nor_how_many_passes_it_takes(data: st.DataObject) -> None:
-    """Theorem: each call counts once and for the most any record of it said, even if every batch is a pass of its own
-    (a copy can then count before its original is met, so which session has it may differ)."""
+def test_the_number_of_passes_does_not_change_what_counts(data: st.DataObject) -> None:
+    """Theorem: each call counts once and for the most that any record says, even if every batch is a pass of its own.
+
+    A copy can then count before its original is read, so the session that has the call may differ.
+    """
     history = data.draw(histories("many"))
     with fresh_ledger() as ledger:
         for batch in data.draw(ways_to_meet(history)):
@@ -123,77 +113,81 @@ def test_nor_how_many_passes_it_takes(data: st.DataObject) -> None:
 
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(st.data())
-def test_what_is_known_is_never_new(data: st.DataObject) -> None:
-    """Theorem: a second reading of everything changes no total and owes no span."""
+def test_a_second_reading_of_everything_changes_nothing(data: st.DataObject) -> None:
+    """Theorem: a second reading of everything changes no total and makes no span pending."""
     batches = data.draw(ways_to_meet(data.draw(histories("many"))))
     with fresh_ledger() as ledger:
         enter_all(ledger, batches)
-        before, owed = totals(ledger), len(ledger.outbox)
+        before, pending = totals(ledger), len(ledger.outbox)
         enter_all(ledger, reversed(batches))
-        assert (totals(ledger), len(ledger.outbox)) == (before, owed)
+        assert totals(ledger) == before
+        assert len(ledger.outbox) == pending
 
 
-def test_a_message_in_flight_elsewhere_does_not_hold_up_a_copy(ledger: Ledger) -> None:
+def test_a_stale_record_in_flight_takes_nothing_from_a_complete_copy(ledger: Ledger) -> None:
     """A stale record of what another store has complete takes nothing from it."""
     copy = copy_of(call(0, MANY), 1)
     enter(ledger, copy)
     enter(ledger, in_flight(copy, FEW))
-    settle(ledger, now_ms=T0)
+    end_pass(ledger, now_ms=T0)
     assert tokens(ledger) == MANY
 
 
-def test_the_original_completes_after_its_copy_counted(ledger: Ledger) -> None:
+def test_an_original_that_completes_after_its_copy_counted_adds_nothing(ledger: Ledger) -> None:
     original = call(0, MANY)
     enter(ledger, in_flight(original))
     enter(ledger, copy_of(original, 1))
-    settle(ledger, now_ms=T0)
+    end_pass(ledger, now_ms=T0)
     enter(ledger, original)
-    assert (tokens(ledger), total(ledger, semconv.MESSAGE_COUNT)) == (MANY, 1)
+    assert tokens(ledger) == MANY
+    assert total(ledger, semconv.MESSAGE_COUNT) == 1
 
 
-def test_one_given_up_as_killed_completes_and_is_forked(ledger: Ledger) -> None:
+def test_a_message_presumed_killed_that_completes_and_is_forked_counts_once(ledger: Ledger) -> None:
     original = call(0, MANY)
     enter(ledger, in_flight(original))
-    settle(ledger, now_ms=LONG_AFTER)
+    end_pass(ledger, now_ms=LONG_AFTER)
     enter(ledger, original)
     enter(ledger, copy_of(original, 1))
-    settle(ledger, now_ms=LONG_AFTER)
-    assert (tokens(ledger), total(ledger, semconv.MESSAGE_COUNT)) == (MANY, 1)
+    end_pass(ledger, now_ms=LONG_AFTER)
+    assert tokens(ledger) == MANY
+    assert total(ledger, semconv.MESSAGE_COUNT) == 1
 
 
 def test_a_killed_message_waits_for_the_grace_period(ledger: Ledger) -> None:
     killed = in_flight(call(0, MANY))
     enter(ledger, killed)
-    settle(ledger, now_ms=killed.created_ms + GRACE)
+    end_pass(ledger, now_ms=killed.created_ms + GRACE)
     assert tokens(ledger) == Tokens()
-    settle(ledger, now_ms=killed.created_ms + GRACE + 1)
+    end_pass(ledger, now_ms=killed.created_ms + GRACE + 1)
     assert tokens(ledger) == MANY
 
 
-def test_or_for_a_later_message_of_its_session_to_complete(ledger: Ledger) -> None:
+def test_a_killed_message_counts_once_a_later_one_of_its_session_is_complete(ledger: Ledger) -> None:
     killed, later, elsewhere = in_flight(call(0, MANY)), call(3, FEW), call(1, FEW)
     enter(ledger, killed, elsewhere)
-    settle(ledger, now_ms=T0)
+    end_pass(ledger, now_ms=T0)
     assert tokens(ledger) == FEW
     enter(ledger, later)
-    settle(ledger, now_ms=T0)
+    end_pass(ledger, now_ms=T0)
     assert tokens(ledger) == FEW.plus(FEW).plus(MANY)
 
 
 def test_equal_calls_are_two_unless_an_id_says_that_one_is_a_copy(ledger: Ledger) -> None:
-    """Both conditions: recordings that look alike, and an id minted later than the message it names."""
+    """A copy needs both: a recording that looks alike, and an id minted later than the message it names."""
     first = call(0, MANY)
     enter(ledger, first, replace(first, id="msg_like_it", session_id="ses_other"))
-    settle(ledger)
+    end_pass(ledger)
     assert total(ledger, semconv.MESSAGE_COUNT) == 2
 
 
-def test_one_call_in_the_tables_of_1x_and_2x(ledger: Ledger) -> None:
-    """Under two ids in one session: each table is read in batches of its own."""
+def test_a_call_in_the_tables_of_1_x_and_2_x_counts_once(ledger: Ledger) -> None:
+    """The call has two ids in one session, and each table is read in batches of its own."""
     first = call(0, MANY)
     enter(ledger, first)
     enter(ledger, replace(first, id="evt_1", generation=Generation.V2))
-    assert (tokens(ledger), total(ledger, semconv.MESSAGE_COUNT)) == (MANY, 1)
+    assert tokens(ledger) == MANY
+    assert total(ledger, semconv.MESSAGE_COUNT) == 1
 
 
 def test_a_session_counts_with_its_first_message(ledger: Ledger) -> None:
@@ -201,19 +195,20 @@ def test_a_session_counts_with_its_first_message(ledger: Ledger) -> None:
     assert [change.opens_session for change in enter(ledger, call(6))] == [False]
 
 
-def test_what_calls_no_model_owes_no_span(ledger: Ledger) -> None:
+def test_a_message_that_calls_no_model_has_no_pending_span(ledger: Ledger) -> None:
     enter(ledger, call(0), call(1, Tokens(), calls_model=False))
-    assert [owed.message.id for owed in ledger.outbox.oldest(10)] == ["msg_0"]
+    assert [entry.message.id for entry in ledger.outbox.oldest(10)] == ["msg_0"]
 
 
 def test_history_left_out_is_never_counted(ledger: Ledger) -> None:
-    """Not when it is read again, not when it is corrected, not by a copy; what ended later is."""
+    """It does not count when it is read again, corrected or copied; what ended later counts."""
     old, new = call(0, FEW), call(1, MANY)
     for _ in range(2):
         enter(ledger, old, new, copy_of(old, 1), in_flight(call(0, FEW, id="msg_killed")), count_from_ms=new.created_ms)
-        settle(ledger, count_from_ms=new.created_ms)
+        end_pass(ledger, count_from_ms=new.created_ms)
     enter(ledger, replace(old, tokens=MANY), count_from_ms=new.created_ms)
-    assert (tokens(ledger), total(ledger, semconv.MESSAGE_COUNT)) == (MANY, 1)
+    assert tokens(ledger) == MANY
+    assert total(ledger, semconv.MESSAGE_COUNT) == 1
 
 
 def sum_of(history: tuple[Call, ...]) -> Tokens:

@@ -1,4 +1,4 @@
-"""Making and bringing up to date the ledger's tables: all of it or nothing."""
+"""The ledger's tables are created and brought up to date: all of it or nothing."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from otel_agent.ledger import schema
+from otel_agent.ledger import records, schema
 from otel_agent.ledger.files import ledger_path
+from otel_agent.ledger.turns import TurnState
 from tests.support.agent import Agent
 from tests.support.made_stores import JsonTree, Tokens, message, session
 from tests.support.otlp_receiver import OtlpReceiver
 
 NEXT = schema.VERSION + 1
 VERSION_1 = Path(__file__).parent / "ledger-1.sql"
-"""What `sqlite3 ledger.db .schema` says of a ledger that was made by 0.1.0."""
+"""The output of `sqlite3 ledger.db .schema` for a ledger that 0.1.0 made."""
 
 
 @pytest.fixture
@@ -50,13 +51,14 @@ def test_preparing_twice_changes_nothing(database: sqlite3.Connection) -> None:
     assert database.total_changes == changed
 
 
-def test_of_a_database_that_cannot_be_prepared_nothing_is_changed(database: sqlite3.Connection) -> None:
-    """`series` is the last but one of its tables."""
+def test_a_database_that_cannot_be_prepared_stays_as_it_is(database: sqlite3.Connection) -> None:
+    """The table `series` exists already: it is the last but one that is created."""
     database.execute("CREATE TABLE series (of TEXT)")
     with pytest.raises(sqlite3.OperationalError, match="series already exists"):
         schema.prepare(database)
     assert tables(database) == {"series"}
-    assert (schema.version(database), database.in_transaction) == (0, False)
+    assert schema.version(database) == 0
+    assert not database.in_transaction
 
 
 def step(database: sqlite3.Connection) -> None:
@@ -78,7 +80,8 @@ def test_an_older_ledger_takes_each_step_it_lacks(
     monkeypatch.setattr(schema, "VERSION", NEXT)
     monkeypatch.setattr(schema, "_MIGRATIONS", (*schema._MIGRATIONS, step))
     schema.prepare(database)
-    assert (schema.version(database), columns_of_meta(database)) == (NEXT, ["key", "value", "since"])
+    assert schema.version(database) == NEXT
+    assert columns_of_meta(database) == ["key", "value", "since"]
     schema.prepare(database)
 
 
@@ -88,10 +91,11 @@ def test_a_new_ledger_takes_every_step_after_the_first_version(
     monkeypatch.setattr(schema, "VERSION", NEXT)
     monkeypatch.setattr(schema, "_MIGRATIONS", (*schema._MIGRATIONS, step))
     schema.prepare(database)
-    assert (schema.version(database), columns_of_meta(database)) == (NEXT, ["key", "value", "since"])
+    assert schema.version(database) == NEXT
+    assert columns_of_meta(database) == ["key", "value", "since"]
 
 
-def test_a_step_that_fails_takes_the_ones_before_it_along(
+def test_a_step_that_fails_undoes_the_steps_before_it(
     database: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schema.prepare(database)
@@ -100,7 +104,8 @@ def test_a_step_that_fails_takes_the_ones_before_it_along(
     monkeypatch.setattr(schema, "_MIGRATIONS", (*schema._MIGRATIONS, step, broken_step))
     with pytest.raises(sqlite3.OperationalError, match="no such table: nowhere"):
         schema.prepare(database)
-    assert (schema.version(database), columns_of_meta(database)) == (NEXT - 1, ["key", "value"])
+    assert schema.version(database) == NEXT - 1
+    assert columns_of_meta(database) == ["key", "value"]
     assert database.execute("SELECT value FROM meta").fetchone() == ("mine",)
 
 
@@ -110,8 +115,8 @@ def test_there_is_a_step_for_each_version_after_the_first() -> None:
 
 def made_of(database: sqlite3.Connection) -> set[str]:
     """Every table and index, without comments and layout."""
-    told = database.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
-    return {" ".join(re.sub(r"--.*", "", sql).split()) for (sql,) in told}
+    statements = database.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
+    return {" ".join(re.sub(r"--.*", "", sql).split()) for (sql,) in statements}
 
 
 def test_a_ledger_of_version_1_becomes_what_a_new_one_is(database: sqlite3.Connection, tmp_path: Path) -> None:
@@ -131,10 +136,29 @@ def test_a_ledger_of_version_1_keeps_its_totals_and_counts_nothing_again(
     with closing(sqlite3.connect(ledger_path(agent.state_dir))) as database:
         later = ("problem", "turn", "tool_call", "store", "delivery")
         database.executescript("".join(f"DROP TABLE {name};" for name in later))
-        told = [f"{then}_{what}" for then in ("told", "open") for what in ("value", "count", "buckets", "ns")]
-        database.executescript("".join(f"ALTER TABLE series DROP COLUMN {name};" for name in told))
+        columns = [f"{then}_{what}" for then in ("told", "open") for what in ("value", "count", "buckets", "ns")]
+        database.executescript("".join(f"ALTER TABLE series DROP COLUMN {name};" for name in columns))
         database.executescript("DROP INDEX message_ended; PRAGMA user_version = 1")
     tree.put_turn(message(session(), Tokens(input=7), counter=2, cost=1))
     agent.once()
     assert receiver.total("opencode.message.count") == 2
     assert len(receiver.chats()) == 2
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (f"SELECT max({records.ended('message')}) FROM message WHERE {records.IS_COUNTED}", "message_ended"),
+        (f"SELECT number FROM message AS m WHERE m.{records.IS_UNDECIDED}", "message_unsettled"),
+        (f"SELECT number FROM turn WHERE state = {TurnState.OPEN:d}", "turn_open"),
+        (f"SELECT number FROM turn WHERE state = {TurnState.PENDING:d}", "turn_owed"),
+        (f"SELECT number FROM turn WHERE state = {TurnState.QUARANTINED:d}", "turn_refused"),
+    ],
+)
+def test_conditions_of_the_queries_match_those_of_the_indexes(
+    database: sqlite3.Connection, query: str, index: str
+) -> None:
+    """The migrations repeat them, because they must stay as they were."""
+    schema.prepare(database)
+    plan = " ".join(row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {query}"))
+    assert index in plan

@@ -67,7 +67,7 @@ def test_the_numbers_of_one_message_agree(message: Message) -> None:
 
     assert [
         span[f"opencode.token.{type_}"] for type_ in ("input", "output", "reasoning", "cache_read", "cache_write")
-    ] == [*message.tokens.each()]
+    ] == [*message.tokens.by_category()]
     for kind in ("input_tokens", "output_tokens", "cache_read.input_tokens", "reasoning.output_tokens"):
         assert span[f"gen_ai.usage.{kind}"] == found[f"{GENAI}{kind}"]
     assert span["gen_ai.usage.cache_creation.input_tokens"] == found[f"{GENAI}cache_write.input_tokens"]

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from otel_agent.ledger.queries import NO_USAGE, Usage
+from otel_agent.ledger.answers import NO_USAGE, Usage
 from otel_agent.summary.answer import answer
 from otel_agent.summary.question import Filters, Question
 from otel_agent.summary.ranges import named_range
@@ -36,7 +36,7 @@ def numbers(of: Mapping[str, int]) -> tuple[int, ...]:
 
 
 def used(usage: Usage) -> tuple[int, ...]:
-    return usage.messages, *usage.tokens.each()
+    return usage.messages, *usage.tokens.by_category()
 
 
 def by_key(view: View[Row]) -> dict[str, tuple[int, ...]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from otel_agent.ledger.queries import Group, SessionFacts, Usage
+from otel_agent.ledger.answers import Group, SessionFacts, Usage
 from otel_agent.model import Overlap, Tokens
 from otel_agent.summary.session_tree import session_rows
 from otel_agent.summary.view import SessionRow

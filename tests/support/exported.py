@@ -1,9 +1,10 @@
-"""All that a backend heard over several runs, in its own order."""
+"""Everything that was exported over several runs, in the order of its arrival."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tests.support.differences import Differences, differences
 from tests.support.made_stores import Tokens
 from tests.support.otlp_receiver import OtlpReceiver, PointRow
 
@@ -11,29 +12,40 @@ Series = tuple[str, frozenset[object]]
 
 
 @dataclass(frozen=True, slots=True)
-class SentPoint:
+class Exported:
+    """The points and spans that a backend has, whoever sent them."""
+
     receiver: OtlpReceiver
 
+    def holds(
+        self, *, tokens: Tokens | None = None, messages: int | None = None, spans: int | None = None
+    ) -> Differences:
+        """True if the last points and the different spans are these."""
+        actual = {"tokens": self.tokens(), "messages": self.messages(), "spans": len(self.span_ids())}
+        return differences(actual, {"tokens": tokens, "messages": messages, "spans": spans})
+
     def tokens(self) -> Tokens:
-        """As the last points have it, by category."""
+        """The tokens of the last points, by category."""
         by_type = self.receiver.by("opencode.token.usage", "gen_ai.token.type")
         return Tokens(**{str(kind): int(value) for kind, value in by_type.items()})
 
     def messages(self) -> int:
+        """The messages of the last points."""
         return int(self.receiver.total("opencode.message.count"))
 
     def span_ids(self) -> set[str]:
+        """The ids of all spans of model calls: a span that was sent twice is one."""
         return {span.span_id for span in self.receiver.chats()}
 
     def starts(self) -> dict[Series, set[int]]:
-        """Every start time that was ever told of a series."""
+        """Every start time that a series was ever exported with."""
         found: dict[Series, set[int]] = {}
         for point in self.receiver.points():
             found.setdefault(series(point), set()).add(point.start_ns)
         return found
 
     def never_fell(self) -> bool:
-        """Whether no series ever went back."""
+        """True if no series was ever exported with a smaller value than before."""
         last: dict[Series, float] = {}
         for point in self.receiver.points():
             level = float(point.value if point.value is not None else point.count or 0)
@@ -44,4 +56,5 @@ class SentPoint:
 
 
 def series(point: PointRow) -> Series:
+    """The identity of the series that a point belongs to."""
     return point.metric, frozenset(point.attributes.items())

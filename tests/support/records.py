@@ -1,4 +1,4 @@
-"""Messages as the readers hand them to the ledger, and what the ledger made of them."""
+"""Messages as the readers give them to the ledger, and the totals that the ledger makes of them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from otel_agent import semconv
+from otel_agent.ledger.totals import NewSeries, SeriesLimit
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Change, Generation, Message, Overlap, Tokens
 from otel_agent.series.attributes import OVERFLOW, from_json
@@ -17,7 +18,7 @@ T0 = 1_769_174_692_533
 """Creation of call 0, in ms."""
 MINUTE = 60_000
 GRACE = 3_600_000
-"""How long the tests wait for a message that does not complete, in ms."""
+"""The tests wait this long for a message that does not complete, in ms."""
 LONG_AFTER = T0 + 10 * GRACE
 """A moment at which every grace period is over, in ms."""
 START_NS = 1_770_000_000_000_000_000
@@ -49,40 +50,40 @@ def call(number: int, tokens: Tokens = Tokens(100, 10, 5, 50, 2), **fields: Any)
 
 
 def in_flight(whole: Message, tokens: Tokens | None = None) -> Message:
-    """The same message before `completed`, or for ever where OpenCode was killed."""
+    """The same message before `completed`, or for ever if OpenCode was killed."""
     so_far = whole.tokens if tokens is None else tokens
     return replace(whole, completed_ms=None, tokens=so_far, cost_nusd=so_far.total * 1_000)
 
 
 def copy_of(original: Message, number: int) -> Message:
-    """What a fork makes of it: a new id and session, minted later."""
+    """A fork copy of the message: a new id and session, minted later."""
     return replace(original, id=f"{original.id}_copy_{number}", session_id=f"ses_fork_{number}", copied=True)
 
 
 def enter(ledger: Ledger, *records: Message, count_from_ms: int = 0) -> list[Change]:
-    """One batch, in a transaction of its own; the totals rise by what it brought."""
+    """Enter one batch in a transaction of its own; the totals rise by what it brought."""
     with ledger.transaction():
         changes = ledger.messages.record(records, [], count_from_ms=count_from_ms)
         _raise_totals(ledger, changes)
     return changes
 
 
-def settle(ledger: Ledger, *, now_ms: int = LONG_AFTER, count_from_ms: int = 0) -> list[Change]:
-    """The end of a pass."""
+def end_pass(ledger: Ledger, *, now_ms: int = LONG_AFTER, count_from_ms: int = 0) -> list[Change]:
+    """Decide what had to wait for the end of a pass."""
     changes: list[Change] = []
     while decided := ledger.messages.decide_waiting(now_ms=now_ms, grace_ms=GRACE, count_from_ms=count_from_ms):
         with ledger.transaction():
-            settled = ledger.messages.resolve_waiting(decided)
-            _raise_totals(ledger, settled)
-        changes += settled
+            resolved = ledger.messages.resolve_waiting(decided)
+            _raise_totals(ledger, resolved)
+        changes += resolved
     return changes
 
 
 def enter_all(ledger: Ledger, batches: Iterable[Sequence[Message]]) -> None:
-    """One whole pass."""
+    """Enter the batches of one whole pass, and end it."""
     for batch in batches:
         enter(ledger, *batch)
-    settle(ledger)
+    end_pass(ledger)
 
 
 def totals(ledger: Ledger) -> Totals:
@@ -105,4 +106,5 @@ def tokens(ledger: Ledger) -> Tokens:
 
 def _raise_totals(ledger: Ledger, changes: list[Change]) -> None:
     increases = Tally(disjoint=False).add(changes).increases
-    ledger.totals.raise_by(increases, now_ns=START_NS, max_series=10_000, overflow=OVERFLOW)
+    limit = SeriesLimit(10_000, OVERFLOW)
+    ledger.totals.raise_by(increases, now_ns=START_NS, new=NewSeries(START_NS), limit=limit)

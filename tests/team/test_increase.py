@@ -15,7 +15,7 @@ from otel_agent.ledger.writer import Ledger
 from otel_agent.model import SendResult
 from tests.delivery.senders import NO_FILES
 from tests.export.day import CYCLE_NS, HOUR_NS, Day
-from tests.ledger.test_messages import fresh_ledger
+from tests.support.ledgers import fresh_ledger
 from tests.team.recording import Recording, record_again
 from tests.team.rules import recorded
 

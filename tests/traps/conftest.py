@@ -1,21 +1,29 @@
-"""What arrived in words, and more stores to read, new for each test."""
+"""The backend's view of what arrived, and stores of every kind to read, new for each test."""
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.agent import Agent
+from tests.support.arrived import Arrived
+from tests.support.kinds_of_store import Store, make_store
 from tests.support.made_stores import Database, OldTree
 from tests.support.otlp_receiver import OtlpReceiver
-from tests.traps.arrived import Arrived
+from tests.support.public_agent import public_agent
 
-NOBODY = 65_534
-"""The unprivileged user of Debian, as of every other Linux."""
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that asks for ``store`` runs once for each kind in its module's ``STORES``."""
+    if "store" in metafunc.fixturenames:
+        metafunc.parametrize("store", metafunc.module.STORES, indirect=True)
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest, agent: Agent) -> Store:
+    return make_store(agent.data_dir, request.param)
 
 
 @pytest.fixture
@@ -36,14 +44,5 @@ def database(agent: Agent) -> Database:
 
 @pytest.fixture
 def public(tmp_path: Path, receiver: OtlpReceiver) -> Iterator[Agent]:
-    """An agent that file modes bind: run as the tests' own user, or, where that is root, as nobody."""
-    if os.getuid() != 0:
-        yield Agent(tmp_path, receiver.endpoint)
-        return
-    with tempfile.TemporaryDirectory() as scratch:
-        home = Path(scratch)
-        home.chmod(0o777)
-        agent = Agent(home, receiver.endpoint, uid=NOBODY)
-        agent.state_dir.mkdir(mode=0o777)
-        agent.state_dir.chmod(0o777)
+    with public_agent(tmp_path, receiver.endpoint) as agent:
         yield agent

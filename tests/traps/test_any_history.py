@@ -1,7 +1,8 @@
 """Theorem: whatever OpenCode does between runs, after a run the backend's totals are the calls seen so far, each once.
 
 The model knows calls, not ids: a copy in another store, a rewrite and a fork's copy are all the same call. A call is
-worth, in each category, the most any run saw of it complete; it is worth nothing before, and never loses any of it.
+worth, in each category, the most that any run saw of it complete. Before that it is worth nothing, and it never loses
+any of it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from tests.support.agent import Agent
+from tests.support.arrived import Arrived
+from tests.support.kinds_of_store import Store
 from tests.support.made_stores import (
     T0,
     Database,
@@ -28,9 +31,7 @@ from tests.support.made_stores import (
     session,
 )
 from tests.support.otlp_receiver import OtlpReceiver
-from tests.traps.arrived import Arrived
 
-Store = JsonTree | Database
 NOTHING = Tokens()
 
 amounts = st.integers(min_value=0, max_value=500)
@@ -38,12 +39,12 @@ usages = st.builds(Tokens, st.integers(1, 500), amounts, amounts, amounts, amoun
 picks = st.integers(min_value=0, max_value=10_000)
 """Chooses among what exists at that moment, modulo how many there are."""
 looks = st.booleans()
-"""Whether a run follows at once."""
+"""True if a run follows at once."""
 
 
 @dataclass(slots=True)
 class Kept:
-    """A message in a store, and the call it stands for."""
+    """A message in a store, and the call it records."""
 
     store: int
     written: Message

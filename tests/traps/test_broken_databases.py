@@ -1,4 +1,4 @@
-"""Databases that are none, are damaged, locked, replaced or gone: said once, survived, made up for later."""
+"""Databases that are none, damaged, locked, replaced or gone: reported, survived, and made up for later."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.agent import Agent
+from tests.support.arrived import Arrived
 from tests.support.made_stores import T0, Database, JsonTree, Message, Tokens, message, session
-from tests.traps.arrived import Arrived
 
 USED = Tokens(1200, 80, 20, 400, 10)
 IN_TREE = message(session(), USED)
@@ -40,27 +40,31 @@ def filled(path: Path, rows: list[Message]) -> Database:
     ],
     ids=["text", "header-cut-short", "header-and-garbage"],
 )
-def test_a_database_that_is_none(agent: Agent, tree: JsonTree, arrived: Arrived, content: bytes) -> None:
+def test_a_file_that_is_no_database_stops_nothing_and_its_successor_counts(
+    agent: Agent, tree: JsonTree, arrived: Arrived, content: bytes
+) -> None:
     tree.put_turn(IN_TREE)
     path = agent.data_dir / "opencode.db"
     path.write_bytes(content)
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
     path.unlink()
     Database(path).create().put_turn(IN_DATABASE)
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED.plus(USED), 2)
+    assert arrived.holds(tokens=USED.plus(USED), messages=2)
 
 
-def test_a_folder_named_like_a_database(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_a_folder_named_like_a_database_stops_nothing(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     tree.put_turn(IN_TREE)
     (agent.data_dir / "opencode.db").mkdir()
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
 
 
 @pytest.mark.parametrize("damage", ["cut-in-half", "pages-overwritten", "root-page-overwritten"])
-def test_damaged_pages(agent: Agent, tree: JsonTree, arrived: Arrived, damage: str) -> None:
+def test_damaged_pages_count_nothing_twice_and_the_repair_counts_all(
+    agent: Agent, tree: JsonTree, arrived: Arrived, damage: str
+) -> None:
     """Whatever can be read may count; nothing counts twice; after a repair the total is the truth."""
     tree.put_turn(message(session(), Tokens(output=7), T0 - 90_000))
     database = filled(agent.data_dir / "opencode.db", many(900))
@@ -72,7 +76,7 @@ def test_damaged_pages(agent: Agent, tree: JsonTree, arrived: Arrived, damage: s
     database.path.write_bytes(sound)
     agent.once()
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (Tokens(900, 7), 901)
+    assert arrived.holds(tokens=Tokens(900, 7), messages=901)
 
 
 def damaged(sound: bytes, how: str) -> bytes:
@@ -100,7 +104,9 @@ def locked(request: pytest.FixtureRequest, agent: Agent) -> Database:
     return database
 
 
-def test_a_locked_database(agent: Agent, tree: JsonTree, locked: Database, arrived: Arrived) -> None:
+def test_a_locked_database_is_read_once_it_is_free(
+    agent: Agent, tree: JsonTree, locked: Database, arrived: Arrived
+) -> None:
     tree.put_turn(IN_TREE)
     with closing(sqlite3.connect(locked.path, isolation_level=None)) as holder:
         holder.execute("PRAGMA locking_mode=EXCLUSIVE")
@@ -108,14 +114,16 @@ def test_a_locked_database(agent: Agent, tree: JsonTree, locked: Database, arriv
         holder.execute("UPDATE session SET title = 'locked'")
         run = agent.once()
         assert "locked" in run.stderr
-        assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+        assert arrived.holds(tokens=USED, messages=1)
         holder.execute("ROLLBACK")
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED.plus(USED), 2)
+    assert arrived.holds(tokens=USED.plus(USED), messages=2)
 
 
-def test_a_database_being_written_while_read(agent: Agent, database: Database, arrived: Arrived) -> None:
-    """In WAL mode an open write transaction hides its rows, and only those."""
+def test_rows_of_an_open_write_transaction_count_after_its_commit(
+    agent: Agent, database: Database, arrived: Arrived
+) -> None:
+    """An open write transaction in WAL mode hides its rows, and only those."""
     database.put_turn(IN_TREE)
     with database.writer() as connection:
         connection.execute("BEGIN IMMEDIATE")
@@ -124,10 +132,10 @@ def test_a_database_being_written_while_read(agent: Agent, database: Database, a
         assert arrived.messages() == 1
         connection.execute("COMMIT")
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED.plus(USED), 2)
+    assert arrived.holds(tokens=USED.plus(USED), messages=2)
 
 
-def test_a_database_that_vanishes_and_another_in_its_place(agent: Agent, arrived: Arrived) -> None:
+def test_a_database_in_the_place_of_one_that_vanished_is_read_in_full(agent: Agent, arrived: Arrived) -> None:
     path = agent.data_dir / "opencode.db"
     filled(path, many(30))
     agent.once()
@@ -139,7 +147,7 @@ def test_a_database_that_vanishes_and_another_in_its_place(agent: Agent, arrived
     assert arrived.tokens() == Tokens(30).plus(USED)
 
 
-def test_a_database_restored_from_a_backup(agent: Agent, arrived: Arrived) -> None:
+def test_rows_written_after_a_backup_was_restored_count(agent: Agent, arrived: Arrived) -> None:
     """Fewer rows, smaller rowids, the same inode: what comes after the restore takes rowids that were read before.
 
     The clock went back with the backup, so that `time_updated` shows nothing new either.
@@ -154,11 +162,11 @@ def test_a_database_restored_from_a_backup(agent: Agent, arrived: Arrived) -> No
     new = (message(session(), Tokens(output=1), T0 - 900_000 + n) for n in range(15))
     database.put_turn(*new, updated=T0 - 900_000)
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (Tokens(30, 15), 45)
+    assert arrived.holds(tokens=Tokens(30, 15), messages=45)
 
 
-def test_a_vacuum_between_runs(agent: Agent, arrived: Arrived) -> None:
-    """It may number the rows of a table anew."""
+def test_a_vacuum_between_two_runs_changes_no_count(agent: Agent, arrived: Arrived) -> None:
+    """It may give the rows of a table new numbers."""
     rows = many(30)
     database = filled(agent.data_dir / "opencode.db", rows)
     agent.once()
@@ -171,11 +179,11 @@ def test_a_vacuum_between_runs(agent: Agent, arrived: Arrived) -> None:
     assert arrived.messages() == 31
 
 
-def test_one_broken_database_beside_a_sound_one(agent: Agent, arrived: Arrived) -> None:
+def test_a_broken_database_does_not_stop_a_sound_one_beside_it(agent: Agent, arrived: Arrived) -> None:
     (agent.data_dir / "opencode.db").write_bytes(b"\0" * 8192)
     Database(agent.data_dir / "opencode-beta.db").create().put_turn(IN_DATABASE)
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
 
 
 @pytest.mark.parametrize(
@@ -186,11 +194,13 @@ def test_one_broken_database_beside_a_sound_one(agent: Agent, arrived: Arrived) 
     ],
     ids=["part", "session"],
 )
-def test_a_table_beside_the_messages_of_an_unknown_shape(agent: Agent, arrived: Arrived, change: str) -> None:
-    """What it would have added is missing; the messages count. One without tokens would be looked up in it."""
+def test_messages_count_although_another_table_has_an_unknown_shape(
+    agent: Agent, arrived: Arrived, change: str
+) -> None:
+    """The messages count; only what the table would have added is missing. One without tokens would be looked up in it."""
     path = agent.data_dir / "opencode.db"
     filled(path, [IN_DATABASE, message(session(), Tokens(), T0 + 80_000)])
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(f"PRAGMA foreign_keys = OFF; {change}")
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 2)
+    assert arrived.holds(tokens=USED, messages=2)

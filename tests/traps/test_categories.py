@@ -1,4 +1,4 @@
-"""What the five numbers mean: recorded as the file says, made disjoint where asked, and in the conventions' terms.
+"""The five numbers of a call: as recorded, disjoint if the settings say so, and in the terms of the conventions.
 
 Every reply here is the same call: a prompt of 1000 tokens, 300 of them cached, and 50 out, 20 of them reasoning.
 """
@@ -10,26 +10,17 @@ from dataclasses import replace
 import pytest
 
 from tests.support.agent import Agent
-from tests.support.made_stores import T0, Database, DatabaseV2, JsonTree, Message, Tokens, message, session
-from tests.traps.arrived import Arrived
+from tests.support.arrived import Arrived
+from tests.support.kinds_of_store import make_store
+from tests.support.made_stores import T0, Database, JsonTree, Message, Tokens, message, session
 
 INSIDE = Tokens(700, 50, 20, 300, 0)
 """Up to 1.3: reasoning is counted in output as well."""
 BESIDE = Tokens(700, 30, 20, 300, 0)
-"""From 1.14 on, and for Google always."""
+"""Releases from 1.14 on, and Google always: reasoning is counted beside output."""
 TOTAL = 1050
 
 DISJOINT = {"OTEL_AGENT_ACCOUNTING": "disjoint"}
-
-
-def put(agent: Agent, where: str, written: Message) -> None:
-    match where:
-        case "json":
-            JsonTree(agent.data_dir).put_turn(written)
-        case "2.x":
-            DatabaseV2(agent.data_dir / "opencode.db").create().put_turn(written)
-        case release:
-            Database(agent.data_dir / "opencode.db", release).create().put_turn(written)
 
 
 CASES = {
@@ -49,38 +40,46 @@ EVERY_CASE = pytest.mark.parametrize(("where", "written"), CASES.values(), ids=l
 
 
 @EVERY_CASE
-def test_as_recorded_by_default(agent: Agent, arrived: Arrived, where: str, written: Message) -> None:
-    put(agent, where, written)
+def test_tokens_are_exported_as_recorded_by_default(
+    agent: Agent, arrived: Arrived, where: str, written: Message
+) -> None:
+    make_store(agent.data_dir, where).put_turn(written)
     agent.once()
     assert arrived.tokens() == written.tokens
 
 
 @EVERY_CASE
-def test_disjoint_leaves_the_overlap_out(agent: Agent, arrived: Arrived, where: str, written: Message) -> None:
-    put(agent, where, written)
+def test_disjoint_accounting_leaves_the_overlap_out(
+    agent: Agent, arrived: Arrived, where: str, written: Message
+) -> None:
+    make_store(agent.data_dir, where).put_turn(written)
     agent.once(**DISJOINT)
     assert arrived.tokens() == BESIDE
     assert sum(arrived.tokens()) == TOTAL
 
 
 @EVERY_CASE
-def test_the_conventions_count_each_token_once(agent: Agent, arrived: Arrived, where: str, written: Message) -> None:
-    put(agent, where, written)
+def test_the_genai_metrics_count_each_token_once(agent: Agent, arrived: Arrived, where: str, written: Message) -> None:
+    make_store(agent.data_dir, where).put_turn(written)
     agent.once()
-    assert (arrived.genai("input_tokens"), arrived.genai("output_tokens")) == (1000, 50)
-    assert (arrived.genai("cache_read.input_tokens"), arrived.genai("reasoning.output_tokens")) == (300, 20)
+    assert arrived.genai("input_tokens") == 1000
+    assert arrived.genai("output_tokens") == 50
+    assert arrived.genai("cache_read.input_tokens") == 300
+    assert arrived.genai("reasoning.output_tokens") == 20
     attributes = arrived.chat().attributes
-    assert (attributes["gen_ai.usage.input_tokens"], attributes["gen_ai.usage.output_tokens"]) == (1000, 50)
+    assert attributes["gen_ai.usage.input_tokens"] == 1000
+    assert attributes["gen_ai.usage.output_tokens"] == 50
 
 
-def test_anthropic_always_kept_the_cached_apart(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_cached_tokens_of_anthropic_were_never_inside_input(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     old = session(version="1.0.61")
     tree.put_turn(message(old, Tokens(700, 50, 0, 300, 0), provider="anthropic", finish=None))
     agent.once()
-    assert (arrived.genai("input_tokens"), arrived.genai("output_tokens")) == (1000, 50)
+    assert arrived.genai("input_tokens") == 1000
+    assert arrived.genai("output_tokens") == 50
 
 
-def test_input_includes_what_was_written_to_the_cache(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_input_tokens_include_what_was_written_to_the_cache(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     tree.put_turn(message(session(), Tokens(7, 5, 0, 300, 40), provider="anthropic"))
     agent.once()
     assert arrived.genai("input_tokens") == 347
@@ -94,19 +93,21 @@ def test_more_reasoning_than_output_is_never_negative(agent: Agent, tree: JsonTr
     assert arrived.genai("output_tokens") >= 20
 
 
-def test_a_total_that_fits_neither_reading(agent: Agent, database: Database, arrived: Arrived) -> None:
+def test_a_total_that_fits_neither_reading_changes_no_tokens(
+    agent: Agent, database: Database, arrived: Arrived
+) -> None:
     database.put_turn(message(session(version="1.18.33"), BESIDE, total=4711))
     agent.once()
     assert arrived.tokens() == BESIDE
 
 
-def test_rows_without_total(agent: Agent, database: Database, arrived: Arrived) -> None:
+def test_rows_with_and_without_a_total_count(agent: Agent, database: Database, arrived: Arrived) -> None:
     database.put_turn(message(session(), BESIDE), message(session(), BESIDE, T0 + 40_000, total=TOTAL))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (BESIDE.plus(BESIDE), 2)
+    assert arrived.holds(tokens=BESIDE.plus(BESIDE), messages=2)
 
 
-def test_a_correction_that_raises_output_and_reasoning(agent: Agent, arrived: Arrived) -> None:
+def test_a_correction_corrects_the_overlap_too(agent: Agent, arrived: Arrived) -> None:
     """The overlap is corrected with the numbers it is part of."""
     database = Database(agent.data_dir / "opencode.db", "1.2.6").create()
     first = message(session(version="1.2.6"), INSIDE, total=TOTAL)
@@ -117,7 +118,7 @@ def test_a_correction_that_raises_output_and_reasoning(agent: Agent, arrived: Ar
     assert arrived.tokens() == Tokens(700, 40, 40, 300, 0)
 
 
-def test_the_documented_message(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_the_documented_message_arrives_in_every_form(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     """The example of the storage document, on the wire in every form it takes."""
     tokens = Tokens(23473, 433, 346, 72, 0)
     tree.put_turn(message(session(T0 - 500), tokens, T0, agent="Sisyphus", completed=1_769_174_730_149))
@@ -129,7 +130,8 @@ def test_the_documented_message(agent: Agent, tree: JsonTree, arrived: Arrived) 
     assert arrived.tokens_by("opencode.project.name") == {"persona": tokens}
     span = arrived.chat()
     assert span.name == "chat glm-4.7"
-    assert (span.start_ns, span.end_ns) == (1_769_174_692_533_000_000, 1_769_174_730_149_000_000)
+    assert span.start_ns == 1_769_174_692_533_000_000
+    assert span.end_ns == 1_769_174_730_149_000_000
     numbers = {key: value for key, value in span.attributes.items() if key.startswith(("gen_ai.usage", "opencode.tok"))}
     assert numbers == {
         "gen_ai.usage.input_tokens": 23545,
@@ -157,4 +159,5 @@ def test_costs_are_floats_and_tokens_integers(agent: Agent, tree: JsonTree, arri
     tree.put_turn(message(session(), INSIDE, cost=1))
     agent.once()
     kinds = {name: type(point.value) for (name, _), point in arrived.receiver.latest().items()}
-    assert (kinds["opencode.cost.usage"], kinds["opencode.token.usage"]) == (float, int)
+    assert kinds["opencode.cost.usage"] == float
+    assert kinds["opencode.token.usage"] == int

@@ -1,4 +1,4 @@
-"""What was counted is only ever added to: a raise adds its difference, a lower number takes nothing away."""
+"""Corrections only ever add: a larger number adds the difference, a smaller one takes nothing away."""
 
 from __future__ import annotations
 
@@ -9,23 +9,13 @@ from shutil import rmtree
 import pytest
 
 from tests.support.agent import Agent
-from tests.support.made_stores import T0, Database, DatabaseV2, JsonTree, Tokens, message, session
-from tests.traps.arrived import Arrived
+from tests.support.arrived import Arrived
+from tests.support.kinds_of_store import Store
+from tests.support.made_stores import T0, Database, JsonTree, Tokens, message, session
 
 USED = Tokens(1200, 80, 20, 400, 10)
 
-Store = JsonTree | Database
-
-
-@pytest.fixture(params=["json", "1.18.33", "2.x"])
-def store(request: pytest.FixtureRequest, agent: Agent) -> Store:
-    match request.param:
-        case "json":
-            return JsonTree(agent.data_dir)
-        case "2.x":
-            return DatabaseV2(agent.data_dir / "opencode.db").create()
-        case release:
-            return Database(agent.data_dir / "opencode.db", release).create()
+STORES = ("json", "1.18.33", "2.x")
 
 
 def test_a_raised_message_adds_the_difference(agent: Agent, store: Store, arrived: Arrived) -> None:
@@ -34,7 +24,7 @@ def test_a_raised_message_adds_the_difference(agent: Agent, store: Store, arrive
     for each in (written, raised):
         store.put_turn(each)
         agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED.plus(Tokens(5, 4, 3, 2, 1)), 1)
+    assert arrived.holds(tokens=USED.plus(Tokens(5, 4, 3, 2, 1)), messages=1)
     assert arrived.cost() == pytest.approx(0.75)
 
 
@@ -44,16 +34,16 @@ def test_a_lowered_message_takes_nothing_away(agent: Agent, store: Store, arrive
     for each in (written, lowered):
         store.put_turn(each)
         agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
     assert arrived.cost() == pytest.approx(0.75)
 
 
-def test_lowered_and_raised_again_adds_nothing(agent: Agent, store: Store, arrived: Arrived) -> None:
+def test_a_message_lowered_and_raised_again_adds_nothing(agent: Agent, store: Store, arrived: Arrived) -> None:
     written = message(session(), USED)
     for tokens in (USED, Tokens(10), USED, Tokens(10), USED):
         store.put_turn(replace(written, tokens=tokens))
         agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)
 
 
 def test_each_category_is_corrected_by_itself(agent: Agent, store: Store, arrived: Arrived) -> None:
@@ -65,13 +55,13 @@ def test_each_category_is_corrected_by_itself(agent: Agent, store: Store, arrive
     assert arrived.tokens() == Tokens(1200, 90, 20, 600, 10)
 
 
-def test_a_correction_in_a_store_copied_here_later(agent: Agent, database: Database, arrived: Arrived) -> None:
+def test_a_correction_in_a_store_that_is_hours_old_counts(agent: Agent, database: Database, arrived: Arrived) -> None:
     """Each copy is hours old when it is read: what was rewritten in between was stamped before the last reading."""
     written = message(session(), USED)
     for hour, tokens in enumerate((USED, USED.plus(Tokens(5)), USED.plus(Tokens(5, 4)))):
         database.put_turn(replace(written, tokens=tokens), updated=T0 + 3_600_000 * hour)
         agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED.plus(Tokens(5, 4)), 1)
+    assert arrived.holds(tokens=USED.plus(Tokens(5, 4)), messages=1)
 
 
 def test_a_row_from_the_future_hides_no_correction(agent: Agent, database: Database, arrived: Arrived) -> None:
@@ -82,7 +72,7 @@ def test_a_row_from_the_future_hides_no_correction(agent: Agent, database: Datab
     agent.once()
     database.put_turn(replace(written, tokens=USED.plus(Tokens(5))))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED.plus(USED, Tokens(5)), 2)
+    assert arrived.holds(tokens=USED.plus(USED, Tokens(5)), messages=2)
 
 
 def test_the_spans_of_a_corrected_message_keep_their_ids(agent: Agent, store: Store, arrived: Arrived) -> None:
@@ -93,13 +83,15 @@ def test_the_spans_of_a_corrected_message_keep_their_ids(agent: Agent, store: St
     assert len({(span.trace_id, span.span_id) for span in arrived.chats()}) == 1
 
 
-def test_two_stores_that_disagree(agent: Agent, tree: JsonTree, database: Database, arrived: Arrived) -> None:
+def test_the_larger_number_of_two_stores_counts(
+    agent: Agent, tree: JsonTree, database: Database, arrived: Arrived
+) -> None:
     low, high = (message(session(), Tokens(1200, output, 20, 400, 10)) for output in (80, 95))
     tree.put_turn(low)
     database.put_turn(high)
     agent.once()
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (Tokens(1200, 95, 20, 400, 10), 1)
+    assert arrived.holds(tokens=Tokens(1200, 95, 20, 400, 10), messages=1)
 
 
 def test_deleted_messages_stay_counted(agent: Agent, store: Store, arrived: Arrived) -> None:
@@ -108,20 +100,20 @@ def test_deleted_messages_stay_counted(agent: Agent, store: Store, arrived: Arri
     agent.once()
     store.remove(deleted)
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED.plus(USED), 2)
+    assert arrived.holds(tokens=USED.plus(USED), messages=2)
 
 
-def test_a_revert_that_goes_on_with_new_messages(agent: Agent, store: Store, arrived: Arrived) -> None:
+def test_messages_of_a_revert_stay_counted_beside_the_new_ones(agent: Agent, store: Store, arrived: Arrived) -> None:
     kept, reverted = message(session(), USED), message(session(), USED, T0 + 40_000)
     store.put_turn(kept, reverted)
     agent.once()
     store.remove(reverted)
     store.put_turn(message(session(), USED, T0 + 80_000))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED.plus(USED, USED), 3)
+    assert arrived.holds(tokens=USED.plus(USED, USED), messages=3)
 
 
-def test_a_deleted_session_that_comes_back(agent: Agent, store: Store, arrived: Arrived) -> None:
+def test_a_deleted_session_that_comes_back_counts_once(agent: Agent, store: Store, arrived: Arrived) -> None:
     whole = message(session(), USED)
     store.put_turn(whole)
     agent.once()
@@ -129,7 +121,7 @@ def test_a_deleted_session_that_comes_back(agent: Agent, store: Store, arrived: 
     agent.once()
     store.put_turn(whole)
     agent.once()
-    assert (arrived.tokens(), arrived.messages(), len(arrived.chats())) == (USED, 1, 1)
+    assert arrived.holds(tokens=USED, messages=1, spans=1)
 
 
 def empty(folder: Path) -> None:
@@ -137,7 +129,9 @@ def empty(folder: Path) -> None:
         rmtree(child) if child.is_dir() else child.unlink()
 
 
-def test_the_whole_store_deleted_and_begun_anew(agent: Agent, store: Store, arrived: Arrived) -> None:
+def test_a_store_that_was_deleted_and_begun_again_adds_to_the_totals(
+    agent: Agent, store: Store, arrived: Arrived
+) -> None:
     """The new database begins at rowid 1 again, under the old name."""
     store.put_turn(*(message(session(), USED, T0 + step * 40_000) for step in range(3)))
     agent.once()
@@ -149,7 +143,7 @@ def test_the_whole_store_deleted_and_begun_anew(agent: Agent, store: Store, arri
         store.create()
     store.put_turn(message(session(T0 + 800_000), USED, T0 + 900_000))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED.plus(USED, USED, USED), 4)
+    assert arrived.holds(tokens=USED.plus(USED, USED, USED), messages=4)
     usage = {
         key: point.start_ns for key, point in arrived.receiver.latest().items() if key[0] == "opencode.token.usage"
     }

@@ -1,4 +1,4 @@
-"""A fork copies every message under a new id and session. What was spent once is counted once."""
+"""A fork copies every message under a new id and session. Tokens that were spent once count once."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from tests.support.agent import Agent
+from tests.support.arrived import Arrived
+from tests.support.kinds_of_store import Store
 from tests.support.made_stores import (
     T0,
     Database,
@@ -19,7 +21,6 @@ from tests.support.made_stores import (
     message_id,
     session,
 )
-from tests.traps.arrived import Arrived
 
 SPENT = Tokens(1200, 80, 20, 400, 10)
 AFTER = Tokens(300, 40, 0, 1500, 0)
@@ -28,18 +29,7 @@ FORKED = T0 + 3_600_000
 WRAP = 26 * 2**36
 """The ids' clock starts again at zero here, in ms (August 2026)."""
 
-Store = JsonTree | Database
-
-
-@pytest.fixture(params=["json", "1.2.6", "1.18.33", "2.x"])
-def store(request: pytest.FixtureRequest, agent: Agent) -> Store:
-    match request.param:
-        case "json":
-            return JsonTree(agent.data_dir)
-        case "2.x":
-            return DatabaseV2(agent.data_dir / "opencode.db").create()
-        case release:
-            return Database(agent.data_dir / "opencode.db", release).create()
+STORES = ("json", "1.2.6", "1.18.33", "2.x")
 
 
 def original_and_copy(store: Store) -> tuple[Message, Message]:
@@ -51,28 +41,30 @@ def original_and_copy(store: Store) -> tuple[Message, Message]:
     return original, replace(original, id="msg_5f0c2b6a-93d1-4f5e-8a37-6c1d20e9b7f4", session=fork)
 
 
-def test_a_fork_in_one_run(agent: Agent, store: Store, arrived: Arrived) -> None:
+def test_original_and_fork_copy_read_in_one_run_count_once(agent: Agent, store: Store, arrived: Arrived) -> None:
     original, copy = original_and_copy(store)
     later = message(copy.session, AFTER, FORKED + 9_000)
     store.put_turn(original, copy, later)
     agent.once()
     agent.once()
-    assert (arrived.tokens(), arrived.messages(), len(arrived.chats())) == (SPENT.plus(AFTER), 2, 2)
+    assert arrived.holds(tokens=SPENT.plus(AFTER), messages=2, spans=2)
     assert arrived.cost() == pytest.approx(0.5)
 
 
-def test_the_original_seen_before_its_copy(agent: Agent, store: Store, arrived: Arrived) -> None:
+def test_a_fork_copy_read_after_its_original_does_not_count(agent: Agent, store: Store, arrived: Arrived) -> None:
     for each in original_and_copy(store):
         store.put_turn(each)
         agent.once()
-    assert (arrived.tokens(), arrived.messages(), len(arrived.chats())) == (SPENT, 1, 1)
+    assert arrived.holds(tokens=SPENT, messages=1, spans=1)
 
 
-def test_the_copy_seen_before_its_original(agent: Agent, store: Store, arrived: Arrived) -> None:
+def test_an_original_read_after_its_fork_copy_does_not_count_again(
+    agent: Agent, store: Store, arrived: Arrived
+) -> None:
     for each in reversed(original_and_copy(store)):
         store.put_turn(each)
         agent.once()
-    assert (arrived.tokens(), arrived.messages(), len(arrived.chats())) == (SPENT, 1, 1)
+    assert arrived.holds(tokens=SPENT, messages=1, spans=1)
 
 
 @pytest.mark.parametrize("at_once", [True, False], ids=["in-one-run", "in-two-runs"])
@@ -85,7 +77,7 @@ def test_equal_times_and_minted_ids_of_two_sessions_are_two_calls(
         if not at_once:
             agent.once()
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (SPENT.plus(SPENT), 2)
+    assert arrived.holds(tokens=SPENT.plus(SPENT), messages=2)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +85,7 @@ def test_equal_times_and_minted_ids_of_two_sessions_are_two_calls(
     [{"completed": T0 + 1}, {"provider": "openai"}, {"model": "glm-5"}, {"tokens": SPENT.plus(Tokens(1))}, {"cost": 1}],
     ids=lambda change: next(iter(change)),
 )
-def test_a_late_id_alone_makes_no_copy(
+def test_a_message_with_a_late_id_that_records_something_else_is_no_copy(
     agent: Agent, tree: JsonTree, arrived: Arrived, change: dict[str, object]
 ) -> None:
     original = message(session(), SPENT)
@@ -103,14 +95,16 @@ def test_a_late_id_alone_makes_no_copy(
     assert arrived.messages() == 2
 
 
-def test_a_late_id_within_the_same_session_makes_no_copy(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_a_message_with_a_late_id_in_the_same_session_is_no_copy(
+    agent: Agent, tree: JsonTree, arrived: Arrived
+) -> None:
     original = message(session(), SPENT)
     tree.put_turn(original, replace(original, id=message_id(FORKED)))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (SPENT.plus(SPENT), 2)
+    assert arrived.holds(tokens=SPENT.plus(SPENT), messages=2)
 
 
-def test_a_fork_of_a_fork_whose_original_is_gone(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_two_copies_whose_original_is_gone_count_once(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     original = message(session(), SPENT)
     first = fork_copy(original, session(FORKED), FORKED + 20)
     second = fork_copy(original, session(FORKED + 60_000), FORKED + 60_020)
@@ -118,28 +112,28 @@ def test_a_fork_of_a_fork_whose_original_is_gone(agent: Agent, tree: JsonTree, a
     agent.once()
     tree.put_turn(second)
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (SPENT, 1)
+    assert arrived.holds(tokens=SPENT, messages=1)
 
 
-def test_copies_whose_session_files_are_gone(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
-    """The ids alone tell."""
+def test_a_fork_copy_is_recognised_without_its_session_file(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+    """The ids alone show that it is a copy."""
     original = message(session(), SPENT)
     tree.put(original, fork_copy(original, session(FORKED), FORKED + 20))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (SPENT, 1)
+    assert arrived.holds(tokens=SPENT, messages=1)
 
 
-def test_a_session_marked_as_a_fork_that_is_no_younger(agent: Agent, arrived: Arrived) -> None:
-    """2.x: the mark alone tells, where neither the id nor the session's time does."""
+def test_a_session_marked_as_a_fork_is_one_even_if_it_is_no_younger(agent: Agent, arrived: Arrived) -> None:
+    """The mark of 2.x suffices, although neither the id nor the session's time shows it."""
     new = DatabaseV2(agent.data_dir / "opencode.db").create()
     original = message(session(), SPENT)
     marked = session(counter=2, fork_of=original.session.id)
     new.put_turn(original, replace(original, id="msg_5f0c2b6a-93d1-4f5e-8a37-6c1d20e9b7f4", session=marked))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (SPENT, 1)
+    assert arrived.holds(tokens=SPENT, messages=1)
 
 
-def test_a_fork_in_sqlite_of_a_message_in_json(
+def test_a_fork_copy_in_sqlite_of_a_message_in_json_does_not_count_twice(
     agent: Agent, tree: JsonTree, database: Database, arrived: Arrived
 ) -> None:
     original = message(session(), SPENT)
@@ -148,51 +142,55 @@ def test_a_fork_in_sqlite_of_a_message_in_json(
     agent.once()
     tree.put_turn(original)
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (SPENT, 1)
+    assert arrived.holds(tokens=SPENT, messages=1)
 
 
-def test_a_failed_call_copied_by_a_fork(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_a_failed_call_and_its_fork_copy_count_once(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     failed = message(session(), Tokens(), finish=None, changes={"error": {"name": "APIError", "data": {}}})
     tree.put_turn(failed, fork_copy(failed, session(FORKED), FORKED + 20))
     agent.once()
     assert arrived.messages_by("opencode.message.outcome") == {"error": 1}
 
 
-def test_a_killed_call_copied_by_a_fork(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_a_killed_call_and_its_fork_copy_count_once(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     """Neither has a completion; they are as equal as two completed ones."""
     killed = message(session(), SPENT, completed=None)
     tree.put_turn(killed, fork_copy(killed, session(FORKED), FORKED + 20))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (SPENT, 1)
+    assert arrived.holds(tokens=SPENT, messages=1)
 
 
-def test_a_copy_minted_after_the_ids_clock_wrapped(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_a_fork_copy_is_recognised_after_the_clock_of_the_ids_wrapped(
+    agent: Agent, tree: JsonTree, arrived: Arrived
+) -> None:
     original = message(session(WRAP - 6_000), SPENT, WRAP - 5_000)
     tree.put_turn(original, fork_copy(original, session(WRAP + 60_000), WRAP + 60_020))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (SPENT, 1)
+    assert arrived.holds(tokens=SPENT, messages=1)
 
 
-def test_an_id_minted_just_before_the_clock_wrapped_is_genuine(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_an_id_minted_just_before_its_clock_wrapped_is_no_copy(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     """Ids are minted up to 15 ms before `time.created`; across the wrap that is not two years late."""
     for counter in (1, 2):
         early = message_id(WRAP - 3, counter)
         tree.put_turn(replace(message(session(WRAP - 900, counter), SPENT, WRAP + 2), id=early))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (SPENT.plus(SPENT), 2)
+    assert arrived.holds(tokens=SPENT.plus(SPENT), messages=2)
 
 
-def test_timeless_ids_in_a_session_made_later_are_copies(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_a_message_whose_id_has_no_time_is_a_copy_in_a_later_session(
+    agent: Agent, tree: JsonTree, arrived: Arrived
+) -> None:
     original = message(session(), SPENT)
     tree.put_turn(original, replace(original, id="msg_copied-by-a-script", session=session(FORKED)))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (SPENT, 1)
+    assert arrived.holds(tokens=SPENT, messages=1)
 
 
-def test_timeless_ids_in_sessions_of_their_own_time_are_two_calls(
+def test_messages_whose_ids_have_no_time_are_two_calls_in_sessions_of_their_time(
     agent: Agent, tree: JsonTree, arrived: Arrived
 ) -> None:
     for counter in (1, 2):
         tree.put_turn(replace(message(session(counter=counter), SPENT), id=f"msg_written-by-hand-{counter}"))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (SPENT.plus(SPENT), 2)
+    assert arrived.holds(tokens=SPENT.plus(SPENT), messages=2)

@@ -1,4 +1,4 @@
-"""How calls end, what was no call at all, and the turns of 0.x that hold several."""
+"""The outcomes of calls, messages that are no calls, and the turns of 0.x that hold several calls."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from tests.support.agent import Agent
+from tests.support.arrived import Arrived
+from tests.support.kinds_of_store import Store
 from tests.support.made_stores import (
     T0,
     Database,
@@ -23,18 +25,10 @@ from tests.support.made_stores import (
     step_start,
     text,
 )
-from tests.traps.arrived import Arrived
 
 USED = Tokens(1200, 80, 20, 400, 10)
 
-Store = JsonTree | Database
-
-
-@pytest.fixture(params=["json", "1.18.33"])
-def store(request: pytest.FixtureRequest, agent: Agent) -> Store:
-    if request.param == "json":
-        return JsonTree(agent.data_dir)
-    return Database(agent.data_dir / "opencode.db", request.param).create()
+STORES = ("json", "1.18.33")
 
 
 def failed(name: str, tokens: Tokens = Tokens(), **fields: Any) -> Message:
@@ -42,7 +36,7 @@ def failed(name: str, tokens: Tokens = Tokens(), **fields: Any) -> Message:
     return message(session(), tokens, finish=None, changes={"error": error}, **fields)
 
 
-def test_the_three_outcomes(agent: Agent, store: Store, arrived: Arrived) -> None:
+def test_messages_are_counted_by_their_outcome(agent: Agent, store: Store, arrived: Arrived) -> None:
     store.put_turn(
         message(session(), USED),
         failed("APIError", at=T0 + 40_000),
@@ -62,7 +56,9 @@ def test_tokens_of_an_aborted_call_count(agent: Agent, store: Store, arrived: Ar
     assert arrived.tokens() == USED
 
 
-def test_the_span_of_a_failed_call(agent: Agent, store: Store, arrived: Arrived) -> None:
+def test_the_span_of_a_failed_call_names_the_error_and_quotes_nothing(
+    agent: Agent, store: Store, arrived: Arrived
+) -> None:
     """It says what went wrong by name; the error's own words may quote a prompt."""
     broken = failed("APIError")
     store.put_turn(broken)
@@ -83,7 +79,7 @@ def test_a_message_that_asked_no_model_is_no_call(
     store.put_turn(wrapper, message(session(), USED, T0 + 40_000))
     store.put(text(wrapper))
     agent.once()
-    assert (arrived.messages(), len(arrived.chats())) == (2, 1)
+    assert arrived.holds(messages=2, spans=1)
     assert arrived.tokens() == USED
 
 
@@ -93,11 +89,11 @@ def test_a_call_of_zero_tokens_is_a_call(agent: Agent, store: Store, arrived: Ar
     store.put_turn(silent)
     store.put(step_start(silent), step_finish(silent, Tokens()))
     agent.once()
-    assert (arrived.messages(), len(arrived.chats())) == (1, 1)
+    assert arrived.holds(messages=1, spans=1)
 
 
 def a_turn_of_two_steps(version: str = "0.15.31") -> Message:
-    """As 0.x writes it: no parent, no finish, tokens of the last step, cost of both."""
+    """A turn as 0.x writes it: no parent, no finish, tokens of the last step, cost of both."""
     return message(session(version=version), Tokens(500, 30), cost=0.75, changes={"parentID": ..., "finish": ...})
 
 
@@ -120,38 +116,40 @@ def test_a_turn_of_0_x_is_the_sum_of_its_steps(agent: Agent, arrived: Arrived, p
         Database(agent.data_dir / "opencode.db", "1.2.6").create().put(turn.session.project, *with_steps(turn))
     agent.once()
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (STEPS[0].plus(STEPS[1]), 1)
+    assert arrived.holds(tokens=STEPS[0].plus(STEPS[1]), messages=1)
     assert arrived.cost() == pytest.approx(0.75)
 
 
-def test_the_same_turn_of_0_x_in_tree_and_database(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_a_turn_of_0_x_in_tree_and_database_counts_once(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     turn = a_turn_of_two_steps()
     imported = Database(agent.data_dir / "opencode.db", "1.2.6").create()
     for store in (tree, imported):
         store.put(turn.session.project, *with_steps(turn))
         agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (STEPS[0].plus(STEPS[1]), 1)
+    assert arrived.holds(tokens=STEPS[0].plus(STEPS[1]), messages=1)
 
 
-def test_a_turn_of_0_x_killed_in_its_second_step(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_a_turn_of_0_x_killed_in_its_second_step_counts_the_first(
+    agent: Agent, tree: JsonTree, arrived: Arrived
+) -> None:
     """0.x has no `finish`; that a step of it was finished shows in its parts."""
     killed = replace(a_turn_of_two_steps(), completed=None, tokens=STEPS[0])
     tree.put(killed.session.project, killed.session, killed, step_start(killed), step_finish(killed, STEPS[0]))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (STEPS[0], 1)
+    assert arrived.holds(tokens=STEPS[0], messages=1)
 
 
-def test_a_turn_of_0_x_whose_parts_are_gone(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+def test_a_turn_of_0_x_without_parts_counts_its_own_tokens(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
     turn = a_turn_of_two_steps()
     tree.put_turn(turn)
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (Tokens(500, 30), 1)
+    assert arrived.holds(tokens=Tokens(500, 30), messages=1)
 
 
 def test_one_message_for_each_call_is_never_summed_from_parts(agent: Agent, store: Store, arrived: Arrived) -> None:
-    """Since 1.0 the message has the truth; parts beside it that say otherwise (retries) are not added."""
+    """The message has the truth since 1.0; parts beside it that say otherwise (retries) are not added."""
     whole = message(session(), USED)
     store.put_turn(whole)
     store.put(step_start(whole), step_finish(whole, USED), step_finish(whole, USED, 4))
     agent.once()
-    assert (arrived.tokens(), arrived.messages()) == (USED, 1)
+    assert arrived.holds(tokens=USED, messages=1)

@@ -1,4 +1,4 @@
-"""What the real programs wrote, against a recount made without this agent (`expected.json` of each store)."""
+"""Stores that the real programs wrote, against a recount made without this agent (`expected.json` of each store)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.support.agent import Agent
+from tests.support.arrived import Arrived
 from tests.support.made_stores import Tokens
 from tests.support.paths import STORES
-from tests.traps.arrived import Arrived
 
 REAL = sorted(path.parent for path in STORES.glob("*/expected.json"))
 OVERLAPPING = [path for path in REAL if "overlap" in json.loads((path / "expected.json").read_text())]
@@ -43,7 +43,7 @@ def short(worktree: str) -> str:
     return OUTSIDE if worktree == "/" else Path(worktree).name
 
 
-def test_every_completed_message_once(agent: Agent, expected: dict[str, Any], arrived: Arrived) -> None:
+def test_every_completed_message_counts_once(agent: Agent, expected: dict[str, Any], arrived: Arrived) -> None:
     agent.once()
     agent.once()
     assert arrived.tokens() == tokens(expected["tokens"])
@@ -51,7 +51,9 @@ def test_every_completed_message_once(agent: Agent, expected: dict[str, Any], ar
     assert arrived.cost() == pytest.approx(expected["cost"], rel=1e-9)
 
 
-def test_booked_to_whom_it_belongs(agent: Agent, expected: dict[str, Any], arrived: Arrived) -> None:
+def test_tokens_belong_to_the_agent_model_and_project_of_the_recount(
+    agent: Agent, expected: dict[str, Any], arrived: Arrived
+) -> None:
     agent.once()
     assert arrived.tokens_by("gen_ai.agent.name") == split(expected, "agent")
     models = {model.partition("/")[2]: used for model, used in split(expected, "model").items()}
@@ -60,7 +62,7 @@ def test_booked_to_whom_it_belongs(agent: Agent, expected: dict[str, Any], arriv
     assert arrived.tokens_by("opencode.project.name") == projects
 
 
-def test_spans_add_up_to_the_same_by_session(agent: Agent, expected: dict[str, Any], arrived: Arrived) -> None:
+def test_spans_add_up_to_the_tokens_of_each_session(agent: Agent, expected: dict[str, Any], arrived: Arrived) -> None:
     agent.once()
     found: dict[str, Tokens] = {}
     for span in arrived.chats():
@@ -71,7 +73,9 @@ def test_spans_add_up_to_the_same_by_session(agent: Agent, expected: dict[str, A
 
 
 @pytest.mark.parametrize("expected", OVERLAPPING, ids=lambda path: path.name, indirect=True)
-def test_disjoint_leaves_out_exactly_the_overlap(agent: Agent, expected: dict[str, Any], arrived: Arrived) -> None:
+def test_disjoint_accounting_leaves_out_exactly_the_overlap(
+    agent: Agent, expected: dict[str, Any], arrived: Arrived
+) -> None:
     agent.once(OTEL_AGENT_ACCOUNTING="disjoint")
     overlap = Tokens(input=expected["overlap"]["cache_read"], output=expected["overlap"]["reasoning"])
     assert arrived.tokens().plus(overlap) == tokens(expected["tokens"])

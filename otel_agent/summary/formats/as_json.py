@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from otel_agent.ledger.queries import Usage
+from otel_agent.ledger.answers import Usage
 from otel_agent.summary.text.columns import total_of
 from otel_agent.summary.view import (
     Accounting,

@@ -14,7 +14,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from otel_agent.ledger.queries import NO_USAGE, Usage
+from otel_agent.ledger.answers import NO_USAGE, Usage
 from otel_agent.summary.text.columns import name_of, total_of
 from otel_agent.summary.text.tables import bar
 from otel_agent.summary.text.widths import GAP, Laid, laid_out

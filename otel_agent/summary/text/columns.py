@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from otel_agent.ledger.queries import Usage
+from otel_agent.ledger.answers import Usage
 from otel_agent.model.project import from_home
 from otel_agent.summary.text import words
 from otel_agent.summary.view import (
@@ -76,7 +76,7 @@ def _of_usage(title: str, number: Callable[[View[Any], Usage], int], optional: i
 
 
 def _category(index: int) -> Column:
-    return _of_usage(words.CATEGORIES[index], lambda view, usage: shown(usage, view.accounting).each()[index], 1)
+    return _of_usage(words.CATEGORIES[index], lambda view, usage: shown(usage, view.accounting).by_category()[index], 1)
 
 
 def _named(title: str, kind: Kind = "text") -> Column:

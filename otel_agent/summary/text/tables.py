@@ -128,7 +128,7 @@ def processes_table(processes: Sequence[Process], view: View[Any]) -> Renderable
 def _categories(view: View[Any]) -> Table:
     tokens = shown(view.totals, view.accounting)
     table = _table("Category", right=("Tokens", "Share"), last="")
-    for name, number in zip(words.CATEGORIES, tokens.each(), strict=True):
+    for name, number in zip(words.CATEGORIES, tokens.by_category(), strict=True):
         part = number / tokens.total if tokens.total else 0.0
         table.add_row(
             name,

@@ -1,6 +1,6 @@
 """What a reader has to know to trust the numbers."""
 
-from otel_agent.ledger.problems import Trouble
+from otel_agent.ledger.problems import ProblemSummary
 from otel_agent.ledger.queries import Queries
 from otel_agent.model.project import from_home
 from otel_agent.opencode.releases import newer_than_known
@@ -8,10 +8,10 @@ from otel_agent.opencode.releases import newer_than_known
 
 def warnings(ledger: Queries) -> tuple[str, ...]:
     """Sentences for a person: what could not be read, and releases of OpenCode that this version was not tested with."""
-    return (*map(_of_trouble, ledger.troubles()), *_of_releases(newer_than_known(ledger.versions())))
+    return (*map(_of_trouble, ledger.problems()), *_of_releases(newer_than_known(ledger.versions())))
 
 
-def _of_trouble(trouble: Trouble) -> str:
+def _of_trouble(trouble: ProblemSummary) -> str:
     places = "1 place, which" if trouble.places == 1 else f"{trouble.places:,} places, each of which"
     examples = [from_home(each) for each in trouble.examples] + (
         ["…"] if trouble.places > len(trouble.examples) else []

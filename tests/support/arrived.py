@@ -1,10 +1,11 @@
-"""What the backend was told, read the way a dashboard reads it: the last value of every series, every span."""
+"""The backend's content, read the way a dashboard reads it: the last value of every series, and every span."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tests.support.differences import Differences, differences
 from tests.support.made_stores import Tokens
 from tests.support.otlp_receiver import OtlpReceiver, PointRow, SpanRow
 
@@ -14,7 +15,16 @@ ANY: Where = {}
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
+    """The points and spans that arrived at a receiver until now."""
+
     receiver: OtlpReceiver
+
+    def holds(
+        self, *, tokens: Tokens | None = None, messages: int | None = None, spans: int | None = None
+    ) -> Differences:
+        """True if the recorded tokens, the counted messages and the spans of model calls are these."""
+        actual = {"tokens": self.tokens(), "messages": self.messages(), "spans": len(self.chats())}
+        return differences(actual, {"tokens": tokens, "messages": messages, "spans": spans})
 
     def tokens(self, where: Where = ANY) -> Tokens:
         """Recorded tokens by category, over the series whose attributes contain `where`."""

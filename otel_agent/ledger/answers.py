@@ -1,0 +1,72 @@
+"""Plain values of the questions that a report asks of the ledger, and of the answers. No SQL here."""
+
+from typing import Final
+
+from msgspec import Struct
+
+from otel_agent.model import Overlap, Tokens
+
+SLOT_MS: Final = 900_000
+"""A quarter of an hour: every zone's clock is ahead of UTC by a multiple of it, and changes at one."""
+
+
+class Usage(Struct, frozen=True):
+    """The usage of a set of counted messages."""
+
+    messages: int
+    sessions: int
+    tokens: Tokens
+    overlap: Overlap
+    cost_nusd: int
+
+    def plus(self, other: "Usage") -> "Usage":
+        """Return the sum of two sets that have no session in common."""
+        return Usage(
+            self.messages + other.messages,
+            self.sessions + other.sessions,
+            self.tokens.plus(other.tokens),
+            self.overlap.plus(other.overlap),
+            self.cost_nusd + other.cost_nusd,
+        )
+
+
+NO_USAGE: Final = Usage(0, 0, Tokens(), Overlap(), 0)
+
+
+class ProjectKey(Struct, frozen=True, order=True):
+    """OpenCode's worktree (``/`` outside any project) and the working directory, as messages name them."""
+
+    worktree: str
+    directory: str
+
+
+class Scope(Struct, frozen=True, kw_only=True):
+    """A choice among the counted messages. A field that is ``None`` or empty does not restrict; globs ignore case."""
+
+    since_ms: int | None = None
+    """Messages that ended then or later …"""
+    until_ms: int | None = None
+    """… and before this."""
+    projects: frozenset[ProjectKey] | None = None
+    models: tuple[str, ...] = ()
+    """Globs of the model or of ``provider/model``."""
+    agents: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
+    """Globs of the session's id or title."""
+    session_ids: frozenset[str] | None = None
+
+
+class Group(Struct, frozen=True):
+    """The usage of the messages that share a key, and when the first and the last of them ended."""
+
+    key: tuple[str, ...]
+    usage: Usage
+    first_ms: int
+    last_ms: int
+
+
+class SessionFacts(Struct, frozen=True):
+    """The session that started this one (empty if a person did), and its title."""
+
+    parent_id: str
+    title: str

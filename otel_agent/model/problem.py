@@ -1,0 +1,77 @@
+"""Problems: what could not be read or counted of OpenCode's storage, and what that means for a person."""
+
+from enum import StrEnum
+from typing import Final
+
+from msgspec import Struct
+
+
+class ProblemKind(StrEnum):
+    """The reason why something in OpenCode's storage was not, or not fully, counted."""
+
+    MALFORMED = "malformed"
+    TOO_LARGE = "too_large"
+    BAD_NUMBER = "bad_number"
+    BAD_TIME = "bad_time"
+    NO_ACCESS = "no_access"
+    LOCKED = "locked"
+    DAMAGED = "damaged"
+    UNKNOWN_SCHEMA = "unknown_schema"
+    UNEXPECTED = "unexpected"
+
+    @property
+    def meaning(self) -> str:
+        """The fault and what happens next, as the rest of a sentence that begins with one place.
+
+        A sentence about several places begins with "each".
+        """
+        return _MEANING[self]
+
+    @property
+    def is_of_a_store(self) -> bool:
+        """True for a problem of a store as a whole, which every pass finds again for as long as it lasts."""
+        return self in _OF_A_STORE
+
+
+_OF_A_STORE: Final = frozenset({ProblemKind.LOCKED, ProblemKind.DAMAGED, ProblemKind.UNEXPECTED})
+
+_MEANING: Final = {
+    ProblemKind.MALFORMED: "is not a complete JSON object; it is read again when it changes",
+    ProblemKind.TOO_LARGE: "is too large to be an assistant message; it is left out",
+    ProblemKind.BAD_NUMBER: "has an impossible number; that number counts as zero, everything else counts",
+    ProblemKind.BAD_TIME: "has an impossible time; it counts once the time is corrected",
+    ProblemKind.NO_ACCESS: "cannot be read by this user; give permission, and the next pass reads it",
+    ProblemKind.LOCKED: "is locked by another program; the next pass tries again",
+    ProblemKind.DAMAGED: "is not a readable database; the next pass tries again",
+    ProblemKind.UNKNOWN_SCHEMA: "has tables that this version does not know; look for a newer otel-agent",
+    ProblemKind.UNEXPECTED: "holds something that this version cannot read; please report it. The next pass tries again",
+}
+
+
+class Problem(Struct, frozen=True, gc=False):
+    """One problem at one place, as a reader reports it."""
+
+    kind: ProblemKind
+    place: str
+    """The file or the row; never its content."""
+    detail: str = ""
+
+    def __str__(self) -> str:
+        """Return the place, what is wrong with it and what happens next: a sentence for the log."""
+        return f"{self.place} {self.kind.meaning}" + (f" ({self.detail})" if self.detail else "")
+
+
+class ProblemPlace(Struct, frozen=True, gc=False):
+    """A place that has a problem, and when the ledger noted it."""
+
+    place: str
+    kind: ProblemKind
+    noted_ms: int
+
+
+class Unreadable(Exception):
+    """Something exists and cannot be read; ``problem`` says why."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem

@@ -1,0 +1,25 @@
+"""Files and folders with a problem: did they change or go away since, so that reading them again may succeed?"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from otel_agent.model import ProblemKind, ProblemPlace
+
+
+def changed(problems: Iterable[ProblemPlace]) -> list[str]:
+    """Return the places that went away or changed since their problem was noted."""
+    return [problem.place for problem in problems if _changed(problem)]
+
+
+def _changed(problem: ProblemPlace) -> bool:
+    try:
+        status = Path(problem.place).stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return True
+    except OSError:
+        return False
+    if problem.kind is ProblemKind.NO_ACCESS:
+        # The permission may have been given to a folder above, which leaves no mark on the file.
+        return os.access(problem.place, os.R_OK)
+    return not problem.kind.is_of_a_store and status.st_ctime_ns // 1_000_000 > problem.noted_ms

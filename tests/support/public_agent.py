@@ -1,0 +1,30 @@
+"""An agent that file modes bind, even if the tests run as root."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from tests.support.agent import Agent
+
+NOBODY: Final = 65_534
+"""The unprivileged user of Debian, as of every other Linux."""
+
+
+@contextmanager
+def public_agent(home: Path, endpoint: str) -> Iterator[Agent]:
+    """An agent of the tests' own user. If that is root, the agent is nobody's, in a folder of its own."""
+    if os.getuid() != 0:
+        yield Agent(home, endpoint)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        home = Path(scratch)
+        home.chmod(0o777)
+        agent = Agent(home, endpoint, uid=NOBODY)
+        agent.state_dir.mkdir(mode=0o777)
+        agent.state_dir.chmod(0o777)
+        yield agent
