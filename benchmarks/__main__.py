@@ -1,16 +1,19 @@
-"""``make bench``, or ``make bench ARGS="--messages 100000"``."""
+"""Measure how long the main job takes and how much memory it needs, beside another program: `make bench`.
+
+make bench ARGS="--messages 100000"
+"""
 
 import argparse
-import os
 import statistics
 import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.agent_process import clean_environ
 from benchmarks.measure import Figure, machine, row, run
 from benchmarks.peer import PACKAGE, peer_command
-from benchmarks.resident import idle, latencies
-from benchmarks.tree import make_tree
+from benchmarks.running_agent import idle, latencies
+from benchmarks.stores import make_tree
 from otel_agent.demo.receiver import Receiver
 
 _ONCE = [sys.executable, "-m", "otel_agent", "run", "--once"]
@@ -19,11 +22,14 @@ _SESSIONS = [*_SUMMARY, "sessions", "--range", "all"]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    """Measure, and print a line for each figure."""
+    parser = argparse.ArgumentParser(
+        prog="make bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--messages", type=int, default=10_000, help="assistant messages in the tree")
     parser.add_argument("--runs", type=int, default=5, help="runs of each command, in turn")
-    parser.add_argument("--idle-seconds", type=float, default=120, help="how long the resident agent is left alone")
-    parser.add_argument("--no-resident", action="store_true", help="leave out the resident agent")
+    parser.add_argument("--idle-seconds", type=float, default=120, help="how long the idle agent is measured")
+    parser.add_argument("--no-resident", action="store_true", help="leave out the agent that keeps running")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="otel-agent-bench-") as scratch, Receiver() as receiver:
         data = Path(scratch) / "opencode"
@@ -32,14 +38,14 @@ def main() -> None:
         _compare(data, receiver.endpoint, chosen.runs)
     if not chosen.no_resident:
         with tempfile.TemporaryDirectory(prefix="otel-agent-bench-") as scratch:
-            print("\nthe resident agent")
+            print("\nthe agent that keeps running")
             for line in latencies(Path(scratch), 200):
                 print(line)
             print(idle(Path(scratch), chosen.messages, chosen.idle_seconds))
 
 
 def _compare(data: Path, endpoint: str, runs: int) -> None:
-    """Interleave the commands, so that a change of the machine's speed meets all of them."""
+    """Run the commands in turn, so that a change of the machine's speed affects all of them."""
     peer = peer_command()
     first, sent, again, others = list[Figure](), list[Figure](), list[Figure](), list[Figure]()
     today, sessions = list[Figure](), list[Figure]()
@@ -66,7 +72,7 @@ def _compare(data: Path, endpoint: str, runs: int) -> None:
             f"{_ratios(others, again)} as the next one, {_ratios(others, today)} as summary"
         )
     else:
-        print(f"\n{PACKAGE}: not measured, there is no npm")
+        print(f"\n{PACKAGE}: not measured, because npm is not here")
 
 
 def _ratios(theirs: list[Figure], ours: list[Figure]) -> str:
@@ -75,13 +81,7 @@ def _ratios(theirs: list[Figure], ours: list[Figure]) -> str:
 
 
 def _environ(data: Path, state: Path) -> dict[str, str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
-    return clean | {
-        "XDG_DATA_HOME": str(data.parent),
-        "XDG_STATE_HOME": str(state),
-        "XDG_CONFIG_HOME": str(state / "no-settings"),
-        "OPENCODE_DATA_DIR": str(data),
-    }
+    return clean_environ(data, state) | {"OPENCODE_DATA_DIR": str(data)}
 
 
 if __name__ == "__main__":

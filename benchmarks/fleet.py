@@ -1,11 +1,11 @@
-"""A fleet of agents into one gateway with Prometheus behind it, all on this machine.
+"""Measure a fleet of agents that send to one gateway with Prometheus behind it, all on this machine: `make fleet`.
 
-    python -m benchmarks.fleet --agents 1000 --cycles 5
-    python -m benchmarks.fleet --kafka               with three brokers and a consumer between gateway and Prometheus
+    make fleet ARGS="--agents 1000 --cycles 5"
+    make fleet ARGS="--kafka"               with three brokers and a consumer between gateway and Prometheus
 
-Each agent has its own identity and speaks with the agent's own signal and delivery code, by TLS and with a token; what it
-counts is made up: each cycle one in four works, and raises the tokens, cost and messages of one model. Cycles follow each
-other without a pause, so that the rate that comes out is what the machine can do, not what a fleet asks of it.
+Each agent has its own identity. It uses the agent's own code for signals and delivery, with TLS and a token. What it counts is
+made up: in each cycle one agent in four works, and raises the tokens, cost and messages of one model. Cycles follow each
+other without a pause. So the measured rate is what the machine can do, and not what a fleet needs.
 """
 
 from __future__ import annotations
@@ -34,24 +34,27 @@ from otel_agent.semconv import COST_USAGE, MESSAGE_COUNT, NANO, TOKEN_TYPES, TOK
 from tests.support.real_programs.clickhouse import ClickHouse
 from tests.support.real_programs.kafka import Kafka
 from tests.support.real_programs.prometheus import Prometheus
-from tests.team.tiers import TOKEN, Secrets, Tier, gateway
+from tests.team.support.tiers import TOKEN, Secrets, Tier, gateway
 
 SERIES_OF_A_MODEL = 7
 WORKERS = 8
+"""How many agents send at the same time."""
 WORKING = 0.25
+"""The share of agents that work in a cycle."""
 TRIES = 100
+"""How often an agent sends a request before it gives up. Half a second lies between two tries."""
 PATIENCE_S = 300
-"""How long the last point may take to Prometheus after it was accepted."""
+"""How long the last point may take from the gateway to Prometheus. Seconds."""
 EXPORT_INTERVAL_S = 60
-"""The agent's default: what the rate is compared with."""
+"""The agent's default export interval. Seconds: the measured rate is compared with what a fleet needs."""
 
 
-class Agent:
-    """One identity, with seven series for each of its models."""
+class SimulatedAgent:
+    """An agent with its own identity, and with seven series for each of its models."""
 
     def __init__(self, number: int, models: int, options: OtlpOptions) -> None:
         instance = str(uuid.UUID(int=number))
-        self._resource, self._scope = resource.resource(instance), resource.scope()
+        self._emitter = resource.emitter(instance)
         self._delivery = HttpMetrics(options)
         self._models = [f"model-{each}" for each in range(models)]
         self._random = random.Random(number)
@@ -65,11 +68,9 @@ class Agent:
         self.tokens = 0
 
     def cycle(self) -> int:
-        """Work or not, and tell all series, as heartbeats do. Returns how many points were taken."""
+        """Work or not, and export all series, as heartbeats do. Return how many points were accepted."""
         self.may_work()
-        data = metrics.request(
-            self.series, resource=self._resource, scope=self._scope, now_ns=time.time_ns(), delta=False
-        )
+        data = metrics.series_request(self.series, self._emitter, now_ns=time.time_ns())
         for _ in range(TRIES):
             if self._delivery.send(data).accepted:
                 return len(self.series)
@@ -77,9 +78,11 @@ class Agent:
         return 0
 
     def close(self) -> None:
+        """Close the connection to the gateway."""
         self._delivery.close()
 
     def may_work(self) -> None:
+        """Count a message of one model, or do nothing."""
         if self._random.random() >= WORKING:
             return
         model = self._random.choice(self._models)
@@ -97,10 +100,10 @@ def _series_of(model: str, number: int) -> list[tuple[Metric, dict[str, str]]]:
     return [*of_types, (COST_USAGE, shared), (MESSAGE_COUNT, shared | {Attr.OUTCOME: "ok"})]
 
 
-def _all_cycle(agents: list[Agent], cycles: int) -> int:
-    """Every agent in turn, by as many threads as there are connections. Returns the points taken."""
-    waiting: queue.SimpleQueue[Agent] = queue.SimpleQueue()
-    taken, lock = [0], threading.Lock()
+def _all_cycle(agents: list[SimulatedAgent], cycles: int) -> int:
+    """Let every agent run its cycles, with `WORKERS` threads. Return how many points were accepted."""
+    waiting: queue.SimpleQueue[SimulatedAgent] = queue.SimpleQueue()
+    accepted, lock = [0], threading.Lock()
 
     def work() -> None:
         while True:
@@ -110,7 +113,7 @@ def _all_cycle(agents: list[Agent], cycles: int) -> int:
                 return
             points = agent.cycle()
             with lock:
-                taken[0] += points
+                accepted[0] += points
 
     for _ in range(cycles):
         for agent in agents:
@@ -120,31 +123,33 @@ def _all_cycle(agents: list[Agent], cycles: int) -> int:
             thread.start()
         for thread in threads:
             thread.join()
-    return taken[0]
+    return accepted[0]
 
 
 @dataclass(frozen=True)
-class Way:
-    """What stands between the agents and Prometheus."""
+class Route:
+    """The programs between the agents and Prometheus. `gateway` is the first Collector, and `last` the last one."""
 
     gateway: Tier
     last: Tier
     prometheus: Prometheus
     options: OtlpOptions
-    between: dict[str, int]
-    """The processes of it, by what they are."""
-    kept: Sequence[Path] = ()
-    """Folders in which it keeps what passed."""
+    processes: dict[str, int]
+    """The process id of each program, by its name."""
+    logs: Sequence[Path] = ()
+    """The folders in which brokers keep what passed."""
 
 
 @contextmanager
-def direct(folder: Path, secrets: Secrets, prometheus: Prometheus) -> Iterator[Way]:
+def direct(folder: Path, secrets: Secrets, prometheus: Prometheus) -> Iterator[Route]:
+    """Run a gateway that sends to Prometheus."""
     with gateway(folder / "gateway", secrets, PROMETHEUS_ENDPOINT=prometheus.otlp) as tier:
-        yield Way(tier, tier, prometheus, _options(secrets, tier), {"gateway": tier.pid})
+        yield Route(tier, tier, prometheus, _options(secrets, tier), {"gateway": tier.pid})
 
 
 @contextmanager
-def through_kafka(folder: Path, secrets: Secrets, prometheus: Prometheus) -> Iterator[Way]:
+def through_kafka(folder: Path, secrets: Secrets, prometheus: Prometheus) -> Iterator[Route]:
+    """Run a gateway that writes to Kafka, and a consumer that sends to Prometheus."""
     with (
         Kafka(folder / "kafka", secrets.authority, partitions=12) as kafka,
         ClickHouse(folder / "clickhouse") as clickhouse,
@@ -161,7 +166,7 @@ def through_kafka(folder: Path, secrets: Secrets, prometheus: Prometheus) -> Ite
         brokers = {f"broker {number}": broker.pid for number, broker in enumerate(kafka.brokers)}
         processes = {"gateway": first.pid, **brokers, "consumer": last.pid}
         logs = [folder / "kafka" / str(number) / "data" for number in range(len(brokers))]
-        yield Way(first, last, prometheus, _options(secrets, first), processes, logs)
+        yield Route(first, last, prometheus, _options(secrets, first), processes, logs)
 
 
 def _options(secrets: Secrets, tier: Tier) -> OtlpOptions:
@@ -174,67 +179,86 @@ def _options(secrets: Secrets, tier: Tier) -> OtlpOptions:
 
 
 def main() -> None:
+    """Measure, and print the figures. The exit code is 1 if anything was lost."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--agents", type=int, default=1000)
-    parser.add_argument("--cycles", type=int, default=3)
+    parser.add_argument("--agents", type=int, default=1000, help="default: %(default)s")
+    parser.add_argument("--cycles", type=int, default=3, help="exports of each agent (default: %(default)s)")
     parser.add_argument(
-        "--models", type=int, default=24, help="of each agent; seven series each (default: %(default)s)"
+        "--models", type=int, default=24, help="models of each agent, with seven series each (default: %(default)s)"
     )
-    parser.add_argument("--kafka", action="store_true", help="through Kafka, with one consumer")
+    parser.add_argument("--kafka", action="store_true", help="send through Kafka, with one consumer")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as running:
         folder = Path(scratch)
         prometheus = running.enter_context(Prometheus(folder / "prometheus"))
-        by = through_kafka if asked.kafka else direct
-        way = running.enter_context(by(folder, Secrets(folder / "tls"), prometheus))
-        _measure(way, asked.agents, asked.cycles, asked.models)
+        through = through_kafka if asked.kafka else direct
+        route = running.enter_context(through(folder, Secrets(folder / "tls"), prometheus))
+        _measure(route, asked.agents, asked.cycles, asked.models)
 
 
-def _measure(way: Way, number: int, cycles: int, models: int) -> None:
-    agents = [Agent(each, models, way.options) for each in range(number)]
-    processes = way.between | {"Prometheus": way.prometheus.pid}
-    watched = {name: psutil.Process(pid) for name, pid in processes.items()}
-    before = {name: sum(process.cpu_times()[:2]) for name, process in watched.items()}
+def _measure(route: Route, number: int, cycles: int, models: int) -> None:
+    agents = [SimulatedAgent(each, models, route.options) for each in range(number)]
+    processes = {
+        name: psutil.Process(pid) for name, pid in (route.processes | {"Prometheus": route.prometheus.pid}).items()
+    }
+    before = {name: _cpu_s(process) for name, process in processes.items()}
     began = time.monotonic()
     points = _all_cycle(agents, cycles)
     sent_s = time.monotonic() - began
-    queued = way.gateway.counted("otelcol_exporter_queue_size", data_type="metrics")
-    while _done(way) < points and time.monotonic() < began + sent_s + PATIENCE_S:
+    queued = route.gateway.counted("otelcol_exporter_queue_size", data_type="metrics")
+    while _done(route) < points and time.monotonic() < began + sent_s + PATIENCE_S:
         threading.Event().wait(0.2)
     arrived_s = time.monotonic() - began
     for agent in agents:
         agent.close()
-    truth, found = sum(agent.tokens for agent in agents), way.prometheus.rows("sum(opencode_token_usage_total)")[()]
-    requests, needed = number * cycles, number / EXPORT_INTERVAL_S
+    requests = number * cycles
     print(
-        f"{number} agents of {models * SERIES_OF_A_MODEL} series, {cycles} cycles: {requests} requests, {points} points "
-        f"accepted in {sent_s:.1f} s, {requests / sent_s:.0f} requests/s; a fleet of {number} asks for {needed:.0f}"
+        f"{number} agents with {models * SERIES_OF_A_MODEL} series, {cycles} cycles: {requests} requests, {points} points "
+        f"accepted in {sent_s:.1f} s, {requests / sent_s:.0f} requests/s; "
+        f"a fleet of {number} needs {number / EXPORT_INTERVAL_S:.0f}"
     )
     print(
         f"all in Prometheus after {arrived_s:.1f} s, {requests / arrived_s:.0f} requests/s; "
-        f"{queued / 1e6:.1f} MB waited in the gateway's queue when the last was sent"
+        f"{queued / 1e6:.1f} MB waited in the gateway's queue when the last request was sent"
     )
-    for name, process in watched.items():
-        used = sum(process.cpu_times()[:2]) - before[name]
-        memory = process.memory_info().rss / 1e6
-        print(
-            f"{name}: {used / points * 1e6:.1f} µs of CPU a point, {used / requests * 1e3:.2f} ms a request, {memory:.0f} MB"
-        )
-    for folder in way.kept:
+    for name, process in processes.items():
+        _print_costs(name, process, _cpu_s(process) - before[name], points, requests)
+    _print_kept(route, points)
+    _check(route, points, sum(agent.tokens for agent in agents))
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    return float(sum(process.cpu_times()[:2]))
+
+
+def _print_costs(name: str, process: psutil.Process, used_s: float, points: int, requests: int) -> None:
+    memory = process.memory_info().rss / 1e6
+    print(
+        f"{name}: {used_s / points * 1e6:.1f} µs of CPU a point, {used_s / requests * 1e3:.2f} ms a request, {memory:.0f} MB"
+    )
+
+
+def _print_kept(route: Route, points: int) -> None:
+    for folder in route.logs:
         size = sum(path.stat().st_size for path in folder.glob("otel-agent.metrics-*/*.log"))
-        print(f"{folder.parent.name}: {size / points:.1f} bytes a point kept")
-    accepted = way.gateway.counted("otelcol_receiver_accepted_metric_points")
-    failed = sum(map(_given_up, {way.gateway, way.last}))
-    print(f"accepted {accepted:.0f}, given up {failed:.0f}; tokens counted {truth}, in Prometheus {found:.0f}")
-    if (accepted, failed, found) != (points, 0, truth):
-        raise SystemExit("not all of it arrived")
+        print(f"broker {folder.parent.name}: {size / points:.1f} bytes kept for a point")
 
 
-def _done(way: Way) -> float:
-    return way.last.counted("otelcol_exporter_sent_metric_points") + sum(map(_given_up, {way.gateway, way.last}))
+def _check(route: Route, points: int, tokens: int) -> None:
+    """Compare what arrived with what was sent. Raises `SystemExit` if anything was lost or came twice."""
+    accepted = route.gateway.counted("otelcol_receiver_accepted_metric_points")
+    dropped = sum(map(_dropped, {route.gateway, route.last}))
+    found = route.prometheus.rows("sum(opencode_token_usage_total)")[()]
+    print(f"points accepted {accepted:.0f}, dropped {dropped:.0f}; tokens counted {tokens}, in Prometheus {found:.0f}")
+    if (accepted, dropped, found) != (points, 0, tokens):
+        raise SystemExit("what arrived is not what was sent")
 
 
-def _given_up(tier: Tier) -> float:
+def _done(route: Route) -> float:
+    return route.last.counted("otelcol_exporter_sent_metric_points") + sum(map(_dropped, {route.gateway, route.last}))
+
+
+def _dropped(tier: Tier) -> float:
     return tier.counted("otelcol_exporter_send_failed_metric_points")
 
 

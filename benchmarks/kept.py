@@ -1,7 +1,9 @@
-"""What a day of an agent takes on Prometheus' disk: `python -m benchmarks.kept`.
+"""Measure what a day of an agent takes on Prometheus' disk: `make kept`.
 
-The series are those of `benchmarks.fleet`, told once a minute at a moment that is never quite the same, and worked on for
-eight hours of the day; promtool writes of them the blocks that a Prometheus would.
+    make kept ARGS="--agents 4"
+
+The series are the ones of `benchmarks.fleet`. Each is exported once a minute, some milliseconds late, and eight hours of the
+day have work. promtool writes the same blocks as a Prometheus would.
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.fleet import EXPORT_INTERVAL_S, Agent
-from collector.dashboards import names
+from benchmarks.fleet import EXPORT_INTERVAL_S, SimulatedAgent
+from collector.grafana.source import names
 from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.model import Series
 from otel_agent.semconv import METRICS
@@ -23,32 +25,35 @@ from tests.support.real_programs.prometheus import promtool
 
 DAY_S = 24 * 3600
 WORKS_H = range(9, 17)
+"""The hours in which the agent's user works."""
 JITTER_S = 0.005
-"""How much later than due an agent may be. Seconds."""
+"""How late an export may be. Seconds."""
 
 
 def main() -> None:
+    """Measure, and print a line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--agents", type=int, default=4)
+    parser.add_argument("--agents", type=int, default=4, help="default: %(default)s")
     parser.add_argument(
-        "--models", type=int, default=24, help="of each agent; seven series each (default: %(default)s)"
+        "--models", type=int, default=24, help="models of each agent, with seven series each (default: %(default)s)"
     )
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        told, blocks = Path(scratch) / "told.txt", Path(scratch) / "blocks"
+        samples_file, blocks = Path(scratch) / "samples.txt", Path(scratch) / "blocks"
         samples = 0
-        with told.open("w", encoding="utf-8") as file:
+        with samples_file.open("w", encoding="utf-8") as file:
             for line in _day(asked.agents, asked.models):
                 file.write(line)
                 samples += 1
             file.write("# EOF\n")
-        promtool("tsdb", "create-blocks-from", "openmetrics", told, blocks)
+        promtool("tsdb", "create-blocks-from", "openmetrics", samples_file, blocks)
         size = sum(path.stat().st_size for path in blocks.rglob("*") if path.is_file())
     print(f"{samples} samples, {size} bytes in blocks: {size / samples:.2f} bytes a sample")
 
 
 def _day(number: int, models: int) -> Iterator[str]:
-    agents = [Agent(each, models, OtlpOptions()) for each in range(number)]
+    """Yield the samples of yesterday, in the format OpenMetrics."""
+    agents = [SimulatedAgent(each, models, OtlpOptions()) for each in range(number)]
     began_s, chance = time.time() // DAY_S * DAY_S - DAY_S, random.Random(1)
     for minute in range(DAY_S // EXPORT_INTERVAL_S):
         for at, agent in enumerate(agents):

@@ -1,4 +1,4 @@
-"""The peer: @ccusage/opencode, which adds up the same JSON trees and keeps nothing."""
+"""The other program: @ccusage/opencode, which adds up the same JSON trees and keeps nothing."""
 
 import shutil
 import subprocess
@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Final
 
 PACKAGE: Final = "@ccusage/opencode@18.0.11"
-"""The last release with its program inside the package; later ones hand over to one that npm does not have for every system."""
+"""The last release that has its program in the package. Later ones start a program that npm does not have for each system."""
 _HOME: Final = Path(".cache/peers/ccusage-opencode-18.0.11")
 
 
 def peer_command() -> list[str] | None:
-    """The command, installed on first use; ``None`` where there is no npm."""
+    """Return its command, or None if npm is not here. It is installed at the first use."""
     program = _HOME / "node_modules/.bin/ccusage-opencode"
     if not program.exists():
         npm = shutil.which("npm")

@@ -1,8 +1,10 @@
-"""``make soak``, or ``make soak ARGS="--minutes 60"``: the resident agent among writers that come and go.
+"""Let an agent run among writers that come and go, and check that it does not grow: `make soak`.
 
-Databases are written, replaced and removed, a tree grows new sessions, the backend goes away and comes back, processes
-called opencode start and end, settings are read again. What was written has to be what arrived, and the agent's memory,
-file descriptors and threads have to be at the end what they were when it had warmed up.
+    make soak ARGS="--minutes 60"
+
+Databases are written, replaced and removed. A tree gets new sessions. Processes called opencode start and end, and settings
+are read again. At the end, everything that was written has to have arrived, and the agent must not use more memory, file
+descriptors or threads than after warming up.
 """
 
 import argparse
@@ -20,27 +22,32 @@ from typing import Final
 
 from msgspec import Struct
 
+from benchmarks.agent_process import AgentProcess
 from benchmarks.measure import machine
-from benchmarks.resident import Agent
-from benchmarks.store import Store
-from benchmarks.tree import append_call, make_tree
+from benchmarks.stores import GrowingDatabase, append_to_tree, make_tree
 from otel_agent.demo.receiver import Receiver
 
 _WARM: Final = 0.3
-"""The first part, in which buffers grow to their size."""
+"""The first part of the run, in which buffers grow to their size."""
 _MORE_MB: Final = 6.0
-"""By which the median of the last quarter may exceed that of the first one after warming up."""
+"""How much the median of the last quarter may exceed the median of the first quarter after warming up."""
 _HISTORY: Final = 2_000
+"""The messages that are there at the start."""
 
 
 class Sample(Struct, frozen=True):
+    """The resources that the agent uses at one moment."""
+
     rss_mb: float
     descriptors: int
     threads: int
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
+    """Run, and print what failed. The exit code is 1 if anything did."""
+    parser = argparse.ArgumentParser(
+        prog="make soak", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--minutes", type=float, default=3.0)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="otel-agent-soak-") as scratch:
@@ -52,14 +59,14 @@ def main() -> None:
 
 
 def soak(scratch: Path, seconds: float) -> list[str]:
-    """What was not as it has to be."""
+    """Run for a time, and return a sentence for each failure."""
     data, state = scratch / "opencode", scratch / "state"
     make_tree(data, _HISTORY)
     written, samples, rounds = _HISTORY, list[Sample](), 0
     quick = {"OTEL_METRIC_EXPORT_INTERVAL": "1000", "OTEL_AGENT_SWEEP_INTERVAL_SECONDS": "20"}
     with Receiver() as receiver:
         port = int(receiver.endpoint.rpartition(":")[2])
-        with Agent(data, state, receiver.endpoint, **quick) as agent:
+        with AgentProcess(data, state, receiver.endpoint, **quick) as agent:
             until, tick = time.monotonic() + seconds, threading.Event()
             while time.monotonic() < until:
                 rounds += 1
@@ -67,11 +74,8 @@ def soak(scratch: Path, seconds: float) -> list[str]:
                 samples.append(_sample(agent))
             agent.wait_until_counted(written)
             agent.wait_until(lambda: receiver.spans_by_operation["chat"] >= written)
-            counted = sum(p.value for p in receiver.points if p.metric == "opencode.message.count")
-            agent.wait_until(
-                lambda: sum(p.value for p in receiver.points if p.metric == "opencode.message.count") >= written
-            )
-            counted = sum(p.value for p in receiver.points if p.metric == "opencode.message.count")
+            agent.wait_until(lambda: _messages(receiver) >= written)
+            counted = _messages(receiver)
     print(
         f"port {port}: {rounds} rounds, {written:,} messages written, {counted:,.0f} counted, {receiver.span_count:,} spans"
     )
@@ -80,19 +84,23 @@ def soak(scratch: Path, seconds: float) -> list[str]:
     )
 
 
-def _round(agent: Agent, data: Path, scratch: Path, number: int, before: int, tick: threading.Event) -> int:
-    """Some seconds of a day; returns how many messages were completed in it."""
+def _messages(receiver: Receiver) -> float:
+    return sum(point.value for point in receiver.points if point.metric == "opencode.message.count")
+
+
+def _round(agent: AgentProcess, data: Path, scratch: Path, number: int, before: int, tick: threading.Event) -> int:
+    """Write for a few seconds into a new database and the tree, and return how many messages were completed."""
     name = f"opencode-{number % 3}.db"
     (data / name).unlink(missing_ok=True)
-    store = Store(data, name)
+    database = GrowingDatabase(data, name)
     done = 0
     for _ in range(10):
-        store.add_messages(5)
-        append_call(data, before + done)
+        database.add_messages(5)
+        append_to_tree(data, before + done)
         done += 6
         tick.wait(0.05)
     agent.wait_until_counted(before + done)
-    store.close()
+    database.close()
     (data / name).unlink()
     for each in data.glob(f"{name}-*"):
         each.unlink(missing_ok=True)
@@ -103,7 +111,7 @@ def _round(agent: Agent, data: Path, scratch: Path, number: int, before: int, ti
 
 
 def _process(scratch: Path, tick: threading.Event) -> None:
-    """A process with the name of OpenCode's, long enough to be seen now and then."""
+    """Run a process with the name of OpenCode's, long enough that the agent sometimes sees it."""
     program = scratch / "opencode-bin" / "opencode"
     if not program.exists():
         program.parent.mkdir()
@@ -113,7 +121,7 @@ def _process(scratch: Path, tick: threading.Event) -> None:
         process.kill()
 
 
-def _sample(agent: Agent) -> Sample:
+def _sample(agent: AgentProcess) -> Sample:
     process = agent.process
     with process.oneshot():
         return Sample(process.memory_info().rss / 1e6, process.num_fds(), process.num_threads())
@@ -124,11 +132,11 @@ def _judged(samples: list[Sample]) -> list[str]:
     quarter = max(len(warm) // 4, 1)
     first, last = warm[:quarter], warm[-quarter:]
     found = []
-    # Of descriptors the least: how many there are at a moment depends on which database is just open.
+    # The minimum of descriptors is compared: their number at a moment depends on which database is open.
     for name, of, more in (("rss_mb", statistics.median, _MORE_MB), ("descriptors", min, 0), ("threads", min, 0)):
         began, ended = (of([getattr(each, name) for each in part]) for part in (first, last))
         print(
-            f"{name}: {began:.1f} after warming up, {ended:.1f} at the end, most {max(getattr(each, name) for each in warm):.1f}"
+            f"{name}: {began:.1f} after warming up, {ended:.1f} at the end, maximum {max(getattr(each, name) for each in warm):.1f}"
         )
         if ended > began + more:
             found.append(f"{name} grew from {began:.1f} to {ended:.1f}")

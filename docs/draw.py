@@ -1,4 +1,4 @@
-"""The pictures in `docs/`: each view of a made-up history, as the program draws it. `make pictures` writes them anew."""
+"""Draw the pictures in `docs/`: each view of a made-up history, as the program draws it. `make pictures` runs this."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from otel_agent.demo.receiver import Point, Span
-from otel_agent.demo.screen import Frame, drawn
+from otel_agent.demo.screen import Frame, screen_of
 from otel_agent.demo.store_writer import Written
 from otel_agent.intake.catch_up import catch_up
 from otel_agent.ledger.queries import open_to_read
@@ -27,7 +27,7 @@ from otel_agent.summary.formats.as_page import as_svg
 from otel_agent.summary.live.app import Live
 from otel_agent.summary.question import Question, RangeName
 from otel_agent.summary.ranges import named_range
-from otel_agent.summary.view import VIEW_NAMES, Overview, Process, Row, View, ViewName
+from otel_agent.summary.view import VIEW_NAMES, Process, View, ViewName
 from tests.summary.live.driving import Screen, asking, drive
 from tests.support.made_stores import GLOBAL, JsonTree, Project, Session, Tokens, message, session
 
@@ -48,7 +48,7 @@ TITLES = (
 
 
 def history(tree: JsonTree) -> None:
-    """Forty days of somebody's work: less on weekends, now and then with a sub-agent."""
+    """Write forty days of somebody's work: less on weekends, now and then with a sub-agent."""
     chance = random.Random(7)
     projects = [
         Project(id=f"{n:040x}", worktree=f"/home/dev/{name}") for n, name in enumerate(("shop", "parser", "site"))
@@ -70,12 +70,13 @@ def history(tree: JsonTree) -> None:
                 project=project,
                 directory=folder,
                 parent=of.id,
-                title="ReadScope for callers (@explore subagent)",
+                title="Look for callers (@explore subagent)",
             )
             calls(tree, below, at + 60_000, number, "explore", chance)
 
 
 def calls(tree: JsonTree, of: Session, at: int, number: int, agent: str, chance: random.Random) -> None:
+    """Write some messages of a session, one every 40 seconds, by a model chosen at random."""
     provider, model = chance.choice(MODELS)
     for call in range(chance.randrange(1, 9)):
         began = at + call * 40_000
@@ -99,11 +100,12 @@ def calls(tree: JsonTree, of: Session, at: int, number: int, agent: str, chance:
 
 
 def running() -> list[Process]:
-    told = [
+    """Return a process of each mode."""
+    made_up = (
         (4711, ProcessMode.CLI, "/home/dev/shop", 0.31, 402),
         (4892, ProcessMode.SERVER, "/home/dev/site", 0.02, 365),
-    ]
-    told.append((4730, ProcessMode.LSP, "/home/dev/shop", 0.0, 171))
+        (4730, ProcessMode.LSP, "/home/dev/shop", 0.0, 171),
+    )
     return [
         Process(
             ProcessSample(
@@ -120,19 +122,20 @@ def running() -> list[Process]:
             ),
             cpu,
         )
-        for pid, mode, folder, cpu, megabytes in told
+        for pid, mode, folder, cpu, megabytes in made_up
     ]
 
 
-class Made:
-    """A source of answers that stands still."""
+class StillSource:
+    """Answers questions about a ledger in which nothing happens any more."""
 
     def __init__(self, state_dir: Path) -> None:
         self._state_dir = state_dir
 
-    def view(self, name: ViewName, question: Question) -> View[Row]:
+    def view(self, name: ViewName, question: Question) -> View:
+        """Answer a question; at most five sessions are active, so that the picture has room for the models."""
         with open_to_read(self._state_dir) as ledger:
-            found = answer(
+            view = answer(
                 name,
                 question,
                 ledger,
@@ -140,21 +143,24 @@ class Made:
                 processes=running(),
                 configured={"build": "anthropic/claude-sonnet-4-5", "explore": "zai-coding-plan/glm-4.7"},
             )
-        if isinstance(found, Overview):
-            return replace(found, active=found.active[:5])
-        return found
+        if view.activity is None:
+            return view
+        return replace(view, activity=replace(view.activity, sessions=view.activity.sessions[:5]))
 
     def processes(self) -> list[Process]:
+        """Return the same processes each time."""
         return running()
 
     def changed(self) -> bool:
+        """Return false: nothing changes."""
         return False
 
-    def catch_up(self) -> None: ...
+    def catch_up(self) -> None:
+        """Do nothing: the ledger is complete."""
 
 
 def pictures() -> Iterator[tuple[str, str]]:
-    """Name and content of each."""
+    """Yield the name and the content of each picture."""
     before = os.environ.get("HOME"), os.environ.get("XDG_DATA_HOME")
     with tempfile.TemporaryDirectory() as scratch:
         os.environ |= {"HOME": "/home/dev", "XDG_DATA_HOME": scratch}
@@ -162,7 +168,7 @@ def pictures() -> Iterator[tuple[str, str]]:
             history(JsonTree(Path(scratch) / "opencode"))
             state_dir = Path(scratch) / "state"
             catch_up(Settings(state_dir=state_dir))
-            source = Made(state_dir)
+            source = StillSource(state_dir)
             for name in VIEW_NAMES:
                 question = Question(
                     range=named_range(RANGES.get(name, "all"), NOW), limit=None if name == "timeline" else 12
@@ -175,37 +181,59 @@ def pictures() -> Iterator[tuple[str, str]]:
                 os.environ.pop(variable) if value is None else os.environ.update({variable: value})
 
 
-def live(source: Made) -> str:
+def live(source: StillSource) -> str:
+    """Return the live screen as it looks when it opens."""
     shots: list[str] = []
 
     async def steps(pilot: Screen, app: Live) -> None:
         shots.append(app.export_screenshot(title="otel-agent summary --live"))
 
     drive(source, asking(lambda: NOW), steps, size=(112, 36))
-    return re.sub(r"@font-face \{.*?\}\s*", "", shots[0], flags=re.DOTALL)
+    return without_font(shots[0])
 
 
 def demo() -> str:
-    """A moment of the live demo, of numbers that are written here."""
+    """Return a moment of the live demo, with the numbers that are written below."""
     console = Console(record=True, width=100, file=io.StringIO(), force_terminal=True, color_system="truecolor")
-    console.print(drawn(moment(), height=30))
+    console.print(screen_of(moment(), height=30))
     svg = console.export_svg(title="otel-agent demo", unique_id="demo")
+    return without_font(svg)
+
+
+def without_font(svg: str) -> str:
+    """Return the picture without the font that a browser would fetch from elsewhere."""
     return re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
 
 
 def moment() -> Frame:
-    now_s = NOW.timestamp()
+    """Return what the demo shows after 24 of its 60 seconds."""
+    return Frame(
+        elapsed_s=24,
+        seconds=60,
+        written=Written(messages=34, tokens=483_517, tool_calls=22, turns=12),
+        points=made_points(),
+        spans=made_spans(NOW.timestamp()),
+        span_count=68,
+        requests=41,
+        now_s=NOW.timestamp(),
+        zone=NOW.tzinfo or UTC,
+    )
+
+
+def made_points() -> list[Point]:
+    """Return the metrics that have arrived: tokens by type, messages, tool calls and cost."""
     numbers = {"input": 61_204, "output": 14_880, "reasoning": 5_102, "cache_read": 402_331, "cache_write": 0}
-    points = [
-        Point("opencode.token.usage", "{token}", {"gen_ai.token.type": type_}, value)
-        for type_, value in numbers.items()
-    ]
-    points += [
+    return [
+        *(Point("opencode.token.usage", "{token}", {"gen_ai.token.type": type_}, n) for type_, n in numbers.items()),
         Point("opencode.message.count", "{message}", {}, 34),
         Point("opencode.tool.call.count", "{call}", {}, 22),
         Point("opencode.cost.usage", "USD", {}, 1.450551),
     ]
-    spans = [
+
+
+def made_spans(now_s: float) -> list[Span]:
+    """Return the spans that arrived last, the latest at the end."""
+    return [
         made_span("invoke_agent explore", "compiler", 4.1, now_s - 9),
         made_span("execute_tool task", "compiler", 4.3, now_s - 8),
         made_span("chat claude-sonnet-4-5", "compiler", 6.0, now_s - 7),
@@ -217,21 +245,10 @@ def moment() -> Frame:
         made_span("chat gpt-5.2-codex", "shop", 2.2, now_s - 0.5),
         made_span("invoke_agent build", "shop", 5.8, now_s - 0.5),
     ]
-    written = Written(messages=34, tokens=483_517, tool_calls=22, turns=12)
-    return Frame(
-        elapsed_s=24,
-        seconds=60,
-        written=written,
-        points=points,
-        spans=spans,
-        span_count=68,
-        requests=41,
-        now_s=now_s,
-        zone=NOW.tzinfo or UTC,
-    )
 
 
 def made_span(name: str, project: str, took_s: float, ended_s: float, *, error: str = "") -> Span:
+    """Return a span of a project; ``error`` is the type of the error it failed with."""
     attributes: dict[str, object] = {"opencode.project.name": project, "session.id": f"ses_made-up-{project:->8}"}
     if error:
         attributes["error.type"] = error
@@ -239,6 +256,7 @@ def made_span(name: str, project: str, took_s: float, ended_s: float, *, error: 
 
 
 def main() -> None:
+    """Write all pictures."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, picture in pictures():
         (FOLDER / name).write_text(picture, encoding="utf-8")

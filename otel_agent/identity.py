@@ -1,4 +1,4 @@
-"""Which machine and whose ledger this is: the instance id that stays the same across restarts."""
+"""The instance id under which this ledger's totals are published. It stays the same across restarts."""
 
 import getpass
 import os
@@ -10,7 +10,7 @@ from otel_agent import semconv
 
 
 def machine_id() -> str:
-    """The operating system's id of this machine; empty where it has none (some containers)."""
+    """Return the operating system's id of this machine; empty if it has none, as in some containers."""
     try:
         return str(machineid.id()).strip()
     except machineid.MachineIdNotFound:
@@ -18,13 +18,15 @@ def machine_id() -> str:
 
 
 def instance_id(ledger_id: str) -> str:
-    """``service.instance.id``: UUIDv5 of machine, user and ledger, so that two of a kind never share a series, and
-    none changes its own by being restarted. Where the machine has no id, the ledger's own has to do: a name that is
-    new with each container would begin the totals anew."""
-    told = f"{machine_id()}\0{_user()}\0{ledger_id}"
-    return str(uuid.uuid5(uuid.UUID(semconv.INSTANCE_NAMESPACE), told))
+    """Return ``service.instance.id``: a UUIDv5 of machine, user and ledger.
+
+    Two agents never share one, so they never share a series, and a restart changes none. If there is no
+    machine id, it is left out: a name that is new for each container would reset the totals.
+    """
+    name = f"{machine_id()}\0{_user()}\0{ledger_id}"
+    return str(uuid.uuid5(uuid.UUID(semconv.INSTANCE_NAMESPACE), name))
 
 
 def _user() -> str:
-    """The user's number, or where the system has none, the name."""
+    """Return the user's number, or the name if the system has no numbers."""
     return str(os.getuid()) if hasattr(os, "getuid") else getpass.getuser()

@@ -1,7 +1,7 @@
-"""Every metric, attribute and span name we emit, with unit and description: once, here.
+"""Every metric, attribute and span name that the agent emits, with unit and description.
 
 Names follow OpenTelemetry's GenAI, process and resource conventions where they have one, and ``opencode.*`` where
-they do not. Units are UCUM; no unit stands in a name.
+they do not. Units are UCUM, and no name contains one. Names, units and descriptions are a contract with dashboards.
 """
 
 from enum import StrEnum
@@ -20,6 +20,8 @@ Signal = Literal["traces", "metrics"]
 
 
 class Kind(StrEnum):
+    """The kinds of instruments, by the words of OpenTelemetry."""
+
     COUNTER = "counter"
     GAUGE = "gauge"
     HISTOGRAM = "histogram"
@@ -33,7 +35,7 @@ class Metric(Struct, frozen=True):
     unit: str
     description: str
     scale: int = 1
-    """1: published as an integer; otherwise divided by this and published as a float, always."""
+    """Values with scale 1 are published as integers; others are divided by it and published as floats, always."""
     boundaries: tuple[float, ...] = ()
     """Upper bounds of a histogram's buckets, in ``unit``."""
 
@@ -180,7 +182,7 @@ ITSELF: Final = (
     REJECTED_COUNT,
 )
 OBSERVED: Final = (*PROCESS, *ITSELF)
-"""What is seen at each collection; all else is kept in the ledger."""
+"""Metrics that are observed at each collection. All others are kept in the ledger."""
 
 METRICS: Final = {m.name: m for m in (*OPENCODE, *BY_SESSION, *OWN, *GENAI_LATEST, *GENAI_LEGACY, *OBSERVED)}
 
@@ -189,7 +191,7 @@ TOKEN_TYPES: Final = ("input", "output", "reasoning", "cache_read", "cache_write
 
 
 class Attr:
-    """Attribute keys."""
+    """The keys of attributes."""
 
     PROVIDER: Final = "gen_ai.provider.name"
     MODEL: Final = "gen_ai.request.model"
@@ -233,14 +235,13 @@ class Attr:
 CHAT: Final = "chat"
 """``gen_ai.operation.name`` of a model call; its span is named ``chat {model}``."""
 INVOKE_AGENT: Final = "invoke_agent"
-"""Of a turn: ``invoke_agent {agent}``."""
+"""The same of a turn; its span is named ``invoke_agent {agent}``."""
 EXECUTE_TOOL: Final = "execute_tool"
-"""Of a tool call: ``execute_tool {tool}``."""
+"""The same of a tool call; its span is named ``execute_tool {tool}``."""
 TOOL_ERROR: Final = "tool_error"
-"""``error.type`` of a tool call that failed, as in OpenTelemetry's conventions for MCP: what failed is in its error's text,
-which stays here."""
+"""``error.type`` of a tool call that failed, as in OpenTelemetry's conventions for MCP. The error's text stays here."""
 TOOL_ABORTED: Final = "aborted"
-"""Of one that a person broke off, or that was under way when OpenCode ended."""
+"""The same of a call that a person broke off, or that was under way when OpenCode ended."""
 
 _PROVIDERS: Final = {
     "google": "gcp.gemini",
@@ -254,5 +255,5 @@ _PROVIDERS: Final = {
 
 
 def provider_name(opencode_id: str) -> str:
-    """OpenTelemetry's well-known name of an OpenCode provider, or OpenCode's own where there is none."""
+    """Return OpenTelemetry's well-known name of an OpenCode provider, or OpenCode's own if there is none."""
     return _PROVIDERS.get(opencode_id, opencode_id)

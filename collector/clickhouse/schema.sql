@@ -1,8 +1,8 @@
--- Where kafka/in.yaml keeps spans: clickhouse-client --multiquery < schema.sql
+-- The table in which kafka/in.yaml keeps spans. To create it: clickhouse-client --multiquery < schema.sql
 --
--- The columns are those that the Collector's ClickHouse exporter writes. The engine and the order are not what it would
--- make by itself: a consumer that is killed reads some of Kafka again, and in its own table those spans would stand twice.
--- Here a span that comes again is the same row, once ClickHouse has merged them; `spans` reads as if it always had.
+-- The columns are the ones that the Collector's ClickHouse exporter writes. The engine and the order differ from the table
+-- that the exporter would create: a killed consumer reads some of Kafka again, and that table would keep those spans twice.
+-- Here ClickHouse merges a repeated span into one row, some time later. The view `spans` reads as if it already had.
 
 CREATE DATABASE IF NOT EXISTS otel_agent;
 
@@ -29,10 +29,10 @@ CREATE TABLE IF NOT EXISTS otel_agent.otel_traces
     INDEX session_id SpanAttributes['session.id'] TYPE bloom_filter(0.01) GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree
-PARTITION BY toYYYYMM(Timestamp) -- not by day: one insert may touch a hundred partitions, and the history of a new agent is one
+PARTITION BY toYYYYMM(Timestamp) -- not by day: an insert may touch at most a hundred partitions, and a new agent's whole history is one insert
 PRIMARY KEY (ServiceName, SpanName, toDateTime(Timestamp))
 ORDER BY (ServiceName, SpanName, toDateTime(Timestamp), TraceId, SpanId)
-TTL toDateTime(Timestamp) + INTERVAL 90 DAY -- how long spans are kept; they go by whole parts, up to a month later
-SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1; -- an insert that was answered is on the disk
+TTL toDateTime(Timestamp) + INTERVAL 90 DAY -- spans are kept this long; whole parts are deleted, up to a month later
+SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1; -- an acknowledged insert is on the disk
 
 CREATE VIEW IF NOT EXISTS otel_agent.spans AS SELECT * FROM otel_agent.otel_traces FINAL;

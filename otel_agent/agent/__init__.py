@@ -1,1 +1,1 @@
-"""The agent that stays: when it looks, when it delivers, what it says meanwhile, and when it begins anew."""
+"""The resident agent: how it is built, when it reads and exports, what it logs, and how it stops or reloads."""

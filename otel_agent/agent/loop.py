@@ -1,40 +1,76 @@
-"""When to look and when to deliver.
+"""Decides when to read the stores and when to export.
 
-A hint wakes the loop at once. Without any it looks every ``rescan_interval_seconds`` at what tells cheaply whether it
-changed, less often at the folders of a tree that is watched, and now and then at everything.
+A hint wakes the loop at once. It also polls: every ``rescan_interval_seconds`` the sources whose change mark is cheap to
+read, less often the folders of a watched tree. Every ``sweep_interval_seconds`` it reads everything.
 """
 
 import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
+from msgspec import Struct, field
+
 from otel_agent.agent import assemble
-from otel_agent.agent.state_log import StateLog
+from otel_agent.agent.state_log import StateLog, log_first_pass
 from otel_agent.agent.watch import Hints, Watch
+from otel_agent.delivery import retry
 from otel_agent.errors import LedgerDamaged, LedgerError
 from otel_agent.intake.ingest import Pass
+from otel_agent.model.plural import counted
 
 log = logging.getLogger(__name__)
 
-_RETRY_FIRST_SECONDS: Final = 5.0
-_RETRY_MOST_SECONDS: Final = 60.0
-"""Pauses between tries while the backend takes nothing: doubled each time, up to this."""
 _GATHER_SECONDS: Final = 0.2
-"""Between a hint and the look: OpenCode writes a message in several steps, and while it works several times a second."""
+"""Pause between a hint and the pass: OpenCode writes a message in several steps, and several times a second while it
+works."""
 _EAGER_SECONDS: Final = 0.25
 _EAGER_FOR_SECONDS: Final = 10.0
-"""How soon and how long to look again after something changed: what was written before a new folder was watched is
-found so."""
+"""Pause between two passes, and for how long, after a change: the first files in a new folder appear before the watch on
+it exists."""
 _WATCHED_SECONDS: Final = 30.0
-"""Between two looks at all folders of trees that are watched."""
+"""Time between two passes over all folders of watched trees."""
 _LEARN_SECONDS: Final = 15.0
-"""Between two looks at where running OpenCode processes keep their data."""
+"""Time between two looks at where running OpenCode processes keep their data."""
+
+
+class Timer(Struct):
+    """Says when something that repeats is due. A new one is due at once. Seconds on the loop's clock."""
+
+    next: float = 0.0
+
+    def is_due(self, now: float) -> bool:
+        """True from the set time on."""
+        return now >= self.next
+
+    def restart(self, now: float, seconds: float) -> None:
+        """Make it due ``seconds`` after ``now``."""
+        self.next = now + seconds
+
+    def make_due(self) -> None:
+        """Make it due at once."""
+        self.next = 0.0
+
+
+class Schedule(Struct):
+    """When each thing that the loop does is due next."""
+
+    learn: Timer = field(default_factory=Timer)
+    """Ask running OpenCode processes where they keep their data."""
+    all_folders: Timer = field(default_factory=Timer)
+    """Read all folders of watched trees, and not only those that were hinted at."""
+    sweep: Timer = field(default_factory=Timer)
+    """Read everything, whatever the change marks say."""
+    totals: Timer = field(default_factory=Timer)
+    """Export the totals."""
+    spans: Timer = field(default_factory=Timer)
+    """Export the pending spans."""
 
 
 class Loop:
-    """Read, deliver, wait; and once more when asked to stop, for as long as there is time."""
+    """Reads, exports and waits, until it is asked to stop; then once more, as long as there is time."""
 
     def __init__(
         self,
@@ -43,107 +79,128 @@ class Loop:
         on_progress: Callable[[Pass], None] | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``on_progress`` is told how far the first pass is; ``now`` is in seconds."""
+        """``on_progress`` is called with the state of the first pass; ``now`` is in seconds."""
         self._agent, self._on_progress, self._now = agent, on_progress, now
         self._settings = agent.settings
-        self._notice = StateLog(agent.settings, now)
-        self._woken = threading.Event()
+        self._log = StateLog(agent.settings, now)
+        self._woken, self._gave_up = threading.Event(), threading.Event()
         self._watch = Watch(self._woken)
-        self._gave_up = threading.Event()
-        self._hints = Hints()
-        self._next_sweep = self._next_full = self._next_learn = self._next_totals = self._next_spans = 0.0
+        self._due = Schedule()
         self._eager_until = 0.0
-        self._pause = _RETRY_FIRST_SECONDS
-        self._said_where = self._last = False
+        self._retry_pause = retry.FIRST_PAUSE_SECONDS
+        self._first_pass_done = False
 
     def run(self, stop: threading.Event) -> None:
+        """Go on until ``stop`` is set, then read and export a last time. Raises ``LedgerDamaged``."""
+        hints = Hints()
         try:
             while not stop.is_set():
-                self._step(stop)
-                self._wait(stop)
-            self._next_totals = self._next_spans = 0.0
-            self._last = True
-            self._step(self._gave_up)
+                self._step(hints, stop)
+                hints = self._wait(stop)
+            # What is left now would wait for the next start, perhaps for days: export it whatever the intervals say.
+            self._due.totals.make_due()
+            self._due.spans.make_due()
+            self._step(hints, self._gave_up, last=True)
         finally:
             self._watch.close()
-        log.info("stopped; %d spans owed", self._agent.dispatch.pending)
+        log.info("stopped; %s pending", counted(self._agent.spans.pending, "span"))
 
     def wake(self) -> None:
+        """End the current wait. May be called from any thread."""
         self._woken.set()
 
     def give_up(self) -> None:
-        """What is not done is done at the next start."""
+        """Break off what is under way; the next start does the rest. May be called from any thread."""
         self._gave_up.set()
-        self._agent.dispatch.close()
+        self._agent.close_exports()
 
-    def _wait(self, stop: threading.Event) -> None:
-        """Until there is a hint or it is time to look; and a little, for what comes together."""
+    def _wait(self, stop: threading.Event) -> Hints:
+        """Wait for a hint or until something is due; then a little longer, for the changes that come together."""
         now = self._now()
         pause = self._settings.rescan_interval_seconds
+        # Soon after a change more changes are likely, and the watch may have missed the first of them.
         if now < self._eager_until:
             pause = min(pause, _EAGER_SECONDS)
-        self._woken.wait(max(min(pause, self._next_totals - now), 0.0))
+        self._woken.wait(max(min(pause, self._due.totals.next - now), 0.0))
         stop.wait(min(_GATHER_SECONDS, pause))
+        # Cleared first: a hint that comes in between may wake the next wait for nothing, but is never lost.
         self._woken.clear()
-        self._hints = self._watch.take()
-        if self._hints:
+        hints = self._watch.take()
+        if hints:
             self._eager_until = self._now() + _EAGER_FOR_SECONDS
+        return hints
 
-    def _step(self, until: threading.Event) -> None:
-        """Read and deliver, each whether or not the other can. A ledger that cannot be written (a full disk) is tried
-        again; a damaged one ends the run, because only a start can set it aside."""
-        trouble: LedgerError | None = None
-        for stage in (self._read, self._deliver):
+    def _step(self, hints: Hints, until: threading.Event, *, last: bool = False) -> None:
+        """Read and export, each even if the other fails.
+
+        A ledger that cannot be written (a full disk) is tried again by the next step. A damaged one ends the run,
+        because only a start can move it aside.
+        """
+        failure: LedgerError | None = None
+        for stage in (partial(self._read, hints, until), partial(self._deliver, until, last=last)):
+            # A full disk keeps the read stage from counting, but the totals can still be exported, and the other way round.
             try:
-                stage(until)
+                stage()
             except LedgerDamaged:
                 raise
             except LedgerError as error:
-                trouble = error
-        self._notice.of_ledger(trouble)
+                failure = error
+        self._log.log_ledger(failure)
 
-    def _read(self, until: threading.Event) -> None:
+    def _read(self, hints: Hints, until: threading.Event) -> None:
+        """Make one pass over the stores, then watch what it found."""
         now, ingest = self._now(), self._agent.ingest
-        if now >= self._next_learn:
-            self._next_learn = now + _LEARN_SECONDS
+        # Before the pass, so that the store of an OpenCode that just started is read by this one.
+        if self._due.learn.is_due(now):
+            self._due.learn.restart(now, _LEARN_SECONDS)
             self._agent.learn()
-        sweep = now >= self._next_sweep
+        sweep = self._due.sweep.is_due(now)
         read = ingest.run(
             sweep=sweep,
-            changed_paths=None if sweep else self._where(now),
+            changed_paths=None if sweep else self._paths_to_read(hints, now),
             stopping=until.is_set,
-            on_progress=None if self._said_where else self._on_progress,
+            on_progress=None if self._first_pass_done else self._on_progress,
         )
         if self._watch.set_folders(self._agent.watched_folders()):
-            self._next_full = 0.0
+            # What was written before the new watch existed sent no hint: look at all folders once more, now.
+            self._due.all_folders.make_due()
             self._woken.set()
+        # Only now: a sweep that was broken off by an error is made again by the next step.
         if sweep:
-            self._next_sweep = now + self._settings.sweep_interval_seconds
+            self._due.sweep.restart(now, self._settings.sweep_interval_seconds)
         if read.messages:
             self._eager_until = self._now() + _EAGER_FOR_SECONDS
-        if not self._said_where:
-            assemble.say_where(self._agent, read)
-            self._said_where = True
+        if self._first_pass_done:
+            self._log.log_counted(read.messages)
         else:
-            self._notice.of_counted(read.messages)
+            log_first_pass(read, ingest.stores, self._agent.known())
+            self._first_pass_done = True
 
-    def _where(self, now: float) -> frozenset[str] | None:
-        """The folders to look at, ``None`` for all."""
-        if self._hints.paths is None or now >= self._next_full or self._watch.blind:
-            self._next_full = now + _WATCHED_SECONDS
+    def _paths_to_read(self, hints: Hints, now: float) -> frozenset[str] | None:
+        """Return the paths that changed, or ``None`` if all folders have to be looked at."""
+        # A blind watch would never hint at the files of its tree.
+        if hints.paths is None or self._due.all_folders.is_due(now) or self._watch.blind:
+            self._due.all_folders.restart(now, _WATCHED_SECONDS)
             return None
-        return self._hints.paths
+        return hints.paths
 
-    def _deliver(self, until: threading.Event) -> None:
-        """Spans as soon as they are owed, totals at their interval."""
-        now, dispatch = self._now(), self._agent.dispatch
-        if now >= self._next_totals:
-            self._next_totals = now + self._settings.metric_export_interval_seconds
-            self._notice.of_delivery("metrics", dispatch.send_totals(last=self._last), lambda: dispatch.pending)
-        if now >= self._next_spans:
-            self._next_spans = now + self._pause
-            sent = dispatch.send_spans(until.is_set)
-            self._notice.of_delivery("traces", sent, lambda: dispatch.pending)
-            self._pause = min(self._pause * 2, _RETRY_MOST_SECONDS) if sent.reason else _RETRY_FIRST_SECONDS
-            if not sent.reason:
-                self._next_spans = 0.0
+    def _deliver(self, until: threading.Event, *, last: bool) -> None:
+        """Export the totals at their interval, and spans as soon as there are any.
+
+        Totals go first: the spans of a long history can take minutes, and the totals' interval is to be kept.
+        """
+        now, spans = self._now(), self._agent.spans
+        if self._due.totals.is_due(now):
+            self._due.totals.restart(now, self._settings.metric_export_interval_seconds)
+            self._log.log_delivery("metrics", self._agent.metrics.send(last=last), lambda: spans.pending)
+        # The pause begins before the request: a request that raises an error is not repeated at once either.
+        if self._due.spans.is_due(now):
+            self._due.spans.restart(now, self._retry_pause)
+            sent = spans.send(until.is_set)
+            self._log.log_delivery("traces", sent, lambda: spans.pending)
+            if sent.reason:
+                self._retry_pause = retry.next_pause_seconds(self._retry_pause)
+            else:
+                # Only a backend that accepts nothing is given a pause: else the next span goes out with the next step.
+                self._retry_pause = retry.FIRST_PAUSE_SECONDS
+                self._due.spans.make_due()

@@ -1,8 +1,8 @@
-"""Start, run until told to stop, stop within a deadline. Knows threads and signals, and nothing of what they are for.
+"""Runs work until a signal asks it to stop, and ends it within a deadline. Knows threads and signals, not the work.
 
-The main thread waits; the work runs in one thread of its own, which owns the ledger. SIGTERM and SIGINT ask it to
-finish; a second one ends the process at once, which loses nothing (the ledger is written in whole transactions). SIGHUP,
-where there is one, asks it to finish and be begun anew with new settings.
+The main thread waits. The work runs in a thread of its own, which owns the ledger. SIGTERM and SIGINT ask it to finish.
+A second one ends the process at once, which loses nothing: the ledger is written in whole transactions. SIGHUP, on
+systems that have it, asks the work to finish and to start over with new settings.
 """
 
 import logging
@@ -19,142 +19,158 @@ from types import FrameType
 from typing import Final, NoReturn, Protocol, Self
 
 _INTERRUPTED: Final = 130
+"""Exit code of a process that Ctrl-C ended, as shells count it."""
 
 
 class Ended(StrEnum):
+    """The reason why a run ended."""
+
     BY_ITSELF = "by itself"
     ASKED_TO_STOP = "asked to stop"
     ASKED_TO_RELOAD = "asked to reload"
 
 
 class Work(Protocol):
+    """Work that can be asked to finish. ``run`` is called in a thread of its own, the rest from other threads."""
+
     def run(self, stop: threading.Event) -> None:
         """Go on until the event is set; then finish what is under way."""
 
     def wake(self) -> None:
-        """Called after the event was set, from another thread: look at it now."""
+        """Look at the event now: it was just set."""
 
     def give_up(self) -> None:
-        """Called when time runs out, from another thread: break off what hangs."""
+        """Break off what hangs: time runs out."""
 
 
 class Worker(threading.Thread):
-    """Does the work, keeps what it raises for whoever waits, and says that it ended."""
+    """A thread that does the work, keeps what it raises in ``error``, and reports when it ended."""
 
     def __init__(
         self,
         work: Callable[[threading.Event], None],
         stop: threading.Event,
-        say: Callable[[Ended], None],
+        report: Callable[[Ended], None],
         *,
         name: str = "pipeline",
     ) -> None:
         super().__init__(name=name, daemon=True)
-        self._work, self._stop_event, self._say = work, stop, say
+        self._work, self._stop_event, self._report = work, stop, report
         self.error: BaseException | None = None
 
     def run(self) -> None:
+        """Do the work. Nothing is raised here: an error in a thread would only be printed."""
         try:
             self._work(self._stop_event)
         except BaseException as error:  # noqa: BLE001 - raised again in the main thread
             self.error = error
         finally:
-            self._say(Ended.BY_ITSELF)
+            self._report(Ended.BY_ITSELF)
 
 
-def run_until_signal(work: Work, signals: "Signals", *, deadline_seconds: float) -> Ended | None:
-    """Do the work until it returns or a signal comes; then let it finish what it is at.
+def run_until_signal(work: Work, signals: "ShutdownSignals", *, deadline_seconds: float) -> Ended | None:
+    """Do the work until it returns or a signal comes; then let it finish what is under way.
 
-    Half of the deadline after the signal ``give_up`` is called, to break off a delivery that hangs. Returns what ended
-    it, ``None`` where it did not end within the deadline; raises what it raised. Before it is begun anew there is no
-    deadline: that has to wait until the old one let go of what it holds.
+    ``give_up`` is called after half of the deadline, to break off a request that hangs. Returns why the run ended, or
+    ``None`` if it did not end within the deadline; raises what the work raised. There is no
+    deadline before a reload: the next run can only begin when this one has released the ledger.
     """
     stop = threading.Event()
-    worker = Worker(work.run, stop, signals.say)
+    worker = Worker(work.run, stop, signals.report)
     worker.start()
-    told = signals.wait()
+    ended = signals.wait()
     stop.set()
     work.wake()
+    # Half of the time to finish in order, half to break off.
     worker.join(deadline_seconds / 2)
     if worker.is_alive():
         work.give_up()
-        worker.join(None if told is Ended.ASKED_TO_RELOAD else deadline_seconds / 2)
+        worker.join(None if ended is Ended.ASKED_TO_RELOAD else deadline_seconds / 2)
     if worker.error is not None:
         raise worker.error
-    return None if worker.is_alive() else signals.also(told)
+    return None if worker.is_alive() else signals.combined_with_later(ended)
 
 
 def end_now() -> NoReturn:
-    """End the process while its worker is still at something: to close what the worker uses would crash it, and the
-    ledger takes no harm from an end at any moment."""
+    """End the process although its worker is still busy.
+
+    Closing what the worker uses would crash it. The ledger can be left at any moment: it holds whole transactions.
+    """
     logging.shutdown()
     os._exit(0)
 
 
-class Signals:
-    """While entered, what signals ask for is kept until it is asked for; the handlers that were there come back after.
+class ShutdownSignals:
+    """Collects what POSIX signals ask for while it is entered; on exit the previous handlers are back in place.
 
-    A signal can reach the process in any of its threads, and then wakes no other: the interpreter writes to a socket
-    for each (``signal.set_wakeup_fd``), at which the main thread waits.
+    A signal can reach the process in any of its threads, and does not wake the others. The interpreter therefore
+    writes to a socket for each signal (``signal.set_wakeup_fd``), and the main thread waits for that socket.
     """
 
     def __init__(self) -> None:
-        self._said: deque[Ended] = deque()
+        self._reported: deque[Ended] = deque()
         self._stopping = False
-        self._before: dict[signal.Signals, object] = {}
+        self._previous: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> Self:
-        self._bell, self._rope = socket.socketpair()
-        for each in (self._bell, self._rope):
-            each.setblocking(False)
-        self._fd_before = signal.set_wakeup_fd(self._rope.fileno(), warn_on_full_buffer=False)
+        self._waiting_end, self._waking_end = socket.socketpair()
+        for end in (self._waiting_end, self._waking_end):
+            end.setblocking(False)
+        self._previous_fd = signal.set_wakeup_fd(self._waking_end.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
-            self._before[number] = signal.signal(number, self._ask_to_stop)
-        if hasattr(signal, "SIGHUP"):
-            self._before[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._ask_to_reload)
+            self._previous[number] = signal.signal(number, self._ask_to_stop)
+        if hasattr(signal, "SIGHUP"):  # not on Windows
+            self._previous[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._ask_to_reload)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, before in self._before.items():
-            signal.signal(number, before)  # type: ignore[arg-type]
-        signal.set_wakeup_fd(self._fd_before)
-        self._bell.close()
-        self._rope.close()
+        # The handlers first: none may run any more when the sockets are closed.
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+        signal.set_wakeup_fd(self._previous_fd)
+        self._waiting_end.close()
+        self._waking_end.close()
 
-    def say(self, ended: Ended) -> None:
-        """From any thread."""
-        self._said.append(ended)
-        with suppress(OSError):  # full: it rings already; closed: nobody waits any more
-            self._rope.send(b"!")
+    def report(self, ended: Ended) -> None:
+        """Add a reason to end, and wake the main thread. May be called from any thread."""
+        self._reported.append(ended)
+        with suppress(OSError):  # full: the main thread wakes anyway; closed: nobody waits any more
+            self._waking_end.send(b"!")
 
     def wait(self) -> Ended:
-        while (told := self.wait_for(None)) is None:
+        """Wait for the first reason to end, however long it takes."""
+        while (ended := self.wait_for(None)) is None:
             pass
-        return told
+        return ended
 
     def wait_for(self, seconds: float | None) -> Ended | None:
-        """What was said first of what nobody asked for yet; ``None`` where nothing was, for so long or a little less."""
-        if not self._said:
-            select.select([self._bell], [], [], seconds)
-            with suppress(BlockingIOError):
-                self._bell.recv(4096)
-        return self._said.popleft() if self._said else None
+        """Wait up to ``seconds`` and return the oldest reason that nobody asked for yet; ``None`` if there is none.
 
-    def also(self, told: Ended) -> Ended:
-        """What was asked for, and what was asked for since: to stop wins."""
-        while self._said:
-            later = self._said.popleft()
-            if Ended.ASKED_TO_STOP in (told, later):
-                told = Ended.ASKED_TO_STOP
-            elif Ended.ASKED_TO_RELOAD in (told, later):
-                told = Ended.ASKED_TO_RELOAD
-        return told
+        It may return a little early: any byte in the socket ends the wait.
+        """
+        # What was reported before is not waited for: its byte may have been read by an earlier call.
+        if not self._reported:
+            select.select([self._waiting_end], [], [], seconds)
+            with suppress(BlockingIOError):
+                self._waiting_end.recv(4096)
+        return self._reported.popleft() if self._reported else None
+
+    def combined_with_later(self, ended: Ended) -> Ended:
+        """Return the reason to act on, given what was reported since: to stop wins over to reload."""
+        while self._reported:
+            later = self._reported.popleft()
+            if Ended.ASKED_TO_STOP in (ended, later):
+                ended = Ended.ASKED_TO_STOP
+            elif Ended.ASKED_TO_RELOAD in (ended, later):
+                ended = Ended.ASKED_TO_RELOAD
+        return ended
 
     def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
+        # Here the interpreter is between two bytecodes of the main thread: no lock, no log, only the least that works.
         if self._stopping:
             os._exit(_INTERRUPTED)
         self._stopping = True
-        self._said.append(Ended.ASKED_TO_STOP)
+        self._reported.append(Ended.ASKED_TO_STOP)
 
     def _ask_to_reload(self, _number: int, _frame: FrameType | None) -> None:
-        self._said.append(Ended.ASKED_TO_RELOAD)
+        self._reported.append(Ended.ASKED_TO_RELOAD)

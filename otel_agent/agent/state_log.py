@@ -1,51 +1,71 @@
-"""What a log of months has to say: that something began to fail, that it works again, and how much was counted."""
+"""The few lines in the log of an agent that runs for months: what fails, what works again, how much was counted."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
-from otel_agent.agent import assemble
+from otel_agent.agent.backend import not_delivered
 from otel_agent.errors import LedgerError
-from otel_agent.export.dispatch import SendSummary
+from otel_agent.export.outcomes import SendSummary
+from otel_agent.intake.ingest import Pass
+from otel_agent.model import Store
+from otel_agent.model.plural import counted
+from otel_agent.opencode.locations import StoreLocations
 from otel_agent.semconv import Signal
 from otel_agent.settings import Settings
 
 log = logging.getLogger(__name__)
 
 _COUNTED_SECONDS: Final = 60.0
-"""Between two lines that say how many messages were counted."""
+"""Shortest time between two lines that say how many messages were counted."""
+
+
+def log_first_pass(read: Pass, stores: Collection[Store], looked_in: StoreLocations) -> None:
+    """Log what the first pass counted in which stores, or, if there is no OpenCode data yet, where it looked."""
+    if stores:
+        names = ", ".join(store.name for store in stores)
+        log.info("counted %s in %s: %s", counted(read.messages, "message"), counted(read.stores, "store"), names)
+        return
+    paths = ", ".join(str(path) for path in looked_in.paths)
+    log.warning(
+        "no OpenCode data yet. Looked in: %s. If it is elsewhere, set XDG_DATA_HOME or OTEL_AGENT_DATA_DIRS", paths
+    )
 
 
 class StateLog:
-    """Says when something begins to fail, and when it works again: each once."""
+    """Logs when something begins to fail and when it works again, each once."""
 
     def __init__(self, settings: Settings, now: Callable[[], float]) -> None:
+        """``now`` is in seconds, from any fixed moment on."""
         self._settings, self._now = settings, now
         self._failing: set[Signal] = set()
         self._ledger_fails = False
         self._counted = 0
-        self._say_counted_at = 0.0
+        self._log_counted_at = 0.0
 
-    def of_counted(self, messages: int) -> None:
-        """At once where nothing was said for a minute, else what came together since."""
+    def log_counted(self, messages: int) -> None:
+        """Log the messages that were counted: at once, or added up if a line was written less than a minute ago."""
         self._counted += messages
-        if self._counted and self._now() >= self._say_counted_at:
-            log.info("counted %d new messages", self._counted)
-            self._counted, self._say_counted_at = 0, self._now() + _COUNTED_SECONDS
+        if self._counted and self._now() >= self._log_counted_at:
+            log.info("counted %s", counted(self._counted, "new message"))
+            self._counted, self._log_counted_at = 0, self._now() + _COUNTED_SECONDS
 
-    def of_delivery(self, signal: Signal, sent: SendSummary, owed: Callable[[], int]) -> None:
+    def log_delivery(self, signal: Signal, sent: SendSummary, pending: Callable[[], int]) -> None:
+        """Log that the backend stopped accepting data, or accepts it again. ``pending`` returns the number of spans."""
         if sent.reason:
+            # One line for both signals: usually the backend is down, and the second line would say the same.
             if not self._failing:
-                log.warning("%s", assemble.not_taken(self._settings, signal, sent.reason, owed()))
+                log.warning("%s", not_delivered(self._settings, signal, sent.reason, pending()))
             self._failing.add(signal)
         elif sent.accepted and signal in self._failing:
             self._failing.remove(signal)
             if not self._failing:
-                log.info("the backend takes what is sent again; %d spans owed", owed())
+                log.info("the backend accepts data again; %s pending", counted(pending(), "span"))
 
-    def of_ledger(self, trouble: LedgerError | None) -> None:
-        if trouble is not None and not self._ledger_fails:
-            log.error("%s; nothing is lost, it is tried again", trouble)
-        if trouble is None and self._ledger_fails:
+    def log_ledger(self, failure: LedgerError | None) -> None:
+        """Log that the ledger cannot be written, or can be written again (``None``)."""
+        if failure is not None and not self._ledger_fails:
+            log.error("%s; nothing is lost, it will be tried again", failure)
+        if failure is None and self._ledger_fails:
             log.info("the ledger can be written again")
-        self._ledger_fails = trouble is not None
+        self._ledger_fails = failure is not None

@@ -1,8 +1,8 @@
-"""That something changed, as a hint: a person's file system can lose it, and then nothing is missed but time.
+"""Hints that something changed, from the file system's events.
 
-watchdog reports what happens below the folders of JSON trees and beside databases. It cannot be had everywhere
-(limits on watches, network file systems), loses events (a new folder's first files, an overflow of the kernel's queue),
-and says nothing of that. So whoever reads looks again now and then, whatever is hinted at here.
+watchdog reports what happens below the folders of JSON trees and beside databases. Events are not available
+everywhere (limits on watches, network file systems). Some get lost without a sign: a new folder's first files, an
+overflow of the kernel's queue. A lost hint costs time and no message: the loop reads everything now and then anyway.
 """
 
 import logging
@@ -39,13 +39,13 @@ _KINDS: Final[list[type[FileSystemEvent]]] = [
     DirMovedEvent,
     DirDeletedEvent,
 ]
-"""What changes content. Without this the kernel would also report each opening and closing, our own reading too."""
+"""The events that change content. The kernel would also report each opening and closing, our own reading included."""
 _MOST_HINTS: Final = 10_000
-"""Folders and files remembered as changed; beyond, everything is."""
+"""Number of paths remembered as changed; with more, everything counts as changed."""
 
 
 class Hints(Struct, frozen=True):
-    """What may have changed since it was asked last. ``paths`` is ``None`` where that cannot be told."""
+    """The paths that may have changed. ``paths`` is ``None`` if they were too many: then everything may have changed."""
 
     paths: frozenset[str] | None = frozenset()
 
@@ -54,44 +54,47 @@ class Hints(Struct, frozen=True):
 
 
 class Watch:
-    """watchdog's threads add to what is hinted at, and wake up whoever waits."""
+    """Collects hints from watchdog's threads, and wakes the loop for each."""
 
     def __init__(self, wake: threading.Event) -> None:
+        """``wake`` is set for each hint."""
         self._wake = wake
         self._observer: BaseObserver | None = None
         self._watched: dict[WatchedFolder, tuple[ObservedWatch, int]] = {}
-        """With the inode of the folder."""
-        self._refused: set[WatchedFolder] = set()
-        """Not tried again: what is missing is a limit that only a person can raise."""
+        """Each watched folder, with its inode when the watch began."""
+        self._unwatchable: set[WatchedFolder] = set()
+        """Folders that are not tried again: only a person can raise the limit that is missing."""
         self._lock = threading.Lock()
         self._paths: set[str] = set()  # guarded by _lock
 
     def set_folders(self, folders: Iterable[WatchedFolder]) -> bool:
-        """Watch these and no others. One that is not there yet is tried again by the next call; so is one that was
-        replaced, of which nothing more would be heard. Returns whether any was added: of what happened there before
-        nothing was heard."""
+        """Watch these folders and no others; return whether any was added, whose earlier changes gave no hint.
+
+        A folder that does not exist yet is tried again by the next call.
+        """
         wanted = set(folders)
-        for place in [
-            each for each, (_, inode) in self._watched.items() if each not in wanted or _inode(each) != inode
-        ]:
-            self._forget(place)
+        # A watch belongs to the inode: a folder that was replaced would never send an event again.
+        gone = [each for each, (_, inode) in self._watched.items() if each not in wanted or _inode(each) != inode]
+        for folder in gone:
+            self._forget(folder)
         before = len(self._watched)
-        for place in sorted(wanted - self._watched.keys() - self._refused, key=lambda each: each.folder):
-            self._add(place)
+        for folder in sorted(wanted - self._watched.keys() - self._unwatchable, key=lambda each: each.folder):
+            self._add(folder)
         return len(self._watched) > before
 
     @property
     def blind(self) -> bool:
-        """Whether there is a tree of which nothing is heard: then only looking tells."""
-        return any(place.recursive for place in self._refused)
+        """True if there is a tree that sends no events: then only a look at all its folders finds changes."""
+        return any(folder.recursive for folder in self._unwatchable)
 
     def take(self) -> Hints:
-        """What was hinted at since the last call."""
+        """Return the hints since the last call, and forget them."""
         with self._lock:
-            taken, self._paths = self._paths, set()
-        return Hints(None if len(taken) > _MOST_HINTS else frozenset(taken))
+            paths, self._paths = self._paths, set()
+        return Hints(None if len(paths) > _MOST_HINTS else frozenset(paths))
 
     def close(self) -> None:
+        """Watch nothing any more, and end watchdog's threads."""
         if self._observer is not None:
             self._observer.stop()
             self._observer.join()
@@ -99,54 +102,58 @@ class Watch:
         self._watched.clear()
 
     def hint(self, path: str) -> None:
+        """Remember that something may have changed at this path. May be called from any thread."""
         with self._lock:
+            # One more than the limit is kept: that is how ``take`` knows that it was passed.
             if len(self._paths) <= _MOST_HINTS:
                 self._paths.add(path)
         self._wake.set()
 
-    def _add(self, place: WatchedFolder) -> None:
-        inode = _inode(place)
-        if inode is None:
+    def _add(self, folder: WatchedFolder) -> None:
+        inode = _inode(folder)
+        if inode is None:  # not there yet
             return
-        if place.no_events:
-            self._refuse(place, place.no_events)
+        if folder.no_events:
+            self._set_unwatchable(folder, folder.no_events)
             return
+        # The first watch starts watchdog's thread; an agent that watches nothing has none.
         if self._observer is None:
             self._observer = Observer()
             self._observer.name = "watch"
             self._observer.start()
         try:
             watched = self._observer.schedule(
-                _Handler(self, place), place.folder, recursive=place.recursive, event_filter=_KINDS
+                _Handler(self, folder), folder.folder, recursive=folder.recursive, event_filter=_KINDS
             )
-            self._watched[place] = watched, inode
+            self._watched[folder] = watched, inode
         except OSError as error:
             limits = "; the limits are fs.inotify.max_user_watches and max_user_instances, see `otel-agent doctor`"
-            self._refuse(place, f"{error.strerror or error}{limits}")
+            self._set_unwatchable(folder, f"{error.strerror or error}{limits}")
 
-    def _refuse(self, place: WatchedFolder, why: str) -> None:
-        self._refused.add(place)
-        log.warning("cannot watch %s (%s): looking there every rescan_interval_seconds instead", place.folder, why)
+    def _set_unwatchable(self, folder: WatchedFolder, why: str) -> None:
+        self._unwatchable.add(folder)
+        log.warning("cannot watch %s (%s); it is polled every rescan_interval_seconds instead", folder.folder, why)
 
-    def _forget(self, place: WatchedFolder) -> None:
-        watched, _ = self._watched.pop(place)
+    def _forget(self, folder: WatchedFolder) -> None:
+        watched, _ = self._watched.pop(folder)
         if self._observer is not None:
             self._observer.unschedule(watched)
 
 
 class _Handler(FileSystemEventHandler):
-    def __init__(self, watch: Watch, place: WatchedFolder) -> None:
-        self._watch, self._place = watch, place
+    def __init__(self, watch: Watch, folder: WatchedFolder) -> None:
+        self._watch, self._folder = watch, folder
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        for each in (event.src_path, event.dest_path):
-            path = each if isinstance(each, str) else each.decode("utf-8", "surrogateescape")
-            if path and (self._place.recursive or path.endswith(self._place.endings)):
+        # A move has two paths: something may be missing at the one and new at the other.
+        for raw in (event.src_path, event.dest_path):
+            path = raw if isinstance(raw, str) else raw.decode("utf-8", "surrogateescape")
+            if path and (self._folder.recursive or path.endswith(self._folder.endings)):
                 self._watch.hint(path)
 
 
-def _inode(place: WatchedFolder) -> int | None:
+def _inode(folder: WatchedFolder) -> int | None:
     try:
-        return Path(place.folder).stat().st_ino
+        return Path(folder.folder).stat().st_ino
     except OSError:
         return None

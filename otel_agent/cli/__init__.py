@@ -1,4 +1,4 @@
-"""The commands: parse, call, print. Errors become a message on standard error and an exit code."""
+"""The commands: parse, call, print. An error becomes a message on standard error and an exit code."""
 
 import io
 import sys
@@ -17,7 +17,7 @@ from otel_agent.errors import OtelAgentError
 
 app: Final = typer.Typer(
     name="otel-agent",
-    help="OpenCode, observable: every completed assistant message once, as OTLP counters and spans.",
+    help="Make OpenCode observable: report every completed assistant message once, as OTLP metrics and spans.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -33,9 +33,9 @@ app.add_typer(service.app, name="service")
 
 
 def main() -> None:
-    """The console script. Exit codes: see ``errors``; 130 after Ctrl-C."""
+    """Run the command that was typed, and exit. Exit codes: see ``errors``; 130 after Ctrl-C."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a title may hold what the terminal's encoding does not
+        sys.stdout.reconfigure(errors="replace")  # a title may have letters that the terminal's encoding lacks
     try:
         app(prog_name="otel-agent")
     except OtelAgentError as error:
@@ -43,7 +43,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:
+    except BrokenPipeError:  # nobody reads on, as after `| head`: end without Python's own complaint
         sys.stderr.close()
         sys.exit(1)
 
@@ -61,4 +61,4 @@ def _root(
         typer.Option("--version", metavar=FLAG, callback=_print_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
-    """OpenCode, observable: every completed assistant message once, as OTLP counters and spans."""
+    """Make OpenCode observable: report every completed assistant message once, as OTLP metrics and spans."""

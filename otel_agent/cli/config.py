@@ -10,7 +10,7 @@ from otel_agent.cli.options import FLAG, ConfigOption, JsonOption, loaded
 from otel_agent.errors import SettingsError
 
 app: Final = typer.Typer(
-    help="ReadScope at the settings, begin a settings file, check one.",
+    help="Show the settings, create a settings file, or check one.",
     no_args_is_help=True,
     epilog="Example: otel-agent config show",
 )
@@ -18,7 +18,7 @@ app: Final = typer.Typer(
 
 @app.command(epilog="Example: otel-agent config show --json")
 def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Print the effective settings and where each came from; secrets are masked."""
+    """Print the effective settings and where each comes from. Secrets are masked."""
     from rich.console import Console
 
     from otel_agent.cli.config_table import settings_json, settings_table
@@ -33,10 +33,12 @@ def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 @app.command(epilog="Example: otel-agent config init")
 def init(
     config: ConfigOption = None,
-    force: Annotated[bool, typer.Option("--force", metavar=FLAG, help="Replace a file that is there.")] = False,
-    print_only: Annotated[bool, typer.Option("--print", metavar=FLAG, help="Show it, and write nothing.")] = False,
+    force: Annotated[bool, typer.Option("--force", metavar=FLAG, help="Replace an existing file.")] = False,
+    print_only: Annotated[
+        bool, typer.Option("--print", metavar=FLAG, help="Print the file instead of writing it.")
+    ] = False,
 ) -> None:
-    """Write a settings file in which every setting stands with its default and what it is for."""
+    """Write a settings file that explains every setting and gives its default."""
     from otel_agent.settings import default_file
     from otel_agent.shipped import shipped
 
@@ -46,24 +48,27 @@ def init(
         return
     path = config.expanduser() if config else default_file(os.environ)
     _write(path, text, force=force)
-    typer.echo(f"Wrote {path}. `otel-agent config check` tells whether it can be used after you changed it.")
+    typer.echo(f"Wrote {path}. After changing it, run `otel-agent config check`.")
 
 
 @app.command(epilog="Example: otel-agent config check")
 def check(config: ConfigOption = None) -> None:
-    """Tell whether the settings can be used as they are written. Exit code 2: they cannot."""
+    """Check the settings. Exit code 2: they contain an error."""
     found = loaded(config, quiet=True)
-    where = f"{found.file} and the environment" if found.file else "the environment; there is no settings file"
-    typer.echo(f"The settings can be used: {where}.")
+    where = f"{found.file} and the environment" if found.file else "the environment (there is no settings file)"
+    typer.echo(f"The settings are valid: {where}.")
 
 
 def _write(path: Path, text: str, *, force: bool) -> None:
-    """For its owner only: headers hold keys. Raises ``SettingsError``."""
+    """Write the file for its owner only, because headers hold keys. Raises ``SettingsError`` if that fails."""
     if path.exists() and not force:
-        raise SettingsError(f"{path} is there already. --force replaces it; `otel-agent config show` reads it.")
+        raise SettingsError(
+            f"{path} already exists. Pass --force to replace it, or run `otel-agent config show` to see what it sets."
+        )
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Created with its mode, so that others cannot read it even for a moment.
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        raise SettingsError(f"cannot write {path}: {error.strerror}. Name another with --config.") from None
+        raise SettingsError(f"cannot write {path}: {error.strerror}. Pass another file with --config.") from None

@@ -1,4 +1,4 @@
-"""The effective settings, each with where it came from. Secrets are masked, standard variables included."""
+"""The effective settings, each with its origin. Secrets are masked, also those in OpenTelemetry's own variables."""
 
 import json
 import os
@@ -15,6 +15,7 @@ _MASK: Final = "********"
 
 
 def settings_table(found: Loaded) -> Table:
+    """Return a table with a row for each setting. Long values are folded, never cut."""
     file = f"Settings file: {found.file}" if found.file else "No settings file"
     table = Table(title=Text(file), title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for name in ("Setting", "Value", "From"):
@@ -25,6 +26,7 @@ def settings_table(found: Loaded) -> Table:
 
 
 def settings_json(found: Loaded) -> str:
+    """Return the same as JSON: ``{"file": …, "settings": {NAME: {"value": …, "from": …}}}``."""
     rows = {name: {"value": value, "from": origin} for name, value, origin in _rows(found)}
     return json.dumps({"file": str(found.file) if found.file else None, "settings": rows}, indent=2)
 
@@ -34,17 +36,19 @@ def _rows(found: Loaded) -> list[tuple[str, object, str]]:
 
 
 def _effective(found: Loaded, name: str, origin: str) -> object:
-    """What the exporters will use: of a standard variable its value, of anything secret a mask."""
+    """Return the value that the exporters will use. A secret is masked."""
     key = name.rpartition(".")[2]
+    # The SDK reads these variables itself, so the settings hold no value for them.
     if origin.startswith(f"environment {OTLP_PREFIX}"):
         value: object = os.environ[origin.removeprefix("environment ")]
     else:
         value = getattr(found.settings.otlp if name.startswith("otlp.") else found.settings, key)
+    # Every header may be a key, whatever its name is.
     match value:
         case dict():
             return dict.fromkeys(value, _MASK)
         case tuple():
-            return [str(each) for each in value]
+            return [str(item) for item in value]
         case Path():
             return str(value)
         case str() if key == "headers":
@@ -55,7 +59,8 @@ def _effective(found: Loaded, name: str, origin: str) -> object:
 
 
 def _without_secrets(address: str) -> str:
-    """``https://user:secret@host/path?key=secret`` without what stands before the host and after the path."""
+    """Return an address with its user, password and query masked, as in ``https://user:secret@host/path?key=secret``."""
+    # The last @ ends the user and password; a password may itself contain one.
     scheme = address[: address.find("://") + 3] if "://" in address else ""
     _, at, place = address.removeprefix(scheme).rpartition("@")
     place, question, _ = place.partition("?")

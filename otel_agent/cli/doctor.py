@@ -7,7 +7,7 @@ from otel_agent.cli.options import ConfigOption, JsonOption
 
 
 def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """ReadScope at each link from OpenCode's storage to the backend, and say what to do. Exit code 1: something fails."""
+    """Check every link from OpenCode's storage to the backend, and say what to do. Exit code 1: a check failed."""
     from rich.console import Console
 
     from otel_agent.doctor import show
@@ -25,4 +25,4 @@ def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         typer.echo(show.as_json(findings))
     else:
         console.print(f"\n{show.summary(findings)}", highlight=False)
-    raise typer.Exit(any(each.verdict is Verdict.FAILURE for each in findings))
+    raise typer.Exit(any(finding.verdict is Verdict.FAILURE for finding in findings))

@@ -1,77 +1,47 @@
-"""How a summary's views leave the program: on the terminal, through a pipe, or into a file."""
+"""The ways in which views leave the program: on the terminal, through a pipe, or into a file."""
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
 
-from otel_agent.cli import progress
 from otel_agent.errors import OtelAgentError
-from otel_agent.summary.view import Overview, Row, View
-
-if TYPE_CHECKING:
-    from otel_agent.summary.machine import Machine
-
-Format = Literal["table", "json", "csv", "markdown", "html", "svg"]
-
-_ENDINGS: Final[dict[str, Format]] = {
-    ".json": "json",
-    ".csv": "csv",
-    ".md": "markdown",
-    ".html": "html",
-    ".svg": "svg",
-}
+from otel_agent.settings import Settings
+from otel_agent.summary.formats import WRITERS, Format
+from otel_agent.summary.view import View
 
 
-def format_of(file: Path) -> Format:
-    """The format that a file's ending says; a table where it says none."""
-    return _ENDINGS.get(file.suffix.lower(), "table")
+def print_views(views: Sequence[View], form: Format, settings: Settings) -> None:
+    """Print views on standard output. A table has the terminal's width and colours; other formats go out as they are.
 
-
-def catch_up(machine: "Machine") -> None:
-    """With a bar that tells how far, where a person waits for a long history that is read for the first time."""
-    with progress.shown() as tell:
-        machine.catch_up(tell)
-
-
-def print_views(found: Sequence[View[Row]], form: Format, machine: "Machine") -> None:
+    If nothing was ever counted, the table is replaced by the places that ``settings`` say to look in.
+    """
     if form != "table":
-        sys.stdout.write(_rendered(found, form))
+        sys.stdout.write(WRITERS[form](views))
         return
     from rich.console import Console
 
     from otel_agent.summary.text.tables import no_data, view_table
 
     console = Console()
-    if found[0].newest is None and not (found[0].warnings or (isinstance(found[0], Overview) and found[0].processes)):
-        console.print(no_data(machine.looked_in()))
+    if _is_empty(views[0]):
+        from otel_agent.intake.store_finder import configured_locations
+
+        console.print(no_data(configured_locations(settings).paths))
         return
-    for number, view in enumerate(found):
+    for number, view in enumerate(views):
         console.print(*([""] if number else []), view_table(view))
 
 
-def _rendered(found: Sequence[View[Row]], form: Format) -> str:
-    match form:
-        case "json":
-            from otel_agent.summary.formats.as_json import as_json
-
-            return as_json(found)
-        case "csv":
-            from otel_agent.summary.formats.as_csv import as_csv
-
-            return as_csv(found[0])
-        case "markdown":
-            from otel_agent.summary.formats.as_markdown import as_markdown
-
-            return as_markdown(found)
-        case _:
-            from otel_agent.summary.formats.as_page import as_html, as_svg, as_text
-
-            return {"html": as_html, "svg": as_svg, "table": as_text}[form](found)
+def _is_empty(view: View) -> bool:
+    """Return true if there is nothing to show at all: no message ever, no warning, no running OpenCode."""
+    running = view.activity is not None and bool(view.activity.processes)
+    return view.newest is None and not view.warnings and not running
 
 
-def write_views(path: Path, found: Sequence[View[Row]], form: Format) -> None:
+def write_views(views: Sequence[View], form: Format, file: Path) -> None:
+    """Write views into a file. Raises ``OtelAgentError`` if it cannot be written."""
+    # No translation of line ends: CSV ends its lines with CRLF on every system.
     try:
-        path.write_text(_rendered(found, form), encoding="utf-8", newline="")
+        file.write_text(WRITERS[form](views), encoding="utf-8", newline="")
     except OSError as error:
-        raise OtelAgentError(f"cannot write {path}: {error.strerror}. Name another file with -o.") from None
+        raise OtelAgentError(f"cannot write {file}: {error.strerror}. Pass another file with -o.") from None

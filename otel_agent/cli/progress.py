@@ -1,4 +1,4 @@
-"""How far the reading of a long history is, where a person waits for it."""
+"""A progress bar for the first import of a long history."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -6,44 +6,54 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from otel_agent.intake.ingest import Pass
 
 _WORTH_SHOWING = 2_000
-"""Files and rows; fewer are read before a bar would be seen."""
+"""Files and rows; fewer are read before a bar would be noticed."""
 
 
 @contextmanager
 def shown() -> Iterator["Callable[[Pass], None] | None"]:
-    """What to tell of the progress; ``None`` where standard error is no terminal. The bar goes away at the end."""
+    """Show a progress bar; yield the function to report progress to, or ``None`` if standard error is no terminal.
+
+    The bar appears once there is enough to read, and is gone at the end.
+    """
     if not sys.stderr.isatty():
         yield None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    bar = _bar()
+    task = bar.add_task("", total=None, counted="")
 
-    bar = Progress(
+    def report(read: "Pass") -> None:
+        if read.done:
+            bar.stop()
+        elif read.looked_at and (read.found or read.looked_at) >= _WORTH_SHOWING:
+            speed = bar.tasks[0].speed
+            rate = f" ({speed:,.0f} per second)" if speed else ""
+            # Files may appear while they are counted, so a pass can read more than it found at first.
+            total = max(read.found, read.looked_at)
+            counted = f"{read.looked_at:,}/{total:,} read{rate}, {read.messages:,} messages counted,"
+            bar.update(task, completed=read.looked_at, total=total, counted=counted)
+            bar.start()
+
+    try:
+        yield report
+    finally:
+        bar.stop()
+
+
+def _bar() -> "Progress":
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
         TextColumn("Reading what OpenCode stored"),
         BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[told]}"),
+        TextColumn("{task.fields[counted]}"),
         TimeRemainingColumn(),
         TextColumn("left"),
         console=Console(stderr=True),
         transient=True,
     )
-    task = bar.add_task("", total=None, told="")
-
-    def tell(read: "Pass") -> None:
-        if read.done:
-            bar.stop()
-        elif read.looked_at and (read.found or read.looked_at) >= _WORTH_SHOWING:
-            speed = bar.tasks[0].speed
-            rate = f"{speed:,.0f} a second, " if speed else ""
-            told = f"{rate}{read.messages:,} messages counted,"
-            bar.update(task, completed=read.looked_at, total=max(read.found, read.looked_at), told=told)
-            bar.start()
-
-    try:
-        yield tell
-    finally:
-        bar.stop()

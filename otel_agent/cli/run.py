@@ -16,45 +16,49 @@ def run(
     once: Annotated[
         bool,
         typer.Option(
-            "--once", metavar=FLAG, help="Read everything, deliver everything owed, and exit (3: not delivered)."
+            "--once",
+            metavar=FLAG,
+            help="Read everything, deliver everything pending, and exit (code 3: not delivered).",
         ),
     ] = False,
     log_format: LogFormatOption = None,
 ) -> None:
     """Watch OpenCode's storage and deliver what is new, until SIGTERM or Ctrl-C. SIGHUP reads the settings again."""
-    from otel_agent.agent import assemble
-
     settings = loaded(config, log_format=log_format).settings
     with progress.shown() as tell:
         if once:
-            result = assemble.once(settings, on_progress=tell)
-            log.info("%s", assemble.said(result))
-            assemble.require_delivery(settings, result)
-        else:
-            from otel_agent.agent.resident import stay
+            from otel_agent.agent.once import require_delivery, run_once
 
-            stay(settings, lambda: loaded(config, log_format=log_format).settings, on_progress=tell)
+            result = run_once(settings, on_progress=tell)
+            log.info("%s", result.in_words)
+            require_delivery(settings, result)
+        else:
+            from otel_agent.agent.resident import run_until_stopped
+
+            run_until_stopped(settings, lambda: loaded(config, log_format=log_format).settings, on_progress=tell)
 
 
 def demo(
     config: ConfigOption = None,
-    seconds: Annotated[float, typer.Option("--seconds", min=3, help="How long the live screen goes on.")] = 60,
+    seconds: Annotated[float, typer.Option("--seconds", min=3, help="How long the live screen lasts.")] = 60,
     still: Annotated[
         bool,
         typer.Option(
-            "--still", metavar=FLAG, help="What OpenCode left on this machine, or a sample, instead of the live screen."
+            "--still",
+            metavar=FLAG,
+            help="Show OpenCode's data on this machine, or a sample, instead of the live screen.",
         ),
     ] = False,
 ) -> None:
-    """Show the main job with nothing else at hand: a store, a receiver, and what arrives there.
+    """Try it without OpenCode or a backend: a made-up store, a receiver, and what arrives.
 
-    On a terminal a made-up store is written for a minute while you look on, whether or not OpenCode left data on this
-    machine; elsewhere, or with --still, it is that data, or a sample.
+    The demo writes a made-up store for a minute while you watch, even if OpenCode has data on this machine.
+    With --still, or without a terminal, it shows OpenCode's data, or a sample if there is none.
     """
     from rich.console import Console
 
-    from otel_agent.demo import play as demo_run
+    from otel_agent.demo.play import play
 
     console = Console()
     live = seconds if console.is_terminal and not still else None
-    demo_run.demo(loaded(config, quiet=True).settings, console, live_seconds=live)
+    play(loaded(config, quiet=True).settings, console, live_seconds=live)

@@ -1,4 +1,4 @@
-"""The commands below ``service``: started at login, and kept running."""
+"""The commands below ``service``: have the agent started at login and kept running."""
 
 import os
 import subprocess
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from otel_agent.service.program import Program
 
 NOT_RUNNING: Final = 5
+"""Exit code of ``service status`` if the service does not run."""
 
 app: Final = typer.Typer(
-    help="Have the agent started at login and kept running (systemd, launchd).",
+    help="Start the agent at login and keep it running (systemd, launchd).",
     no_args_is_help=True,
     epilog="Example: otel-agent service install",
 )
@@ -28,20 +29,18 @@ app: Final = typer.Typer(
 def install(
     config: ConfigOption = None,
     print_only: Annotated[
-        bool, typer.Option("--print", metavar=FLAG, help="Show what would be written, and do nothing.")
+        bool, typer.Option("--print", metavar=FLAG, help="Print what would be written, and do nothing.")
     ] = False,
     read_only_home: Annotated[
         bool,
         typer.Option(
             "--read-only-home",
             metavar=FLAG,
-            help="systemd: let it write nothing but its state. From 254 on, OpenCode's processes then have no project.",
+            help="systemd: let the agent write only its state. Since 254, it then cannot see the projects of OpenCode processes.",
         ),
     ] = False,
 ) -> None:
-    """Write the unit, enable and start it. Again after an upgrade or a change of folders: it is brought up to date."""
-    from otel_agent.service.program import not_carried
-
+    """Write the unit, enable it and start it. Run it again after an upgrade or after moving folders to update it."""
     manager = _manager()
     program = _program(config, read_only_home=read_only_home)
     if print_only:
@@ -49,28 +48,39 @@ def install(
         return
     changed = manager.install(program)
     typer.echo(f"{'Installed' if changed else 'Unchanged, and running'}: {manager.file}")
-    typer.echo(f"Addresses and keys (OTEL_EXPORTER_OTLP_ENDPOINT=…, one to a line) go into {program.environment_file}.")
+    _print_next_steps(program.environment_file)
+
+
+def _print_next_steps(environment_file: Path) -> None:
+    """Say where addresses and keys belong, because the service does not see this shell's variables."""
+    from otel_agent.service.program import not_carried
+
+    typer.echo(f"Put addresses and keys (OTEL_EXPORTER_OTLP_ENDPOINT=…, one per line) into {environment_file}.")
     unseen = not_carried(os.environ)
     if unseen:
-        typer.echo(f"Set in this shell, and not seen by the service until they stand there: {', '.join(unseen)}.")
+        typer.echo(
+            f"Set in this shell, but not visible to the service until you add them to that file: {', '.join(unseen)}."
+        )
     typer.echo("Next: `otel-agent service status`, `otel-agent status`, `otel-agent doctor`.")
     if sys.platform == "linux":
-        typer.echo("To have it run without a login session too: `loginctl enable-linger`.")
+        typer.echo("To keep it running without a login session: `loginctl enable-linger`.")
 
 
 @app.command(epilog="Example: otel-agent service uninstall")
 def uninstall(config: ConfigOption = None) -> None:
-    """Stop it, and start it no more. What was counted is kept."""
+    """Stop the service and remove it. Everything that was counted is kept."""
     manager, state_dir = _manager(), loaded(config, quiet=True).settings.state_dir
     if manager.uninstall():
-        typer.echo(f"Removed {manager.file}. The ledger stays in {state_dir}: delete it to forget what was counted.")
+        typer.echo(
+            f"Removed {manager.file}. The ledger stays in {state_dir}. Delete that folder to forget what was counted."
+        )
     else:
-        typer.echo(f"Not installed: there is no {manager.file}.")
+        typer.echo(f"Not installed: {manager.file} does not exist.")
 
 
 @app.command(epilog="Example: otel-agent service status")
 def status(as_json: JsonOption = False) -> None:
-    """How the service stands. Exit code 5: it does not run."""
+    """Show the service's state. Exit code 5: it does not run."""
     state = _manager().state()
     if as_json:
         import msgspec
@@ -78,28 +88,30 @@ def status(as_json: JsonOption = False) -> None:
         typer.echo(msgspec.json.encode(state, enc_hook=str).decode())
     else:
         typer.echo(state.description)
-        typer.echo(str(state.file) if state.installed else "not installed: `otel-agent service install`")
+        typer.echo(str(state.file) if state.installed else "not installed. To install it: `otel-agent service install`")
     if not state.running:
         raise typer.Exit(NOT_RUNNING)
 
 
 @app.command(epilog="Example: otel-agent service logs --follow")
 def logs(
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines.")] = 100,
-    follow: Annotated[bool, typer.Option("--follow", "-f", metavar=FLAG, help="Go on with what comes.")] = False,
+    lines: Annotated[
+        int, typer.Option("--lines", "-n", min=0, help="How many lines to show, counted from the end.")
+    ] = 100,
+    follow: Annotated[bool, typer.Option("--follow", "-f", metavar=FLAG, help="Keep printing new lines.")] = False,
 ) -> None:
-    """What it logged."""
+    """Show the service's log."""
     from otel_agent.service.manager import ServiceError
 
     command = _manager().log_command(lines, follow=follow)
     try:
         raise typer.Exit(subprocess.run(command, check=False).returncode)
     except FileNotFoundError:
-        raise ServiceError(f"there is no program {command[0]} here.") from None
+        raise ServiceError(f"the program {command[0]} is not installed.") from None
 
 
 def _manager() -> "Manager":
-    """Raises ``ServiceError`` on systems that have neither."""
+    """Return this system's service manager. Raises ``ServiceError`` if it has neither systemd nor launchd."""
     from otel_agent.service.launchd import Launchd
     from otel_agent.service.manager import BY_HAND, ServiceError
     from otel_agent.service.systemd import Systemd
@@ -108,7 +120,7 @@ def _manager() -> "Manager":
         return Systemd(os.environ)
     if sys.platform == "darwin":
         return Launchd()
-    raise ServiceError(f"services are known for systemd (Linux) and launchd (macOS). {BY_HAND}")
+    raise ServiceError(f"services need systemd (Linux) or launchd (macOS). {BY_HAND}")
 
 
 def _program(config: Path | None, *, read_only_home: bool) -> "Program":

@@ -8,10 +8,11 @@ from otel_agent.cli.options import ConfigOption, JsonOption, loaded
 
 
 def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """How the agent is doing. Exit code 0: it runs and delivers; 3: not delivered; 5: it does not run."""
+    """Show whether the agent runs and delivers. Exit code 0: both; 3: data is not delivered; 5: it does not run."""
     from rich.console import Console
 
-    from otel_agent.doctor.status import status_json, status_of, status_page
+    from otel_agent.doctor.show import status_json, status_page
+    from otel_agent.doctor.status import status_of
 
     now = datetime.now().astimezone()
     found = status_of(loaded(config, quiet=True).settings, now)

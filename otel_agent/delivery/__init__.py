@@ -1,1 +1,1 @@
-"""Handing signals over, and knowing whether they were taken."""
+"""Sends one request and knows whether it was accepted: OTLP by HTTP or gRPC, files, console."""

@@ -1,11 +1,12 @@
-"""What to do about a backend that does not take what is sent, by the reason it gave."""
+"""Advice for a person whose backend does not accept what is sent."""
 
 
 def advice(reason: str) -> str:
+    """Return one sentence or two of advice for the ``reason`` of a ``SendResult``."""
     if any(sign in reason for sign in ("401", "403", "UNAUTHENTICATED", "PERMISSION_DENIED")):
         return "Check the key in OTEL_EXPORTER_OTLP_HEADERS."
     if "TLS" in reason:
-        return "Check OTEL_EXPORTER_OTLP_CERTIFICATE, and whether the address wants https:// or http://."
+        return "Check OTEL_EXPORTER_OTLP_CERTIFICATE, and whether the address should begin with https:// or http://."
     if any(sign in reason for sign in ("404", "405", "UNIMPLEMENTED")):
         return "Check the path in OTEL_EXPORTER_OTLP_ENDPOINT (/v1/traces and /v1/metrics are added to it), and the protocol."
     if any(sign in reason for sign in ("portal", "acknowledgement")):
@@ -13,6 +14,6 @@ def advice(reason: str) -> str:
     if any(sign in reason for sign in ("No space", "File too large", "Permission denied")):
         return "Check the folder that `file_dir` names."
     return (
-        "To start one: an OpenTelemetry Collector with an OTLP receiver, or set OTEL_EXPORTER_OTLP_ENDPOINT to yours; "
+        "Start an OpenTelemetry Collector with an OTLP receiver, or set OTEL_EXPORTER_OTLP_ENDPOINT to yours; "
         "`otel-agent demo` shows what would be sent."
     )

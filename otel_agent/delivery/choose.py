@@ -1,4 +1,4 @@
-"""From the name of an exporter to the thing. Each is imported only when chosen: gRPC alone costs 20 MB."""
+"""Opens the exporter that a setting names. Each is imported only when it is chosen: gRPC alone costs 20 MB of memory."""
 
 from pathlib import Path
 
@@ -10,6 +10,8 @@ from otel_agent.errors import SettingsError
 
 
 class FileOptions(Struct, frozen=True):
+    """The settings of the exporter ``file``: it keeps ``backups`` older files of ``max_bytes`` each in ``folder``."""
+
     folder: Path
     max_bytes: int
     backups: int
@@ -18,7 +20,7 @@ class FileOptions(Struct, frozen=True):
 def deliveries(
     *, traces: str, metrics: str, otlp: OtlpOptions, file: FileOptions
 ) -> tuple[SpanDelivery | None, MetricDelivery | None]:
-    """The two ways out, ``None`` for the exporter ``none``. Raises ``SettingsError`` where the options cannot work."""
+    """Open both exporters; ``None`` is the exporter ``none``. Raises ``SettingsError`` if the options cannot work."""
     try:
         return _spans(traces, otlp, file), _metrics(metrics, otlp, file)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The SDK's console exporters: every span and every point as JSON on standard output, to look at."""
+"""Writes every span and every point as JSON to standard output, with the SDK's console exporters."""
 
 import sys
 from collections.abc import Sequence
@@ -13,11 +13,14 @@ from otel_agent.model import SendResult
 
 
 class ConsoleSpans:
+    """Shows spans. They count as accepted once they are written."""
+
     def __init__(self) -> None:
         self._output = _standard_output()
         self._exporter = ConsoleSpanExporter(out=self._output)
 
     def send(self, spans: Sequence[ReadableSpan]) -> SendResult:
+        """Write the spans. A reader that went away is a failure like any other."""
         try:
             self._exporter.export(spans)
         except OSError as error:
@@ -25,15 +28,19 @@ class ConsoleSpans:
         return SendResult(accepted=True)
 
     def close(self) -> None:
+        """Flush, if anybody still reads."""
         _close(self._output)
 
 
 class ConsoleMetrics:
+    """Shows data points. They count as accepted once they are written."""
+
     def __init__(self) -> None:
         self._output = _standard_output()
         self._exporter = ConsoleMetricExporter(out=self._output)
 
     def send(self, data: MetricsData) -> SendResult:
+        """Write the points. A reader that went away is a failure like any other."""
         try:
             self._exporter.export(data)
         except OSError as error:
@@ -41,12 +48,15 @@ class ConsoleMetrics:
         return SendResult(accepted=True)
 
     def close(self) -> None:
+        """Flush, if anybody still reads."""
         _close(self._output)
 
 
 def _standard_output() -> TextIO:
-    """Standard output with a buffer of our own: what a reader that went away leaves in the interpreter's would fail
-    again when it ends, and replace the exit code."""
+    """Return standard output with a buffer of our own.
+
+    If a reader went away, what is left in the interpreter's buffer would fail again at exit and change the exit code.
+    """
     return open(sys.stdout.fileno(), "w", encoding=sys.stdout.encoding, errors="replace", closefd=False)
 
 

@@ -1,7 +1,7 @@
 """OTLP/JSON lines in files, in the form that the Collector's OTLP JSON file receiver reads.
 
-One request a line, identifiers in hex and 64-bit integers as strings, as the OTLP specification has it. A line is
-taken once it is on the disk.
+Each line is one request. Identifiers are in hex and 64-bit integers are strings, as the OTLP specification wants it. A
+line counts as accepted once it is on the disk.
 """
 
 import json
@@ -22,45 +22,51 @@ from opentelemetry.sdk.trace import ReadableSpan
 from otel_agent.model import SendResult
 
 MAX_LINE: Final = 1_000_000
-"""Bytes. The Collector's file readers cut a line at 1 MiB, unless told otherwise."""
-_IDS: Final = frozenset({"traceId", "spanId", "parentSpanId"})
+"""Bytes. The Collector's file readers cut a line at 1 MiB by default."""
+_HEX_KEYS: Final = frozenset({"traceId", "spanId", "parentSpanId"})
 
 
 class RotatedLines:
-    """A file that lines are appended to, for its owner only. At ``max_bytes`` it becomes ``<name>.1``, the one before
-    ``.2``, and so on up to ``backups``; what was older is deleted, read or not."""
+    """Appends lines to a file that only its owner may read.
+
+    A file of ``max_bytes`` becomes ``<name>.1``, the one before ``.2``, and so on up to ``backups``. The oldest file is
+    deleted, whether or not somebody has read it.
+    """
 
     def __init__(self, path: Path, *, max_bytes: int, backups: int) -> None:
         self._path, self._max_bytes, self._backups = path, max_bytes, backups
 
     def append(self, line: bytes) -> None:
-        """Write one whole line and wait for the disk. Raises ``OSError``; the file then ends as it did before."""
+        """Write one whole line and wait for the disk. If that raises ``OSError``, the file ends as it did before."""
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._rotate_for(len(line) + 1)
         descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             before = os.fstat(descriptor).st_size
             try:
-                self._write(descriptor, self._apart(descriptor, before) + line + b"\n")
+                self._write(descriptor, self._separator(descriptor, before) + line + b"\n")
                 os.fsync(descriptor)
             except OSError:
+                # Half a line would be sent again as a whole, and a reader would stumble over the half.
                 with suppress(OSError):
                     os.ftruncate(descriptor, before)
                 raise
         finally:
             os.close(descriptor)
 
-    def _apart(self, descriptor: int, size: int) -> bytes:
-        """What a kill left unfinished becomes a line of its own, which readers skip; it is owed, and written anew."""
+    def _separator(self, descriptor: int, size: int) -> bytes:
+        """Return a line break if a kill left an unfinished line: readers skip that, and its data is written again."""
         return b"" if not size or os.pread(descriptor, 1, size - 1) == b"\n" else b"\n"
 
     def _write(self, descriptor: int, rest: bytes) -> None:
+        # A nearly full disk writes less than it was given, and raises only at the next try.
         while rest:
             rest = rest[os.write(descriptor, rest) :]
 
     def _rotate_for(self, size: int) -> None:
         if not self._path.exists() or self._path.stat().st_size + size <= self._max_bytes:
             return
+        # From the oldest on, so that no file is moved over one that is still to be kept.
         for number in range(self._backups, 0, -1):
             older = self._numbered(number - 1) if number > 1 else self._path
             if older.exists():
@@ -71,34 +77,36 @@ class RotatedLines:
 
 
 class FileSpans:
-    """``traces.jsonl``."""
+    """Appends spans to ``traces.jsonl``."""
 
     def __init__(self, folder: Path, *, max_bytes: int, backups: int) -> None:
         self._lines = RotatedLines(folder / "traces.jsonl", max_bytes=max_bytes, backups=backups)
 
     def send(self, spans: Sequence[ReadableSpan]) -> SendResult:
+        """Append one line. A line that is longer than readers accept is rejected permanently, so it is sent in halves."""
         return _append(self._lines, encode_spans(spans))
 
     def close(self) -> None:
-        """Nothing is open between two lines."""
+        """Do nothing: no file is open between two lines."""
 
 
 class FileMetrics:
-    """``metrics.jsonl``."""
+    """Appends data points to ``metrics.jsonl``."""
 
     def __init__(self, folder: Path, *, max_bytes: int, backups: int) -> None:
         self._lines = RotatedLines(folder / "metrics.jsonl", max_bytes=max_bytes, backups=backups)
 
     def send(self, data: MetricsData) -> SendResult:
+        """Append one line. A line that is longer than readers accept is rejected permanently, so it is sent in halves."""
         return _append(self._lines, encode_metrics(data))
 
     def close(self) -> None:
-        """Nothing is open between two lines."""
+        """Do nothing: no file is open between two lines."""
 
 
 def _append(lines: RotatedLines, request: ProtobufMessage) -> SendResult:
-    found = MessageToDict(request, use_integers_for_enums=True)
-    line = json.dumps(_with_hex_ids(found), separators=(",", ":"), ensure_ascii=False).encode()
+    content = MessageToDict(request, use_integers_for_enums=True)
+    line = json.dumps(_with_hex_ids(content), separators=(",", ":"), ensure_ascii=False).encode()
     if len(line) > MAX_LINE:
         return SendResult(accepted=False, permanent=True, reason=f"more than {MAX_LINE} bytes in a line")
     try:
@@ -109,7 +117,7 @@ def _append(lines: RotatedLines, request: ProtobufMessage) -> SendResult:
 
 
 def _with_hex_ids(value: Any) -> Any:
-    """Protobuf's JSON has bytes in base64, OTLP's has these in hex."""
+    """Return the same value with identifiers in hex: Protobuf's JSON has all bytes in base64, OTLP's has these in hex."""
     if isinstance(value, dict):
-        return {k: b64decode(v).hex() if k in _IDS else _with_hex_ids(v) for k, v in value.items()}
+        return {k: b64decode(v).hex() if k in _HEX_KEYS else _with_hex_ids(v) for k, v in value.items()}
     return [_with_hex_ids(each) for each in value] if isinstance(value, list) else value

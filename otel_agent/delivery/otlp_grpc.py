@@ -1,6 +1,6 @@
-"""OTLP over gRPC, by the SDK's exporters. Importing this costs 20 MB: it is done only where gRPC is asked for.
+"""OTLP over gRPC, by the SDK's exporters. Importing this costs 20 MB: it is done only if gRPC is asked for.
 
-These exporters do not look at partial success: what a backend rejects of a request it took is not counted here. It
+These exporters ignore partial success, so items that a backend rejects from a request it accepts are not counted. They
 would not be sent again either way.
 """
 
@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import grpc
 from opentelemetry.exporter.otlp.proto.grpc import exporter as grpc_exporter
@@ -18,52 +18,52 @@ from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
+from otel_agent.delivery import retry
 from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.model import SendResult
 from otel_agent.semconv import Signal
 
-_REFUSALS: Final = frozenset({grpc.StatusCode.INVALID_ARGUMENT})
-_UNSURE: Final = frozenset(
-    {
-        grpc.StatusCode.CANCELLED,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.INTERNAL,
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.UNKNOWN,
-    }
-)
-"""It broke on the way, or nobody answered: the request may have arrived."""
-
 
 class GrpcSpans:
+    """Sends spans. Its constructor raises ``SettingsError``, and ``OSError`` for a file that cannot be read."""
+
     def __init__(self, options: OtlpOptions) -> None:
         self._exporter = OTLPSpanExporter(**_arguments(options, "traces"))
 
     def send(self, spans: Sequence[ReadableSpan]) -> SendResult:
-        with _status() as status:
+        """Send one request, tried again within the timeout as the SDK does."""
+        with _watched_status() as status:
             success = self._exporter.export(spans) is SpanExportResult.SUCCESS
         return status.result(success)
 
     def close(self) -> None:
+        """End the retries under way and close the connection."""
         self._exporter.shutdown()
 
 
 class GrpcMetrics:
+    """Sends data points. Its constructor raises as that of ``GrpcSpans`` does."""
+
     def __init__(self, options: OtlpOptions) -> None:
         self._exporter = OTLPMetricExporter(**_arguments(options, "metrics"))
 
     def send(self, data: MetricsData) -> SendResult:
-        with _status() as status:
+        """Send one request, tried again within the timeout as the SDK does."""
+        with _watched_status() as status:
             success = self._exporter.export(data) is MetricExportResult.SUCCESS
         return status.result(success)
 
     def close(self) -> None:
+        """End the retries under way and close the connection."""
         self._exporter.shutdown()
 
 
 def _arguments(options: OtlpOptions, signal: Signal) -> dict[str, Any]:
-    """The exporter's arguments. It is left only the headers to find in the environment: it takes an empty variable
-    for a value, a certificate it cannot read for none, and does not know the compression ``none``."""
+    """Return the exporter's arguments. Only the headers are left for it to find in the environment.
+
+    It would use an empty variable as a value, ignore a certificate that it cannot read, and fail on the
+    compression ``none``.
+    """
     options.check_address(signal)
     headers = options.headers_of(signal)
     gzip = options.compression_of(signal) == "gzip"
@@ -78,7 +78,7 @@ def _arguments(options: OtlpOptions, signal: Signal) -> dict[str, Any]:
 
 
 def _credentials(options: OtlpOptions, signal: Signal) -> grpc.ChannelCredentials | None:
-    """``None`` where nothing is named: the system's authorities then. Raises ``OSError`` for what cannot be read."""
+    """Return ``None`` if no file is named: then the system's authorities count. Raises ``OSError``."""
     authority, key = options.file_of(signal, "certificate"), options.file_of(signal, "client_key")
     certificate = options.file_of(signal, "client_certificate")
     if not (authority or key or certificate):
@@ -93,31 +93,31 @@ def _read(path: Path | None) -> bytes | None:
 
 
 class _Status(logging.Filter):
-    """The exporter says why it failed only in its log: take the status code from there, as the object it logs."""
+    """Finds the status code of a failure. The exporter gives it only to its log, as one of the record's arguments."""
 
     def __init__(self) -> None:
         super().__init__()
         self.code: grpc.StatusCode | None = None
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Remember the status code, if there is one. Lets every record pass."""
         arguments = record.args if isinstance(record.args, tuple) else ()
-        self.code = next((each for each in arguments if isinstance(each, grpc.StatusCode)), self.code)
+        self.code = next((argument for argument in arguments if isinstance(argument, grpc.StatusCode)), self.code)
         return True
 
     def result(self, success: bool) -> SendResult:
+        """Return the result of an export that ended with ``success``."""
         if success:
             return SendResult(accepted=True)
-        reason = f"gRPC {self.code.name}" if self.code else "no answer"
-        return SendResult(
-            accepted=False, permanent=self.code in _REFUSALS, reason=reason, unanswered=self.code in _UNSURE
-        )
+        return retry.grpc_failure(self.code.name if self.code else None)
 
 
 @contextmanager
-def _status() -> Iterator[_Status]:
+def _watched_status() -> Iterator[_Status]:
     status = _Status()
     filters = grpc_exporter.logger.filters
-    filters.insert(0, status)  # before the exporter's own, which swallows what it said a minute ago
+    # First in the list: the exporter's own filter drops what it said already within the last minute.
+    filters.insert(0, status)
     try:
         yield status
     finally:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec import structs
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -26,43 +27,51 @@ _COMPRESSION: Final = {
 
 
 class HttpSpans:
+    """Sends spans. Its constructor raises ``SettingsError``, and ``OSError`` for a file that cannot be read."""
+
     def __init__(self, options: OtlpOptions) -> None:
         self._session = StrictSession(ExportTraceServiceResponse)
         self._exporter = OTLPSpanExporter(session=self._session, **_arguments(options, "traces"))
 
     def send(self, spans: Sequence[ReadableSpan]) -> SendResult:
+        """Send one request, tried again within the timeout as the SDK does."""
         self._session.forget()
-        return _receipt(self._session, self._exporter.export(spans) is SpanExportResult.SUCCESS)
+        return _result(self._session, self._exporter.export(spans) is SpanExportResult.SUCCESS)
 
     @property
     def server_date(self) -> str:
-        """The backend's clock, as its last answer told (RFC 9110); empty where it did not."""
+        """The backend's clock, from the ``Date`` of its last answer (RFC 9110); empty if it had none."""
         return self._session.date
 
     def close(self) -> None:
+        """End the retries under way."""
         self._exporter.shutdown()  # type: ignore[no-untyped-call]
 
 
 class HttpMetrics:
+    """Sends data points. Its constructor raises as that of ``HttpSpans`` does."""
+
     def __init__(self, options: OtlpOptions) -> None:
         self._session = StrictSession(ExportMetricsServiceResponse)
         self._exporter = OTLPMetricExporter(session=self._session, **_arguments(options, "metrics"))
 
     def send(self, data: MetricsData) -> SendResult:
+        """Send one request, tried again within the timeout as the SDK does."""
         self._session.forget()
-        return _receipt(self._session, self._exporter.export(data) is MetricExportResult.SUCCESS)
+        return _result(self._session, self._exporter.export(data) is MetricExportResult.SUCCESS)
 
     @property
     def server_date(self) -> str:
-        """The backend's clock, as its last answer told (RFC 9110); empty where it did not."""
+        """The backend's clock, from the ``Date`` of its last answer (RFC 9110); empty if it had none."""
         return self._session.date
 
     def close(self) -> None:
+        """End the retries under way."""
         self._exporter.shutdown()
 
 
 def _arguments(options: OtlpOptions, signal: Signal) -> dict[str, Any]:
-    """The exporter's arguments for what the settings file says; it finds the rest in the environment.
+    """Return the exporter's arguments for what the settings file says. It finds the rest in the environment.
 
     Raises ``SettingsError``, and ``OSError`` for a certificate that cannot be read.
     """
@@ -83,13 +92,6 @@ def _path(path: Path | None) -> str | None:
     return None if path is None else str(path)
 
 
-def _receipt(session: StrictSession, success: bool) -> SendResult:
-    """The exporter says whether, the session says why."""
-    last = session.last
-    return SendResult(
-        success,
-        permanent=not success and last.permanent,
-        rejected=last.rejected,
-        reason=last.reason,
-        unanswered=not success and last.unanswered,
-    )
+def _result(session: StrictSession, success: bool) -> SendResult:
+    """Return the session's result: only it knows why. It counts as accepted only if the exporter agrees."""
+    return structs.replace(session.last, accepted=session.last.accepted and success)

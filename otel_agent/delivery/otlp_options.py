@@ -1,4 +1,4 @@
-"""How to reach an OTLP endpoint: the settings file's word, unless a standard variable says otherwise."""
+"""The options to reach an OTLP endpoint. A standard variable wins over the settings file, and one for the signal over both."""
 
 import math
 import os
@@ -14,7 +14,11 @@ from otel_agent.semconv import Signal
 
 
 class OtlpOptions(Struct, frozen=True):
-    """The table ``[otlp]``. ``endpoint`` is a base address, to which HTTP adds ``/v1/traces`` and ``/v1/metrics``."""
+    """The table ``[otlp]`` of the settings file.
+
+    ``endpoint`` is a base address, to which HTTP adds ``/v1/traces`` and ``/v1/metrics``. The methods take the
+    environment into account.
+    """
 
     endpoint: str | None = None
     protocol: str | None = None
@@ -26,21 +30,21 @@ class OtlpOptions(Struct, frozen=True):
     client_certificate: Path | None = None
 
     def protocol_of(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> str:
-        variable = _variable(signal, "PROTOCOL", environ)
-        return variable or self.protocol or "http/protobuf"
+        """Return the name of the protocol, which may be one that nobody knows."""
+        return _variable(signal, "PROTOCOL", environ) or self.protocol or "http/protobuf"
 
     def endpoint_of(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> str:
-        """The address, without what HTTP adds."""
+        """Return the address, without the path that HTTP adds."""
         grpc = self.protocol_of(signal, environ) == "grpc"
         return _variable(signal, "ENDPOINT", environ) or self.endpoint or f"http://localhost:{4317 if grpc else 4318}"
 
     def target_of(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> str:
-        """The address for messages: without the user, password and query, which are where keys are kept."""
+        """Return the address to show: without user, password and query, in which people keep keys."""
         before, mark, rest = self.endpoint_of(signal, environ).partition("?")[0].rpartition("://")
         return f"{before}{mark}{rest.rpartition('@')[2]}"
 
     def check_address(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> None:
-        """Raises ``SettingsError`` for what nothing can listen at. Only gRPC knows other forms than a URL."""
+        """Raise ``SettingsError`` for an address at which nothing can listen. Only gRPC has other forms than a URL."""
         grpc = self.protocol_of(signal, environ) == "grpc"
         try:
             parts = urlsplit(self.endpoint_of(signal, environ))
@@ -52,7 +56,7 @@ class OtlpOptions(Struct, frozen=True):
             raise SettingsError(f"{self.target_of(signal, environ)} is no address such as http://localhost:4318.")
 
     def compression_of(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> str:
-        """Raises ``SettingsError`` for one that the protocol does not have: the exporters would send uncompressed."""
+        """Return the compression. Raises ``SettingsError`` for one that the protocol lacks: exporters would not compress."""
         protocol = self.protocol_of(signal, environ)
         name = (_variable(signal, "COMPRESSION", environ) or self.compression or "none").strip().lower()
         if name not in _COMPRESSIONS[protocol]:
@@ -62,14 +66,14 @@ class OtlpOptions(Struct, frozen=True):
         return name
 
     def timeout_of(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> float:
-        """Seconds for one export with all its tries. Raises ``SettingsError`` for what is no such number."""
-        told = _variable(signal, "TIMEOUT", environ)
+        """Return the seconds for one export with all its tries. Raises ``SettingsError`` if it is no positive number."""
+        value = _variable(signal, "TIMEOUT", environ)
         try:
-            seconds = float(told) if told else self.timeout_seconds or _TIMEOUT_SECONDS
+            seconds = float(value) if value else self.timeout_seconds or _TIMEOUT_SECONDS
         except ValueError:
             seconds = 0.0
         if not 0 < seconds < math.inf:
-            raise SettingsError(f"OTEL_EXPORTER_OTLP_TIMEOUT: {told} is not a number of seconds above zero.")
+            raise SettingsError(f"OTEL_EXPORTER_OTLP_TIMEOUT: {value} is not a number of seconds above zero.")
         return seconds
 
     def file_of(
@@ -78,24 +82,24 @@ class OtlpOptions(Struct, frozen=True):
         name: Literal["certificate", "client_key", "client_certificate"],
         environ: Mapping[str, str] = os.environ,
     ) -> Path | None:
-        """A file of the TLS set-up. Raises ``OSError`` where it cannot be read: now, and not at the first request."""
-        told = _variable(signal, name.upper(), environ)
-        path = Path(told) if told else getattr(self, name)
+        """Return a file of the TLS set-up. Raises ``OSError`` if it cannot be read: now, and not at the first request."""
+        value = _variable(signal, name.upper(), environ)
+        path = Path(value) if value else getattr(self, name)
         if path is not None:
             with path.open("rb"):
                 pass
         return path
 
     def base_of(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> str | None:
-        """The file's endpoint, ``None`` where a variable names one: the exporter then reads the variable itself."""
+        """Return the file's endpoint; ``None`` if a variable names one, because the exporter reads that itself."""
         return None if _variable(signal, "ENDPOINT", environ) else self.endpoint
 
     def headers_of(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> dict[str, str] | None:
-        """The file's headers, ``None`` where a variable names any."""
+        """Return the file's headers; ``None`` if a variable names any, because the exporter reads that itself."""
         return None if _variable(signal, "HEADERS", environ) else self.headers or None
 
     def insecure(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> bool:
-        """Whether gRPC goes without TLS: as the scheme says, and only where there is none, as the variable says."""
+        """True if gRPC uses no TLS. The scheme decides; the variable only if there is none."""
         scheme = urlsplit(self.endpoint_of(signal, environ)).scheme
         if scheme in ("http", "https"):
             return scheme == "http"
@@ -108,5 +112,6 @@ _TIMEOUT_SECONDS: Final = 10.0
 
 
 def _variable(signal: Signal, suffix: str, environ: Mapping[str, str]) -> str:
+    """Return the variable for the signal, else the general one. An empty variable counts as not set."""
     prefix = "OTEL_EXPORTER_OTLP_"
     return environ.get(f"{prefix}{signal.upper()}_{suffix}", "") or environ.get(f"{prefix}{suffix}", "")

@@ -1,4 +1,4 @@
-"""What every way of delivering offers."""
+"""The interfaces that every way of delivery offers."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -10,14 +10,20 @@ from otel_agent.model import SendResult
 
 
 class SpanDelivery(Protocol):
+    """Sends spans, one request at a time."""
+
     def send(self, spans: Sequence[ReadableSpan]) -> SendResult:
-        """Hand over; return only when it is known whether the spans were taken. Never raises for the other side."""
+        """Send one request and return once its result is known. Never raises for what the other side does."""
 
     def close(self) -> None:
-        """Give up what is under way; may be called from another thread."""
+        """Break off what is under way. May be called from another thread; nothing is sent afterwards."""
 
 
 class MetricDelivery(Protocol):
-    def send(self, data: MetricsData) -> SendResult: ...
+    """Sends data points, one request at a time."""
 
-    def close(self) -> None: ...
+    def send(self, data: MetricsData) -> SendResult:
+        """Send one request and return once its result is known. Never raises for what the other side does."""
+
+    def close(self) -> None:
+        """Break off what is under way. May be called from another thread; nothing is sent afterwards."""

@@ -1,7 +1,7 @@
-"""An HTTP session for the OTLP exporters that does not take an answer for an acknowledgement.
+"""An HTTP session for the OTLP exporters that accepts nothing but an OTLP acknowledgement.
 
-The exporters call any status below 400 a success. A redirect, a captive portal's login page and a collector that
-took only part of a request are none: here the first two become a failure, and the third is read and counted.
+The exporters call any status below 400 a success. A redirect, a captive portal's login page, and a backend that rejects a
+part of a request are none. Here the first two become a failure, and the third is read and counted.
 """
 
 import io
@@ -11,127 +11,120 @@ from typing import Any, Final
 
 import requests
 from google.protobuf.message import DecodeError
-from msgspec import Struct
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from urllib3.exceptions import NewConnectionError
 
+from otel_agent.delivery import retry
+from otel_agent.model import SendResult
+
 MAX_ANSWER: Final = 64 * 1024
-"""Bytes of an answer that are read; an OTLP one is a few hundred."""
+"""Bytes of an answer that are read; an OTLP one has a few hundred."""
 MAX_SECONDS: Final = 10.0
-"""For one request where the exporter sets no time of its own."""
-_REFUSALS: Final = frozenset({400, 406, 413, 415, 422})
-"""The request itself is at fault: sending the same again cannot help."""
-
-_UNSURE: Final = frozenset({500, 502, 504})
-"""Something broke on the way or behind it, perhaps after the request was passed on."""
-
-
-class Answer(Struct, frozen=True):
-    """What the last request was answered."""
-
-    status: int | None = None
-    rejected: int = 0
-    reason: str = ""
-
-    unanswered: bool = False
-    """It may have arrived all the same."""
-
-    @property
-    def permanent(self) -> bool:
-        return self.status in _REFUSALS
+"""Time for one request if the exporter sets none of its own."""
 
 
 class StrictSession(requests.Session):
-    """Raises for whatever is not an OTLP acknowledgement; ``last`` tells what the most recent request came to."""
+    """Raises for whatever is not an OTLP acknowledgement.
+
+    ``last`` is the result of the most recent request, ``date`` the backend's clock as its last answer gave it.
+    """
 
     def __init__(self, response: type[ExportTraceServiceResponse] | type[ExportMetricsServiceResponse]) -> None:
+        """``response`` is the message that the backend answers with."""
         super().__init__()
         self._response = response
         self.auth = _as_given
         self.forget()
 
     def forget(self) -> None:
-        """For the next export: an exporter that never gets as far as a request must not be given the last one's answer."""
-        self.last = Answer(reason="nothing was sent")
+        """Prepare for the next export. An exporter that was closed sends nothing, and must not find the last result."""
+        self.last = SendResult(accepted=False, reason="nothing was sent")
         self.date = ""
-        """The other side's clock, as its last answer told."""
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
-        """As in ``requests``. Raises ``requests.RequestException``: the other side did not take the request."""
-        self.last = Answer(reason="no answer")
+        """Send as ``requests`` does. Raises ``requests.RequestException`` unless the backend acknowledged the request.
+
+        A status of 400 or above is returned: the exporters know which of these to try again.
+        """
+        self.last = SendResult(accepted=False, reason="no answer")
         kwargs |= {"stream": True, "allow_redirects": False}
         if isinstance(self.verify, str):
-            kwargs["verify"] = self.verify  # else REQUESTS_CA_BUNDLE would win over the certificate that was named
+            # Named here once more, because REQUESTS_CA_BUNDLE would win over the session's certificate.
+            kwargs["verify"] = self.verify
         until = time.monotonic() + float(kwargs.get("timeout") or MAX_SECONDS)
         try:
             with super().request(method, url, *args, **kwargs) as answer:
                 body = _body(answer, until)
         except requests.RequestException as error:
-            self.last = Answer(reason=_words(error), unanswered=_was_sent(error))
+            self.last = SendResult(accepted=False, reason=_reason(error), unanswered=_may_have_arrived(error))
             if _never_connected(error):
                 raise Unreachable(self.last.reason) from error
             raise
         answer = _with_body(answer, body)
         self.date = answer.headers.get("date", "")
         if answer.status_code >= 400:
-            status = answer.status_code
-            self.last = Answer(status, reason=f"HTTP {status} {answer.reason}".rstrip(), unanswered=status in _UNSURE)
+            self.last = retry.http_failure(answer.status_code, answer.reason)
             return answer
         self.last = self._judge(answer, body)
-        if self.last.reason and not self.last.rejected:
+        if not self.last.accepted:
             raise NotAcknowledged(self.last.reason, response=answer)
         return answer
 
-    def _judge(self, answer: requests.Response, body: bytes) -> Answer:
+    def _judge(self, answer: requests.Response, body: bytes) -> SendResult:
+        """Return the result of an answer below 400. An empty body is an acknowledgement, a page of HTML is none."""
         status, kind = answer.status_code, answer.headers.get("content-type", "").partition(";")[0].strip().lower()
         if not 200 <= status < 300:
-            return Answer(status, reason=f"HTTP {status} instead of an acknowledgement (a redirect or a portal?)")
+            return _failure(f"HTTP {status} instead of an acknowledgement (a redirect or a portal?)")
         if len(body) > MAX_ANSWER:
-            return Answer(status, reason="an endless answer instead of an acknowledgement")
+            return _failure("an endless answer instead of an acknowledgement")
         if not body:
-            return Answer(status)
+            return SendResult(accepted=True)
         try:
             if kind in ("application/x-protobuf", "application/protobuf"):
-                return _partial(status, self._response.FromString(body).partial_success)
+                return _partial(self._response.FromString(body).partial_success)
             if kind == "application/json":
-                return _partial_json(status, json.loads(body))
+                return _partial_json(json.loads(body))
+        # json.loads recurses, and int() of what a stranger wrote fails in several ways.
         except (DecodeError, ValueError, TypeError, OverflowError, RecursionError):
-            return Answer(status, reason=f"an answer that is not the {kind} it says it is")
-        return Answer(status, reason=f"an answer of type {kind or 'unknown'} instead of an acknowledgement (a portal?)")
+            return _failure(f"an answer that is not the {kind} it says it is")
+        return _failure(f"an answer of type {kind or 'unknown'} instead of an acknowledgement (a portal?)")
 
 
 def _as_given(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Authorization is what the headers or the address say: an entry for the host in ``~/.netrc``, of which nobody
-    thinks here, would replace it."""
+    """Authorize only by the headers or the address. An entry for the host in ``~/.netrc`` would replace them silently."""
     user, password = requests.utils.get_auth_from_url(request.url or "")
     return requests.auth.HTTPBasicAuth(user, password)(request) if user else request
 
 
 class Unreachable(requests.RequestException):
-    """Nothing listens there. Not a ``requests.ConnectionError``, which the exporters try again until their time is
-    up: what is owed lies in the ledger, and whoever waits for the answer should have it at once."""
+    """Nothing listens there.
+
+    It is no ``requests.ConnectionError``: the exporters would try that again until their time is up, while a person waits.
+    The data is safe in the ledger.
+    """
 
 
 def _never_connected(error: requests.RequestException) -> bool:
     return bool(error.args) and isinstance(getattr(error.args[0], "reason", None), NewConnectionError)
 
 
-def _was_sent(error: requests.RequestException) -> bool:
-    """Whether the request may have left, all or in part."""
+def _may_have_arrived(error: requests.RequestException) -> bool:
+    """True if the request may have left, all of it or a part."""
     never = (requests.ConnectTimeout, requests.exceptions.SSLError, requests.exceptions.ProxyError)
     broken = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
     return isinstance(error, broken) and not isinstance(error, never) and not _never_connected(error)
 
 
 class NotAcknowledged(requests.RequestException):
-    """A 2xx or 3xx that no OTLP backend gives."""
+    """An answer with 2xx or 3xx that no OTLP backend gives."""
 
 
 def _body(answer: requests.Response, until: float) -> bytes:
-    """The body; one that is endless is cut beyond what is accepted. Raises ``requests.Timeout`` for a slow one."""
+    """Return the body, cut soon after ``MAX_ANSWER``. Raises ``requests.Timeout`` for one that is too slow."""
     kept = bytearray()
-    for byte in answer.iter_content(1):  # a read of more waits until it has it all, one byte a second or not
+    # Byte by byte: a longer read waits until it is complete, even at one byte a second, and no timeout would end it.
+    for byte in answer.iter_content(1):
         kept += byte
         if len(kept) > MAX_ANSWER:
             break
@@ -141,41 +134,50 @@ def _body(answer: requests.Response, until: float) -> bytes:
 
 
 def _with_body(answer: requests.Response, body: bytes) -> requests.Response:
-    """The same answer, for whoever reads it next: its connection is back in the pool by now."""
-    told = requests.Response()
-    told.status_code, told.reason, told.headers, told.url = (
+    """Return the same answer to read once more: its connection is back in the pool by now."""
+    copy = requests.Response()
+    copy.status_code, copy.reason, copy.headers, copy.url = (
         answer.status_code,
         answer.reason,
         answer.headers,
         answer.url,
     )
-    told.raw = io.BytesIO(body)
-    return told
+    copy.raw = io.BytesIO(body)
+    return copy
 
 
-def _partial(status: int, partial: Any) -> Answer:
-    """Rejected spans or data points; a message without any is only a warning."""
+def _failure(reason: str) -> SendResult:
+    return SendResult(accepted=False, reason=reason)
+
+
+def _partial(partial: Any) -> SendResult:
+    """Return the result of a protobuf answer. A message without rejected items is only a warning, and is dropped."""
     rejected = max(getattr(partial, "rejected_spans", 0) or getattr(partial, "rejected_data_points", 0), 0)
-    return Answer(status, rejected, _shortened(partial.error_message) if rejected else "")
+    return SendResult(accepted=True, rejected=rejected, reason=_shortened(partial.error_message) if rejected else "")
 
 
-def _partial_json(status: int, found: object) -> Answer:
-    if not isinstance(found, dict):
-        return Answer(status, reason="a JSON answer that is no object instead of an acknowledgement")
-    partial = found.get("partialSuccess")
+def _partial_json(content: object) -> SendResult:
+    """Return the result of a JSON answer. Raises ``ValueError`` or the like for numbers that are none."""
+    if not isinstance(content, dict):
+        return _failure("a JSON answer that is no object instead of an acknowledgement")
+    partial = content.get("partialSuccess")
     if not isinstance(partial, dict):
-        return Answer(status)
+        return SendResult(accepted=True)
+    # Protobuf's JSON writes 64-bit integers as strings.
     rejected = max(int(partial.get("rejectedSpans") or partial.get("rejectedDataPoints") or 0), 0)
-    return Answer(status, rejected, _shortened(str(partial.get("errorMessage", ""))) if rejected else "")
+    reason = _shortened(str(partial.get("errorMessage", ""))) if rejected else ""
+    return SendResult(accepted=True, rejected=rejected, reason=reason)
 
 
 def _shortened(text: str) -> str:
-    """One line of what the backend says, without whatever would steer a terminal."""
-    return "".join(each if each.isprintable() else " " for each in text[:200]).strip() or "no reason given"
+    """Return one line of the backend's message, without control characters: it is shown in terminals."""
+    return (
+        "".join(character if character.isprintable() else " " for character in text[:200]).strip() or "no reason given"
+    )
 
 
-def _words(error: requests.RequestException) -> str:
-    """What went wrong, without the object addresses and pool names of the libraries below."""
+def _reason(error: requests.RequestException) -> str:
+    """Return what went wrong, without the object addresses and pool names of the libraries below."""
     if isinstance(error, requests.exceptions.SSLError):
         return "the TLS handshake failed (wrong certificate, or no TLS there)"
     if isinstance(error, requests.Timeout):

@@ -1,1 +1,1 @@
-"""The main job with nothing else at hand: a store to read, and an OTLP backend in the same process to send it to."""
+"""The demo needs nothing else: it reads a store and sends it to an OTLP backend in the same process."""

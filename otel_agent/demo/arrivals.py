@@ -1,4 +1,4 @@
-"""What arrived at the demo's receiver, as tables."""
+"""Shows as tables what arrived at the demo's receiver."""
 
 from collections import defaultdict
 from datetime import datetime
@@ -9,17 +9,20 @@ from rich.table import Table
 from rich.text import Text
 
 from otel_agent.demo.receiver import Point, Receiver, Span
+from otel_agent.model.plural import counted
 from otel_agent.semconv import COST_USAGE, GENAI_LATEST, OPENCODE, TOKEN_TYPES, TOKEN_USAGE, Attr
 from otel_agent.summary.text.words import plain
 
 _SHOWN_SPANS: Final = 8
+"""Spans in the last table, the newest."""
 
 
-def arrived(receiver: Receiver) -> RenderableType:
+def arrivals_page(receiver: Receiver) -> RenderableType:
+    """Draw the counters, the tokens by model and the last spans that the receiver holds."""
     points = receiver.points
     heading = Text(
-        f"{receiver.span_count} spans and {len(points)} series arrived in {receiver.requests} OTLP requests at "
-        f"{receiver.endpoint}",
+        f"{counted(receiver.span_count, 'span')} and {counted(len(points), 'series', 'series')} arrived in "
+        f"{counted(receiver.requests, 'OTLP request')} at {receiver.endpoint}",
         style="bold",
     )
     return Group(heading, Text(), _counters(points), Text(), _by_model(points), Text(), _spans(receiver))
@@ -43,33 +46,33 @@ def _by_model(points: list[Point]) -> Table:
     table.add_column("Model", overflow="fold")
     for type_ in TOKEN_TYPES:
         table.add_column(type_, justify="right", no_wrap=True)
-    found: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    used: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for point in points:
         if point.metric == TOKEN_USAGE.name:
-            found[str(point.attributes.get(Attr.MODEL, ""))][str(point.attributes.get(Attr.TOKEN_TYPE))] += point.value
-    for model, by_type in sorted(found.items(), key=lambda each: -sum(each[1].values())):
+            used[str(point.attributes.get(Attr.MODEL, ""))][str(point.attributes.get(Attr.TOKEN_TYPE))] += point.value
+    for model, by_type in sorted(used.items(), key=lambda row: -sum(row[1].values())):
         table.add_row(Text(plain(model)), *(f"{by_type[type_]:,.0f}" for type_ in TOKEN_TYPES))
     return table
 
 
 def _spans(receiver: Receiver) -> Table:
-    table = _table(f"The last {min(_SHOWN_SPANS, receiver.span_count)} of {receiver.span_count} spans")
+    table = _table(f"The last {min(_SHOWN_SPANS, receiver.span_count)} of {counted(receiver.span_count, 'span')}")
     table.expand = True
     table.add_column("Start", no_wrap=True)
     for name, ratio in (("Span", 5), ("Agent", 2), ("Project", 3)):
         table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=ratio)
     for name in ("In", "Out", "Seconds"):
         table.add_column(name, justify="right", no_wrap=True)
-    for span in sorted(receiver.spans, key=lambda each: (each.end_ns, each.name))[-_SHOWN_SPANS:]:
+    for span in sorted(receiver.spans, key=lambda span: (span.end_ns, span.name))[-_SHOWN_SPANS:]:
         table.add_row(*_span(span))
     return table
 
 
 def _span(span: Span) -> list[str | Text]:
-    found = span.attributes
+    attributes = span.attributes
     started = datetime.fromtimestamp(span.start_ns / 1e9).astimezone()
-    words = [span.name, *(str(found.get(key, "")) for key in (Attr.AGENT, Attr.PROJECT))]
-    numbers = [f"{found[key]:,}" if key in found else "" for key in (Attr.USAGE_INPUT, Attr.USAGE_OUTPUT)]
+    words = [span.name, *(str(attributes.get(key, "")) for key in (Attr.AGENT, Attr.PROJECT))]
+    numbers = [f"{attributes[key]:,}" if key in attributes else "" for key in (Attr.USAGE_INPUT, Attr.USAGE_OUTPUT)]
     return [
         f"{started:%H:%M}",
         *(Text(plain(word)) for word in words),

@@ -1,9 +1,10 @@
-"""A small OTLP backend: real HTTP on the loopback interface, real protobuf, what arrived kept in memory."""
+"""A small OTLP backend: real HTTP on the loopback interface, real protobuf, and everything it receives in memory."""
 
 import threading
 import time
 import zlib
 from collections import Counter
+from collections.abc import Callable, Mapping
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, Self
@@ -24,19 +25,19 @@ from otel_agent.semconv import Attr
 MAX_REQUEST: Final = 64 * 1024 * 1024
 """Bytes of a request, before and after decompression."""
 _MAX_SPANS: Final = 200
-"""Spans kept to be shown; all are counted."""
+"""Number of spans kept to be shown; all are counted."""
 _LENGTH_DIGITS: Final = 18
-"""Of a Content-Length; Python refuses to read a number of thousands."""
+"""Most digits of a Content-Length: Python raises an error for a number with thousands of digits."""
 _PATIENCE_SECONDS: Final = 30
-"""For a client that says nothing more."""
+"""Time after which a silent client is disconnected."""
 _POLL_SECONDS: Final = 0.02
-"""Between two looks whether to end: it is how long the end of a demo may take."""
+"""Time between two checks whether to stop, and so the time that the end of a demo may take."""
 _GZIP: Final = 16 + zlib.MAX_WBITS
-"""Makes zlib expect gzip's header."""
+"""The window size that makes zlib expect gzip's header."""
 
 
 class Point(Struct, frozen=True):
-    """The last value of one series."""
+    """The last value of one series; of a histogram its sum."""
 
     metric: str
     unit: str
@@ -45,19 +46,21 @@ class Point(Struct, frozen=True):
 
 
 class Span(Struct, frozen=True):
+    """A span as it arrived. Times in nanoseconds since the Unix epoch."""
+
     name: str
     start_ns: int
     end_ns: int
     attributes: dict[str, object]
     arrived_s: float = 0.0
-    """In seconds since the Unix epoch."""
+    """Time of arrival in seconds since the Unix epoch."""
 
 
 class Receiver:
-    """Runs while entered. ``endpoint`` is what ``OTEL_EXPORTER_OTLP_ENDPOINT`` would be set to."""
+    """The backend; it listens while it is entered, in a thread of its own. Everything that arrived can be read at any time."""
 
     def __init__(self) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _serving(self))
         self._server.daemon_threads = True
         serve = partial(self._server.serve_forever, poll_interval=_POLL_SECONDS)
         self._thread = threading.Thread(target=serve, name="receiver", daemon=True)
@@ -70,10 +73,12 @@ class Receiver:
 
     @property
     def endpoint(self) -> str:
+        """The base URL, as for ``OTEL_EXPORTER_OTLP_ENDPOINT``."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     @property
     def points(self) -> list[Point]:
+        """The last value of each series that arrived."""
         with self._lock:
             return list(self._points.values())
 
@@ -86,32 +91,37 @@ class Receiver:
         self._server.server_close()
 
     def take_metrics(self, body: bytes) -> bytes:
-        """Raises ``DecodeError``."""
+        """Keep the points of a request, and return the answer. Raises ``DecodeError``."""
         request = ExportMetricsServiceRequest.FromString(body)
+        # Each connection has a thread of its own.
         with self._lock:
             self.requests += 1
             for resource in request.resource_metrics:
                 for scope in resource.scope_metrics:
                     for metric in scope.metrics:
-                        self._keep(metric)
+                        self._keep_points(metric)
         return ExportMetricsServiceResponse().SerializeToString()
 
     def take_spans(self, body: bytes) -> bytes:
-        """Raises ``DecodeError``."""
+        """Keep the spans of a request, and return the answer. Raises ``DecodeError``."""
         request = ExportTraceServiceRequest.FromString(body)
         with self._lock:
             self.requests += 1
             for resource in request.resource_spans:
                 for scope in resource.scope_spans:
                     for span in scope.spans:
-                        self.span_count += 1
-                        told = _plain(span.attributes)
-                        self.spans_by_operation[str(told.get(Attr.OPERATION, ""))] += 1
-                        kept = Span(span.name, span.start_time_unix_nano, span.end_time_unix_nano, told, time.time())
-                        self.spans = [*self.spans, kept][-_MAX_SPANS:]
+                        self._keep_span(span)
         return ExportTraceServiceResponse().SerializeToString()
 
-    def _keep(self, metric: Any) -> None:
+    def _keep_span(self, span: Any) -> None:
+        attributes = _plain(span.attributes)
+        self.span_count += 1
+        self.spans_by_operation[str(attributes.get(Attr.OPERATION, ""))] += 1
+        kept = Span(span.name, span.start_time_unix_nano, span.end_time_unix_nano, attributes, time.time())
+        # A new list each time: the screen reads the old one in another thread.
+        self.spans = [*self.spans, kept][-_MAX_SPANS:]
+
+    def _keep_points(self, metric: Any) -> None:
         kind = metric.WhichOneof("data")
         if kind is None:
             return
@@ -123,75 +133,81 @@ class Receiver:
 
 
 def _plain(attributes: Any) -> dict[str, object]:
-    """Attributes with one value; lists as the text they are."""
-    found: dict[str, object] = {}
-    for each in attributes:
-        kind = each.value.WhichOneof("value")
-        value = getattr(each.value, kind) if kind else None
-        found[each.key] = value if isinstance(value, str | bool | int | float) else str(value)
-    return found
+    """Return attributes as plain values; a list as its text."""
+    values: dict[str, object] = {}
+    for attribute in attributes:
+        kind = attribute.value.WhichOneof("value")
+        value = getattr(attribute.value, kind) if kind else None
+        values[attribute.key] = value if isinstance(value, str | bool | int | float) else str(value)
+    return values
 
 
-class _Refused(Exception):
-    """What cannot be taken, as an HTTP status."""
+class _Rejected(Exception):
+    """A request that cannot be accepted, with the HTTP status that says why."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
         self.status = status
 
 
-def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
-    takers = {"/v1/metrics": receiver.take_metrics, "/v1/traces": receiver.take_spans}
+def _serving(receiver: Receiver) -> Callable[..., BaseHTTPRequestHandler]:
+    """Return what the server makes for each connection: a handler that passes requests on to the receiver."""
+    return partial(_Handler, {"/v1/metrics": receiver.take_metrics, "/v1/traces": receiver.take_spans})
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        timeout = _PATIENCE_SECONDS
 
-        def do_POST(self) -> None:
-            try:
-                take = takers.get(self.path)
-                if take is None:
-                    raise _Refused(404)
-                self._answer(200, take(self._body()))
-            except _Refused as refused:
-                self._refuse(refused.status)
-            except (DecodeError, zlib.error):
-                self._refuse(400)
+class _Handler(BaseHTTPRequestHandler):
+    """One connection of a client."""
 
-        def _body(self) -> bytes:
-            """Raises ``_Refused``, and ``zlib.error`` for what is not compressed as it says."""
-            length = self.headers.get("Content-Length", "")
-            if not (length.isascii() and length.isdigit()):
-                raise _Refused(411)
-            if len(length) > _LENGTH_DIGITS or int(length) > MAX_REQUEST:
-                raise _Refused(413)
-            body = self.rfile.read(int(length))
-            if len(body) < int(length):
-                raise _Refused(400)
-            return _inflated(body, self.headers.get("Content-Encoding", "identity"))
+    protocol_version = "HTTP/1.1"
+    timeout = _PATIENCE_SECONDS
 
-        def _refuse(self, status: int) -> None:
-            """What of the request was not read would be taken for the next one: the connection ends here."""
-            self.close_connection = True
-            self._answer(status, b"")
+    def __init__(self, takers: Mapping[str, Callable[[bytes], bytes]], *connection: Any) -> None:
+        self._takers = takers
+        super().__init__(*connection)  # serves the connection to its end
 
-        def _answer(self, status: int, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", "application/x-protobuf")
-            self.send_header("Content-Length", str(len(body)))
-            if self.close_connection:
-                self.send_header("Connection", "close")
-            self.end_headers()
-            self.wfile.write(body)
+    def do_POST(self) -> None:
+        try:
+            take = self._takers.get(self.path)
+            if take is None:
+                raise _Rejected(404)
+            self._answer(200, take(self._body()))
+        except _Rejected as rejected:
+            self._reject(rejected.status)
+        except (DecodeError, zlib.error):
+            self._reject(400)
 
-        def log_message(self, format: str, *args: object) -> None:
-            """The screen belongs to the tables."""
+    def _body(self) -> bytes:
+        """Read and inflate the body. Raises ``_Rejected``, and ``zlib.error`` if it is not compressed as it says."""
+        length = self.headers.get("Content-Length", "")
+        if not (length.isascii() and length.isdigit()):
+            raise _Rejected(411)
+        if len(length) > _LENGTH_DIGITS or int(length) > MAX_REQUEST:
+            raise _Rejected(413)
+        body = self.rfile.read(int(length))
+        if len(body) < int(length):
+            raise _Rejected(400)
+        return _inflated(body, self.headers.get("Content-Encoding", "identity"))
 
-    return Handler
+    def _reject(self, status: int) -> None:
+        """Answer and close: the rest of the body would otherwise be read as the next request."""
+        self.close_connection = True
+        self._answer(status, b"")
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/x-protobuf")
+        self.send_header("Content-Length", str(len(body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Log nothing: the screen belongs to the demo."""
 
 
 def _inflated(body: bytes, encoding: str) -> bytes:
-    """At most ``MAX_REQUEST`` bytes, whatever a few compressed ones would become."""
+    """Return the inflated body, and never inflate more than ``MAX_REQUEST`` bytes. Raises as ``_Handler._body``."""
     match encoding:
         case "identity":
             return body
@@ -200,10 +216,11 @@ def _inflated(body: bytes, encoding: str) -> bytes:
         case "deflate":
             inflater = zlib.decompressobj()
         case _:
-            raise _Refused(415)
-    found = inflater.decompress(body, MAX_REQUEST + 1)
-    if len(found) > MAX_REQUEST:
-        raise _Refused(413)
+            raise _Rejected(415)
+    # One byte more than allowed is enough to know that it is too large.
+    inflated = inflater.decompress(body, MAX_REQUEST + 1)
+    if len(inflated) > MAX_REQUEST:
+        raise _Rejected(413)
     if not inflater.eof:
-        raise _Refused(400)
-    return found
+        raise _Rejected(400)
+    return inflated

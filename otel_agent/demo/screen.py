@@ -1,4 +1,4 @@
-"""What the live demo shows: counters that rise, and spans as they arrive."""
+"""Draws the live demo's screen: counters that rise, and spans as they arrive."""
 
 from collections import defaultdict
 from datetime import UTC, datetime, tzinfo
@@ -13,26 +13,28 @@ from rich.text import Text
 
 from otel_agent.demo.receiver import Point, Span
 from otel_agent.demo.store_writer import Written
+from otel_agent.model.plural import counted
 from otel_agent.semconv import COST_USAGE, MESSAGE_COUNT, TOKEN_TYPES, TOKEN_USAGE, TOOL_CALL_COUNT, Attr
 from otel_agent.summary.text.words import plain
 
 _BAR: Final = 30
+"""Cells of the longest bar."""
 _FRESH_SECONDS: Final = 1.5
-"""How long a span is shown as new."""
-_ROWS_OF_THE_REST: Final = 16
-"""Lines of the screen that are not spans."""
+"""Time for which a span is shown as new."""
+_OTHER_ROWS: Final = 16
+"""Lines of the screen that show no span."""
 _COLOURS: Final = ("cyan", "green", "magenta", "blue", "yellow")
 
 
 class Frame(Struct, frozen=True):
-    """One moment of it."""
+    """Everything that is shown at one moment."""
 
     elapsed_s: float
     seconds: float
     written: Written
     points: list[Point]
     spans: list[Span]
-    """The last ones, the newest at the end."""
+    """The last spans, the newest at the end."""
     span_count: int
     requests: int
     now_s: float
@@ -40,15 +42,15 @@ class Frame(Struct, frozen=True):
     zone: tzinfo = UTC
 
 
-def drawn(frame: Frame, *, height: int = 24) -> RenderableType:
-    """As many spans as fit ``height`` lines."""
-    rows = max(height - _ROWS_OF_THE_REST, 1)
+def screen_of(frame: Frame, *, height: int = 24) -> RenderableType:
+    """Draw the frame on ``height`` lines, with as many of the newest spans as fit."""
+    rows = max(height - _OTHER_ROWS, 1)
     return Group(_heading(frame), _counters(frame), _spans(frame, rows), _footer(frame))
 
 
 def _heading(frame: Frame) -> RenderableType:
     text = Text("otel-agent, live. ", style="bold")
-    text.append("The store is made up, and written while you look on; ", style="yellow")
+    text.append("The store is made up, and written while you watch; ", style="yellow")
     text.append("agent, OTLP and receiver are real.")
     return text
 
@@ -64,13 +66,14 @@ def _counters(frame: Frame) -> RenderableType:
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True, min_width=10)
     table.add_column(ratio=1)
+    # Without any token yet the bars are empty, and nothing is divided by zero.
     most = max(tokens.values(), default=0) or 1
     for type_, colour in zip(TOKEN_TYPES, _COLOURS, strict=True):
         table.add_row(type_, f"{tokens[type_]:,.0f}", Bar(most, 0, tokens[type_], width=_BAR, color=colour))
-    told = Text(f"{sums[MESSAGE_COUNT.name]:,.0f} messages   ")
-    told.append(f"{sums[TOOL_CALL_COUNT.name]:,.0f} tool calls   ${sums[COST_USAGE.name]:,.4f}   ")
-    told.append(f"{frame.span_count:,} spans in {frame.requests:,} requests")
-    return Panel(Group(table, told), title=f"{TOKEN_USAGE.name} {{token}}", title_align="left", border_style="dim")
+    totals = Text(f"{counted(round(sums[MESSAGE_COUNT.name]), 'message')}   ")
+    totals.append(f"{counted(round(sums[TOOL_CALL_COUNT.name]), 'tool call')}   ${sums[COST_USAGE.name]:,.4f}   ")
+    totals.append(f"{counted(frame.span_count, 'span')} in {counted(frame.requests, 'request')}")
+    return Panel(Group(table, totals), title=f"{TOKEN_USAGE.name} {{token}}", title_align="left", border_style="dim")
 
 
 def _spans(frame: Frame, rows: int) -> RenderableType:
@@ -94,6 +97,6 @@ def _spans(frame: Frame, rows: int) -> RenderableType:
 
 def _footer(frame: Frame) -> RenderableType:
     left = max(frame.seconds - frame.elapsed_s, 0)
-    text = Text(f"OpenCode completed {frame.written.messages:,} messages so far. ", style="bold")
-    text.append(f"{left:.0f} s left; Ctrl-C ends it.", style="dim")
+    text = Text(f"OpenCode has completed {counted(frame.written.messages, 'message')} so far. ", style="bold")
+    text.append(f"{left:.0f} s left; Ctrl-C ends the demo.", style="dim")
     return text

@@ -1,7 +1,7 @@
-"""A made-up OpenCode at work: a SQLite store of the form of 1.18, written while one looks on.
+"""Writes a SQLite store in the format of OpenCode 1.18, step by step, as OpenCode does while somebody works with it.
 
-It writes as OpenCode does: a session, a question, an answer at once without tokens, its tool calls while they run, and
-then the answer once more with tokens, cost and ``completed``. People, projects and conversations are made up.
+First comes a session, then a question, then at once an answer without tokens. Its tool calls follow while they run. The
+answer is then written again, with tokens, cost and ``completed``. People, projects and conversations are made up.
 """
 
 import json
@@ -35,15 +35,17 @@ _MODELS: Final = (("anthropic", "claude-sonnet-4-5"), ("openai", "gpt-5.2-codex"
 _TOOLS: Final = ("bash", "read", "edit", "grep")
 _BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _STEP_SECONDS: Final = 0.12
-"""Between two writes, on the average."""
+"""Average time between two writes."""
 _ERRORS: Final = {7: "APIError", 11: "MessageAbortedError"}
-"""Which of the turns end otherwise than well."""
+"""The turns that end with an error, by their number."""
 _SUBAGENT_EACH: Final = 4
+"""Every turn whose number is a multiple of this calls a sub-agent."""
 _COMPACTION_EACH: Final = 9
+"""Every turn whose number is a multiple of this is a compaction."""
 
 
 class Written(Struct):
-    """What was completed: the truth that the other end has to come to."""
+    """The numbers of what was completed so far; the same numbers have to arrive at the other end."""
 
     messages: int = 0
     tokens: int = 0
@@ -59,17 +61,17 @@ class _Session(Struct):
     model: str
 
 
-class Writer:
-    """Runs in a thread of its own, which alone touches the store; ``written`` may be looked at by others."""
+class StoreWriter:
+    """Writes the store in a thread of its own. Other threads may read ``written``."""
 
     def __init__(self, data_dir: Path, *, seed: int = 1, now: Callable[[], float] = time.time) -> None:
-        """``now`` is in seconds since the Unix epoch."""
+        """The same ``seed`` gives the same turns. ``now`` is in seconds since the Unix epoch."""
         self._path, self._chance, self._now = data_dir / "opencode.db", random.Random(seed), now  # noqa: S311 - no secret
-        self._minted = 0
+        self._ids = 0
         self.written = Written()
 
     def run(self, stop: threading.Event) -> None:
-        """Write until told to stop, and what is begun to its end."""
+        """Write until ``stop`` is set, then finish the turn that was begun. Raises ``sqlite3.Error``."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(self._path, isolation_level=None)) as database:
             database.execute("PRAGMA journal_mode = WAL")
@@ -77,11 +79,12 @@ class Writer:
                 database.execute(statement)
             for _ in self._work(database):
                 stop.wait(self._chance.uniform(0.3, 1.7) * _STEP_SECONDS)
+                # A turn that was begun is written to its end: its numbers could not agree otherwise.
                 if stop.is_set() and not self._busy:
                     return
 
     def _work(self, database: sqlite3.Connection) -> Iterator[None]:
-        """Each step is one write; ``_busy`` while a turn is under way."""
+        """Make one write with each step. ``_busy`` is true while a turn is under way."""
         self._busy = False
         sessions = []
         for number, (name, title) in enumerate(_PROJECTS):
@@ -123,50 +126,51 @@ class Writer:
         error: str | None = None,
         summary: bool = False,
     ) -> Iterator[None]:
+        """Write a question and its answers: one for each round of tool calls, and a last one."""
         question = self._id("msg")
-        self._put(
-            database, "message", question, session, {"role": "user", "time": {"created": self._ms}, "agent": agent}
-        )
+        self._put(database, question, session, {"role": "user", "time": {"created": self._ms}, "agent": agent})
         yield
         for number in range(rounds + calls_agent + 1):
             last = number == rounds + calls_agent
             created, answer = self._ms, self._id("msg")
-            told: dict[str, Any] = {
-                "role": "assistant",
-                "parentID": question,
-                "modelID": session.model,
-                "providerID": session.provider,
-                "mode": agent,
-                "agent": agent,
-                "path": {"cwd": session.directory, "root": session.directory},
-                "time": {"created": created},
-                "cost": 0,
-                "tokens": _tokens(0, 0, 0, 0),
-            } | ({"summary": True} if summary else {})
-            self._put(database, "message", answer, session, told)
+            data = _empty_answer(question, session, agent, created, summary=summary)
+            self._put(database, answer, session, data)
             yield
             self._part(database, answer, session, {"type": "step-start"})
             if not last:
                 tool = "task" if calls_agent and number == rounds else self._chance.choice(_TOOLS)
                 yield from self._call(database, answer, session, tool)
-            failed = error if last else None
-            tokens = _tokens(0, 0, 0, 0) if failed else self._spent()
-            self._part(database, answer, session, {"type": "step-finish", "tokens": tokens})
-            told |= {
-                "tokens": tokens,
-                "cost": round(tokens["total"] * 3e-6, 6),
-                "finish": "stop" if last else "tool-calls",
-            }
-            told |= {"error": {"name": failed}, "finish": None} if failed else {}
-            self._put(database, "message", answer, session, told)
-            yield
-            told["time"] = {"created": created, "completed": self._ms}
-            self._put(database, "message", answer, session, told)
-            self.written.messages += 1
-            self.written.tokens += tokens["total"]
-            yield
+            yield from self._complete(database, answer, session, data, last=last, error=error if last else None)
+
+    def _complete(
+        self,
+        database: sqlite3.Connection,
+        answer: str,
+        session: _Session,
+        data: dict[str, Any],
+        *,
+        last: bool,
+        error: str | None,
+    ) -> Iterator[None]:
+        """Write an answer's tokens, and only then that it is completed, as OpenCode does."""
+        tokens = _tokens(0, 0, 0, 0) if error else self._spent()
+        self._part(database, answer, session, {"type": "step-finish", "tokens": tokens})
+        data |= {
+            "tokens": tokens,
+            "cost": round(tokens["total"] * 3e-6, 6),
+            "finish": "stop" if last else "tool-calls",
+        }
+        data |= {"error": {"name": error}, "finish": None} if error else {}
+        self._put(database, answer, session, data)
+        yield
+        data["time"] = data["time"] | {"completed": self._ms}
+        self._put(database, answer, session, data)
+        self.written.messages += 1
+        self.written.tokens += tokens["total"]
+        yield
 
     def _call(self, database: sqlite3.Connection, answer: str, session: _Session, tool: str) -> Iterator[None]:
+        """Write a tool call when it begins and when it ends; the tool ``task`` runs a sub-agent in between."""
         started, part = self._ms, self._id("prt")
         child = (
             self._session(database, session.project, session.directory, "A sub-agent", session)
@@ -183,6 +187,7 @@ class Writer:
             part,
         )
         yield
+        # The sub-agent works while the call that began it is running.
         if child is not None:
             yield from self._turn(database, child, "explore", rounds=1)
         state |= {"status": "completed", "time": {"start": started, "end": self._ms}}
@@ -205,18 +210,18 @@ class Writer:
         database.execute("INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
         return session
 
-    def _put(self, database: sqlite3.Connection, table: str, key: str, session: _Session, told: dict[str, Any]) -> None:
+    def _put(self, database: sqlite3.Connection, key: str, session: _Session, data: dict[str, Any]) -> None:
         database.execute(
             "INSERT INTO message VALUES (?1, ?2, ?3, ?3, ?4) ON CONFLICT (id) DO UPDATE SET time_updated = ?3, data = ?4",
-            (key, session.id, self._ms, json.dumps(told)),
+            (key, session.id, self._ms, json.dumps(data)),
         )
 
     def _part(
-        self, database: sqlite3.Connection, message: str, session: _Session, told: dict[str, Any], key: str = ""
+        self, database: sqlite3.Connection, message: str, session: _Session, data: dict[str, Any], key: str = ""
     ) -> None:
         database.execute(
             "INSERT INTO part VALUES (?1, ?2, ?3, ?4, ?4, ?5) ON CONFLICT (id) DO UPDATE SET time_updated = ?4, data = ?5",
-            (key or self._id("prt"), message, session.id, self._ms, json.dumps(told)),
+            (key or self._id("prt"), message, session.id, self._ms, json.dumps(data)),
         )
 
     def _spent(self) -> dict[str, Any]:
@@ -230,11 +235,26 @@ class Writer:
         return round(self._now() * 1000)
 
     def _id(self, kind: str) -> str:
-        """Of OpenCode's form: the time, a counter, and chance; those of sessions count down."""
-        self._minted += 1
-        stamp = (self._ms * 4096 + self._minted % 4096) % 2**48
+        """Return an id in OpenCode's form: time, counter and random letters. The ids of sessions count down."""
+        self._ids += 1
+        stamp = (self._ms * 4096 + self._ids % 4096) % 2**48
         stamp = 2**48 - 1 - stamp if kind == "ses" else stamp
         return f"{kind}_{stamp:012x}{''.join(self._chance.choices(_BASE62, k=14))}"
+
+
+def _empty_answer(question: str, session: _Session, agent: str, created_ms: int, *, summary: bool) -> dict[str, Any]:
+    return {
+        "role": "assistant",
+        "parentID": question,
+        "modelID": session.model,
+        "providerID": session.provider,
+        "mode": agent,
+        "agent": agent,
+        "path": {"cwd": session.directory, "root": session.directory},
+        "time": {"created": created_ms},
+        "cost": 0,
+        "tokens": _tokens(0, 0, 0, 0),
+    } | ({"summary": True} if summary else {})
 
 
 def _tokens(input_: int, output: int, reasoning: int, cached: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""From the agent to the backend: the name, the port, TLS, and an empty OTLP request."""
+"""Checks the way from the agent to the backend: the name, the port, TLS, and an empty OTLP request."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -8,24 +8,32 @@ from typing import Final
 
 from opentelemetry.sdk.metrics.export import MetricsData
 
-from otel_agent.agent import assemble
+from otel_agent.agent import backend
 from otel_agent.delivery.advice import advice
 from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.delivery.probe import Reached, reach
 from otel_agent.doctor.finding import Finding, fail, fine, warn
 from otel_agent.errors import SettingsError
+from otel_agent.model.plural import counted
 from otel_agent.semconv import Signal
 from otel_agent.settings import Settings
 
 _SOON_DAYS: Final = 14
+"""A certificate that ends sooner is worth a warning."""
 _CLOCK_SECONDS: Final = 60.0
-"""More than that and a backend puts points beside those of others, or refuses them."""
+"""A larger difference puts points at the wrong time, or makes the backend reject them."""
 
 
 def delivery(settings: Settings, signal: Signal) -> Iterator[Finding]:
+    """Check that the backend accepts this signal, by sending it an empty request."""
     exporter = settings.exporter_of(signal)
     if exporter == "none":
-        yield warn(signal, "the exporter is none", "They are counted and not delivered.", "Set `exporter` to otlp.")
+        yield warn(
+            signal,
+            "the exporter is none",
+            f"Messages are counted, but no {signal} are delivered.",
+            "Set `exporter` to otlp.",
+        )
     elif exporter != "otlp":
         yield fine(signal, f"the exporter is {exporter}")
     else:
@@ -33,7 +41,7 @@ def delivery(settings: Settings, signal: Signal) -> Iterator[Finding]:
 
 
 def proxy(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """A proxy that is meant for the world catches what goes to this machine, too."""
+    """Warn if a proxy that is meant for the internet would also receive what goes to a backend on this machine."""
     proxied = [name for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy") if environ.get(name)]
     spared = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
     endpoint = environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318")
@@ -42,13 +50,13 @@ def proxy(environ: Mapping[str, str]) -> Iterator[Finding]:
         yield warn(
             "proxy",
             f"{proxied[0]} is set, and the backend is on this machine",
-            "What is meant for it goes to the proxy.",
-            "NO_PROXY=localhost,127.0.0.1",
+            "The proxy receives what is meant for the backend.",
+            "Set NO_PROXY=localhost,127.0.0.1",
         )
 
 
 def _over_otlp(settings: Settings, signal: Signal) -> Iterator[Finding]:
-    options = assemble.otlp_options(settings)
+    options = backend.otlp_options(settings)
     try:
         options.check_address(signal)
         reached = _reached(options, signal)
@@ -59,9 +67,10 @@ def _over_otlp(settings: Settings, signal: Signal) -> Iterator[Finding]:
     if reached.trouble:
         yield _unreached(signal, where, reached)
         return
+    # The certificate is worth a line of its own: its end is known before anything fails.
     if reached.certificate_until is not None:
         yield _certificate(signal, reached)
-    yield from _asked(settings, signal, where)
+    yield from _try_empty_request(settings, signal, where)
 
 
 def _reached(options: OtlpOptions, signal: Signal) -> Reached:
@@ -72,7 +81,7 @@ def _reached(options: OtlpOptions, signal: Signal) -> Reached:
 
 
 def _unreached(signal: Signal, where: str, reached: Reached) -> Finding:
-    meaning = f"Nothing reaches {where}; it is kept and sent later."
+    meaning = f"Nothing reaches {where}. Undelivered data is kept and sent later."
     match reached.step:
         case "name":
             return fail(
@@ -88,35 +97,36 @@ def _unreached(signal: Signal, where: str, reached: Reached) -> Finding:
 def _certificate(signal: Signal, reached: Reached) -> Finding:
     assert reached.certificate_until is not None  # noqa: S101 - the caller looked
     days = (reached.certificate_until - datetime.now(UTC)).days
-    seen = f"the certificate of {reached.host} holds for {days} more days"
+    seen = f"the certificate of {reached.host} is valid for {counted(days, 'more day')}"
     if days < _SOON_DAYS:
-        return warn(signal, seen, "After that nothing is delivered.", "Have it renewed.")
+        return warn(signal, seen, "After that nothing is delivered.", "Renew the certificate.")
     return fine(signal, seen)
 
 
-def _asked(settings: Settings, signal: Signal, where: str) -> Iterator[Finding]:
-    """An empty request, by what sends the others."""
-    spans, totals = assemble.ways_out(settings)
+def _try_empty_request(settings: Settings, signal: Signal, where: str) -> Iterator[Finding]:
+    """Send an empty request, through the exporter that sends all the others."""
+    spans, totals = backend.exporters(settings)
     try:
         if signal == "traces":
             result, date = (spans.send([]), getattr(spans, "server_date", "")) if spans else (None, "")
         else:
             result, date = (totals.send(MetricsData([])), getattr(totals, "server_date", "")) if totals else (None, "")
     finally:
-        for each in (spans, totals):
-            if each is not None:
-                each.close()
-    if result is None:
+        for exporter in (spans, totals):
+            if exporter is not None:
+                exporter.close()
+    if result is None:  # the exporter none
         return
     if result.accepted:
-        yield fine(signal, f"an empty request was taken by {where}")
+        yield fine(signal, f"an empty request was accepted by {where}")
     else:
-        meaning = f"{where} answers, and does not take OTLP; what is owed is kept."
-        yield fail(signal, f"an empty request was not taken: {result.reason}", meaning, advice(result.reason))
+        meaning = f"{where} responds but does not accept OTLP. Undelivered data is kept."
+        yield fail(signal, f"an empty request was not accepted: {result.reason}", meaning, advice(result.reason))
     yield from _clock(date)
 
 
 def _clock(date: str) -> Iterator[Finding]:
+    # An exporter over gRPC knows no date, and a backend may send none: then nothing is said of the clock.
     try:
         ahead = time.time() - parsedate_to_datetime(date).timestamp()
     except (TypeError, ValueError):
@@ -125,8 +135,8 @@ def _clock(date: str) -> Iterator[Finding]:
         yield warn(
             "clock",
             f"this machine's clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the backend's",
-            "Backends refuse points that are too old or in the future.",
-            "Set the clock (NTP).",
+            "Backends reject points that are too old or in the future.",
+            "Set this machine's clock (NTP).",
         )
     else:
-        yield fine("clock", "agrees with the backend's to the minute")
+        yield fine("clock", "this machine's clock and the backend's agree to the minute")

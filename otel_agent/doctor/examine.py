@@ -1,4 +1,4 @@
-"""All of it, in the order in which data flows."""
+"""Runs all checks, in the order in which data flows."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -13,11 +13,19 @@ _Check = Callable[[], Iterator[Finding]]
 
 
 def examine(load: Callable[[], Loaded]) -> Iterator[Finding]:
-    """Looks, and changes nothing. Settings that cannot be used are the first finding; the defaults take their place."""
+    """Yield the finding of each check as it comes. Nothing is changed.
+
+    If the settings cannot be used, that is the first finding, and the other checks run with the defaults.
+    """
     try:
         found = load()
     except SettingsError as error:
-        yield fail("settings", str(error), "No command of otel-agent starts with them.", "Correct what is named.")
+        yield fail(
+            "settings",
+            str(error),
+            "No otel-agent command starts with these settings.",
+            "Correct the settings named above.",
+        )
         settings = Settings()
     else:
         settings = found.settings
@@ -26,7 +34,7 @@ def examine(load: Callable[[], Loaded]) -> Iterator[Finding]:
         try:
             yield from check()
         except OtelAgentError as error:
-            yield fail(link, str(error), "This could not be looked at further.", "See what is said there.")
+            yield fail(link, str(error), "Could not be checked further.", "Fix the problem named above.")
 
 
 def _checks(settings: Settings) -> list[tuple[str, _Check]]:

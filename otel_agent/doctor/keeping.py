@@ -1,4 +1,4 @@
-"""The agent's own: its settings, its ledger, room on the disk, what the kernel lets it watch."""
+"""Checks what the agent itself needs: settings, ledger, room on the disk, and folders that the kernel lets it watch."""
 
 import os
 import shutil
@@ -14,23 +14,25 @@ from otel_agent.errors import LedgerError
 from otel_agent.intake.store_finder import known_locations
 from otel_agent.ledger.files import find_damage, held_by, ledger_path
 from otel_agent.ledger.queries import open_to_read
+from otel_agent.model.plural import counted
 from otel_agent.opencode.locations import find_stores
 from otel_agent.settings import Loaded, Settings
 
 _NO_ROOM: Final = 50_000_000
 _LITTLE_ROOM: Final = 500_000_000
-"""Bytes. A ledger of 100,000 messages takes 60 MB, and SQLite needs room beside it to write."""
-_LONGEST_LOOK: Final = 500_000_000
-"""Bytes of a ledger that is looked through page by page, which takes some seconds."""
+"""Bytes that are free. A ledger of 100,000 messages takes 60 MB, and SQLite needs room beside it to write."""
+_MAX_CHECKED_BYTES: Final = 500_000_000
+"""Size up to which every page of a ledger is checked, which takes some seconds."""
 _PROC: Final = Path("/proc")
 
 
 def settings_file(found: Loaded) -> Iterator[Finding]:
+    """Check that only its owner can read a settings file with keys in it."""
     if found.file is None:
         yield fine(
             "settings",
-            "no settings file",
-            "The defaults hold, and the environment. `otel-agent config init` begins one.",
+            "there is no settings file",
+            "The environment and the defaults apply. `otel-agent config init` writes a file.",
         )
         return
     mode = stat.S_IMODE(found.file.stat().st_mode)
@@ -38,7 +40,7 @@ def settings_file(found: Loaded) -> Iterator[Finding]:
         yield warn(
             "settings",
             f"{found.file} holds headers and can be read by others ({mode:o})",
-            "Headers hold keys.",
+            "Headers contain keys.",
             f"chmod 600 {found.file}",
         )
     else:
@@ -46,68 +48,68 @@ def settings_file(found: Loaded) -> Iterator[Finding]:
 
 
 def agent(settings: Settings) -> Iterator[Finding]:
+    """Check that an agent is running."""
     holder = held_by(settings.state_dir)
     if holder is None:
         yield warn(
             "agent",
-            "no otel-agent runs",
-            "Nothing is delivered until one does.",
-            "`otel-agent service install` starts it at login; `otel-agent run` now.",
+            "no otel-agent is running",
+            "Nothing is delivered until one runs.",
+            "`otel-agent service install` starts it at every login, `otel-agent run` starts it now.",
         )
     else:
-        yield fine("agent", f"otel-agent runs: process {holder.pid}, since {holder.since}")
+        yield fine("agent", f"otel-agent is running: process {holder.pid}, since {holder.since}")
 
 
 def ledger(settings: Settings) -> Iterator[Finding]:
+    """Check that the ledger can be written, is private, readable and undamaged, and has no message from the future."""
     folder, path = settings.state_dir, ledger_path(settings.state_dir)
     nearest = next(each for each in (folder, *folder.parents) if each.exists())
     if not os.access(nearest, os.W_OK):
-        yield fail(
-            "ledger",
-            f"{folder} cannot be written",
-            "Nothing can be counted.",
-            "Make it writable, or set OTEL_AGENT_STATE_DIR.",
-        )
+        todo = "Make it writable, or set OTEL_AGENT_STATE_DIR."
+        yield fail("ledger", f"{folder} cannot be written", "Nothing can be counted.", todo)
         return
     if not path.exists():
-        yield fine("ledger", f"none yet; it will be {path}")
+        yield fine("ledger", f"there is none yet; it will be {path}")
         return
-    open_to_others = [each for each in (folder, path) if each.stat().st_mode & 0o077]
-    if open_to_others and sys.platform != "win32":
-        yield warn(
-            "ledger",
-            f"{open_to_others[0]} can be read by others",
-            "It holds titles, which quote prompts.",
-            f"chmod go= {open_to_others[0]}",
-        )
+    yield from _private(folder, path)
     try:
         with open_to_read(folder) as found:
             newest_ms = found.newest_ms() if found else None
     except LedgerError as error:
-        yield fail(
-            "ledger",
-            str(error),
-            "Nothing is counted with it.",
-            "Upgrade otel-agent if it is newer; `otel-agent run` sets a damaged one aside.",
-        )
+        meaning = "No message can be counted with this ledger."
+        todo = "Upgrade otel-agent if a newer one wrote it; `otel-agent run` moves a damaged one aside."
+        yield fail("ledger", str(error), meaning, todo)
         return
     yield _whole(path)
+    # A minute of tolerance: two machines' clocks never agree to the second.
     if newest_ms is not None and newest_ms / 1e3 > time.time() + 60:
         yield warn(
             "clock",
-            "the newest message lies in the future",
+            "the newest message is in the future",
             "This machine's clock was ahead when it was written, or is behind now.",
             "Set the clock.",
         )
 
 
+def _private(folder: Path, path: Path) -> Iterator[Finding]:
+    readable = [each for each in (folder, path) if each.stat().st_mode & 0o077]
+    if readable and sys.platform != "win32":
+        yield warn(
+            "ledger",
+            f"{readable[0]} can be read by others",
+            "It holds titles of sessions, which quote prompts.",
+            f"chmod go= {readable[0]}",
+        )
+
+
 def _whole(path: Path) -> Finding:
     size = path.stat().st_size
-    if size > _LONGEST_LOOK:
+    if size > _MAX_CHECKED_BYTES:
         return skip(
             "ledger",
-            f"{path}: {size / 1e6:,.0f} MB; too large to look through now",
-            "`otel-agent run` looks at every page when it starts.",
+            f"{path}: {size / 1e6:,.0f} MB; too large to check every page now",
+            "`otel-agent run` checks every page when it starts.",
         )
     try:
         trouble = find_damage(path)
@@ -117,41 +119,46 @@ def _whole(path: Path) -> Finding:
         return fail(
             "ledger",
             f"{path}: {trouble}",
-            "It is damaged.",
-            "Stop the agent and start it: it sets the damaged ledger aside and counts again.",
+            "The ledger is damaged.",
+            "Restart the agent: it moves the damaged ledger aside and counts again.",
         )
-    return fine("ledger", f"{path}: {size / 1e6:,.1f} MB, whole")
+    return fine("ledger", f"{path}: {size / 1e6:,.1f} MB, undamaged")
 
 
 def disk(settings: Settings) -> Iterator[Finding]:
+    """Check that the ledger has room to grow."""
     folder = next(each for each in (settings.state_dir, *settings.state_dir.parents) if each.exists())
     free = shutil.disk_usage(folder).free
-    seen = f"{free / 1e6:,.0f} MB free where {settings.state_dir} is"
+    seen = f"{free / 1e6:,.0f} MB are free on the disk that holds {settings.state_dir}"
     if free < _NO_ROOM:
-        yield fail("disk", seen, "The ledger cannot grow: counting waits until there is room.", "Make room.")
+        yield fail("disk", seen, "The ledger cannot grow: counting waits until there is room.", "Free some space.")
     elif free < _LITTLE_ROOM:
-        yield warn("disk", seen, "A ledger of 100,000 messages takes about 60 MB.", "Make room soon.")
+        yield warn("disk", seen, "A ledger of 100,000 messages takes about 60 MB.", "Free some space soon.")
     else:
         yield fine("disk", seen)
 
 
 def watching(settings: Settings, proc: Path = _PROC) -> Iterator[Finding]:
+    """Check that the kernel allows watches on all folders that have to be watched."""
     limits = proc / "sys" / "fs" / "inotify"
     if not limits.is_dir():
-        yield skip("watching", "no limits are known on this system")
+        yield skip("watching", "this system has no known limit")
         return
     found, _ = find_stores(known_locations(settings))
+    # One watch for each session's folder of a tree, one for each store's own folder, and one for OpenCode's.
     needed = 1 + sum(_folders(store.folder) for store in found.values() if store.is_tree) + len(found)
     allowed = int((limits / "max_user_watches").read_text())
+    seen = f"{counted(needed, 'folder')} to watch; the kernel allows each user {allowed:,}"
+    # Other programs (editors, synchronisation) share the limit: half of it is left to them.
     if needed > allowed // 2:
         yield warn(
             "watching",
-            f"{needed:,} folders to watch, of {allowed:,} that the kernel allows a user",
-            "Without a watch, changes are found by looking, which costs more.",
+            seen,
+            "A folder that cannot be watched is polled instead, which costs more.",
             f"sysctl fs.inotify.max_user_watches={max(4 * needed, 65_536)}",
         )
     else:
-        yield fine("watching", f"{needed:,} folders to watch, of {allowed:,} that the kernel allows a user")
+        yield fine("watching", seen)
 
 
 def _folders(folder: Path) -> int:

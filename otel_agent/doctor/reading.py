@@ -1,4 +1,4 @@
-"""From OpenCode to the agent: folders, stores, releases, processes, and who else tells of them."""
+"""Checks the way from OpenCode to the agent: folders, stores, releases, processes, and plugins that report too."""
 
 import os
 from collections import Counter
@@ -9,6 +9,7 @@ from otel_agent.doctor.finding import Finding, fail, fine, skip, warn
 from otel_agent.intake.store_finder import known_locations
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.model import CallsWanted, ReadScope, Store, Unreadable
+from otel_agent.model.plural import counted
 from otel_agent.opencode.configured_models import telemetry_plugins
 from otel_agent.opencode.locations import find_stores
 from otel_agent.opencode.mounts import network_file_system
@@ -18,15 +19,15 @@ from otel_agent.settings import Settings
 
 
 def folders(settings: Settings) -> Iterator[Finding]:
-    places = known_locations(settings)
-    for folder in places.folders:
+    """Check that each folder in which OpenCode may keep data can be read, and is on this machine."""
+    for folder in known_locations(settings).folders:
         if not os.path.isdir(folder):  # noqa: PTH112 - Path's raises where a folder may not be searched
-            yield skip("data folder", f"{folder} is not there", "OpenCode makes it at its first start.")
+            yield skip("data folder", f"{folder} does not exist", "OpenCode creates it when it first starts.")
         elif not os.access(folder, os.R_OK | os.X_OK):
             yield fail(
                 "data folder",
-                f"{folder} may not be read",
-                "Nothing in it is counted.",
+                f"{folder} cannot be read",
+                "No message in it is counted.",
                 f"Give this user permission: chmod u+rx {folder}",
             )
         else:
@@ -36,15 +37,17 @@ def folders(settings: Settings) -> Iterator[Finding]:
             yield warn(
                 "data folder",
                 f"{folder} is on {kind}",
-                "What another machine changes there is not reported here: it is found by looking again, and SQLite's WAL does not work across machines.",
+                "Changes made on another machine send no events here and are found only by polling. "
+                "SQLite's WAL does not work across machines.",
                 "Run otel-agent on the machine that runs OpenCode.",
             )
 
 
 def stores(settings: Settings) -> Iterator[Finding]:
+    """Check that there are stores, and that the beginning of each can be read."""
     found, problems = find_stores(known_locations(settings))
     for problem in problems:
-        yield fail("stores", str(problem), "What is there is not counted.", "Give this user permission.")
+        yield fail("stores", str(problem), "No message there is counted.", "Give this user permission to read it.")
     for store in found.values():
         yield _store(store)
     if not found:
@@ -52,17 +55,17 @@ def stores(settings: Settings) -> Iterator[Finding]:
             "stores",
             "no OpenCode data was found",
             "There is nothing to count yet.",
-            "Start OpenCode once; if its data is elsewhere, set XDG_DATA_HOME, OPENCODE_DB or OTEL_AGENT_DATA_DIRS.",
+            "Start OpenCode once. If its data is elsewhere, set XDG_DATA_HOME, OPENCODE_DB or OTEL_AGENT_DATA_DIRS.",
         )
 
 
 def _store(store: Store) -> Finding:
-    """A first stretch of it is read as the agent would, and thrown away."""
+    """Read the first part as the agent would, and throw it away."""
     kind = "JSON tree" if store.is_tree else "SQLite"
     try:
         if store.is_tree:
-            number = store.length()
-            return fine("store", f"{store.name}: {kind}, {number:,} message files")
+            return fine("store", f"{store.name}: {kind}, {counted(store.length(), 'message file')}")
+        # The first batch shows whether the tables are known; the time is one that no message is younger than.
         batches = store.read(lambda _: None, lambda _: CallsWanted(), now_ms=2**42, scope=ReadScope())
         problems = [problem for batch in [next(batches, None)] if batch is not None for problem in batch.problems]
         number = store.length()
@@ -74,66 +77,71 @@ def _store(store: Store) -> Finding:
         return fail(
             "store",
             str(problems[0]),
-            "What of it cannot be read is not counted.",
-            "`otel-agent summary` lists all such places.",
+            "Messages that cannot be read are not counted.",
+            "`otel-agent summary` lists everything that could not be read.",
         )
-    return fine("store", f"{store.name}: {kind}, {number:,} rows of messages")
+    return fine("store", f"{store.name}: {kind}, {counted(number, 'message row')}")
 
 
 def releases(settings: Settings) -> Iterator[Finding]:
+    """Check that no OpenCode newer than those tested wrote the data, and that everything could be read."""
     with open_to_read(settings.state_dir) as ledger:
         if ledger is None:
-            yield skip("OpenCode releases", "nothing was counted yet")
+            yield skip("OpenCode releases", "no message was counted yet")
             return
         newer = newer_than_known(ledger.versions())
         troubles = ledger.problems()
     if newer:
         yield warn(
             "OpenCode releases",
-            f"OpenCode {newer[-1]} wrote some of it",
-            "That is newer than what this otel-agent was tested with.",
-            "ReadScope for a newer otel-agent.",
+            f"OpenCode {newer[-1]} wrote some of the data",
+            "This otel-agent was not tested with that release.",
+            "Look for a newer otel-agent.",
         )
     else:
-        yield fine("OpenCode releases", "none is newer than what was tested (up to 1.18, and 2.x)")
+        yield fine("OpenCode releases", "none is newer than those tested (up to 1.18, and 2.x)")
     for trouble in troubles:
         yield warn(
             "unreadable",
-            f"{trouble.places:,} places ({trouble.kind.value}): {', '.join(trouble.examples)}",
+            f"{counted(trouble.places, 'place')} ({trouble.kind.value}): {', '.join(trouble.examples)}",
             f"Each {trouble.kind.meaning}.",
-            "ReadScope at the places that are named.",
+            "Check the paths listed above.",
         )
 
 
 def processes() -> Iterator[Finding]:
+    """Check that each running OpenCode process can be reported with its project."""
     found = [sample for sample, _ in Processes().sample()]
     modes = Counter(sample.mode.value for sample in found)
-    told = ", ".join(f"{number} {mode}" for mode, number in modes.items())
-    yield fine("processes", f"{len(found)} OpenCode processes run" + (f": {told}" if told else ""))
-    blind = sum(not sample.directory for sample in found)
-    if blind:
+    by_mode = ", ".join(f"{number} {mode}" for mode, number in modes.items())
+    running = counted(len(found), "running OpenCode process")
+    yield fine("processes", f"{running}: {by_mode}" if by_mode else running)
+    without_directory = sum(not sample.directory for sample in found)
+    if without_directory:
         yield warn(
             "processes",
-            f"of {blind} of them the working directory may not be read",
-            "They are reported without a project.",
-            "They belong to another user: run otel-agent as that user.",
+            f"the working directory of {counted(without_directory, 'process')} cannot be read",
+            "Such a process is reported without a project.",
+            "It belongs to another user: run otel-agent as that user.",
         )
 
 
 def other_telemetry(environ: Mapping[str, str], folder: Path) -> Iterator[Finding]:
+    """Check that nothing else on this machine reports tokens and cost, so that no dashboard adds both up."""
     plugins = telemetry_plugins(environ, folder)
     for name, where in plugins:
         yield warn(
             "other telemetry",
             f"OpenCode loads the plugin {name} ({where})",
-            "Telemetry plugins report tokens and cost too, under names like ours: a dashboard that adds both up shows double.",
-            "Remove one of them, or tell them apart by the instrumentation scope (ours is otel_agent) and service.instance.id.",
+            "Telemetry plugins report tokens and cost too, under similar names. A dashboard that adds up both shows double.",
+            "Remove the plugin or otel-agent, or filter by instrumentation scope (ours is otel_agent) and service.instance.id.",
         )
     if not plugins:
-        yield fine("other telemetry", "OpenCode loads no telemetry plugin that is known")
+        yield fine("other telemetry", "OpenCode loads no known telemetry plugin")
     if environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         yield fine(
             "other telemetry",
             "OTEL_EXPORTER_OTLP_ENDPOINT is set in this environment",
-            "An OpenCode that sees it (1.14 and later) sends traces and logs of its own internals, as service.name opencode: no tokens, no cost.",
+            "OpenCode 1.14 and later, if started in it, sends traces and logs of its own internals there, "
+            "with service.name opencode. They hold no tokens and no cost.",
         )

@@ -1,1 +1,1 @@
-"""From the ledger to the backend: spans until each is accepted, and the current totals."""
+"""Sends what the ledger holds to the backend: spans until each is accepted, metrics at every interval."""

@@ -1,14 +1,42 @@
-"""What is told of the totals at each cycle, so that whoever asks a backend for an increase gets the truth.
+"""Decides which points of each series are sent at an interval, so that PromQL's ``increase()`` is true.
 
-PromQL's ``increase()`` sees what lies between two points of a series. The first point of a new series, and the first
-one after a silence, has none before it: what it rose by would be lost. So such a series is told once more as the
-backend then it (a new one as zero), and a cycle later as it is. The history that is found at the very first start is
-told as it is at once: it did not happen now.
+``increase()`` adds what lies between two points of a series. It would lose what a series gained before its first point,
+or before its first point after a silence. So such a series sends its last accepted value first, as a baseline, and its
+current value one interval later. The history found at the very first start sends no baseline: it did not happen now.
 
-What the backend then is not always known: an agent that is killed, or a connection that breaks, between a request and
-its answer. To tell such a series as it was before would let it fall, which ``increase()`` takes for a new counter and
-adds all of it once more. So each value is noted before it is handed over, and where no answer was heard the very same
-point, of the same time, is handed over again before anything else is told: who has it already loses nothing by it.
+A new series, and then one more message::
+
+    interval    current    point sent        increase() sees
+    1           7          0 (baseline)      nothing
+    2           7          7                 7
+    3           12         12                5
+
+The ledger keeps three values of a series:
+
+- **current**: what was counted so far (``Series.value``, ``count`` and ``buckets``).
+- **last accepted**: the last value that the backend accepted. Zero for a new series; ``None`` for history.
+- **unanswered**: the last value that was sent and not answered, with the time of its point. Usually ``None``.
+
+These events change them::
+
+    event                                             current   last accepted    unanswered
+    a message is counted (``Totals.raise_by``)        rises     same             same
+    about to be sent (``mark_sent``)                  same      same             the value sent
+    accepted (``mark_accepted``)                      same      the value sent   None
+    rejected, or never left (``mark_undelivered``)    same      same             as before it was sent
+    no answer, or the agent was killed                same      same             same: the value sent
+    sent again and answered (``mark_resent``)         same      the value sent   None
+    history, with increments (``skip_history``)       same      current          None
+
+The values decide what is sent of a series. "Recently" is within ``HEARTBEAT_NS``, as far as this process knows::
+
+    unanswered, nothing accepted recently            the unanswered point again, with its old time, before all else
+    unexported changes, nothing accepted recently    the baseline; the current value one interval later
+    unexported changes, else and of history          the current value
+    no changes, but some within ``active_ns``        the current value, as a heartbeat, if the budget allows
+
+Why unanswered points come first: the backend may have that value. A baseline below it would let the series fall, which
+``increase()`` takes for a restarted counter, and it would add the whole total again. The same point sent twice is harmless.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,32 +45,43 @@ from typing import Final
 from msgspec import Struct, structs
 
 from otel_agent.ledger.writer import Ledger
-from otel_agent.model import Observation, SentPoint, Series
+from otel_agent.model import SentPoint, Series
 
 HEARTBEAT_NS: Final = 4 * 60 * 10**9
-"""A series that was told within this is known to the backend: Prometheus looks back five minutes for a point."""
+"""The backend still shows a series that was accepted within this time: Prometheus looks back five minutes for a point."""
 
 
 class ScheduledPoint(Struct, frozen=True, gc=False):
-    """A point to hand over, and what the backend then once it took it."""
+    """One point to send, and what to note once the backend has accepted it."""
 
     sent: Series
-    then: Series
+    """The numbers of the point: a total, or an increment."""
+    accepted_as: Series
+    """The total that the backend has once it accepted the point: for an increment the current one."""
 
 
 class MetricSchedule:
-    """Which series were told when is remembered by the process alone: after the agent was down, none was lately."""
+    """Knows what is due, and notes in the ledger what becomes of each point.
+
+    Only the process remembers when a series was last accepted: no series counts as recent after a restart.
+    """
 
     def __init__(
         self, ledger: Ledger, metrics: list[str], *, session_window_ns: int, active_ns: int, budget: int
     ) -> None:
-        """``active_ns``: how long a series is told after it changed last; ``budget``: how many of those that do not
-        change are told in a cycle, those first that changed last."""
+        """``metrics`` are the names to publish.
+
+        ``session_window_ns`` is how long a series of one session is published after its last change. ``active_ns`` is
+        how long any series gets heartbeats after its last change. ``budget`` is the number of heartbeats in one
+        interval; those that changed last come first.
+        """
         self._ledger, self._metrics = ledger, metrics
         self._session_window_ns, self._active_ns, self._budget = session_window_ns, active_ns, budget
         self._accepted_ns: dict[int, int] = {}
+        """When a point of each series was last accepted, by ``_key``. Old entries are dropped."""
 
     def due(self, now_ns: int) -> list[Series]:
+        """Return the series to send at this interval, sorted by metric: those with unexported changes and heartbeats."""
         return list(
             self._ledger.totals.due(
                 self._metrics,
@@ -53,57 +92,55 @@ class MetricSchedule:
         )
 
     def points(self, due: Iterable[Series], now_ns: int) -> list[ScheduledPoint]:
-        """One for each: as it is, or, of what the backend has not heard of lately, as it then it."""
-        return [
-            ScheduledPoint(sent, sent)
-            for sent in (each.as_accepted if self._needs_baseline(each, now_ns) else each for each in due)
-        ]
+        """Return one point for each series: its baseline if it needs one, else its current value."""
+        return [_total(series.as_accepted if self._needs_baseline(series, now_ns) else series) for series in due]
 
     def baselines(self, due: Iterable[Series], now_ns: int) -> list[ScheduledPoint]:
-        """Only those that the backend has not heard of lately, as it then them."""
-        return [
-            ScheduledPoint(each.as_accepted, each.as_accepted) for each in due if self._needs_baseline(each, now_ns)
-        ]
+        """Return only the baselines that are needed now."""
+        return [_total(series.as_accepted) for series in due if self._needs_baseline(series, now_ns)]
 
     def unanswered(self, due: Iterable[Series], now_ns: int) -> dict[int, list[ScheduledPoint]]:
-        """By the time of the point, what was handed over and not answered, of what the backend has not heard of since."""
+        """Return the points that have to be sent again, by the time that they had."""
         found: dict[int, list[ScheduledPoint]] = {}
-        for each in due:
-            if each.unanswered is not None and self._is_past_heartbeat(each, now_ns):
-                found.setdefault(each.unanswered.at_ns, []).append(
-                    ScheduledPoint(each.as_unanswered, each.as_unanswered)
-                )
+        for series in due:
+            # If a point was accepted recently, the next one needs no baseline, and so nothing can fall.
+            if series.unanswered is not None and self._is_past_heartbeat(series, now_ns):
+                found.setdefault(series.unanswered.at_ns, []).append(_total(series.as_unanswered))
         return found
 
-    def mark_sent(self, offers: Sequence[ScheduledPoint], at_ns: int) -> None:
-        """They are about to be. Writes only where the backend learns something."""
-        self._leave_open([(each.then, _as_of(each.then, at_ns)) for each in offers if each.then.has_unexported])
-
-    def mark_undelivered(self, offers: Sequence[ScheduledPoint]) -> None:
-        """They did not arrive: what was open before is so again."""
-        self._leave_open([(each.then, each.then.unanswered) for each in offers if each.then.has_unexported])
-
-    def mark_resent(self, offers: Sequence[ScheduledPoint], at_ns: int) -> None:
-        """The backend then them, as of then: since, it heard of them no more."""
-        self._tell([each.then for each in offers], at_ns)
-
     def increments(self, due: Iterable[Series]) -> list[ScheduledPoint]:
-        """What each gained since it was told, for backends that add up themselves. History is no gain of now."""
+        """Return what each series gained since it was last accepted, for backends that add up themselves."""
         return [
-            ScheduledPoint(each.increment, each)
-            for each in due
-            if each.has_unexported and each.last_accepted is not None
+            ScheduledPoint(series.increment, series)
+            for series in due
+            if series.has_unexported and series.last_accepted is not None
         ]
 
     def skip_history(self, due: Iterable[Series], now_ns: int) -> None:
-        self._tell([each for each in due if each.last_accepted is None], now_ns)
+        """Note that the history needs no increment: it was not gained now."""
+        self._note_accepted([series for series in due if series.last_accepted is None], now_ns)
 
-    def mark_accepted(self, offers: Sequence[ScheduledPoint], now_ns: int) -> None:
-        """They were handed over. Writes only where the backend learnt something."""
-        for each in offers:
-            self._accepted_ns[_key(each.then)] = now_ns
-        self._tell([each.then for each in offers if each.then.has_unexported], now_ns)
-        if len(self._accepted_ns) > 2 * self._budget + len(offers):
+    def mark_sent(self, points: Sequence[ScheduledPoint], at_ns: int) -> None:
+        """Note before sending that these points may reach the backend. Nothing is written if they are no news to it."""
+        # Written first: if the agent is killed before the answer comes, the next start must know what may have arrived.
+        self._note_unanswered([(series, _point_of(series, at_ns)) for series in _news(points)])
+
+    def mark_undelivered(self, points: Sequence[ScheduledPoint]) -> None:
+        """Note that the points cannot have arrived, and restore the unanswered value from before they were sent."""
+        self._note_unanswered([(series, series.unanswered) for series in _news(points)])
+
+    def mark_resent(self, points: Sequence[ScheduledPoint], at_ns: int) -> None:
+        """Note that the backend has these points, which were unanswered, as of ``at_ns``."""
+        # Nothing is put into _accepted_ns: the point is as old as it was, and what comes next needs a baseline.
+        self._note_accepted([point.accepted_as for point in points], at_ns)
+
+    def mark_accepted(self, points: Sequence[ScheduledPoint], now_ns: int) -> None:
+        """Note that the backend has these points. Nothing is written to the ledger if they are no news to it."""
+        for point in points:
+            self._accepted_ns[_key(point.accepted_as)] = now_ns
+        self._note_accepted(_news(points), now_ns)
+        # An agent runs for months and series come and go: keep no more than what can still be recent.
+        if len(self._accepted_ns) > 2 * self._budget + len(points):
             self._accepted_ns = {key: at for key, at in self._accepted_ns.items() if now_ns - at <= HEARTBEAT_NS}
 
     def _needs_baseline(self, series: Series, now_ns: int) -> bool:
@@ -112,43 +149,32 @@ class MetricSchedule:
     def _is_past_heartbeat(self, series: Series, now_ns: int) -> bool:
         return now_ns - self._accepted_ns.get(_key(series), -HEARTBEAT_NS) > HEARTBEAT_NS
 
-    def _leave_open(self, points: list[tuple[Series, SentPoint | None]]) -> None:
+    def _note_unanswered(self, points: list[tuple[Series, SentPoint | None]]) -> None:
         if points:
             with self._ledger.transaction():
                 self._ledger.totals.mark_unanswered(
                     [structs.replace(series, unanswered=point) for series, point in points]
                 )
 
-    def _tell(self, series: list[Series], now_ns: int) -> None:
+    def _note_accepted(self, series: list[Series], now_ns: int) -> None:
         if series:
             with self._ledger.transaction():
                 self._ledger.totals.mark_accepted(series, now_ns)
 
 
-def _as_of(series: Series, at_ns: int) -> SentPoint:
+def _total(series: Series) -> ScheduledPoint:
+    return ScheduledPoint(sent=series, accepted_as=series)
+
+
+def _news(points: Iterable[ScheduledPoint]) -> list[Series]:
+    """Return the totals that the backend does not have yet. Heartbeats and baselines are not among them."""
+    return [point.accepted_as for point in points if point.accepted_as.has_unexported]
+
+
+def _point_of(series: Series, at_ns: int) -> SentPoint:
     return SentPoint(series.value, series.count, series.buckets, at_ns)
 
 
 def _key(series: Series) -> int:
+    """A hash instead of the attributes' text: thousands of series are remembered."""
     return hash((series.metric, series.attributes))
-
-
-class Gained:
-    """What sums that are kept elsewhere gained from one collection to the next. Of those that ended nothing is kept."""
-
-    def __init__(self) -> None:
-        self._before: dict[tuple[object, ...], tuple[float, int]] = {}
-
-    def of(self, seen: Iterable[Observation], now_ns: int) -> list[Observation]:
-        found: list[Observation] = []
-        now: dict[tuple[object, ...], tuple[float, int]] = {}
-        for each in seen:
-            if each.since_ns is None:
-                found.append(each)
-                continue
-            key = each.metric, each.since_ns, *sorted(each.attributes.items())
-            before, since_ns = self._before.get(key, (0, each.since_ns))
-            now[key] = each.value, now_ns
-            found.append(Observation(each.metric, each.value - before, each.attributes, since_ns))
-        self._before = now
-        return found

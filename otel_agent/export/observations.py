@@ -1,10 +1,11 @@
-"""What is seen at each collection: the OpenCode processes of this machine, and how the agent itself is doing."""
+"""Collects what is observed at this moment: running OpenCode processes, and how the agent itself is doing."""
 
 import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
 from otel_agent import semconv
+from otel_agent.export.outcomes import Outcomes
 from otel_agent.intake.ingest import Ingest
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Observation, ProcessSample
@@ -14,39 +15,47 @@ from otel_agent.series import gauges
 _NS: Final = 1_000_000_000
 
 
-class Observe:
-    """One snapshot of the processes for each collection."""
+class Observations:
+    """Collects everything that is published but not kept in the ledger."""
 
     def __init__(
         self,
         ledger: Ledger,
         ingest: Ingest,
+        outcomes: Outcomes,
         processes: Callable[[], list[tuple[ProcessSample, float]]] | None,
         *,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._ledger, self._ingest, self._processes, self._now_ns = ledger, ingest, processes, now_ns
+        """``processes`` takes one snapshot of the running OpenCodes, each with its CPU use in cores; ``None``: not
+        asked for."""
+        self._ledger, self._ingest, self._outcomes, self._processes = ledger, ingest, outcomes, processes
+        self._now_ns = now_ns
         self._since_ns = now_ns()
 
-    def __call__(self) -> list[Observation]:
-        return [*self._of_processes(), *self._of_itself(), *gauges.of_series(self._ledger.totals.counts())]
+    def collect(self) -> list[Observation]:
+        """Return one observation for each point to publish, from one snapshot of the processes."""
+        return [
+            *self._processes_now(),
+            *self._agent_now(),
+            *gauges.series_counts(self._ledger.totals.counts()),
+            *self._outcomes.observations(),
+        ]
 
-    def _of_processes(self) -> Iterable[Observation]:
+    def _processes_now(self) -> Iterable[Observation]:
         if self._processes is None:
             return ()
         found = [(sample, cores, worktree_of(sample.directory)) for sample, cores in self._processes()]
-        return gauges.of_processes(found, self._now_ns() / _NS)
+        return gauges.process_observations(found, self._now_ns() / _NS)
 
-    def _of_itself(self) -> list[Observation]:
+    def _agent_now(self) -> list[Observation]:
         newest_ms = self._ledger.messages.newest_ms()
-        told: list[tuple[semconv.Metric, int | float | None]] = [
+        age_s = None if newest_ms is None else max(self._now_ns() / _NS - newest_ms / 1e3, 0.0)
+        values: list[tuple[semconv.Metric, int | float | None]] = [
             (semconv.OUTBOX_SIZE, len(self._ledger.outbox)),
             (semconv.LEDGER_SIZE, self._ledger.size_bytes()),
-            (
-                semconv.NEWEST_MESSAGE_AGE,
-                None if newest_ms is None else max(self._now_ns() / _NS - newest_ms / 1e3, 0.0),
-            ),
+            (semconv.NEWEST_MESSAGE_AGE, age_s),
             (semconv.INGEST_LAG, self._ingest.lag_s),
         ]
         overflow = Observation(semconv.SERIES_OVERFLOW_COUNT.name, self._ingest.overflowed, since_ns=self._since_ns)
-        return [*(Observation(metric.name, value) for metric, value in told if value is not None), overflow]
+        return [*(Observation(metric.name, value) for metric, value in values if value is not None), overflow]

@@ -120,8 +120,8 @@ class Messages:
             elif has_twin(message, same):
                 state = State.COPY
             else:
-                state = State.COUNTED
                 # The next of two copies without an original must not count as well.
+                state = State.COUNTED
                 same.append(Twin(message.session_id, message.copied, message.generation))
             decisions.append(Decision(number, message, state))
         return decisions

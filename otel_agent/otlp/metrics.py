@@ -1,6 +1,6 @@
-"""From the ledger's series to OTLP's: cumulative sums and histograms that keep their start time across restarts.
+"""Turns the ledger's series into OTLP's: sums and histograms that keep their start time across restarts.
 
-They are built by hand because no instrument of the SDK can go on with a total it did not count itself.
+They are built by hand, because no instrument of the SDK can continue a total that it did not count itself.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,24 +19,26 @@ from opentelemetry.sdk.metrics.export import (
     ScopeMetrics,
     Sum,
 )
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from otel_agent import semconv
 from otel_agent.model import Observation, Series
+from otel_agent.otlp.resource import Emitter
 from otel_agent.semconv import Kind
 from otel_agent.series.attributes import from_json
 
 POINTS_PER_REQUEST: Final = 1_200
-"""About 0.4 MB, or 0.7 MB as JSON: below the 4 MiB that gRPC servers accept by default, and the 1 MiB of a line."""
+"""This is about 0.4 MB, or 0.7 MB as JSON. gRPC servers accept 4 MiB by default, and a line in a file may have 1 MB."""
 
-_T = TypeVar("_T")
-_UNKNOWN: Final = cast(float, None)
-"""Of all the time since the start nobody keeps the extremes; the protocol lets them be absent, the SDK's type not."""
+_Item = TypeVar("_Item")
+_ABSENT: Final = cast(float, None)
+"""A histogram's extremes. Nobody keeps them since its start; the protocol lets them be absent, the SDK's type does not."""
 
 
-def published(*, by_session: bool, latest: bool, legacy: bool) -> list[str]:
-    """The names of the metrics that the settings ask for."""
+def exported_metrics(*, by_session: bool, latest: bool, legacy: bool) -> list[str]:
+    """Return the names of the ledger's metrics that the settings ask for.
+
+    ``latest`` and ``legacy`` are the two versions of OpenTelemetry's GenAI conventions.
+    """
     chosen = [*semconv.OPENCODE, *semconv.OWN]
     chosen += semconv.BY_SESSION if by_session else ()
     chosen += semconv.GENAI_LATEST if latest else ()
@@ -44,97 +46,101 @@ def published(*, by_session: bool, latest: bool, legacy: bool) -> list[str]:
     return [metric.name for metric in chosen]
 
 
-def portions(points: Iterable[_T]) -> Iterator[list[_T]]:
-    """As many at a time as one request takes."""
-    rest = iter(points)
+def portions(items: Iterable[_Item]) -> Iterator[list[_Item]]:
+    """Yield the items in order, as many at a time as one request takes."""
+    rest = iter(items)
     while portion := list(islice(rest, POINTS_PER_REQUEST)):
         yield portion
 
 
-def request(
-    series: Sequence[Series], *, resource: Resource, scope: InstrumentationScope, now_ns: int, delta: bool = False
+def series_request(series: Sequence[Series], emitter: Emitter, *, now_ns: int, delta: bool = False) -> MetricsData:
+    """Return a request with one point for each series, dated ``now_ns``. The series have to be sorted by metric.
+
+    ``delta`` says that they are increments.
+    """
+    by_metric = groupby(series, key=lambda each: each.metric)
+    return _request(
+        [_series_metric(semconv.METRICS[name], list(group), now_ns, _temporality(delta)) for name, group in by_metric],
+        emitter,
+    )
+
+
+def observations_request(
+    observations: Iterable[Observation], emitter: Emitter, *, now_ns: int, delta: bool = False
 ) -> MetricsData:
-    """One point for each of the series, which are sorted by metric. ``delta``: they are increments."""
-    kind = AggregationTemporality.DELTA if delta else AggregationTemporality.CUMULATIVE
-    metrics = [
-        _metric(name, list(group), now_ns, kind) for name, group in groupby(series, key=lambda each: each.metric)
-    ]
-    return _data(metrics, resource, scope)
+    """Return a request with one point for each observation. ``delta`` says that the sums among them are increments."""
+    by_metric = groupby(sorted(observations, key=lambda each: each.metric), key=lambda each: each.metric)
+    return _request(
+        [_observed_metric(semconv.METRICS[name], group, now_ns, _temporality(delta)) for name, group in by_metric],
+        emitter,
+    )
 
 
-def observed(
-    seen: Iterable[Observation],
-    *,
-    resource: Resource,
-    scope: InstrumentationScope,
-    now_ns: int,
-    delta: bool = False,
-) -> MetricsData:
-    """One point for each. ``delta``: sums are increments."""
-    by_name = sorted(seen, key=lambda each: each.metric)
-    kind = AggregationTemporality.DELTA if delta else AggregationTemporality.CUMULATIVE
-    metrics = [
-        _observed(name, list(group), now_ns, kind) for name, group in groupby(by_name, key=lambda each: each.metric)
-    ]
-    return _data(metrics, resource, scope)
+def _temporality(delta: bool) -> AggregationTemporality:
+    return AggregationTemporality.DELTA if delta else AggregationTemporality.CUMULATIVE
 
 
-def _data(metrics: Sequence[Metric], resource: Resource, scope: InstrumentationScope) -> MetricsData:
-    scoped = ScopeMetrics(scope=scope, metrics=metrics, schema_url="")
-    return MetricsData([ResourceMetrics(resource=resource, scope_metrics=[scoped], schema_url="")])
+def _request(metrics: Sequence[Metric], emitter: Emitter) -> MetricsData:
+    scoped = ScopeMetrics(scope=emitter.scope, metrics=metrics, schema_url="")
+    return MetricsData([ResourceMetrics(resource=emitter.resource, scope_metrics=[scoped], schema_url="")])
 
 
-def _observed(name: str, seen: list[Observation], now_ns: int, temporality: AggregationTemporality) -> Metric:
-    metric = semconv.METRICS[name]
+def _metric(metric: semconv.Metric, data: Gauge | Histogram | Sum) -> Metric:
+    return Metric(name=metric.name, description=metric.description, unit=metric.unit, data=data)
+
+
+def _observed_metric(
+    metric: semconv.Metric, observations: Iterable[Observation], now_ns: int, temporality: AggregationTemporality
+) -> Metric:
     points = [
         NumberDataPoint(
-            attributes=dict(each.attributes),
-            start_time_unix_nano=each.since_ns or 0,
-            time_unix_nano=max(now_ns, (each.since_ns or 0) + 1),
-            value=each.value,
+            attributes=dict(observation.attributes),
+            start_time_unix_nano=observation.since_ns or 0,
+            time_unix_nano=_after(observation.since_ns or 0, now_ns),
+            value=observation.value,
         )
-        for each in seen
+        for observation in observations
     ]
-    kept: Gauge | Sum = Gauge(points)
     if metric.kind is Kind.COUNTER:
-        kept = Sum(points, temporality, is_monotonic=True)
-    return Metric(name=metric.name, description=metric.description, unit=metric.unit, data=kept)
+        return _metric(metric, Sum(points, temporality, is_monotonic=True))
+    return _metric(metric, Gauge(points))
 
 
-def _metric(name: str, series: list[Series], now_ns: int, temporality: AggregationTemporality) -> Metric:
-    metric = semconv.METRICS[name]
-    kept: Histogram | Sum
+def _series_metric(
+    metric: semconv.Metric, series: Sequence[Series], now_ns: int, temporality: AggregationTemporality
+) -> Metric:
     if metric.kind is Kind.HISTOGRAM:
-        kept = Histogram([_histogram(metric, each, now_ns) for each in series], temporality)
-    else:
-        kept = Sum([_number(metric, each, now_ns) for each in series], temporality, is_monotonic=True)
-    return Metric(name=metric.name, description=metric.description, unit=metric.unit, data=kept)
+        return _metric(metric, Histogram([_histogram_point(metric, each, now_ns) for each in series], temporality))
+    points = [_number_point(metric, each, now_ns) for each in series]
+    return _metric(metric, Sum(points, temporality, is_monotonic=True))
 
 
-def _number(metric: semconv.Metric, series: Series, now_ns: int) -> NumberDataPoint:
+def _number_point(metric: semconv.Metric, series: Series, now_ns: int) -> NumberDataPoint:
     return NumberDataPoint(
         attributes=from_json(series.attributes),
         start_time_unix_nano=series.start_ns,
-        time_unix_nano=_after(series, now_ns),
+        time_unix_nano=_after(series.start_ns, now_ns),
+        # With a scale always a float, even for whole dollars: some backends fix a metric's type by its first point.
         value=series.value if metric.scale == 1 else series.value / metric.scale,
     )
 
 
-def _histogram(metric: semconv.Metric, series: Series, now_ns: int) -> HistogramDataPoint:
-    buckets = [*series.buckets, *[0] * (len(metric.boundaries) + 1 - len(series.buckets))]
+def _histogram_point(metric: semconv.Metric, series: Series, now_ns: int) -> HistogramDataPoint:
+    # The ledger keeps buckets up to the highest one in use; OTLP wants all of them.
+    unused = [0] * (len(metric.boundaries) + 1 - len(series.buckets))
     return HistogramDataPoint(
         attributes=from_json(series.attributes),
         start_time_unix_nano=series.start_ns,
-        time_unix_nano=_after(series, now_ns),
+        time_unix_nano=_after(series.start_ns, now_ns),
         count=series.count,
         sum=series.value / metric.scale,
-        bucket_counts=buckets,
+        bucket_counts=[*series.buckets, *unused],
         explicit_bounds=list(metric.boundaries),
-        min=_UNKNOWN,
-        max=_UNKNOWN,
+        min=_ABSENT,
+        max=_ABSENT,
     )
 
 
-def _after(series: Series, now_ns: int) -> int:
-    """A point lies after its start, even where the clock was set back meanwhile."""
-    return max(now_ns, series.start_ns + 1)
+def _after(start_ns: int, now_ns: int) -> int:
+    """Return the time of a point: always after its start, even if the clock was set back meanwhile."""
+    return max(now_ns, start_ns + 1)

@@ -1,1 +1,1 @@
-"""What the ledger knows, as OpenTelemetry signals."""
+"""Decides which series a change raises, with which attributes, and which gauges are observed."""

@@ -1,31 +1,36 @@
-"""What is seen at one moment: OpenCode's processes, and the agent itself.
+"""Observes at one moment: OpenCode's processes and the number of series.
 
-Observed at each collection like OpenTelemetry's observable instruments, but without the SDK's, which keep every
-attribute set they ever saw: processes come and go, and an agent stays for months.
+It is collected like OpenTelemetry's observable instruments, but without the SDK's. Those keep every attribute set they
+ever saw, while processes come and go and an agent runs for months.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from otel_agent import semconv
 from otel_agent.model import Observation, ProcessMode, ProcessSample
 from otel_agent.model.project import project_name
 from otel_agent.semconv import Attr
 
-_NS: int = 1_000_000_000
+_NS: Final = 1_000_000_000
 
 
-def of_processes(samples: Iterable[tuple[ProcessSample, float, str]], now_s: float) -> Iterator[Observation]:
-    """Of one snapshot: each process with its CPU utilisation in cores and the folder of its project."""
+def process_observations(samples: Iterable[tuple[ProcessSample, float, str]], now_s: float) -> Iterator[Observation]:
+    """Yield the observations of one snapshot: of each process, and how many run in each mode.
+
+    A sample comes with its CPU utilisation in cores and the folder of its project, which may be empty.
+    """
+    # Every mode gets a number, zeros too: a gauge that is missing looks like an agent that is down.
     counts = Counter(dict.fromkeys(ProcessMode, 0))
     for sample, utilization, project in samples:
         counts[sample.mode] += 1
-        yield from _of_process(sample, utilization, project_name(project) if project else "", now_s)
+        yield from _observations_of(sample, utilization, project_name(project) if project else "", now_s)
     for mode, number in counts.items():
         yield Observation(semconv.PROCESS_COUNT.name, number, {Attr.PROCESS_MODE: mode.value})
 
 
-def _of_process(sample: ProcessSample, utilization: float, project: str, now_s: float) -> Iterator[Observation]:
+def _observations_of(sample: ProcessSample, utilization: float, project: str, now_s: float) -> Iterator[Observation]:
     attributes: dict[str, str | int | bool] = {
         Attr.PID: sample.pid,
         Attr.EXECUTABLE: sample.executable,
@@ -33,9 +38,9 @@ def _of_process(sample: ProcessSample, utilization: float, project: str, now_s: 
     }
     if project:
         attributes[Attr.PROJECT] = project
-    yield Observation(
-        semconv.PROCESS_CPU_TIME.name, float(sample.cpu_s), attributes, since_ns=round(sample.created_s * _NS)
-    )
+    # The one sum: it began when the process did, so a process number that is used again is a new sum.
+    started_ns = round(sample.created_s * _NS)
+    yield Observation(semconv.PROCESS_CPU_TIME.name, float(sample.cpu_s), attributes, since_ns=started_ns)
     for metric, value in (
         (semconv.PROCESS_CPU_UTILIZATION, float(utilization)),
         (semconv.PROCESS_MEMORY_USAGE, sample.rss_bytes),
@@ -48,6 +53,7 @@ def _of_process(sample: ProcessSample, utilization: float, project: str, now_s: 
             yield Observation(metric.name, value, attributes)
 
 
-def of_series(counts: Mapping[str, int]) -> Iterator[Observation]:
+def series_counts(counts: Mapping[str, int]) -> Iterator[Observation]:
+    """Yield the number of series that the ledger keeps of each metric."""
     for metric, number in counts.items():
         yield Observation(semconv.SERIES_COUNT.name, number, {Attr.SERIES_OF: metric})

@@ -1,7 +1,8 @@
-"""What every service manager can be asked for."""
+"""The protocol of a service manager, and what its implementations share."""
 
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -11,11 +12,12 @@ from otel_agent.errors import OtelAgentError
 from otel_agent.service.program import Program
 
 MARK: Final = "otel-agent service install"
-"""Stands in every file that we wrote or that was copied from ours; another one is not touched."""
+"""A text in every file that we wrote or that was copied from ours. A file without it is left alone."""
 _PATIENCE_SECONDS: Final = 60.0
+"""Time for one call of the service manager, which may have to wait for the agent to stop."""
 
 Run = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]
-"""Runs a program to its end and keeps what it says. Raises ``ServiceError`` where there is no such program."""
+"""Runs a program to its end and returns its output. Raises ``ServiceError`` if there is no such program."""
 
 
 class ServiceError(OtelAgentError):
@@ -23,35 +25,43 @@ class ServiceError(OtelAgentError):
 
 
 class ServiceState(Struct, frozen=True):
-    """How the service stands."""
+    """The state of the service."""
 
     installed: bool
     running: bool
     description: str
-    """In the manager's own words, a line."""
+    """One line in the service manager's own words."""
     file: Path
 
 
 class Manager(Protocol):
+    """A service manager that starts the agent at login. Every method raises ``ServiceError`` if the manager refuses."""
+
     @property
     def file(self) -> Path:
-        """What is written to have the agent started."""
+        """The file that makes the manager start the agent."""
 
-    def rendered(self, program: Program) -> str: ...
+    def rendered(self, program: Program) -> str:
+        """Return the content of that file."""
 
     def install(self, program: Program) -> bool:
-        """Write, enable, start. Returns whether anything changed. Raises ``ServiceError``."""
+        """Write the file, enable the service and start it. Return whether anything changed.
+
+        If the manager refuses, the previous service is put back.
+        """
 
     def uninstall(self) -> bool:
-        """Stop, disable, remove. Returns whether there was anything."""
+        """Stop the service, disable it and remove the file. Return whether there was one."""
 
-    def state(self) -> ServiceState: ...
+    def state(self) -> ServiceState:
+        """Ask the manager for the state of the service."""
 
     def log_command(self, lines: int, *, follow: bool) -> list[str]:
-        """The program that shows the log."""
+        """Return the command that prints the last lines of the service's log, and new ones as they come."""
 
 
 def run_program(command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+    """Run a program to its end, as ``Run`` promises. Raises ``ServiceError`` also if it takes too long."""
     try:
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PATIENCE_SECONDS)
     except FileNotFoundError:
@@ -61,29 +71,47 @@ def run_program(command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
 
 
 def must(run: Run, *command: str) -> str:
-    """What the program says. Raises ``ServiceError`` with it where it fails."""
+    """Run a program that has to succeed, and return its output. Raises ``ServiceError`` with its words if it fails."""
     done = run(command)
     if done.returncode != 0:
-        said = " ".join((done.stderr or done.stdout).split()) or f"exit code {done.returncode}"
-        raise ServiceError(f"`{' '.join(command)}` failed: {said}")
+        reason = " ".join((done.stderr or done.stdout).split()) or f"exit code {done.returncode}"
+        raise ServiceError(f"`{' '.join(command)}` failed: {reason}")
     return done.stdout
 
 
-def written_by_us(path: Path) -> bool:
-    """Whether the file is there and ours. Raises ``ServiceError`` for one of somebody else's."""
+@contextmanager
+def changing_files() -> Iterator[None]:
+    """Raise ``ServiceError`` when a file or folder cannot be written, with its name and what to do."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+        yield
+    except OSError as error:
+        raise ServiceError(
+            f"cannot write {error.filename}: {error.strerror}. Make its folder writable for you and try again. "
+            "`otel-agent service install --print` shows what would be written, to put it in place by hand."
+        ) from None
+
+
+def written_by_us(path: Path) -> bool:
+    """True if the file exists and is ours. Raises ``ServiceError`` if somebody else wrote it or it cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except OSError as error:
+        raise ServiceError(
+            f"cannot read {path}: {error.strerror}. Make it readable for you, or move it away."
+        ) from None
+    # Somebody may have written a unit of this name by hand: it is theirs.
     if MARK not in text:
         raise ServiceError(
-            f"{path} was not written by otel-agent. Move it away first, or keep it and do without this command."
+            f"{path} was not written by otel-agent. Move it away first, or keep it and do not use this command."
         )
     return True
 
 
 BY_HAND: Final = (
-    "Have your own supervisor or login script run `otel-agent run`: it stays in the foreground, logs to standard error, ends "
-    "well on SIGTERM, and refuses to run twice. On Windows: "
+    "Let your own supervisor or login script run `otel-agent run`. It stays in the foreground, logs to standard error, "
+    "stops cleanly on SIGTERM, and refuses to run twice. On Windows: "
     'schtasks /Create /SC ONLOGON /TN otel-agent /TR "otel-agent run"'
 )
+"""Advice for a system without a service manager that we know."""

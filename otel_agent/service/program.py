@@ -1,4 +1,4 @@
-"""What is to be started, and with which environment."""
+"""The program that the service starts, and the environment it gets."""
 
 import os
 import sys
@@ -11,23 +11,26 @@ from msgspec import Struct
 from otel_agent.errors import SettingsError
 
 _CARRIED: Final = ("XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "OPENCODE_DB")
-"""What says where things are, and what a service manager would not know of. Nothing that may hold a key."""
+"""Variables that say where data is, which a service manager would not pass on. None of them may hold a key."""
 _OURS: Final = "OTEL_AGENT_"
+"""The beginning of our own variables, which are passed on too, and hold no keys either."""
 _FOLDERS: Final = (*_CARRIED[:3], "OTEL_AGENT_STATE_DIR", "OTEL_AGENT_DATA_DIRS", "OTEL_AGENT_FILE_DIR")
-"""Those that hold folders. ``OPENCODE_DB`` may be relative: to OpenCode's own folder."""
+"""The variables that hold folders, and must not be relative. ``OPENCODE_DB`` may be: to OpenCode's own folder."""
 
 
 class Program(Struct, frozen=True, kw_only=True):
+    """Everything that a service manager has to know to start the agent. All paths are absolute."""
+
     command: tuple[str, ...]
     environment: dict[str, str]
     state_dir: Path
-    """Where it writes."""
+    """The folder of the ledger."""
     environment_file: Path
-    """Where a person puts addresses and keys."""
+    """The file into which a person puts addresses and keys, as variables. It may not exist yet."""
     log_file: Path
-    """For service managers that keep no log of their own."""
+    """The log file, for a service manager that keeps no log of its own."""
     only_writable: tuple[Path, ...] = ()
-    """Where a read-only home is asked for: the folders below it that it may write to all the same."""
+    """The folders that stay writable if the home is to be read-only; empty if it is not."""
 
 
 def program(
@@ -38,8 +41,12 @@ def program(
     environ: Mapping[str, str],
     only_writable: tuple[Path, ...] = (),
 ) -> Program:
-    """The agent as it was started now. ``config`` is the settings file that was named, if any; ``config_file`` the one
-    that is looked for else. Raises ``SettingsError`` for a variable that holds a folder relative to this one."""
+    """Return the program as it was called now: the same script, settings file and folders.
+
+    ``config`` is the settings file named with ``--config``, if any; ``config_file`` is the default one. Raises
+    ``SettingsError`` for a variable that holds a relative folder.
+    """
+    # The interpreter finds the package from anywhere; the script is nicer to read in a list of processes.
     own = [sys.executable, "-m", "otel_agent"]
     script = Path(sys.argv[0])
     if script.name == "otel-agent" and script.exists():
@@ -62,7 +69,7 @@ def program(
 
 
 def not_carried(environ: Mapping[str, str]) -> list[str]:
-    """The names of OpenTelemetry's variables that are set here, and that the service will not see: they may hold keys."""
+    """Return the names of OpenTelemetry's variables that are set here and not passed on, because they may hold keys."""
     return sorted(
         name for name, value in environ.items() if value and name.startswith("OTEL_") and not name.startswith(_OURS)
     )
@@ -72,14 +79,15 @@ def _refuse_relative(carried: Mapping[str, str]) -> None:
     for name, value in carried.items():
         folders = value.split(os.pathsep) if name in _FOLDERS else []
         for folder in folders:
+            # The settings expand ``~`` themselves, in a service as in a shell.
             if folder and not folder.startswith("~") and not Path(folder).is_absolute():
                 raise SettingsError(
-                    f"{name}: {folder} is relative, and a service starts elsewhere. Give the whole path."
+                    f"{name}: {folder} is relative, but the service starts in another folder. Give the whole path."
                 )
 
 
 def replace_file(path: Path, text: str) -> None:
-    """All of it or nothing, whoever reads it at that moment."""
+    """Write a file in one step: whoever reads it meanwhile sees the old or the new content, and never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}.new")
     new.write_text(text, encoding="utf-8")

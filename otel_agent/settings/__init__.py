@@ -1,8 +1,8 @@
-"""The settings: what there is to set, what it is when nobody did, and where each value came from.
+"""Reads the settings, and knows where each value came from.
 
-Environment ``OTEL_AGENT_<NAME>`` wins over OpenTelemetry's standard variables (where one means the same), they over
-the TOML file, and that over the defaults below. How to reach an OTLP endpoint is said with the standard
-``OTEL_EXPORTER_OTLP_*`` variables, which the exporters read themselves, or in the file's table ``[otlp]``.
+A variable ``OTEL_AGENT_<NAME>`` wins over the standard variable of OpenTelemetry that means the same. Standard
+variables win over the TOML file, and the file wins over the defaults. The address of an OTLP endpoint is set with the
+standard ``OTEL_EXPORTER_OTLP_*`` variables, which the exporters read themselves, or in the file's table ``[otlp]``.
 """
 
 import os
@@ -35,18 +35,20 @@ OTLP_PREFIX: Final = "OTEL_EXPORTER_OTLP_"
 
 
 class Loaded(Struct, frozen=True, kw_only=True):
-    """The settings with, for each, where its value came from."""
+    """The settings, and where the value of each came from."""
 
     settings: Settings
     origins: dict[str, str]
+    """``default``, the path of the file, or ``environment`` and the name of the variable; by setting."""
     file: Path | None
+    """The settings file that was read; ``None`` if there is none."""
 
 
 def load(file: Path | None = None) -> Loaded:
-    """Read the settings. Without ``file`` the user's own is read if there is one.
+    """Read the settings. If no ``file`` is given, the user's own is read, if there is one.
 
-    A variable that is set to nothing counts as not set. Raises ``SettingsError``, which names each key that is unknown
-    or has a wrong value, and where it stands.
+    A variable with an empty value counts as not set. Raises ``SettingsError``, which names each key that is unknown or
+    has a wrong value, and the file or variable it comes from.
     """
     environ = {name: value for name, value in os.environ.items() if value}
     path = file.expanduser() if file else default_file(environ)
@@ -55,6 +57,7 @@ def load(file: Path | None = None) -> Loaded:
     given = table or {}
     standard = {name: value for name, (_, value) in _standard(environ).items()}
     written = given or standard or any(_variable(name) in map(str.upper, environ) for name in _OWN)
+    # Defaults alone need no check, and so no pydantic.
     settings = _validated({**given, **standard}, path, given, environ) if written else Settings()
     own = {name: _origin(name, environ, given, path) for name in _OWN}
     return Loaded(
@@ -65,7 +68,7 @@ def load(file: Path | None = None) -> Loaded:
 
 
 def _validated(values: dict[str, Any], path: Path, table: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
-    """Pydantic takes a tenth of a second to import: only where there is something for it to look at."""
+    """Check the values with pydantic. It takes a tenth of a second to import, so this is only called if there are any."""
     from pydantic import ValidationError  # noqa: PLC0415
 
     from otel_agent.settings.validation import settings_from  # noqa: PLC0415
@@ -77,23 +80,23 @@ def _validated(values: dict[str, Any], path: Path, table: Mapping[str, Any], env
 
 
 def default_file(environ: Mapping[str, str]) -> Path:
-    """``$XDG_CONFIG_HOME/otel-agent/otel-agent.toml``, else the place the system has for such files."""
+    """Return ``$XDG_CONFIG_HOME/otel-agent/otel-agent.toml``, or the system's folder for settings if that is not set."""
     base = environ.get("XDG_CONFIG_HOME")
     if base:
         return Path(base) / "otel-agent" / "otel-agent.toml"
-    from platformdirs import user_config_path  # noqa: PLC0415 - only where the system has to be asked
+    from platformdirs import user_config_path  # noqa: PLC0415 - only if the system has to be asked
 
     return user_config_path("otel-agent") / "otel-agent.toml"
 
 
 def _read_file(path: Path, *, required: bool) -> dict[str, Any] | None:
-    """What the file holds; ``None`` where there is none and none is ``required``."""
+    """Return the content of the file; ``None`` if it does not exist and is not ``required``."""
     try:
         text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
         if not required:
             return None
-        raise SettingsError(f"there is no {path}. Name another with --config.") from None
+        raise SettingsError(f"{path} does not exist. Pass another file with --config.") from None
     except OSError as error:
         raise SettingsError(f"cannot read {path}: {error.strerror}.") from None
     except UnicodeDecodeError as error:
@@ -112,17 +115,18 @@ _STANDARD: Final = {
     "OTEL_METRIC_EXPORT_INTERVAL": "metric_export_interval_seconds",
     "OTEL_METRICS_INCLUDE_SESSION_ID": "metrics_include_session_id",
 }
-"""OpenTelemetry's variables that say what a setting of ours says."""
+"""OpenTelemetry's variables that mean the same as a setting of ours."""
 _EXPORTERS: Final = ("traces_exporter", "metrics_exporter")
 
 
 def _standard(environ: Mapping[str, str]) -> dict[str, tuple[str, object]]:
-    """Setting to (variable, value) for the standard variables that are set and that no variable of ours overrules."""
+    """Return (variable, value) by setting, for the standard variables that are set and that none of ours overrules."""
     found: dict[str, tuple[str, object]] = {}
     for variable, name in _STANDARD.items():
         value = environ.get(variable, "").strip()
         if value:
             found[name] = variable, _seconds(value) if variable == "OTEL_METRIC_EXPORT_INTERVAL" else value
+    # "Disabled" means that nothing is exported; but our own variable is the last word, whatever the standard ones say.
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         found |= dict.fromkeys(_EXPORTERS, ("OTEL_SDK_DISABLED", "none"))
     if environ.get(_variable("exporter")):
@@ -131,7 +135,7 @@ def _standard(environ: Mapping[str, str]) -> dict[str, tuple[str, object]]:
 
 
 def _seconds(milliseconds: str) -> object:
-    """The standard counts this one in milliseconds; what is no number is left for validation to refuse."""
+    """Convert from the standard's milliseconds. Text that is no number is returned as it is: validation rejects it."""
     try:
         return float(milliseconds) / 1000
     except ValueError:
@@ -143,7 +147,7 @@ def _variable(name: str) -> str:
 
 
 _OWN: Final = tuple(name for name in Settings.__struct_fields__ if name != "otlp")
-"""The settings that have a variable of ours each."""
+"""The settings that have a variable of ours."""
 _OTHER_VARIABLES: Final = frozenset({"OTEL_AGENT_CONFIG"})
 
 
@@ -165,15 +169,16 @@ def _hint(name: str, known: set[str]) -> str:
 
 def _explain(error: "ValidationError", path: Path, table: Mapping[str, Any], environ: Mapping[str, str]) -> str:
     lines = []
-    for each in error.errors(include_url=False, include_input=False):
-        key = ".".join(str(part) for part in each["loc"])
-        top = str(each["loc"][0]) if each["loc"] else ""
+    # Without the input: a value in the wrong place may be a key.
+    for problem in error.errors(include_url=False, include_input=False):
+        key = ".".join(str(part) for part in problem["loc"])
+        top = str(problem["loc"][0]) if problem["loc"] else ""
         where = _origin(top, environ, table, path)
-        if each["type"] == "extra_forbidden":
+        if problem["type"] == "extra_forbidden":
             fields = set(OtlpSettings.__struct_fields__ if key.startswith("otlp.") else Settings.__struct_fields__)
             lines.append(f"{path}: {key} is not a setting.{_hint(key.rpartition('.')[2], fields)}")
         else:
-            lines.append(f"{where}: {key}: {each['msg'].removeprefix('Value error, ')}.")
+            lines.append(f"{where}: {key}: {problem['msg'].removeprefix('Value error, ')}.")
     return "\n".join(lines)
 
 
@@ -187,20 +192,20 @@ def _origin(name: str, environ: Mapping[str, str], table: Mapping[str, Any], pat
 
 
 def _origins_of_otlp(environ: Mapping[str, str], table: Mapping[str, Any], path: Path) -> dict[str, str]:
-    """For each key of ``[otlp]``, and for each that a variable sets for one signal alone: ``otlp.traces.endpoint``."""
-    found = {}
+    """Return where each key of ``[otlp]`` came from; ``otlp.traces.endpoint`` is one that is set for one signal alone."""
+    origins = {}
     for name in OtlpSettings.__struct_fields__:
         general = otlp_variable(name)
         below = str(path) if name in table.get("otlp", {}) else "default"
-        found[f"otlp.{name}"] = f"environment {general}" if general in environ else below
+        origins[f"otlp.{name}"] = f"environment {general}" if general in environ else below
         for signal in get_args(Signal):
             variable = otlp_variable(name, signal)
             if variable in environ:
-                found[f"otlp.{signal}.{name}"] = f"environment {variable}"
-    return found
+                origins[f"otlp.{signal}.{name}"] = f"environment {variable}"
+    return origins
 
 
 def otlp_variable(name: str, signal: Signal | None = None) -> str:
-    """The standard variable for a key of ``[otlp]``, for both signals or for one."""
+    """Return the standard variable for a key of ``[otlp]``, for both signals or for one."""
     own = f"{signal.upper()}_" if signal else ""
     return f"{OTLP_PREFIX}{own}{name.removesuffix('_seconds').upper()}"

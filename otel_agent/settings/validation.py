@@ -1,5 +1,7 @@
-"""What a person wrote, in a file or in the environment, as settings: looked at by pydantic, field by field as ``values``
-says. Imported only where something was written."""
+"""Checks with pydantic what a person wrote in a file or in the environment, by the types and bounds in ``values``.
+
+It is imported only if something was written.
+"""
 
 import os
 from collections.abc import Mapping
@@ -17,14 +19,14 @@ PREFIX: Final = "OTEL_AGENT_"
 
 
 def settings_from(given: Mapping[str, Any]) -> Settings:
-    """The settings that are given, with what the environment says over them, and the defaults below.
+    """Return the settings: variables of ours win over what is given, and that wins over the defaults.
 
     Raises pydantic's ``ValidationError``, which names every field that is unknown or has a wrong value.
     """
     found = _MODEL(**given)
-    told = {name: getattr(found, name) for name in Settings.__struct_fields__}
+    own = {name: getattr(found, name) for name in Settings.__struct_fields__}
     otlp = OtlpSettings(**{name: getattr(found.otlp, name) for name in OtlpSettings.__struct_fields__})  # type: ignore[attr-defined]
-    return Settings(**{**told, "otlp": otlp})
+    return Settings(**{**own, "otlp": otlp})
 
 
 class _Otlp(BaseModel):
@@ -49,6 +51,7 @@ class _All(BaseSettings):
     @field_validator("data_dirs", mode="before", check_fields=False)
     @classmethod
     def _split_folders(cls, value: object) -> object:
+        # In a variable the folders are one text, as in PATH; in the file they are a list.
         return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
 
     @field_validator("backfill", check_fields=False)
@@ -72,12 +75,12 @@ class _All(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment wins over what is passed in."""
+        """Let the environment win over what is passed in; pydantic asks for the order."""
         return env_settings, init_settings
 
 
 def _expanded(value: object) -> object:
-    """A path with ``~`` and ``~user`` resolved: nobody does so for a settings file or a service's environment."""
+    """Resolve ``~`` and ``~user`` in a path: no shell does so for a settings file or a service's environment."""
     if not isinstance(value, Path):
         return value
     try:
@@ -87,7 +90,7 @@ def _expanded(value: object) -> object:
 
 
 def _fields(of: type[Struct]) -> dict[str, Any]:
-    """Each field's type, with its bounds, and its default, as ``create_model`` wants them."""
+    """Return each field's type with its bounds, and its default, as ``create_model`` takes them."""
     types = get_type_hints(of, include_extras=True)
     return {
         each.name: (

@@ -1,6 +1,6 @@
-"""What there is to set, and what it is when nobody did: plain values, that cost nothing to import.
+"""Every setting with its default, as plain values that cost nothing to import.
 
-The bounds beside a type are held by ``validation``, where something was written that has to be looked at.
+``validation`` checks the bounds beside a type, if a person wrote a value.
 """
 
 import os
@@ -21,11 +21,11 @@ _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _YEAR_SECONDS: Final = 31_536_000
 
 Seconds = Annotated[float, Gt(0), Le(_YEAR_SECONDS)]
-"""Up to a year: what is longer cannot be waited for, or be told apart from for ever."""
+"""A time up to a year: longer is indistinguishable from never."""
 
 
 class OtlpSettings(Struct, frozen=True, kw_only=True):
-    """The file's table ``[otlp]``. Where a standard variable says the same for a signal, the variable wins."""
+    """The file's table ``[otlp]``. A standard variable that sets the same for a signal wins."""
 
     endpoint: str | None = None
     protocol: Literal["http/protobuf", "grpc"] | None = None
@@ -37,7 +37,7 @@ class OtlpSettings(Struct, frozen=True, kw_only=True):
     client_certificate: Path | None = None
 
     def __repr__(self) -> str:
-        """Without anything: headers and addresses hold keys."""
+        """Show no value: headers and addresses may hold keys."""
         return "OtlpSettings(…)"
 
 
@@ -81,7 +81,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     @property
     def backfill_seconds(self) -> int | None:
-        """How far back the very first start counts: ``None`` for all there is, 0 for nothing."""
+        """The seconds back from the very first start that are counted: ``None`` for the whole history, 0 for nothing."""
         if self.backfill == "all":
             return None
         match = DURATION.fullmatch(self.backfill)
@@ -89,9 +89,11 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     @property
     def file_exporter_dir(self) -> Path:
+        """The folder into which the file exporter writes."""
         return self.file_dir or self.state_dir / "export"
 
     def exporter_of(self, signal: Signal) -> Exporter:
+        """Return the exporter of one signal; its own setting wins over ``exporter``."""
         own = self.traces_exporter if signal == "traces" else self.metrics_exporter
         return own or self.exporter
 
@@ -100,6 +102,6 @@ def _state_dir(environ: Mapping[str, str]) -> Path:
     base = environ.get("XDG_STATE_HOME")
     if base:
         return Path(base) / "otel-agent"
-    from platformdirs import user_state_path  # noqa: PLC0415 - only where the system has to be asked
+    from platformdirs import user_state_path  # noqa: PLC0415 - only if the system has to be asked
 
     return user_state_path("otel-agent", appauthor=False)

@@ -1,1 +1,1 @@
-"""What the ledger knows, for a person or a script."""
+"""The ledger's numbers for people and scripts: a question becomes a view, and a view is shown in some form."""

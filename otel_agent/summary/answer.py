@@ -1,23 +1,23 @@
-"""From the ledger to a view: what a question asks for, as plain values."""
+"""Answer a question from the ledger: the result is a view of plain values."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import Final, TypeVar
+from typing import Final
 
-from msgspec.structs import asdict
+from msgspec import Struct
 
 from otel_agent.ledger.answers import NO_USAGE, Group, ProjectKey, Scope, Usage
 from otel_agent.ledger.queries import Queries
-from otel_agent.model.project import from_home, project_name
+from otel_agent.model.project import from_home, is_outside_any, project_name
 from otel_agent.summary.question import Question
 from otel_agent.summary.session_tree import session_rows
 from otel_agent.summary.timeline import period_rows
 from otel_agent.summary.view import (
     GLOBAL,
+    Activity,
     AgentRow,
     Cut,
-    Overview,
     Process,
     ProjectRow,
     Row,
@@ -30,8 +30,6 @@ from otel_agent.summary.view import (
 ACTIVE_MINUTES: Final = 15
 """A session is active while its last message is younger than this."""
 
-_R = TypeVar("_R", bound=Row)
-
 
 def answer(
     name: ViewName,
@@ -43,55 +41,73 @@ def answer(
     configured: Mapping[str, str] | None = None,
     warnings: Sequence[str] = (),
     hints: Sequence[str] = (),
-) -> View[Row]:
-    """One view of one moment. Without a ledger nothing was counted yet: all is zero.
+) -> View:
+    """Answer one view, as of one moment. If ``ledger`` is ``None``, nothing was counted yet and all numbers are zero.
 
-    ``now`` is in the zone in which a day begins; ``configured`` gives the model for an agent's name in lower case.
-    Raises ``LedgerError`` where the ledger cannot be read, ``UsageError`` for a timeline of too many periods.
+    ``now`` is in the zone in which a day begins; ``configured`` maps an agent's name in lower case to its model.
+    Raises ``LedgerError`` if the ledger cannot be read, ``UsageError`` if a timeline has too many periods.
     """
-    active: list[SessionRow] = []
-    rows: Sequence[Row] = ()
-    cut, totals, newest_ms = None, NO_USAGE, None
-    if ledger is not None:
-        with ledger.moment():
-            asked = _Asked(ledger, question, now)
-            rows, cut = _rows(name, asked, configured or {})
-            totals, newest_ms = ledger.usage(asked.scope), ledger.newest_ms()
-            active = _active(asked) if name == "overview" else []
-    view = View(
+    figures = _Figures() if ledger is None else _figures(name, question, ledger, now, configured or {})
+    return View(
         name=name,
         range=question.range,
         accounting=question.accounting,
-        rows=rows,
-        totals=totals,
-        cut=cut,
-        newest=None if newest_ms is None else datetime.fromtimestamp(newest_ms / 1000, now.tzinfo),
+        rows=figures.rows,
+        totals=figures.totals,
+        cut=figures.cut,
+        newest=None if figures.newest_ms is None else _local_time(figures.newest_ms, now),
         now=now,
+        activity=Activity(processes, figures.active) if name == "overview" else None,
         warnings=tuple(warnings),
         hints=tuple(hints),
     )
-    return Overview(**asdict(view), processes=processes, active=active) if name == "overview" else view
+
+
+class _Figures(Struct, frozen=True):
+    """The part of a view that comes from the ledger. The defaults are those of an empty one."""
+
+    rows: Sequence[Row] = ()
+    cut: Cut | None = None
+    totals: Usage = NO_USAGE
+    newest_ms: int | None = None
+    active: Sequence[SessionRow] = ()
+
+
+def _figures(
+    name: ViewName, question: Question, ledger: Queries, now: datetime, configured: Mapping[str, str]
+) -> _Figures:
+    # One read transaction: rows and totals agree even if an agent writes meanwhile.
+    with ledger.moment():
+        asked = _Asked(ledger, question, now)
+        rows, cut = _rows(name, asked, configured)
+        active = _active(asked) if name == "overview" else []
+        return _Figures(rows, cut, ledger.usage(asked.scope), ledger.newest_ms(), active)
 
 
 class _Asked:
-    """A question, on a ledger."""
+    """A question that is put to one ledger at one moment."""
 
     def __init__(self, ledger: Queries, question: Question, now: datetime) -> None:
         self.ledger, self.question, self.now = ledger, question, now
         self.scope = _scope(ledger, question)
 
     def at(self, ms: int) -> datetime:
-        return datetime.fromtimestamp(ms / 1000, self.now.tzinfo)
+        """Return the moment, given in milliseconds since the Unix epoch, in the zone of the question."""
+        return _local_time(ms, self.now)
 
     def in_order(self, groups: Iterable[Group]) -> list[Group]:
-        """As the question sorts them; what is equal by name."""
+        """Sort groups as the question asks; equal ones by name."""
         by_name = sorted(groups, key=lambda group: group.key)
         order = order_of(self.question)
+        # Sorting is stable, so rows with the same number keep the order of their names.
         return by_name if order is None else sorted(by_name, key=order, reverse=self.question.sort != "first")
 
 
 def order_of(question: Question) -> Callable[[Group], int] | None:
-    """By what groups are sorted, the largest first (``first``: the smallest); ``None``: by name."""
+    """Return the number by which groups are sorted, or ``None`` to sort by name.
+
+    The largest number comes first, except for ``first``, where the smallest does.
+    """
     match question.sort:
         case "messages":
             return lambda group: group.usage.messages
@@ -123,6 +139,7 @@ def _rows(name: ViewName, asked: _Asked, configured: Mapping[str, str]) -> tuple
             groups = asked.ledger.by_session(asked.scope)
             return _limited(_sessions(asked, groups), question.limit, own_sessions=True)
         case "timeline":
+            # Periods are in order of time unless sorted otherwise; then the latest matter most to a reader.
             periods = period_rows(asked.ledger, asked.scope, question, asked.now)
             return _limited(periods, question.limit, latest=question.sort is None)
 
@@ -149,9 +166,13 @@ def _sessions(asked: _Asked, groups: list[Group]) -> list[SessionRow]:
 
 
 def _limited(
-    rows: Sequence[_R], limit: int | None, *, own_sessions: bool = False, latest: bool = False
-) -> tuple[Sequence[_R], Cut | None]:
-    """The rows that are shown, and what the others come to. ``own_sessions``: no session is in two rows."""
+    rows: Sequence[Row], limit: int | None, *, own_sessions: bool = False, latest: bool = False
+) -> tuple[Sequence[Row], Cut | None]:
+    """Return the rows to show, and the sum of the others.
+
+    ``own_sessions`` says that no session is in two rows, so that their sessions may be added up. ``latest`` keeps the
+    end of the rows instead of their beginning.
+    """
     if limit is None or len(rows) <= limit:
         return rows, None
     kept, cut = (rows[-limit:], rows[:-limit]) if latest else (rows[:limit], rows[limit:])
@@ -159,12 +180,14 @@ def _limited(
     for row in cut:
         total = total.plus(row.usage)
     if not own_sessions:
+        # Models share sessions: a sum would count a session once for each model it used.
         total = Usage(total.messages, 0, total.tokens, total.overlap, total.cost_nusd)
     return kept, Cut(len(cut), total)
 
 
 def _active(asked: _Asked) -> list[SessionRow]:
-    """The sessions with a message in the last minutes that the filters let through, with all that they ever used."""
+    """Return the sessions that had a message in the last minutes and pass the filters, the latest first."""
+    # Which sessions are active: by the filters, but whatever the range of the question.
     recent = Scope(
         since_ms=_ms(asked.now - timedelta(minutes=ACTIVE_MINUTES)),
         projects=asked.scope.projects,
@@ -175,6 +198,7 @@ def _active(asked: _Asked) -> list[SessionRow]:
     ids = frozenset(group.key[0] for group in asked.ledger.by_session(recent))
     if not ids:
         return []
+    # The second query has no range: an active session is shown with all the usage it ever had.
     found = asked.ledger.by_session(Scope(session_ids=ids))
     flat = session_rows(found, asked.ledger.session_facts(), at=asked.at, order=lambda group: group.last_ms)
     return sorted(flat, key=lambda row: row.last.timestamp(), reverse=True)
@@ -182,6 +206,7 @@ def _active(asked: _Asked) -> list[SessionRow]:
 
 def _scope(ledger: Queries, question: Question) -> Scope:
     filters = question.filters
+    # `None` lets everything pass; an empty set of places, when no glob matches, lets nothing pass.
     return Scope(
         since_ms=None if question.range.since is None else _ms(question.range.since),
         until_ms=None if question.range.until is None else _ms(question.range.until),
@@ -193,6 +218,7 @@ def _scope(ledger: Queries, question: Question) -> Scope:
 
 
 def _matching(places: Iterable[ProjectKey], globs: Sequence[str]) -> frozenset[ProjectKey]:
+    # A trailing slash means the same directory; a single slash is the root and stays.
     wanted = [glob.lower().rstrip("/") or "/" for glob in globs]
     return frozenset(
         place for place in places if any(fnmatchcase(name, glob) for name in _names(place) for glob in wanted)
@@ -200,8 +226,11 @@ def _matching(places: Iterable[ProjectKey], globs: Sequence[str]) -> frozenset[P
 
 
 def _names(place: ProjectKey) -> list[str]:
-    """By what a person may call a project: its name, its directory, that with ``~``; and what is in none."""
-    outside = place.worktree in ("", "/")
+    """List the names by which a person may ask for a project: its name, and its directory with and without ``~``.
+
+    A directory outside any project also answers to ``(global)``.
+    """
+    outside = is_outside_any(place.worktree)
     directory = place.directory if outside else place.worktree
     names = [project_name(directory), directory, from_home(directory), *([GLOBAL] if outside else [])]
     return [name.lower() for name in names]
@@ -209,3 +238,7 @@ def _names(place: ProjectKey) -> list[str]:
 
 def _ms(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
+
+
+def _local_time(ms: int, now: datetime) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, now.tzinfo)

@@ -1,15 +1,14 @@
-"""What this machine knows: its ledger, the OpenCode that runs on it, and how that is configured."""
+"""This machine as a source of answers: its ledger, its OpenCode processes, and OpenCode's configuration."""
 
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 from otel_agent.errors import LedgerHeld
 from otel_agent.intake.catch_up import catch_up
-from otel_agent.intake.ingest import Pass
-from otel_agent.intake.store_finder import configured_locations
 from otel_agent.ledger.files import ledger_path
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.opencode.configured_models import Configured, configured_models
@@ -18,33 +17,35 @@ from otel_agent.settings import Settings
 from otel_agent.summary.answer import answer
 from otel_agent.summary.question import Question
 from otel_agent.summary.text.warnings import warnings
-from otel_agent.summary.view import Process, Row, View, ViewName
+from otel_agent.summary.view import Process, View, ViewName
 
 
 class Machine:
-    """Answers questions. Each answer opens the ledger anew: it may be replaced, or set aside, at any moment."""
+    """Answers questions. Each answer opens the ledger again, because it may be replaced at any moment."""
 
     def __init__(self, settings: Settings, now: Callable[[], datetime]) -> None:
-        """``now`` is in the zone in which a day begins."""
+        """``now`` returns the time in the zone in which a day begins."""
         self._settings, self._now = settings, now
-        self._processes = Processes()  # guarded by _looking
-        self._looking = threading.Lock()
+        self._processes = Processes()  # guarded by _sampling
+        self._sampling = threading.Lock()
         self._mark: list[tuple[int, int]] = []
 
-    def catch_up(self, on_progress: Callable[[Pass], None] | None = None) -> None:
-        """Bring the ledger up to date, unless an agent runs, which does.
+    def catch_up(self) -> None:
+        """Bring the ledger up to date. A running agent does that itself, so then this does nothing.
 
-        Raises ``LedgerError`` where it cannot be written.
+        Raises ``LedgerError`` if the ledger cannot be written.
         """
-        try:
-            catch_up(self._settings, on_progress=on_progress)
-        except LedgerHeld:
-            return
+        with suppress(LedgerHeld):
+            catch_up(self._settings)
 
-    def view(self, name: ViewName, question: Question) -> View[Row]:
-        """Raises ``LedgerError`` where the ledger cannot be read, ``UsageError`` for too long a timeline."""
-        self._mark = self._marked()
-        configured = self._configured() if name == "agents" else Configured({}, ())
+    def view(self, name: ViewName, question: Question) -> View:
+        """Answer a question from the ledger as it is now, without reading OpenCode's storage.
+
+        Raises ``LedgerError`` if the ledger cannot be read, ``UsageError`` if a timeline has too many periods.
+        """
+        # The mark is read first: a write during the answer then counts as a change, and the view is asked for again.
+        self._mark = self._change_mark()
+        configured = configured_models(os.environ, Path.cwd()) if name == "agents" else Configured({}, ())
         with open_to_read(self._settings.state_dir) as ledger:
             return answer(
                 name,
@@ -58,28 +59,22 @@ class Machine:
             )
 
     def processes(self) -> list[Process]:
-        with self._looking:
+        """Return the OpenCode processes that run now; their CPU use is that since the previous call."""
+        with self._sampling:
             return [Process(sample, cpu) for sample, cpu in self._processes.sample()]
 
     def changed(self) -> bool:
-        """Whether the ledger was written to since the last view of it."""
-        return self._marked() != self._mark
+        """Return true if the ledger was written since the last view of it."""
+        return self._change_mark() != self._mark
 
-    def looked_in(self) -> list[Path]:
-        """Where OpenCode's stores would be."""
-        return configured_locations(self._settings).paths
-
-    def _marked(self) -> list[tuple[int, int]]:
-        """What the file system says of the ledger and of its write-ahead log, which is the same empty or missing."""
+    def _change_mark(self) -> list[tuple[int, int]]:
+        """Return size and time of the ledger's file and of its write-ahead log; an empty log equals a missing one."""
         path = ledger_path(self._settings.state_dir)
-        found = []
-        for each in (path, path.with_name(f"{path.name}-wal")):
+        marks = []
+        for file in (path, path.with_name(f"{path.name}-wal")):
             try:
-                status = each.stat()
+                status = file.stat()
             except OSError:
-                status = None
-            found.append((status.st_size, status.st_mtime_ns) if status and status.st_size else (0, 0))
-        return found
-
-    def _configured(self) -> Configured:
-        return configured_models(os.environ, Path.cwd())
+                status = None  # missing, or replaced at this moment
+            marks.append((status.st_size, status.st_mtime_ns) if status and status.st_size else (0, 0))
+        return marks

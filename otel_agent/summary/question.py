@@ -1,4 +1,4 @@
-"""What is asked of a view: which time, which messages, in which order, how many rows."""
+"""A question to a view: which time, which messages, in which order, how many rows."""
 
 from typing import Literal, get_args
 
@@ -14,28 +14,29 @@ RANGE_NAMES: tuple[RangeName, ...] = get_args(RangeName)
 
 
 class Filters(Struct, frozen=True, kw_only=True):
-    """Globs (``*``, ``?``, ``[…]``), upper and lower case alike. Within one kind any may match, of the kinds all must.
-    Empty: all."""
+    """Globs (``*``, ``?``, ``[…]``) that ignore case. A message must match one glob of each kind that has any."""
 
     projects: tuple[str, ...] = ()
-    """Of the project's name or its directory, ``~`` being the home folder."""
+    """Match the project's name or its directory; ``~`` is the home folder."""
     models: tuple[str, ...] = ()
-    """Of the model or of ``provider/model``."""
+    """Match the model or ``provider/model``."""
     agents: tuple[str, ...] = ()
     sessions: tuple[str, ...] = ()
-    """Of the session's id or its title."""
+    """Match the session's id or its title."""
 
 
 class Question(Struct, frozen=True, kw_only=True):
+    """Everything that decides a view's rows, except the view's name."""
+
     range: Range
     accounting: Accounting = "recorded"
     filters: Filters = Filters()
     sort: Sort | None = None
-    """``None``: sessions by the time of their last message, periods by time, all else by tokens."""
+    """``None`` sorts sessions by the time of their last message, periods by time, everything else by tokens."""
     limit: int | None = None
-    """Rows at most; ``None``: all. Of the timeline the latest are kept."""
+    """The most rows to return; ``None`` returns all. A timeline keeps its latest periods."""
     by: By = "day"
     rolled_up: bool = False
-    """Sessions: sub-agent sessions are added to the one that started them, instead of standing below it."""
+    """Sessions: add sub-agent sessions to the session that started them, instead of listing them below it."""
     separate_global: bool = False
-    """Projects: what ran outside any project by its directory, instead of as one ``(global)``."""
+    """Projects: list each directory outside any project, instead of one ``(global)``."""

@@ -1,17 +1,18 @@
-"""Sessions below the session whose agent started them, each counted where it stands and once only."""
+"""List sub-agent sessions below the session that started them, each counted once."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
 from otel_agent.ledger.answers import Group, SessionFacts
+from otel_agent.model.project import is_outside_any
 from otel_agent.summary.view import GLOBAL, SessionRow
 
 _NO_FACTS: Final = SessionFacts(parent_id="", title="")
 
 
 class _Node:
-    """A session with what it and all sessions below it come to."""
+    """A session with its own usage, and the usage of its whole subtree."""
 
     def __init__(self, group: Group) -> None:
         self.own = self.whole = group
@@ -27,32 +28,34 @@ def session_rows(
     ascending: bool = False,
     rolled_up: bool = False,
 ) -> list[SessionRow]:
-    """One row for each group (session id, worktree, directory), those of sub-agents right below the session that
-    started them; with ``rolled_up`` one for each of the others, which holds what is below it.
+    """Return one row per group, whose key is (session id, worktree, directory), sub-agents right below their parent.
 
-    A session whose own parent is not among the groups stands below the nearest ancestor that is. ``order`` looks at a
-    session with all that is below it, the largest first unless ``ascending``; ``None`` sorts by title.
+    ``rolled_up`` returns only the sessions that people started, each with the usage of its whole subtree.
+    If a parent is not among the groups, its sessions are listed below the nearest ancestor that is.
+    ``order`` gets a session's whole subtree and puts the largest first unless ``ascending``; ``None`` sorts by title.
     """
     nodes = {group.key[0]: _Node(group) for group in groups}
     tops = _planted(nodes, facts)
     for top in tops:
         _roll_up(top)
+    # A stack instead of recursion: nobody limits how deep sub-agents start sub-agents.
     rows: list[SessionRow] = []
     pending = [(node, 0) for node in reversed(_sorted(tops, facts, order, ascending))]
     while pending:
         node, depth = pending.pop()
         rows.append(_row(node, depth, facts, at, rolled_up))
         if not rolled_up:
-            pending += [(each, depth + 1) for each in reversed(_sorted(node.below, facts, order, ascending))]
+            pending += [(child, depth + 1) for child in reversed(_sorted(node.below, facts, order, ascending))]
     return rows
 
 
 def _planted(nodes: Mapping[str, _Node], facts: Mapping[str, SessionFacts]) -> list[_Node]:
-    """Hang each node below the nearest ancestor that is one; return those that have none."""
+    """Attach each node to its nearest ancestor among the nodes; return the nodes without one."""
     endless = _endless(facts)
     tops = []
     for key, node in nodes.items():
         above = "" if key in endless else _parent(key, facts)
+        # The parent itself may have no message in the range: climb on to an ancestor that has.
         while above and above not in nodes:
             above = _parent(above, facts)
         if above:
@@ -63,13 +66,14 @@ def _planted(nodes: Mapping[str, _Node], facts: Mapping[str, SessionFacts]) -> l
 
 
 def _endless(facts: Mapping[str, SessionFacts]) -> set[str]:
-    """Sessions whose ancestors never end, because some are each other's: only a damaged store could say so."""
+    """Return the sessions whose chain of parents never ends. Only a damaged store has such a circle."""
     ends, endless = {""}, set[str]()
     for key in facts:
         path: dict[str, None] = {}
         while key not in ends and key not in endless and key not in path:
             path[key] = None
             key = _parent(key, facts)  # noqa: PLW2901
+        # The chain met a session that is already judged, or its own path: then all of it is a circle.
         (ends if key in ends else endless).update(path)
     return endless
 
@@ -79,17 +83,18 @@ def _parent(key: str, facts: Mapping[str, SessionFacts]) -> str:
 
 
 def _roll_up(top: _Node) -> None:
-    """Without recursion: how deep sub-agents start sub-agents is not ours to say."""
+    """Add each node's subtree to it, from the leaves up; without recursion, because trees can be deep."""
+    # Parents come before their children in this list, so that the way back meets children first.
     order = [top]
     for node in order:
         order += node.below
     for node in reversed(order):
-        for each in node.below:
+        for child in node.below:
             node.whole = Group(
                 node.own.key,
-                node.whole.usage.plus(each.whole.usage),
-                min(node.whole.first_ms, each.whole.first_ms),
-                max(node.whole.last_ms, each.whole.last_ms),
+                node.whole.usage.plus(child.whole.usage),
+                min(node.whole.first_ms, child.whole.first_ms),
+                max(node.whole.last_ms, child.whole.last_ms),
             )
 
 
@@ -109,7 +114,7 @@ def _row(
         key=key,
         usage=group.usage,
         title=_title(node, facts),
-        project=(directory if worktree in ("", "/") else worktree) or GLOBAL,
+        project=(directory if is_outside_any(worktree) else worktree) or GLOBAL,
         parent=_parent(key, facts),
         depth=depth,
         first=at(group.first_ms),

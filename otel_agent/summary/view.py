@@ -1,12 +1,12 @@
-"""What a view is made of, whatever format it is shown in: rows of usage, what they add up to, and what was cut.
+"""A view as plain values, whatever format it is shown in: rows of usage, their totals, and what a limit left out.
 
-Times are aware, in the zone that the view was asked in. ``Usage`` holds the recorded tokens and what of them stands in
-two categories; ``shown`` gives them under the view's accounting.
+Times are aware, in the zone that the view was asked in. ``Usage`` holds the tokens as OpenCode recorded them, and how
+many of them are counted in two categories; ``shown`` gives them under the view's accounting.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, Generic, Literal, TypeVar, get_args
+from typing import Final, Literal, get_args
 
 from msgspec import Struct
 
@@ -16,12 +16,12 @@ from otel_agent.model import ProcessSample, Tokens, without_overlap
 ViewName = Literal["overview", "sessions", "projects", "models", "agents", "timeline"]
 VIEW_NAMES: Final[tuple[ViewName, ...]] = get_args(ViewName)
 GLOBAL: Final = "(global)"
-"""The project of what ran outside any."""
+"""The project of everything that ran outside any project."""
 Accounting = Literal["recorded", "disjoint"]
 
 
 class Range(Struct, frozen=True):
-    """From ``since`` (inclusive) to ``until`` (exclusive); ``None`` is open."""
+    """The time from ``since`` (inclusive) to ``until`` (exclusive); ``None`` is open."""
 
     name: str
     """``today``, ``week``, ``month``, ``all``, or ``custom``."""
@@ -32,37 +32,45 @@ class Range(Struct, frozen=True):
 
 
 class Row(Struct, frozen=True, kw_only=True):
+    """The usage of one model, project, agent, session or period. Models are plain rows; the other kinds add facts."""
+
     key: str
-    """Provider/model, directory, agent, session id or period; empty where storage does not tell."""
+    """Provider/model, directory, agent, session id or period; empty if storage does not name one."""
     usage: Usage
 
 
 class SessionRow(Row, frozen=True, kw_only=True):
+    """One session with its own usage, and its place in the tree of sub-agents."""
+
     title: str
     project: str
-    """Directory of the project; outside any, the session's own; ``(global)`` where neither is known."""
+    """Directory of the project, or the session's own if it ran outside any; ``(global)`` if neither is known."""
     parent: str
-    """Id of the session whose agent started this one; empty for one that a person started."""
+    """Id of the session whose agent started this one; empty if a person started it."""
     depth: int
-    """0, or one more than the row of the parent, which stands above it."""
+    """0, or one more than the depth of the ancestor's row above it."""
     first: datetime
     last: datetime
     with_subagents: Usage
-    """Its own usage and that of all sessions below it."""
+    """Its own usage plus the usage of all sessions below it."""
 
 
 class ProjectRow(Row, frozen=True, kw_only=True):
+    """One project, with the times of its first and last message in the range."""
+
     first: datetime
     last: datetime
 
 
 class AgentRow(Row, frozen=True, kw_only=True):
+    """One OpenCode agent."""
+
     configured: str
-    """The model that the configuration gives this agent, ``provider/model``; empty where it gives none."""
+    """The model that OpenCode's configuration gives this agent, ``provider/model``; empty if it gives none."""
 
 
 class PeriodRow(Row, frozen=True, kw_only=True):
-    """One hour, day, week or month; days without use are rows too."""
+    """One hour, day, week or month; periods without usage are rows too."""
 
     since: datetime
     until: datetime
@@ -73,35 +81,7 @@ class Cut(Struct, frozen=True):
 
     rows: int
     usage: Usage
-    """``sessions`` is 0 where the rows share sessions, as models and agents do."""
-
-
-R_co = TypeVar("R_co", bound=Row, covariant=True)
-
-
-class View(Struct, Generic[R_co], frozen=True, kw_only=True):
-    name: ViewName
-    range: Range
-    accounting: Accounting
-    rows: Sequence[R_co]
-    totals: Usage
-    """Of the rows and of what was cut: everything that was asked for, each session once."""
-    cut: Cut | None = None
-    newest: datetime | None
-    """When the newest message of all ended; ``None`` where nothing was ever counted."""
-    now: datetime
-    warnings: tuple[str, ...] = ()
-    """What a reader has to know to trust the numbers, each a sentence that says what to do."""
-    hints: tuple[str, ...] = ()
-    """What is only good to know, such as a configuration file that is not JSON."""
-
-
-class Overview(View[Row], frozen=True, kw_only=True):
-    """The rows are models, the most used first."""
-
-    processes: Sequence["Process"]
-    active: Sequence[SessionRow]
-    """Sessions with a message in the last minutes, the latest first, each with all it ever used."""
+    """``sessions`` is 0 when several rows may share a session, as models and agents do."""
 
 
 class Process(Struct, frozen=True):
@@ -109,22 +89,58 @@ class Process(Struct, frozen=True):
 
     sample: ProcessSample
     cpu: float
-    """Utilisation in cores, 1.0 being one core: since the sample before, at first since the process started."""
+    """Utilisation in cores since the previous sample, or since the process started; 1.0 is one core."""
+
+
+class Activity(Struct, frozen=True):
+    """The processes and sessions that are active at the moment of the answer. Only an overview has it."""
+
+    processes: Sequence[Process]
+    sessions: Sequence[SessionRow]
+    """Sessions with a message in the last minutes, the latest first, each with all the usage it ever had."""
+
+
+class View(Struct, frozen=True, kw_only=True):
+    """The answer to one question at one moment."""
+
+    name: ViewName
+    range: Range
+    accounting: Accounting
+    rows: Sequence[Row]
+    """Rows of the kind that belongs to ``name``; an overview lists models."""
+    totals: Usage
+    """The usage of all rows, those that were cut included; each session counts once."""
+    cut: Cut | None = None
+    newest: datetime | None
+    """When the newest message in the ledger ended, whatever the range; ``None`` if nothing was ever counted."""
+    now: datetime
+    activity: Activity | None = None
+    warnings: tuple[str, ...] = ()
+    """Sentences that a reader needs to trust the numbers; each says what to do."""
+    hints: tuple[str, ...] = ()
+    """Sentences that are only good to know, such as a configuration file that is not valid JSON."""
+
+    def total_of(self, usage: Usage) -> int:
+        """Return the tokens of a usage, summed over the categories under this view's accounting."""
+        return shown(usage, self.accounting).total
 
 
 def shown(usage: Usage, accounting: Accounting) -> Tokens:
-    """The tokens under an accounting: as recorded, or each in one category only."""
+    """Return the tokens under an accounting: as recorded, or each token in one category only."""
     return usage.tokens if accounting == "recorded" else without_overlap(usage.tokens, usage.overlap)
 
 
 def overlap(usage: Usage) -> int:
-    """Tokens that recorded totals hold twice."""
+    """Return how many tokens the recorded totals count twice."""
     return usage.overlap.cached_in_input + usage.overlap.reasoning_in_output
 
 
 def cache_hit_ratio(usage: Usage) -> float | None:
-    """Prompt tokens that came from the cache, of all prompt tokens; ``None`` where there were none. By the disjoint
-    numbers, whichever are shown: cached tokens that an old release recorded inside the input too count once."""
+    """Return the share of prompt tokens that came from the cache, or ``None`` if there were no prompt tokens.
+
+    The ratio is the same under both accountings: it counts a cached token once even if an old OpenCode recorded it
+    inside the input too.
+    """
     tokens = without_overlap(usage.tokens, usage.overlap)
     prompt = tokens.input + tokens.cache_read + tokens.cache_write
     return tokens.cache_read / prompt if prompt > 0 else None

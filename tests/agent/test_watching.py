@@ -1,4 +1,4 @@
-"""That changes are heard of, that looking finds what was not heard of, and stores that come, go and change their form."""
+"""Changes give hints, polling finds what gave none, and stores may come, go and change their format."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ WATCHED_ONLY = {
     "OTEL_AGENT_SWEEP_INTERVAL_SECONDS": "36000",
     "OTEL_AGENT_METRIC_EXPORT_INTERVAL_SECONDS": "3600",
 }
-"""Whatever is found soon is found because it was heard of."""
+"""Intervals so long that only a hint finds anything soon."""
 BRISK = {"OTEL_AGENT_RESCAN_INTERVAL_SECONDS": "0.05", "OTEL_AGENT_METRIC_EXPORT_INTERVAL_SECONDS": "0.1"}
 INPUT = {"gen_ai.token.type": "input", "opencode.project.name": "only-here"}
-"""Of one test's own project: another test may run an OpenCode just now, whose store is found, too."""
+"""Attributes of one test's own project: the store of an OpenCode that another test runs just now is found too."""
 ONLY_HERE = Project(id="f" * 40, worktree="/srv/only-here")
 SOON_S = 20.0
-"""On a slow and busy machine."""
+"""Time that "soon" may take on a slow and busy machine."""
 
 
 def arrived(receiver: OtlpReceiver, messages: int) -> None:
@@ -43,14 +43,14 @@ class TestWatch:
         return threading.Event()
 
     def hints(self, watch: Watch, woken: threading.Event, path: Path) -> None:
-        """Wait until it was hinted at."""
+        """Wait until there is a hint at this path."""
         found: set[str] = set()
         while str(path) not in found:
             assert woken.wait(SOON_S), f"{path} was not hinted at, only {found}"
             woken.clear()
             found |= watch.take().paths or set()
 
-    def test_a_tree(self, tmp_path: Path, woken: threading.Event) -> None:
+    def test_changes_anywhere_in_a_watched_tree_are_hinted_at(self, tmp_path: Path, woken: threading.Event) -> None:
         (tmp_path / "old").mkdir()
         watch = Watch(woken)
         assert watch.set_folders([WatchedFolder(str(tmp_path), recursive=True)])
@@ -65,8 +65,8 @@ class TestWatch:
         finally:
             watch.close()
 
-    def test_reading_is_no_change(self, tmp_path: Path, woken: threading.Event) -> None:
-        """Else each look would wake the next."""
+    def test_reading_a_file_gives_no_hint(self, tmp_path: Path, woken: threading.Event) -> None:
+        """Each pass would otherwise wake the next one."""
         (tmp_path / "a.json").write_text("{}")
         watch = Watch(woken)
         watch.set_folders([WatchedFolder(str(tmp_path), recursive=True)])
@@ -79,7 +79,9 @@ class TestWatch:
         finally:
             watch.close()
 
-    def test_only_the_files_that_tell(self, tmp_path: Path, woken: threading.Event) -> None:
+    def test_only_files_with_the_given_endings_give_hints_in_a_flat_folder(
+        self, tmp_path: Path, woken: threading.Event
+    ) -> None:
         watch = Watch(woken)
         watch.set_folders([WatchedFolder(str(tmp_path), recursive=False, endings=("-wal",))])
         try:
@@ -90,7 +92,7 @@ class TestWatch:
         finally:
             watch.close()
 
-    def test_a_folder_that_is_not_there_yet_and_one_that_is_replaced(
+    def test_a_folder_that_appears_or_is_replaced_is_watched_by_the_next_call(
         self, tmp_path: Path, woken: threading.Event
     ) -> None:
         folder = tmp_path / "later"
@@ -110,29 +112,32 @@ class TestWatch:
         finally:
             watch.close()
 
-    def test_what_would_not_be_heard_of_is_not_watched(
+    def test_a_folder_that_sends_no_events_is_not_watched_and_logged_once(
         self, tmp_path: Path, woken: threading.Event, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """A tree on a network file system: said once, and looked at instead."""
+        """A tree on a network file system is polled instead."""
         watch, place = Watch(woken), WatchedFolder(str(tmp_path), recursive=True, no_events="it is on nfs")
         for _ in range(3):
             assert not watch.set_folders([place])
         assert watch.blind
         assert [each.getMessage() for each in caplog.records] == [
-            f"cannot watch {tmp_path} (it is on nfs): looking there every rescan_interval_seconds instead"
+            f"cannot watch {tmp_path} (it is on nfs); it is polled every rescan_interval_seconds instead"
         ]
 
-    def test_more_than_can_be_remembered(self, woken: threading.Event) -> None:
+    def test_more_hints_than_can_be_remembered_mean_that_everything_may_have_changed(
+        self, woken: threading.Event
+    ) -> None:
         watch = Watch(woken)
         for number in range(10_002):
             watch.hint(f"/{number}")
         hints = watch.take()
-        assert (hints.paths, bool(hints)) == (None, True)
+        assert hints.paths is None
+        assert hints
         assert not watch.take()
 
 
-def test_what_is_heard_of_needs_no_look(agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
-    """In a session that is known, in a new one, rewritten in place, and in a database."""
+def test_a_hint_is_enough_to_find_a_message(agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
+    """The message is in a known session, in a new one, rewritten in place, and in a database."""
     tree.put_turn(message(session(), Tokens(1)))
     database = Database(agent.data_dir / "opencode.db").create()
     with agent.process("run", **WATCHED_ONLY) as run, database.writer() as writer:
@@ -151,8 +156,8 @@ def test_what_is_heard_of_needs_no_look(agent: Agent, receiver: OtlpReceiver, tr
         run.stop()
 
 
-def test_a_store_that_appears_while_it_runs(agent: Agent, receiver: OtlpReceiver) -> None:
-    """The first start of OpenCode, and its first upgrade to SQLite."""
+def test_a_store_that_appears_while_the_agent_runs_is_read(agent: Agent, receiver: OtlpReceiver) -> None:
+    """OpenCode starts for the first time, and later upgrades to SQLite."""
     shutil.rmtree(agent.data_dir.parent)
     with agent.process("run", **BRISK) as run:
         run.wait_for_log("no OpenCode data yet")
@@ -164,7 +169,9 @@ def test_a_store_that_appears_while_it_runs(agent: Agent, receiver: OtlpReceiver
         run.stop()
 
 
-def test_a_database_that_is_replaced_migrated_and_deleted(agent: Agent, receiver: OtlpReceiver) -> None:
+def test_a_database_that_is_replaced_migrated_and_deleted_is_read_each_time(
+    agent: Agent, receiver: OtlpReceiver
+) -> None:
     path, of = agent.data_dir / "opencode.db", session()
     database = Database(path).create()
     database.put_turn(message(of, Tokens(1)))
@@ -186,8 +193,8 @@ def test_a_database_that_is_replaced_migrated_and_deleted(agent: Agent, receiver
     assert "Traceback" not in run.log
 
 
-def test_where_nothing_can_be_watched_it_looks(agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
-    """Said once. Here the kernel allows no watch: as where other programs took all there are."""
+def test_a_tree_that_cannot_be_watched_is_polled(agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
+    """The log says so once. Here the kernel allows no watch, as if other programs used them all."""
     tree.put_turn(message(session(), Tokens(1)))
     refuse = (
         "from watchdog.observers import Observer as O\n"
@@ -203,8 +210,8 @@ def test_where_nothing_can_be_watched_it_looks(agent: Agent, receiver: OtlpRecei
     assert run.log.count(f"cannot watch {tree.data_dir}/storage/message (inotify watch limit reached; the limits") == 1
 
 
-def test_a_reader_in_another_transaction_holds_nothing_up(agent: Agent, receiver: OtlpReceiver) -> None:
-    """A writer that commits a burst, with 5,000 messages, in one transaction, while the agent looks on."""
+def test_a_burst_that_is_committed_while_the_agent_reads_is_counted(agent: Agent, receiver: OtlpReceiver) -> None:
+    """The burst is one transaction with 5,000 messages."""
     database, of = Database(agent.data_dir / "opencode.db").create(), session()
     with agent.process("run", **BRISK, OTEL_AGENT_TRACES_EXPORTER="none") as run:
         run.wait_for_log("counted")
@@ -218,7 +225,7 @@ def test_a_reader_in_another_transaction_holds_nothing_up(agent: Agent, receiver
 
 
 class TestDiscovery:
-    """Another OpenCode, which was told to keep its data elsewhere."""
+    """Another OpenCode keeps its data elsewhere."""
 
     @pytest.fixture
     def opencode(self, tmp_path: Path) -> Path:
@@ -227,7 +234,9 @@ class TestDiscovery:
         shutil.copy(shutil.which("sleep") or "/bin/sleep", program)
         return program
 
-    def test_its_store_is_found_and_stays_known(self, agent: Agent, receiver: OtlpReceiver, opencode: Path) -> None:
+    def test_the_store_of_a_running_opencode_is_found_and_stays_known(
+        self, agent: Agent, receiver: OtlpReceiver, opencode: Path
+    ) -> None:
 
         elsewhere = agent.home / "elsewhere"
         found = replace(agent, extra={"OTEL_AGENT_DISCOVER_STORES": "true"})
@@ -246,7 +255,9 @@ class TestDiscovery:
         assert receiver.total("opencode.token.usage", INPUT) == 16
         agent.once()
 
-    def test_unless_it_is_switched_off(self, agent: Agent, receiver: OtlpReceiver, opencode: Path) -> None:
+    def test_no_running_opencode_is_asked_when_discovery_is_switched_off(
+        self, agent: Agent, receiver: OtlpReceiver, opencode: Path
+    ) -> None:
 
         JsonTree(agent.home / "elsewhere" / "opencode").put_turn(message(session(), Tokens(7)))
         with subprocess.Popen([opencode, "300"], env={"XDG_DATA_HOME": str(agent.home / "elsewhere")}) as running:

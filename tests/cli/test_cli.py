@@ -1,4 +1,4 @@
-"""The command line: what it understands, how it ends, and what it lets be seen."""
+"""The command line has certain commands, ends with certain exit codes, and shows no secret."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.shell import Shell
 COLOUR = re.compile(r"\x1b\[[0-9;]*[34][0-9]")
 NOBODY_LISTENS = "http://127.0.0.1:1"
 QUICK = {"OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
-"""Seconds before a delivery is given up."""
+"""Gives a delivery up after one second."""
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def shell(tmp_path: Path) -> Shell:
 
 
 def commands(group: object, *path: str) -> Iterator[tuple[str, ...]]:
-    """Every command and group of commands, by the words it is called with."""
+    """Yield every command and group of commands, by the words it is called with."""
     yield path
     for name, command in getattr(group, "commands", {}).items():
         yield from commands(command, *path, name)
@@ -42,7 +42,7 @@ COMMANDS = list(commands(typer.main.get_command(app)))
 
 
 def test_these_are_all_the_commands() -> None:
-    """Nothing went away that somebody's script or unit file calls."""
+    """If one goes away, somebody's script or unit file fails."""
     assert {" ".join(path) for path in COMMANDS} == {
         *("", "run", "summary", "demo", "status", "doctor"),
         *("config", "config show", "config init", "config check"),
@@ -52,49 +52,51 @@ def test_these_are_all_the_commands() -> None:
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 class TestHelp:
-    def test_it_fits_80_columns_and_shows_an_example(self, path: tuple[str, ...], shell: Shell) -> None:
+    def test_help_fits_80_columns_and_shows_an_example(self, path: tuple[str, ...], shell: Shell) -> None:
         printed = shell.output(*path, "--help")
         assert re.search(rf"Example: .*otel-agent {' '.join(path)}", printed)
         assert max(map(len, printed.splitlines())) <= 80
         assert "\x1b" not in printed
 
-    def test_it_can_be_asked_for_in_short(self, path: tuple[str, ...], shell: Shell) -> None:
+    def test_help_has_a_short_option(self, path: tuple[str, ...], shell: Shell) -> None:
         assert shell.output(*path, "-h") == shell.output(*path, "--help")
 
-    def test_a_wrong_option_is_named(self, path: tuple[str, ...], shell: Shell) -> None:
+    def test_an_unknown_option_is_named_in_the_error(self, path: tuple[str, ...], shell: Shell) -> None:
         run = shell.run(*path, "--bogus")
-        assert (run.returncode, run.stdout) == (2, "")
+        assert run.returncode == 2
+        assert run.stdout == ""
         assert "No such option: --bogus" in run.stderr
 
 
-def test_version(shell: Shell) -> None:
+def test_version_is_printed_alone(shell: Shell) -> None:
     assert shell.output("--version") == f"{__version__}\n"
 
 
-def test_without_a_command_there_is_help(shell: Shell) -> None:
+def test_without_a_command_the_help_is_shown(shell: Shell) -> None:
     run = shell.run()
     assert "Usage: otel-agent" in run.stdout + run.stderr
 
 
 class TestEndings:
-    """A message on standard error that says what to do, an exit code that says what it was, and no traceback."""
+    """An error ends with a message that says what to do, an exit code that says what it was, and no traceback."""
 
     @staticmethod
     def ends(shell: Shell, code: int, fault: str, *arguments: str, **variables: str) -> None:
         run = shell.run(*arguments, **variables)
-        assert (run.returncode, run.stdout) == (code, "")
+        assert run.returncode == code
+        assert run.stdout == ""
         assert re.search(rf"^otel-agent: .*{fault}", run.stderr, re.MULTILINE)
         assert "Traceback" not in run.stderr
 
     @pytest.mark.parametrize("command", ["run", "summary", "demo", "config show"])
-    def test_2_for_settings_that_cannot_be_used(self, command: str, shell: Shell) -> None:
+    def test_the_exit_code_is_2_if_a_setting_is_wrong(self, command: str, shell: Shell) -> None:
         self.ends(shell, 2, "OTEL_AGENT_BACKFILL: backfill: must be", *command.split(), OTEL_AGENT_BACKFILL="x")
 
     @pytest.mark.parametrize("command", ["run", "summary", "demo", "config show"])
-    def test_2_for_a_file_that_is_not_there(self, command: str, shell: Shell) -> None:
-        self.ends(shell, 2, "there is no /nowhere.toml", *command.split(), "--config", "/nowhere.toml")
+    def test_the_exit_code_is_2_if_the_settings_file_does_not_exist(self, command: str, shell: Shell) -> None:
+        self.ends(shell, 2, "/nowhere.toml does not exist", *command.split(), "--config", "/nowhere.toml")
 
-    def test_2_for_a_word_it_does_not_know(self, shell: Shell) -> None:
+    def test_the_exit_code_is_2_for_an_unknown_word(self, shell: Shell) -> None:
         for arguments in (
             ["sumary"],
             ["summary", "--range", "year"],
@@ -102,14 +104,15 @@ class TestEndings:
             ["summary", "--accounting", "double"],
         ):
             run = shell.run(*arguments)
-            assert (run.returncode, run.stdout) == (2, "")
+            assert run.returncode == 2, arguments
+            assert run.stdout == "", arguments
 
-    def test_3_for_a_backend_that_does_not_answer(self, shell: Shell) -> None:
+    def test_the_exit_code_is_3_if_the_backend_does_not_answer(self, shell: Shell) -> None:
         JsonTree(shell.data_dir).put_turn(message(session(), Tokens(input=1)))
         self.ends(shell, 3, "nothing answers", "run", "--once", OTEL_EXPORTER_OTLP_ENDPOINT=NOBODY_LISTENS, **QUICK)
 
     @pytest.mark.parametrize("command", ["run --once", "summary"])
-    def test_4_for_a_ledger_from_the_future(self, command: str, shell: Shell) -> None:
+    def test_the_exit_code_is_4_for_a_ledger_of_a_newer_version(self, command: str, shell: Shell) -> None:
         shell.output("summary")
         with sqlite3.connect(shell.state_dir / "ledger.db") as ledger:
             ledger.execute("PRAGMA user_version = 99")
@@ -117,25 +120,26 @@ class TestEndings:
         self.ends(shell, 4, "newer otel-agent", *command.split())
 
     @pytest.mark.parametrize("command", ["run --once", "summary"])
-    def test_4_for_a_folder_that_cannot_be_used(self, command: str, shell: Shell) -> None:
+    def test_the_exit_code_is_4_if_the_state_folder_cannot_be_written(self, command: str, shell: Shell) -> None:
         self.ends(shell, 4, "Make it writable, or set", *command.split(), OTEL_AGENT_STATE_DIR="/dev/null/state")
 
-    def test_quietly_when_nobody_reads_on(self, shell: Shell) -> None:
+    def test_a_command_ends_quietly_if_nobody_reads_its_output(self, shell: Shell) -> None:
         started = shell.start("config", "show")
         assert started.stdout is not None
         assert started.stderr is not None
         started.stdout.close()
         complaint = started.stderr.read()
         started.stderr.close()
-        assert (started.wait(), complaint) == (1, "")
+        assert started.wait() == 1
+        assert complaint == ""
 
 
 class TestColours:
     @pytest.mark.parametrize("command", ["summary", "demo", "config show", "--help"])
-    def test_none_in_a_pipe(self, command: str, shell: Shell) -> None:
+    def test_no_command_writes_colours_into_a_pipe(self, command: str, shell: Shell) -> None:
         assert "\x1b" not in shell.output(*command.split())
 
-    def test_on_a_terminal_unless_no_color_says_otherwise(self, shell: Shell) -> None:
+    def test_a_terminal_gets_colours_unless_no_color_is_set(self, shell: Shell) -> None:
         JsonTree(shell.data_dir).put_turn(message(session(), Tokens(input=1)))
         assert COLOUR.search(self.on_a_terminal(shell))
         assert not COLOUR.search(self.on_a_terminal(shell, NO_COLOR="1"))
@@ -170,7 +174,7 @@ class TestConfigShow:
         )
         return shell
 
-    def test_every_value_with_where_it_comes_from(self, keys: Shell) -> None:
+    def test_json_has_every_value_with_its_origin(self, keys: Shell) -> None:
         found = json.loads(
             keys.output("config", "show", "--json", OTEL_AGENT_FILE_BACKUPS="2", OTEL_EXPORTER_OTLP_TIMEOUT="7")
         )
@@ -184,7 +188,7 @@ class TestConfigShow:
             "state_dir": (str(keys.state_dir), "default"),
         }
 
-    def test_the_table_says_the_same_as_the_json(self, keys: Shell) -> None:
+    def test_the_table_has_the_same_settings_and_origins_as_the_json(self, keys: Shell) -> None:
         settings = json.loads(keys.output("config", "show", "--json"))["settings"]
         table = keys.output("config", "show", COLUMNS="500").splitlines()
         assert table[0].rstrip() == f"Settings file: {keys.config}"
@@ -193,7 +197,7 @@ class TestConfigShow:
         assert all(rows[name].rstrip().endswith(row["from"]) for name, row in settings.items())
 
     @pytest.mark.parametrize("form", [[], ["--json"]], ids=["table", "json"])
-    def test_no_secret_of_the_file(self, form: list[str], keys: Shell) -> None:
+    def test_secrets_in_the_file_are_masked(self, form: list[str], keys: Shell) -> None:
         printed = keys.output("config", "show", *form, COLUMNS="500")
         assert "https://********@backend:4318/otlp?********" in printed
         assert "authorization" in printed
@@ -201,7 +205,7 @@ class TestConfigShow:
 
     @pytest.mark.parametrize("form", [[], ["--json"]], ids=["table", "json"])
     @pytest.mark.parametrize("signal", ["", "TRACES_", "METRICS_"])
-    def test_no_secret_of_the_environment(self, signal: str, form: list[str], shell: Shell) -> None:
+    def test_secrets_in_the_environment_are_masked(self, signal: str, form: list[str], shell: Shell) -> None:
         variables = {
             f"OTEL_EXPORTER_OTLP_{signal}ENDPOINT": "me:hunter2@backend:4317",
             f"OTEL_EXPORTER_OTLP_{signal}HEADERS": "authorization=Bearer%20t0ken,x-key=s3cret",
@@ -211,25 +215,27 @@ class TestConfigShow:
         assert all(variable in printed for variable in variables)
         assert not [secret for secret in SECRETS if secret in printed]
 
-    def test_80_columns(self, keys: Shell) -> None:
-        """What does not fit is folded, not cut."""
+    def test_the_table_fits_80_columns_without_cutting_anything(self, keys: Shell) -> None:
+        """Long values are folded."""
         lines = keys.output("config", "show", COLUMNS="80").splitlines()
         assert max(map(len, lines)) <= 80
         assert not [line for line in lines if "…" in line]
 
-    def test_the_file_can_be_named_in_the_environment(self, keys: Shell) -> None:
+    def test_the_settings_file_can_be_named_in_the_environment(self, keys: Shell) -> None:
         other = keys.home / "other.toml"
         other.write_text("max_series = 6")
         shown = json.loads(keys.output("config", "show", "--json", OTEL_AGENT_CONFIG=str(other)))
-        assert (shown["file"], shown["settings"]["max_series"]["value"]) == (str(other), 6)
+        assert shown["file"] == str(other)
+        assert shown["settings"]["max_series"]["value"] == 6
         by_option = keys.output("config", "show", "--json", "--config", str(keys.config), OTEL_AGENT_CONFIG=str(other))
         assert json.loads(by_option)["settings"]["max_series"]["value"] == 5
         assert json.loads(keys.output("config", "show", "--json", OTEL_AGENT_CONFIG=""))["file"] == str(keys.config)
 
 
-def test_run_once_says_what_it_did(shell: Shell) -> None:
+def test_run_once_logs_what_it_counted_and_delivered(shell: Shell) -> None:
     JsonTree(shell.data_dir).put_turn(message(session(), Tokens(input=1)))
     with OtlpReceiver() as receiver:
         run = shell.run("run", "--once", OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint)
-    assert (run.returncode, run.stdout) == (0, "")
-    assert "counted 1 new messages in 1 stores; delivered 2 spans" in run.stderr
+    assert run.returncode == 0
+    assert run.stdout == ""
+    assert "counted 1 new message in 1 store; delivered 2 spans" in run.stderr

@@ -1,4 +1,4 @@
-"""The log: for people and for collectors, at most so many lines of one sort, and no secret in any."""
+"""The log is readable for people and for collectors, and does not repeat itself for ever."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.otlp_receiver import OtlpReceiver, unauthorized
 
 
 @pytest.mark.parametrize("how", ["option", "variable"])
-def test_one_object_a_line(agent: Agent, receiver: OtlpReceiver, tree: JsonTree, how: str) -> None:
+def test_a_json_log_has_one_object_per_line(agent: Agent, receiver: OtlpReceiver, tree: JsonTree, how: str) -> None:
     tree.put_turn(message(session(), Tokens(7)))
     receiver.behave(then=unauthorized())
     arguments = ["--log-format", "json"] if how == "option" else []
@@ -28,10 +28,10 @@ def test_one_object_a_line(agent: Agent, receiver: OtlpReceiver, tree: JsonTree,
         assert set(entry) == {"time", "level", "logger", "message"}
         assert datetime.strptime(entry["time"], "%Y-%m-%dT%H:%M:%S%z").tzinfo is not None
         assert entry["logger"].startswith("otel_agent.")
-    assert last.startswith("otel-agent: not delivered"), "what ends a command is for whoever typed it"
+    assert last.startswith("otel-agent: not delivered"), "the error that ends a command is for the person who typed it"
 
 
-def test_an_unknown_form_is_refused(agent: Agent, receiver: OtlpReceiver) -> None:
+def test_an_unknown_log_format_is_refused(agent: Agent, receiver: OtlpReceiver) -> None:
     with agent.process("run", "--once", "--log-format", "xml") as run:
         ended = run.wait()
     assert ended.returncode == 2
@@ -39,16 +39,17 @@ def test_an_unknown_form_is_refused(agent: Agent, receiver: OtlpReceiver) -> Non
 
 
 class TestRateLimit:
-    def test_the_same_of_many_things(self, caplog: pytest.LogCaptureFixture) -> None:
-        """Ten lines in a minute; then how many were held back."""
+    def test_ten_similar_lines_pass_per_minute_and_the_next_one_says_how_many_did_not(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
         now = [0.0]
         limit = RateLimit(lambda: now[0])
         log = logging.getLogger("made")
-        said: list[str] = []
+        logged: list[str] = []
 
         class Kept(logging.Handler):
             def emit(self, record: logging.LogRecord) -> None:
-                said.append(record.getMessage())
+                logged.append(record.getMessage())
 
         handler = Kept()
         handler.addFilter(limit)
@@ -61,9 +62,9 @@ class TestRateLimit:
             log.warning("another thing")
         finally:
             log.removeHandler(handler)
-        assert said == [
+        assert logged == [
             *(f"{number} is wrong" for number in range(10)),
-            "0 is wrong (and 15 more like it before)",
+            "0 is wrong (15 similar lines were held back before)",
             "0 is wrong",
             "another thing",
         ]

@@ -1,4 +1,4 @@
-"""`otel-agent service`: with programs in the place of systemctl and journalctl that write down what they were asked."""
+"""`otel-agent service`, with stand-ins for systemctl and journalctl that write down how they were called."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from otel_agent.service.launchd import Launchd
 from otel_agent.service.manager import ServiceError, run_program
-from tests.service.test_units import made
+from tests.service.programs import made
 from tests.support.shell import Shell
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="drives what is there on Linux")
@@ -19,8 +19,8 @@ ACTIVE = "ActiveState=active\\nSubState=running\\nMainPID=77\\nActiveEnterTimest
 DEAD = "ActiveState=failed\\nSubState=failed\\nMainPID=0\\nActiveEnterTimestamp=\\nResult=exit-code\\nUnitFileState=enabled"
 
 
-class Machine:
-    """A home, and service programs that do as they are told."""
+class ServiceMachine:
+    """A home, and service programs that answer as the test wants."""
 
     def __init__(self, home: Path) -> None:
         self.shell = Shell(home)
@@ -32,7 +32,7 @@ class Machine:
             self.answer(name)
 
     def answer(self, name: str, says: str = "", code: int = 0, only: str = "") -> None:
-        """`only`: the code holds for calls with this word alone."""
+        """Let a program print and exit so; with `only`, it fails for calls with this word alone."""
         failing = f'case "$*" in *{only}*) echo "no bus" >&2; exit {code};; esac' if code else ":"
         program = self.programs / name
         program.write_text(f"#!/bin/sh\necho {name} \"$@\" >> '{self.asked_file}'\n{failing}\nprintf '{says}'\n")
@@ -50,11 +50,11 @@ class Machine:
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    return Machine(tmp_path)
+def machine(tmp_path: Path) -> ServiceMachine:
+    return ServiceMachine(tmp_path)
 
 
-def test_it_is_written_enabled_and_started(machine: Machine) -> None:
+def test_install_writes_enables_and_starts_the_unit_and_updates_it_later(machine: ServiceMachine) -> None:
     code, said, _ = machine.run("install")
     assert code == 0
     assert machine.asked == [
@@ -65,24 +65,27 @@ def test_it_is_written_enabled_and_started(machine: Machine) -> None:
     assert f"Installed: {machine.unit}" in said
     assert str(machine.shell.config.with_name("environment")) in said
     code, said, _ = machine.run("install")
-    assert (code, "Unchanged" in said) == (0, True)
+    assert code == 0
+    assert "Unchanged" in said
     assert machine.asked[-1] == "systemctl --user start otel-agent.service"
     machine.run("install", OTEL_AGENT_MAX_SERIES="9")
     assert machine.asked[-1] == "systemctl --user restart otel-agent.service"
     assert "OTEL_AGENT_MAX_SERIES=9" in machine.unit.read_text()
 
 
-def test_shown_only(machine: Machine) -> None:
+def test_install_print_shows_the_unit_and_does_nothing(machine: ServiceMachine) -> None:
     code, said, _ = machine.run("install", "--print")
-    assert (code, machine.asked, machine.unit.exists()) == (0, [], False)
+    assert code == 0
+    assert machine.asked == []
+    assert not machine.unit.exists()
     assert "[Service]" in said
     assert "OTEL_AGENT_" not in said
     machine.run("install")
     assert machine.unit.read_text() == said
 
 
-def test_a_read_only_home_where_it_is_asked_for(machine: Machine) -> None:
-    """But for the ledger, and for OpenCode's folder, in which SQLite has to write beside the database."""
+def test_the_home_is_read_only_if_asked_for(machine: ServiceMachine) -> None:
+    """Except for the ledger, and for OpenCode's folder, in which SQLite has to write beside the database."""
     lines = machine.run("install", "--print", "--read-only-home")[1].splitlines()
     assert {"ProtectSystem=strict", "ProtectHome=read-only"} <= set(lines)
     assert f'ReadWritePaths="-{machine.shell.state_dir}" "-{machine.shell.data_dir}"' in lines
@@ -92,10 +95,11 @@ def test_a_read_only_home_where_it_is_asked_for(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("failing", ["daemon-reload", "enable", "restart"])
-def test_where_systemd_refuses_nothing_is_left_behind(machine: Machine, failing: str) -> None:
+def test_if_systemd_refuses_the_unit_nothing_is_left_behind(machine: ServiceMachine, failing: str) -> None:
     machine.answer("systemctl", code=1, only=failing)
     code, _, said = machine.run("install")
-    assert (code, machine.unit.exists()) == (1, False)
+    assert code == 1
+    assert not machine.unit.exists()
     assert machine.asked[-2:] == [
         "systemctl --user disable --now otel-agent.service",
         "systemctl --user daemon-reload",
@@ -114,44 +118,50 @@ def test_where_systemd_refuses_nothing_is_left_behind(machine: Machine, failing:
     ], "what ran before runs again"
 
 
-def test_variables_that_may_hold_keys_are_named_and_not_carried(machine: Machine) -> None:
+def test_variables_that_may_hold_keys_are_named_and_not_copied_into_the_unit(machine: ServiceMachine) -> None:
     _, said, _ = machine.run("install", OTEL_EXPORTER_OTLP_HEADERS="authorization=s3cret")
-    assert "not seen by the service until they stand there: OTEL_EXPORTER_OTLP_HEADERS." in said
+    assert "not visible to the service until you add them to that file: OTEL_EXPORTER_OTLP_HEADERS." in said
     assert "s3cret" not in said + machine.unit.read_text()
 
 
-def test_a_file_of_somebody_elses(machine: Machine) -> None:
+def test_a_unit_that_otel_agent_did_not_write_is_left_alone(machine: ServiceMachine) -> None:
     machine.unit.parent.mkdir(parents=True)
     machine.unit.write_text("[Service]\nExecStart=/usr/bin/other\n")
     for command in ("install", "uninstall"):
         code, _, said = machine.run(command)
-        assert (code, "was not written by otel-agent" in said) == (1, True)
+        assert code == 1
+        assert "was not written by otel-agent" in said
     assert "other" in machine.unit.read_text()
     assert machine.asked == []
 
 
-def test_uninstalled(machine: Machine) -> None:
-    assert machine.run("uninstall")[:2] == (0, f"Not installed: there is no {machine.unit}.\n")
+def test_uninstall_removes_the_unit_and_keeps_the_ledger(machine: ServiceMachine) -> None:
+    code, said, _ = machine.run("uninstall")
+    assert code == 0
+    assert said == f"Not installed: {machine.unit} does not exist.\n"
     machine.run("install")
     machine.asked  # noqa: B018 - what installing asked for
     code, said, _ = machine.run("uninstall")
-    assert (code, machine.unit.exists()) == (0, False)
+    assert code == 0
+    assert not machine.unit.exists()
     assert f"The ledger stays in {machine.shell.state_dir}" in said
     assert machine.asked == ["systemctl --user disable --now otel-agent.service", "systemctl --user daemon-reload"]
 
 
-def test_how_it_stands(machine: Machine) -> None:
+def test_status_shows_whether_the_service_runs(machine: ServiceMachine) -> None:
     machine.run("install")
     machine.answer("systemctl", ACTIVE)
     code, said, _ = machine.run("status")
-    assert (code, said.splitlines()[0]) == (0, "active (running), process 77, since Tue, enabled")
+    assert code == 0
+    assert said.splitlines()[0] == "active (running), process 77, since Tue, enabled"
     assert json.loads(machine.run("status", "--json")[1])["running"] is True
     machine.answer("systemctl", DEAD)
     code, said, _ = machine.run("status")
-    assert (code, said.splitlines()[0]) == (5, "failed (failed), last result: exit-code, enabled")
+    assert code == 5
+    assert said.splitlines()[0] == "failed (failed), last result: exit-code, enabled"
 
 
-def test_its_log(machine: Machine) -> None:
+def test_logs_prints_the_journal_of_the_service(machine: ServiceMachine) -> None:
     machine.answer("journalctl", "a line")
     assert machine.run("logs", "-n", "7") == (0, "a line", "")
     assert machine.asked == [
@@ -161,7 +171,7 @@ def test_its_log(machine: Machine) -> None:
     assert machine.asked[0].endswith("--follow")
 
 
-def test_without_systemd(machine: Machine) -> None:
+def test_without_systemd_install_says_how_to_run_the_agent_by_hand(machine: ServiceMachine) -> None:
     for program in machine.programs.iterdir():
         program.unlink()
     empty = machine.programs
@@ -174,26 +184,30 @@ def test_without_systemd(machine: Machine) -> None:
 
 class TestLaunchd:
     @pytest.fixture
-    def launchctl(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    def launchctl(self, machine: ServiceMachine, monkeypatch: pytest.MonkeyPatch) -> ServiceMachine:
         machine.answer("launchctl", "state = running\\npid = 77\\n")
         monkeypatch.setenv("HOME", str(machine.shell.home))
         monkeypatch.setenv("PATH", f"{machine.programs}:/usr/bin:/bin")
         return machine
 
-    def test_loaded_shown_and_removed(self, launchctl: Machine, tmp_path: Path) -> None:
+    def test_launchd_loads_shows_and_removes_the_agent(self, launchctl: ServiceMachine, tmp_path: Path) -> None:
         manager = Launchd()
-        told = made(tmp_path)
-        assert manager.install(told)
+        program = made(tmp_path)
+        assert manager.install(program)
         assert [line.split()[1] for line in launchctl.asked] == ["bootout", "bootstrap"]
-        assert not manager.install(told), "unchanged, and running"
+        assert not manager.install(program), "unchanged, and running"
         state = manager.state()
-        assert (state.installed, state.running, state.description) == (True, True, "running, process 77")
-        assert manager.log_command(5, follow=True) == ["tail", "-n", "5", "-F", str(told.log_file)]
+        assert state.installed
+        assert state.running
+        assert state.description == "running, process 77"
+        assert manager.log_command(5, follow=True) == ["tail", "-n", "5", "-F", str(program.log_file)]
         assert manager.uninstall()
         assert not manager.file.exists()
         assert not manager.uninstall()
 
-    def test_refused(self, launchctl: Machine, tmp_path: Path) -> None:
+    def test_if_launchd_refuses_the_agent_nothing_is_left_behind(
+        self, launchctl: ServiceMachine, tmp_path: Path
+    ) -> None:
         launchctl.answer("launchctl", code=5, only="bootstrap")
         with pytest.raises(ServiceError, match="no bus"):
             Launchd().install(made(tmp_path))
@@ -202,6 +216,6 @@ class TestLaunchd:
             Launchd().log_command(5, follow=False)
 
 
-def test_a_program_that_is_not_there() -> None:
+def test_a_missing_service_program_is_an_error() -> None:
     with pytest.raises(ServiceError, match="there is no program"):
         run_program(["no-such-program-at-all"])

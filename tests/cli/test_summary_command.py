@@ -1,4 +1,4 @@
-"""The options of `otel-agent summary`, as they are typed."""
+"""Each option of `otel-agent summary` does what its help says."""
 
 from __future__ import annotations
 
@@ -40,12 +40,13 @@ def as_json(shell: Shell, *arguments: str) -> Any:
 
 
 @pytest.mark.parametrize("name", VIEW_NAMES)
-def test_each_view_by_its_name(name: str, filled: Shell) -> None:
+def test_a_view_is_asked_for_by_its_name(name: str, filled: Shell) -> None:
     found = as_json(filled, name, "--range", "all")
-    assert (found["view"], found["totals"]["tokens"]["total"]) == (name, 142_516)
+    assert found["view"] == name
+    assert found["totals"]["tokens"]["total"] == 142_516
 
 
-def test_all_six(filled: Shell) -> None:
+def test_all_views_are_shown_one_after_another(filled: Shell) -> None:
     printed = filled.output("summary", "--all-views", "--range", "all")
     titles = ["Tokens, all time", "Sessions, all", "Tokens by project", "by model", "by agent", "over time"]
     at = [printed.index(title) for title in titles]
@@ -57,11 +58,11 @@ def test_all_six(filled: Shell) -> None:
     ("view", "range_"),
     [("overview", "today"), ("sessions", "all"), ("projects", "all"), ("models", "all"), ("timeline", "week")],
 )
-def test_the_range_of_a_view_where_none_is_said(view: str, range_: str, filled: Shell) -> None:
+def test_each_view_has_a_default_range(view: str, range_: str, filled: Shell) -> None:
     assert as_json(filled, view)["range"]["name"] == range_
 
 
-def test_since_until_and_whose_days(filled: Shell) -> None:
+def test_since_and_until_are_days_of_the_zone_that_is_named(filled: Shell) -> None:
     found = as_json(filled, "models", "--since", "2026-11-22", "--until", "2026-11-22", "--tz", "Asia/Tokyo")
     assert found["range"] == {
         "name": "custom",
@@ -73,21 +74,21 @@ def test_since_until_and_whose_days(filled: Shell) -> None:
     assert as_json(filled, "models", "--until", "2026-11-21")["totals"]["messages"] == 0
 
 
-def test_filters_add_up(filled: Shell) -> None:
-    told = json.loads((STORES / "sqlite-1.18.33-fork" / "expected.json").read_text())["by"]
+def test_filters_of_one_kind_widen_and_of_several_kinds_narrow(filled: Shell) -> None:
+    truth = json.loads((STORES / "sqlite-1.18.33-fork" / "expected.json").read_text())["by"]
     one = as_json(filled, "agents", "--model", "glm-*", "--model", "gpt*")
     assert one["totals"]["messages"] == sum(
-        told["model"][name]["messages"] for name in ("zai-coding-plan/glm-4.7", "openai/gpt-5.2-codex")
+        truth["model"][name]["messages"] for name in ("zai-coding-plan/glm-4.7", "openai/gpt-5.2-codex")
     )
     two = as_json(filled, "agents", "--agent", "oracle", "--project", "agent-monitor")
-    assert two["totals"]["messages"] == told["agent"]["Oracle"]["messages"] == 1
-    session_id = next(iter(told["session"]))
+    assert two["totals"]["messages"] == truth["agent"]["Oracle"]["messages"] == 1
+    session_id = next(iter(truth["session"]))
     assert [row["key"] for row in as_json(filled, "sessions", "--session", f"*{session_id[-8:]}")["rows"]] == [
         session_id
     ]
 
 
-def test_order_and_limit(filled: Shell) -> None:
+def test_rows_are_sorted_and_limited_as_asked(filled: Shell) -> None:
     assert [row["key"] for row in as_json(filled, "agents", "--sort", "name")["rows"]] == [
         "Oracle",
         "Sisyphus",
@@ -95,11 +96,12 @@ def test_order_and_limit(filled: Shell) -> None:
         "general",
     ]
     found = as_json(filled, "agents", "--limit", "1")
-    assert (len(found["rows"]), found["cut"]["rows"]) == (1, 3)
+    assert len(found["rows"]) == 1
+    assert found["cut"]["rows"] == 3
     assert as_json(filled, "agents", "--limit", "0")["cut"] is None
 
 
-def test_people_are_shown_twenty_rows_and_scripts_all(shell: Shell) -> None:
+def test_people_get_twenty_rows_and_scripts_get_all(shell: Shell) -> None:
     for number in range(25):
         JsonTree(shell.data_dir).put_turn(message(session(), Tokens(input=1), counter=number, model=f"m{number}"))
     assert "… and 5 more, 5 tokens" in shell.output("summary", "models")
@@ -108,15 +110,16 @@ def test_people_are_shown_twenty_rows_and_scripts_all(shell: Shell) -> None:
     assert len(shell.output("summary", "models", "--format", "csv").splitlines()) == 26
 
 
-def test_subagents_below_or_within(filled: Shell) -> None:
+def test_subagents_are_listed_below_their_session_or_rolled_up_into_it(filled: Shell) -> None:
     own, within = as_json(filled, "sessions"), as_json(filled, "sessions", "--roll-up")
-    assert (len(own["rows"]), len(within["rows"])) == (8, 7)
+    assert len(own["rows"]) == 8
+    assert len(within["rows"]) == 7
     assert own["totals"] == within["totals"]
     for found in (own, within):
         assert sum(row["tokens"]["total"] for row in found["rows"]) == 142_516
 
 
-def test_what_ran_outside_any_project_each_by_itself(shell: Shell) -> None:
+def test_directories_outside_any_project_can_be_listed_on_their_own(shell: Shell) -> None:
     for number, folder in enumerate(["/tmp/a", "/tmp/b"]):
         of = session(counter=number, project=GLOBAL, directory=folder)
         JsonTree(shell.data_dir).put_turn(message(of, Tokens(input=1), counter=number))
@@ -124,13 +127,13 @@ def test_what_ran_outside_any_project_each_by_itself(shell: Shell) -> None:
     assert [row["key"] for row in as_json(shell, "projects", "--separate-global")["rows"]] == ["/tmp/a", "/tmp/b"]
 
 
-def test_steps_of_the_timeline(filled: Shell) -> None:
+def test_the_step_of_the_timeline_can_be_chosen(filled: Shell) -> None:
     assert [row["key"] for row in as_json(filled, "timeline", "--range", "all", "--by", "month")["rows"]] == ["2026-11"]
 
 
 class TestFiles:
     @pytest.mark.parametrize("ending", ["json", "csv", "md", "html", "svg", "txt"])
-    def test_its_ending_tells_the_format(self, ending: str, filled: Shell) -> None:
+    def test_the_ending_of_the_file_sets_the_format(self, ending: str, filled: Shell) -> None:
         path = filled.home / f"report.{ending}"
         assert filled.output("summary", "models", "--range", "all", "-o", str(path)) == ""
         text = path.read_bytes().decode("utf-8")
@@ -150,38 +153,42 @@ class TestFiles:
             case _:
                 assert text.startswith("Tokens by model, all time\nModel ")
 
-    def test_the_format_that_is_said_wins(self, filled: Shell) -> None:
+    def test_the_format_option_wins_over_the_ending(self, filled: Shell) -> None:
         path = filled.home / "report.txt"
         filled.output("summary", "--format", "json", "-o", str(path))
         assert json.loads(path.read_text())["view"] == "overview"
 
-    def test_one_that_cannot_be_written(self, filled: Shell) -> None:
+    def test_a_file_that_cannot_be_written_is_an_error(self, filled: Shell) -> None:
         run = filled.run("summary", "-o", "/nowhere/report.md")
-        assert (run.returncode, run.stdout) == (1, "")
+        assert run.returncode == 1
+        assert run.stdout == ""
         assert (
             run.stderr
-            == "otel-agent: cannot write /nowhere/report.md: No such file or directory. Name another file with -o.\n"
+            == "otel-agent: cannot write /nowhere/report.md: No such file or directory. Pass another file with -o.\n"
         )
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "error"),
     [
         (["--json", "--format", "csv"], "--json and --format csv contradict each other"),
         (["--range", "all", "--since", "1d"], "--range and --since/--until contradict each other"),
         (["--all-views", "--format", "csv"], "CSV is one table"),
         (["--live", "--json"], "--live is a screen"),
-        (["--since", "soon"], "--since soon: this is no time."),
+        (["--since", "soon"], "--since soon: not a valid time."),
         (["--since", "1d", "--until", "2d"], "--since 1d is not before --until 2d"),
-        (["--tz", "Mars"], "--tz Mars: there is no such time zone"),
+        (["--tz", "Mars"], "--tz Mars: no such time zone"),
         (["timeline", "--by", "hour", "--since", "2020-01-01"], "more than 20,000 hours"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_with_what_to_do(arguments: list[str], said: str, shell: Shell) -> None:
+def test_options_that_cannot_be_meant_are_refused_with_what_to_do(
+    arguments: list[str], error: str, shell: Shell
+) -> None:
     JsonTree(shell.data_dir).put_turn(message(session(), Tokens(input=1)))
     run = shell.run("summary", *arguments)
-    assert (run.returncode, run.stdout) == (2, "")
-    assert said in run.stderr
+    assert run.returncode == 2
+    assert run.stdout == ""
+    assert error in run.stderr
     assert "Traceback" not in run.stderr
 
 
@@ -202,7 +209,7 @@ def in_a_terminal(shell: Shell, *arguments: str, **variables: str) -> str:
     return printed.decode()
 
 
-def test_a_ledger_that_is_damaged_inside_says_what_to_do(filled: Shell) -> None:
+def test_a_damaged_ledger_is_an_error_that_says_what_to_do(filled: Shell) -> None:
     filled.output("summary")
     path = filled.state_dir / "ledger.db"
     content = bytearray(path.read_bytes())
@@ -213,7 +220,8 @@ def test_a_ledger_that_is_damaged_inside_says_what_to_do(filled: Shell) -> None:
     content[(root - 1) * page : root * page] = b"\xff" * page
     path.write_bytes(content)
     run = filled.run("summary", "models", "--range", "all")
-    assert (run.returncode, run.stdout) == (4, "")
+    assert run.returncode == 4
+    assert run.stdout == ""
     assert re.search(r"`otel-agent run( --once)?` sets it aside", run.stderr)
     assert "Traceback" not in run.stderr
     assert filled.run("run", "--once", OTEL_AGENT_EXPORTER="none").returncode == 0
@@ -221,20 +229,20 @@ def test_a_ledger_that_is_damaged_inside_says_what_to_do(filled: Shell) -> None:
 
 
 class TestColour:
-    def test_in_a_terminal(self, filled: Shell) -> None:
+    def test_a_terminal_gets_colours(self, filled: Shell) -> None:
         filled.output("summary")
         assert "\x1b[36m" in in_a_terminal(filled, "summary", "models")
 
-    def test_not_where_it_is_not_wanted(self, filled: Shell) -> None:
+    def test_no_color_turns_colours_off(self, filled: Shell) -> None:
         filled.output("summary")
         assert not re.search(r"\x1b\[[0-9;]*3[0-9]", in_a_terminal(filled, "summary", "models", NO_COLOR="1"))
 
-    def test_not_through_a_pipe(self, filled: Shell) -> None:
+    def test_a_pipe_gets_no_colours(self, filled: Shell) -> None:
         assert "\x1b" not in filled.output("summary", "--all-views")
 
 
 class TestWarnings:
-    def test_unreadable_files_by_kind_with_what_to_do(self, shell: Shell) -> None:
+    def test_unreadable_files_are_counted_with_examples_and_what_happens_to_them(self, shell: Shell) -> None:
         tree = JsonTree(shell.data_dir)
         tree.put_turn(message(session(), Tokens(input=1)))
         for number in range(2, 6):
@@ -243,18 +251,19 @@ class TestWarnings:
             os.utime(path, (then, then))
         for _ in range(2):
             printed = shell.output("summary", "models", COLUMNS="1000")
-            assert "Warning: Not read (malformed): 4 places, each of which is not a complete JSON object" in printed
-            assert "~/.local/share/opencode/storage/message/" in printed
-        assert as_json(shell, "models")["warnings"][0].startswith("Not read (malformed): 4 places")
+            assert "Warning: 4 files or rows could not be read (incomplete or invalid JSON): ~/.local/share/" in printed
+            assert "opencode/storage/message/" in printed
+            assert ", …. Each is retried when it changes." in printed
+        assert as_json(shell, "models")["warnings"][0].startswith("4 files or rows could not be read")
 
-    def test_an_opencode_newer_than_is_known(self, shell: Shell) -> None:
+    def test_an_opencode_that_is_too_new_is_a_warning_and_is_counted(self, shell: Shell) -> None:
         of = session(version="3.1.0")
         JsonTree(shell.data_dir).put_turn(message(of, Tokens(input=1)))
         printed = shell.output("summary", "models", COLUMNS="1000")
-        assert "Warning: OpenCode 3.1.0 is newer than what this otel-agent was tested with" in printed
+        assert "Warning: OpenCode 3.1.0 is newer than the releases this otel-agent was tested with" in printed
         assert re.search(r"^Total +1 ", printed, re.MULTILINE), "what could be read is counted"
 
-    def test_a_configuration_that_is_broken_is_a_hint(self, filled: Shell) -> None:
+    def test_a_broken_opencode_configuration_is_a_hint(self, filled: Shell) -> None:
         path = filled.home / ".config" / "opencode" / "opencode.json"
         path.parent.mkdir(parents=True)
         path.write_text('{"agent": {"build": {"model": "a/b"}}, "apiKey": "sk-secret"')
@@ -265,13 +274,13 @@ class TestWarnings:
         assert re.search(r"^build .* a/b ", filled.output("summary", "agents"), re.MULTILINE)
 
 
-def test_reading_a_history_for_the_first_time_tells_how_far_it_is(shell: Shell) -> None:
-    """On the terminal, and gone when the answer is there."""
+def test_a_long_history_is_read_with_a_progress_bar(shell: Shell) -> None:
+    """The bar is gone when the answer is there."""
     JsonTree(shell.data_dir).put_turn(
         *(message(session(), Tokens(input=1), counter=number, cost=number) for number in range(8_001))
     )
     printed = in_a_terminal(shell, "summary", "models")
     assert "Reading what OpenCode stored" in printed
-    assert "8001/8001" in printed
+    assert "8,001/8,001 read" in printed
     assert "Reading" not in printed.rpartition("Tokens by model")[2]
     assert "\x1b[?25h" in printed, "the cursor is there again"

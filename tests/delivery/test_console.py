@@ -1,4 +1,4 @@
-"""Signals on standard output, to look at; and nowhere at all."""
+"""Signals on standard output, and with no exporter at all."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CONSOLE = {"OTEL_AGENT_EXPORTER": "console"}
 
 
 def documents(text: str) -> Iterator[Any]:
-    """The JSON values that stand in `text` one after the other, and nothing else."""
+    """The JSON values in `text`, one after the other, and nothing else."""
     decoder, rest = json.JSONDecoder(), text.strip()
     while rest:
         value, end = decoder.raw_decode(rest)
@@ -28,10 +28,13 @@ def documents(text: str) -> Iterator[Any]:
         rest = rest[end:].lstrip()
 
 
-def test_json_on_standard_output(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+def test_the_console_exporter_writes_spans_and_metrics_as_json(
+    agent: Agent, tree: JsonTree, receiver: OtlpReceiver
+) -> None:
     tree.put_turn(message(session(), Tokens(700, 50, 20, 300, 0)))
     span, turn, totals, observed = documents(agent.once(**CONSOLE).stdout)
-    assert (span["name"], span["attributes"]["opencode.token.input"]) == ("chat glm-4.7", 700)
+    assert span["name"] == "chat glm-4.7"
+    assert span["attributes"]["opencode.token.input"] == 700
     names = [each["name"] for each in totals["resource_metrics"][0]["scope_metrics"][0]["metrics"]]
     assert "opencode.token.usage" in names
     assert "gen_ai.client.operation.duration" in names
@@ -40,7 +43,9 @@ def test_json_on_standard_output(agent: Agent, tree: JsonTree, receiver: OtlpRec
     assert receiver.requests == ()
 
 
-def test_shown_spans_are_not_owed(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+def test_spans_that_were_shown_on_the_console_are_not_pending(
+    agent: Agent, tree: JsonTree, receiver: OtlpReceiver
+) -> None:
     tree.put_turn(message(session(), Tokens(7)))
     agent.once(**CONSOLE)
     agent.once()
@@ -48,8 +53,10 @@ def test_shown_spans_are_not_owed(agent: Agent, tree: JsonTree, receiver: OtlpRe
     assert receiver.total("opencode.message.count") == 1
 
 
-def test_a_reader_that_went_away(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
-    """`otel-agent run --once | head -0`: said in a word, and the span is still owed."""
+def test_a_reader_of_the_console_that_went_away_is_a_failure_in_one_line(
+    agent: Agent, tree: JsonTree, receiver: OtlpReceiver
+) -> None:
+    """After `otel-agent run --once | head -0` the span is still pending."""
     tree.put_turn(message(session(), Tokens(7)))
     reading, writing = os.pipe()
     os.close(reading)
@@ -80,13 +87,16 @@ NOWHERE = {
 
 
 @pytest.mark.parametrize("settings", NOWHERE.values(), ids=list(NOWHERE))
-def test_nowhere(agent: Agent, tree: JsonTree, receiver: OtlpReceiver, settings: dict[str, str]) -> None:
-    """Nothing is sent and nothing is kept to be sent; what was counted is counted."""
+def test_without_exporters_messages_count_and_nothing_is_sent_or_kept_to_be_sent(
+    agent: Agent, tree: JsonTree, receiver: OtlpReceiver, settings: dict[str, str]
+) -> None:
+    """Messages that were counted meanwhile stay counted."""
     tree.put_turn(message(session(), Tokens(7)))
     run = agent.once(**settings)
-    assert "counted 1 new messages" in run.stderr
-    assert "0 spans owed" in run.stderr
-    assert (receiver.requests, run.stdout) == ((), "")
+    assert "counted 1 new message in 1 store;" in run.stderr
+    assert "0 spans pending" in run.stderr
+    assert receiver.requests == ()
+    assert run.stdout == ""
     agent.once()
     assert receiver.chats() == []
     assert receiver.total("opencode.message.count") == 1
@@ -95,13 +105,15 @@ def test_nowhere(agent: Agent, tree: JsonTree, receiver: OtlpReceiver, settings:
 @pytest.mark.parametrize(
     ("variable", "kept"), [("OTEL_TRACES_EXPORTER", "metrics"), ("OTEL_METRICS_EXPORTER", "traces")]
 )
-def test_one_signal_only(agent: Agent, tree: JsonTree, receiver: OtlpReceiver, variable: str, kept: str) -> None:
+def test_one_signal_can_be_exported_without_the_other(
+    agent: Agent, tree: JsonTree, receiver: OtlpReceiver, variable: str, kept: str
+) -> None:
     tree.put_turn(message(session(), Tokens(7)))
     agent.once(**{variable: "none"})
     assert {each.signal for each in receiver.requests} == {kept}
 
 
-def test_each_signal_its_own_way(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+def test_each_signal_can_have_its_own_exporter(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
     tree.put_turn(message(session(), Tokens(7)))
     run = agent.once(OTEL_TRACES_EXPORTER="console")
     span, _ = documents(run.stdout)

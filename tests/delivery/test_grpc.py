@@ -1,4 +1,4 @@
-"""What counts as taken over gRPC, and in which words what was not."""
+"""What counts as accepted over gRPC, and how every other outcome is reported."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.errors import SettingsError
 from otel_agent.model import SendResult
 from tests.delivery.relay import Relay
-from tests.delivery.senders import NO_FILES, ONE_TRY_SECONDS, SIGNALS, options, sender
+from tests.delivery.senders import NO_FILES, ONE_TRY_SECONDS, SIGNALS, in_its_time, options, sender
 from tests.support.otlp_receiver import (
     Behaviour,
     OtlpReceiver,
@@ -23,6 +23,7 @@ from tests.support.otlp_receiver import (
     unauthorized,
     unavailable,
 )
+from tests.support.otlp_receiver.behaviours import NOT_SOON
 from tests.support.otlp_receiver.sending import span
 from tests.support.otlp_receiver.wire import Signal
 
@@ -30,18 +31,24 @@ EITHER = pytest.mark.parametrize("signal", SIGNALS)
 
 
 @EITHER
-def test_taken(receiver: OtlpReceiver, signal: Signal) -> None:
+def test_a_grpc_request_that_is_answered_ok_is_accepted(receiver: OtlpReceiver, signal: Signal) -> None:
     with sender(signal, options("grpc", receiver.grpc_endpoint)) as send:
         assert send() == SendResult(accepted=True)
     assert [(each.signal, each.protocol) for each in receiver.requests] == [(signal, "grpc")]
 
 
-UNSURE = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL"}
-"""Whether what was sent arrived nobody knows."""
-REFUSED = {
-    "unavailable": (unavailable(), "UNAVAILABLE"),
+UNANSWERED = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL"}
+"""Nobody knows if the request arrived."""
+LIMITED: dict[str, tuple[dict[str, float], str]] = {
+    "hang": ({"timeout_seconds": 2.0}, ""),
+    "drop": ({"timeout_seconds": ONE_TRY_SECONDS}, "gRPC DEADLINE_EXCEEDED"),
+    "endless_body": ({"timeout_seconds": ONE_TRY_SECONDS}, "gRPC DEADLINE_EXCEEDED"),
+}
+"""If no answer says when to try again: the time for one try, and the reason if the machine needed longer."""
+FAILURES = {
+    "unavailable": (unavailable(NOT_SOON), "UNAVAILABLE"),
     "dropped": (drop(), "UNAVAILABLE"),
-    "throttled": (throttled(), "RESOURCE_EXHAUSTED"),
+    "throttled": (throttled(NOT_SOON), "RESOURCE_EXHAUSTED"),
     "unauthorized": (unauthorized(), "UNAUTHENTICATED"),
     "hanging": (hang(), "DEADLINE_EXCEEDED"),
     "garbage": (garbage_body(), "INTERNAL"),
@@ -50,52 +57,56 @@ REFUSED = {
 
 
 @EITHER
-@pytest.mark.parametrize(("behaviour", "code"), REFUSED.values(), ids=list(REFUSED))
-def test_not_taken(receiver: OtlpReceiver, behaviour: Behaviour, code: str, signal: Signal) -> None:
+@pytest.mark.parametrize(("behaviour", "code"), FAILURES.values(), ids=list(FAILURES))
+def test_a_grpc_failure_is_reported_by_its_code_each_time(
+    receiver: OtlpReceiver, behaviour: Behaviour, code: str, signal: Signal
+) -> None:
     receiver.behave(then=behaviour)
-    with sender(signal, options("grpc", receiver.grpc_endpoint, timeout_seconds=ONE_TRY_SECONDS)) as send:
-        assert send() == SendResult(accepted=False, reason=f"gRPC {code}", unanswered=code in UNSURE)
-        assert send() == SendResult(accepted=False, reason=f"gRPC {code}", unanswered=code in UNSURE), (
-            "said differently the second time"
-        )
-    assert len(receiver.requests) == 2
+    limit, late = LIMITED.get(behaviour.name, ({}, ""))
+    expected = SendResult(accepted=False, reason=f"gRPC {code}", unanswered=code in UNANSWERED)
+    with sender(signal, options("grpc", receiver.grpc_endpoint, **limit)) as send:
+        for which in ("first", "second"):
+            result, requests = in_its_time(send, receiver, late)
+            assert result == expected, f"the {which} time"
+            assert requests == 1, f"the {which} time"
 
 
 @EITHER
-def test_an_invalid_argument_is_final(receiver: OtlpReceiver, signal: Signal) -> None:
+def test_an_invalid_argument_is_permanent_and_not_tried_again(receiver: OtlpReceiver, signal: Signal) -> None:
     receiver.behave(then=bad_request())
     with sender(signal, options("grpc", receiver.grpc_endpoint)) as send:
         assert send() == SendResult(accepted=False, permanent=True, reason="gRPC INVALID_ARGUMENT")
     assert len(receiver.requests) == 1
 
 
-def test_tried_again_when_the_backend_says_so(receiver: OtlpReceiver) -> None:
+def test_a_grpc_request_is_tried_again_when_the_backend_asks_for_it(receiver: OtlpReceiver) -> None:
     receiver.behave(throttled(retry_after_seconds=0))
     with sender("traces", options("grpc", receiver.grpc_endpoint)) as send:
         assert send() == SendResult(accepted=True)
     assert [each.behaviour for each in receiver.requests] == ["throttled", "accept"]
 
 
-def test_a_request_taken_without_some_of_it_is_not_sent_again(receiver: OtlpReceiver) -> None:
-    """The exporters do not tell how many were rejected; what counts is that these are not owed."""
+def test_a_partial_success_over_grpc_is_not_sent_again(receiver: OtlpReceiver) -> None:
+    """The exporters do not say how many were rejected. They must not stay pending."""
     receiver.behave(partial(1, "too old"))
     with sender("traces", options("grpc", receiver.grpc_endpoint)) as send:
         assert send().accepted
     assert len(receiver.requests) == 1
 
 
-def test_nothing_is_sent_after_closing(receiver: OtlpReceiver) -> None:
+def test_nothing_is_sent_over_grpc_after_closing(receiver: OtlpReceiver) -> None:
     with sender("traces", options("grpc", receiver.grpc_endpoint)) as send:
         assert send().accepted
     assert send() == SendResult(accepted=False, reason="no answer")
     assert len(receiver.requests) == 1
 
 
-def test_an_address_without_a_scheme_means_tls(receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the standard has it; ``OTEL_EXPORTER_OTLP_INSECURE`` speaks of such addresses only."""
+def test_a_grpc_address_without_a_scheme_means_tls(receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The standard says so; ``OTEL_EXPORTER_OTLP_INSECURE`` is for such addresses only."""
     bare = receiver.grpc_endpoint.removeprefix("http://")
     with sender("traces", options("grpc", bare, timeout_seconds=ONE_TRY_SECONDS)) as send:
-        assert send() == SendResult(accepted=False, reason="gRPC UNAVAILABLE", unanswered=True)
+        result, _ = in_its_time(send, receiver, late="gRPC DEADLINE_EXCEEDED")
+        assert result == SendResult(accepted=False, reason="gRPC UNAVAILABLE", unanswered=True)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_INSECURE", "true")
     with sender("traces", options("grpc", bare)) as send:
         assert send().accepted
@@ -104,7 +115,9 @@ def test_an_address_without_a_scheme_means_tls(receiver: OtlpReceiver, monkeypat
         assert send().accepted, "http:// has no TLS, whatever the variable says"
 
 
-def test_compression(receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gzip_compresses_grpc_requests_unless_a_variable_turns_it_off(
+    receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A hundred spans of one kind shrink to a fraction; a variable turns that off again."""
 
     def sent_bytes(compression: str) -> int:
@@ -133,7 +146,7 @@ def test_each_signal_has_its_own_protocol(receiver: OtlpReceiver, monkeypatch: p
 
 
 @EITHER
-def test_there_is_no_third_protocol(signal: Signal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_protocol_other_than_http_and_grpc_is_an_error(signal: Signal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL", "http/json")
     with pytest.raises(SettingsError, match=r"OTLP over http/json is not supported\. Use http/protobuf or grpc\."):
         deliveries(traces="otlp", metrics="otlp", otlp=OtlpOptions(), file=NO_FILES)

@@ -1,4 +1,4 @@
-"""OTLP/JSON lines: whole, readable as what HTTP would have carried, and never more than a reader takes."""
+"""OTLP/JSON lines are whole, contain what HTTP would have carried, and are no longer than readers accept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from otel_agent.delivery.otlp_file import MAX_LINE, RotatedLines
-from otel_agent.export.dispatch import _SPANS_PER_REQUEST
+from otel_agent.export.span_export import SPANS_PER_REQUEST
 from otel_agent.otlp.metrics import POINTS_PER_REQUEST
 from tests.support.agent import Agent
 from tests.support.made_stores import T0, JsonTree, Tokens, message, session
@@ -43,8 +43,10 @@ def fill(tree: JsonTree, count: int, **fields: Any) -> None:
     tree.put(*(message(of, Tokens(10, 5), T0 + n * 1000, model=f"model-{n:04d}", **fields) for n in range(count)))
 
 
-def test_the_same_as_over_http(agent: Agent, tree: JsonTree, receiver: OtlpReceiver, tmp_path: Path) -> None:
-    """One ledger, told to both: everything but the time of a point is the same."""
+def test_points_in_a_file_are_the_same_as_over_http(
+    agent: Agent, tree: JsonTree, receiver: OtlpReceiver, tmp_path: Path
+) -> None:
+    """One ledger is exported to both: everything but the time of a point is the same."""
     tree.put_turn(message(session(title="Ünïcode"), Tokens(700, 50, 20, 300, 1), cost=0.25))
     tree.put_turn(message(session(), Tokens(1), T0 + 99_000, counter=2, changes={"error": {"name": "APIError"}}))
     to_file(agent).once(OTEL_AGENT_FILE_DIR=str(tmp_path / "out"))
@@ -55,8 +57,10 @@ def test_the_same_as_over_http(agent: Agent, tree: JsonTree, receiver: OtlpRecei
     assert len(of_file) == 21
 
 
-def test_spans_the_same_as_over_http(agent: Agent, tree: JsonTree, receiver: OtlpReceiver, tmp_path: Path) -> None:
-    """Two ledgers over one store: everything but the instance that speaks is the same."""
+def test_spans_in_a_file_are_the_same_as_over_http(
+    agent: Agent, tree: JsonTree, receiver: OtlpReceiver, tmp_path: Path
+) -> None:
+    """Two ledgers read one store: everything but the instance id is the same."""
     tree.put_turn(message(session(), Tokens(700, 50, 20, 300, 1), cost=0.25))
     tree.put_turn(message(session(), Tokens(1), T0 + 99_000, counter=2, changes={"error": {"name": "APIError"}}))
     to_file(agent).once(OTEL_AGENT_FILE_DIR=str(tmp_path / "out"), OTEL_AGENT_STATE_DIR=str(tmp_path / "other"))
@@ -71,17 +75,19 @@ def test_spans_the_same_as_over_http(agent: Agent, tree: JsonTree, receiver: Otl
     assert len(of_file) == 3
 
 
-def test_the_form_that_otlp_json_has(agent: Agent, tree: JsonTree, folder: Path) -> None:
+def test_lines_in_a_file_have_the_form_of_otlp_json(agent: Agent, tree: JsonTree, folder: Path) -> None:
     """Ids in lowercase hex, 64-bit integers as strings, enums as numbers, keys in lowerCamelCase."""
     tree.put_turn(message(session(), Tokens(7)))
     to_file(agent).once()
     line = lines(folder / "traces.jsonl")[0]
     span, turn = json.loads(line)["resourceSpans"][0]["scopeSpans"][0]["spans"]
-    assert (span["traceId"], span["parentSpanId"]) == (turn["traceId"], turn["spanId"])
+    assert span["traceId"] == turn["traceId"]
+    assert span["parentSpanId"] == turn["spanId"]
     assert len(bytes.fromhex(span["traceId"])) == 16
     assert len(bytes.fromhex(span["spanId"])) == 8
     assert span["traceId"] == span["traceId"].lower()
-    assert (span["kind"], span["startTimeUnixNano"]) == (3, f"{T0}000000")
+    assert span["kind"] == 3
+    assert span["startTimeUnixNano"] == f"{T0}000000"
     values = {each["key"]: each["value"] for each in span["attributes"]}
     assert values["opencode.token.input"] == {"intValue": "7"}
     line, observed = lines(folder / "metrics.jsonl")
@@ -90,7 +96,7 @@ def test_the_form_that_otlp_json_has(agent: Agent, tree: JsonTree, folder: Path)
     assert '"isMonotonic":true' in line
 
 
-def test_for_its_owner_only(agent: Agent, tree: JsonTree, folder: Path) -> None:
+def test_only_the_owner_can_read_the_exported_files(agent: Agent, tree: JsonTree, folder: Path) -> None:
     tree.put_turn(message(session(), Tokens(7)))
     to_file(agent).once()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -98,8 +104,8 @@ def test_for_its_owner_only(agent: Agent, tree: JsonTree, folder: Path) -> None:
     assert {each.name for each in folder.iterdir()} == {"traces.jsonl", "metrics.jsonl"}
 
 
-def test_each_run_appends(agent: Agent, tree: JsonTree, folder: Path) -> None:
-    """The spans once, the totals anew each time."""
+def test_each_run_appends_new_spans_and_all_totals_to_the_files(agent: Agent, tree: JsonTree, folder: Path) -> None:
+    """Spans are written once, the totals each time."""
     tree.put_turn(message(session(), Tokens(7)))
     to_file(agent).once()
     to_file(agent).once()
@@ -107,8 +113,8 @@ def test_each_run_appends(agent: Agent, tree: JsonTree, folder: Path) -> None:
     assert len([each for each in points(folder / "metrics.jsonl") if each.metric == "opencode.session.count"]) == 2
 
 
-def test_no_line_is_longer_than_readers_take(agent: Agent, tree: JsonTree, folder: Path) -> None:
-    """With names and paths as long as they may be, a request of the usual size would be."""
+def test_no_line_is_longer_than_file_readers_accept(agent: Agent, tree: JsonTree, folder: Path) -> None:
+    """If names and paths are as long as they may be, a request of the usual size would be longer."""
     count = 150
     fill(tree, count, agent="ä" * 900, provider="long-" * 200)
     to_file(agent).once(OTEL_AGENT_SESSION_WINDOW_HOURS="24")
@@ -121,11 +127,11 @@ def test_no_line_is_longer_than_readers_take(agent: Agent, tree: JsonTree, folde
     assert len([metric for metric, _ in series if metric == "opencode.message.count"]) == count
 
 
-def test_an_ordinary_request_is_one_line(agent: Agent, tree: JsonTree, folder: Path) -> None:
-    """Requests are sized so that what is usual need not be halved first."""
-    fill(tree, _SPANS_PER_REQUEST, provider="anthropic", agent="build")
+def test_an_ordinary_request_is_one_line_in_a_file(agent: Agent, tree: JsonTree, folder: Path) -> None:
+    """The size of requests is chosen so that a usual one need not be halved first."""
+    fill(tree, SPANS_PER_REQUEST, provider="anthropic", agent="build")
     to_file(agent).once()
-    assert [line.count('"traceId"') for line in lines(folder / "traces.jsonl")] == [_SPANS_PER_REQUEST, 1]
+    assert [line.count('"traceId"') for line in lines(folder / "traces.jsonl")] == [SPANS_PER_REQUEST, 1]
     found = [len(json_points(line)) for line in lines(folder / "metrics.jsonl")[:-1]]
     assert found[:-1] == [POINTS_PER_REQUEST] * (len(found) - 1)
     assert len(found) > 2
@@ -140,7 +146,7 @@ class TestRotation:
     def written(self, path: Path) -> list[str]:
         return [each.read_text() for each in sorted(path.parent.iterdir())]
 
-    def test_the_oldest_goes(self, tmp_path: Path) -> None:
+    def test_rotation_deletes_the_oldest_file(self, tmp_path: Path) -> None:
         path = tmp_path / "out" / "x.jsonl"
         rotated = RotatedLines(path, max_bytes=8, backups=2)
         for number in range(9):
@@ -156,13 +162,13 @@ class TestRotation:
             rotated.append(line)
         assert self.written(path) == ["c\n", "bbbbbbbbbbbbbbbbbbbb\n", "aaaaa\n"]
 
-    def test_what_a_kill_cut_short_stays_apart(self, tmp_path: Path) -> None:
+    def test_a_line_that_a_kill_cut_short_stays_apart_from_the_next(self, tmp_path: Path) -> None:
         path = tmp_path / "x.jsonl"
         path.write_bytes(b'{"whole":1}\n{"torn":')
         RotatedLines(path, max_bytes=1000, backups=1).append(b'{"next":1}')
         assert path.read_bytes() == b'{"whole":1}\n{"torn":\n{"next":1}\n'
 
-    def test_through_the_settings(self, agent: Agent, tree: JsonTree, folder: Path) -> None:
+    def test_the_settings_limit_size_and_number_of_files(self, agent: Agent, tree: JsonTree, folder: Path) -> None:
         small = {"OTEL_AGENT_FILE_MAX_BYTES": str(1024 * 1024), "OTEL_AGENT_FILE_BACKUPS": "1"}
         fill(tree, 150)
         for _ in range(6):
@@ -173,10 +179,10 @@ class TestRotation:
 
 
 class TestFullDisk:
-    """What does not fit is not there, not in part either; what was there stays."""
+    """A line that does not fit is not written at all, and what was there stays."""
 
     def run(self, agent: Agent, *, limit_bytes: int) -> subprocess.CompletedProcess[str]:
-        """A run that no file may grow beyond `limit_bytes` in."""
+        """A run in which no file may grow beyond `limit_bytes`."""
         return subprocess.run(
             [sys.executable, "-m", "otel_agent", "run", "--once"],
             cwd=ROOT,
@@ -188,7 +194,7 @@ class TestFullDisk:
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes)),
         )
 
-    def test_no_line_is_torn(self, agent: Agent, tree: JsonTree, folder: Path) -> None:
+    def test_a_line_that_does_not_fit_is_not_written_in_part(self, agent: Agent, tree: JsonTree, folder: Path) -> None:
         limit_bytes = 8 * 1024 * 1024
         earlier = b'{"earlier":"' + b"x" * (limit_bytes - 500) + b'"}\n'
         folder.mkdir(parents=True)
@@ -202,7 +208,9 @@ class TestFullDisk:
         to_file(agent).once()
         assert len(spans(folder / "traces.jsonl")) == 2
 
-    def test_a_device_that_is_full(self, agent: Agent, tree: JsonTree, folder: Path) -> None:
+    def test_what_a_full_disk_had_no_room_for_is_exported_later(
+        self, agent: Agent, tree: JsonTree, folder: Path
+    ) -> None:
         folder.mkdir(parents=True)
         (folder / "metrics.jsonl").symlink_to("/dev/full")
         tree.put_turn(message(session(), Tokens(7)))
@@ -215,7 +223,9 @@ class TestFullDisk:
         assert len(spans(folder / "traces.jsonl")) == 2
         assert points(folder / "metrics.jsonl")
 
-    def test_a_place_that_cannot_be(self, agent: Agent, tree: JsonTree, tmp_path: Path) -> None:
+    def test_a_folder_that_cannot_be_made_is_a_failure_with_a_reason(
+        self, agent: Agent, tree: JsonTree, tmp_path: Path
+    ) -> None:
         (tmp_path / "file").write_text("")
         tree.put_turn(message(session(), Tokens(7)))
         run = to_file(agent).attempt(OTEL_AGENT_FILE_DIR=str(tmp_path / "file" / "under"))

@@ -1,4 +1,4 @@
-"""Where requests go and what goes with them: the file says, a general variable knows better, one for the signal best."""
+"""Where requests go and what goes with them. A general variable wins over the file, one for the signal over both."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.errors import SettingsError
-from tests.delivery.senders import ONE_TRY_SECONDS, PROTOCOLS, SIGNALS, WIRES, options, sender
+from tests.delivery.senders import ONE_TRY_SECONDS, PROTOCOLS, SIGNALS, WIRES, in_its_time, options, sender
 from tests.support.otlp_receiver import Authority, OtlpReceiver, Received
 from tests.support.otlp_receiver.wire import Signal, Wire
 
@@ -34,7 +34,7 @@ def variable(name: str, signal: Signal | None = None) -> str:
 
 @EITHER_WIRE
 @EITHER_SIGNAL
-def test_who_names_the_endpoint(
+def test_a_variable_for_the_signal_names_the_endpoint_before_a_general_one_and_the_file(
     receiver: OtlpReceiver, signal: Signal, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only HTTP adds a path, and only to the general address."""
@@ -51,40 +51,47 @@ def test_who_names_the_endpoint(
 
 @EITHER_WIRE
 @EITHER_SIGNAL
-def test_who_names_the_headers(
+def test_a_variable_for_the_signal_names_the_headers_before_a_general_one_and_the_file(
     receiver: OtlpReceiver, signal: Signal, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen = options(wire, address(receiver, wire), headers={"Authorization": "Bearer file", "X-Scope": "file"})
     request = sent(receiver, signal, chosen)
-    assert (request.headers["authorization"], request.headers["x-scope"]) == ("Bearer file", "file")
+    assert request.headers["authorization"] == "Bearer file"
+    assert request.headers["x-scope"] == "file"
     monkeypatch.setenv(variable("HEADERS"), "Authorization=Bearer%20general")
     request = sent(receiver, signal, chosen)
-    assert (request.headers["authorization"], request.headers.get("x-scope")) == ("Bearer general", None)
+    assert request.headers["authorization"] == "Bearer general"
+    assert request.headers.get("x-scope") is None
     monkeypatch.setenv(variable("HEADERS", signal), "authorization=Bearer%20own")
     assert sent(receiver, signal, chosen).headers["authorization"] == "Bearer own"
 
 
 @EITHER_SIGNAL
-def test_who_names_the_compression(receiver: OtlpReceiver, signal: Signal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_for_the_signal_names_the_compression_before_a_general_one_and_the_file(
+    receiver: OtlpReceiver, signal: Signal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def used(chosen: OtlpOptions) -> str | None:
         return sent(receiver, signal, chosen).headers.get("content-encoding")
 
     plain = options("http", receiver.endpoint)
     zipped = options("http", receiver.endpoint, compression="gzip")
-    assert (used(plain), used(zipped)) == (None, "gzip")
+    assert used(plain) is None
+    assert used(zipped) == "gzip"
     monkeypatch.setenv(variable("COMPRESSION"), "none")
     assert used(zipped) is None
     monkeypatch.setenv(variable("COMPRESSION", signal), "GZIP")
     assert used(plain) == "gzip"
 
 
-def test_deflate(receiver: OtlpReceiver) -> None:
+def test_http_can_compress_with_deflate(receiver: OtlpReceiver) -> None:
     request = sent(receiver, "traces", options("http", receiver.endpoint, compression="deflate"))
     assert request.headers["content-encoding"] == "deflate"
 
 
 @pytest.mark.parametrize(("wire", "name"), [("http", "zstd"), ("grpc", "zstd"), ("grpc", "deflate")])
-def test_an_unknown_compression_is_said_at_the_start(wire: Wire, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_compression_is_an_error_at_the_start(
+    wire: Wire, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(variable("COMPRESSION"), name)
     with (
         pytest.raises(SettingsError, match=f"cannot compress with {name}"),
@@ -95,21 +102,21 @@ def test_an_unknown_compression_is_said_at_the_start(wire: Wire, name: str, monk
 
 @EITHER_WIRE
 @EITHER_SIGNAL
-@pytest.mark.parametrize("told", ["soon", "0", "-1", "nan", "inf"])
-def test_a_timeout_that_is_none_is_said_at_the_start(
-    wire: Wire, signal: Signal, told: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("value", ["soon", "0", "-1", "nan", "inf"])
+def test_a_timeout_that_is_no_positive_number_is_an_error_at_the_start(
+    wire: Wire, signal: Signal, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(variable("TIMEOUT"), told)
+    monkeypatch.setenv(variable("TIMEOUT"), value)
     with pytest.raises(SettingsError, match="OTEL_EXPORTER_OTLP"), sender(signal, options(wire, "http://127.0.0.1:1")):
         pass
 
 
 @EITHER_WIRE
 @EITHER_SIGNAL
-def test_variables_that_are_empty_are_not_set(
+def test_empty_variables_count_as_not_set(
     receiver: OtlpReceiver, wire: Wire, signal: Signal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Compose files and unit files set variables to nothing where a person left them out."""
+    """Compose files and unit files set a variable to nothing if a person left it out."""
     for name in ("ENDPOINT", "HEADERS", "COMPRESSION", "CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE", "PROTOCOL"):
         monkeypatch.setenv(variable(name), "")
         monkeypatch.setenv(variable(name, signal), "")
@@ -128,7 +135,7 @@ def test_netrc_does_not_replace_the_authorization(receiver: OtlpReceiver, tmp_pa
     assert "authorization" not in sent(receiver, "traces", options("http", receiver.endpoint)).headers
 
 
-def test_user_and_password_in_the_address(receiver: OtlpReceiver) -> None:
+def test_user_and_password_in_the_address_become_the_authorization(receiver: OtlpReceiver) -> None:
     with_user = receiver.endpoint.replace("http://", "http://me:secret@")
     expected = "Basic " + base64.b64encode(b"me:secret").decode()
     assert sent(receiver, "metrics", options("http", with_user)).headers["authorization"] == expected
@@ -142,7 +149,7 @@ NO_ADDRESSES = ["http://[::1", "http://127.0.0.1:99999", "http://127.0.0.1:abc",
     ("wire", "endpoint"),
     [*((wire, each) for wire in WIRES for each in NO_ADDRESSES), ("http", "localhost:4318"), ("http", "/v1/traces")],
 )
-def test_what_is_no_address_is_said_at_the_start(
+def test_an_address_at_which_nothing_can_listen_is_an_error_at_the_start(
     wire: Wire, signal: Signal, endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(SettingsError, match="is no address such as http://localhost:4318"):
@@ -152,7 +159,7 @@ def test_what_is_no_address_is_said_at_the_start(
         sent_nowhere(signal, options(wire, "http://127.0.0.1:1"))
 
 
-def test_an_address_is_told_without_its_secrets() -> None:
+def test_an_address_is_shown_without_its_secrets() -> None:
     chosen = options("http", "https://me:secret@backend.example:4318/otlp?api-key=secret")
     assert chosen.target_of("traces") == "https://backend.example:4318/otlp"
     assert options("grpc", "backend.example:4317").target_of("traces") == "backend.example:4317"
@@ -177,10 +184,10 @@ class TestTls:
 
     @EITHER_WIRE
     @EITHER_SIGNAL
-    def test_client_certificates(
+    def test_client_certificates_come_from_the_file_or_from_variables(
         self, authority: Authority, wire: Wire, signal: Signal, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """From the file; and what a variable names comes before what the file does, one by one."""
+        """Each file that a variable names wins over the one in the settings file."""
         client = authority.issue("client", "agent")
         with OtlpReceiver(tls=authority.issue("server"), client_ca=authority.certificate) as receiver:
             named = {
@@ -198,7 +205,9 @@ class TestTls:
             assert len(receiver.requests) == 3
 
     @EITHER_WIRE
-    def test_without_the_client_certificate(self, authority: Authority, wire: Wire) -> None:
+    def test_a_backend_that_asks_for_a_client_certificate_accepts_nothing_without_one(
+        self, authority: Authority, wire: Wire
+    ) -> None:
         with OtlpReceiver(tls=authority.issue("server"), client_ca=authority.certificate) as receiver:
             chosen = options(
                 wire, address(receiver, wire), certificate=authority.certificate, timeout_seconds=ONE_TRY_SECONDS
@@ -208,18 +217,22 @@ class TestTls:
             assert receiver.requests == ()
 
     @EITHER_WIRE
-    def test_an_unknown_authority(self, authority: Authority, stranger: Authority, wire: Wire) -> None:
+    def test_a_backend_with_a_certificate_of_an_unknown_authority_gets_no_data(
+        self, authority: Authority, stranger: Authority, wire: Wire
+    ) -> None:
         with OtlpReceiver(tls=authority.issue("server")) as receiver:
             chosen = options(
                 wire, address(receiver, wire), certificate=stranger.certificate, timeout_seconds=ONE_TRY_SECONDS
             )
+            late = {"http": "no answer in time", "grpc": "gRPC DEADLINE_EXCEEDED"}[wire]
             with sender("traces", chosen) as send:
-                result = send()
+                result, _ = in_its_time(send, receiver, late)
             expected = {
                 "http": "the TLS handshake failed (wrong certificate, or no TLS there)",
                 "grpc": "gRPC UNAVAILABLE",
             }
-            assert (result.accepted, result.reason) == (False, expected[wire])
+            assert not result.accepted
+            assert result.reason == expected[wire]
             assert receiver.requests == ()
 
     @EITHER_SIGNAL
@@ -230,7 +243,9 @@ class TestTls:
         with OtlpReceiver(tls=authority.issue("server")) as receiver:
             sent(receiver, signal, options("http", receiver.endpoint, certificate=authority.certificate))
 
-    def test_where_none_is_named_the_bundle_counts(self, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_if_no_certificate_is_named_the_bundle_of_requests_counts(
+        self, authority: Authority, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.certificate))
         with OtlpReceiver(tls=authority.issue("server")) as receiver:
             sent(receiver, "traces", options("http", receiver.endpoint))
@@ -238,7 +253,7 @@ class TestTls:
     @EITHER_WIRE
     @EITHER_SIGNAL
     @pytest.mark.parametrize("name", ["certificate", "client_key", "client_certificate"])
-    def test_a_file_that_cannot_be_read_is_said_at_the_start(
+    def test_a_tls_file_that_cannot_be_read_is_an_error_at_the_start(
         self, wire: Wire, signal: Signal, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         absent = tmp_path / "absent.pem"
@@ -248,7 +263,8 @@ class TestTls:
         monkeypatch.setenv(variable(name.upper()), str(absent))
         with pytest.raises(SettingsError) as by_variable:
             sent_nowhere(signal, options(wire, "https://127.0.0.1:1"))
-        assert (str(by_file.value), str(by_variable.value)) == (expected, expected)
+        assert str(by_file.value) == expected
+        assert str(by_variable.value) == expected
 
 
 def sent_nowhere(signal: Signal, chosen: OtlpOptions) -> None:

@@ -1,11 +1,11 @@
-"""What counts as taken over HTTP: an acknowledgement that OTLP gives, and nothing that only looks like one."""
+"""What counts as accepted over HTTP: an OTLP acknowledgement, and nothing that only looks like one."""
 
 from __future__ import annotations
 
 import pytest
 
 from otel_agent.model import SendResult
-from tests.delivery.senders import ONE_TRY_SECONDS, SIGNALS, options, sender
+from tests.delivery.senders import ONE_TRY_SECONDS, SIGNALS, in_its_time, options, sender
 from tests.support.otlp_receiver import (
     Behaviour,
     OtlpReceiver,
@@ -25,16 +25,18 @@ from tests.support.otlp_receiver import (
     unauthorized,
     unavailable,
 )
-from tests.support.otlp_receiver.behaviours import JSON, PROTOBUF, Reply
+from tests.support.otlp_receiver.behaviours import JSON, NOT_SOON, PROTOBUF, Reply
 from tests.support.otlp_receiver.wire import Signal
 
 EITHER = pytest.mark.parametrize("signal", SIGNALS)
+HANGING_SECONDS = 2.0
+"""Long enough for a request to arrive on a busy machine, if no answer will come."""
 
 
 def answered(receiver: OtlpReceiver, behaviour: Behaviour, signal: Signal = "traces") -> SendResult:
-    """What one export comes to, with time for one try only; an endless answer, which is not tried again, is long to read."""
+    """The result of one export. The answer ends it: it is final, or the next try is far away."""
     receiver.behave(then=behaviour)
-    limit = {} if behaviour.name == "endless_body" else {"timeout_seconds": ONE_TRY_SECONDS}
+    limit = {"timeout_seconds": HANGING_SECONDS} if behaviour.name == "hang" else {}
     with sender(signal, options("http", receiver.endpoint, **limit)) as send:
         return send()
 
@@ -48,13 +50,11 @@ ACKNOWLEDGED = [accept(), accept_empty_body(), no_content(), json_accept(), part
 
 @EITHER
 @pytest.mark.parametrize("behaviour", ACKNOWLEDGED, ids=lambda each: each.name)
-def test_taken(receiver: OtlpReceiver, behaviour: Behaviour, signal: Signal) -> None:
+def test_an_otlp_acknowledgement_is_accepted(receiver: OtlpReceiver, behaviour: Behaviour, signal: Signal) -> None:
     assert answered(receiver, behaviour, signal) == SendResult(accepted=True)
     assert len(receiver.requests) == 1
 
 
-UNSURE = {"hang", "drop"}
-"""Whether what was sent arrived nobody knows."""
 NOT_ACKNOWLEDGED = {
     "redirect": (redirect(), "HTTP 302 instead of an acknowledgement (a redirect or a portal?)", 1),
     "not-modified": (not_modified(), "HTTP 304 instead of an acknowledgement (a redirect or a portal?)", 1),
@@ -62,53 +62,71 @@ NOT_ACKNOWLEDGED = {
     "garbage": (garbage_body(), "an answer that is not the application/x-protobuf it says it is", 1),
     "endless": (endless_body(), "an endless answer instead of an acknowledgement", 1),
     "hanging": (hang(), "no answer in time", 1),
-    "dropped, so tried on a new connection": (drop(), "nothing answers there, or the connection was closed", 2),
-    "unavailable": (unavailable(), "HTTP 503 Service Unavailable", 1),
-    "throttled": (throttled(), "HTTP 429 Too Many Requests", 1),
+    "unavailable": (unavailable(NOT_SOON), "HTTP 503 Service Unavailable", 1),
+    "throttled": (throttled(NOT_SOON), "HTTP 429 Too Many Requests", 1),
     "unauthorized": (unauthorized(), "HTTP 401 Unauthorized", 1),
 }
 
 
 @EITHER
 @pytest.mark.parametrize(("behaviour", "reason", "requests"), NOT_ACKNOWLEDGED.values(), ids=list(NOT_ACKNOWLEDGED))
-def test_not_taken(receiver: OtlpReceiver, behaviour: Behaviour, reason: str, requests: int, signal: Signal) -> None:
+def test_an_answer_that_is_no_acknowledgement_is_a_failure_with_a_reason(
+    receiver: OtlpReceiver, behaviour: Behaviour, reason: str, requests: int, signal: Signal
+) -> None:
     assert answered(receiver, behaviour, signal) == SendResult(
-        accepted=False, reason=reason, unanswered=behaviour.name in UNSURE
+        accepted=False, reason=reason, unanswered=behaviour.name == "hang"
     )
     assert len(receiver.requests) == requests
     assert receiver.malformed == (), "a redirect was followed"
 
 
+@EITHER
+def test_a_request_whose_connection_closes_is_sent_once_more_on_a_new_one(
+    receiver: OtlpReceiver, signal: Signal
+) -> None:
+    receiver.behave(then=drop())
+    with sender(signal, options("http", receiver.endpoint, timeout_seconds=ONE_TRY_SECONDS)) as send:
+        result, requests = in_its_time(send, receiver, late="no answer in time")
+    reason = "nothing answers there, or the connection was closed"
+    assert result == SendResult(accepted=False, reason=reason, unanswered=True)
+    assert requests == 2
+    assert receiver.malformed == ()
+
+
 @pytest.mark.parametrize("status", [400, 406, 413, 415, 422])
-def test_a_request_that_is_refused_as_such_is_final(receiver: OtlpReceiver, status: int) -> None:
-    result = answered(receiver, Behaviour("refused", False, Reply(status)))
-    assert (result.accepted, result.permanent, len(receiver.requests)) == (False, True, 1)
+def test_a_status_that_blames_the_request_is_permanent(receiver: OtlpReceiver, status: int) -> None:
+    result = answered(receiver, Behaviour("rejected", False, Reply(status)))
+    assert not result.accepted
+    assert result.permanent
+    assert len(receiver.requests) == 1
     assert result.reason.startswith(f"HTTP {status} ")
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 405, 500, 501])
-def test_what_the_operator_can_mend_is_not_final(receiver: OtlpReceiver, status: int) -> None:
-    result = answered(receiver, Behaviour("refused", False, Reply(status)))
-    assert (result.accepted, result.permanent, len(receiver.requests)) == (False, False, 1)
+def test_a_status_that_a_person_can_mend_is_not_permanent(receiver: OtlpReceiver, status: int) -> None:
+    result = answered(receiver, Behaviour("rejected", False, Reply(status)))
+    assert not result.accepted
+    assert not result.permanent
+    assert len(receiver.requests) == 1
 
 
 @EITHER
-def test_nothing_listens(receiver: OtlpReceiver, signal: Signal) -> None:
+def test_an_endpoint_at_which_nothing_listens_is_no_unknown_delivery(receiver: OtlpReceiver, signal: Signal) -> None:
     endpoint = receiver.endpoint
     receiver.close()
-    with sender(signal, options("http", endpoint, timeout_seconds=ONE_TRY_SECONDS)) as send:
+    with sender(signal, options("http", endpoint)) as send:
         assert send() == SendResult(accepted=False, reason="nothing answers there, or the connection was closed")
 
 
 @EITHER
-def test_a_header_that_no_request_can_have(receiver: OtlpReceiver, signal: Signal) -> None:
+def test_a_header_that_no_request_can_have_is_a_failure_with_a_reason(receiver: OtlpReceiver, signal: Signal) -> None:
     with sender(signal, options("http", receiver.endpoint, headers={"x-scope": "two\nlines"})) as send:
         assert send() == SendResult(accepted=False, reason="a header cannot be sent as it is written")
     assert receiver.requests == ()
 
 
 @EITHER
-def test_tried_again_when_the_backend_says_so(receiver: OtlpReceiver, signal: Signal) -> None:
+def test_an_http_request_is_tried_again_when_the_backend_asks_for_it(receiver: OtlpReceiver, signal: Signal) -> None:
     receiver.behave(throttled(retry_after_seconds=0), throttled(retry_after_seconds=0))
     with sender(signal, options("http", receiver.endpoint)) as send:
         assert send() == SendResult(accepted=True)
@@ -116,11 +134,11 @@ def test_tried_again_when_the_backend_says_so(receiver: OtlpReceiver, signal: Si
 
 
 @EITHER
-def test_rejected_are_counted(receiver: OtlpReceiver, signal: Signal) -> None:
+def test_items_that_a_partial_success_rejects_are_counted(receiver: OtlpReceiver, signal: Signal) -> None:
     assert answered(receiver, partial(3, "too old"), signal) == SendResult(accepted=True, rejected=3, reason="too old")
 
 
-def test_rejected_without_a_word(receiver: OtlpReceiver) -> None:
+def test_a_partial_success_without_a_message_has_a_reason_too(receiver: OtlpReceiver) -> None:
     assert answered(receiver, partial(3)) == SendResult(accepted=True, rejected=3, reason="no reason given")
 
 
@@ -132,7 +150,7 @@ def test_rejected_without_a_word(receiver: OtlpReceiver) -> None:
         ("metrics", b'{"partialSuccess": {"rejectedDataPoints": "2", "errorMessage": "too old"}}'),
     ],
 )
-def test_rejected_in_json(receiver: OtlpReceiver, signal: Signal, body: bytes) -> None:
+def test_a_partial_success_in_json_is_understood(receiver: OtlpReceiver, signal: Signal, body: bytes) -> None:
     assert answered(receiver, reply(body), signal) == SendResult(accepted=True, rejected=2, reason="too old")
 
 
@@ -159,24 +177,24 @@ HOSTILE_JSON = {
 
 
 @pytest.mark.parametrize("body", HOSTILE_JSON.values(), ids=list(HOSTILE_JSON))
-def test_json_that_is_no_acknowledgement(receiver: OtlpReceiver, body: bytes) -> None:
+def test_hostile_json_is_no_acknowledgement(receiver: OtlpReceiver, body: bytes) -> None:
     result = answered(receiver, reply(body))
     assert not result.accepted
     assert "JSON" in result.reason or "application/json" in result.reason
 
 
-def test_the_content_type_may_have_parameters(receiver: OtlpReceiver) -> None:
+def test_the_content_type_of_an_answer_may_have_parameters(receiver: OtlpReceiver) -> None:
     assert answered(receiver, reply(b"{}", "Application/JSON; charset=utf-8")) == SendResult(accepted=True)
     assert answered(receiver, reply(b"", f"{PROTOBUF}; v=1")) == SendResult(accepted=True)
 
 
-def test_no_content_type_and_a_body(receiver: OtlpReceiver) -> None:
+def test_a_body_without_a_content_type_is_no_acknowledgement(receiver: OtlpReceiver) -> None:
     result = answered(receiver, reply(b"ok", ""))
     assert result.reason == "an answer of type unknown instead of an acknowledgement (a portal?)"
 
 
-def test_an_answer_is_not_taken_for_the_next_one(receiver: OtlpReceiver) -> None:
-    """After the exporter was shut down nothing is sent: then the last success is not a success, and never silent."""
+def test_the_answer_to_one_request_does_not_count_for_the_next(receiver: OtlpReceiver) -> None:
+    """Nothing is sent after the exporter was closed. The last success must not look like a new one."""
     with sender("traces", options("http", receiver.endpoint)) as send:
         assert send().accepted
     assert send() == SendResult(accepted=False, reason="nothing was sent")

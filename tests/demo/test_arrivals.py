@@ -1,4 +1,4 @@
-"""The demo's tables under values that do not fit."""
+"""The demo's tables keep their form when values do not fit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 from rich.cells import cell_len
 from rich.console import Console
 
-from otel_agent.demo.arrivals import arrived
+from otel_agent.demo.arrivals import arrivals_page
 from otel_agent.demo.receiver import Receiver
 from otel_agent.semconv import TOKEN_TYPES
 
@@ -28,7 +28,7 @@ def drawn(columns: int) -> str:
     receiver.take_spans(spans())
     receiver.take_metrics(totals())
     screen = io.StringIO()
-    Console(file=screen, width=columns, color_system=None).print(arrived(receiver))
+    Console(file=screen, width=columns, color_system=None).print(arrivals_page(receiver))
     with receiver:
         return screen.getvalue()
 
@@ -61,7 +61,7 @@ def totals() -> bytes:
 
 
 @pytest.mark.parametrize("columns", [80, 120])
-def test_names_give_way_and_numbers_do_not(columns: int) -> None:
+def test_long_names_are_cut_and_numbers_never(columns: int) -> None:
     printed = drawn(columns)
     assert max(map(cell_len, printed.splitlines())) <= columns
     assert re.search(r"^opencode\.token\.usage +\{token\} +5 +49,382,716,050 *$", printed, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""`otel-agent demo`: the main job with nothing else at hand, and no trace of it afterwards."""
+"""`otel-agent demo` shows the main job with nothing else at hand, and leaves no trace."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def sample() -> dict[str, Any]:
 
 
 def counters(printed: str) -> dict[str, str]:
-    """The column of totals, by metric."""
+    """Return the column of totals, by metric."""
     return {row[1]: row[2] for row in re.finditer(r"^([a-z_]+(?:\.[a-z_]+)+) .* ([\d,.]+) *$", printed, re.MULTILINE)}
 
 
@@ -58,15 +58,15 @@ def files(under: Path) -> set[Path]:
 
 
 class TestSample:
-    def test_its_totals_are_those_recounted_by_hand(self, shell: Shell, sample: dict[str, Any]) -> None:
+    def test_the_totals_of_the_sample_are_those_recounted_by_hand(self, shell: Shell, sample: dict[str, Any]) -> None:
         printed = shell.output("demo")
         assert_shows_the_sample(printed, sample)
         for model, used in sample["by"]["model"].items():
             row = " +".join([re.escape(model.partition("/")[2]), *(f"{used[kind]:,}" for kind in KINDS)])
             assert re.search(rf"^{row} *$", printed, re.MULTILINE)
 
-    def test_it_is_the_store_that_was_recounted(self) -> None:
-        """But for the parts, which no message of it needs."""
+    def test_the_sample_is_the_store_that_was_recounted(self) -> None:
+        """Only the parts are left out: no message of the store needs them."""
         original, packed = STORES / "migrated-1.1.27-1.2.6" / "opencode", sample_folder()
         assert (packed / "opencode.db").read_bytes() == (original / "opencode.db").read_bytes()
         messages = files(packed / "storage" / "message")
@@ -74,18 +74,18 @@ class TestSample:
         for path in messages:
             assert path.read_bytes() == (original / path.relative_to(packed)).read_bytes()
 
-    def test_it_goes_over_http_on_the_loopback_interface(self, shell: Shell) -> None:
+    def test_the_sample_is_sent_over_http_on_the_loopback_interface(self, shell: Shell) -> None:
         assert re.search(
             r"arrived in \d+ OTLP requests at http://127\.0\.0\.1:\d+$", shell.output("demo"), re.MULTILINE
         )
 
-    def test_nothing_is_left_behind(self, shell: Shell) -> None:
+    def test_the_demo_leaves_no_file_behind(self, shell: Shell) -> None:
         shell.output("demo")
         assert files(shell.home) == set()
         assert list(shell.scratch.iterdir()) == []
 
     @pytest.mark.parametrize("columns", [80, 120])
-    def test_line_by_line(self, columns: int, shell: Shell) -> None:
+    def test_the_demo_prints_these_lines(self, columns: int, shell: Shell) -> None:
         printed = shell.output("demo", COLUMNS=str(columns))
         printed = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", re.sub(r"in \d+\.\d s\.", "in 0.1 s.", printed))
         expected = (DRAWN / f"{columns}.txt").read_text(encoding="utf-8").splitlines()
@@ -98,7 +98,7 @@ def sample_folder() -> Path:
 
 
 class TestOwnData:
-    def test_it_is_read_and_said_so(self, shell: Shell) -> None:
+    def test_data_of_this_machine_is_read_and_named(self, shell: Shell) -> None:
         JsonTree(shell.data_dir).put_turn(message(session(), Tokens(1, 2, 3, 4, 5)))
         before = files(shell.home)
         printed = shell.output("demo", COLUMNS="500")
@@ -107,11 +107,11 @@ class TestOwnData:
         assert counters(printed)["opencode.token.usage"] == "15"
         assert files(shell.home) == before
 
-    def test_the_sample_is_shown_where_there_are_no_messages_yet(self, shell: Shell, sample: dict[str, Any]) -> None:
+    def test_the_sample_is_shown_if_there_are_no_messages_yet(self, shell: Shell, sample: dict[str, Any]) -> None:
         (shell.data_dir / "storage" / "message").mkdir(parents=True)
         assert_shows_the_sample(shell.output("demo"), sample)
 
-    def test_nothing_that_is_owed_is_taken_for_delivered(self, shell: Shell) -> None:
+    def test_pending_spans_stay_pending_after_a_demo(self, shell: Shell) -> None:
         JsonTree(shell.data_dir).put_turn(message(session(), Tokens(input=1)))
         shell.output("summary")
         shell.output("demo")
@@ -119,7 +119,7 @@ class TestOwnData:
             assert shell.run("run", "--once", OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint).returncode == 0
         assert len(receiver.chats()) == 1
 
-    def test_names_from_storage_are_only_shown(self, shell: Shell) -> None:
+    def test_names_from_storage_cannot_control_the_terminal(self, shell: Shell) -> None:
         of = session()
         JsonTree(shell.data_dir).put_turn(
             message(of, Tokens(input=1), model="[bold]m[/bold]\x1b[31m", agent="\x1b]0;a")
@@ -149,17 +149,19 @@ OTHERS = {
     "http_proxy": NOBODY_LISTENS,
     "ALL_PROXY": NOBODY_LISTENS,
 }
-"""What may be set on a machine that has no OTLP endpoint for both signals, and would lead the demo's own delivery astray."""
+"""Variables that could lead the demo's own delivery elsewhere, on a machine without an endpoint for both signals."""
 
 
 class TestEnvironment:
     @pytest.mark.parametrize("variable", OTHERS)
-    def test_no_variable_leads_it_astray(self, variable: str, shell: Shell, sample: dict[str, Any]) -> None:
+    def test_no_variable_leads_the_demo_to_another_receiver(
+        self, variable: str, shell: Shell, sample: dict[str, Any]
+    ) -> None:
         printed = shell.output("demo", **{variable: OTHERS[variable]})
         assert_shows_the_sample(printed, sample)
         assert counters(printed)["gen_ai.client.inference.usage.input_tokens"] == "119,715"
 
-    def test_nor_does_an_agent_that_runs(self, shell: Shell, sample: dict[str, Any]) -> None:
+    def test_an_agent_that_runs_does_not_disturb_the_demo(self, shell: Shell, sample: dict[str, Any]) -> None:
         agent = shell.start("run", OTEL_AGENT_EXPORTER="none")
         try:
             assert agent.stderr is not None
@@ -171,7 +173,7 @@ class TestEnvironment:
 
 
 class TestConfigured:
-    """With an endpoint for both signals it does the real thing: the user's own ledger, delivered there."""
+    """If both signals have an endpoint, the demo delivers the user's own ledger there."""
 
     def variables(self, receiver: OtlpReceiver, how: str) -> dict[str, str]:
         if how == "general":
@@ -182,17 +184,18 @@ class TestConfigured:
         }
 
     @pytest.mark.parametrize("how", ["general", "by signal"])
-    def test_it_delivers_there(self, how: str, shell: Shell) -> None:
+    def test_the_demo_delivers_to_a_configured_endpoint(self, how: str, shell: Shell) -> None:
         JsonTree(shell.data_dir).put_turn(message(session(), Tokens(1, 2, 3, 4, 5)))
         with OtlpReceiver() as receiver:
             printed = shell.output("demo", **self.variables(receiver, how))
             again = shell.output("demo", **self.variables(receiver, how))
-        assert printed.startswith("Counted 1 new assistant messages in 1 stores; 2 spans")
-        assert again.startswith("Counted 0 new assistant messages in 1 stores; 0 spans")
-        assert (receiver.total("opencode.token.usage"), len(receiver.chats())) == (15, 1)
+        assert printed.startswith("Counted 1 new assistant message in 1 store; delivered 2 spans")
+        assert again.startswith("Counted 0 new assistant messages in 1 store; delivered 0 spans")
+        assert receiver.total("opencode.token.usage") == 15
+        assert len(receiver.chats()) == 1
         assert (shell.state_dir / "ledger.db").exists()
 
-    def test_the_file_names_it_too(self, shell: Shell) -> None:
+    def test_the_demo_delivers_to_the_endpoint_in_the_settings_file(self, shell: Shell) -> None:
         JsonTree(shell.data_dir).put_turn(message(session(), Tokens(input=7)))
         shell.config.parent.mkdir(parents=True)
         with OtlpReceiver() as receiver:
@@ -200,16 +203,17 @@ class TestConfigured:
             shell.output("demo")
         assert receiver.total("opencode.token.usage") == 7
 
-    def test_3_where_nobody_answers(self, shell: Shell) -> None:
+    def test_the_exit_code_is_3_if_nothing_answers_at_the_endpoint(self, shell: Shell) -> None:
         JsonTree(shell.data_dir).put_turn(message(session(), Tokens(input=1)))
         run = shell.run("demo", OTEL_EXPORTER_OTLP_ENDPOINT=NOBODY_LISTENS, OTEL_EXPORTER_OTLP_TIMEOUT="1")
-        assert (run.returncode, run.stdout) == (3, "")
+        assert run.returncode == 3
+        assert run.stdout == ""
         assert run.stderr.startswith("otel-agent: not delivered: nothing answers there")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a pipe be made this small")
-def test_ctrl_c_leaves_nothing_behind(shell: Shell) -> None:
-    """Its screen is stopped after the first line: it waits to write the next, with its temporary folder made."""
+def test_ctrl_c_in_a_demo_leaves_no_file_behind(shell: Shell) -> None:
+    """The pipe to the screen is full after the first line: the demo waits there, with its temporary folder made."""
     screen, theirs = os.pipe()
     fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 4096)
     os.write(theirs, bytes(4096 - 100))
@@ -226,22 +230,24 @@ def test_ctrl_c_leaves_nothing_behind(shell: Shell) -> None:
         _, errors = demo.communicate(timeout=20)
     finally:
         demo.kill()
-    assert (demo.returncode, errors) == (130, "")
+    assert errors == ""
+    assert demo.returncode == 130
     assert list(shell.scratch.iterdir()) == []
 
 
 def wait_for(folder: Path) -> None:
-    """Until there is something in it."""
+    """Wait until there is something in the folder."""
     pause, until = threading.Event(), time.monotonic() + 20
     while not any(folder.iterdir()):
         assert time.monotonic() < until
         pause.wait(0.01)
 
 
-def test_a_second_demo_beside_the_first(shell: Shell, sample: dict[str, Any]) -> None:
+def test_two_demos_run_beside_each_other(shell: Shell, sample: dict[str, Any]) -> None:
     demos = [shell.start("demo") for _ in range(2)]
     for each in demos:
         printed, errors = each.communicate(timeout=60)
-        assert (each.returncode, errors) == (0, "")
+        assert errors == ""
+        assert each.returncode == 0
         assert_shows_the_sample(printed, sample)
     shutil.rmtree(shell.scratch)

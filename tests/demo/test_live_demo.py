@@ -1,4 +1,4 @@
-"""The live demo: what is written is read by our own reader, and the whole of it in a terminal."""
+"""The live demo: our own reader counts what the store writer wrote, and the whole demo runs in a terminal."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ import pytest
 from rich.console import Console
 
 from docs.draw import moment
-from otel_agent.demo.live_demo import compared
-from otel_agent.demo.play import demo
+from otel_agent.demo.live_demo import compare
+from otel_agent.demo.play import play
 from otel_agent.demo.receiver import Receiver
-from otel_agent.demo.screen import drawn
-from otel_agent.demo.store_writer import Writer, Written
+from otel_agent.demo.screen import screen_of
+from otel_agent.demo.store_writer import StoreWriter, Written
 from otel_agent.errors import DeliveryError
 from otel_agent.settings import Settings
 from tests.support.agent import Agent
@@ -39,7 +39,7 @@ def shell(tmp_path: Path) -> Shell:
 
 
 class Clock:
-    """Runs as fast as it is asked."""
+    """A clock that goes on by 0.05 s each time it is asked."""
 
     def __init__(self) -> None:
         self.now = time.time() - 600
@@ -50,9 +50,9 @@ class Clock:
 
 
 class Turns(threading.Event):
-    """Set once so many turns were begun; a wait takes no time."""
+    """An event that is set after so many turns; a wait for it takes no time."""
 
-    def __init__(self, writer: Writer, turns: int) -> None:
+    def __init__(self, writer: StoreWriter, turns: int) -> None:
         super().__init__()
         self._writer, self._turns = writer, turns
 
@@ -62,9 +62,9 @@ class Turns(threading.Event):
         return self.is_set()
 
 
-def test_what_it_writes_is_what_the_agent_counts(agent: Agent, receiver: OtlpReceiver) -> None:
-    """Of an OpenCode that never was: turns with tools, sub-agents, errors and a compaction, each as a whole trace."""
-    writer = Writer(agent.data_dir, now=Clock())
+def test_the_agent_counts_what_the_store_writer_wrote(agent: Agent, receiver: OtlpReceiver) -> None:
+    """Turns with tools, sub-agents, errors and a compaction each become one whole trace."""
+    writer = StoreWriter(agent.data_dir, now=Clock())
     writer.run(Turns(writer, 20))
     agent.once()
     written = writer.written
@@ -83,10 +83,10 @@ def test_what_it_writes_is_what_the_agent_counts(agent: Agent, receiver: OtlpRec
 
 
 @pytest.mark.parametrize(("columns", "lines"), [(80, 24), (120, 40)])
-def test_the_screen_fits(columns: int, lines: int) -> None:
+def test_the_screen_fits_into_the_terminal(columns: int, lines: int) -> None:
     console = Console(width=columns, height=lines, record=True, color_system=None, force_terminal=False)
     with console.capture() as shown:
-        console.print(drawn(moment(), height=lines))
+        console.print(screen_of(moment(), height=lines))
     expected = (DRAWN / f"live-{columns}.txt").read_text(encoding="utf-8").splitlines()
     assert [line.rstrip() for line in shown.get().splitlines()] == expected
     assert len(expected) <= lines
@@ -94,7 +94,7 @@ def test_the_screen_fits(columns: int, lines: int) -> None:
 
 
 class Terminal:
-    """The command in a terminal of 100 by 30, whose screen is read as it comes."""
+    """The command in a terminal of 100 by 30; its screen is read as it comes."""
 
     def __init__(self, shell: Shell, *arguments: str) -> None:
         shell.scratch.mkdir(exist_ok=True)
@@ -112,7 +112,7 @@ class Terminal:
         self.shown = ""
 
     def read_until(self, pattern: str | None, seconds: float = 60) -> None:
-        """`None`: to the end."""
+        """Read until the screen shows `pattern`, or to the end if there is none."""
         until = time.monotonic() + seconds
         while pattern is None or not re.search(pattern, self.shown):
             assert time.monotonic() < until, f"{pattern} was not shown:\n{self.shown[-2000:]}"
@@ -141,7 +141,7 @@ def plain(text: str) -> str:
     return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text)
 
 
-def test_in_a_terminal(shell: Shell) -> None:
+def test_the_live_demo_ends_with_equal_numbers_written_and_arrived(shell: Shell) -> None:
     terminal = Terminal(shell, "demo", "--seconds", "4")
     try:
         terminal.read_until("The store is made up")
@@ -149,19 +149,19 @@ def test_in_a_terminal(shell: Shell) -> None:
         assert terminal.end() == 0
     finally:
         terminal.close()
-    told = re.search(
+    numbers = re.search(
         r"messages: ([\d,]+) written, ([\d,]+) counted, ([\d,]+) spans.*tokens: ([\d,]+) written, ([\d,]+) counted",
         plain(terminal.shown),
         re.DOTALL,
     )
-    assert told is not None, plain(terminal.shown)[-2000:]
-    assert told[1] == told[2] == told[3] != "0"
-    assert told[4] == told[5] != "0"
+    assert numbers is not None, plain(terminal.shown)[-2000:]
+    assert numbers[1] == numbers[2] == numbers[3] != "0"
+    assert numbers[4] == numbers[5] != "0"
     assert list(shell.scratch.iterdir()) == []
     assert not shell.state_dir.exists()
 
 
-def test_ctrl_c_ends_it_well(shell: Shell) -> None:
+def test_ctrl_c_ends_the_live_demo_with_exit_code_0(shell: Shell) -> None:
     terminal = Terminal(shell, "demo", "--seconds", "300")
     try:
         terminal.read_until("invoke_agent")
@@ -174,29 +174,29 @@ def test_ctrl_c_ends_it_well(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("after", [0, 3])
-def test_a_store_that_cannot_be_written_is_no_success(
+def test_a_store_that_cannot_be_written_fails_the_live_demo(
     after: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Nothing, or some of it, was written, and all of that arrived."""
+    """The messages from before the disk was full arrived, which does not make it a success."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    put = Writer._put
+    put = StoreWriter._put
 
-    def full(self: Writer, *arguments: Any) -> None:
+    def full(self: StoreWriter, *arguments: Any) -> None:
         if self.written.messages >= after:
             raise sqlite3.OperationalError("database or disk is full")
         put(self, *arguments)
 
-    monkeypatch.setattr(Writer, "_put", full)
+    monkeypatch.setattr(StoreWriter, "_put", full)
     with pytest.raises(sqlite3.OperationalError, match="disk is full"):
-        demo(Settings(), Console(file=io.StringIO()), live_seconds=60)
+        play(Settings(), Console(file=io.StringIO()), live_seconds=60)
 
 
-def test_what_did_not_arrive_is_said() -> None:
+def test_messages_that_did_not_arrive_are_an_error() -> None:
     with Receiver() as receiver, pytest.raises(DeliveryError, match="messages: 7 written, 0 counted, 0 spans"):
-        compared(Written(messages=7, tokens=70), receiver)
+        compare(Written(messages=7, tokens=70), receiver)
 
 
-def test_still_on_a_terminal(shell: Shell) -> None:
+def test_still_prints_the_sample_on_a_terminal_too(shell: Shell) -> None:
     terminal = Terminal(shell, "demo", "--still")
     try:
         assert terminal.end() == 0

@@ -1,4 +1,4 @@
-"""The demo's receiver on the wire: what it takes, and what it turns away without harm."""
+"""The demo's receiver on the wire: what it accepts, and what it refuses without harm."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def connection(receiver: Receiver) -> http.client.HTTPConnection:
 
 
 def post(receiver: Receiver, body: bytes, path: str = "/v1/metrics", encoding: str = "") -> int:
-    """The status of one request over a connection of its own."""
+    """Send one request over a connection of its own, and return the status of the answer."""
     client = connection(receiver)
     headers = {"Content-Type": "application/x-protobuf"} | ({"Content-Encoding": encoding} if encoding else {})
     client.request("POST", path, body, headers)
@@ -59,7 +59,7 @@ def spans(number: int) -> bytes:
     ).SerializeToString()
 
 
-def test_it_listens_on_the_loopback_interface_only(receiver: Receiver) -> None:
+def test_the_receiver_listens_on_the_loopback_interface_only(receiver: Receiver) -> None:
     assert receiver.endpoint.startswith("http://127.0.0.1:")
 
 
@@ -73,7 +73,7 @@ def test_the_last_value_of_each_series_is_kept(encoding: str, encoded: type[byte
     assert receiver.requests == 3
 
 
-def test_all_spans_are_counted_and_the_last_kept(receiver: Receiver) -> None:
+def test_all_spans_are_counted_and_the_last_200_kept(receiver: Receiver) -> None:
     assert post(receiver, spans(500), "/v1/traces") == 200
     assert receiver.span_count == 500
     assert [span.name for span in receiver.spans[-2:]] == ["chat 498", "chat 499"]
@@ -81,7 +81,7 @@ def test_all_spans_are_counted_and_the_last_kept(receiver: Receiver) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/v1/logs", "/v1/metrics/", "/v1/metrics?x", "/v1"])
-def test_another_path(path: str, receiver: Receiver) -> None:
+def test_a_request_to_another_path_is_answered_404(path: str, receiver: Receiver) -> None:
     assert post(receiver, counter(1), path) == 404
 
 
@@ -98,12 +98,14 @@ def test_another_path(path: str, receiver: Receiver) -> None:
     ],
     ids=["garbage", "json", "no gzip", "cut gzip", "no zlib", "nothing"],
 )
-def test_what_is_no_request(body: bytes, encoding: str, path: str, receiver: Receiver) -> None:
+def test_a_body_that_is_not_an_otlp_request_is_answered_400(
+    body: bytes, encoding: str, path: str, receiver: Receiver
+) -> None:
     assert post(receiver, body, path, encoding) == 400
     assert receiver.requests == 0
 
 
-def test_an_encoding_it_does_not_know(receiver: Receiver) -> None:
+def test_an_unknown_encoding_is_answered_415(receiver: Receiver) -> None:
     assert post(receiver, counter(1), encoding="br") == 415
 
 
@@ -120,22 +122,23 @@ def test_an_encoding_it_does_not_know(receiver: Receiver) -> None:
         (None, 411),
     ],
 )
-def test_lengths_that_cannot_be(length: str | None, status: int, receiver: Receiver) -> None:
-    """Nothing of the body is read."""
+def test_an_impossible_length_is_refused_before_the_body_is_read(
+    length: str | None, status: int, receiver: Receiver
+) -> None:
     header = b"" if length is None else f"Content-Length: {length}\r\n".encode()
     assert raw(receiver, b"POST /v1/metrics HTTP/1.1\r\nHost: x\r\n" + header + b"\r\n").startswith(
         f"HTTP/1.1 {status} ".encode()
     )
 
 
-def test_a_body_that_breaks_off(receiver: Receiver) -> None:
+def test_a_body_that_breaks_off_is_answered_400(receiver: Receiver) -> None:
     head = b"POST /v1/metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
     assert raw(receiver, head + counter(1)).startswith(b"HTTP/1.1 400 ")
     assert receiver.points == []
 
 
 def raw(receiver: Receiver, request: bytes) -> bytes:
-    """All that comes back until the receiver closes the connection."""
+    """Send bytes, and return all that comes back until the receiver closes the connection."""
     host, _, port = receiver.endpoint.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=20) as client, client.makefile("rb") as answer:
         client.sendall(request)
@@ -143,7 +146,7 @@ def raw(receiver: Receiver, request: bytes) -> bytes:
         return answer.read()
 
 
-def test_what_was_not_read_is_not_taken_for_the_next_request(receiver: Receiver) -> None:
+def test_the_unread_body_of_a_refused_request_is_not_read_as_the_next_request(receiver: Receiver) -> None:
     """The body of a refused request looks like a request of its own."""
     hidden = b"POST /v1/metrics HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(counter(1)), counter(1))
     head = b"POST /elsewhere HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(hidden)
@@ -156,13 +159,14 @@ def test_one_connection_serves_many_requests(receiver: Receiver) -> None:
     for value in range(3):
         client.request("POST", "/v1/metrics", counter(value))
         answer = client.getresponse()
-        assert (answer.status, answer.read()) == (200, b"")
+        assert answer.status == 200
+        assert answer.read() == b""
     client.close()
 
 
 @pytest.mark.parametrize(("encoding", "window"), [("gzip", 31), ("deflate", 15)])
 def test_a_few_bytes_do_not_become_gigabytes(encoding: str, window: int, receiver: Receiver) -> None:
-    """4 GiB of zeros in some 4 MiB: inflated as far as the limit and no further."""
+    """The body has some 4 MiB and would inflate to 4 GiB of zeros."""
     squeezing = zlib.compressobj(9, zlib.DEFLATED, window)
     head = squeezing.compress(b"") + squeezing.flush(zlib.Z_FULL_FLUSH)
     block = squeezing.compress(bytes(MEBIBYTE)) + squeezing.flush(zlib.Z_FULL_FLUSH)
@@ -172,13 +176,13 @@ def test_a_few_bytes_do_not_become_gigabytes(encoding: str, window: int, receive
 
 
 def highest_memory() -> int:
-    """Of this process, which the receiver runs in. Bytes; Linux counts it in KiB, macOS does not."""
+    """Return the peak memory in bytes of this process, in which the receiver runs. Linux counts it in KiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1024 if sys.platform == "linux" else 1)
 
 
 @pytest.mark.parametrize(("size", "status"), [(MAX_REQUEST, 200), (MAX_REQUEST + 1, 413)])
-def test_what_is_just_small_enough_is_inflated(size: int, status: int, receiver: Receiver) -> None:
-    """A request of that many bytes, nearly all in a field that the receiver does not know."""
+def test_a_body_is_inflated_up_to_the_limit_and_not_beyond(size: int, status: int, receiver: Receiver) -> None:
+    """Nearly all of the request is a field that the receiver does not know."""
     length = size - 5
     varint = bytes([length >> shift & 0x7F | 0x80 for shift in (0, 7, 14)] + [length >> 21])
     body = b"\x7a" + varint + bytes(length)

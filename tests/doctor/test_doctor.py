@@ -1,11 +1,13 @@
-"""`otel-agent doctor`: each link, sound and not, on real files, real databases and a real backend."""
+"""`otel-agent doctor` examines each link, sound and broken, on real files, real databases and a real backend."""
 
 from __future__ import annotations
 
 import json
 import os
+import socket
 import sqlite3
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -40,7 +42,8 @@ def shell(tmp_path: Path) -> Shell:
 
 def examined(shell: Shell, code: int, **variables: str) -> Found:
     run = shell.run("doctor", "--json", **variables)
-    assert (run.returncode, run.stderr) == (code, ""), run.stdout
+    assert run.stderr == ""
+    assert run.returncode == code, run.stdout
     found: Found = json.loads(run.stdout)
     return found
 
@@ -58,8 +61,8 @@ def towards(receiver: OtlpReceiver) -> dict[str, str]:
     return {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint}
 
 
-def test_a_machine_on_which_all_is_well(agent: Agent, receiver: OtlpReceiver) -> None:
-    """Also beside an agent that runs, which is not disturbed."""
+def test_nothing_is_wrong_on_a_machine_with_a_running_agent(agent: Agent, receiver: OtlpReceiver) -> None:
+    """The agent goes on undisturbed."""
     Database(agent.data_dir / "opencode.db").create().put_turn(message(session(), Tokens(7)))
     with agent.process("run") as run:
         receiver.wait_for(lambda r: r.chats(), 30)
@@ -70,25 +73,40 @@ def test_a_machine_on_which_all_is_well(agent: Agent, receiver: OtlpReceiver) ->
     assert {each["verdict"] for each in found} <= {"ok", "skipped"}, ended.stdout
     assert ended.returncode == 0
     assert f"process {run.pid}" in one(found, "agent", "ok")["seen"]
-    assert "opencode.db: SQLite, 1 rows of messages" in one(found, "store", "ok")["seen"]
+    assert "opencode.db: SQLite, 1 message row" in one(found, "store", "ok")["seen"]
     assert receiver.total("opencode.message.count") == 1
     for signal in ("traces", "metrics"):
-        assert "an empty request was taken" in one(found, signal, "ok")["seen"]
+        assert "an empty request was accepted" in one(found, signal, "ok")["seen"]
 
 
-def test_nothing_there_yet(shell: Shell) -> None:
-    found = examined(shell, 1)
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    """An address at which nothing listens, and nothing else can begin to."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"localhost:{held.getsockname()[1]}"
+
+
+def test_the_default_address_is_that_of_a_collector_here(shell: Shell) -> None:
+    """The test does not depend on whether one runs just now."""
+    run = shell.run("doctor", "--json")
+    for signal in ("traces", "metrics"):
+        assert any("localhost:4318" in each["seen"] + each["meaning"] for each in of(json.loads(run.stdout), signal))
+
+
+def test_each_missing_link_of_a_new_machine_gets_advice(shell: Shell, refusing: str) -> None:
+    found = examined(shell, 1, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{refusing}")
     assert "no OpenCode data was found" in one(found, "stores", "warning")["seen"]
     assert "otel-agent service install" in one(found, "agent", "warning")["advice"]
     assert "Connection refused" in one(found, "traces", "failure")["seen"]
     assert "OTEL_EXPORTER_OTLP_ENDPOINT" in one(found, "traces", "failure")["advice"]
-    assert not shell.state_dir.exists(), "a look leaves nothing behind"
+    assert not shell.state_dir.exists(), "the doctor left something behind"
 
 
-def test_for_a_person(shell: Shell) -> None:
-    run = shell.run("doctor")
+def test_a_person_reads_verdicts_advice_and_their_numbers(shell: Shell, refusing: str) -> None:
+    run = shell.run("doctor", OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{refusing}")
     assert run.returncode == 1
-    assert "✗ failure traces: localhost:4318: Connection refused" in run.stdout
+    assert f"✗ failure traces: {refusing}: Connection refused" in run.stdout
     assert "→ Start OpenCode once" in run.stdout
     assert run.stdout.splitlines()[-1].endswith("2 failures, 2 warnings")
 
@@ -103,7 +121,7 @@ def test_for_a_person(shell: Shell) -> None:
         (bad_request(), "400", "Collector"),
     ],
 )
-def test_a_backend_that_does_not_take_it(
+def test_a_backend_that_does_not_accept_a_request_is_a_failure_with_advice(
     shell: Shell, receiver: OtlpReceiver, behaviour: Behaviour, seen: str, advice: str
 ) -> None:
     receiver.behave(then=behaviour)
@@ -114,7 +132,7 @@ def test_a_backend_that_does_not_take_it(
         assert advice in failure["advice"]
 
 
-def test_one_signal_alone(shell: Shell, receiver: OtlpReceiver) -> None:
+def test_each_signal_is_checked_at_its_own_address(shell: Shell, receiver: OtlpReceiver) -> None:
     receiver.behave(then=accept())
     elsewhere = "http://no-such-host.invalid:4318/v1/metrics"
     found = examined(shell, 1, **towards(receiver), OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=elsewhere)
@@ -122,23 +140,23 @@ def test_one_signal_alone(shell: Shell, receiver: OtlpReceiver) -> None:
     assert "the name is not known" in one(found, "metrics", "failure")["seen"]
 
 
-def test_over_grpc(shell: Shell, receiver: OtlpReceiver) -> None:
-    told = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.grpc_endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
-    found = examined(shell, 0, **told)
+def test_a_backend_is_checked_over_grpc(shell: Shell, receiver: OtlpReceiver) -> None:
+    grpc = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.grpc_endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
+    found = examined(shell, 0, **grpc)
     assert "(grpc)" in one(found, "traces", "ok")["seen"]
     assert {each.protocol for each in receiver.requests} == {"grpc"}
 
 
-def test_tls(shell: Shell, tmp_path: Path) -> None:
+def test_a_certificate_of_an_unknown_authority_is_a_failure(shell: Shell, tmp_path: Path) -> None:
     authority = Authority(tmp_path / "authority")
     with OtlpReceiver(tls=authority.issue("server")) as receiver:
         found = examined(shell, 1, **towards(receiver))
         assert "TLS failed" in one(found, "traces", "failure")["seen"]
         found = examined(shell, 0, **towards(receiver), OTEL_EXPORTER_OTLP_CERTIFICATE=str(authority.certificate))
-        assert any("holds for" in each["seen"] for each in of(found, "traces"))
+        assert any("is valid for" in each["seen"] for each in of(found, "traces"))
 
 
-def test_tls_where_there_is_none(shell: Shell, receiver: OtlpReceiver) -> None:
+def test_https_to_a_port_without_tls_is_a_failure_with_advice(shell: Shell, receiver: OtlpReceiver) -> None:
     found = examined(shell, 1, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint.replace("http:", "https:"))
     assert "TLS failed" in one(found, "traces", "failure")["seen"]
     assert "https:// or http://" in one(found, "traces", "failure")["advice"]
@@ -150,15 +168,17 @@ def test_no_key_is_shown(shell: Shell, receiver: OtlpReceiver) -> None:
     assert "s3cret" not in run.stdout + run.stderr
 
 
-def test_settings_that_cannot_be_used(shell: Shell, receiver: OtlpReceiver) -> None:
-    """Are the first thing said; the rest is looked at with the defaults."""
+def test_settings_that_cannot_be_used_are_the_first_finding_and_the_rest_is_checked(
+    shell: Shell, receiver: OtlpReceiver
+) -> None:
     found = examined(shell, 1, **towards(receiver), OTEL_AGENT_MAX_SERIES="many")
-    assert (found[0]["link"], found[0]["verdict"]) == ("settings", "failure")
+    assert found[0]["link"] == "settings"
+    assert found[0]["verdict"] == "failure"
     assert "OTEL_AGENT_MAX_SERIES" in found[0]["seen"]
     assert one(found, "traces", "ok")
 
 
-def test_a_settings_file_with_keys_that_others_can_read(shell: Shell, receiver: OtlpReceiver) -> None:
+def test_a_settings_file_with_keys_that_others_can_read_is_a_warning(shell: Shell, receiver: OtlpReceiver) -> None:
     shell.config.parent.mkdir(parents=True)
     shell.config.write_text('[otlp]\nheaders = { authorization = "s3cret" }\n')
     for mode, verdict in ((0o644, "warning"), (0o600, "ok")):
@@ -166,7 +186,7 @@ def test_a_settings_file_with_keys_that_others_can_read(shell: Shell, receiver: 
         assert one(examined(shell, 0, **towards(receiver)), "settings", verdict)
 
 
-def test_a_database_that_cannot_be_read(shell: Shell, receiver: OtlpReceiver) -> None:
+def test_a_file_that_is_no_database_is_a_failure(shell: Shell, receiver: OtlpReceiver) -> None:
     shell.data_dir.mkdir(parents=True)
     (shell.data_dir / "opencode.db").write_bytes(b"not a database at all" * 400)
     failure = one(examined(shell, 1, **towards(receiver)), "store", "failure")
@@ -174,13 +194,13 @@ def test_a_database_that_cannot_be_read(shell: Shell, receiver: OtlpReceiver) ->
     assert "file is not a database" in failure["seen"]
 
 
-def test_tables_that_are_not_known(shell: Shell, receiver: OtlpReceiver) -> None:
+def test_a_database_with_unknown_tables_is_a_failure(shell: Shell, receiver: OtlpReceiver) -> None:
     database = Database(shell.data_dir / "opencode.db").create()
     database.execute("ALTER TABLE message RENAME COLUMN data TO content")
     assert "no column data" in one(examined(shell, 1, **towards(receiver)), "store", "failure")["seen"]
 
 
-def test_an_opencode_that_is_newer_than_what_was_tested(shell: Shell, receiver: OtlpReceiver) -> None:
+def test_an_opencode_newer_than_those_tested_is_a_warning(shell: Shell, receiver: OtlpReceiver) -> None:
     tree = JsonTree(shell.data_dir)
     tree.put_turn(message(session(version="1.99.0"), Tokens(7)))
     shell.run("run", "--once", **towards(receiver))
@@ -197,39 +217,45 @@ class TestLedger:
         assert shell.run("run", "--once", **towards(receiver)).returncode == 0
         return shell.state_dir / "ledger.db"
 
-    def test_whole(self, shell: Shell, receiver: OtlpReceiver, counted: Path) -> None:
+    def test_a_ledger_in_order_is_ok(self, shell: Shell, receiver: OtlpReceiver, counted: Path) -> None:
         assert str(counted) in one(examined(shell, 0, **towards(receiver)), "ledger", "ok")["seen"]
 
-    def test_damaged(self, shell: Shell, receiver: OtlpReceiver, counted: Path) -> None:
+    def test_a_damaged_ledger_is_a_failure_with_advice(
+        self, shell: Shell, receiver: OtlpReceiver, counted: Path
+    ) -> None:
         content = bytearray(counted.read_bytes())
         content[8192:] = b"\xff" * len(content[8192:])
         counted.write_bytes(content)
         failure = one(examined(shell, 1, **towards(receiver)), "ledger", "failure")
-        assert "sets" in failure["advice"]
+        assert "`otel-agent run` moves a damaged one aside" in failure["advice"]
 
-    def test_of_a_newer_version(self, shell: Shell, receiver: OtlpReceiver, counted: Path) -> None:
+    def test_a_ledger_of_a_newer_version_is_a_failure(
+        self, shell: Shell, receiver: OtlpReceiver, counted: Path
+    ) -> None:
         with closing(sqlite3.connect(counted)) as database:
             database.execute("PRAGMA user_version = 99")
         found = examined(shell, 1, **towards(receiver))
         assert any("newer otel-agent" in each["seen"] for each in found if each["verdict"] == "failure")
 
-    def test_open_to_others(self, shell: Shell, receiver: OtlpReceiver, counted: Path) -> None:
+    def test_a_ledger_that_others_can_read_is_a_warning(
+        self, shell: Shell, receiver: OtlpReceiver, counted: Path
+    ) -> None:
         counted.chmod(0o644)
         warning = one(examined(shell, 0, **towards(receiver)), "ledger", "warning")
         assert warning["advice"] == f"chmod go= {counted}"
 
-    def test_a_message_from_the_future(self, shell: Shell, receiver: OtlpReceiver, counted: Path) -> None:
+    def test_a_message_from_the_future_is_a_warning(self, shell: Shell, receiver: OtlpReceiver, counted: Path) -> None:
         later = round(time.time() * 1000) + 86_400_000
         JsonTree(shell.data_dir).put_turn(message(session(), Tokens(1), later))
         shell.run("run", "--once", **towards(receiver))
         assert "future" in one(examined(shell, 0, **towards(receiver)), "clock", "warning")["seen"]
 
 
-def test_the_clock_agrees_with_the_backends(shell: Shell, receiver: OtlpReceiver) -> None:
+def test_the_clock_is_compared_with_the_backends_of_both_signals(shell: Shell, receiver: OtlpReceiver) -> None:
     assert len(of(examined(shell, 0, **towards(receiver)), "clock")) == 2
 
 
-def test_too_few_watches(tmp_path: Path) -> None:
+def test_fewer_watches_than_twice_the_folders_are_a_warning(tmp_path: Path) -> None:
     tree = JsonTree(tmp_path / "opencode")
     for number in range(1, 30):
         tree.put_turn(message(session(counter=number), Tokens(1), counter=number))
@@ -240,7 +266,7 @@ def test_too_few_watches(tmp_path: Path) -> None:
         (limits / "max_user_watches").write_text(f"{allowed}\n")
         (found,) = watching(settings, tmp_path / "proc")
         assert found.verdict is verdict
-        assert "31 folders" in found.seen
+        assert "31 folders to watch" in found.seen
     (found,) = watching(settings, tmp_path / "elsewhere")
     assert found.verdict is Verdict.SKIPPED
 
@@ -248,7 +274,7 @@ def test_too_few_watches(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "plugins", [["@devtheops/opencode-plugin-otel"], ["other", ["opencode-telemetry", {"key": 1}]]]
 )
-def test_a_plugin_that_reports_too(shell: Shell, receiver: OtlpReceiver, plugins: list[Any]) -> None:
+def test_a_known_telemetry_plugin_is_a_warning(shell: Shell, receiver: OtlpReceiver, plugins: list[Any]) -> None:
     folder = shell.home / ".config" / "opencode"
     folder.mkdir(parents=True)
     (folder / "opencode.json").write_text(json.dumps({"plugin": plugins}))
@@ -256,7 +282,7 @@ def test_a_plugin_that_reports_too(shell: Shell, receiver: OtlpReceiver, plugins
     assert "otel_agent" in warning["advice"]
 
 
-def test_a_plugin_of_ones_own(shell: Shell, receiver: OtlpReceiver) -> None:
+def test_a_plugin_file_that_is_named_like_telemetry_is_a_warning(shell: Shell, receiver: OtlpReceiver) -> None:
     folder = shell.home / ".config" / "opencode" / "plugin"
     folder.mkdir(parents=True)
     (folder / "my-otel.ts").write_text("")
@@ -264,14 +290,14 @@ def test_a_plugin_of_ones_own(shell: Shell, receiver: OtlpReceiver) -> None:
     assert "my-otel.ts" in one(examined(shell, 0, **towards(receiver)), "other telemetry", "warning")["seen"]
 
 
-def test_a_proxy_in_the_way(shell: Shell, receiver: OtlpReceiver) -> None:
-    told = towards(receiver) | {"HTTP_PROXY": "http://127.0.0.1:9"}
-    assert "NO_PROXY" in one(examined(shell, 1, **told), "proxy", "warning")["advice"]
-    assert of(examined(shell, 0, **told, NO_PROXY="localhost,127.0.0.1"), "proxy") == []
+def test_a_proxy_between_agent_and_local_backend_is_a_warning(shell: Shell, receiver: OtlpReceiver) -> None:
+    proxied = towards(receiver) | {"HTTP_PROXY": "http://127.0.0.1:9"}
+    assert "NO_PROXY" in one(examined(shell, 1, **proxied), "proxy", "warning")["advice"]
+    assert of(examined(shell, 0, **proxied, NO_PROXY="localhost,127.0.0.1"), "proxy") == []
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_folder_that_may_not_be_read(shell: Shell, receiver: OtlpReceiver) -> None:
+def test_a_data_folder_without_permission_is_a_failure_with_advice(shell: Shell, receiver: OtlpReceiver) -> None:
     shell.data_dir.mkdir(parents=True)
     shell.data_dir.chmod(0)
     try:

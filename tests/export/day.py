@@ -1,4 +1,4 @@
-"""An agent's cycles over a ledger, with a clock of its own: hours take no time."""
+"""Exports of one ledger's metrics, interval by interval, with a clock of its own: hours take no time."""
 
 from __future__ import annotations
 
@@ -8,26 +8,28 @@ from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metr
 
 from otel_agent import semconv
 from otel_agent.delivery.ports import MetricDelivery
-from otel_agent.export.dispatch import Dispatch, Identity
+from otel_agent.export.metric_export import MetricExport
 from otel_agent.export.metric_schedule import MetricSchedule
+from otel_agent.export.outcomes import Outcomes
 from otel_agent.ledger.totals import NewSeries, SeriesLimit
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Increase
-from otel_agent.otlp import resource
+from otel_agent.otlp.resource import emitter
 from tests.export.fakes import MetricsTo
 from tests.support.otlp_receiver import PointRow, kept
 from tests.support.otlp_receiver.rows import point_rows
 from tests.support.records import START_NS
 
 CYCLE_NS = 60 * 10**9
+"""The time between two exports."""
 HOUR_NS = 3_600 * 10**9
 METRIC = semconv.TOKEN_USAGE.name
 OF = semconv.Attr.PROJECT
-"""The attribute that tells series apart."""
+"""The attribute by which the series differ."""
 
 
 class Day:
-    """`to` keeps what was told, and says whether it was taken; `over` is where it goes in its place."""
+    """`to` keeps what was sent, and answers as its `result` says. `over` is a real delivery in its place."""
 
     def __init__(
         self,
@@ -43,23 +45,25 @@ class Day:
         self.start()
 
     def start(self) -> None:
-        """As after a restart: nothing but the ledger is remembered."""
-        telling = MetricSchedule(
+        """Restart the agent: nothing but the ledger is remembered."""
+        self.schedule = MetricSchedule(
             self.ledger, [METRIC], session_window_ns=HOUR_NS, active_ns=24 * HOUR_NS, budget=self._budget
         )
-        self._out = Dispatch(
+        outcomes = Outcomes(self.ledger, lambda: self.now_ns)
+        self._export = MetricExport(
             self.ledger,
-            None,
             self._over or self.to,
-            Identity(resource.resource("here"), resource.scope()),
-            schedule=telling,
-            cycle_ns=CYCLE_NS,
+            outcomes,
+            emitter=emitter("here"),
+            schedule=self.schedule,
+            observe=outcomes.observations,
+            interval_ns=CYCLE_NS,
             delta=self._delta,
-            titles=False,
             now_ns=lambda: self.now_ns,
         )
 
     def count(self, series: str, tokens: int, *, history: bool = False) -> None:
+        """Add tokens to one series. `history` says that it was found at the very first start."""
         with self.ledger.transaction():
             self.ledger.totals.raise_by(
                 {(METRIC, json.dumps({OF: series})): Increase(tokens)},
@@ -69,12 +73,17 @@ class Day:
             )
 
     def cycle(self, *, last: bool = False) -> list[tuple[str, int]]:
-        """What was told, as (series, value), a cycle later."""
+        """Export after one interval. Returns what was sent, as (series, value)."""
         self.now_ns += CYCLE_NS
         return [(str(point.attributes[OF]), int(point.value or 0)) for point in self.points(last=last)]
 
+    def cycles(self, count: int) -> list[list[tuple[str, int]]]:
+        """Export that many times. Returns what was sent each time."""
+        return [self.cycle() for _ in range(count)]
+
     def points(self, *, last: bool = False) -> list[PointRow]:
+        """Export now. Returns the points that were sent, accepted or not."""
         before = len(self.to.requests)
-        self._out.send_totals(last=last)
-        found = [row for data in self.to.requests[before:] for row in point_rows(encode_metrics(data))]
-        return kept(found)
+        self._export.send(last=last)
+        sent = [row for data in self.to.requests[before:] for row in point_rows(encode_metrics(data))]
+        return kept(sent)

@@ -1,4 +1,4 @@
-"""Stores and ways out that exist in memory only, and keep what the pipeline did with them."""
+"""Stores and deliveries that exist in memory only, and keep what the agent did with them."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class ListedStore:
 
 
 class SpansTo:
-    """Answers each request as `judge` says of the names of the messages in it. Turns are taken."""
+    """Answers each request as `judge` says of the names of the messages in it. Turns are accepted."""
 
     def __init__(self, judge: Callable[[list[str]], SendResult]) -> None:
         self.judge = judge
@@ -94,26 +94,31 @@ class SpansTo:
 
 
 class MetricsTo:
-    """Keeps what it is sent, and answers as it is told to."""
+    """Keeps what it is sent, and answers with `result`."""
 
     def __init__(self) -> None:
         self.requests: list[MetricsData] = []
         self.result = SendResult(accepted=True)
+        self.closed = 0
 
     def send(self, data: MetricsData) -> SendResult:
         self.requests.append(data)
         return self.result
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        self.closed += 1
 
     def names(self) -> set[str]:
         """The metrics in the requests since the last call."""
-        found = {
+        names = {name for request in self.requests for name in self.names_of(request)}
+        self.requests.clear()
+        return names
+
+    def names_of(self, request: MetricsData) -> set[str]:
+        """The metrics in one request."""
+        return {
             metric.name
-            for request in self.requests
             for of_resource in request.resource_metrics
             for of_scope in of_resource.scope_metrics
             for metric in of_scope.metrics
         }
-        self.requests.clear()
-        return found

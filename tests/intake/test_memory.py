@@ -44,7 +44,7 @@ def most_mib(home: Path, fill: Fill, count: int) -> float:
     fill(agent.data_dir, count)
     with agent.process("run", "--once", prelude=SAY_MOST, OTEL_AGENT_EXPORTER="none") as process:
         run = process.wait()
-    assert f"counted {count} new messages" in run.stderr
+    assert f"counted {count:,} new messages" in run.stderr
     peak = re.search(r"VmHWM:\s+(\d+) kB", run.stderr)
     assert peak is not None
     return int(peak[1]) / 1_024

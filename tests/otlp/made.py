@@ -1,4 +1,4 @@
-"""Messages and changes as the ledger hands them to the signals, and the resource they are sent under."""
+"""Messages and changes as the ledger hands them to the signals, and the emitter they are sent by."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from otel_agent.model import Change, Generation, Message, Overlap, Session, Tokens, Turn
+from otel_agent.otlp.resource import Emitter
 
-RESOURCE = Resource({"service.name": "made"})
-SCOPE = InstrumentationScope("made", "1")
+EMITTER = Emitter(Resource({"service.name": "made"}), InstrumentationScope("made", "1"))
 
 MESSAGE = Message(
     id="msg_beb077a85001k767ZlaEy6bbW9",

@@ -157,7 +157,7 @@ def put_everything(tree: JsonTree) -> None:
     tree.put(tool(first), tool(first, "grep", 5, status="error", error="no"))
 
 
-def test_the_package_names_what_the_table_names() -> None:
+def test_the_package_has_the_metrics_of_the_table() -> None:
     scaled = {name for name, metric in semconv.METRICS.items() if metric.kind is Kind.COUNTER and metric.scale != 1}
     assert scaled == {name for name, row in TABLE.items() if row.kind == "float"}
     assert {name: (metric.unit, metric.description) for name, metric in semconv.METRICS.items()} == {
@@ -165,21 +165,23 @@ def test_the_package_names_what_the_table_names() -> None:
     }
 
 
-def test_on_the_wire(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+def test_exported_metrics_are_as_the_table_says(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
     put_everything(tree)
     agent.once()
     assert {point.metric for point in receiver.points()} == set(TABLE)
     for point in receiver.points():
         row = TABLE[point.metric]
-        assert (point.unit, point.description) == (row.unit, row.description), point.metric
+        assert point.unit == row.unit, point.metric
+        assert point.description == row.description, point.metric
         assert point.temporality == "cumulative", point.metric
         assert value_kind(point) == row.kind, point
         assert set(row.attributes) <= set(point.attributes) <= {*row.attributes, *row.sometimes}, point
         assert all(isinstance(value, str) and value for value in point.attributes.values()), point
-        assert (point.scope_name, point.scope_version) == ("otel_agent", __version__)
+        assert point.scope_name == "otel_agent"
+        assert point.scope_version == __version__
 
 
-def test_what_is_observed_on_the_wire(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+def test_observed_metrics_are_as_the_table_says(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
     """Of no OpenCode process; the lag is that of messages that came while it watched."""
     put_everything(tree)
     agent.once()
@@ -188,7 +190,8 @@ def test_what_is_observed_on_the_wire(agent: Agent, tree: JsonTree, receiver: Ot
     assert expected <= {point.metric for point in found} <= set(OBSERVED), "another test may run an OpenCode just now"
     for point in found:
         row = OBSERVED[point.metric]
-        assert (point.unit, point.description) == (row.unit, row.description), point.metric
+        assert point.unit == row.unit, point.metric
+        assert point.description == row.description, point.metric
         assert point.kind == ("gauge" if row.kind == "gauge" else "sum"), point
         assert set(row.attributes) <= set(point.attributes) <= {*row.attributes, "opencode.project.name"}, point
     seen = {point.metric: point.value or 0 for point in found}
@@ -207,7 +210,9 @@ def value_kind(point: PointRow) -> str:
     return type(point.value).__name__
 
 
-def test_attribute_values(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+def test_attributes_have_the_values_that_dashboards_expect(
+    agent: Agent, tree: JsonTree, receiver: OtlpReceiver
+) -> None:
     put_everything(tree)
     agent.once()
     found: dict[str, set[object]] = {}
@@ -235,7 +240,9 @@ def test_attribute_values(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) 
     assert legacy == {"input", "output"}
 
 
-def test_one_resource_one_scope_each_metric_once(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+def test_a_request_has_one_resource_one_scope_and_each_metric_once(
+    agent: Agent, tree: JsonTree, receiver: OtlpReceiver
+) -> None:
     """Of two with equal names the encoder keeps the last, in silence: so in each of many requests there is one."""
     of = session()
     tree.put(of.project, of)
@@ -258,7 +265,9 @@ def test_one_resource_one_scope_each_metric_once(agent: Agent, tree: JsonTree, r
     assert receiver.total("opencode.message.count") == 450
 
 
-def test_which_conventions(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+def test_the_setting_chooses_the_version_of_the_genai_conventions(
+    agent: Agent, tree: JsonTree, receiver: OtlpReceiver
+) -> None:
     """Switching from one to the other shows the whole total at once."""
     latest = {name for name in TABLE if name.startswith("gen_ai.client.inference.")}
     legacy = {"gen_ai.client.token.usage", "gen_ai.client.operation.duration"}
@@ -272,7 +281,7 @@ def test_which_conventions(agent: Agent, tree: JsonTree, receiver: OtlpReceiver)
     assert receiver.total("gen_ai.client.inference.usage.input_tokens") == 700 + 300 + 7 + 5
 
 
-def test_without_session_ids(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+def test_series_of_sessions_can_be_switched_off(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
     put_everything(tree)
     agent.once(OTEL_METRICS_INCLUDE_SESSION_ID="false")
     assert {point.metric for point in receiver.points()} == {
@@ -282,7 +291,9 @@ def test_without_session_ids(agent: Agent, tree: JsonTree, receiver: OtlpReceive
     assert all(span.attributes["session.id"] for span in receiver.chats())
 
 
-def test_what_storage_does_not_tell_is_left_out(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+def test_attributes_that_storage_does_not_know_are_left_out(
+    agent: Agent, tree: JsonTree, receiver: OtlpReceiver
+) -> None:
     silent = {"providerID": ..., "modelID": ..., "agent": ..., "mode": "", "path": ...}
     nowhere = session(directory="")
     tree.put(nowhere, message(nowhere, Tokens(7), changes=silent))

@@ -10,7 +10,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 from otel_agent.model import Series
 from otel_agent.otlp import metrics
-from tests.otlp.made import RESOURCE, SCOPE
+from tests.otlp.made import EMITTER
 from tests.support.otlp_receiver.rows import PointRow, point_rows
 
 START, NOW = 1_700_000_000_000_000_000, 1_700_000_060_000_000_000
@@ -23,7 +23,7 @@ def series(metric: str, value: int = 0, count: int = 0, buckets: Sequence[int] =
 
 
 def encoded(*of: Series, now_ns: int = NOW) -> ExportMetricsServiceRequest:
-    return encode_metrics(metrics.request(of, resource=RESOURCE, scope=SCOPE, now_ns=now_ns))
+    return encode_metrics(metrics.series_request(of, EMITTER, now_ns=now_ns))
 
 
 def point(of: Series, *, now_ns: int = NOW) -> PointRow:
@@ -31,53 +31,60 @@ def point(of: Series, *, now_ns: int = NOW) -> PointRow:
     return found
 
 
-def test_tokens_are_integers_to_the_last() -> None:
+def test_tokens_are_integers_up_to_the_largest() -> None:
     largest = point(series("opencode.token.usage", 2**63 - 1))
-    assert (largest.value, type(largest.value)) == (2**63 - 1, int)
+    assert largest.value == 2**63 - 1
+    assert type(largest.value) is int
     assert type(point(series("opencode.token.usage")).value) is int
 
 
-def test_cost_is_a_float_always() -> None:
+def test_cost_is_always_a_float() -> None:
     costs = {0: 0.0, 1: 1e-9, 2_000_000_000: 2.0, 12_345_678: 0.012345678}
     for nusd, dollars in costs.items():
         value = point(series("opencode.cost.usage", nusd)).value
-        assert (value, type(value)) == (dollars, float)
+        assert value == dollars
+        assert type(value) is float
 
 
-def test_times_are_the_series_own() -> None:
+def test_a_point_has_the_start_time_of_its_series() -> None:
     found = point(series("opencode.token.usage", 7))
-    assert (found.start_ns, found.time_ns) == (START, NOW)
+    assert found.start_ns == START
+    assert found.time_ns == NOW
 
 
-def test_a_clock_that_was_set_back() -> None:
+def test_a_point_lies_after_its_start_even_if_the_clock_was_set_back() -> None:
     found = point(series("opencode.token.usage", 7), now_ns=START - 10**12)
     assert found.start_ns == START < found.time_ns
 
 
-def test_a_histogram() -> None:
+def test_a_histogram_has_all_buckets_and_its_sum_in_seconds() -> None:
     """The ledger keeps as many buckets as are in use; the point has all of them, in seconds."""
     found = point(series(DURATION, value=1_500, count=3, buckets=[0, 1, 2]))
     assert found.bounds == (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
     assert found.bucket_counts == (0, 1, 2) + (0,) * 12
-    assert (found.count, found.sum) == (3, 1.5)
+    assert found.count == 3
+    assert found.sum == 1.5
     assert found.count == sum(found.bucket_counts)
-    assert (found.start_ns, found.time_ns) == (START, NOW)
+    assert found.start_ns == START
+    assert found.time_ns == NOW
 
 
 def test_a_histogram_claims_no_extremes() -> None:
     (metric,) = encoded(series(DURATION, 1_500, 1, [1])).resource_metrics[0].scope_metrics[0].metrics
     (histogram,) = metric.histogram.data_points
-    assert (histogram.HasField("sum"), histogram.HasField("min"), histogram.HasField("max")) == (True, False, False)
+    assert histogram.HasField("sum")
+    assert not histogram.HasField("min")
+    assert not histogram.HasField("max")
 
 
-def test_the_token_histogram() -> None:
+def test_the_token_histogram_has_powers_of_four_as_bounds() -> None:
     found = point(series("gen_ai.client.token.usage", value=1_007, count=2, buckets=[1]))
     assert found.sum == 1_007.0
     assert found.bounds == tuple(4**n for n in range(14))
     assert len(found.bucket_counts) == 15
 
 
-def test_series_of_a_metric_stand_together() -> None:
+def test_all_series_of_a_metric_are_in_one_metric_of_the_request() -> None:
     request = encoded(
         series("opencode.cost.usage", 1), series("opencode.token.usage", 1), series("opencode.token.usage", 2)
     )

@@ -17,11 +17,11 @@ from tests.support.otlp_receiver.receiver import Series
 
 def run(agent: Agent, receiver: OtlpReceiver, **settings: str) -> dict[Series, PointRow]:
     """The last point of each series in one run."""
-    return {series: points[-1] for series, points in told(agent, receiver, **settings).items()}
+    return {series: points[-1] for series, points in exported(agent, receiver, **settings).items()}
 
 
-def told(agent: Agent, receiver: OtlpReceiver, **settings: str) -> dict[Series, list[PointRow]]:
-    """All of them."""
+def exported(agent: Agent, receiver: OtlpReceiver, **settings: str) -> dict[Series, list[PointRow]]:
+    """All points of each series in one run."""
     before = len(receiver.points())
     agent.once(**settings)
     series: dict[Series, list[PointRow]] = {}
@@ -30,7 +30,7 @@ def told(agent: Agent, receiver: OtlpReceiver, **settings: str) -> dict[Series, 
     return series
 
 
-def test_sums_go_on_from_where_they_began(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+def test_sums_keep_their_start_time_across_restarts(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
     tree.put_turn(message(session(), Tokens(10, 5), cost=1))
     first = run(agent, receiver)
     tree.put_turn(message(session(), Tokens(10, 5), T0 + 50_000, cost=1))
@@ -41,27 +41,29 @@ def test_sums_go_on_from_where_they_began(agent: Agent, tree: JsonTree, receiver
         later, last = second[series], third[series]
         assert point.start_ns == later.start_ns == last.start_ns
         assert point.start_ns < point.time_ns < later.time_ns < last.time_ns
-        assert (last.value, last.count, last.sum) == (later.value, later.count, later.sum)
+        assert last.value == later.value
+        assert last.count == later.count
+        assert last.sum == later.sum
         if point.value is not None and later.value is not None:
             assert later.value in (point.value, 2 * point.value)
     assert receiver.total("opencode.cost.usage") == 2.0
     assert receiver.total("opencode.session.count") == 1
 
 
-def test_a_series_begins_at_zero_before_it_is_first_counted(
+def test_a_new_series_begins_at_zero_one_interval_before_its_first_value(
     agent: Agent, tree: JsonTree, receiver: OtlpReceiver
 ) -> None:
-    """But for those of the history. In one run both are told, a minute apart."""
+    """Not so a series of the history. One single run sends both points, a minute apart."""
     tree.put_turn(message(session(), Tokens(10)))
-    first = told(agent, receiver)
+    first = exported(agent, receiver)
     assert {len(points) for points in first.values()} == {1}
     tree.put_turn(message(session(), Tokens(10), T0 + 50_000, model="other"))
     began_ns = time.time_ns()
-    second = told(agent, receiver)
+    second = exported(agent, receiver)
     new = {series: points for series, points in second.items() if series not in first}
     assert new
     never = {series for series, points in new.items() if not (points[-1].value or points[-1].count)}
-    assert {len(new.pop(series)) for series in never} == {1}, "what is zero is told as it is"
+    assert {len(new.pop(series)) for series in never} == {1}, "a series that is still zero has one point"
     for zero, value in new.values():
         assert (zero.value or zero.count or 0) == 0
         assert zero.start_ns == value.start_ns < zero.time_ns
@@ -71,7 +73,7 @@ def test_a_series_begins_at_zero_before_it_is_first_counted(
         assert {point.start_ns for point in (*first[series], *second[series])} == {first[series][0].start_ns}
 
 
-def test_the_instance_is_that_of_the_ledger(
+def test_the_instance_id_belongs_to_the_ledger(
     agent: Agent, tree: JsonTree, receiver: OtlpReceiver, tmp_path: Path
 ) -> None:
     tree.put_turn(message(session(), Tokens(10)))
@@ -81,11 +83,14 @@ def test_the_instance_is_that_of_the_ledger(
         return uuid.UUID(str(only))
 
     first = instance()
-    assert (first.version, instance()) == (5, first)
+    assert first.version == 5
+    assert instance() == first
     assert instance(OTEL_AGENT_STATE_DIR=str(tmp_path / "other")) != first
 
 
-def test_the_resource(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
+def test_spans_and_points_have_one_resource_that_standard_variables_can_change(
+    agent: Agent, tree: JsonTree, receiver: OtlpReceiver
+) -> None:
     """The same for spans and points; what the standard variables say is added, and wins."""
     tree.put_turn(message(session(), Tokens(10)))
     agent.once()
@@ -99,10 +104,11 @@ def test_the_resource(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> N
         "host.name",
         "os.type",
     }
-    assert (plain["service.name"], plain["service.version"]) == ("otel-agent", __version__)
+    assert plain["service.name"] == "otel-agent"
+    assert plain["service.version"] == __version__
 
-    told = "team=blue,department=r%26d,service.name=theirs,host.name=laptop,service.version=9"
-    point = next(iter(run(agent, receiver, OTEL_RESOURCE_ATTRIBUTES=told).values()))
+    attributes = "team=blue,department=r%26d,service.name=theirs,host.name=laptop,service.version=9"
+    point = next(iter(run(agent, receiver, OTEL_RESOURCE_ATTRIBUTES=attributes).values()))
     assert point.resource == plain | {
         "team": "blue",
         "department": "r&d",
@@ -110,15 +116,15 @@ def test_the_resource(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> N
         "host.name": "laptop",
         "service.version": "9",
     }
-    point = next(iter(run(agent, receiver, OTEL_RESOURCE_ATTRIBUTES=told, OTEL_SERVICE_NAME="named").values()))
+    point = next(iter(run(agent, receiver, OTEL_RESOURCE_ATTRIBUTES=attributes, OTEL_SERVICE_NAME="named").values()))
     assert point.resource["service.name"] == "named"
 
 
-@pytest.mark.parametrize("told", ["team", "=,=", "a=b=c,%zz=1", "team=%FF"])
-def test_malformed_resource_attributes_cost_nothing_else(
-    agent: Agent, tree: JsonTree, receiver: OtlpReceiver, told: str
+@pytest.mark.parametrize("value", ["team", "=,=", "a=b=c,%zz=1", "team=%FF"])
+def test_malformed_resource_attributes_do_no_further_harm(
+    agent: Agent, tree: JsonTree, receiver: OtlpReceiver, value: str
 ) -> None:
     tree.put_turn(message(session(), Tokens(10)))
-    agent.once(OTEL_RESOURCE_ATTRIBUTES=told)
+    agent.once(OTEL_RESOURCE_ATTRIBUTES=value)
     assert receiver.total("opencode.token.usage") == 10
     assert {point.resource["service.name"] for point in receiver.points()} == {"otel-agent"}

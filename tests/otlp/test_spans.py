@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_agent.model import Message, Outcome, Overlap, Session, Tokens, ToolCall, Turn
 from otel_agent.otlp.spans import Tracer, span_id, trace_id, turn_span_id
-from tests.otlp.made import MESSAGE, RESOURCE, SCOPE, SESSION, TURN, made
+from tests.otlp.made import EMITTER, MESSAGE, SESSION, TURN, made
 from tests.support.otlp_receiver.rows import SpanRow, span_rows
 
 CALL = ToolCall("prt_1", "call_74", "bash", Outcome.OK, MESSAGE.created_ms + 500, MESSAGE.created_ms + 900)
@@ -26,7 +26,7 @@ def turn_of(message: Message) -> Turn:
 
 
 def built(message: Message = MESSAGE, session: Session = SESSION, *, titles: bool = False) -> ReadableSpan:
-    (found,) = Tracer(RESOURCE, SCOPE, titles).of_message(message, session, turn_of(message), ())
+    (found,) = Tracer(EMITTER, titles).message_spans(message, session, turn_of(message), ())
     return found
 
 
@@ -36,7 +36,7 @@ def row(message: Message = MESSAGE, session: Session = SESSION, *, titles: bool 
     return found
 
 
-def test_all_of_it() -> None:
+def test_a_model_call_is_a_span_with_these_attributes() -> None:
     assert row() == SpanRow(
         trace_id="03ca336a43614d829833e42e202cba39",
         span_id="bd822b6c85c4b669",
@@ -78,7 +78,7 @@ def test_all_of_it() -> None:
     )
 
 
-def test_types_do_not_change_with_the_values() -> None:
+def test_the_types_of_attributes_do_not_change_with_their_values() -> None:
     """Tokens integers, cost a float, even where it is a whole dollar or none."""
     for cost_nusd in (0, 10**9):
         attributes = row(made(cost_nusd=cost_nusd, tokens=Tokens(), overlap=Overlap())).attributes
@@ -91,7 +91,7 @@ def trace(name: str) -> Turn:
 
 
 @given(st.text(min_size=1), st.text(min_size=1))
-def test_ids_are_valid_and_told_apart(one: str, other: str) -> None:
+def test_ids_are_valid_and_differ_for_different_names(one: str, other: str) -> None:
     for name in (one, other):
         assert 0 < span_id(name) < 2**64
         assert 0 < trace_id(trace(name)) < 2**128
@@ -109,7 +109,7 @@ def test_a_turn_is_a_trace_and_a_message_a_span() -> None:
     assert row(made(tokens=Tokens(1), finish="length")).span_id == first.span_id, "a correction is the same span"
 
 
-def test_a_message_that_names_no_turn_is_one_of_its_own() -> None:
+def test_a_message_without_a_turn_is_a_turn_of_its_own() -> None:
     assert row(made(turn_id="")).trace_id == row(made(id="msg_2", turn_id=MESSAGE.id)).trace_id
     assert row(made(turn_id="")).trace_id != row(made(id="msg_2", turn_id="")).trace_id
 
@@ -117,20 +117,22 @@ def test_a_message_that_names_no_turn_is_one_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("error_type", "outcome"), [("APIError", "error"), ("_OTHER", "error"), ("MessageAbortedError", "aborted")]
 )
-def test_errors(error_type: str, outcome: str) -> None:
+def test_a_failed_model_call_has_the_type_of_its_error_and_no_text(error_type: str, outcome: str) -> None:
     """The type, and nothing that quotes what was said."""
     found = row(made(error_type=error_type, finish=""))
-    assert (found.status_code, found.status_message) == ("ERROR", "")
-    assert (found.attributes["error.type"], found.attributes["opencode.message.outcome"]) == (error_type, outcome)
+    assert found.status_code == "ERROR"
+    assert found.status_message == ""
+    assert found.attributes["error.type"] == error_type
+    assert found.attributes["opencode.message.outcome"] == outcome
     assert "gen_ai.response.finish_reasons" not in found.attributes
 
 
-def test_one_that_never_ended_ends_when_it_began() -> None:
+def test_a_model_call_that_never_ended_ends_when_it_began() -> None:
     found = row(made(completed_ms=None))
     assert found.start_ns == found.end_ns == MESSAGE.created_ms * 10**6
 
 
-def test_time_does_not_run_backwards() -> None:
+def test_a_span_does_not_end_before_it_begins() -> None:
     found = row(made(completed_ms=MESSAGE.created_ms - 5_000))
     assert found.start_ns == found.end_ns == MESSAGE.created_ms * 10**6
 
@@ -150,24 +152,25 @@ def test_time_does_not_run_backwards() -> None:
         ({}, "opencode.session.title"),
     ],
 )
-def test_what_is_not_known_is_left_out(fields: dict[str, Any], absent: str) -> None:
+def test_unknown_attributes_of_a_span_are_left_out(fields: dict[str, Any], absent: str) -> None:
     assert absent not in row(made(**fields)).attributes
 
 
-def test_a_call_to_no_named_model() -> None:
+def test_a_call_to_a_model_without_a_name_is_named_chat() -> None:
     assert row(made(model="")).name == "chat"
 
 
-def test_a_sub_agent() -> None:
+def test_a_sub_agents_model_call_names_the_parent_session() -> None:
     attributes = row(session=Session(MESSAGE.session_id, parent_id="ses_parent")).attributes
-    assert (attributes["opencode.session.parent.id"], attributes["opencode.agent.kind"]) == ("ses_parent", "subagent")
+    assert attributes["opencode.session.parent.id"] == "ses_parent"
+    assert attributes["opencode.agent.kind"] == "subagent"
 
 
-def test_a_compaction() -> None:
+def test_a_compaction_is_marked_on_its_span() -> None:
     assert row(made(compaction=True)).attributes["opencode.message.compaction"] is True
 
 
-def test_titles_quote_prompts() -> None:
+def test_a_session_title_is_on_a_span_only_if_asked_for() -> None:
     assert "opencode.session.title" not in row().attributes
     assert row(titles=True).attributes["opencode.session.title"] == "Rename the parser"
     assert "opencode.session.title" not in row(session=Session(MESSAGE.session_id), titles=True).attributes
@@ -176,7 +179,7 @@ def test_titles_quote_prompts() -> None:
     assert replace(with_title, attributes=others) == without
 
 
-def test_the_home_is_shortened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_home_folder_is_shortened_in_the_project_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     attributes = row(made(worktree=str(tmp_path / "secret" / "persona"))).attributes
     assert attributes["opencode.project.directory"] == "~/secret/persona"
@@ -185,23 +188,27 @@ def test_the_home_is_shortened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 
 def tool(call: ToolCall = CALL, session: Session = SESSION, *, titles: bool = False) -> SpanRow:
-    tracer = Tracer(RESOURCE, SCOPE, titles)
-    _, found = span_rows(encode_spans(list(tracer.of_message(MESSAGE, session, TURN, (call,)))))
+    tracer = Tracer(EMITTER, titles)
+    _, found = span_rows(encode_spans(list(tracer.message_spans(MESSAGE, session, TURN, (call,)))))
     return found
 
 
 def whole(last: Message = MESSAGE, session: Session = SESSION, turn: Turn = TURN, *, titles: bool = False) -> SpanRow:
-    (found,) = span_rows(encode_spans([Tracer(RESOURCE, SCOPE, titles).of_turn(last, session, turn)]))
+    (found,) = span_rows(encode_spans([Tracer(EMITTER, titles).turn_span(last, session, turn)]))
     return found
 
 
-def test_a_tool_call() -> None:
+def test_a_tool_call_is_a_span_below_the_turn_without_the_model() -> None:
     """Below the turn, as the model calls are; without the model, which did not run it."""
     found = tool()
-    assert (found.name, found.kind) == ("execute_tool bash", "INTERNAL")
-    assert (found.trace_id, found.parent_span_id) == (whole().trace_id, whole().span_id)
-    assert (found.start_ns, found.end_ns) == (1_769_174_693_033_000_000, 1_769_174_693_433_000_000)
-    assert (found.status_code, found.status_message) == ("UNSET", "")
+    assert found.name == "execute_tool bash"
+    assert found.kind == "INTERNAL"
+    assert found.trace_id == whole().trace_id
+    assert found.parent_span_id == whole().span_id
+    assert found.start_ns == 1_769_174_693_033_000_000
+    assert found.end_ns == 1_769_174_693_433_000_000
+    assert found.status_code == "UNSET"
+    assert found.status_message == ""
     assert found.attributes == {
         "gen_ai.operation.name": "execute_tool",
         "gen_ai.tool.name": "bash",
@@ -218,27 +225,32 @@ def test_a_tool_call() -> None:
 
 
 @pytest.mark.parametrize(("outcome", "type_"), [(Outcome.ERROR, "tool_error"), (Outcome.ABORTED, "aborted")])
-def test_a_tool_call_that_did_not_end_well(outcome: Outcome, type_: str) -> None:
+def test_a_tool_call_that_did_not_end_well_is_an_error_with_a_type(outcome: Outcome, type_: str) -> None:
     found = tool(replace_call(outcome=outcome))
-    assert (found.status_code, found.status_message) == ("ERROR", "")
-    assert (found.attributes["error.type"], found.attributes["opencode.tool.outcome"]) == (type_, outcome.value)
+    assert found.status_code == "ERROR"
+    assert found.status_message == ""
+    assert found.attributes["error.type"] == type_
+    assert found.attributes["opencode.tool.outcome"] == outcome.value
 
 
 def replace_call(**fields: Any) -> ToolCall:
     return structs.replace(CALL, **fields)
 
 
-def test_a_message_that_asked_no_model_has_its_tool_calls_only() -> None:
-    tracer = Tracer(RESOURCE, SCOPE, titles=False)
-    (found,) = tracer.of_message(made(calls_model=False), SESSION, TURN, (CALL,))
+def test_a_message_that_asked_no_model_has_spans_of_its_tool_calls_only() -> None:
+    tracer = Tracer(EMITTER, titles=False)
+    (found,) = tracer.message_spans(made(calls_model=False), SESSION, TURN, (CALL,))
     assert found.name == "execute_tool bash"
 
 
-def test_a_turn() -> None:
+def test_a_turn_is_a_span_from_the_question_to_the_last_answer_without_tokens() -> None:
     """From the question to the end of the last answer. Its tokens are its model calls'."""
     found = whole()
-    assert (found.name, found.kind, found.parent_span_id) == ("invoke_agent build", "INTERNAL", "")
-    assert (found.start_ns, found.end_ns) == (1_769_174_692_433_000_000, 1_769_174_730_149_000_000)
+    assert found.name == "invoke_agent build"
+    assert found.kind == "INTERNAL"
+    assert found.parent_span_id == ""
+    assert found.start_ns == 1_769_174_692_433_000_000
+    assert found.end_ns == 1_769_174_730_149_000_000
     assert found.trace_id == row().trace_id
     assert found.attributes == {
         "gen_ai.operation.name": "invoke_agent",
@@ -254,25 +266,28 @@ def test_a_turn() -> None:
     }
 
 
-def test_a_sub_agents_turn_stands_below_the_call_that_began_it() -> None:
+def test_a_sub_agents_turn_is_below_the_call_that_began_it() -> None:
     called = Turn("msg_asked", trace=TURN.trace, caller=CALL.id, started_ms=MESSAGE.created_ms + 600)
     found = whole(made(turn_id="msg_asked", agent="explore"), turn=called)
-    assert (found.trace_id, found.parent_span_id) == (tool().trace_id, tool().span_id)
+    assert found.trace_id == tool().trace_id
+    assert found.parent_span_id == tool().span_id
     assert found.span_id != whole().span_id
 
 
-def test_a_turn_that_failed_and_one_that_compacts() -> None:
+def test_a_turn_is_marked_as_failed_or_as_a_compaction_by_its_last_message() -> None:
     failed = whole(made(error_type="APIError"))
-    assert (failed.status_code, failed.attributes["error.type"]) == ("ERROR", "APIError")
+    assert failed.status_code == "ERROR"
+    assert failed.attributes["error.type"] == "APIError"
     compacts = whole(made(compaction=True, agent="compaction"))
-    assert (compacts.name, compacts.attributes["opencode.message.compaction"]) == ("invoke_agent compaction", True)
+    assert compacts.name == "invoke_agent compaction"
+    assert compacts.attributes["opencode.message.compaction"]
 
 
-def test_titles_stand_on_turns_and_model_calls_where_one_asks_for_them() -> None:
+def test_a_session_title_is_on_turns_and_model_calls_but_not_on_tool_calls() -> None:
     assert whole(titles=True).attributes["opencode.session.title"] == "Rename the parser"
     assert "opencode.session.title" not in whole().attributes
     assert "opencode.session.title" not in tool(titles=True).attributes
 
 
-def test_a_turn_of_no_named_agent() -> None:
+def test_a_turn_of_an_agent_without_a_name_is_named_invoke_agent() -> None:
     assert whole(made(agent="")).name == "invoke_agent"

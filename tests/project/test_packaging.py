@@ -121,7 +121,7 @@ def test_the_sdist_carries_what_a_checkout_needs(dist: Path) -> None:
     }
     needed = top_level | {name for name in inside if "__pycache__" not in name}
     assert needed <= held
-    assert "tests/test_packaging.py" in held
+    assert "tests/project/test_packaging.py" in held
 
 
 def test_the_wheel_installs_and_runs_in_an_environment_of_its_own(wheel: Path, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def home(monkeypatch: pytest.MonkeyPatch) -> None:
         ("Google", "Google"),
     ],
 )
-def test_providers(opencode: str, convention: str) -> None:
+def test_a_provider_has_the_name_of_the_conventions_or_else_its_own(opencode: str, convention: str) -> None:
     assert provider_name(opencode) == convention
 
 
@@ -58,7 +58,7 @@ def test_providers(opencode: str, convention: str) -> None:
         (f"{HOME}/persona", "persona"),
     ],
 )
-def test_projects(directory: str, name: str) -> None:
+def test_a_project_has_the_name_of_its_folder(directory: str, name: str) -> None:
     assert project_name(directory) == name
 
 
@@ -74,23 +74,23 @@ def test_projects(directory: str, name: str) -> None:
         ("", ""),
     ],
 )
-def test_the_home_is_a_tilde(directory: str, shown: str) -> None:
+def test_the_home_folder_is_shown_as_a_tilde(directory: str, shown: str) -> None:
     assert from_home(directory) == shown
 
 
-def test_a_windows_home(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_folder_on_windows_is_shown_as_a_tilde(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "C:\\Users\\someone")
     assert from_home("C:\\Users\\someone\\persona") == "~\\persona"
     assert project_name("C:\\Users\\someone") == "~"
 
 
-def test_the_root_as_home_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_at_the_root_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in containers: there is no user name in it."""
     monkeypatch.setenv("HOME", "/")
     assert from_home("/srv/a") == "/srv/a"
 
 
-def test_the_worktree_names_the_project_and_outside_any_the_directory() -> None:
+def test_the_worktree_names_the_project_or_else_the_directory_does() -> None:
     def project(**fields: str) -> object:
         return message_attributes(made(**fields), subagent=False).get("opencode.project.name")
 
@@ -109,7 +109,7 @@ def test_only_the_kind_of_agent_is_always_known() -> None:
     assert session_attributes(of_message) == {"opencode.agent.kind": "subagent"}
 
 
-def test_one_text_for_one_set_of_attributes() -> None:
+def test_a_set_of_attributes_has_one_text_whatever_its_order() -> None:
     there = to_json({"b": "ü", "a": '"quoted"\n'})
     assert there == to_json({"a": '"quoted"\n', "b": "ü"})
     assert from_json(there) == {"a": '"quoted"\n', "b": "ü"}

@@ -1,4 +1,4 @@
-"""What is told of processes: every number, one snapshot for each collection, and nothing of those that ended."""
+"""What is observed of processes: every number, from one snapshot, and nothing of those that ended."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metr
 
 from otel_agent.model import Observation, ProcessMode, ProcessSample
 from otel_agent.otlp import metrics
-from otel_agent.series.gauges import of_processes
-from tests.otlp.made import RESOURCE, SCOPE
+from otel_agent.series.gauges import process_observations
+from tests.otlp.made import EMITTER
 from tests.support.otlp_receiver import PointRow
 from tests.support.otlp_receiver.rows import point_rows
 
@@ -28,12 +28,12 @@ SAMPLE = ProcessSample(
 
 def rows(*seen: Observation) -> list[PointRow]:
     """As a backend reads them."""
-    request = metrics.observed(seen, resource=RESOURCE, scope=SCOPE, now_ns=round(NOW_S * 1e9))
+    request = metrics.observations_request(seen, EMITTER, now_ns=round(NOW_S * 1e9))
     return list(point_rows(encode_metrics(request)))
 
 
-def test_every_number_of_a_process() -> None:
-    found = {row.metric: row for row in rows(*of_processes([(SAMPLE, 0.25, "/srv/shop")], NOW_S))}
+def test_every_number_of_a_process_is_observed() -> None:
+    found = {row.metric: row for row in rows(*process_observations([(SAMPLE, 0.25, "/srv/shop")], NOW_S))}
     values = {name: row.value for name, row in found.items() if name != "opencode.process.count"}
     assert values == {
         "process.cpu.time": 12.5,
@@ -44,44 +44,45 @@ def test_every_number_of_a_process() -> None:
         "process.unix.file_descriptor.count": 33,
         "process.uptime": 90.0,
     }
-    told = {
+    expected = {
         "process.pid": 4711,
         "process.executable.name": "opencode.exe",
         "opencode.process.mode": "server",
         "opencode.project.name": "shop",
     }
-    assert all(found[name].attributes == told for name in values)
-    assert (found["process.cpu.time"].kind, found["process.cpu.time"].start_ns) == ("sum", round((NOW_S - 90) * 1e9))
+    assert all(found[name].attributes == expected for name in values)
+    assert found["process.cpu.time"].kind == "sum"
+    assert found["process.cpu.time"].start_ns == round((NOW_S - 90) * 1e9)
     assert found["process.uptime"].kind == "gauge"
 
 
-def test_how_many_run_of_each_mode_zeros_too() -> None:
+def test_the_number_of_processes_is_observed_for_each_mode_zeros_too() -> None:
     seen = [(SAMPLE, 0.0, ""), (SAMPLE, 0.0, "")]
     counts = {
         row.attributes["opencode.process.mode"]: row.value
-        for row in rows(*of_processes(seen, NOW_S))
+        for row in rows(*process_observations(seen, NOW_S))
         if row.metric == "opencode.process.count"
     }
     assert counts == {"cli": 0, "server": 2, "lsp": 0}
 
 
-def test_what_may_not_be_read_is_left_out() -> None:
+def test_numbers_of_a_process_that_may_not_be_read_are_left_out() -> None:
     other = ProcessSample(
         **{name: getattr(SAMPLE, name) for name in SAMPLE.__struct_fields__}
         | {"file_descriptors": None, "directory": ""}
     )
-    found = rows(*of_processes([(other, 0.0, "")], NOW_S))
+    found = rows(*process_observations([(other, 0.0, "")], NOW_S))
     assert "process.unix.file_descriptor.count" not in {row.metric for row in found}
     assert not any("opencode.project.name" in row.attributes for row in found)
 
 
-def test_processes_that_ended_are_told_no_more() -> None:
+def test_processes_that_ended_are_observed_no_more() -> None:
     """The SDK's instruments would go on with every one that they ever saw."""
-    told = set()
+    observed = set()
     for pid in range(1, 10_001):
-        found = rows(*of_processes([(generation(pid), 0.0, "")], NOW_S)) if pid % 2_000 == 0 else []
-        told |= {frozenset({row.attributes.get("process.pid") for row in found} - {None}) for _ in found[:1]}
-    assert told == {frozenset({pid}) for pid in (2_000, 4_000, 6_000, 8_000, 10_000)}
+        found = rows(*process_observations([(generation(pid), 0.0, "")], NOW_S)) if pid % 2_000 == 0 else []
+        observed |= {frozenset({row.attributes.get("process.pid") for row in found} - {None}) for _ in found[:1]}
+    assert observed == {frozenset({pid}) for pid in (2_000, 4_000, 6_000, 8_000, 10_000)}
 
 
 def generation(pid: int) -> ProcessSample:

@@ -13,7 +13,7 @@ from otel_agent.model import Change, Message, Overlap, Tokens, without_overlap
 from otel_agent.otlp.spans import Tracer
 from otel_agent.series.attributes import from_json
 from otel_agent.series.tally import Increases, Tally
-from tests.otlp.made import MESSAGE, RESOURCE, SCOPE, SESSION, TURN, change, made
+from tests.otlp.made import EMITTER, MESSAGE, SESSION, TURN, change, made
 
 GENAI = "gen_ai.client.inference.usage."
 NUMBER = st.integers(0, 10**12)
@@ -48,12 +48,12 @@ def by_type(found: Counter[str]) -> Tokens:
 
 
 @given(messages())
-def test_the_numbers_of_one_message_agree(message: Message) -> None:
+def test_all_metrics_and_the_span_of_a_message_agree(message: Message) -> None:
     """Recorded as they are; input and output of the conventions are together what was billed, each token once; the
-    parts are never more than what holds them; span and counters tell the same."""
+    parts are never more than what holds them; span and counters say the same."""
     found = tallied([change(message)])
     disjoint = without_overlap(message.tokens, message.overlap)
-    (built,) = Tracer(RESOURCE, SCOPE, titles=False).of_message(message, SESSION, TURN, ())
+    (built,) = Tracer(EMITTER, titles=False).message_spans(message, SESSION, TURN, ())
     span = built.attributes or {}
 
     assert by_type(found) == message.tokens
@@ -111,14 +111,14 @@ def test_corrections_never_lower_a_series(versions: list[Message], disjoint: boo
     assert tallied(changes)["opencode.session.count"] == 1
 
 
-def test_an_overlap_that_is_seen_late() -> None:
+def test_an_overlap_that_is_seen_late_takes_no_published_token_back() -> None:
     first, again = made(tokens=Tokens(0, 50), overlap=Overlap()), made(tokens=Tokens(0, 50, 20), overlap=Overlap(0, 20))
     found = tallied(corrected([first, again]), disjoint=True)
     assert by_type(found) == Tokens(0, 50, 20), "what was published as output stays published"
     assert found[f"{GENAI}output_tokens"] == 50
 
 
-def test_a_model_call_that_was_none_at_first() -> None:
+def test_a_call_that_got_its_tokens_later_is_counted_in_the_histogram_then() -> None:
     """Completed with nothing, and with tokens when read again: the histogram counts it then, in its bucket."""
     versions = [made(tokens=Tokens(), overlap=Overlap()), made(tokens=Tokens(700, 50), overlap=Overlap())]
     tally = Tally(disjoint=False).add(corrected(versions))
@@ -142,25 +142,27 @@ def test_a_bucket_holds_its_upper_bound(value: int) -> None:
 @pytest.mark.parametrize(
     ("duration_ms", "bucket"), [(0, 0), (10, 0), (11, 1), (20, 1), (37_616, 12), (81_920, 13), (81_921, 14), (-5, 0)]
 )
-def test_durations(duration_ms: int, bucket: int) -> None:
+def test_a_duration_is_counted_in_its_bucket(duration_ms: int, bucket: int) -> None:
     message = made(completed_ms=MESSAGE.created_ms + duration_ms)
     increases = Tally(disjoint=False).add([change(message)]).increases
     for metric in ("gen_ai.client.inference.duration", "gen_ai.client.operation.duration"):
         (found,) = (each for (name, _), each in increases.items() if name == metric)
-        assert (found.value, found.count, found.buckets) == (max(duration_ms, 0), 1, {bucket: 1})
+        assert found.value == max(duration_ms, 0)
+        assert found.count == 1
+        assert found.buckets == {bucket: 1}
 
 
 def metrics_of(message: Message) -> set[str]:
     return {metric for metric, _ in Tally(disjoint=False).add([change(message)]).increases}
 
 
-def test_what_asked_no_model_is_no_model_call() -> None:
+def test_a_message_that_asked_no_model_is_no_model_call() -> None:
     """``!shell`` and subtasks: messages, but nothing of the conventions' metrics."""
     assert not any(name.startswith("gen_ai.") for name in metrics_of(made(calls_model=False)))
     assert "opencode.message.count" in metrics_of(made(calls_model=False))
 
 
-def test_what_never_ended_has_no_duration() -> None:
+def test_a_message_that_never_ended_has_no_duration() -> None:
     assert not any("duration" in name for name in metrics_of(made(completed_ms=None)))
 
 
@@ -171,11 +173,12 @@ def test_a_call_without_tokens_is_no_observation_of_tokens() -> None:
 def test_two_messages_of_one_series_add_up() -> None:
     found = tallied([change(), change(made(id="msg_2"), opens_session=False)])
     assert by_type(found) == MESSAGE.tokens.plus(MESSAGE.tokens)
-    assert (found["opencode.message.count"], found["opencode.session.count"]) == (2, 1)
+    assert found["opencode.message.count"] == 2
+    assert found["opencode.session.count"] == 1
     assert found["opencode.cost.usage"] == 2 * MESSAGE.cost_nusd
 
 
-def test_series_are_told_apart_by_each_attribute() -> None:
+def test_each_attribute_makes_a_series_of_its_own() -> None:
     others = [
         made(provider="openai"),
         made(model="other"),
@@ -202,7 +205,7 @@ def test_sessions_have_series_of_their_own() -> None:
     assert totals(tally.increases)["opencode.session.token.usage"] == 2 * MESSAGE.tokens.total
 
 
-def test_problems_by_kind() -> None:
+def test_problems_are_counted_by_their_kind() -> None:
     tally = Tally(disjoint=False).add_problems(["malformed", "locked", "malformed"])
     assert {key[1]: each.value for key, each in tally.increases.items()} == {
         '{"otel_agent.problem.kind": "malformed"}': 2,

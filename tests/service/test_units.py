@@ -1,4 +1,4 @@
-"""What is written for systemd and launchd: read back by the real parsers, with names that are out to break them."""
+"""The files for systemd and launchd are read back by the real parsers, with names that are out to break them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import pytest
 from otel_agent.errors import SettingsError
 from otel_agent.service.launchd import Launchd
 from otel_agent.service.manager import ServiceError
-from otel_agent.service.program import Program, program
+from otel_agent.service.program import program
 from otel_agent.service.systemd import Systemd, quoted
+from tests.service.programs import made
 from tests.support.real_programs import absent
 
 HOSTILE = [
@@ -30,28 +31,21 @@ HOSTILE = [
 ]
 
 
-def made(folder: Path, **environment: str) -> Program:
-    return Program(
-        command=(str(folder / "otel-agent"), "run", "--config", str(folder / "settings.toml")),
-        environment=environment,
-        state_dir=folder / "state",
-        environment_file=folder / "environment",
-        log_file=folder / "state" / "agent.log",
-    )
-
-
 def hides_no_process(unit: str) -> bool:
-    """All that takes a namespace of mounts, users or processes: in a user unit any of them brings a namespace of users
-    (systemd 254), from within which /proc/PID/cwd of a process outside cannot be read."""
+    """True if no option of the unit needs a namespace of mounts, users or processes.
+
+    In a user unit each of them brings a namespace of users (systemd 254). From within it /proc/PID/cwd of a process
+    outside cannot be read.
+    """
     hiding = ("Protect", "ProcSubset", "Private", "InaccessiblePaths", "ReadOnlyPaths", "ReadWritePaths", "BindPaths")
     return not any(line.startswith(hiding) for line in unit.splitlines())
 
 
 @pytest.mark.systemd
 @pytest.mark.parametrize("name", HOSTILE)
-def test_systemd_takes_it(tmp_path: Path, name: str) -> None:
+def test_systemd_accepts_the_unit_whatever_the_folders_are_called(tmp_path: Path, name: str) -> None:
     if shutil.which("systemd-analyze") is None:
-        absent("there is no systemd-analyze (make systemd)")
+        absent("systemd-analyze is not here: run `make systemd`")
     folder = tmp_path / name
     folder.mkdir()
     shutil.copy("/bin/true", folder / "otel-agent")
@@ -66,10 +60,11 @@ def test_systemd_takes_it(tmp_path: Path, name: str) -> None:
         text=True,
         check=False,
     )
-    assert (verified.returncode, verified.stdout + verified.stderr) == (0, "")
+    assert verified.stdout + verified.stderr == ""
+    assert verified.returncode == 0
 
 
-def test_what_the_unit_holds(tmp_path: Path) -> None:
+def test_the_unit_starts_the_agent_and_limits_what_it_may_do(tmp_path: Path) -> None:
     lines = Systemd({}).rendered(made(tmp_path, XDG_DATA_HOME="/srv/data")).splitlines()
     assert f'ExecStart="{tmp_path}/otel-agent" "run" "--config" "{tmp_path}/settings.toml"' in lines
     assert "ExecReload=/bin/kill -HUP $MAINPID" in lines
@@ -96,48 +91,52 @@ def test_what_the_unit_holds(tmp_path: Path) -> None:
         ("c:\\x", False, '"c:\\\\x"'),
     ],
 )
-def test_words_of_a_unit(text: str, command: bool, expected: str) -> None:
+def test_words_of_a_unit_are_quoted_so_that_systemd_replaces_nothing(text: str, command: bool, expected: str) -> None:
     assert quoted(text, command=command) == expected
 
 
-def test_what_no_unit_can_hold() -> None:
+def test_a_word_that_no_unit_can_hold_is_refused() -> None:
     for text in ("two\nlines", os.fsdecode(b"/x/\xff")):
-        with pytest.raises(ServiceError, match="holds a character that no systemd unit can"):
+        with pytest.raises(ServiceError, match="holds a character that a systemd unit cannot hold"):
             quoted(text)
 
 
-def test_the_file_of_variables_is_no_pattern(tmp_path: Path) -> None:
+def test_the_path_of_the_file_of_variables_is_not_read_as_a_pattern(tmp_path: Path) -> None:
     unit = Systemd({}).rendered(made(tmp_path / r"50% [x]*\y"))
     assert rf"EnvironmentFile=-{tmp_path}/50%% \[x\]\*\\y/environment" in unit.splitlines()
 
 
-def test_launchd_reads_back_what_was_meant(tmp_path: Path) -> None:
+def test_launchd_reads_back_the_program_whatever_the_folders_are_called(tmp_path: Path) -> None:
     for name in HOSTILE:
-        told = made(tmp_path / name, OTEL_AGENT_STATE_DIR=name)
-        job = plistlib.loads(Launchd().rendered(told).encode())
-        assert job["ProgramArguments"][-4:] == list(told.command)
+        described = made(tmp_path / name, OTEL_AGENT_STATE_DIR=name)
+        job = plistlib.loads(Launchd().rendered(described).encode())
+        assert job["ProgramArguments"][-4:] == list(described.command)
         assert job["EnvironmentVariables"] == {"OTEL_AGENT_STATE_DIR": name}
         assert job["StandardErrorPath"] == str(tmp_path / name / "state" / "agent.log")
-        assert (job["Label"], job["RunAtLoad"], job["KeepAlive"]) == ("otel-agent", True, {"SuccessfulExit": False})
+        assert job["Label"] == "otel-agent"
+        assert job["RunAtLoad"] is True
+        assert job["KeepAlive"] == {"SuccessfulExit": False}
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_what_launchd_starts_reads_the_file_of_variables(tmp_path: Path, name: str) -> None:
-    """And becomes the agent, so that a signal reaches it. Here the agent is `env`."""
-    told = made(tmp_path / name)
-    told.environment_file.parent.mkdir()
-    told.environment_file.write_text("# where to\nOTEL_EXPORTER_OTLP_ENDPOINT='http://there:4318'\n")
+def test_the_program_that_launchd_starts_reads_the_file_of_variables(tmp_path: Path, name: str) -> None:
+    """The shell becomes the agent, so that a signal reaches it. Here the agent is `env`."""
+    described = made(tmp_path / name)
+    described.environment_file.parent.mkdir()
+    described.environment_file.write_text("# where to\nOTEL_EXPORTER_OTLP_ENDPOINT='http://there:4318'\n")
     (tmp_path / name / "otel-agent").symlink_to("/usr/bin/env")
-    arguments = plistlib.loads(Launchd().rendered(told).encode())["ProgramArguments"][:-3]
-    for there, expected in ((True, True), (False, False)):
-        if not there:
-            told.environment_file.unlink()
-        shown = subprocess.run(arguments, env={"PATH": os.defpath}, capture_output=True, text=True, check=True).stdout
-        assert ("OTEL_EXPORTER_OTLP_ENDPOINT=http://there:4318" in shown.splitlines()) is expected
+    arguments = plistlib.loads(Launchd().rendered(described).encode())["ProgramArguments"][:-3]
+
+    def variables() -> list[str]:
+        run = subprocess.run(arguments, env={"PATH": os.defpath}, capture_output=True, text=True, check=True)
+        return run.stdout.splitlines()
+
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT=http://there:4318" in variables()
+    described.environment_file.unlink()
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT=http://there:4318" not in variables()
 
 
-def test_what_is_carried_into_the_service(tmp_path: Path) -> None:
-    """What says where things are; no key."""
+def test_the_service_gets_the_variables_for_folders_and_no_keys(tmp_path: Path) -> None:
     environ = {
         "XDG_DATA_HOME": "/srv/data",
         "OPENCODE_DB": "other.db",
@@ -155,7 +154,7 @@ def test_what_is_carried_into_the_service(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["XDG_DATA_HOME", "OTEL_AGENT_STATE_DIR", "OTEL_AGENT_DATA_DIRS"])
 def test_a_relative_folder_is_refused(tmp_path: Path, name: str) -> None:
-    """It would be another one for the service."""
+    """The service would look for it in another folder."""
     with pytest.raises(SettingsError, match=f"{name}: rel/x is relative"):
         program(state_dir=tmp_path, config_file=tmp_path / "x.toml", config=None, environ={name: "rel/x"})
     program(

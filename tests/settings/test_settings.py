@@ -1,4 +1,4 @@
-"""The settings: which source wins, what is refused and in which words."""
+"""The settings: which source wins, what is refused, and in which words."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COMMENTED_OUT = re.compile(r"^# (?=[a-z_]+ = )", re.MULTILINE)
 
 @pytest.fixture(autouse=True)
 def nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An environment that says nothing, and a home without files."""
+    """Leave no variable set, and no file in the home."""
     for name in list(os.environ):
         if name.upper().startswith(("OTEL_", "XDG_")):
             monkeypatch.delenv(name)
@@ -50,24 +50,24 @@ def refusal(file: Path | None = None) -> str:
 
 
 class TestSample:
-    """`config/otel-agent.toml` is what a user copies: it says the truth about every setting."""
+    """Users copy `config/otel-agent.toml`, so it has to be true about every setting."""
 
-    def test_it_is_the_defaults(self) -> None:
+    def test_the_sample_file_sets_the_defaults(self) -> None:
         assert load(SAMPLE).settings == Settings()
 
-    def test_it_shows_every_setting_and_no_other(self) -> None:
+    def test_the_sample_file_shows_every_setting_and_no_other(self) -> None:
         shown: dict[str, Any] = tomllib.loads(COMMENTED_OUT.sub("", SAMPLE.read_text()))
         assert shown.keys() == set(Settings.__struct_fields__)
         assert shown["otlp"].keys() == set(OtlpSettings.__struct_fields__)
 
-    def test_what_it_shows_of_unset_settings_can_be_used(self, tmp_path: Path) -> None:
+    def test_the_commented_out_settings_of_the_sample_file_can_be_used(self, tmp_path: Path) -> None:
         everything = tmp_path / "everything.toml"
         everything.write_text(COMMENTED_OUT.sub("", SAMPLE.read_text()))
         found = load(everything)
         assert "default" not in found.origins.values()
         assert found.settings.otlp.endpoint == "http://localhost:4318"
 
-    def test_every_setting_is_explained(self) -> None:
+    def test_the_sample_file_explains_every_setting(self) -> None:
         lines = SAMPLE.read_text().splitlines()
         first_of_group = [
             number
@@ -79,13 +79,13 @@ class TestSample:
 
 class TestPrecedence:
     def test_each_source_wins_over_those_below(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        name, found = "metric_export_interval_seconds", [self.of("metric_export_interval_seconds")]
+        name, found = "metric_export_interval_seconds", [self.value_and_origin("metric_export_interval_seconds")]
         file.write_text(f"{name} = 30")
-        found.append(self.of(name))
+        found.append(self.value_and_origin(name))
         monkeypatch.setenv("OTEL_METRIC_EXPORT_INTERVAL", "20000")
-        found.append(self.of(name))
+        found.append(self.value_and_origin(name))
         monkeypatch.setenv("OTEL_AGENT_METRIC_EXPORT_INTERVAL_SECONDS", "10")
-        found.append(self.of(name))
+        found.append(self.value_and_origin(name))
         assert found == [
             (60.0, "default"),
             (30.0, str(file)),
@@ -94,7 +94,7 @@ class TestPrecedence:
         ]
 
     @staticmethod
-    def of(name: str) -> tuple[object, str]:
+    def value_and_origin(name: str) -> tuple[object, str]:
         found = load()
         return getattr(found.settings, name), found.origins[name]
 
@@ -107,35 +107,40 @@ class TestPrecedence:
             ("OTEL_METRIC_EXPORT_INTERVAL", "1500", "metric_export_interval_seconds", 1.5),
         ],
     )
-    def test_standard_variables(
+    def test_a_standard_variable_sets_what_it_means(
         self, variable: str, value: str, name: str, meaning: object, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv(variable, value)
-        assert self.of(name) == (meaning, f"environment {variable}")
+        found, origin = self.value_and_origin(name)
+        assert found == meaning
+        assert origin == f"environment {variable}"
 
     @pytest.mark.parametrize("value", ["true", "True", " TRUE "])
     def test_the_sdk_disabled_means_that_nothing_is_exported(self, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("OTEL_SDK_DISABLED", value)
         monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp")
         settings = load().settings
-        assert (settings.exporter_of("traces"), settings.exporter_of("metrics")) == ("none", "none")
+        assert settings.exporter_of("traces") == "none"
+        assert settings.exporter_of("metrics") == "none"
 
     def test_the_sdk_disabled_gives_way_to_our_own_word(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
         monkeypatch.setenv("OTEL_AGENT_TRACES_EXPORTER", "file")
         settings = load().settings
-        assert (settings.exporter_of("traces"), settings.exporter_of("metrics")) == ("file", "none")
+        assert settings.exporter_of("traces") == "file"
+        assert settings.exporter_of("metrics") == "none"
 
     @pytest.mark.parametrize("value", ["false", "0", "yes", "1", ""])
-    def test_only_true_disables(self, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        """As the OpenTelemetry specification has it for its boolean variables."""
+    def test_only_true_disables_the_sdk(self, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The OpenTelemetry specification says so for its boolean variables."""
         monkeypatch.setenv("OTEL_SDK_DISABLED", value)
         assert load().settings.exporter_of("metrics") == "otlp"
 
-    def test_one_signal_can_go_elsewhere(self, file: Path) -> None:
+    def test_one_signal_can_have_an_exporter_of_its_own(self, file: Path) -> None:
         file.write_text('exporter = "file"\ntraces_exporter = "console"')
         settings = load().settings
-        assert (settings.exporter_of("traces"), settings.exporter_of("metrics")) == ("console", "file")
+        assert settings.exporter_of("traces") == "console"
+        assert settings.exporter_of("metrics") == "file"
 
     def test_a_variable_set_to_nothing_is_not_set(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         file.write_text("max_series = 5\n[otlp]\nendpoint = 'http://backend:4318'")
@@ -152,9 +157,11 @@ class TestPrecedence:
 
     def test_variables_in_small_letters_count_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("otel_agent_max_series", "7")
-        assert self.of("max_series") == (7, "environment OTEL_AGENT_MAX_SERIES")
+        found, origin = self.value_and_origin("max_series")
+        assert found == 7
+        assert origin == "environment OTEL_AGENT_MAX_SERIES"
 
-    def test_where_the_endpoint_comes_from_is_told_for_each_signal(
+    def test_the_origin_of_the_endpoint_is_known_for_each_signal(
         self, file: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         file.write_text("[otlp]\nendpoint = 'http://backend:4318'\ntimeout_seconds = 3")
@@ -170,48 +177,53 @@ class TestPrecedence:
 
 class TestValues:
     @pytest.mark.parametrize("value", ["true", "1", "yes", "on", "True", "YES"])
-    def test_yes(self, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_words_for_yes_in_a_variable_mean_true(self, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("OTEL_AGENT_SESSION_TITLES", value)
         assert load().settings.session_titles is True
 
     @pytest.mark.parametrize("value", ["false", "0", "no", "off", "False", "NO"])
-    def test_no(self, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_words_for_no_in_a_variable_mean_false(self, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("OTEL_AGENT_METRICS_INCLUDE_SESSION_ID", value)
         assert load().settings.metrics_include_session_id is False
 
-    def test_folders_in_a_variable(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_folders_in_a_variable_are_separated_as_in_path(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("OTEL_AGENT_DATA_DIRS", os.pathsep.join(["/a b/c", "", "~/d"]))
         assert load().settings.data_dirs == (Path("/a b/c"), tmp_path / "d")
 
-    def test_folders_in_a_file(self, file: Path, tmp_path: Path) -> None:
+    def test_folders_in_a_file_are_a_list(self, file: Path, tmp_path: Path) -> None:
         file.write_text("data_dirs = ['/a:b', '~/c']")
         assert load().settings.data_dirs == (Path("/a:b"), tmp_path / "c")
 
-    def test_paths_begin_at_home(self, file: Path, tmp_path: Path) -> None:
+    def test_a_tilde_in_a_path_means_the_home(self, file: Path, tmp_path: Path) -> None:
         file.write_text(
             "state_dir = '~/s'\nfile_dir = '~/f'\n"
             "[otlp]\ncertificate = '~/a.pem'\nclient_key = '~/b.pem'\nclient_certificate = '~/c.pem'"
         )
         found = load().settings
         otlp = found.otlp
-        paths = (found.state_dir, found.file_dir, otlp.certificate, otlp.client_key, otlp.client_certificate)
-        assert paths == tuple(tmp_path / name for name in ("s", "f", "a.pem", "b.pem", "c.pem"))
+        assert found.state_dir == tmp_path / "s"
+        assert found.file_dir == tmp_path / "f"
+        assert otlp.certificate == tmp_path / "a.pem"
+        assert otlp.client_key == tmp_path / "b.pem"
+        assert otlp.client_certificate == tmp_path / "c.pem"
 
     @pytest.mark.parametrize(
         ("backfill", "seconds"),
         [("all", None), ("none", 0), ("30s", 30), ("5m", 300), ("36h", 129_600), ("7d", 604_800), ("4 w", 2_419_200)],
     )
-    def test_backfill(self, backfill: str, seconds: int | None) -> None:
+    def test_a_backfill_is_a_number_of_seconds(self, backfill: str, seconds: int | None) -> None:
         assert Settings(backfill=backfill).backfill_seconds == seconds
 
     @pytest.mark.parametrize("backfill", ["", "some", "7", "d", "-7d", "1.5d", "7d 3h", "all "])
-    def test_other_backfills_are_refused(self, backfill: str, file: Path) -> None:
+    def test_a_backfill_that_is_no_duration_is_refused(self, backfill: str, file: Path) -> None:
         file.write_text(f"backfill = '{backfill}'")
         assert refusal() == f"{file}: backfill: must be all, none, or a duration such as 36h, 7d or 4w."
 
     @given(st.floats() | st.integers())
     def test_every_pause_can_be_waited_for(self, value: float) -> None:
-        """What passes is a time that a thread can wait and a database can compare."""
+        """Each value that passes is a time that a thread can wait and a database can compare."""
         try:
             settings = settings_from({"rescan_interval_seconds": value, "session_window_hours": value})
         except ValidationError:
@@ -230,7 +242,7 @@ class TestValues:
         assert settings.file_exporter_dir == Path("/s/export")
         assert replace(settings, file_dir=Path("/f")).file_exporter_dir == Path("/f")
 
-    def test_nothing_can_be_changed_later(self) -> None:
+    def test_settings_cannot_be_changed_after_loading(self) -> None:
         found = load()
         for frozen, name in ((found, "file"), (found.settings, "max_series"), (found.settings.otlp, "endpoint")):
             with pytest.raises(AttributeError, match="immutable"):
@@ -238,7 +250,7 @@ class TestValues:
 
 
 class TestCheap:
-    """A summary is asked for by a person who waits."""
+    """A person waits for a summary."""
 
     @staticmethod
     def imported(tmp_path: Path, *arguments: str, **variables: str) -> set[str]:
@@ -262,12 +274,12 @@ class TestCheap:
         assert self.imported(tmp_path, "summary", **other) & slow == set()
 
     @pytest.mark.parametrize("variable", ["OTEL_AGENT_MAX_SERIES", "OTEL_METRIC_EXPORT_INTERVAL"])
-    def test_what_is_written_is_looked_at(self, variable: str, tmp_path: Path) -> None:
+    def test_a_variable_that_is_set_is_validated(self, variable: str, tmp_path: Path) -> None:
         assert "pydantic" in self.imported(tmp_path, "summary", **{variable: "7"})
 
 
 class TestRefusals:
-    def test_an_unknown_key_by_its_path(self, file: Path) -> None:
+    def test_an_unknown_key_is_refused_with_its_path_and_a_suggestion(self, file: Path) -> None:
         file.write_text('max_serie = 1\n[otlp]\nendpont = "http://x"\n[otel]\nx = 1')
         assert refusal().splitlines() == [
             f"{file}: otlp.endpont is not a setting. Did you mean endpoint?",
@@ -275,12 +287,14 @@ class TestRefusals:
             f"{file}: otel is not a setting. Did you mean otlp?",
         ]
 
-    def test_an_unknown_variable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_unknown_variable_is_refused_with_a_suggestion(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("OTEL_AGENT_MAX_SERIE", "1")
         assert refusal() == "OTEL_AGENT_MAX_SERIE is not a setting. Did you mean OTEL_AGENT_MAX_SERIES?"
 
     @pytest.mark.parametrize("name", ["OTEL_AGENT_OTLP", "OTEL_AGENT_OTLP_ENDPOINT", "OTEL_AGENT_OTLP__ENDPOINT"])
-    def test_the_endpoint_is_said_with_the_standard_variables(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_variable_of_ours_for_the_endpoint_is_refused_with_the_standard_ones_named(
+        self, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv(name, "{}")
         assert "Use the standard OTEL_EXPORTER_OTLP_* variables" in refusal()
 
@@ -303,7 +317,7 @@ class TestRefusals:
             ("[otlp.headers]\nx = 5", "otlp.headers.x"),
         ],
     )
-    def test_a_wrong_value_by_its_file_and_key(self, line: str, key: str, file: Path) -> None:
+    def test_a_wrong_value_in_the_file_is_refused_with_file_and_key(self, line: str, key: str, file: Path) -> None:
         file.write_text(line)
         assert re.fullmatch(rf"{re.escape(str(file))}: {re.escape(key)}: \S[^\n]+\.", refusal())
 
@@ -319,58 +333,60 @@ class TestRefusals:
             ("OTEL_METRIC_EXPORT_INTERVAL", "nan", "metric_export_interval_seconds"),
         ],
     )
-    def test_a_wrong_value_by_its_variable_and_key(
+    def test_a_wrong_value_in_a_variable_is_refused_with_variable_and_key(
         self, variable: str, value: str, key: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv(variable, value)
         assert re.fullmatch(rf"environment {variable}: {key}: \S[^\n]+\.", refusal())
 
-    def test_all_that_is_wrong_at_once(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_everything_that_is_wrong_is_reported_at_once(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         file.write_text("max_series = 0\nfile_backups = 0")
         monkeypatch.setenv("OTEL_AGENT_BACKFILL", "some")
         assert len(refusal().splitlines()) == 3
 
-    def test_no_secret_in_a_refusal(self, file: Path) -> None:
+    def test_no_secret_appears_in_a_refusal(self, file: Path) -> None:
         file.write_text("[otlp]\nheaders = 'authorization=Bearer-hunter2'\nprotocol = 'hunter2'")
         assert "hunter2" not in refusal()
 
 
 class TestFile:
-    def test_without_one_the_defaults_hold(self) -> None:
+    def test_without_a_settings_file_the_defaults_apply(self) -> None:
         assert load() == Loaded(settings=Settings(), origins=dict.fromkeys(load().origins, "default"), file=None)
 
-    def test_it_follows_the_xdg_rules(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_settings_file_is_found_by_the_xdg_rules(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
         path = tmp_path / "xdg" / "otel-agent" / "otel-agent.toml"
         path.parent.mkdir(parents=True)
         path.write_text("max_series = 3")
         found = load()
-        assert (found.settings.max_series, found.file) == (3, path)
+        assert found.settings.max_series == 3
+        assert found.file == path
 
-    def test_one_that_is_named_takes_its_place(self, file: Path, tmp_path: Path) -> None:
+    def test_a_settings_file_that_is_named_replaces_the_default_one(self, file: Path, tmp_path: Path) -> None:
         file.write_text("max_series = 3")
         other = tmp_path / "other.toml"
         other.write_text("file_backups = 2")
         settings = load(other).settings
-        assert (settings.max_series, settings.file_backups) == (10_000, 2)
+        assert settings.max_series == 10_000
+        assert settings.file_backups == 2
 
-    def test_one_that_is_named_has_to_be_there(self, tmp_path: Path) -> None:
+    def test_a_settings_file_that_is_named_has_to_exist(self, tmp_path: Path) -> None:
         missing = tmp_path / "missing.toml"
-        assert refusal(missing) == f"there is no {missing}. Name another with --config."
+        assert refusal(missing) == f"{missing} does not exist. Pass another file with --config."
 
-    def test_the_users_own_need_not_be_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_default_settings_file_need_not_exist(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("XDG_CONFIG_HOME", os.devnull)
         assert load().file is None
 
     @pytest.mark.parametrize("content", [b"max_series = ", b"max_series = 1\nmax_series = 2", b"\xff"])
-    def test_one_that_is_not_toml(self, content: bytes, file: Path) -> None:
+    def test_a_settings_file_that_is_not_toml_is_refused(self, content: bytes, file: Path) -> None:
         file.write_bytes(content)
         assert refusal().startswith(f"{file} is not TOML: ")
 
-    def test_one_that_cannot_be_read(self, file: Path) -> None:
+    def test_a_settings_file_that_cannot_be_read_is_refused(self, file: Path) -> None:
         file.mkdir()
         assert refusal() == f"cannot read {file}: Is a directory."
 
-    def test_an_empty_one_is_one(self, file: Path) -> None:
+    def test_an_empty_settings_file_is_a_settings_file(self, file: Path) -> None:
         file.touch()
         assert load().file == file

@@ -1,6 +1,6 @@
-"""A second opinion: the same views, counted straight from the JSON files in a few plain lines, without the ledger.
+"""A second opinion: the same views, counted from the JSON files in a few plain lines, without the ledger.
 
-It knows the trees that `history` makes (1.1 files, nothing torn, no copies) and nothing else.
+It understands the trees that `history` makes (1.1 files, nothing torn, no copies) and nothing else.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Used:
 
 
 def recount(data_dir: Path, key: Callable[[dict[str, Any]], str]) -> dict[str, Used]:
-    """Completed assistant messages by whatever `key` finds in a file."""
+    """Add up completed assistant messages by the key that `key` finds in a file."""
     found: dict[str, Used] = defaultdict(Used)
     for written in assistants(data_dir):
         found[key(written)].add(written)
@@ -77,7 +77,7 @@ def day(zone: tzinfo) -> Callable[[dict[str, Any]], str]:
 
 
 def history(tree: JsonTree, sessions: int, *, projects: int, models: int, since: datetime, days: int) -> None:
-    """A made-up past: some sessions outside any project, every fifth one a sub-agent's; the same one each time."""
+    """Write a made-up past, the same each time: some sessions outside any project, every fifth by a sub-agent."""
     chance = random.Random(sessions)
     before: list[Session] = []
     begin = round(since.timestamp() * 1000)

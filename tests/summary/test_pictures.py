@@ -1,19 +1,19 @@
-"""The pictures that the README shows are what the program draws."""
+"""The pictures in the README show what the program draws."""
 
 from __future__ import annotations
 
 from docs.draw import FOLDER, pictures
 
 
-def test_they_are_of_this_version() -> None:
-    """Else: `make pictures`, and look at them."""
+def test_the_pictures_are_those_of_this_version() -> None:
+    """If it fails: run `make pictures`, and look at them."""
     drawn = dict(pictures())
     assert {path.name for path in FOLDER.iterdir()} == set(drawn)
     for name, picture in drawn.items():
         assert (FOLDER / name).read_text(encoding="utf-8") == picture, name
 
 
-def test_nothing_in_them_is_fetched_from_elsewhere() -> None:
+def test_the_pictures_fetch_nothing_from_elsewhere() -> None:
     for path in FOLDER.iterdir():
         assert "http" not in path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "").replace(
             "https://www.textualize.io", ""

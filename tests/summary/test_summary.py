@@ -1,4 +1,4 @@
-"""`otel-agent summary`, from the outside."""
+"""`otel-agent summary` as a command, alone and beside an agent."""
 
 from __future__ import annotations
 
@@ -32,38 +32,41 @@ def shell(tmp_path: Path) -> Shell:
     return Shell(tmp_path)
 
 
-def test_all_of_a_store(shell: Shell) -> None:
+def test_a_summary_of_all_time_has_all_tokens_of_the_store(shell: Shell) -> None:
     shutil.copytree(STORES / "sqlite-1.18.33-fork" / "opencode", shell.data_dir)
     assert re.search(r"^Total +142,516 *$", shell.output("summary", "--range", "all"), re.MULTILINE)
     found = json.loads(shell.output("summary", "--range", "all", "--json"))
     assert found["totals"]["tokens"]["total"] == 142_516
 
 
-def test_today_is_the_default(shell: Shell) -> None:
+def test_the_overview_is_of_today_by_default(shell: Shell) -> None:
     JsonTree(shell.data_dir).put_turn(message(session(), Tokens(input=1)))
     assert json.loads(shell.output("summary", "--json"))["range"]["name"] == "today"
-    assert "No completed messages today; --range all shows all there are." in shell.output("summary")
+    assert "No completed messages today. --range all shows all messages." in shell.output("summary")
 
 
-def test_nothing_at_all(shell: Shell) -> None:
+def test_without_any_opencode_data_it_says_where_it_looked(shell: Shell) -> None:
     printed = shell.output("summary", "models", COLUMNS="500")  # the overview may have an OpenCode of another test
     assert printed.startswith(f"No data available. Looked in:\n  {shell.data_dir}\n")
     found = json.loads(shell.output("summary", "--range", "all", "--json"))
-    assert (found["totals"]["messages"], found["rows"], found["newest"]) == (0, [], None)
+    assert found["totals"]["messages"] == 0
+    assert found["rows"] == []
+    assert found["newest"] is None
 
 
-def test_the_accounting_of_the_settings_unless_it_is_named(shell: Shell) -> None:
+def test_the_accounting_is_that_of_the_settings_unless_the_option_names_one(shell: Shell) -> None:
     shutil.copytree(STORES / "opencode-0.5.x" / "opencode", shell.data_dir)
 
     def accounting(*options: str) -> str:
         printed = shell.output("summary", "--json", *options, OTEL_AGENT_ACCOUNTING="disjoint")
         return str(json.loads(printed)["accounting"])
 
-    assert (accounting(), accounting("--accounting", "recorded")) == ("disjoint", "recorded")
+    assert accounting() == "disjoint"
+    assert accounting("--accounting", "recorded") == "recorded"
 
 
-def test_what_it_counts_is_delivered_later(shell: Shell) -> None:
-    """A summary is no delivery: the backend gets every span that one came across first."""
+def test_messages_that_a_summary_counted_are_delivered_by_the_next_run(shell: Shell) -> None:
+    """A summary delivers nothing, so the spans of messages that it counted first stay pending."""
     JsonTree(shell.data_dir).put_turn(message(session(), Tokens(input=1)))
     shell.output("summary")
     with OtlpReceiver() as receiver:
@@ -71,7 +74,7 @@ def test_what_it_counts_is_delivered_later(shell: Shell) -> None:
     assert len(receiver.chats()) == 1
 
 
-def test_beside_an_agent_that_holds_the_ledger(shell: Shell) -> None:
+def test_a_summary_works_beside_a_running_agent(shell: Shell) -> None:
     JsonTree(shell.data_dir).put_turn(message(session(), Tokens(input=1)))
     agent = shell.start("run", OTEL_AGENT_EXPORTER="none")
     try:
@@ -81,11 +84,12 @@ def test_beside_an_agent_that_holds_the_ledger(shell: Shell) -> None:
     finally:
         agent.terminate()
         agent.communicate()
-    assert (found["totals"]["messages"], agent.returncode) == (1, 0)
+    assert found["totals"]["messages"] == 1
+    assert agent.returncode == 0
 
 
-def test_beside_an_agent_that_has_only_just_begun(shell: Shell) -> None:
-    """It holds the lock, and has made no ledger yet."""
+def test_a_summary_works_beside_an_agent_that_has_only_just_started(shell: Shell) -> None:
+    """The agent holds the lock, and has not created the ledger yet."""
     shell.state_dir.mkdir(parents=True)
     holding = "import sys; from filelock import FileLock; lock = FileLock(sys.argv[1]); lock.acquire(); print(flush=True); input()"
     with subprocess.Popen(
@@ -107,18 +111,18 @@ def test_beside_an_agent_that_has_only_just_begun(shell: Shell) -> None:
     ("zone", "offset"),
     [("Europe/Berlin", r"\+0[12]:00"), ("CET-1CEST", r"\+0[12]:00"), ("No/Such", r"\+00:00"), ("../x", r"\+00:00")],
 )
-def test_whatever_the_time_zone_is_called(zone: str, offset: str, shell: Shell) -> None:
+def test_a_day_begins_at_midnight_whatever_the_time_zone_is_called(zone: str, offset: str, shell: Shell) -> None:
     found = json.loads(shell.output("summary", "--json", TZ=zone))
     assert re.fullmatch(rf"\d{{4}}-\d\d-\d\dT00:00:00{offset}", found["range"]["from"])
 
 
-def test_a_terminal_that_knows_ascii_only(shell: Shell) -> None:
+def test_a_terminal_that_knows_only_ascii_gets_question_marks(shell: Shell) -> None:
     JsonTree(shell.data_dir).put_turn(message(session(title="日本"), Tokens(input=1)))
     assert "100.0%  ????????" in shell.output("summary", "--range", "all", PYTHONIOENCODING="ascii")
 
 
-def test_it_opens_at_once(shell: Shell) -> None:
-    """The SDK and gRPC, which make most of the agent's start-up time and memory, are not even imported."""
+def test_a_summary_does_not_load_the_sdk(shell: Shell) -> None:
+    """The SDK and gRPC take most of the agent's start-up time and memory, so a summary does not import them."""
     JsonTree(shell.data_dir).put_turn(message(session(), Tokens(input=1)))
     imported = subprocess.run(
         [sys.executable, "-c", MODULES_AFTER_A_SUMMARY],

@@ -1,1 +1,1 @@
-"""What `collector/` holds, run by the programs it is for."""
+"""The configurations of `collector/`, run by the programs that they are for."""

@@ -1,4 +1,4 @@
-"""An agent with a store that the real OpenCode wrote, and what stands behind the tiers."""
+"""An agent with a store that the real OpenCode wrote, and the backends behind the tiers."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ import pytest
 from tests.support.agent import Agent
 from tests.support.real_programs.collector import Collector, otlp_to_files
 from tests.support.real_programs.prometheus import Prometheus
-from tests.team.recount import STORE, recounted
-from tests.team.tiers import Secrets
+from tests.team.support.recount import STORE, recounted
+from tests.team.support.tiers import Secrets
 
 
 @pytest.fixture
 def expected() -> dict[str, Any]:
+    """The recount of the agent's store."""
     return recounted()
 
 
 @pytest.fixture
 def secrets(tmp_path: Path) -> Secrets:
+    """The gateway's certificate and token."""
     return Secrets(tmp_path / "tls")
 
 
@@ -34,13 +36,14 @@ def prometheus(tmp_path: Path) -> Iterator[Prometheus]:
 
 @pytest.fixture
 def traces(tmp_path: Path) -> Iterator[Collector]:
-    """Where a store of traces would stand, to count what it is given."""
+    """A Collector in place of a store of traces: it writes what it gets to a file, where tests count it."""
     with Collector(otlp_to_files(), tmp_path / "traces") as traces:
         yield traces
 
 
 @pytest.fixture
 def agent(tmp_path: Path) -> Agent:
+    """An agent of the user `ada` in the team `search`, with a copy of the store."""
     agent = Agent(tmp_path / "home", "", extra={"OTEL_RESOURCE_ATTRIBUTES": "team=search,user=ada"})
     shutil.copytree(STORE / "opencode", agent.data_dir)
     return agent

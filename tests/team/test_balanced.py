@@ -1,4 +1,4 @@
-"""Two gateways behind one name: real addresses, a real name server, TLS with the name in its certificate."""
+"""Two gateways behind one name: real addresses, a real name server, and TLS with the name in its certificate."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from tests.support.real_programs.collector import Collector
 from tests.support.real_programs.program import free_ports
 from tests.support.real_programs.prometheus import Prometheus
 from tests.support.waiting import eventually
-from tests.team.nameserver import NameServer
-from tests.team.otlp import gauge, metrics_request, send
-from tests.team.recount import assert_reaches
-from tests.team.tiers import Secrets, Tier, agent_tier, drain, gateway
+from tests.team.support.nameserver import NameServer
+from tests.team.support.otlp import gauge, metrics_request, send
+from tests.team.support.recount import assert_reaches
+from tests.team.support.tiers import Secrets, Tier, agent_tier, drain, gateway
 
 pytestmark = [pytest.mark.collector, pytest.mark.prometheus]
 
 NAME = "gateway.test"
 ADDRESSES = ("127.0.0.1", "127.0.0.2")
 TURNS = 5
-"""Until both are connected, the one that is has every request."""
+"""How many requests each gateway needs before they share. Until both are connected, one gets every request."""
 
 
-def test_gateways_take_turns_and_one_that_is_lost_is_left_out(
+def test_gateways_take_turns_and_a_lost_one_is_skipped(
     agent: Agent, prometheus: Prometheus, traces: Collector, tmp_path: Path, expected: dict[str, Any]
 ) -> None:
     secrets = Secrets(tmp_path / "tls", NAME)
@@ -44,25 +44,25 @@ def test_gateways_take_turns_and_one_that_is_lost_is_left_out(
 
     with ExitStack() as running:
         name_server = running.enter_context(NameServer(NAME, *ADDRESSES))
-        gateways = [running.enter_context(at(address)) for address in ADDRESSES]
+        lost, left = (running.enter_context(at(address)) for address in ADDRESSES)
         name = f"dns://{name_server.address}/{NAME}:{port}"
-        first = running.enter_context(
+        sender = running.enter_context(
             agent_tier(tmp_path / "a", secrets, "http://127.0.0.1:9", "agent/balanced.yaml", GATEWAY_GRPC_ENDPOINT=name)
         )
-        eventually(lambda: _one_more(first, gateways), wanted=True, why_not=lambda: first.log)
-        drain(first)
+        eventually(lambda: _each_had_turns(sender, [lost, left]), wanted=True, why_not=lambda: sender.log)
+        drain(sender)
 
-        gateways[0].kill()
-        before = _accepted(gateways[1])
-        agent.once(OTEL_EXPORTER_OTLP_ENDPOINT=first.endpoint)
+        lost.kill()
+        before = _accepted(left)
+        agent.once(OTEL_EXPORTER_OTLP_ENDPOINT=sender.endpoint)
         assert_reaches(prometheus, expected)
-        assert _accepted(gateways[1]) > before
+        assert _accepted(left) > before
 
 
-def _one_more(first: Tier, gateways: Sequence[Tier]) -> bool:
-    """Sends one; whether each gateway had its turns."""
-    send(first.endpoint, metrics_request([gauge("x")]))
-    return all(_accepted(each) >= TURNS for each in gateways)
+def _each_had_turns(sender: Tier, gateways: Sequence[Tier]) -> bool:
+    """Send one more point, and return True if each gateway has had its turns."""
+    send(sender.endpoint, metrics_request([gauge("x")]))
+    return all(_accepted(gateway) >= TURNS for gateway in gateways)
 
 
 def _accepted(tier: Tier) -> float:

@@ -1,4 +1,4 @@
-"""The dashboards: written by the code beside them, and every query in them asked of a real Prometheus with real data."""
+"""The dashboards: their code writes them, and a real Prometheus with real data answers every query in them."""
 
 from __future__ import annotations
 
@@ -12,19 +12,22 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from collector.dashboards import names
-from collector.dashboards.__main__ import FOLDER, written
+from collector.grafana.source import names
+from collector.grafana.source.__main__ import FOLDER, dashboards
 from otel_agent.semconv import METRICS, Attr
 from tests.support.real_programs.jaeger import tags_of
 from tests.support.real_programs.prometheus import Prometheus
 from tests.support.waiting import eventually
-from tests.team.lived import SILENT, SILENT_S, SILENT_TEAM, Team, lived
-from tests.team.people import Truth
-from tests.team.rules import recorded
+from tests.team.support.people import Truth
+from tests.team.support.rules import recorded
+from tests.team.support.worked_hour import SILENT, SILENT_S, SILENT_TEAM, Team, worked_hour
+
+Target = dict[str, Any]
+"""A query of a panel, as Grafana's JSON has it."""
 
 RANGE_S = 2 * 3600
 FILLED = {"$__range": f"{RANGE_S}s", "$__interval": "5m", "$__rate_interval": "10m"}
-
+"""What Grafana puts in place of its own variables, for a range of two hours."""
 HEARD = "otel_agent:instance:heard1h"
 BOARDS = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.json"))}
 VARIABLES = [
@@ -35,6 +38,7 @@ VARIABLES = [
 ]
 PANELS = [(name, panel) for name, board in BOARDS.items() for panel in board["panels"] if panel["type"] != "row"]
 CHOICES = ("team", "user", "host", "project", "model", "agent", "session")
+"""The variables of the overview: each filters by one field of the truth."""
 FIGURES: dict[str, Callable[[Truth], float]] = {
     "token_usage": lambda truth: truth.tokens,
     "cost_usage": lambda truth: truth.cost,
@@ -44,6 +48,7 @@ FIGURES: dict[str, Callable[[Truth], float]] = {
     "session_token_usage": lambda truth: truth.tokens,
     "session_cost_usage": lambda truth: truth.cost,
 }
+"""What each recorded metric should add up to."""
 NOT_BY = {
     "token_usage": {"session"},
     "cost_usage": {"session"},
@@ -51,21 +56,20 @@ NOT_BY = {
     "session_count": {"model", "agent", "session"},
     "tool_call_count": {"model", "agent", "session"},
 }
-"""The choices that a metric has no label for."""
+"""The choices that do not filter a metric, because it has no such label."""
 EXCEPT: dict[tuple[str, str], Callable[[Truth], float]] = {
     ("Errors", "A"): lambda truth: truth.errors / truth.messages if truth.messages else 0,
-    ("Tools", "B"): lambda truth: 0 * truth.messages,  # that failed
+    ("Tools", "B"): lambda truth: 0 * truth.messages,  # the tool calls that failed
 }
-"""Panels that show something else than all of their metric."""
+"""Queries that show something else than the sum of their metric, by panel and reference."""
 
 
-def test_what_is_committed_is_what_the_code_writes() -> None:
-    assert {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()} == written(), (
-        "run `make dashboards`"
-    )
+def test_the_committed_dashboards_are_what_the_code_writes() -> None:
+    committed = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()}
+    assert committed == dashboards(), "run `make dashboards`"
 
 
-def test_only_names_that_are_ours_or_the_collectors_stand_in_them() -> None:
+def test_queries_use_only_names_of_ours_and_of_the_collectors() -> None:
     ours = {names.metric(each) for each in METRICS.values()} | {names.gained(each) for each in METRICS.values()}
     labels = {names.label(str(each)) for each in vars(Attr).values() if isinstance(each, str)}
     for name, panel in PANELS:
@@ -75,22 +79,21 @@ def test_only_names_that_are_ours_or_the_collectors_stand_in_them() -> None:
     assert recorded(HEARD)
 
 
-def test_no_two_boards_stand_in_each_others_place() -> None:
+def test_no_dashboard_replaces_another() -> None:
     assert len({board["uid"] for board in BOARDS.values()}) == len(BOARDS)
 
 
-def test_no_table_has_a_row_for_each_of_thousands() -> None:
+def test_a_table_that_could_have_thousands_of_rows_is_limited() -> None:
     many = {"host_name", "user", "session_id", "opencode_project_name"}
     for name, panel in PANELS:
-        headings = panel["transformations"][1]["options"]["renameByName"] if panel["type"] == "table" else {}
-        if many & set(headings):
+        if panel["type"] == "table" and many & set(_headings(panel)):
             assert all("topk(100, " in target["expr"] for target in panel["targets"]), (name, panel["title"])
 
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    with lived(tmp_path_factory.mktemp("team")) as found:
-        yield found
+    with worked_hour(tmp_path_factory.mktemp("team")) as team:
+        yield team
 
 
 @pytest.mark.collector
@@ -104,7 +107,7 @@ def test_every_query_returns_rows(team: Team) -> None:
         for target in panel["targets"]
         if not _answer(prometheus, target)
     ]
-    # Everything was read, and no tool failed: these show nothing, as they should.
+    # Everything could be read and no tool failed, so these two have to be empty.
     assert empty == [("fleet.json", "Unreadable", "A"), ("overview.json", "Tools", "B")]
 
 
@@ -125,27 +128,24 @@ def test_the_headlines_are_the_truth(team: Team) -> None:
         "Tool calls": truth.messages,
         "Errors": pytest.approx(truth.errors / truth.messages),
     }
-    assert _column(prometheus, "Models", names.MODEL) == {name: of.tokens for name, of in truth.by("model").items()}
-    assert _column(prometheus, "Projects", names.PROJECT) == {
-        name: of.tokens for name, of in truth.by("project").items()
-    }
+    models, projects = truth.by("model"), truth.by("project")
+    assert _column(prometheus, "Models", names.MODEL) == {name: of.tokens for name, of in models.items()}
+    assert _column(prometheus, "Projects", names.PROJECT) == {name: of.tokens for name, of in projects.items()}
 
 
 @pytest.mark.collector
 @pytest.mark.prometheus
 @pytest.mark.parametrize("choice", CHOICES)
-def test_a_choice_narrows_every_figure(team: Team, choice: str) -> None:
-    """To the truth of what is chosen; to nothing where nobody has it."""
-    assert {each["name"] for name, each in VARIABLES if name == "overview.json"} == set(CHOICES)
-    values = {str(getattr(each, choice)) for each in team.truth.written}
+def test_a_choice_filters_every_figure_of_the_overview(team: Team, choice: str) -> None:
+    """Each figure is the truth of the chosen value. A value that nobody has shows nothing."""
+    assert {variable["name"] for name, variable in VARIABLES if name == "overview.json"} == set(CHOICES)
+    values = {str(getattr(used, choice)) for used in team.truth.written}
     assert len(values) > 1
     for value in (*values, "nobody"):
         for panel, target in _targets("overview.json"):
-            at = choice, value, panel["title"], target["refId"]
-            metric = re.findall(r"opencode:(\w+):gained5m", target["expr"])[0]  # of a column; the rows' comes after it
-            of = team.truth if choice in NOT_BY.get(metric, ()) else team.truth.of(**{choice: value})
-            wanted = EXCEPT.get(at[2:], FIGURES[metric])(of)
+            of, wanted = _truth_of(team.truth, panel, target, choice, value)
             answer = _answer(team.prometheus, _with(target, **{choice: value}))
+            at = value, panel["title"], target["refId"]
             assert _sum(answer) == pytest.approx(wanted), at
             if value == "nobody" and not of.written:
                 assert answer == [], at
@@ -154,17 +154,18 @@ def test_a_choice_narrows_every_figure(team: Team, choice: str) -> None:
 @pytest.mark.collector
 @pytest.mark.prometheus
 @pytest.mark.parametrize("choice", ["team", "host"])
-def test_a_choice_narrows_the_whole_fleet(team: Team, choice: str) -> None:
-    """Each person is a team and a host: what is shown of one of these is what there is of the person."""
-    people = {(each.user, each.team, each.host) for each in team.truth.written} | {("cy", SILENT_TEAM, SILENT)}
+def test_a_choice_filters_every_panel_of_the_fleet(team: Team, choice: str) -> None:
+    """Each person is alone in a team and on a host, so a choice of either has to show exactly that person."""
+    people = {(used.user, used.team, used.host) for used in team.truth.written} | {("cy", SILENT_TEAM, SILENT)}
     now_s = time.time()
     for panel, target in _targets("fleet.json"):
+        # The Collectors belong to no team.
         if "otelcol_" in target["expr"]:
             continue
         for user, of_team, host in people:
-            shown = _with(target, **{choice: {"team": of_team, "host": host}[choice]})
+            chosen = _with(target, **{choice: {"team": of_team, "host": host}[choice]})
             theirs = target | {"expr": re.sub(r'\{\w+=~.*?"\}', f'{{user="{user}"}}', target["expr"])}
-            found, wanted = (_answer(team.prometheus, each, at_s=now_s) for each in (shown, theirs))
+            found, wanted = (_answer(team.prometheus, each, at_s=now_s) for each in (chosen, theirs))
             assert found == wanted, (panel["title"], user)
         assert _answer(team.prometheus, _with(target, **{choice: "nobody"})) == [], panel["title"]
     agents = next(target for panel, target in _targets("fleet.json") if panel["title"] == "Agents")
@@ -174,25 +175,25 @@ def test_a_choice_narrows_the_whole_fleet(team: Team, choice: str) -> None:
 
 @pytest.mark.collector
 @pytest.mark.prometheus
-def test_a_choice_offers_what_the_ones_before_it_leave(team: Team) -> None:
-    """At first, everything; once a team is chosen, its people, hosts, projects and sessions only."""
-    offered = {(name, each["name"]): _offered(team.prometheus, each) for name, each in VARIABLES}
+def test_a_choice_offers_only_what_the_choices_before_it_allow(team: Team) -> None:
+    """At first it offers everything. When a team is chosen, it offers that team's people, hosts, projects and sessions."""
+    offered = {(name, variable["name"]): _offered(team.prometheus, variable) for name, variable in VARIABLES}
     assert all(offered.values())
-    assert all(each["refresh"] == 2 for _, each in VARIABLES)  # when the time range is another
+    assert {variable["refresh"] for _, variable in VARIABLES} == {2}, "when the time range changes"
     assert offered["overview.json", "team"] == {"search", "pay"}
     assert offered["overview.json", "user"] == {"ada", "bob"}
     assert offered["overview.json", "session"] == team.truth.sessions
-    narrowed = {(name, each["name"]): _offered(team.prometheus, each, team="pay") for name, each in VARIABLES}
-    assert narrowed["overview.json", "user"] == {"bob"}
-    assert narrowed["overview.json", "session"] < offered["overview.json", "session"]
-    project = next(each for name, each in VARIABLES if (name, each["name"]) == ("overview.json", "project"))
+    of_pay = {(name, variable["name"]): _offered(team.prometheus, variable, team="pay") for name, variable in VARIABLES}
+    assert of_pay["overview.json", "user"] == {"bob"}
+    assert of_pay["overview.json", "session"] < offered["overview.json", "session"]
+    project = next(variable for name, variable in VARIABLES if (name, variable["name"]) == ("overview.json", "project"))
     assert _offered(team.prometheus, project, user="nobody") == set()
 
 
 @pytest.mark.collector
 @pytest.mark.prometheus
-def test_who_is_silent_for_a_day_is_listed(team: Team) -> None:
-    ((host, silent_s),) = team.prometheus.rows(_filled(_target("Silent for a day")), "host_name").items()
+def test_an_agent_that_is_silent_for_a_day_is_listed(team: Team) -> None:
+    ((host, silent_s),) = team.prometheus.rows(_filled(_expression("Silent for a day")), "host_name").items()
     assert host == (SILENT,)
     assert SILENT_S <= silent_s < SILENT_S + 3600
 
@@ -202,41 +203,63 @@ def test_who_is_silent_for_a_day_is_listed(team: Team) -> None:
 @pytest.mark.jaeger
 @pytest.mark.parametrize("title", ["Models", "Agents", "Projects", "Sessions"])
 def test_every_row_leads_to_its_traces(team: Team, title: str) -> None:
-    (panel,) = (
-        panel for name, panel in PANELS if (name, panel["type"], panel["title"]) == ("overview.json", "table", title)
-    )
-    (link,) = panel["fieldConfig"]["defaults"]["links"]
-    pane = json.loads(parse_qs(urlsplit(link["url"]).query)["panes"][0])["traces"]
-    (search,) = pane["queries"]
-    assert (pane["datasource"], search["datasource"]["type"], search["queryType"]) == ("${traces}", "jaeger", "search")
-    headings = panel["transformations"][1]["options"]["renameByName"]
+    panel, search = _search_of(title)
     rows = _answer(team.prometheus, panel["targets"][0])
     assert rows
     for row in rows:
         tags = search["tags"]
         for label, value in row["metric"].items():
-            tags = tags.replace(f"${{__data.fields.{headings[label]}}}", value)
-        (found,) = re.findall(r'(\S+)="(.*)"', tags)  # logfmt, of one
-        assert "$" not in found[1]
-        traces = team.jaeger.traces(service=search["service"], tags=dict([found]))
+            tags = tags.replace(f"${{__data.fields.{_headings(panel)[label]}}}", value)
+        # The tags are logfmt with one pair.
+        ((attribute, value),) = re.findall(r'(\S+)="(.*)"', tags)
+        assert "$" not in value, tags
+        traces = team.jaeger.traces(service=search["service"], tags={attribute: value})
         assert traces, tags
-        assert all(any(tags_of(span).get(found[0]) == found[1] for span in trace["spans"]) for trace in traces)
+        for trace in traces:
+            assert any(tags_of(span).get(attribute) == value for span in trace["spans"]), tags
 
 
-def _targets(board: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Each with its panel."""
+def _headings(panel: dict[str, Any]) -> dict[str, str]:
+    """Return the heading of each column of a table, by its label."""
+    return dict(panel["transformations"][1]["options"]["renameByName"])
+
+
+def _search_of(title: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a table of the overview, and the search for traces to which its rows link."""
+    wanted = ("overview.json", "table", title)
+    (panel,) = (panel for name, panel in PANELS if (name, panel["type"], panel["title"]) == wanted)
+    (link,) = panel["fieldConfig"]["defaults"]["links"]
+    pane = json.loads(parse_qs(urlsplit(link["url"]).query)["panes"][0])["traces"]
+    (search,) = pane["queries"]
+    assert pane["datasource"] == "${traces}"
+    assert search["datasource"]["type"] == "jaeger"
+    assert search["queryType"] == "search"
+    return panel, search
+
+
+def _truth_of(truth: Truth, panel: dict[str, Any], target: Target, choice: str, value: str) -> tuple[Truth, float]:
+    """Return the part of the truth that a query has to show when a value is chosen, and what it adds up to."""
+    # The first metric is the column's; a second one only limits the rows.
+    metric = re.findall(r"opencode:(\w+):gained5m", target["expr"])[0]
+    of = truth if choice in NOT_BY.get(metric, ()) else truth.of(**{choice: value})
+    return of, EXCEPT.get((panel["title"], target["refId"]), FIGURES[metric])(of)
+
+
+def _targets(board: str) -> list[tuple[dict[str, Any], Target]]:
+    """Return each query of a dashboard with its panel."""
     return [(panel, target) for name, panel in PANELS if name == board for target in panel["targets"]]
 
 
-def _with(target: dict[str, Any], **chosen: str) -> dict[str, Any]:
+def _with(target: Target, **chosen: str) -> Target:
+    """Return a query with these values of its variables."""
     expression = target["expr"]
     for name, value in chosen.items():
         expression = expression.replace(f"${{{name}}}", value)
     return target | {"expr": expression}
 
 
-def _answer(prometheus: Prometheus, target: dict[str, Any], *, at_s: float | None = None) -> list[dict[str, Any]]:
-    """As the panel asks: for a moment, or along the time range."""
+def _answer(prometheus: Prometheus, target: Target, *, at_s: float | None = None) -> list[dict[str, Any]]:
+    """Ask as the panel does: for a moment, or along the time range."""
     now_s = at_s or time.time()
     if target.get("instant"):
         return prometheus.answer(_filled(target["expr"]), at_s=now_s)
@@ -248,7 +271,7 @@ def _sum(answer: list[dict[str, Any]]) -> float:
 
 
 def _offered(prometheus: Prometheus, variable: dict[str, Any], **chosen: str) -> set[str]:
-    """As Grafana asks for the values of a variable."""
+    """Ask for the values of a variable, as Grafana does."""
     found = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["query"])
     assert found is not None
     series, now_s = _with({"expr": found[1]}, **chosen)["expr"], time.time()
@@ -258,18 +281,20 @@ def _offered(prometheus: Prometheus, variable: dict[str, Any], **chosen: str) ->
     return set(reply.json()["data"])
 
 
-def _target(title: str) -> str:
+def _expression(title: str) -> str:
     return next(str(panel["targets"][0]["expr"]) for _, panel in PANELS if panel["title"] == title)
 
 
 def _column(prometheus: Prometheus, title: str, label: str) -> dict[str, float]:
+    """Return the first column of a table, added up by one label."""
     found: dict[str, float] = {}
-    for (name,), value in prometheus.rows(_filled(_target(title)), label).items():
+    for (name,), value in prometheus.rows(_filled(_expression(title)), label).items():
         found[name] = found.get(name, 0) + value
     return found
 
 
 def _filled(expression: str) -> str:
+    """Return a query as Grafana sends it; a variable without a choice matches anything."""
     for name, value in FILLED.items():
         expression = expression.replace(name, value)
     return re.sub(r"\$\{\w+\}", ".*", expression)

@@ -1,4 +1,4 @@
-"""`make team` and `make collector`: the same configurations as plain processes, by one script."""
+"""`make team` and `make collector`: one script runs the same configurations as plain processes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,11 @@ from tests.support.real_programs.jaeger import Jaeger
 from tests.support.real_programs.program import free_ports
 from tests.support.real_programs.prometheus import Prometheus
 from tests.support.waiting import eventually
-from tests.team.recount import assert_reaches
+from tests.team.support.recount import assert_reaches
 
 pytestmark = [pytest.mark.collector, pytest.mark.prometheus, pytest.mark.jaeger]
 
-SCRIPT = ROOT / "scripts" / "run-collector"
+RUN = (sys.executable, ROOT / "scripts" / "run-tier")
 ADDRESSES = (
     "OTLP_HTTP_LISTEN",
     "OTLP_GRPC_LISTEN",
@@ -34,18 +35,18 @@ ADDRESSES = (
 )
 
 
-def test_a_team_side_comes_and_goes_as_a_whole(agent: Agent, tmp_path: Path, expected: dict[str, Any]) -> None:
+def test_the_whole_team_side_starts_and_ends_together(agent: Agent, tmp_path: Path, expected: dict[str, Any]) -> None:
     require_collector()
     prometheus, jaeger = Prometheus(tmp_path), Jaeger(tmp_path)
     telemetry, *ports = free_ports(1 + len(ADDRESSES))
     addresses = {name: f"127.0.0.1:{port}" for name, port in zip(ADDRESSES, ports, strict=True)}
     variables = os.environ | addresses | {"TELEMETRY_PORT": str(telemetry), "RUN_DATA": str(tmp_path / "data")}
     prometheus.url, jaeger.url = (f"http://{addresses[name]}" for name in ("PROMETHEUS_LISTEN", "QUERY_LISTEN"))
-    with subprocess.Popen([SCRIPT, "team"], env=variables, stdout=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen([*RUN, "team"], env=variables, stdout=subprocess.PIPE, text=True) as running:
         try:
             assert running.stdout is not None
-            said = next(line for line in running.stdout if "Ctrl-C" in line)
-            assert str(tmp_path / "data") in said
+            hint = next(line for line in running.stdout if "Ctrl-C" in line)
+            assert str(tmp_path / "data") in hint
             eventually(lambda: all(map(_listens, addresses.values())), True, why_not=lambda: _logs(tmp_path / "data"))
             agent.once(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{addresses['OTLP_HTTP_LISTEN']}")
             assert_reaches(prometheus, expected)
@@ -57,21 +58,23 @@ def test_a_team_side_comes_and_goes_as_a_whole(agent: Agent, tmp_path: Path, exp
     eventually(lambda: any(map(_listens, addresses.values())), False)
 
 
-def test_one_that_cannot_start_ends_the_others_and_says_where_to_look(tmp_path: Path) -> None:
+def test_a_process_that_cannot_start_ends_the_others_and_the_script_names_the_logs(tmp_path: Path) -> None:
     require_collector()
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        variables = {"OTLP_HTTP_LISTEN": f"127.0.0.1:{taken.getsockname()[1]}", "RUN_DATA": str(tmp_path / "data")}
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        variables = {"OTLP_HTTP_LISTEN": f"127.0.0.1:{listener.getsockname()[1]}", "RUN_DATA": str(tmp_path / "data")}
         ran = subprocess.run(
-            [SCRIPT, "agent"], env=os.environ | variables, capture_output=True, text=True, timeout=120, check=False
+            [*RUN, "agent"], env=os.environ | variables, capture_output=True, text=True, timeout=120, check=False
         )
-    assert (ran.returncode, "see the logs in" in ran.stderr) == (1, True), ran.stdout + ran.stderr
+    assert "see the logs in" in ran.stderr, ran.stdout
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    assert f"Another program listens on {variables['OTLP_HTTP_LISTEN']}" in ran.stderr
     assert "address already in use" in _logs(tmp_path / "data")
 
 
 def _listens(address: str) -> bool:
     host, _, port = address.rpartition(":")
-    with socket.socket() as tried:
-        return tried.connect_ex((host, int(port))) == 0
+    with socket.socket() as client:
+        return client.connect_ex((host, int(port))) == 0
 
 
 def _logs(folder: Path) -> str:

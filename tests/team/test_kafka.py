@@ -1,4 +1,4 @@
-"""Past one machine: gateway -> Kafka (three brokers) -> consumers -> Prometheus and ClickHouse's engine."""
+"""More than one machine: gateway, Kafka (three brokers), consumers, Prometheus and ClickHouse's engine."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ from tests.support.real_programs.clickhouse import ClickHouse
 from tests.support.real_programs.kafka import Kafka
 from tests.support.real_programs.prometheus import Prometheus
 from tests.support.waiting import eventually
-from tests.team.otlp import gauge, metrics_request, traces_request
-from tests.team.recount import assert_reaches
-from tests.team.tiers import TOKEN, Secrets, Tier, drain, gateway
+from tests.team.support.otlp import gauge, metrics_request, traces_request
+from tests.team.support.recount import assert_reaches
+from tests.team.support.tiers import TOKEN, Secrets, Tier, drain, gateway
 
 pytestmark = [pytest.mark.collector, pytest.mark.prometheus, pytest.mark.kafka, pytest.mark.clickhouse]
 
 CHATS = "SELECT count() FROM otel_agent.spans WHERE SpanAttributes['gen_ai.operation.name'] = 'chat'"
 
 HISTORY_DAYS = 200
+"""The age of the oldest span of a new agent."""
 KEPT_DAYS = 90
-"""By schema.sql."""
+"""How long schema.sql keeps spans."""
 
 
 @dataclass(frozen=True)
 class Through:
-    """The whole way: what stands on it, and the processes that a test starts and ends."""
+    """Everything between an agent and its backends. A test starts and ends the gateway and the consumers."""
 
     kafka: Kafka
     prometheus: Prometheus
@@ -41,9 +42,11 @@ class Through:
     folder: Path
 
     def gateway(self) -> Tier:
+        """Return the gateway that writes to Kafka."""
         return gateway(self.folder / "g", self.secrets, "kafka/out.yaml", "kafka/tls.yaml", **self.kafka.variables)
 
     def consumer(self, group: str = "otel-agent") -> Tier:
+        """Return a consumer. One of another group reads everything again."""
         return Tier(
             self.folder / group,
             "kafka/in.yaml",
@@ -55,10 +58,11 @@ class Through:
         )
 
     def deliver(self, agent: Agent, tier: Tier) -> None:
-        """All of it: as often as it takes, because brokers that miss one of them are slow at first."""
+        """Let the agent deliver everything. It may need several runs: when a broker is lost, the others are slow at first."""
         eventually(lambda: agent.attempt(**self.secrets.direct(tier)).returncode, 0, why_not=lambda: tier.log)
 
     def post(self, tier: Tier, path: str, body: object) -> None:
+        """Send a request as JSON. Fails if it is not accepted."""
         requests.post(
             f"{tier.tls_endpoint}/v1/{path}",
             json=body,
@@ -68,13 +72,14 @@ class Through:
         ).raise_for_status()
 
     def assert_holds(self, expected: dict[str, Any]) -> None:
-        """In its own time; in ClickHouse, where two rows of a span would be counted, each once."""
+        """Wait until Prometheus and ClickHouse have the recount. A span that is in ClickHouse twice fails."""
         assert_reaches(self.prometheus, expected)
         eventually(lambda: self.clickhouse.do(CHATS), [[expected["messages"]]])
 
 
 @pytest.fixture
 def partitions() -> int:
+    """The number of partitions of each topic; a test can override it."""
     return 4
 
 
@@ -101,7 +106,7 @@ def through(kafka: Kafka, prometheus: Prometheus, clickhouse: ClickHouse, secret
 def test_a_lost_broker_and_a_killed_consumer_lose_nothing(
     agent: Agent, through: Through, expected: dict[str, Any]
 ) -> None:
-    """And who reads all of it again changes no answer: every point and every span is then there twice."""
+    """A second group of consumers then reads everything again: every point and span arrives twice, and no answer changes."""
     through.kafka.brokers[0].kill()
     with through.gateway() as second:
         through.deliver(agent, second)
@@ -119,10 +124,10 @@ def test_a_lost_broker_and_a_killed_consumer_lose_nothing(
 
 
 @pytest.mark.parametrize("partitions", [1])
-def test_what_one_broker_alone_has_is_not_acknowledged(
+def test_data_that_only_one_broker_has_is_not_acknowledged(
     agent: Agent, through: Through, expected: dict[str, Any]
 ) -> None:
-    """The one that is asked for metrics is left: it takes them, and the agent is told that nobody has them."""
+    """Only the leader of the metrics is left. It gets the data, but the agent gets an error and keeps the data."""
     (alone,) = set(through.kafka.leaders("otel-agent.metrics"))
     lost = [broker for broker in through.kafka.brokers if broker is not alone]
     for broker in lost:
@@ -138,7 +143,7 @@ def test_what_one_broker_alone_has_is_not_acknowledged(
             through.assert_holds(expected)
 
 
-def test_topics_are_made_to_lose_one_broker(kafka: Kafka) -> None:
+def test_topics_are_created_so_that_one_broker_may_be_lost(kafka: Kafka) -> None:
     for topic in ("otel-agent.metrics", "otel-agent.traces"):
         assert kafka.settings(topic) == {
             "replication.factor": "3",
@@ -148,10 +153,10 @@ def test_topics_are_made_to_lose_one_broker(kafka: Kafka) -> None:
         }
 
 
-def test_an_agents_metrics_stay_in_one_partition_and_its_whole_history_in_one_insert(
+def test_an_agents_metrics_go_to_one_partition_and_its_whole_history_fits_one_insert(
     through: Through,
 ) -> None:
-    """Partitions in Kafka keep the order; those of ClickHouse are no more than one insert may touch."""
+    """A partition of Kafka keeps the order. An insert into ClickHouse may touch only a limited number of its partitions."""
     now_ns, day_ns = time.time_ns(), 24 * 3_600 * 10**9
     of = {"service.instance.id": "one"}
     spans = [

@@ -1,4 +1,4 @@
-"""`record-again`: a time in which Prometheus recorded nothing, a time of which it recorded half, and what it says where it cannot."""
+"""`record_again.py` on a real Prometheus that missed half of a time, and on one that cannot do what is asked of it."""
 
 from __future__ import annotations
 
@@ -11,83 +11,81 @@ import pytest
 
 from tests.support.real_programs.prometheus import Prometheus
 from tests.support.waiting import eventually
-from tests.team.otlp import attributes, metrics_request, send
-from tests.team.prometheus_config import CONFIG, write
-from tests.team.recording import Recording, record_again, run
-from tests.team.rules import FOLDER
+from tests.team.support.otlp import attributes, metrics_request, send
+from tests.team.support.prometheus_config import CONFIG, write
+from tests.team.support.recording import Recording, record_again, run
+from tests.team.support.rules import FOLDER
 
 pytestmark = pytest.mark.prometheus
 
-TILE_S = 5
-"""In the place of five minutes, so that windows are recorded as they are in truth: while time goes by."""
+WINDOW_S = 5
+"""Replaces the five minutes of the rules, so that a test sees several windows recorded live."""
 SECONDS = 50
-"""For which there are points."""
-FAR_S = 20
-"""How far it is recorded anew."""
+"""How long points are sent, one each second."""
+AGAIN_S = 20
+"""How much of that is recorded again."""
 STRANGE = 'a "b", c="d" \\ é {e} => 1'
-"""A name of a project, with all that has a meaning where it is written."""
-TRUTH = sum(range(SECONDS))
+"""A project's name with everything that has a meaning where it is written."""
+COUNTED = sum(range(SECONDS))
+"""How much the total of the project `shop` rises in all."""
 TOTAL, GAINED, OF_TEAMS = (
     "opencode_token_usage_total",
     "opencode:token_usage:gained5m",
     "team:opencode_token_usage:gained5m",
 )
 
+Values = dict[float, float]
+"""The values of a series by their time in Unix seconds."""
+
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    sooner = {
-        "[5m]": f"[{TILE_S}s]",
-        "offset 5m": f"offset {TILE_S}s",
-        "interval: 5m": f"interval: {TILE_S}s",
+    """A configuration with the rules as they are shipped, but in short windows."""
+    shorter = {
+        "[5m]": f"[{WINDOW_S}s]",
+        "offset 5m": f"offset {WINDOW_S}s",
+        "interval: 5m": f"interval: {WINDOW_S}s",
         "query_offset: 2m": "query_offset: 2s",
     }
-    write(FOLDER / "gained.yaml", tmp_path / "gained.yaml", sooner)
+    write(FOLDER / "gained.yaml", tmp_path / "gained.yaml", shorter)
     return write(CONFIG, tmp_path / "prometheus.yaml", {"rules/*": "gained"})
 
 
-def test_half_that_was_recorded_live_and_half_that_was_not(config: Path, tmp_path: Path) -> None:
-    """The windows are those of the live ones, which go on afterwards: none is missing, and none is there twice."""
-    began_s = time.time()
-    unruly = write(config, tmp_path / "without.yaml", {'"gained.yaml"': ""})
-    with Recording(tmp_path / "prometheus", config=unruly, held="4s") as prometheus:
-        _tell(prometheus, began_s, range(FAR_S // 2))
-    with Recording(tmp_path / "prometheus", config=config, held="4s", lookback=f"{TILE_S}s") as prometheus:
-        _tell(prometheus, began_s, range(FAR_S // 2, SECONDS))
-        eventually(lambda: _until(prometheus) >= began_s + SECONDS + TILE_S, wanted=True)
-        prometheus.wait_until_written(began_s + FAR_S + TILE_S)
-        live = _recorded(prometheus, GAINED)
-        ends = {round(at % TILE_S, 3) for values in live.values() for at in values}
-        assert len(ends) == 1
-        assert 0 < sum(_summed(live).values()) < 3 * TRUTH
-        before_s = min(map(min, live.values()))
-        assert began_s + TILE_S < before_s < began_s + FAR_S
+def test_a_time_that_was_recorded_by_half_is_exact_when_it_is_recorded_again(config: Path, tmp_path: Path) -> None:
+    """The new windows continue the live ones: none is missing, and none is there twice."""
+    began_s, folder = time.time(), tmp_path / "prometheus"
+    without_rules = write(config, tmp_path / "without.yaml", {'"gained.yaml"': ""})
+    with Recording(folder, config=without_rules, held="4s") as prometheus:
+        _send_totals(prometheus, began_s, range(AGAIN_S // 2))
+    with Recording(folder, config=config, held="4s", lookback=f"{WINDOW_S}s") as prometheus:
+        _send_totals(prometheus, began_s, range(AGAIN_S // 2, SECONDS))
+        eventually(lambda: _recorded_until(prometheus) >= began_s + SECONDS + WINDOW_S, wanted=True)
+        prometheus.wait_until_written(began_s + AGAIN_S + WINDOW_S)
+        phase = _assert_only_half_was_recorded(prometheus, began_s)
 
-        said = record_again(prometheus, began_s, began_s + FAR_S)
+        printed = record_again(prometheus, began_s, began_s + AGAIN_S)
 
-        assert "Recorded from what was recorded from totals" in said
+        assert "Recorded from what was recorded from totals" in printed
         found = _recorded(prometheus, GAINED)
-        assert {round(at % TILE_S, 3) for values in found.values() for at in values} == ends
-        assert {name: sum(values.values()) for name, values in found.items()} == {"shop": TRUTH, STRANGE: 2 * TRUTH}
-        assert _recorded(prometheus, OF_TEAMS) == {"": _summed(found)}
-        times = sorted(round(at, 3) for at in _recorded(prometheus, "opencode:gained5m:until")[""])
-        assert times[0] < began_s + TILE_S
-        assert {round(later - earlier, 3) for earlier, later in itertools.pairwise(times)} == {TILE_S}
+        assert _phases(found) == {phase}
+        assert {name: sum(values.values()) for name, values in found.items()} == {"shop": COUNTED, STRANGE: 2 * COUNTED}
+        assert _recorded(prometheus, OF_TEAMS) == {"": _added_up(found)}
+        _assert_windows_have_no_gap(prometheus, began_s)
 
-        assert (ran := run(f"{began_s:.0f}", f"{time.time():.0f}", prometheus.url, prometheus.data)).returncode == 1
-        assert "holds in memory; wait until" in ran.stderr
-    with Recording(
-        tmp_path / "prometheus", config=unruly, lookback=f"{TILE_S}s"
-    ) as prometheus:  # and nothing is forgotten
-        assert _recorded(prometheus, GAINED) == found
-        assert prometheus.rows(f"count(count_over_time({TOTAL}[1h]) == {SECONDS})") == {(): 2}
+        refused = run(f"{began_s:.0f}", f"{time.time():.0f}", prometheus.url, prometheus.data)
+        assert refused.returncode == 1
+        assert "holds in memory; wait until" in refused.stderr
+    with Recording(folder, config=without_rules, lookback=f"{WINDOW_S}s") as prometheus:
+        assert _recorded(prometheus, GAINED) == found, "a restart must not forget what was recorded again"
+        points = prometheus.rows(f"count(count_over_time({TOTAL}[1h]) == {SECONDS})")
+        assert points == {(): 2}, "a restart must not forget points of the totals"
 
 
-def test_where_it_cannot_it_says_what_to_do(tmp_path: Path) -> None:
+def test_if_it_cannot_record_it_says_what_to_do_and_leaves_nothing(tmp_path: Path) -> None:
     with Prometheus(tmp_path / "prometheus") as prometheus:
         data = tmp_path / "prometheus" / "data"
         hour_ago, now = f"{time.time() - 3600:.0f}", f"{time.time():.0f}"
-        for arguments, wanted in {
+        for arguments, advice in {
             (hour_ago,): "START END [URL [DATA]]",
             ("some day", now, prometheus.url, data): "write it in Unix seconds",
             (now, hour_ago, prometheus.url, data): "START has to be before END",
@@ -96,17 +94,14 @@ def test_where_it_cannot_it_says_what_to_do(tmp_path: Path) -> None:
             ("90 minutes ago", hour_ago, prometheus.url, data): "start Prometheus with --web.enable-admin-api",
         }.items():
             ran = run(*arguments)
-            assert (ran.returncode, ran.stdout) == (1, ""), arguments
-            assert wanted in ran.stderr
+            assert ran.returncode == 1, arguments
+            assert ran.stdout == "", arguments
+            assert advice in ran.stderr, arguments
     assert [path.name for path in data.iterdir() if path.name.startswith("record-again")] == []
 
 
-def test_it_says_how_it_is_run() -> None:
-    assert "record-again START END [URL [DATA]]" in run("--help").stdout
-
-
-def _tell(prometheus: Prometheus, began_s: float, seconds: range) -> None:
-    """The totals of two projects, each second when it is there: n more in second n, and twice that."""
+def _send_totals(prometheus: Prometheus, began_s: float, seconds: range) -> None:
+    """Send the totals of two projects, each second at its time. In second n one rises by n, the other by twice that."""
     for second in seconds:
         eventually(lambda: time.time() >= began_s + second, wanted=True)  # noqa: B023
         points = [
@@ -123,19 +118,39 @@ def _tell(prometheus: Prometheus, began_s: float, seconds: range) -> None:
         send(prometheus.otlp, metrics_request([metric]))
 
 
-def _until(prometheus: Prometheus) -> float:
+def _assert_only_half_was_recorded(prometheus: Prometheus, began_s: float) -> float:
+    """Return the phase of the live windows: the remainder of their ends, divided by their length."""
+    live = _recorded(prometheus, GAINED)
+    assert 0 < sum(_added_up(live).values()) < 3 * COUNTED
+    first_s = min(map(min, live.values()))
+    assert began_s + WINDOW_S < first_s < began_s + AGAIN_S
+    (phase,) = _phases(live)
+    return phase
+
+
+def _assert_windows_have_no_gap(prometheus: Prometheus, began_s: float) -> None:
+    ends = sorted(round(at, 3) for at in _recorded(prometheus, "opencode:gained5m:until")[""])
+    assert ends[0] < began_s + WINDOW_S
+    assert {round(later - earlier, 3) for earlier, later in itertools.pairwise(ends)} == {WINDOW_S}
+
+
+def _recorded_until(prometheus: Prometheus) -> float:
     return prometheus.rows("max(opencode:gained5m:until)").get((), 0)
 
 
-def _recorded(prometheus: Prometheus, name: str) -> dict[str, dict[float, float]]:
-    """What was recorded, by project and time."""
+def _recorded(prometheus: Prometheus, name: str) -> dict[str, Values]:
+    """Return what was recorded in the last hour, by project."""
     return {
         row["metric"].get("opencode_project_name", ""): {float(at): float(value) for at, value in row["values"]}
         for row in prometheus.answer(f"{name}[1h]")
     }
 
 
-def _summed(recorded: dict[str, dict[float, float]]) -> dict[float, float]:
+def _phases(recorded: dict[str, Values]) -> set[float]:
+    return {round(at % WINDOW_S, 3) for values in recorded.values() for at in values}
+
+
+def _added_up(recorded: dict[str, Values]) -> Values:
     found: defaultdict[float, float] = defaultdict(float)
     for values in recorded.values():
         for at, value in values.items():

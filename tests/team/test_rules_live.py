@@ -1,4 +1,4 @@
-"""The rules on what a real gateway says of itself: names and labels that no promtool test can make up."""
+"""The rules on the metrics of a real gateway: a promtool test can only make up their names and labels."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import requests
 from tests.support.otlp_receiver import OtlpReceiver, bad_request
 from tests.support.real_programs.prometheus import Prometheus
 from tests.support.waiting import eventually
-from tests.team.otlp import send_one_of_each
-from tests.team.prometheus_config import scraping
-from tests.team.rules import FILES, FOLDER, groups
-from tests.team.tiers import Tier
+from tests.team.support.otlp import send_one_of_each
+from tests.team.support.prometheus_config import scraping
+from tests.team.support.rules import FILES, FOLDER, groups
+from tests.team.support.tiers import LOOPBACK_GATEWAY, Tier
 
 pytestmark = [pytest.mark.collector, pytest.mark.prometheus]
 
@@ -29,19 +29,14 @@ def backend() -> Iterator[OtlpReceiver]:
 
 @pytest.fixture
 def tier(tmp_path: Path, backend: OtlpReceiver) -> Iterator[Tier]:
-    with Tier(
-        tmp_path / "tier",
-        "gateway.yaml",
-        "gateway/loopback.yaml",
-        PROMETHEUS_ENDPOINT=backend.endpoint,
-        TRACES_ENDPOINT=backend.endpoint,
-    ) as tier:
+    endpoints = {"PROMETHEUS_ENDPOINT": backend.endpoint, "TRACES_ENDPOINT": backend.endpoint}
+    with Tier(tmp_path / "tier", *LOOPBACK_GATEWAY, **endpoints) as tier:
         yield tier
 
 
 @pytest.fixture
 def prometheus(tmp_path: Path, tier: Tier) -> Iterator[Prometheus]:
-    """With the rules as they are shipped, but each second."""
+    """A Prometheus that scrapes the gateway, with the rules as they are shipped but evaluated each second."""
     config = scraping(tier, tmp_path / "prometheus.yaml", rules=True)
     (tmp_path / FOLDER.name).mkdir()
     for path in FILES:
@@ -51,7 +46,7 @@ def prometheus(tmp_path: Path, tier: Tier) -> Iterator[Prometheus]:
         yield prometheus
 
 
-def test_no_rule_fails_where_points_and_spans_went_through(tier: Tier, prometheus: Prometheus) -> None:
+def test_no_rule_fails_after_points_and_spans_passed_the_gateway(tier: Tier, prometheus: Prometheus) -> None:
     send_one_of_each(tier.endpoint)
     for what in ("metric_points", "spans"):
         query = f"rate(otelcol_exporter_sent_{what}[1m]) and on () rate(otelcol_receiver_refused_{what}[1m])"
@@ -64,8 +59,8 @@ def test_no_rule_fails_where_points_and_spans_went_through(tier: Tier, prometheu
     }
 
 
-def test_the_first_drop_is_an_alert(tier: Tier, prometheus: Prometheus, backend: OtlpReceiver) -> None:
-    """There is no counter of them before."""
+def test_the_first_drop_of_a_gateway_raises_an_alert(tier: Tier, prometheus: Prometheus, backend: OtlpReceiver) -> None:
+    """The counter of drops begins with the first drop: there is no zero before."""
     eventually(lambda: len(prometheus.answer("otelcol_exporter_queue_size")), 2)
     backend.behave(then=bad_request())
     send_one_of_each(tier.endpoint)
@@ -80,5 +75,5 @@ def _rules(prometheus: Prometheus) -> list[dict[str, Any]]:
 
 
 def _evaluated(prometheus: Prometheus) -> dict[str, str]:
-    """When each rule was, the last time. RFC 3339: in the order of their text."""
+    """Return when each rule was last evaluated, in RFC 3339: these texts sort by time."""
     return {rule["name"]: rule["lastEvaluation"] for rule in _rules(prometheus)}

@@ -1,4 +1,4 @@
-"""A Collector for a site, which others reach."""
+"""An agent tier for a site: other machines reach it, so it asks for TLS and a token."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ import pytest
 
 from tests.support.agent import Agent
 from tests.support.real_programs.prometheus import Prometheus
-from tests.team.recount import assert_reaches
-from tests.team.tiers import TOKEN, Secrets, agent_tier, gateway
+from tests.team.support.recount import assert_reaches
+from tests.team.support.tiers import TOKEN, Secrets, agent_tier, gateway
 
 pytestmark = [pytest.mark.collector, pytest.mark.prometheus]
 
 
-def test_only_who_has_its_token_and_trusts_it_is_passed_on(
+def test_only_an_agent_with_the_sites_token_that_trusts_its_certificate_is_accepted(
     agent: Agent, prometheus: Prometheus, secrets: Secrets, tmp_path: Path, expected: dict[str, Any]
 ) -> None:
-    of_site = Secrets(tmp_path / "site")
-    variables = of_site.variables | {"SITE_TOKEN_FILE": str(of_site.token)}
+    site = Secrets(tmp_path / "site")
+    variables = site.variables | {"SITE_TOKEN_FILE": str(site.token)}
     with (
-        gateway(tmp_path / "g", secrets, PROMETHEUS_ENDPOINT=prometheus.otlp) as second,
-        agent_tier(tmp_path / "a", secrets, second.tls_endpoint, "agent/site.yaml", **variables) as first,
+        gateway(tmp_path / "g", secrets, PROMETHEUS_ENDPOINT=prometheus.otlp) as behind,
+        agent_tier(tmp_path / "a", secrets, behind.tls_endpoint, "agent/site.yaml", **variables) as tier,
     ):
         for wrong in (
             {"OTEL_EXPORTER_OTLP_CERTIFICATE": str(secrets.authority.certificate)},
             {"OTEL_EXPORTER_OTLP_HEADERS": f"Authorization=Bearer not-{TOKEN}"},
         ):
-            assert agent.attempt(**of_site.direct(first) | wrong).returncode == 3
-        assert first.counted("otelcol_receiver_accepted_metric_points") == 0
-        agent.once(**of_site.direct(first))
+            assert agent.attempt(**site.direct(tier) | wrong).returncode == 3, wrong
+        assert tier.counted("otelcol_receiver_accepted_metric_points") == 0
+        agent.once(**site.direct(tier))
         assert_reaches(prometheus, expected)

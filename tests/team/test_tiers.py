@@ -1,4 +1,4 @@
-"""A store the real OpenCode wrote -> agent -> agent tier -> gateway tier -> Prometheus, and a file of spans."""
+"""Both tiers: the store that the real OpenCode wrote, agent, agent tier, gateway, Prometheus and a file of spans."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.support.real_programs.collector import Collector
 from tests.support.real_programs.program import free_ports
 from tests.support.real_programs.prometheus import Prometheus
 from tests.support.waiting import eventually
-from tests.team.recount import TOKENS, assert_reaches
-from tests.team.tiers import Secrets, Tier, agent_tier, drain, gateway
+from tests.team.support.recount import TOKENS, assert_reaches
+from tests.team.support.tiers import Secrets, Tier, agent_tier, drain, gateway
 
 pytestmark = [pytest.mark.collector, pytest.mark.prometheus]
 
 
-def test_what_prometheus_answers_is_the_recount(
+def test_prometheus_and_the_traces_have_exactly_the_recount(
     agent: Agent, prometheus: Prometheus, traces: Collector, secrets: Secrets, tmp_path: Path, expected: dict[str, Any]
 ) -> None:
     with (
@@ -29,13 +29,13 @@ def test_what_prometheus_answers_is_the_recount(
         ) as second,
         agent_tier(tmp_path / "a", secrets, second.tls_endpoint) as first,
     ):
-        said = agent.once(OTEL_EXPORTER_OTLP_ENDPOINT=first.endpoint).stderr
+        log = agent.once(OTEL_EXPORTER_OTLP_ENDPOINT=first.endpoint).stderr
         assert_reaches(prometheus, expected)
         assert prometheus.rows(f"group by (job, team, user) ({TOKENS})", "job", "team", "user") == {
             ("otel-agent", "search", "ada"): 1
         }
         sent = first.counted("otelcol_receiver_accepted_spans")
-        assert f"delivered {sent:.0f} spans" in said
+        assert f"delivered {sent:.0f} spans" in log
         for tier, exporter in ((first, "otlp_http/gateway"), (second, "otlp_http/traces")):
             eventually(lambda: tier.counted("otelcol_exporter_sent_spans", exporter=exporter), sent)  # noqa: B023
             assert tier.counted("otelcol_receiver_refused_spans") == 0
@@ -46,11 +46,13 @@ def test_what_prometheus_answers_is_the_recount(
     assert len(chats_of(traces.spans())) == expected["messages"]
 
 
-def test_killed_collectors_lose_nothing_and_nothing_counts_twice(
+def test_killed_collectors_lose_nothing_and_count_nothing_twice(
     agent: Agent, prometheus: Prometheus, traces: Collector, secrets: Secrets, tmp_path: Path, expected: dict[str, Any]
 ) -> None:
-    """The gateway is away while the agent delivers all it has, and forgets it; then the agent tier is killed, started
-    anew, and the gateway comes; and is killed in the middle of it."""
+    """The gateway is away while the agent delivers everything to the agent tier, which is then killed and restarted.
+
+    The gateway comes back, and is killed while it receives.
+    """
 
     def through(port: int = 0) -> Tier:
         towards = {"PROMETHEUS_ENDPOINT": prometheus.otlp, "TRACES_ENDPOINT": traces.endpoint}
@@ -76,10 +78,10 @@ def test_killed_collectors_lose_nothing_and_nothing_counts_twice(
     assert len({span.span_id for span in chats_of(traces.spans())}) == expected["messages"]
 
 
-def test_what_a_tier_accepted_outlives_it(
+def test_accepted_data_survives_the_kill_of_each_tier(
     agent: Agent, prometheus: Prometheus, traces: Collector, secrets: Secrets, tmp_path: Path, expected: dict[str, Any]
 ) -> None:
-    """Each is killed while nobody takes anything of it, and who sent it has forgotten it: what comes was on its disk."""
+    """Each tier is killed while its own receiver is away, and its sender has forgotten the data: only its disk has it."""
     (port,) = free_ports(1)
     nowhere = {"PROMETHEUS_ENDPOINT": "http://127.0.0.1:9", "TRACES_ENDPOINT": "http://127.0.0.1:9"}
     somewhere = {"PROMETHEUS_ENDPOINT": prometheus.otlp, "TRACES_ENDPOINT": traces.endpoint}
@@ -97,11 +99,11 @@ def test_what_a_tier_accepted_outlives_it(
         assert_reaches(prometheus, expected)
         drain(second)
     traces.stop()
-    assert len(traces.spans()) == accepted[1]
+    assert len(traces.spans()) == accepted["spans"]
 
 
-def _accepted(tier: Tier) -> list[float]:
-    return [tier.counted(f"otelcol_receiver_accepted_{what}") for what in ("metric_points", "spans")]
+def _accepted(tier: Tier) -> dict[str, float]:
+    return {what: tier.counted(f"otelcol_receiver_accepted_{what}") for what in ("metric_points", "spans")}
 
 
 SMALL_QUEUE = """
@@ -110,7 +112,7 @@ exporters:
 """
 
 
-def test_a_full_queue_refuses_and_the_agent_keeps_it(
+def test_a_tier_with_a_full_queue_rejects_data_and_the_agent_keeps_it(
     agent: Agent, prometheus: Prometheus, traces: Collector, secrets: Secrets, tmp_path: Path, expected: dict[str, Any]
 ) -> None:
     small = tmp_path / "small.yaml"
@@ -128,10 +130,10 @@ def test_a_full_queue_refuses_and_the_agent_keeps_it(
         assert_reaches(prometheus, expected)
 
 
-def test_what_the_gateway_will_never_take_is_lost_to_the_agent_tier_and_counted(
+def test_the_agent_tier_drops_and_counts_what_the_gateway_rejects_permanently(
     agent: Agent, prometheus: Prometheus, secrets: Secrets, tmp_path: Path
 ) -> None:
-    """A token that is no longer accepted: the Collector gives up, where otel-agent by itself keeps its spans (and says so)."""
+    """The token is not valid any more. Without an agent tier, otel-agent keeps its spans and says so."""
     with gateway(tmp_path / "g", secrets, PROMETHEUS_ENDPOINT=prometheus.otlp) as second:
         with agent_tier(tmp_path / "a", secrets, second.tls_endpoint, GATEWAY_TOKEN="of-yesterday") as first:
             agent.once(OTEL_EXPORTER_OTLP_ENDPOINT=first.endpoint)

@@ -1,1 +1,73 @@
-"""Views for scripts and for sharing, each as one text."""
+"""The formats that a summary can be written in. A new format is one more entry in ``WRITERS``.
+
+Each writer imports its module when it is called, so that a format costs nothing until somebody asks for it.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, Literal
+
+from otel_agent.summary.view import View
+
+Format = Literal["table", "json", "csv", "markdown", "html", "svg"]
+Writer = Callable[[Sequence[View]], str]
+"""Writes views as one text that ends with a line end."""
+
+
+def format_of(file: Path) -> Format:
+    """Return the format that a file's ending means; ``table`` if the ending is unknown."""
+    return _ENDINGS.get(file.suffix.lower(), "table")
+
+
+def _json(views: Sequence[View]) -> str:
+    from otel_agent.summary.formats.as_json import as_json
+
+    return as_json(views)
+
+
+def _csv(views: Sequence[View]) -> str:
+    from otel_agent.summary.formats.as_csv import as_csv
+
+    return as_csv(views[0])
+
+
+def _markdown(views: Sequence[View]) -> str:
+    from otel_agent.summary.formats.as_markdown import as_markdown
+
+    return as_markdown(views)
+
+
+def _html(views: Sequence[View]) -> str:
+    from otel_agent.summary.formats.as_page import as_html
+
+    return as_html(views)
+
+
+def _svg(views: Sequence[View]) -> str:
+    from otel_agent.summary.formats.as_page import as_svg
+
+    return as_svg(views)
+
+
+def _text(views: Sequence[View]) -> str:
+    from otel_agent.summary.formats.as_page import as_text
+
+    return as_text(views)
+
+
+WRITERS: Final[dict[Format, Writer]] = {
+    "table": _text,
+    "json": _json,
+    "csv": _csv,
+    "markdown": _markdown,
+    "html": _html,
+    "svg": _svg,
+}
+"""The writer of each format. CSV is one table, so it holds the first view only."""
+_ENDINGS: Final[dict[str, Format]] = {
+    ".json": "json",
+    ".csv": "csv",
+    ".md": "markdown",
+    ".html": "html",
+    ".svg": "svg",
+}

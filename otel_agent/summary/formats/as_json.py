@@ -1,5 +1,7 @@
-"""JSON, of the form of ``docs/summary.schema.json``. ``schema_version`` changes when a field changes its meaning or goes
-away; fields may be added."""
+"""JSON as ``docs/summary.schema.json`` describes it.
+
+``schema_version`` changes when a field goes away or changes its meaning; fields may be added at any time.
+"""
 
 import json
 from collections.abc import Sequence
@@ -7,11 +9,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from otel_agent.ledger.answers import Usage
-from otel_agent.summary.text.columns import total_of
 from otel_agent.summary.view import (
     Accounting,
+    Activity,
     AgentRow,
-    Overview,
     PeriodRow,
     Process,
     ProjectRow,
@@ -26,14 +27,18 @@ from otel_agent.summary.view import (
 SCHEMA_VERSION: Final = 1
 
 
-def as_json(views: Sequence[View[Any]]) -> str:
-    """One view as itself, several in a list. ASCII only: a title's control characters do nothing to a terminal."""
+def as_json(views: Sequence[View]) -> str:
+    """Return one view as an object, several as an object with the list ``views``.
+
+    The text is ASCII only, so that control characters of a title cannot reach a terminal.
+    """
     documents = [document(view) for view in views]
     whole = documents[0] if len(documents) == 1 else {"schema_version": SCHEMA_VERSION, "views": documents}
     return json.dumps(whole, indent=2, allow_nan=False) + "\n"
 
 
-def document(view: View[Any]) -> dict[str, Any]:
+def document(view: View) -> dict[str, Any]:
+    """Return the object of one view."""
     return {
         "schema_version": SCHEMA_VERSION,
         "view": view.name,
@@ -44,27 +49,27 @@ def document(view: View[Any]) -> dict[str, Any]:
             "tz": view.range.zone,
         },
         "accounting": view.accounting,
-        "totals": usage(view.totals, view.accounting),
-        "rows": [row(each, view) for each in view.rows],
-        "cut": None if view.cut is None else {"rows": view.cut.rows, **usage(view.cut.usage, view.accounting)},
+        "totals": _usage(view.totals, view.accounting),
+        "rows": [row_object(row, view) for row in view.rows],
+        "cut": None if view.cut is None else {"rows": view.cut.rows, **_usage(view.cut.usage, view.accounting)},
         "overlap_tokens": overlap(view.totals) if view.accounting == "recorded" else 0,
         "newest": _time(view.newest),
         "warnings": list(view.warnings),
         "hints": list(view.hints),
-        **(_overview(view) if isinstance(view, Overview) else {}),
+        **(_activity(view, view.activity) if view.activity else {}),
     }
 
 
-def row(of: Row, view: View[Any]) -> dict[str, Any]:
-    """A row with all that its kind tells."""
-    return {"key": of.key, **_facts(of, view), **usage(of.usage, view.accounting)}
+def row_object(row: Row, view: View) -> dict[str, Any]:
+    """Return the object of one row, with the facts of its kind."""
+    return {"key": row.key, **_facts(row, view), **_usage(row.usage, view.accounting)}
 
 
-def usage(of: Usage, accounting: Accounting) -> dict[str, Any]:
-    tokens = shown(of, accounting)
+def _usage(usage: Usage, accounting: Accounting) -> dict[str, Any]:
+    tokens = shown(usage, accounting)
     return {
-        "messages": of.messages,
-        "sessions": of.sessions,
+        "messages": usage.messages,
+        "sessions": usage.sessions,
         "tokens": {
             "input": tokens.input,
             "output": tokens.output,
@@ -73,48 +78,49 @@ def usage(of: Usage, accounting: Accounting) -> dict[str, Any]:
             "cache_write": tokens.cache_write,
             "total": tokens.total,
         },
-        "cost_usd": of.cost_nusd / 1e9,
+        "cost_usd": usage.cost_nusd / 1e9,
     }
 
 
-def _facts(of: Row, view: View[Any]) -> dict[str, Any]:
-    match of:
+def _facts(row: Row, view: View) -> dict[str, Any]:
+    match row:
         case SessionRow():
             return {
-                "title": of.title,
-                "project": of.project,
-                "parent": of.parent or None,
-                "first": _time(of.first),
-                "last": _time(of.last),
-                "with_subagents": usage(of.with_subagents, view.accounting),
+                "title": row.title,
+                "project": row.project,
+                "parent": row.parent or None,
+                "first": _time(row.first),
+                "last": _time(row.last),
+                "with_subagents": _usage(row.with_subagents, view.accounting),
             }
         case ProjectRow():
-            return {"first": _time(of.first), "last": _time(of.last)}
+            return {"first": _time(row.first), "last": _time(row.last)}
         case AgentRow():
-            average = total_of(view, of.usage) / of.usage.messages if of.usage.messages else 0.0
-            return {"average_tokens": round(average, 3), "configured_model": of.configured or None}
+            average = view.total_of(row.usage) / row.usage.messages if row.usage.messages else 0.0
+            return {"average_tokens": round(average, 3), "configured_model": row.configured or None}
         case PeriodRow():
-            return {"from": _time(of.since), "to": _time(of.until)}
+            return {"from": _time(row.since), "to": _time(row.until)}
         case _:
-            whole = total_of(view, view.totals)
-            part = total_of(view, of.usage) / whole if whole else 0.0
-            ratio = cache_hit_ratio(of.usage)
+            # A plain row is a model.
+            whole = view.total_of(view.totals)
+            part = view.total_of(row.usage) / whole if whole else 0.0
+            ratio = cache_hit_ratio(row.usage)
             return {"share": round(part, 6), "cache_hit_ratio": None if ratio is None else round(ratio, 6)}
 
 
-def _overview(view: Overview) -> dict[str, Any]:
+def _activity(view: View, activity: Activity) -> dict[str, Any]:
     return {
-        "active_sessions": [row(each, view) for each in view.active],
-        "processes": [_process(each, view) for each in view.processes],
+        "active_sessions": [row_object(session, view) for session in activity.sessions],
+        "processes": [_process(process, view) for process in activity.processes],
     }
 
 
-def _process(of: Process, view: Overview) -> dict[str, Any]:
-    sample = of.sample
+def _process(process: Process, view: View) -> dict[str, Any]:
+    sample = process.sample
     return {
         "pid": sample.pid,
         "mode": sample.mode.value,
-        "cpu": round(of.cpu, 6),
+        "cpu": round(process.cpu, 6),
         "memory_bytes": sample.rss_bytes,
         "started": _time(datetime.fromtimestamp(sample.created_s, view.now.tzinfo)),
         "uptime_seconds": max(round(view.now.timestamp() - sample.created_s), 0),

@@ -1,29 +1,31 @@
-"""Markdown (GitHub's pipe tables) of views. Text from storage is shown, never interpreted."""
+"""Markdown with GitHub's pipe tables. Text from storage is shown, never interpreted."""
 
 import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from otel_agent.summary.text.captions import cut_line, footnotes, nothing_in, title_of
 from otel_agent.summary.text.columns import columns
 from otel_agent.summary.view import View
 
 _SPECIAL: Final = re.compile(r"[\\`*_\[\]<>|#~&@$!]|(?<=www)\.|:(?=//)", re.IGNORECASE)
-"""What begins something within a line: emphasis, code, links, HTML, a cell, a mention; and what GitHub links by itself."""
+"""Letters that begin emphasis, code, a link, HTML, a cell or a mention, and the parts of what GitHub links by itself."""
 
 
-def as_markdown(views: Sequence[View[Any]]) -> str:
+def as_markdown(views: Sequence[View]) -> str:
+    """Return a section for each view: title, table, and the footnotes as paragraphs."""
     return "\n".join(_section(view) for view in views)
 
 
-def _section(view: View[Any]) -> str:
-    told = columns(view)
+def _section(view: View) -> str:
+    shown = columns(view)
     lines = [f"## {escaped(title_of(view))}", ""]
     if view.rows:
-        lines.append(_line([column.title for column in told]))
-        lines.append(_line(["---:" if column.kind == "number" else ":---" for column in told], escape=False))
-        lines += [_line([column.cell(view, row) for column in told]) for row in view.rows]
-        totals = ["Total", *(column.total(view, view.totals) if column.total else "" for column in told[1:])]
+        lines.append(_line([column.title for column in shown]))
+        lines.append(_line(["---:" if column.kind == "number" else ":---" for column in shown], escape=False))
+        lines += [_line([column.cell(view, row) for column in shown]) for row in view.rows]
+        # The stars for bold are added after escaping, or they would be escaped too.
+        totals = ["Total", *(column.total(view, view.totals) if column.total else "" for column in shown[1:])]
         lines.append(_line([f"**{escaped(text)}**" if text else "" for text in totals], escape=False))
     else:
         lines.append(escaped(nothing_in(view)))
@@ -36,5 +38,5 @@ def _line(cells: Sequence[str], *, escape: bool = True) -> str:
 
 
 def escaped(text: str) -> str:
-    """So that it is shown as it is, also where GitHub would make a link of it."""
+    """Escape text so that a reader sees exactly this text, without links that GitHub would add."""
     return _SPECIAL.sub(r"\\\g<0>", text)

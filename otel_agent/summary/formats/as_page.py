@@ -1,10 +1,10 @@
-"""HTML, SVG and plain text of views, drawn as on a terminal. Nothing in them is fetched from elsewhere."""
+"""HTML, SVG and plain text, drawn as on a terminal. A page fetches nothing from elsewhere."""
 
 import html
 import io
 import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console, Group
 from rich.terminal_theme import TerminalTheme
@@ -56,27 +56,30 @@ pre {{{{ font-family: ui-monospace, Menlo, Consolas, monospace; line-height: 1.4
 </html>
 """
 _FONT_FACE: Final = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
-"""Rich would fetch its font."""
+"""Rich's own font, which a browser would fetch from elsewhere."""
 
 
-def as_html(views: Sequence[View[Any]], width: int = _COLUMNS) -> str:
+def as_html(views: Sequence[View], width: int = _COLUMNS) -> str:
+    """Return a whole HTML page, ``width`` letters wide."""
+    # The title passes through two formats: ours, which doubles braces, and Rich's.
     title = html.escape(_title(views)).replace("{", "{{").replace("}", "}}")
     return _recorded(views, width).export_html(theme=_THEME, code_format=_HTML.format(title=title))
 
 
-def as_svg(views: Sequence[View[Any]], width: int = _COLUMNS) -> str:
-    """The same views make the same picture."""
+def as_svg(views: Sequence[View], width: int = _COLUMNS) -> str:
+    """Return an SVG picture, ``width`` letters wide. The same views make the same picture, byte by byte."""
     drawn = _recorded(views, width).export_svg(title=_title(views), theme=_THEME, unique_id="otel-agent")
     return _FONT_FACE.sub("", drawn)
 
 
-def as_text(views: Sequence[View[Any]], width: int = _COLUMNS) -> str:
+def as_text(views: Sequence[View], width: int = _COLUMNS) -> str:
+    """Return plain text without escape sequences, ``width`` letters wide."""
     console = Console(file=io.StringIO(), width=width, record=True, force_terminal=False, color_system=None)
     console.print(_drawn(views))
     return console.export_text()
 
 
-def _recorded(views: Sequence[View[Any]], width: int) -> Console:
+def _recorded(views: Sequence[View], width: int) -> Console:
     console = Console(
         file=io.StringIO(), width=width, record=True, force_terminal=True, color_system="standard", no_color=False
     )
@@ -84,9 +87,9 @@ def _recorded(views: Sequence[View[Any]], width: int) -> Console:
     return console
 
 
-def _drawn(views: Sequence[View[Any]]) -> Group:
+def _drawn(views: Sequence[View]) -> Group:
     return Group(*(part for view in views for part in (view_table(view), Text())))
 
 
-def _title(views: Sequence[View[Any]]) -> str:
+def _title(views: Sequence[View]) -> str:
     return f"otel-agent: {title_of(views[0])}" if len(views) == 1 else "otel-agent summary"

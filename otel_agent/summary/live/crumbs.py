@@ -1,4 +1,4 @@
-"""Where a person is: a view, and what they chose on the way to it."""
+"""The way a person took through the views of the live screen, and what they chose on it."""
 
 import re
 from typing import Final
@@ -6,10 +6,12 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from otel_agent.summary.question import Filters, Question
+from otel_agent.summary.live.source import Ask
+from otel_agent.summary.question import By, Filters, Question, RangeName
 from otel_agent.summary.text.columns import name_of
-from otel_agent.summary.view import PeriodRow, Range, Row, ViewName
+from otel_agent.summary.view import VIEW_NAMES, PeriodRow, Range, Row, ViewName
 
+_BYS: Final[tuple[By, ...]] = ("hour", "day", "week", "month")
 _NEXT: Final[dict[ViewName, ViewName]] = {
     "overview": "sessions",
     "projects": "sessions",
@@ -18,18 +20,21 @@ _NEXT: Final[dict[ViewName, ViewName]] = {
     "timeline": "sessions",
     "sessions": "models",
 }
+"""The view that shows what a row of this view consists of."""
 
 
-class Place(Struct, frozen=True):
+class Crumb(Struct, frozen=True):
+    """One view on the way, with the filters that the rows chosen before it add."""
+
     view: ViewName
     chosen: tuple[str, ...] = ()
-    """The rows that led here, by name."""
+    """The names of the rows that led here."""
     filters: Filters = Filters()
     period: Range | None = None
-    """Of a row of the timeline; it goes before the range."""
+    """The time of a chosen timeline row; it replaces the range."""
 
-    def into(self, row: Row) -> "Place":
-        """What a row is made of."""
+    def into(self, row: Row) -> "Crumb":
+        """Return the crumb that shows what the row consists of."""
         glob = (_literally(row.key),)
         filters, period = self.filters, self.period
         match self.view:
@@ -41,12 +46,14 @@ class Place(Struct, frozen=True):
                 filters = replace(filters, agents=glob)
             case "sessions":
                 filters = replace(filters, sessions=glob)
+        # A period narrows the time, not the messages, and a later period replaces an earlier one.
         if isinstance(row, PeriodRow):
             period = Range("custom", row.since, row.until, str(row.since.tzinfo))
-        return Place(_NEXT[self.view], (*self.chosen, name_of(row)), filters, period)
+        return Crumb(_NEXT[self.view], (*self.chosen, name_of(row)), filters, period)
 
-    def of(self, question: Question) -> Question:
-        """The question, asked of this place."""
+    def narrowed(self, question: Question) -> Question:
+        """Return the question, limited to the rows that were chosen on the way."""
+        # A row that was chosen wins over the command line's globs of the same kind, which it matched anyway.
         asked = question.filters
         filters = Filters(
             projects=self.filters.projects or asked.projects,
@@ -57,6 +64,54 @@ class Place(Struct, frozen=True):
         return replace(question, filters=filters, range=self.period or question.range)
 
 
+class Trail:
+    """The crumbs from a tab to where the person is, and the range and step that hold for all tabs."""
+
+    def __init__(self, view: ViewName) -> None:
+        self._crumbs = [Crumb(view)]
+        self._range: RangeName | None = None
+        """Chosen by a key. ``None``: each view has its own range."""
+        self._by: By | None = None
+        """Chosen by a key. ``None``: the step that the command line asked for."""
+
+    @property
+    def here(self) -> Crumb:
+        """The crumb that is on the screen."""
+        return self._crumbs[-1]
+
+    def open(self, view: ViewName) -> None:
+        """Begin a new way at a tab."""
+        self._crumbs = [Crumb(view)]
+
+    def open_neighbour(self, offset: int) -> None:
+        """Open the tab so many tabs to the right, round and round."""
+        self.open(VIEW_NAMES[(VIEW_NAMES.index(self._crumbs[0].view) + offset) % len(VIEW_NAMES)])
+
+    def go_into(self, row: Row) -> None:
+        """Go on to what a row consists of."""
+        self._crumbs.append(self.here.into(row))
+
+    def go_back(self) -> bool:
+        """Go one crumb back; return false if the tab itself is on the screen."""
+        if len(self._crumbs) == 1:
+            return False
+        self._crumbs.pop()
+        return True
+
+    def choose_range(self, name: RangeName) -> None:
+        """Use this range for every view from now on."""
+        self._range = name
+
+    def choose_next_step(self, ask: Ask) -> None:
+        """Switch the timeline from hours to days, weeks, months and to hours again."""
+        self._by = _BYS[(_BYS.index(self.question(ask).by) + 1) % len(_BYS)]
+
+    def question(self, ask: Ask) -> Question:
+        """Return the question to ask here and now."""
+        question = ask(self.here.view, self._range)
+        return self.here.narrowed(replace(question, by=self._by or question.by))
+
+
 def _literally(key: str) -> str:
-    """A glob that matches just this."""
+    """Return a glob that matches exactly this text."""
     return re.sub(r"[*?\[]", r"[\g<0>]", key)

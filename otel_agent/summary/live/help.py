@@ -1,6 +1,6 @@
-"""What the keys do."""
+"""The help of the live screen: a box that lists the keys."""
 
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -8,21 +8,12 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-_KEYS: Final = """\
-1 … 6      overview, sessions, projects, models, agents, timeline
-Tab        the next of them; Shift+Tab the one before
-t w m a    today, the last 7 days, the last 30 days, all time
-b          the timeline by hour, day, week or month
-↑ ↓        move; also PageUp, PageDown, Home, End
-Enter      what a row is made of; Escape goes back
-/          only rows that have a text in their names
-r          ask again now
-q          leave; also Ctrl+C
-
-Numbers follow by themselves. Escape closes this."""
+from otel_agent.summary.live.keys import ROW_KEYS, SCREEN_KEYS, key_lines
 
 
 class Help(ModalScreen[None]):
+    """Lies over the screen until a key closes it."""
+
     CSS = """
     Help { align: center middle; }
     #keys { width: auto; max-width: 100%; height: auto; max-height: 100%; border: round $accent; padding: 1 2; }
@@ -33,4 +24,13 @@ class Help(ModalScreen[None]):
     ]
 
     def compose(self) -> ComposeResult:
-        yield Static(Text(_KEYS), id="keys")
+        """Draw the box."""
+        yield Static(Text(help_text()), id="keys")
+
+
+def help_text() -> str:
+    """Return one line for the keys that belong together, with what they do."""
+    lines = key_lines([*SCREEN_KEYS, *ROW_KEYS])
+    width = max(len(keys) for keys, _ in lines)
+    table = "\n".join(f"{keys.ljust(width)}  {does}" for keys, does in lines)
+    return f"{table}\n\nThe numbers update by themselves. Escape closes this help."

@@ -1,10 +1,10 @@
-"""The sentences around a view: what it is of, what was left out, and what one has to know of it."""
+"""The sentences around a view: its title, what a limit left out, and what a reader should know."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
+from otel_agent.model.plural import counted
 from otel_agent.summary.text import words
-from otel_agent.summary.text.columns import total_of
 from otel_agent.summary.view import View, ViewName, overlap
 
 _TITLES: Final[dict[ViewName, str]] = {
@@ -17,40 +17,43 @@ _TITLES: Final[dict[ViewName, str]] = {
 }
 
 
-def title_of(view: View[Any]) -> str:
+def title_of(view: View) -> str:
+    """Return the view's title with its range: ``Tokens by model, all time``."""
     return f"{_TITLES[view.name]}, {words.range_in_words(view.range)}"
 
 
-def nothing_in(view: View[Any]) -> str:
-    """What to say where a view has no rows."""
+def nothing_in(view: View) -> str:
+    """Return the sentence to show instead of a table without rows."""
     if view.range.name == "all":
         return "No completed messages match."
-    return f"No completed messages {words.in_range(view.range)}; --range all shows all there are."
+    return f"No completed messages {words.in_range(view.range)}. --range all shows all messages."
 
 
-def cut_line(view: View[Any]) -> str:
-    """What the limit left out; empty where nothing."""
+def cut_line(view: View) -> str:
+    """Return the line about the rows that the limit left out; empty if it left out none."""
     if view.cut is None:
         return ""
-    return f"… and {words.exact(view.cut.rows)} more, {words.counted(total_of(view, view.cut.usage), 'token')}"
+    return f"… and {words.exact(view.cut.rows)} more, {counted(view.total_of(view.cut.usage), 'token')}"
 
 
-def footnotes(view: View[Any]) -> list[str]:
-    """The warnings first."""
-    return [*(f"Warning: {words.plain(each)}" for each in view.warnings), *_notes(view), *map(words.plain, view.hints)]
+def footnotes(view: View) -> list[str]:
+    """Return the sentences below a view: warnings first, then notes on the numbers, then hints."""
+    warnings = [f"Warning: {words.plain(warning)}" for warning in view.warnings]
+    return [*warnings, *_notes(view), *map(words.plain, view.hints)]
 
 
-def _notes(view: View[Any]) -> Iterator[str]:
+def _notes(view: View) -> Iterator[str]:
     twice = overlap(view.totals)
     if twice and view.accounting == "recorded":
         yield (
-            f"Totals are as OpenCode recorded them; {words.exact(twice)} of these tokens stand in two categories "
-            "(--accounting disjoint leaves them out once)."
+            f"Totals are as OpenCode recorded them. {words.exact(twice)} of these tokens "
+            f"{'is' if twice == 1 else 'are'} counted in two categories; --accounting disjoint counts each token once."
         )
     if view.name == "projects":
-        stated = sum(row.usage.sessions for row in view.rows) + (view.cut.usage.sessions if view.cut else 0)
-        if stated > view.totals.sessions:
-            more = words.exact(stated - view.totals.sessions)
-            yield f"Sessions that moved between projects stand in each of them: {more} more in the rows than in the total."
+        listed = sum(row.usage.sessions for row in view.rows) + (view.cut.usage.sessions if view.cut else 0)
+        # Every other session is in one project only, so the difference comes from moved ones.
+        if listed > view.totals.sessions:
+            more = counted(listed - view.totals.sessions, "session")
+            yield f"A session that moved to another project counts in both: the rows add up to {more} more than the total."
     if view.newest is not None:
         yield f"Newest message: {words.age(words.since(view.newest, view.now))} ago."

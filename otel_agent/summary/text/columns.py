@@ -1,4 +1,4 @@
-"""What each view shows of a row, in words: for tables on a terminal, in Markdown, and on the live screen."""
+"""The columns of each view, in words: for tables on a terminal, in Markdown, and on the live screen."""
 
 from collections.abc import Callable
 from typing import Any, Final, Literal
@@ -10,6 +10,7 @@ from otel_agent.ledger.answers import Usage
 from otel_agent.model.project import from_home
 from otel_agent.summary.text import words
 from otel_agent.summary.view import (
+    AgentRow,
     ProjectRow,
     Row,
     SessionRow,
@@ -20,39 +21,45 @@ from otel_agent.summary.view import (
 )
 
 _ID_END: Final = 8
-"""Letters at the end of a session's id that tell it from others, as in ``--session '*ZFCqu8kr'``; JSON has the whole."""
+"""Letters shown of the end of a session's id, enough for ``--session '*ZFCqu8kr'``; JSON has the whole id."""
+_MOST_INDENTS: Final = 8
+"""Deeper sub-agents are not indented further, so that their titles keep some room."""
 
 Kind = Literal["text", "path", "number"]
-"""Text gives way to numbers and loses its end, a path its beginning; a number stands at the right and loses nothing."""
+"""When room is short, a text loses its end and a path its beginning; a number loses nothing and is aligned right."""
+Cell = Callable[[View, Any], str]
+"""Writes a cell of a row; the row is of the kind that belongs to the view."""
 
 
 class Column(Struct, frozen=True):
+    """One column of a table: how it writes a row's cell, and how it gives way when room is short."""
+
     title: str
-    cell: Callable[[View[Any], Any], str]
+    cell: Cell
     kind: Kind = "number"
-    compact: Callable[[View[Any], Any], str] | None = None
-    """The cell where there is no room for the exact one."""
-    total: Callable[[View[Any], Usage], str] | None = None
-    """The same of the totals; ``None`` where a total says nothing."""
-    compact_total: Callable[[View[Any], Usage], str] | None = None
+    compact: Cell | None = None
+    """Writes a shorter cell, for when there is no room for the exact one."""
+    total: Callable[[View, Usage], str] | None = None
+    """Writes the cell of the totals; ``None`` if a total would mean nothing."""
+    compact_total: Callable[[View, Usage], str] | None = None
     optional: int = 0
-    """0: always shown; else the higher, the sooner it is left out where there is no room."""
+    """0: always shown. Otherwise, a column with a higher number is left out sooner when room is short."""
 
 
-def columns(view: View[Any]) -> tuple[Column, ...]:
-    """The columns of a view, the name of a row first. Those that would be empty are left out."""
+def columns(view: View) -> tuple[Column, ...]:
+    """Return the columns of a view, the row's name first. Columns that would be empty are left out."""
     empty = []
     if not view.totals.cost_nusd:
         empty.append(_COST.title)
-    if view.name == "sessions" and all(row.usage == row.with_subagents for row in view.rows):
+    if not any(isinstance(row, SessionRow) and row.usage != row.with_subagents for row in view.rows):
         empty.append(_ROLLED_UP.title)
-    if view.name == "agents" and not any(row.configured for row in view.rows):
+    if not any(isinstance(row, AgentRow) and row.configured for row in view.rows):
         empty.append(_CONFIGURED.title)
     return tuple(column for column in _COLUMNS[view.name] if column.title not in empty)
 
 
 def name_of(row: Row) -> str:
-    """By what a person knows the row."""
+    """Return the name by which a person knows the row, safe to print."""
     if isinstance(row, SessionRow):
         return words.plain(row.title or row.key)
     if isinstance(row, ProjectRow):
@@ -60,11 +67,7 @@ def name_of(row: Row) -> str:
     return words.plain(row.key) or "(unknown)"
 
 
-def total_of(view: View[Any], usage: Usage) -> int:
-    return shown(usage, view.accounting).total
-
-
-def _of_usage(title: str, number: Callable[[View[Any], Usage], int], optional: int = 0) -> Column:
+def _number_column(title: str, number: Callable[[View, Usage], int], optional: int = 0) -> Column:
     return Column(
         title,
         lambda view, row: words.exact(number(view, row.usage)),
@@ -75,21 +78,23 @@ def _of_usage(title: str, number: Callable[[View[Any], Usage], int], optional: i
     )
 
 
-def _category(index: int) -> Column:
-    return _of_usage(words.CATEGORIES[index], lambda view, usage: shown(usage, view.accounting).by_category()[index], 1)
+def _category_column(index: int) -> Column:
+    return _number_column(
+        words.CATEGORIES[index], lambda view, usage: shown(usage, view.accounting).by_category()[index], 1
+    )
 
 
-def _named(title: str, kind: Kind = "text") -> Column:
+def _name_column(title: str, kind: Kind = "text") -> Column:
     return Column(title, lambda _, row: name_of(row), kind)
 
 
-_CATEGORIES: Final = tuple(_category(index) for index in range(len(words.CATEGORIES)))
-_MESSAGES: Final = _of_usage("Messages", lambda _, usage: usage.messages)
-_SESSIONS: Final = _of_usage("Sessions", lambda _, usage: usage.sessions)
-_TOKENS: Final = _of_usage("Tokens", total_of)
-_TOTAL: Final = _of_usage("Total", total_of)
+_CATEGORIES: Final = tuple(_category_column(index) for index in range(len(words.CATEGORIES)))
+_MESSAGES: Final = _number_column("Messages", lambda _, usage: usage.messages)
+_SESSIONS: Final = _number_column("Sessions", lambda _, usage: usage.sessions)
+_TOKENS: Final = _number_column("Tokens", View.total_of)
+_TOTAL: Final = _number_column("Total", View.total_of)
 _SHARE: Final = Column(
-    "Share", lambda view, row: words.share(total_of(view, row.usage), total_of(view, view.totals)), optional=2
+    "Share", lambda view, row: words.share(view.total_of(row.usage), view.total_of(view.totals)), optional=2
 )
 _COST: Final = Column(
     "USD",
@@ -97,31 +102,29 @@ _COST: Final = Column(
     total=lambda _, usage: words.dollars(usage.cost_nusd),
     optional=4,
 )
-_ROLLED_UP: Final = Column(
-    "Rolled up",
-    lambda view, row: words.exact(total_of(view, row.with_subagents)) if row.usage != row.with_subagents else "",
-    compact=lambda view, row: (
-        words.compact(total_of(view, row.with_subagents)) if row.usage != row.with_subagents else ""
-    ),
-    optional=1,
-)
 
 
+def _rolled_up(write: Callable[[int], str]) -> Cell:
+    """Return a cell with the usage of a session's whole subtree; empty if the session has no sub-agents."""
+    return lambda view, row: write(view.total_of(row.with_subagents)) if row.usage != row.with_subagents else ""
+
+
+_ROLLED_UP: Final = Column("Rolled up", _rolled_up(words.exact), compact=_rolled_up(words.compact), optional=1)
 _CONFIGURED: Final = Column(
     "Configured model", lambda _, row: words.plain(row.configured) or words.NOTHING, "text", optional=1
 )
 
 
-def _per_message(view: View[Any], usage: Usage) -> int:
-    return round(total_of(view, usage) / usage.messages) if usage.messages else 0
+def _per_message(view: View, usage: Usage) -> int:
+    return round(view.total_of(usage) / usage.messages) if usage.messages else 0
 
 
-def _title(_: View[Any], row: SessionRow) -> str:
-    return "  " * min(row.depth - 1, 8) + "↳ " + name_of(row) if row.depth else name_of(row)
+def _title(_: View, row: SessionRow) -> str:
+    return "  " * min(row.depth - 1, _MOST_INDENTS) + "↳ " + name_of(row) if row.depth else name_of(row)
 
 
-def _used(column: Column) -> Column:
-    """The same, but a period without use is shown as such, and not as a row of zeros."""
+def _dotted(column: Column) -> Column:
+    """Return the same column, but with a dot instead of 0 for a period without usage."""
     compact = column.compact or column.cell
     return replace(
         column,
@@ -135,9 +138,9 @@ def _optional(column: Column, optional: int) -> Column:
 
 
 _COLUMNS: Final[dict[ViewName, tuple[Column, ...]]] = {
-    "overview": (_named("Model"), _MESSAGES, _TOKENS, _optional(_SHARE, 1), _COST),
+    "overview": (_name_column("Model"), _MESSAGES, _TOKENS, _optional(_SHARE, 1), _COST),
     "models": (
-        _named("Model"),
+        _name_column("Model"),
         _optional(_MESSAGES, 2),
         *_CATEGORIES,
         _TOTAL,
@@ -151,7 +154,7 @@ _COLUMNS: Final[dict[ViewName, tuple[Column, ...]]] = {
         _COST,
     ),
     "projects": (
-        _named("Project", "path"),
+        _name_column("Project", "path"),
         _SESSIONS,
         _MESSAGES,
         _TOKENS,
@@ -160,10 +163,10 @@ _COLUMNS: Final[dict[ViewName, tuple[Column, ...]]] = {
         _COST,
     ),
     "agents": (
-        _named("Agent"),
+        _name_column("Agent"),
         _MESSAGES,
         _TOKENS,
-        _of_usage("Per message", _per_message),
+        _number_column("Per message", _per_message),
         _SHARE,
         _CONFIGURED,
         _COST,
@@ -180,10 +183,10 @@ _COLUMNS: Final[dict[ViewName, tuple[Column, ...]]] = {
         _optional(_COST, 5),
     ),
     "timeline": (
-        _named("Period"),
-        *map(_used, _CATEGORIES),
-        _used(_TOTAL),
-        _used(_optional(_MESSAGES, 2)),
-        _used(_COST),
+        _name_column("Period"),
+        *map(_dotted, _CATEGORIES),
+        _dotted(_TOTAL),
+        _dotted(_optional(_MESSAGES, 2)),
+        _dotted(_COST),
     ),
 }

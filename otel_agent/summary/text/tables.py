@@ -1,11 +1,11 @@
-"""Views as a person reads them on a terminal. Text from storage is shown as it is, never as markup.
+"""Views as tables on a terminal. Text from storage is shown as it is, never as markup.
 
-Names give way to the width of the terminal, numbers never do.
+When the terminal is narrow, names are cut; numbers never are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.measure import Measurement
@@ -13,111 +13,113 @@ from rich.table import Table
 from rich.text import Text
 
 from otel_agent.model import ProcessMode
+from otel_agent.model.plural import counted
 from otel_agent.model.project import from_home
 from otel_agent.summary.answer import ACTIVE_MINUTES
 from otel_agent.summary.text import words
 from otel_agent.summary.text.captions import cut_line, footnotes, nothing_in, title_of
-from otel_agent.summary.text.columns import name_of, total_of
-from otel_agent.summary.text.widths import GAP, laid_out
-from otel_agent.summary.view import Overview, Process, View, shown
+from otel_agent.summary.text.columns import name_of
+from otel_agent.summary.text.widths import GAP, TableLayout, fit_table
+from otel_agent.summary.view import Activity, Process, SessionRow, View, shown
 
 _MODES: Final = {ProcessMode.CLI: "CLI", ProcessMode.SERVER: "Server", ProcessMode.LSP: "LSP"}
 _BARS: Final = frozenset({"overview", "projects", "agents", "models", "timeline"})
 _BAR_COLUMNS: Final = 20
+_GAP: Final = " " * GAP
 
 
-def view_table(view: View[Any]) -> RenderableType:
-    if isinstance(view, Overview):
-        return _overview(view)
+def view_table(view: View) -> RenderableType:
+    """Return everything a terminal shows of a view, as wide as the console that prints it."""
+    if view.activity is not None:
+        return _overview(view, view.activity)
     return Group(_title(title_of(view)), _body(view), Text(), _footnotes(view))
 
 
 def no_data(places: Sequence[Path]) -> RenderableType:
-    """What to say where nothing was ever counted."""
+    """Return what to print if nothing was ever counted: the places that were searched, and what to do."""
     looked = [Text(f"  {place}") for place in places]
     hint = Text("Use OpenCode once, or set XDG_DATA_HOME or OTEL_AGENT_DATA_DIRS if its data is elsewhere.")
     return Group(Text("No data available. Looked in:"), *looked, hint)
 
 
-class _Rows:
-    """The rows of a view, what was cut, and the totals."""
+class _RowsTable:
+    """The rows of a view, the line about the rows that were cut, and the totals, fitted to the console's width."""
 
-    def __init__(self, view: View[Any]) -> None:
+    def __init__(self, view: View) -> None:
         self._view = view
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        view, width = self._view, options.max_width
-        laid = laid_out(view, width)
-        gap = " " * GAP
-        heads = (
-            _aligned(each.title, size, each.kind == "number")
-            for each, size in zip(laid.columns, laid.widths, strict=True)
-        )
-        yield Text(gap.join(heads).rstrip(), style="dim", no_wrap=True)
-        largest = max((total_of(view, row.usage) for row in view.rows), default=0)
-        whole = largest if view.name == "timeline" else total_of(view, view.totals)
-        for row, texts in zip(view.rows, laid.rows, strict=True):
-            line = Text(gap.join(texts), style="" if row.usage.messages else "dim", no_wrap=True)
-            if laid.bar and view.name in _BARS and whole:
-                line.append(gap)
-                line.append(bar(total_of(view, row.usage) / whole, laid.bar), style="cyan")
-            line.rstrip()
-            yield line
+        view = self._view
+        layout = fit_table(view, options.max_width)
+        yield Text(layout.head.rstrip(), style="dim", no_wrap=True)
+        yield from _lines(view, layout)
         if view.cut is not None:
             yield Text(cut_line(view), style="dim")
-        yield Text(gap.join(laid.totals).rstrip(), style="bold", no_wrap=True)
-        exact = words.exact(total_of(view, view.totals))
-        if exact not in " ".join(laid.totals):
-            yield Text(f"In all {words.counted(total_of(view, view.totals), 'token')}", style="dim")
+        yield Text(_GAP.join(layout.totals).rstrip(), style="bold", no_wrap=True)
+        total = view.total_of(view.totals)
+        # Shortened numbers are good to compare; somebody who copies the total needs all digits.
+        if words.exact(total) not in " ".join(layout.totals):
+            yield Text(f"Exact total: {counted(total, 'token')}", style="dim")
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         return Measurement(1, options.max_width)
 
 
+def _lines(view: View, layout: TableLayout) -> Iterator[Text]:
+    # A bar is a row's share of the total; a day's share of a month would be too short to see, so compare with the top.
+    largest = max((view.total_of(row.usage) for row in view.rows), default=0)
+    whole = largest if view.name == "timeline" else view.total_of(view.totals)
+    for row, texts in zip(view.rows, layout.rows, strict=True):
+        line = Text(_GAP.join(texts), style="" if row.usage.messages else "dim", no_wrap=True)
+        if layout.bar and view.name in _BARS and whole:
+            line.append(_GAP)
+            line.append(bar(view.total_of(row.usage) / whole, layout.bar), style="cyan")
+        line.rstrip()
+        yield line
+
+
 def bar(share: float, width: int) -> str:
-    """In eighths of a column; what is used at all is seen."""
+    """Return a bar in eighths of a column, ``width`` columns for a share of 1.0. A share above 0 is always visible."""
     eighths = max(round(share * width * 8), 1 if share else 0)
     return "█" * (eighths // 8) + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths % 8]
 
 
-def _aligned(title: str, width: int, right: bool) -> str:
-    return title.rjust(width) if right else title.ljust(width)
+def _body(view: View) -> RenderableType:
+    return _RowsTable(view) if view.rows else Text(nothing_in(view))
 
 
-def _body(view: View[Any]) -> RenderableType:
-    return _Rows(view) if view.rows else Text(nothing_in(view))
-
-
-def _overview(view: Overview) -> RenderableType:
-    parts = [*overview_head(view), Text()]
+def _overview(view: View, activity: Activity) -> RenderableType:
+    parts = [*overview_head(view, activity), Text()]
     parts += [_title("Models"), _body(view)] if view.rows else [_body(view)]
-    if view.active:
-        parts += [Text(), *overview_active(view)]
+    if activity.sessions:
+        parts += [Text(), *active_sessions(view, activity)]
     return Group(*parts, Text(), _footnotes(view))
 
 
-def overview_head(view: Overview) -> list[RenderableType]:
-    """What runs, and what was used in all."""
-    parts: list[RenderableType] = [processes_table(view.processes, view), Text()]
-    if view.totals.messages:
-        parts += [_title(f"Tokens, {words.range_in_words(view.range)}"), _categories(view), _sums(view)]
-    return parts if view.totals.messages else parts[:1]
+def overview_head(view: View, activity: Activity) -> list[RenderableType]:
+    """Return the running processes and, if anything was used, the tokens by category."""
+    processes = _processes(view, activity.processes)
+    if not view.totals.messages:
+        return [processes]
+    title = _title(f"Tokens, {words.range_in_words(view.range)}")
+    return [processes, Text(), title, _categories(view), _sums(view)]
 
 
-def overview_active(view: Overview) -> list[RenderableType]:
-    return [_title(f"Sessions active in the last {ACTIVE_MINUTES} minutes"), _active(view)]
+def active_sessions(view: View, activity: Activity) -> list[RenderableType]:
+    """Return the sessions that had a message in the last minutes, under their title."""
+    return [_title(f"Sessions active in the last {ACTIVE_MINUTES} minutes"), _active(view, activity.sessions)]
 
 
-def processes_table(processes: Sequence[Process], view: View[Any]) -> RenderableType:
+def _processes(view: View, processes: Sequence[Process]) -> RenderableType:
     if not processes:
-        return Text("No OpenCode is running.", style="dim")
+        return Text("No OpenCode process is running.", style="dim")
     table = _table("PID", "Mode", right=("CPU", "Memory", "Up"), last="Directory")
-    for each in processes:
-        sample = each.sample
+    for process in processes:
+        sample = process.sample
         table.add_row(
             str(sample.pid),
             _MODES[sample.mode],
-            f"{each.cpu:.1%}",
+            f"{process.cpu:.1%}",
             words.megabytes(sample.rss_bytes),
             words.age(words.since_epoch(sample.created_s, view.now)),
             Text(words.plain(from_home(sample.directory)) or words.NOTHING),
@@ -125,7 +127,7 @@ def processes_table(processes: Sequence[Process], view: View[Any]) -> Renderable
     return Group(_title("Running OpenCode"), table)
 
 
-def _categories(view: View[Any]) -> Table:
+def _categories(view: View) -> Table:
     tokens = shown(view.totals, view.accounting)
     table = _table("Category", right=("Tokens", "Share"), last="")
     for name, number in zip(words.CATEGORIES, tokens.by_category(), strict=True):
@@ -140,29 +142,29 @@ def _categories(view: View[Any]) -> Table:
     return table
 
 
-def _sums(view: View[Any]) -> Text:
+def _sums(view: View) -> Text:
     used = view.totals
-    messages, sessions = words.counted(used.messages, "message"), words.counted(used.sessions, "session")
+    messages, sessions = counted(used.messages, "message"), counted(used.sessions, "session")
     return Text(f"{messages} in {sessions}, {words.dollars(used.cost_nusd)} USD as recorded")
 
 
-def _active(view: Overview) -> Table:
+def _active(view: View, sessions: Sequence[SessionRow]) -> Table:
     table = _table("Session", "Project", right=("Messages", "Tokens"))
     table.expand = True
+    # The names share the width that the numbers leave.
     for column in table.columns[:2]:
         column.ratio = 1
-    for each in view.active:
-        project = words.plain(from_home(each.project))
+    for session in sessions:
         table.add_row(
-            Text(name_of(each)),
-            Text(project),
-            words.exact(each.usage.messages),
-            words.exact(total_of(view, each.usage)),
+            Text(name_of(session)),
+            Text(words.plain(from_home(session.project))),
+            words.exact(session.usage.messages),
+            words.exact(view.total_of(session.usage)),
         )
     return table
 
 
-def _footnotes(view: View[Any]) -> RenderableType:
+def _footnotes(view: View) -> RenderableType:
     lines = footnotes(view)
     warned = len(view.warnings)
     return Group(*(Text(line, style="yellow" if index < warned else "dim") for index, line in enumerate(lines)))

@@ -1,29 +1,72 @@
-"""What a reader has to know to trust the numbers."""
+"""Sentences that a reader needs to trust the numbers: what could not be read, and an OpenCode that is too new."""
+
+from typing import Final
+
+from msgspec import Struct
 
 from otel_agent.ledger.problems import ProblemSummary
 from otel_agent.ledger.queries import Queries
+from otel_agent.model import ProblemKind
+from otel_agent.model.plural import counted
 from otel_agent.model.project import from_home
 from otel_agent.opencode.releases import newer_than_known
 
 
+class _Wording(Struct, frozen=True):
+    noun: str
+    happened: str
+    advice: str
+
+
+_WORDINGS: Final = {
+    ProblemKind.MALFORMED: _Wording(
+        "file or row", "could not be read (incomplete or invalid JSON)", "Each is retried when it changes."
+    ),
+    ProblemKind.TOO_LARGE: _Wording("file or row", "left out (too large to be an assistant message)", ""),
+    ProblemKind.BAD_NUMBER: _Wording(
+        "file or row", "with an impossible number", "That number counts as zero; all others count."
+    ),
+    ProblemKind.BAD_TIME: _Wording(
+        "file or row", "not counted (impossible time)", "Each counts once its time is corrected."
+    ),
+    ProblemKind.NO_ACCESS: _Wording(
+        "file or folder", "could not be read (no permission)", "Allow this user to read it. Each is retried."
+    ),
+    ProblemKind.LOCKED: _Wording("database", "could not be read (locked by another program)", "Each is retried."),
+    ProblemKind.DAMAGED: _Wording("database", "could not be read (damaged, or not a database)", "Each is retried."),
+    ProblemKind.UNKNOWN_SCHEMA: _Wording(
+        "database", "could not be read (this version does not know its tables)", "Look for a newer otel-agent."
+    ),
+    ProblemKind.UNEXPECTED: _Wording(
+        "file or database", "could not be read (unexpected content)", "Please report it. Each is retried."
+    ),
+}
+_PLURALS: Final = {
+    "file or row": "files or rows",
+    "file or folder": "files or folders",
+    "file or database": "files or databases",
+}
+
+
 def warnings(ledger: Queries) -> tuple[str, ...]:
-    """Sentences for a person: what could not be read, and releases of OpenCode that this version was not tested with."""
-    return (*map(_of_trouble, ledger.problems()), *_of_releases(newer_than_known(ledger.versions())))
+    """Return one sentence per kind of problem, and one if an OpenCode is newer than the tested releases."""
+    return (*map(problem_sentence, ledger.problems()), *_newer_releases(newer_than_known(ledger.versions())))
 
 
-def _of_trouble(trouble: ProblemSummary) -> str:
-    places = "1 place, which" if trouble.places == 1 else f"{trouble.places:,} places, each of which"
-    examples = [from_home(each) for each in trouble.examples] + (
-        ["…"] if trouble.places > len(trouble.examples) else []
-    )
-    return f"Not read ({trouble.kind.value}): {places} {trouble.kind.meaning}: {', '.join(examples)}"
+def problem_sentence(trouble: ProblemSummary) -> str:
+    """Return what happened to the places with one kind of problem, some of them by name, and what to do."""
+    wording = _WORDINGS[trouble.kind]
+    examples = [from_home(place) for place in trouble.examples]
+    more = ["…"] if trouble.places > len(examples) else []
+    number = counted(trouble.places, wording.noun, _PLURALS.get(wording.noun, ""))
+    return f"{number} {wording.happened}: {', '.join([*examples, *more])}. {wording.advice}".rstrip()
 
 
-def _of_releases(newer: list[str]) -> list[str]:
+def _newer_releases(newer: list[str]) -> list[str]:
     if not newer:
         return []
-    told = (
-        f"OpenCode {newer[-1]} is newer than what this otel-agent was tested with (up to 1.18, and 2.x). What it could "
-        "read of it is counted; look for a newer otel-agent to be sure that this is all."
+    warning = (
+        f"OpenCode {newer[-1]} is newer than the releases this otel-agent was tested with (up to 1.18, and 2.x). "
+        "Everything it could read is counted. A newer otel-agent may read more."
     )
-    return [told]
+    return [warning]

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from otel_agent.model import Tokens
+from otel_agent.model.plural import counted
 from otel_agent.summary.view import Range
 
 _UNITS: Final = (("K", 10**3), ("M", 10**6), ("B", 10**9), ("T", 10**12), ("Q", 10**15))
@@ -12,54 +13,57 @@ _EXACT_BELOW: Final = 10_000
 _NAMED: Final = {"today": "today", "week": "last 7 days", "month": "last 30 days", "all": "all time"}
 
 NOTHING: Final = "·"
-"""In a cell that has nothing to say."""
+"""The text of a cell without a value."""
 CATEGORIES: Final = ("Input", "Output", "Reasoning", "Cache read", "Cache write")
-"""In the order of ``Tokens.each``."""
+"""Names of the token categories, in the order of ``Tokens.each``."""
 
 
 def exact(number: int) -> str:
+    """Return all digits, with thousands separators."""
     return f"{number:,}"
 
 
 def compact(number: int) -> str:
-    """Three digits and a unit: ``1.23M``."""
+    """Return three digits and a unit, ``1.23M``; numbers below 10,000 stay exact."""
     if abs(number) < _EXACT_BELOW:
         return exact(number)
+    # 999.5 thousand would round to 1000K: from there on, use the next unit.
     unit, size = next(((unit, size) for unit, size in _UNITS if abs(number) < 999.5 * size), _UNITS[-1])
     value = number / size
+    # Three digits in all, judged after rounding: 9.995 is written as 10.0.
     digits = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
     return f"{value:,.{digits}f}{unit}"
 
 
 def share(part: int, whole: int) -> str:
+    """Return a part of a whole as ``12.3%``; ``NOTHING`` if the whole is 0."""
     return f"{part / whole:.1%}" if whole else NOTHING
 
 
 def percent(ratio: float | None) -> str:
+    """Return a ratio as ``12.3%``; ``NOTHING`` for ``None``."""
     return NOTHING if ratio is None else f"{ratio:.1%}"
 
 
 def dollars(nusd: int) -> str:
-    """Billionths of a US dollar as dollars; what is less than the last digit is not shown as nothing."""
+    """Return billionths of a US dollar as dollars with four decimals. A cost below the last digit is not shown as 0."""
     if 0 < nusd < 50_000:
         return "<0.0001"
     return f"{nusd / 1e9:,.4f}"
 
 
-def counted(number: int, noun: str) -> str:
-    return f"{exact(number)} {noun}{'' if number == 1 else 's'}"
-
-
 def tokens(found: Tokens) -> str:
+    """Return the sum of all categories in words: ``1 token``, ``2,345 tokens``."""
     return counted(found.total, "token")
 
 
 def megabytes(number: int) -> str:
+    """Return a number of bytes in units of 2**20 bytes."""
     return f"{number / 2**20:,.0f} MB"
 
 
 def age(passed: timedelta) -> str:
-    """In its largest unit; what lies ahead, by a clock that is, is now."""
+    """Return a duration in its largest unit, such as ``6 min``. A negative one, from a clock that is ahead, is ``0 s``."""
     seconds = max(int(passed.total_seconds()), 0)
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= size:
@@ -68,26 +72,27 @@ def age(passed: timedelta) -> str:
 
 
 def since(moment: datetime, now: datetime) -> timedelta:
-    """The time that really passed: the difference of two times of a zone is that of its clock."""
+    """Return the time that really passed. Subtracting two times of one zone would ignore changes of its clock."""
     return timedelta(seconds=now.timestamp() - moment.timestamp())
 
 
 def since_epoch(seconds: float, now: datetime) -> timedelta:
+    """Return the time that passed since a moment given in seconds since the Unix epoch."""
     return timedelta(seconds=now.timestamp() - seconds)
 
 
 def moment(when: datetime, now: datetime) -> str:
-    """Of this year without the year, of another without the time."""
+    """Return a time of this year without the year, a time of another year as its date."""
     return f"{when:%m-%d %H:%M}" if when.year == now.year else f"{when:%Y-%m-%d}"
 
 
 def range_in_words(of: Range) -> str:
-    """``last 7 days (2026-11-18 to 2026-11-24, Europe/Berlin)``."""
+    """Return the range with its dates: ``last 7 days (2026-11-18 to 2026-11-24, Europe/Berlin)``."""
     if of.since is None and of.until is None:
         return _NAMED["all"]
     begin = _day_or_time(of.since)
     end = _last_day_or_time(of.until)
-    span = begin if begin == end else " to ".join(each for each in (begin, end) if each)
+    span = begin if begin == end else " to ".join(bound for bound in (begin, end) if bound)
     if of.name in _NAMED:
         return f"{_NAMED[of.name]} ({span}, {of.zone})"
     words = span if begin and end else f"from {begin}" if begin else f"up to {end}"
@@ -95,7 +100,7 @@ def range_in_words(of: Range) -> str:
 
 
 def in_range(of: Range) -> str:
-    """The same within a sentence: ``today``, ``in the last 7 days``."""
+    """Return the range as it fits into a sentence: ``today``, ``in the last 7 days``."""
     match of.name:
         case "today":
             return "today"
@@ -106,9 +111,11 @@ def in_range(of: Range) -> str:
 
 
 def plain(text: str) -> str:
-    """Text from storage, as one line that moves no terminal's cursor: control characters, those that turn the direction
-    of writing, and lone surrogates become the replacement character."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+    """Return text from storage as one line that cannot control a terminal.
+
+    Control characters, marks that turn the direction of writing, and lone surrogates become the replacement character.
+    """
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def _day_or_time(when: datetime | None) -> str:
@@ -118,7 +125,7 @@ def _day_or_time(when: datetime | None) -> str:
 
 
 def _last_day_or_time(until: datetime | None) -> str:
-    """A range that ends at midnight ends with the day before."""
+    """Return the end of a range; if it ends at midnight, the day before, which is its last one."""
     if until is not None and (until.hour, until.minute) == (0, 0):
         return f"{until - timedelta(days=1):%Y-%m-%d}"
     return _day_or_time(until)

@@ -1,4 +1,4 @@
-"""Formats for scripts and for sharing: stable, whole, and safe whatever a title holds."""
+"""Formats for scripts and for sharing are stable, complete, and safe whatever a title holds."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import json
 import re
 from datetime import UTC, datetime
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, get_args
 from xml.etree import ElementTree
 from zoneinfo import ZoneInfo
 
 import jsonschema
 import pytest
 from markdown_it import MarkdownIt
-from msgspec.structs import replace
 
 from otel_agent.model import ProcessMode, ProcessSample
+from otel_agent.summary.formats import WRITERS, Format
 from otel_agent.summary.formats.as_csv import as_csv
 from otel_agent.summary.formats.as_json import as_json
 from otel_agent.summary.formats.as_markdown import as_markdown
 from otel_agent.summary.formats.as_page import as_html, as_svg, as_text
 from otel_agent.summary.view import VIEW_NAMES, Process, View, ViewName
-from tests.summary.conftest import Machine
+from tests.summary.made_machine import MadeMachine, with_processes
 from tests.support.made_stores import T0, Tokens, message, session
 from tests.support.paths import ROOT, STORES
 
@@ -53,7 +53,7 @@ HOSTILE = {
 }
 
 
-def parsed(*views: View[Any]) -> Any:
+def parsed(*views: View) -> Any:
     printed = as_json(views)
     assert printed.isascii()
     found = json.loads(printed)
@@ -61,15 +61,26 @@ def parsed(*views: View[Any]) -> Any:
     return found
 
 
-def hostile(machine: Machine, text: str) -> None:
-    """A session, a model and an agent of that name."""
+def hostile(machine: MadeMachine, text: str) -> None:
+    """Write a message whose session, model and agent have that name."""
     machine.tree.put_turn(
         message(session(title=text), Tokens(7, 1, 0, 2, 0), model=text, agent=text, provider="p", cost=0.5)
     )
 
 
-class TestJson:
-    def test_the_shape_of_everything(self, machine: Machine) -> None:
+USED = {
+    "messages": 1,
+    "sessions": 1,
+    "tokens": {"input": 1, "output": 2, "reasoning": 3, "cache_read": 4, "cache_write": 5, "total": 15},
+    "cost_usd": 0.25,
+}
+
+
+class TestJsonOfAnOverview:
+    """With one message, and one process that runs."""
+
+    @pytest.fixture
+    def found(self, machine: MadeMachine) -> dict[str, Any]:
         machine.tree.put_turn(message(session(), Tokens(1, 2, 3, 4, 5), cost=0.25))
         sample = ProcessSample(
             pid=7,
@@ -83,16 +94,13 @@ class TestJson:
             threads=1,
             file_descriptors=None,
         )
-        view = replace(machine.overview("today", now=NOW), processes=[Process(sample, 0.5)])
-        used = {
-            "messages": 1,
-            "sessions": 1,
-            "tokens": {"input": 1, "output": 2, "reasoning": 3, "cache_read": 4, "cache_write": 5, "total": 15},
-            "cost_usd": 0.25,
-        }
-        found = parsed(view)
-        assert found.pop("overlap_tokens") in (0, 2)
-        assert found == {
+        view = machine.view("overview", "today", now=NOW)
+        found: dict[str, Any] = parsed(with_processes(view, [Process(sample, 0.5)]))
+        return found
+
+    def test_the_document_says_what_it_is_of(self, found: dict[str, Any]) -> None:
+        parts = ("totals", "rows", "active_sessions", "processes", "overlap_tokens")
+        assert {name: value for name, value in found.items() if name not in parts} == {
             "schema_version": 1,
             "view": "overview",
             "range": {
@@ -102,97 +110,115 @@ class TestJson:
                 "tz": "Europe/Berlin",
             },
             "accounting": "recorded",
-            "totals": used,
-            "rows": [{"key": "zai-coding-plan/glm-4.7", "share": 1.0, "cache_hit_ratio": 0.4, **used}],
             "cut": None,
             "newest": "2026-01-23T14:25:30+01:00",
             "warnings": [],
             "hints": [],
-            "active_sessions": [
-                {
-                    "key": session().id,
-                    "title": "Rename the parser",
-                    "project": "/home/dev/projects/persona",
-                    "parent": None,
-                    "first": "2026-01-23T14:25:30+01:00",
-                    "last": "2026-01-23T14:25:30+01:00",
-                    "with_subagents": used,
-                    **used,
-                }
-            ],
-            "processes": [
-                {
-                    "pid": 7,
-                    "mode": "server",
-                    "cpu": 0.5,
-                    "memory_bytes": 5,
-                    "started": "2026-01-23T14:24:22+01:00",
-                    "uptime_seconds": 90,
-                    "directory": "/x",
-                }
-            ],
         }
+        assert set(parts) <= set(found)
 
+    def test_the_totals_are_messages_sessions_tokens_and_cost(self, found: dict[str, Any]) -> None:
+        assert found["totals"] == USED
+        assert found["overlap_tokens"] in (0, 2)
+
+    def test_a_row_is_a_model_with_its_share_and_cache_hits(self, found: dict[str, Any]) -> None:
+        assert found["rows"] == [{"key": "zai-coding-plan/glm-4.7", "share": 1.0, "cache_hit_ratio": 0.4, **USED}]
+
+    def test_an_active_session_has_its_times_and_its_usage_with_subagents(self, found: dict[str, Any]) -> None:
+        assert found["active_sessions"] == [
+            {
+                "key": session().id,
+                "title": "Rename the parser",
+                "project": "/home/dev/projects/persona",
+                "parent": None,
+                "first": "2026-01-23T14:25:30+01:00",
+                "last": "2026-01-23T14:25:30+01:00",
+                "with_subagents": USED,
+                **USED,
+            }
+        ]
+
+    def test_a_process_has_its_mode_and_what_it_uses(self, found: dict[str, Any]) -> None:
+        assert found["processes"] == [
+            {
+                "pid": 7,
+                "mode": "server",
+                "cpu": 0.5,
+                "memory_bytes": 5,
+                "started": "2026-01-23T14:24:22+01:00",
+                "uptime_seconds": 90,
+                "directory": "/x",
+            }
+        ]
+
+
+class TestJson:
     @pytest.mark.parametrize("name", VIEW_NAMES)
-    def test_nothing_is_zeros(self, name: ViewName, machine: Machine) -> None:
+    def test_without_any_message_all_numbers_are_zero(self, name: ViewName, machine: MadeMachine) -> None:
         found = parsed(machine.view(name))
         tokens = dict.fromkeys((*KINDS, "total"), 0)
         assert found["totals"] == {"messages": 0, "sessions": 0, "tokens": tokens, "cost_usd": 0.0}
-        assert (found["rows"], found["newest"], found["range"]["from"], found["range"]["to"]) == ([], None, None, None)
+        assert found["rows"] == []
+        assert found["newest"] is None
+        assert found["range"]["from"] is None
+        assert found["range"]["to"] is None
 
     @pytest.mark.parametrize("store", REAL)
     @pytest.mark.parametrize("name", VIEW_NAMES)
-    def test_every_view_of_every_store_is_what_was_recounted(
-        self, name: ViewName, store: str, machine: Machine
+    def test_every_view_of_every_store_has_the_numbers_that_were_counted_by_hand(
+        self, name: ViewName, store: str, machine: MadeMachine
     ) -> None:
         machine.has(store)
-        told = json.loads((STORES / store / "expected.json").read_text())
+        truth = json.loads((STORES / store / "expected.json").read_text())
         found = parsed(machine.view(name))
-        tokens = {kind: told["tokens"][kind] for kind in KINDS} | {"total": sum(told["tokens"][kind] for kind in KINDS)}
+        tokens = {kind: truth["tokens"][kind] for kind in KINDS} | {
+            "total": sum(truth["tokens"][kind] for kind in KINDS)
+        }
         assert found["totals"]["tokens"] == tokens
-        assert found["totals"]["cost_usd"] == pytest.approx(told["cost"], rel=1e-9)
+        assert found["totals"]["cost_usd"] == pytest.approx(truth["cost"], rel=1e-9)
         for kind in (*KINDS, "total"):
             assert sum(row["tokens"][kind] for row in found["rows"]) == tokens[kind]
         dimension = {"overview": "model", "timeline": ""}.get(name, name.removesuffix("s"))
         if dimension:
-            expected = {("(global)" if key == "/" else key): each for key, each in told["by"][dimension].items()}
+            expected = {("(global)" if key == "/" else key): of for key, of in truth["by"][dimension].items()}
             assert {row["key"]: row["messages"] for row in found["rows"]} == {
-                key: each["messages"] for key, each in expected.items()
+                key: of["messages"] for key, of in expected.items()
             }
             for row in found["rows"]:
                 assert {kind: row["tokens"][kind] for kind in KINDS} == {k: expected[row["key"]][k] for k in KINDS}
 
-    def test_several_views_are_a_list(self, machine: Machine) -> None:
+    def test_several_views_are_one_document_with_a_list(self, machine: MadeMachine) -> None:
         machine.has("json-1.1.27")
         found = parsed(*(machine.view(name) for name in VIEW_NAMES))
         assert [view["view"] for view in found["views"]] == list(VIEW_NAMES)
 
-    def test_what_was_cut_and_the_periods(self, machine: Machine) -> None:
+    def test_the_rows_that_were_cut_are_counted(self, machine: MadeMachine) -> None:
         machine.has("json-1.1.27")
         found = parsed(machine.view("models", limit=1))
         assert found["cut"]["rows"] == 2
         assert found["cut"]["messages"] + found["rows"][0]["messages"] == found["totals"]["messages"] == 14
+
+    def test_a_period_has_its_begin_and_its_end(self, machine: MadeMachine) -> None:
+        machine.has("json-1.1.27")
         (day,) = parsed(machine.view("timeline", now=datetime(2026, 11, 23, tzinfo=UTC)))["rows"]
-        assert (day["key"], day["from"], day["to"]) == (
-            "2026-11-22",
-            "2026-11-22T00:00:00+00:00",
-            "2026-11-23T00:00:00+00:00",
-        )
+        assert day["key"] == "2026-11-22"
+        assert day["from"] == "2026-11-22T00:00:00+00:00"
+        assert day["to"] == "2026-11-23T00:00:00+00:00"
 
     @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-    def test_text_comes_back_as_it_was(self, text: str, machine: Machine) -> None:
+    def test_text_from_storage_comes_back_as_it_was(self, text: str, machine: MadeMachine) -> None:
         hostile(machine, text)
         assert parsed(machine.view("sessions"))["rows"][0]["title"] == text
 
 
 class TestCsv:
-    def rows(self, view: View[Any]) -> list[dict[str, str]]:
+    def rows(self, view: View) -> list[dict[str, str]]:
         text = as_csv(view)
         assert text.endswith("\r\n")
         return list(csv.DictReader(io.StringIO(text, newline="")))
 
     @pytest.mark.parametrize("name", VIEW_NAMES)
-    def test_the_rows_of_every_view(self, name: ViewName, machine: Machine) -> None:
+    def test_every_view_has_a_line_per_row_with_all_numbers(self, name: ViewName, machine: MadeMachine) -> None:
         machine.has("json-1.1.27")
         view = machine.view(name)
         found = self.rows(view)
@@ -202,7 +228,7 @@ class TestCsv:
         assert all(set(row) >= {"messages", "sessions", *KINDS} for row in found)
 
     @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-    def test_no_cell_is_a_formula_or_breaks_a_line(self, text: str, machine: Machine) -> None:
+    def test_text_from_storage_is_never_a_formula_and_breaks_no_line(self, text: str, machine: MadeMachine) -> None:
         hostile(machine, text)
         for name in ("sessions", "models", "agents"):
             printed = as_csv(machine.view(name))
@@ -213,16 +239,16 @@ class TestCsv:
                 assert first not in ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # noqa: RUF001
                 assert all(letter.isprintable() for letter in cell)
 
-    def test_ordinary_text_is_as_it_was(self, machine: Machine) -> None:
+    def test_ordinary_text_is_written_as_it_is(self, machine: MadeMachine) -> None:
         hostile(machine, 'say "hi", 2 - 1 = 1')
         assert self.rows(machine.view("sessions"))[0]["title"] == 'say "hi", 2 - 1 = 1'
 
-    def test_of_nothing_there_is_a_line_of_names(self, machine: Machine) -> None:
+    def test_a_view_without_rows_is_a_line_of_names(self, machine: MadeMachine) -> None:
         assert as_csv(machine.view("models")) == "key\r\n"
 
 
 def cells(markdown: str) -> list[list[str]]:
-    """The tables' cells as GitHub's readers see them: text only, and nothing in it that is more than text."""
+    """Return the tables' cells as readers on GitHub see them; fail if one holds more than text."""
     tokens = MarkdownIt("gfm-like", {"html": True}).parse(markdown)
     rows: list[list[str]] = []
     for index, token in enumerate(tokens):
@@ -230,15 +256,15 @@ def cells(markdown: str) -> list[list[str]]:
             rows.append([])
         if token.type in ("th_open", "td_open"):
             inline = tokens[index + 1]
-            inner = [each for each in inline.children or [] if each.type not in ("strong_open", "strong_close")]
-            assert {each.type for each in inner} <= {"text", "text_special"}, inner
-            rows[-1].append("".join(each.content for each in inner))
+            inner = [part for part in inline.children or [] if part.type not in ("strong_open", "strong_close")]
+            assert {part.type for part in inner} <= {"text", "text_special"}, inner
+            rows[-1].append("".join(part.content for part in inner))
     return rows
 
 
 class TestMarkdown:
     @pytest.mark.parametrize("name", VIEW_NAMES)
-    def test_a_table_with_its_totals(self, name: ViewName, machine: Machine) -> None:
+    def test_every_view_is_a_table_with_its_totals(self, name: ViewName, machine: MadeMachine) -> None:
         machine.has("json-1.1.27")
         found = cells(as_markdown([machine.view(name)]))
         assert found[-1][0] == "Total"
@@ -246,20 +272,20 @@ class TestMarkdown:
         assert len({len(row) for row in found}) == 1
 
     @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-    def test_text_is_shown_and_never_interpreted(self, text: str, machine: Machine) -> None:
+    def test_text_from_storage_is_shown_and_never_interpreted(self, text: str, machine: MadeMachine) -> None:
         hostile(machine, text)
-        shown = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+        shown = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
         found = cells(as_markdown([machine.view("sessions")]))
         assert found[1][0].strip() == shown.strip()
         assert cells(as_markdown([machine.view("models")]))[1][0].strip() == f"p/{shown}".strip()
 
-    def test_what_was_cut_and_notes_stand_below(self, machine: Machine) -> None:
+    def test_the_notes_are_below_the_table(self, machine: MadeMachine) -> None:
         machine.has("json-1.1.27")
         below = as_markdown([machine.view("models", limit=1)]).split("|\n\n")[-1]
         assert "… and 2 more, 49,530 tokens" in below
         assert "Newest message" in below
 
-    def test_nothing(self, machine: Machine) -> None:
+    def test_a_view_without_rows_is_a_sentence(self, machine: MadeMachine) -> None:
         assert "No completed messages match." in as_markdown([machine.view("models")])
 
 
@@ -278,32 +304,38 @@ class Page(HTMLParser):
 
 
 class TestPages:
-    def views(self, machine: Machine) -> list[View[Any]]:
+    def views(self, machine: MadeMachine) -> list[View]:
         return [machine.view(name, now=NOW) for name in VIEW_NAMES]
 
     @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-    def test_text_is_only_text(self, text: str, machine: Machine) -> None:
+    def test_text_from_storage_never_becomes_part_of_the_page(self, text: str, machine: MadeMachine) -> None:
         hostile(machine, text)
         page = Page(as_html(self.views(machine), width=200))
         assert set(page.tags) == {"html", "head", "meta", "title", "style", "body", "pre", "code", "span"}
-        shown = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+        shown = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
         assert shown.strip() in page.text
         drawn = as_svg(self.views(machine), width=200)
         tags = {element.tag.rpartition("}")[2] for element in ElementTree.fromstring(drawn).iter()}
         assert tags <= {"svg", "style", "defs", "clipPath", "rect", "line", "g", "text", "circle", "title"}
 
-    def test_nothing_is_fetched_from_elsewhere(self, machine: Machine) -> None:
+    def test_a_page_fetches_nothing_from_elsewhere(self, machine: MadeMachine) -> None:
         machine.has("json-1.1.27")
         for text in (as_html(self.views(machine)), as_svg(self.views(machine))):
             assert not re.search(r"""(url\(["']?http|src=|href=|@import)""", text)
 
-    def test_the_same_views_make_the_same_text(self, machine: Machine) -> None:
+    def test_the_same_views_make_the_same_page(self, machine: MadeMachine) -> None:
         machine.has("json-1.1.27")
         assert as_svg(self.views(machine)) == as_svg(self.views(machine))
         assert as_html(self.views(machine)) == as_html(self.views(machine))
 
-    def test_plain_text_has_no_escape_sequences(self, machine: Machine) -> None:
+    def test_plain_text_has_no_escape_sequences(self, machine: MadeMachine) -> None:
         machine.has("json-1.1.27")
         text = as_text(self.views(machine))
         assert "\x1b" not in text
         assert text.count("107,562") >= 5
+
+
+@pytest.mark.parametrize("form", get_args(Format))
+def test_every_format_that_can_be_asked_for_has_a_writer(form: Format, machine: MadeMachine) -> None:
+    machine.has("json-1.1.27")
+    assert "107" in WRITERS[form]([machine.view("models")])

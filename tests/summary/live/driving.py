@@ -14,18 +14,19 @@ from rich.cells import set_cell_size
 from textual.app import App
 from textual.pilot import Pilot
 
-from otel_agent.summary.live.app import Ask, Live, Source
+from otel_agent.summary.live.app import Live
+from otel_agent.summary.live.source import Ask, Source
 from otel_agent.summary.question import Question, RangeName
 from otel_agent.summary.ranges import named_range
 from otel_agent.summary.view import ViewName
 
 Screen = Pilot[None]
 LETTER_WIDTH = 12.2
-"""Of a picture that Textual makes."""
+"""Width of a letter in the pictures that Textual makes."""
 
 
 def asking(now: Callable[[], datetime]) -> Ask:
-    """What the command line asks when nothing is said."""
+    """Ask what the command line asks without options."""
     own: dict[ViewName, RangeName] = {"overview": "today", "timeline": "week"}
 
     def ask(name: ViewName, chosen: RangeName | None = None) -> Question:
@@ -41,7 +42,7 @@ def drive(
     view: ViewName = "overview",
     size: tuple[int, int] = (100, 30),
 ) -> Live:
-    """Run the screen, and `steps` once its first answer is there."""
+    """Run the screen, and take the steps once its first answer is there."""
     app = Live(source, ask, view)
 
     async def run() -> None:
@@ -54,7 +55,7 @@ def drive(
 
 
 async def settled(pilot: Screen, app: Live) -> None:
-    """Until nothing that was asked is unanswered and everything is drawn."""
+    """Wait until every question is answered and everything is drawn."""
     for _ in count():
         await pilot.pause()
         under_way = [worker for worker in app.workers if worker.group in ("answer", "look") and not worker.is_finished]
@@ -65,7 +66,7 @@ async def settled(pilot: Screen, app: Live) -> None:
 
 
 async def press(pilot: Screen, app: Live, *keys: str) -> list[str]:
-    """The lines of the screen after these keys."""
+    """Press keys, and return the lines of the screen after the last one."""
     for key in keys:
         await pilot.press(key)
         await settled(pilot, app)
@@ -73,14 +74,14 @@ async def press(pilot: Screen, app: Live, *keys: str) -> list[str]:
 
 
 async def tick(pilot: Screen, app: Live) -> list[str]:
-    """What a second brings, without waiting for one."""
+    """Do what happens each second, without waiting for one."""
     app._tick()
     await settled(pilot, app)
     return lines(app)
 
 
 def lines(app: App[None]) -> list[str]:
-    """The screen as a person reads it, line by line."""
+    """Return the screen as a person reads it, line by line."""
     found: dict[int, str] = defaultdict(str)
     drawn = r'<text [^>]*? x="([\d.]+)"[^>]*-line-(\d+)\)"[^>]*>(.*?)</text>'
     for x, line, text in re.findall(drawn, app.export_screenshot()):

@@ -1,4 +1,4 @@
-"""What each key does, and that what happens meanwhile disturbs nobody."""
+"""Each key of the live screen does one thing, and news arrives without disturbing anybody."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from textual.binding import Binding
 
 from otel_agent.errors import LedgerError
 from otel_agent.ledger.files import ledger_path
@@ -18,36 +19,37 @@ from otel_agent.model import ProcessMode, ProcessSample
 from otel_agent.settings import Settings
 from otel_agent.summary.live.app import Live
 from otel_agent.summary.live.help import Help
-from otel_agent.summary.live.row_list import Rows
-from otel_agent.summary.machine import Machine as Real
+from otel_agent.summary.live.keys import ROW_KEYS, SCREEN_KEYS, name_of_key
+from otel_agent.summary.live.row_list import RowList
+from otel_agent.summary.machine import Machine
 from otel_agent.summary.question import Question
-from otel_agent.summary.view import VIEW_NAMES, Overview, Process, Row, View, ViewName
-from tests.summary.conftest import Machine
+from otel_agent.summary.view import VIEW_NAMES, Process, View, ViewName
 from tests.summary.live.driving import Screen, asking, drive, lines, press, seen, settled, tick
+from tests.summary.made_machine import MadeMachine, with_processes
 from tests.support.made_stores import T0, Project, Tokens, message, session
 
 NOW = datetime.fromtimestamp(T0 / 1000, UTC) + timedelta(minutes=5)
 ASK = asking(lambda: NOW)
 
 
-class Source:
-    """A machine that brings its ledger up to date when it is told to, and runs the processes that it is given."""
+class MadeSource:
+    """A machine that updates its ledger only when a test asks for it, and runs the processes that it is given."""
 
-    def __init__(self, machine: Machine) -> None:
-        self._real = Real(Settings(state_dir=machine.state_dir), lambda: NOW)
+    def __init__(self, machine: MadeMachine) -> None:
+        self._real = Machine(Settings(state_dir=machine.state_dir), lambda: NOW)
         self.running: list[Process] = []
         self.trouble: LedgerError | None = None
         self.asked: list[ViewName] = []
         self.before: Callable[[ViewName], None] = lambda _: None
         self._real.catch_up()
 
-    def view(self, name: ViewName, question: Question) -> View[Row]:
+    def view(self, name: ViewName, question: Question) -> View:
         self.asked.append(name)
         self.before(name)
         if self.trouble is not None:
             raise self.trouble
         found = self._real.view(name, question)
-        return replace(found, processes=self.running) if isinstance(found, Overview) else found
+        return with_processes(found, self.running) if found.activity else found
 
     def processes(self) -> list[Process]:
         return self.running
@@ -56,28 +58,28 @@ class Source:
         return self._real.changed()
 
     def catch_up(self) -> None:
-        """Nothing by itself."""
+        """Do nothing: the tests decide when the ledger changes."""
 
     def caught_up(self) -> None:
         self._real.catch_up()
 
 
-def put(machine: Machine, number: int, tokens: int, minutes: int = 0, **fields: Any) -> None:
-    """A session of its own with one message, so many minutes before `T0`."""
+def put(machine: MadeMachine, number: int, tokens: int, minutes: int = 0, **fields: Any) -> None:
+    """Write a session of its own with one message, so many minutes before `T0`."""
     at = T0 - minutes * 60_000
-    told = {key: fields.pop(key) for key in ("model", "provider", "agent") if key in fields}
+    of_message = {key: fields.pop(key) for key in ("model", "provider", "agent") if key in fields}
     of = session(created=at, counter=number, **({"title": f"session {number}"} | fields))
-    machine.tree.put_turn(message(of, Tokens(input=tokens), at=at, counter=number, completed=at + 1, **told))
+    machine.tree.put_turn(message(of, Tokens(input=tokens), at=at, counter=number, completed=at + 1, **of_message))
 
 
 @pytest.fixture
-def source(machine: Machine) -> Source:
+def source(machine: MadeMachine) -> MadeSource:
     app = Project(id="a" * 40, worktree="/home/dev/app")
     put(machine, 1, 100, model="gpt", agent="build", project=app, directory=app.worktree)
     put(machine, 2, 20, model="glm", agent="plan")
     put(machine, 3, 3, minutes=3 * 24 * 60, model="glm", agent="plan")
     put(machine, 4, 5000, minutes=60 * 24 * 60, model="old", agent="build")
-    return Source(machine)
+    return MadeSource(machine)
 
 
 def where(app: Live) -> str:
@@ -85,17 +87,17 @@ def where(app: Live) -> str:
 
 
 def total(app: Live) -> str:
-    """Of the line below the rows."""
+    """Return the number of tokens in the line below the rows."""
     found = re.search(r"([\d,]+) tokens?", next(line for line in lines(app) if re.match(r" [\d,]+ (rows?|of)", line)))
     assert found is not None
     return found[1]
 
 
 def keys_of(app: Live) -> list[str]:
-    return app.query_one(Rows).keys
+    return app.query_one(RowList).keys
 
 
-def test_a_number_opens_a_view(source: Source) -> None:
+def test_a_number_opens_a_view(source: MadeSource) -> None:
     async def steps(pilot: Screen, app: Live) -> None:
         for number, name in enumerate(VIEW_NAMES, 1):
             await press(pilot, app, str(number))
@@ -104,7 +106,7 @@ def test_a_number_opens_a_view(source: Source) -> None:
     drive(source, ASK, steps)
 
 
-def test_tab_goes_round(source: Source) -> None:
+def test_tab_goes_from_view_to_view_and_round_again(source: MadeSource) -> None:
     async def steps(pilot: Screen, app: Live) -> None:
         opened = []
         for _ in range(7):
@@ -117,14 +119,17 @@ def test_tab_goes_round(source: Source) -> None:
     drive(source, ASK, steps)
 
 
-def test_each_view_has_its_own_range_until_one_is_chosen(source: Source) -> None:
+def test_each_view_has_its_own_range_until_one_is_chosen(source: MadeSource) -> None:
     async def steps(pilot: Screen, app: Live) -> None:
-        assert (where(app).split("   ")[1], total(app)) == ("today (2026-01-23, UTC)", "120")
+        assert where(app).split("   ")[1] == "today (2026-01-23, UTC)"
+        assert total(app) == "120"
         await press(pilot, app, "4")
-        assert (where(app), total(app)) == ("Models   all time", "5,123")
+        assert where(app) == "Models   all time"
+        assert total(app) == "5,123"
         for key, words, tokens in [("t", "today", "120"), ("w", "last 7 days", "123"), ("m", "last 30 days", "123")]:
             await press(pilot, app, key)
-            assert (words in where(app), total(app)) == (True, tokens)
+            assert words in where(app)
+            assert total(app) == tokens
         await press(pilot, app, "1")
         assert "last 30 days" in where(app)
         await press(pilot, app, "a")
@@ -143,12 +148,15 @@ def test_each_view_has_its_own_range_until_one_is_chosen(source: Source) -> None
         ("6", "2026-01-20", "Sessions / 2026-01-20", "3"),
     ],
 )
-def test_enter_opens_what_a_row_is_made_of(key: str, row: str, trail: str, tokens: str, source: Source) -> None:
+def test_enter_opens_a_row_and_escape_goes_back(
+    key: str, row: str, trail: str, tokens: str, source: MadeSource
+) -> None:
     async def steps(pilot: Screen, app: Live) -> None:
         await press(pilot, app, key)
         before = lines(app)
         await press(pilot, app, *["down"] * keys_of(app).index(row), "enter")
-        assert (where(app).split("   ")[0], total(app)) == (trail, tokens)
+        assert where(app).split("   ")[0] == trail
+        assert total(app) == tokens
         await press(pilot, app, "enter")
         assert where(app).startswith("Models / ")
         await press(pilot, app, "escape", "backspace")
@@ -159,7 +167,7 @@ def test_enter_opens_what_a_row_is_made_of(key: str, row: str, trail: str, token
     drive(source, ASK, steps)
 
 
-def test_a_row_of_an_odd_name_opens_itself_and_nothing_else(machine: Machine) -> None:
+def test_a_row_whose_name_looks_like_a_glob_opens_itself_and_nothing_else(machine: MadeMachine) -> None:
     for number, title in enumerate(["[bold]*x*[/]", "plain"]):
         put(machine, number, 1 + number, model=f"m[{title}]*")
 
@@ -167,39 +175,43 @@ def test_a_row_of_an_odd_name_opens_itself_and_nothing_else(machine: Machine) ->
         await press(pilot, app, "4", "down", "enter")
         assert total(app) == "1"
 
-    drive(Source(machine), ASK, steps)
+    drive(MadeSource(machine), ASK, steps)
 
 
-def test_a_filter_leaves_the_rows_that_have_the_text(source: Source) -> None:
+def test_a_filter_leaves_the_rows_that_contain_the_text(source: MadeSource) -> None:
     async def steps(pilot: Screen, app: Live) -> None:
         await press(pilot, app, "2", "slash", "S", "i", "o", "n", "space", "4")
         assert next(line for line in lines(app) if line.strip().startswith("session ")).strip().startswith("session 4")
-        assert any("1 of 4 rows" in line and "those shown 5,000 tokens" in line for line in lines(app))
+        assert any("1 of 4 rows" in line and "shown rows: 5,000 tokens" in line for line in lines(app))
         await press(pilot, app, "enter", "enter")
         assert where(app).startswith("Models / session 4")
         await press(pilot, app, "escape")
-        assert len(keys_of(app)) == 4, "a filter is of the place where it was typed"
+        assert len(keys_of(app)) == 4, "the filter holds only in the view in which it was typed"
 
     drive(source, ASK, steps)
 
 
-def test_escape_ends_a_filter(source: Source) -> None:
+def test_escape_ends_a_filter(source: MadeSource) -> None:
     async def steps(pilot: Screen, app: Live) -> None:
         await press(pilot, app, "2", "slash", "q", "t", "1")
         assert keys_of(app) == []
         await press(pilot, app, "escape", "down")
         assert len(keys_of(app)) == 4
-        assert app.query_one(Rows).cursor == 1
+        assert app.query_one(RowList).cursor == 1
 
     drive(source, ASK, steps)
 
 
-def test_help_tells_every_key(source: Source) -> None:
+def test_help_lists_every_key_with_what_it_does(source: MadeSource) -> None:
     async def steps(pilot: Screen, app: Live) -> None:
-        shown = "\n".join(await press(pilot, app, "question_mark"))
+        shown = await press(pilot, app, "question_mark")
         assert isinstance(app.screen, Help)
-        for key in ("1 … 6", "Tab", "t w m a", "Enter", "Escape", "PageUp", "Ctrl+C"):
-            assert key in shown
+        for key in ("1 2 3 4 5 6", "Tab", "t w m a", "↑ ↓", "Enter", "Escape", "PageUp", "Ctrl+C"):
+            assert key in "\n".join(shown)
+        for binding in Binding.make_bindings([*SCREEN_KEYS, *ROW_KEYS]):
+            assert binding.tooltip, f"{binding.key} has no line in the help"
+            line = next(line for line in shown if f"  {binding.tooltip} " in line)
+            assert f" {name_of_key(binding.key)} " in line
         await press(pilot, app, "escape")
         assert "Help" in lines(app)[-1]
         assert "Quit" in lines(app)[-1]
@@ -208,7 +220,7 @@ def test_help_tells_every_key(source: Source) -> None:
 
 
 @pytest.mark.parametrize("key", ["q", "ctrl+c"])
-def test_it_ends(key: str, source: Source) -> None:
+def test_q_and_ctrl_c_end_the_screen(key: str, source: MadeSource) -> None:
     async def steps(pilot: Screen, app: Live) -> None:
         await pilot.press(key)
         await pilot.pause()
@@ -216,7 +228,7 @@ def test_it_ends(key: str, source: Source) -> None:
     assert drive(source, ASK, steps).return_code == 0
 
 
-def test_the_timeline_goes_from_days_to_weeks_to_months_to_hours(source: Source) -> None:
+def test_b_changes_the_step_of_the_timeline_from_days_to_weeks_to_months(source: MadeSource) -> None:
     async def steps(pilot: Screen, app: Live) -> None:
         await press(pilot, app, "6", "b")
         assert keys_of(app) == ["2026-W03", "2026-W04"]
@@ -227,8 +239,10 @@ def test_the_timeline_goes_from_days_to_weeks_to_months_to_hours(source: Source)
 
 
 class TestMeanwhile:
-    def test_what_is_new_appears_by_itself_and_the_cursor_stays_on_its_row(
-        self, machine: Machine, source: Source
+    """Something happens while a person looks at the screen."""
+
+    def test_a_new_session_appears_by_itself_and_the_cursor_stays_on_its_row(
+        self, machine: MadeMachine, source: MadeSource
     ) -> None:
         async def steps(pilot: Screen, app: Live) -> None:
             await press(pilot, app, "2", "down", "down")
@@ -236,12 +250,13 @@ class TestMeanwhile:
             put(machine, 9, 7, title="the newest")
             source.caught_up()
             await tick(pilot, app)
-            rows = app.query_one(Rows)
-            assert (len(keys_of(app)), keys_of(app)[rows.cursor]) == (5, at)
+            rows = app.query_one(RowList)
+            assert len(keys_of(app)) == 5
+            assert keys_of(app)[rows.cursor] == at
 
         drive(source, ASK, steps)
 
-    def test_nothing_is_asked_where_nothing_happened(self, source: Source) -> None:
+    def test_nothing_is_asked_if_nothing_happened(self, source: MadeSource) -> None:
         async def steps(pilot: Screen, app: Live) -> None:
             await press(pilot, app, "2")
             await tick(pilot, app)
@@ -252,18 +267,18 @@ class TestMeanwhile:
 
         drive(source, ASK, steps)
 
-    def test_a_number_that_grows_leaves_the_cursor_alone(self, machine: Machine, source: Source) -> None:
+    def test_the_cursor_stays_when_a_number_grows(self, machine: MadeMachine, source: MadeSource) -> None:
         async def steps(pilot: Screen, app: Live) -> None:
             await press(pilot, app, "5", "down")
             put(machine, 9, 1, agent="build")
             source.caught_up()
             await tick(pilot, app)
             assert total(app) == "5,124"
-            assert app.query_one(Rows).cursor == 1
+            assert app.query_one(RowList).cursor == 1
 
         drive(source, ASK, steps)
 
-    def test_processes_are_looked_at_each_second(self, source: Source) -> None:
+    def test_processes_come_and_go_each_second(self, source: MadeSource) -> None:
         def running(pid: int) -> Process:
             sample = ProcessSample(
                 pid=pid,
@@ -280,7 +295,7 @@ class TestMeanwhile:
             return Process(sample, 0.5)
 
         async def steps(pilot: Screen, app: Live) -> None:
-            assert "No OpenCode is running." in seen(app)
+            assert "No OpenCode process is running." in seen(app)
             source.running = [running(4711)]
             await tick(pilot, app)
             assert re.search(r"4711 +CLI +50.0% +1 MB +1 min +/home/dev/\[app\]", seen(app))
@@ -290,7 +305,7 @@ class TestMeanwhile:
 
         drive(source, ASK, steps)
 
-    def test_a_slow_answer_blocks_no_key_and_is_dropped_when_it_is_late(self, source: Source) -> None:
+    def test_a_slow_answer_blocks_no_key_and_is_dropped_when_it_is_late(self, source: MadeSource) -> None:
         held, released = threading.Event(), threading.Event()
 
         def before(name: ViewName) -> None:
@@ -303,7 +318,7 @@ class TestMeanwhile:
             await pilot.press("2")
             while not held.is_set():
                 await pilot.pause()
-            assert app.query_one(Rows).loading
+            assert app.query_one(RowList).loading
             await pilot.press("4")
             while app._shown is None or app._shown.name != "models":
                 await pilot.pause()
@@ -314,12 +329,12 @@ class TestMeanwhile:
 
         drive(source, ASK, steps)
 
-    def test_trouble_is_told_and_passes(self, source: Source) -> None:
+    def test_an_error_is_shown_above_the_old_answer_until_it_passes(self, source: MadeSource) -> None:
         async def steps(pilot: Screen, app: Live) -> None:
             await press(pilot, app, "4")
             source.trouble = LedgerError("the ledger [is] locked")
             shown = "\n".join(await press(pilot, app, "r"))
-            assert "the ledger [is] locked. Shown is what was known at" in shown
+            assert "the ledger [is] locked. Showing data as of " in shown
             assert "zai-coding-plan/old" in shown
             source.trouble = None
             shown = "\n".join(await press(pilot, app, "r"))
@@ -327,7 +342,9 @@ class TestMeanwhile:
 
         drive(source, ASK, steps)
 
-    def test_a_ledger_that_goes_away_and_comes_back(self, machine: Machine, source: Source) -> None:
+    def test_the_screen_survives_a_ledger_that_goes_away_and_comes_back(
+        self, machine: MadeMachine, source: MadeSource
+    ) -> None:
         async def steps(pilot: Screen, app: Live) -> None:
             await press(pilot, app, "4")
             for path in machine.state_dir.iterdir():
@@ -346,7 +363,7 @@ class TestMeanwhile:
 
 
 @pytest.mark.parametrize("size", [(40, 10), (60, 15), (80, 24), (200, 60)])
-def test_every_size_shows_rows_and_totals(size: tuple[int, int], source: Source) -> None:
+def test_a_terminal_of_any_size_shows_rows_and_totals(size: tuple[int, int], source: MadeSource) -> None:
     async def steps(pilot: Screen, app: Live) -> None:
         await pilot.resize_terminal(*size)
         for number in range(2, 7):
@@ -357,10 +374,10 @@ def test_every_size_shows_rows_and_totals(size: tuple[int, int], source: Source)
     drive(source, ASK, steps)
 
 
-def test_four_thousand_rows(machine: Machine) -> None:
+def test_the_cursor_moves_through_four_thousand_rows(machine: MadeMachine) -> None:
     for number in range(400):
         put(machine, number, number, minutes=number)
-    source = Source(machine)
+    source = MadeSource(machine)
     whole = source.view("sessions", ASK("sessions", None))
     rows = [replace(row, key=f"{row.key}{copy}") for copy in range(10) for row in whole.rows]
     many = replace(whole, rows=rows)
@@ -369,9 +386,9 @@ def test_four_thousand_rows(machine: Machine) -> None:
     async def steps(pilot: Screen, app: Live) -> None:
         assert len(keys_of(app)) == 4_000
         await press(pilot, app, "end")
-        assert app.query_one(Rows).cursor == 3_999
+        assert app.query_one(RowList).cursor == 3_999
         await press(pilot, app, "pageup", "home")
-        assert app.query_one(Rows).cursor == 0
+        assert app.query_one(RowList).cursor == 0
 
     drive(source, ASK, steps, view="sessions")
 
@@ -379,24 +396,24 @@ def test_four_thousand_rows(machine: Machine) -> None:
 @pytest.mark.parametrize(
     "title", ["[bold red]x[/]", "[@click=quit]x[/]", "日本語の" * 30, "\x1b[31mred", "a\nb"], ids=repr
 )
-def test_text_from_storage_is_only_shown(title: str, machine: Machine) -> None:
+def test_text_from_storage_is_shown_on_the_screen_and_never_interpreted(title: str, machine: MadeMachine) -> None:
     put(machine, 1, 7, title=title, model=title, agent=title)
 
     async def steps(pilot: Screen, app: Live) -> None:
         for number in "1245":
             shown = "\n".join(await press(pilot, app, number))
-            beginning = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in title)[:8]
+            beginning = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in title)[:8]
             assert beginning in shown
             assert "\x1b" not in shown
 
-    drive(Source(machine), ASK, steps)
+    drive(MadeSource(machine), ASK, steps)
 
 
-def test_no_data_yet(machine: Machine, tmp_path: Path) -> None:
+def test_without_data_every_view_says_when_it_will_come(machine: MadeMachine, tmp_path: Path) -> None:
     async def steps(pilot: Screen, app: Live) -> None:
         for number in range(1, 7):
             await press(pilot, app, str(number))
             assert total(app) == "0"
-            assert "No data yet; it appears here by itself." in seen(app)
+            assert "No data yet. It appears here as soon as OpenCode writes some." in seen(app)
 
-    drive(Source(machine), ASK, steps)
+    drive(MadeSource(machine), ASK, steps)

@@ -1,4 +1,4 @@
-"""The program in a real terminal: keys are typed, and what is seen is what tmux sees."""
+"""The live screen in a real terminal: keys are typed into tmux, which then shows the screen."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Terminal:
         return self._tmux("capture-pane", "-p")
 
     def shows(self, pattern: str) -> str:
-        """Wait until it does; AssertionError with the screen where it does not."""
+        """Wait until the screen matches the pattern, and return it; fail with the screen if it never does."""
         until, pause = time.monotonic() + DEADLINE_S, threading.Event()
         while not re.search(pattern, screen := self.screen):
             assert time.monotonic() < until, f"{pattern!r} is not on the screen:\n{screen}"
@@ -62,7 +62,7 @@ class Terminal:
         return screen
 
     def hides(self, text: str) -> None:
-        """Wait until it is not on the screen any more."""
+        """Wait until the text is not on the screen any more."""
         self.shows(rf"\A(?:(?!{text})[\s\S])*\Z")
 
     def close(self) -> None:
@@ -76,9 +76,9 @@ def shell(tmp_path: Path) -> Shell:
 
 @pytest.fixture
 def terminal(shell: Shell) -> Iterator[Terminal]:
-    """With two sessions of today, one of them by a sub-agent."""
+    """A terminal with the live screen, on a machine with two sessions of today, one of them by a sub-agent."""
     if shutil.which("tmux") is None:
-        absent("tmux is not installed: make tmux")
+        absent("tmux is not here: run `make tmux`")
     now = round(time.time() * 1000)
     parent = session(created=now - 60_000, counter=1, title="The first 日本語")
     child = session(created=now - 50_000, counter=2, title="The [second]", parent=parent.id)
@@ -92,7 +92,7 @@ def terminal(shell: Shell) -> Iterator[Terminal]:
     terminal.close()
 
 
-def test_views_ranges_filter_and_the_way_into_a_row(terminal: Terminal) -> None:
+def test_keys_change_views_and_ranges_filter_and_open_a_row(terminal: Terminal) -> None:
     terminal.shows(r"42,000")
     assert "q Quit" in terminal.shows(r"The first 日本語")
     terminal.press("2")
@@ -108,16 +108,16 @@ def test_views_ranges_filter_and_the_way_into_a_row(terminal: Terminal) -> None:
     terminal.press("Escape")
     terminal.shows(r"Sessions +today")
     terminal.press("?")
-    terminal.shows(r"what a row is made of")
+    terminal.shows(r"open the row")
     terminal.press("Escape")
-    terminal.hides("what a row is made of")
+    terminal.hides("open the row")
     terminal.press("Tab")
     terminal.shows(r"Projects +today")
     terminal.press("BTab", "BTab")
     terminal.shows(r"Overview +today")
 
 
-def test_what_opencode_writes_meanwhile_appears(terminal: Terminal, shell: Shell) -> None:
+def test_a_message_that_opencode_writes_meanwhile_appears(terminal: Terminal, shell: Shell) -> None:
     terminal.press("5")
     terminal.shows(r"Agents +all time")
     now = round(time.time() * 1000)
@@ -128,7 +128,7 @@ def test_what_opencode_writes_meanwhile_appears(terminal: Terminal, shell: Shell
     terminal.shows(r"latecomer +1 +7\b")
 
 
-def test_it_survives_every_size(terminal: Terminal) -> None:
+def test_the_screen_survives_any_size_of_the_terminal(terminal: Terminal) -> None:
     terminal.press("4")
     for columns, lines in [(40, 10), (200, 50), (20, 5), (100, 30)]:
         terminal.resize(columns, lines)
@@ -136,14 +136,15 @@ def test_it_survives_every_size(terminal: Terminal) -> None:
 
 
 @pytest.mark.parametrize("key", ["q", "C-c"])
-def test_it_leaves_the_terminal_as_it_was(key: str, terminal: Terminal) -> None:
+def test_the_screen_leaves_the_terminal_as_it_was(key: str, terminal: Terminal) -> None:
     terminal.shows(r"42,000")
     terminal.press(key)
     screen = terminal.shows(r"ended 0")
     assert "Overview" not in screen
 
 
-def test_without_a_terminal_it_says_so(shell: Shell) -> None:
+def test_without_a_terminal_the_live_screen_is_refused(shell: Shell) -> None:
     run = shell.run("summary", "--live")
-    assert (run.returncode, run.stdout) == (2, "")
+    assert run.returncode == 2
+    assert run.stdout == ""
     assert "--live needs a terminal. Leave it out to print the view once." in run.stderr

@@ -17,7 +17,7 @@ from tests.support.real_opencode.provider import TITLE_MODEL, Provider
 from tests.support.real_programs import absent
 
 INSTALLED = ROOT / ".cache" / "opencode"
-"""The folder into which scripts/install-opencode puts the releases, one folder for each version."""
+"""Where `scripts/real-programs get opencode` puts the releases, one folder for each version."""
 
 PROVIDER_ID = "made"
 """OpenCode's name for the loopback provider; it becomes `gen_ai.provider.name`."""
@@ -33,7 +33,7 @@ def require_opencode(*versions: str) -> None:
     """Skip the test if a release is not installed; if CI=true nothing may be missing, so fail it."""
     missing = [version for version in versions if not executable(version).exists()]
     if missing:
-        absent(f"OpenCode {', '.join(missing)} is not installed: make opencode")
+        absent(f"OpenCode {', '.join(missing)} is not here: run `make opencode`")
 
 
 def executable(version: str) -> Path:

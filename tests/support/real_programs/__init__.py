@@ -1,37 +1,34 @@
-"""Real programs that tests drive: which release, where it lies, and what becomes of a test where one is not there."""
+"""Real programs that tests drive: where each is, and what happens to a test if it is not there."""
 
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
+from scripts.real_programs import table
 from tests.support.paths import ROOT
 
 COLLECTOR = ROOT / "collector"
-CACHE = ROOT / ".cache"
-"""Where the project's scripts put what they install and build."""
 
 
 def absent(reason: str) -> NoReturn:
-    """Skips the test, and fails it in CI, where nothing may be missing."""
+    """Skip the test. In CI, where nothing may be missing, fail it."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
 
 
-def pinned(variable: str) -> str:
-    """The release that the Makefile says, such as that of `PROMETHEUS_VERSION`."""
-    found = re.search(rf"^{variable} := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-    assert found is not None
-    return found[1]
+def release(name: str) -> str:
+    """Return the version of a real program that `scripts/real-programs` gets, as its makers write it."""
+    return table.kept(name).version
 
 
-def require(what: str, path: Path, target: str) -> Path:
-    """`path`, if it is there: `make target` puts it there."""
-    if not path.exists():
-        absent(f"{what} is not here: run `make {target}`")
-    return path
+def require(name: str) -> Path:
+    """Return the folder (or the file) of a real program. Skip the test if it is not there."""
+    program = table.kept(name)
+    if program.found() is None:
+        absent(f"{name} {program.version} is not here: run `make {program.target}`")
+    return program.path

@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-from tests.support.real_programs import CACHE, pinned, require
+from tests.support.real_programs import require
 from tests.support.real_programs.program import Program
 
 SERVER = Path(__file__).with_name("clickhouse_server.py")
@@ -20,7 +20,7 @@ class ClickHouse(Program):
     """One, with its tables in `folder`."""
 
     def __init__(self, folder: Path, *, port: int = 0) -> None:
-        package = require("ClickHouse's engine", CACHE / "clickhouse" / pinned("CLICKHOUSE_VERSION"), "clickhouse")
+        package = require("clickhouse")
         super().__init__(folder, PYTHONPATH=str(package))
         self._port = port
         self.url = ""

@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from tests.support.real_programs import CACHE, COLLECTOR, pinned, require
+from tests.support.real_programs import COLLECTOR, require
 from tests.support.real_programs.collector import READY
 from tests.support.real_programs.program import Program, free_ports
 
@@ -21,7 +21,7 @@ class Jaeger(Program):
     """One on `collector/jaeger/jaeger.yaml`; its spans lie in `folder`."""
 
     def __init__(self, folder: Path) -> None:
-        self._binary = require("Jaeger", CACHE / "jaeger" / pinned("JAEGER_VERSION") / "jaeger", "jaeger-build")
+        self._binary = require("jaeger") / "jaeger"
         otlp, query, grpc = (f"127.0.0.1:{port}" for port in free_ports(3))
         super().__init__(folder, OTLP_HTTP_LISTEN=otlp, QUERY_LISTEN=query, QUERY_GRPC_LISTEN=grpc)
         self.otlp, self.url = f"http://{otlp}", f"http://{query}"

@@ -14,7 +14,7 @@ from typing import Self
 from cryptography.hazmat.primitives import serialization
 
 from tests.support.otlp_receiver.tls import Authority, TlsFiles
-from tests.support.real_programs import CACHE, COLLECTOR, pinned, require
+from tests.support.real_programs import COLLECTOR, require
 from tests.support.real_programs.program import Program, free_ports
 
 BROKERS = 3
@@ -53,7 +53,7 @@ broker.session.timeout.ms=6000
 
 
 def command(name: str) -> Path:
-    return require("Kafka", CACHE / "kafka" / pinned("KAFKA_VERSION") / "bin" / name, "kafka")
+    return require("kafka") / "bin" / name
 
 
 class Broker(Program):

@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-from tests.support.real_programs import CACHE, COLLECTOR, pinned, require
+from tests.support.real_programs import COLLECTOR, require
 from tests.support.real_programs.program import Program
 
 ANSWER_DEADLINE_S = 60.0
@@ -21,7 +21,7 @@ Rows = dict[tuple[str, ...], float]
 
 def program(name: str) -> Path:
     """`prometheus` or `promtool`."""
-    return require("Prometheus", CACHE / "prometheus" / pinned("PROMETHEUS_VERSION") / name, "prometheus-build")
+    return require("prometheus") / name
 
 
 def promtool(*arguments: str | Path) -> str:

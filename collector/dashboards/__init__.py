@@ -1,4 +1,0 @@
-"""The Grafana dashboards as code: `python -m collector.dashboards` writes `collector/grafana/dashboards/*.json`.
-
-All names come from `otel_agent.semconv`, through `names`, so that a metric cannot be renamed without its panels.
-"""

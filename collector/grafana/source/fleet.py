@@ -1,0 +1,166 @@
+"""The dashboard that shows if the numbers can be trusted: the agents, what they could not export, and the Collectors."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models.dashboard import Panel
+
+from collector.grafana.source import names, panels
+from collector.grafana.source.panels import ROWS, choice, chosen, lines, most, number, ranking
+from otel_agent.semconv import (
+    EXPORT_COUNT,
+    INGEST_LAG,
+    INGESTED_COUNT,
+    LEDGER_SIZE,
+    NEWEST_MESSAGE_AGE,
+    OUTBOX_SIZE,
+    PROCESS_COUNT,
+    PROCESS_MEMORY_USAGE,
+    REJECTED_COUNT,
+    SERIES_COUNT,
+    SERIES_OVERFLOW_COUNT,
+    UNREADABLE_COUNT,
+    Attr,
+    Metric,
+)
+
+_CHOICES: Final = {names.TEAM: "team", names.HOST: "host"}
+_CHOSEN: Final = chosen(_CHOICES)
+_BY: Final = "instance", names.HOST, names.USER, names.TEAM
+_LABELS: Final = ", ".join(_BY)
+_SEEN: Final = "10m"
+"""An agent whose last gauges are older than this counts as not running."""
+
+
+def _now(metric: Metric) -> str:
+    return f"last_over_time({names.metric(metric)}{_CHOSEN}[{_SEEN}])"
+
+
+def _rose(metric: Metric, window: str = "$__range") -> str:
+    return f"increase({names.metric(metric)}{_CHOSEN}[{window}])"
+
+
+def _silent() -> str:
+    """Return the query for how long agents are silent. Like the alert OtelAgentSilent it forgets them after two weeks."""
+    heard = f"otel_agent:instance:heard1h{_CHOSEN}"
+    who = f"{names.HOST}, {names.USER}, {names.TEAM}"
+    last = f"time() - max by ({who}) (max_over_time({heard}[14d]))"
+    return f"topk({ROWS}, {last} unless on ({names.HOST}, {names.USER}) last_over_time({heard}[1d]))"
+
+
+def board() -> Dashboard:
+    """Build the dashboard."""
+    made = panels.board(
+        "otel-agent-fleet",
+        "OpenCode: the fleet's health",
+        "How fresh the numbers are, what is pending and what was rejected, cardinality, and the Collectors.",
+        since="now-6h",
+        refresh="1m",
+    )
+    of = names.metric(LEDGER_SIZE)
+    made = made.with_variable(choice("team", "Team", names.TEAM, of))
+    made = made.with_variable(choice("host", "Host", names.HOST, of, {names.TEAM: "team"}))
+    for title, row in (
+        ("Agents", _numbers()),
+        ("Freshness and delivery", _freshness()),
+        ("Each agent", _agents()),
+        ("Cardinality and processes", _cardinality()),
+        ("Collectors", _collectors()),
+    ):
+        made = made.with_row(Row(title))
+        for panel in row:
+            made = made.with_panel(panel)
+    return made
+
+
+def _numbers() -> Sequence[Builder[Panel]]:
+    return (
+        number("Agents", f"count({_now(LEDGER_SIZE)})", "short", "Reported in the last ten minutes."),
+        number(
+            "Slowest to count", f"max({_now(INGEST_LAG)})", "s", "From the completion of a message until it is counted."
+        ),
+        number(
+            "Pending spans", f"sum({_now(OUTBOX_SIZE)})", "short", "Agents keep them until their backend accepts them."
+        ),
+        number("Rejected", f"sum({_rose(REJECTED_COUNT)})", "short", "Points and spans that the backend rejected."),
+        number(
+            "Series",
+            f"sum({_now(SERIES_COUNT)})",
+            "short",
+            "Series in the agents' ledgers: Prometheus may have as many.",
+        ),
+        number(
+            "Unreadable",
+            f"sum({_rose(UNREADABLE_COUNT)})",
+            "short",
+            "Places in OpenCode's storage that could not be read.",
+        ),
+    )
+
+
+def _freshness() -> Sequence[Builder[Panel]]:
+    signal, outcome, source = (names.label(each) for each in (Attr.SIGNAL, Attr.EXPORT_OUTCOME, Attr.SOURCE))
+    requests = f"rate({names.metric(EXPORT_COUNT)}{_CHOSEN}[$__rate_interval])"
+    return (
+        lines("Agents that report", {"agents": f"count({_now(LEDGER_SIZE)})"}, "short"),
+        lines("Time to count a message", _quantiles(_now(INGEST_LAG)), "s"),
+        lines("Age of the newest message", _quantiles(_now(NEWEST_MESSAGE_AGE)), "s", "High if nobody works."),
+        lines("Pending spans", {_legend(names.HOST): f"topk(5, {_now(OUTBOX_SIZE)} > 0)"}, "short"),
+        lines("Requests of agents", {_legend(signal, outcome): f"sum by ({signal}, {outcome}) ({requests})"}, "reqps"),
+        lines(
+            "Messages counted, by storage generation",
+            {_legend(source): f"sum by ({source}) ({_rose(INGESTED_COUNT, '$__rate_interval')})"},
+            "short",
+        ),
+    )
+
+
+def _agents() -> Sequence[Builder[Panel]]:
+    pending = f"sum by ({_LABELS}) ({_now(OUTBOX_SIZE)})"
+    columns = {
+        "Pending spans": pending,
+        "Newest message, s": f"max by ({_LABELS}) ({_now(NEWEST_MESSAGE_AGE)})",
+        "Series": f"sum by ({_LABELS}) ({_now(SERIES_COUNT)})",
+        "Overflows": f"sum by ({_LABELS}) ({_rose(SERIES_OVERFLOW_COUNT)})",
+    }
+    who = {names.HOST: "Host", names.USER: "User", names.TEAM: "Team"}
+    return (
+        ranking("Agents", most(ROWS, pending, _BY, columns), who | {"instance": "Instance"}),
+        ranking("Silent for a day", {"Silent for, s": _silent()}, who),
+    )
+
+
+def _cardinality() -> Sequence[Builder[Panel]]:
+    metric, mode = names.label(Attr.SERIES_OF), names.label(Attr.PROCESS_MODE)
+    return (
+        ranking("Series by metric", {"Series": f"sum by ({metric}) ({_now(SERIES_COUNT)})"}, {metric: "Metric"}),
+        lines("OpenCode processes", {_legend(mode): f"sum by ({mode}) ({_now(PROCESS_COUNT)})"}, "short"),
+        lines(
+            "Memory of OpenCode processes", {_legend(mode): f"sum by ({mode}) ({_now(PROCESS_MEMORY_USAGE)})"}, "bytes"
+        ),
+    )
+
+
+def _collectors() -> Sequence[Builder[Panel]]:
+    rates = {
+        f"{what} {done}": f'sum(rate({{__name__=~"otelcol_{name}_{what}(_total)?"}}[$__rate_interval]))'
+        for what in ("metric_points", "spans")
+        for done, name in (("accepted", "receiver_accepted"), ("sent", "exporter_sent"))
+    }
+    full = "max by (instance, exporter) (otelcol_exporter_queue_size / otelcol_exporter_queue_capacity)"
+    memory = 'max by (instance) ({__name__=~"otelcol_process_memory_rss(_bytes)?"})'
+    return (
+        lines("Points and spans", rates, "cps"),
+        lines("How full the queues are", {_legend("instance", "exporter"): full}, "percentunit"),
+        lines("Memory", {_legend("instance"): memory}, "bytes"),
+    )
+
+
+def _quantiles(of: str) -> dict[str, str]:
+    return {"half": f"quantile(0.5, {of})", "99 %": f"quantile(0.99, {of})"}
+
+
+def _legend(*labels: str) -> str:
+    return " ".join(f"{{{{{label}}}}}" for label in labels)

@@ -1,0 +1,48 @@
+"""The backend that the settings name: what sends data to it, and the message when it accepts nothing."""
+
+from otel_agent.delivery.advice import advice
+from otel_agent.delivery.choose import FileOptions, deliveries
+from otel_agent.delivery.otlp_options import OtlpOptions
+from otel_agent.delivery.ports import MetricDelivery, SpanDelivery
+from otel_agent.model.plural import counted
+from otel_agent.semconv import Signal
+from otel_agent.settings import Settings
+
+
+def exporters(settings: Settings) -> tuple[SpanDelivery | None, MetricDelivery | None]:
+    """Open what delivers spans and metrics; ``None`` is the exporter ``none``. Raises ``SettingsError``."""
+    return deliveries(
+        traces=settings.exporter_of("traces"),
+        metrics=settings.exporter_of("metrics"),
+        otlp=otlp_options(settings),
+        file=FileOptions(settings.file_exporter_dir, settings.file_max_bytes, settings.file_backups),
+    )
+
+
+def otlp_options(settings: Settings) -> OtlpOptions:
+    """Return the file's table ``[otlp]`` as the exporters take it; the standard variables still win over it there."""
+    otlp = settings.otlp
+    return OtlpOptions(
+        endpoint=otlp.endpoint,
+        protocol=otlp.protocol,
+        headers=otlp.headers,
+        compression=otlp.compression,
+        timeout_seconds=otlp.timeout_seconds,
+        certificate=otlp.certificate,
+        client_key=otlp.client_key,
+        client_certificate=otlp.client_certificate,
+    )
+
+
+def not_delivered(settings: Settings, signal: Signal, reason: str, pending: int) -> str:
+    """Return one line that says why the backend accepted nothing, what is kept meanwhile, and what to do."""
+    spans = counted(pending, "pending span")
+    return (
+        f"not delivered: {reason} ({_target(settings, signal)}). Counting goes on; all totals and {spans} are kept in "
+        f"{settings.state_dir} and are sent as soon as the backend accepts them. {advice(reason)}"
+    )
+
+
+def _target(settings: Settings, signal: Signal) -> str:
+    exporter = settings.exporter_of(signal)
+    return otlp_options(settings).target_of(signal) if exporter == "otlp" else f"exporter {exporter}"

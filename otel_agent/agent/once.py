@@ -1,0 +1,67 @@
+"""One run that ends by itself: read every store, export everything that is pending, and say what came of it."""
+
+import time
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from otel_agent.agent.assemble import assembled
+from otel_agent.agent.backend import not_delivered
+from otel_agent.agent.state_log import log_first_pass
+from otel_agent.errors import DeliveryError
+from otel_agent.export.outcomes import SendSummary
+from otel_agent.intake.ingest import Pass
+from otel_agent.model.plural import counted
+from otel_agent.semconv import Signal
+from otel_agent.settings import Settings
+
+
+class RunResult(Struct, frozen=True):
+    """The outcome of one run: what was counted, what the backend accepted, and how many spans are still pending."""
+
+    read: Pass
+    spans: SendSummary
+    totals: SendSummary
+    pending: int
+    seconds: float
+
+    @property
+    def delivered(self) -> bool:
+        """True if the backend accepted everything."""
+        return not (self.spans.reason or self.totals.reason or self.pending)
+
+    @property
+    def in_words(self) -> str:
+        """The run in one line of the log."""
+        return (
+            f"counted {counted(self.read.messages, 'new message')} in {counted(self.read.stores, 'store')}; "
+            f"delivered {counted(self.spans.accepted, 'span')} and {counted(self.totals.accepted, 'data point')}; "
+            f"{counted(self.pending, 'span')} pending; {self.seconds:.1f} s"
+        )
+
+
+def run_once(settings: Settings, *, on_progress: Callable[[Pass], None] | None = None) -> RunResult:
+    """Read every store and deliver everything that is pending.
+
+    ``on_progress`` is called with the state of the reading as it goes on. A backend that accepts nothing is no error
+    here: the result says so. Raises ``LedgerError`` and ``SettingsError`` as ``assembled`` does.
+    """
+    started = time.monotonic()
+    with assembled(settings) as agent:
+        agent.learn()
+        read = agent.ingest.run(sweep=True, on_progress=on_progress)
+        log_first_pass(read, agent.ingest.stores, agent.known())
+        # Spans go first, other than in the loop: no interval has to be kept here, and the metrics, which are sent only
+        # this once, then report the outbox and the attempts as they are at the end of the run.
+        spans = agent.spans.send()
+        totals = agent.metrics.send(last=True)
+        return RunResult(read, spans, totals, agent.spans.pending, time.monotonic() - started)
+
+
+def require_delivery(settings: Settings, result: RunResult) -> None:
+    """Raise ``DeliveryError`` if anything of this run was not delivered."""
+    if not result.delivered:
+        # One message for both signals; it names the address of the one that failed.
+        signal: Signal = "metrics" if result.totals.reason and not result.spans.reason else "traces"
+        reason = result.spans.reason or result.totals.reason or "spans were rejected"
+        raise DeliveryError(not_delivered(settings, signal, reason, result.pending))

@@ -1,0 +1,109 @@
+"""The options of ``otel-agent summary`` as one value, and the question that they ask of each view."""
+
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfoNotFoundError
+
+from msgspec import Struct
+
+from otel_agent.errors import UsageError
+from otel_agent.summary.formats import Format, format_of
+from otel_agent.summary.question import By, Filters, Question, RangeName, Sort
+from otel_agent.summary.ranges import custom_range, named_range, zone_named
+from otel_agent.summary.view import Accounting, Range, ViewName
+
+MOST_ROWS: Final = 20
+MOST_PERIODS: Final = 62
+"""Rows that a person is shown by default: for a timeline, two months of days."""
+_RANGES: Final[dict[ViewName, RangeName]] = {"overview": "today", "timeline": "week"}
+"""The default range of a view; all other views show all time."""
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """The wishes of a person. ``None`` and empty values mean that they left an option out."""
+
+    views: tuple[ViewName, ...]
+    live: bool
+    range: RangeName | None
+    since: str | None
+    until: str | None
+    by: By
+    filters: Filters
+    sort: Sort | None
+    limit: int | None
+    rolled_up: bool
+    separate_global: bool
+    accounting: Accounting | None
+    form: Format
+    output: Path | None
+
+    def question(self, view: ViewName, now: datetime, accounting: Accounting, range_: RangeName | None) -> Question:
+        """Return the question for one view.
+
+        ``now`` is in the zone in which a day begins; ``accounting`` is the one of the settings. ``range_`` is chosen
+        on the live screen, and then replaces the range of the command line. Raises ``UsageError`` for a wrong time.
+        """
+        return Question(
+            range=named_range(range_, now) if range_ else self._range(view, now),
+            accounting=self.accounting or accounting,
+            filters=self.filters,
+            sort=self.sort,
+            limit=self._limit(view),
+            by=self.by,
+            rolled_up=self.rolled_up,
+            separate_global=self.separate_global,
+        )
+
+    def refuse_contradictions(self) -> None:
+        """Raise ``UsageError`` if two options cannot be meant together, or if there is no terminal for ``--live``."""
+        if self.range and (self.since or self.until):
+            raise UsageError("--range and --since/--until contradict each other. Choose one.")
+        if len(self.views) > 1 and self.form == "csv":
+            raise UsageError("CSV is one table: name one view instead of --all-views, or choose --format json.")
+        if self.live and (len(self.views) > 1 or self.form != "table" or self.output is not None):
+            raise UsageError("--live is a screen: leave out --all-views, --format, --json and -o.")
+        if self.live and not (sys.stdin.isatty() and sys.stdout.isatty()):
+            raise UsageError("--live needs a terminal. Leave it out to print the view once.")
+
+    def _range(self, view: ViewName, now: datetime) -> Range:
+        if self.since or self.until:
+            return custom_range(self.since, self.until, now)
+        return named_range(self.range or _RANGES.get(view, "all"), now)
+
+    def _limit(self, view: ViewName) -> int | None:
+        if self.limit is not None:
+            return self.limit or None
+        # A person scrolls, a script does not: JSON and CSV, and the live screen, have all rows.
+        if self.live or self.form in ("json", "csv"):
+            return None
+        return MOST_PERIODS if view == "timeline" else MOST_ROWS
+
+
+def chosen_format(format_: Format | None, as_json: bool, output: Path | None) -> Format:
+    """Return the format that ``--format``, ``--json`` and the ending of ``--output`` choose together."""
+    if as_json and format_ not in (None, "json"):
+        raise UsageError(f"--json and --format {format_} contradict each other. Choose one.")
+    if as_json:
+        return "json"
+    return format_ or (format_of(output) if output else "table")
+
+
+def clock(tz: str | None) -> Callable[[], datetime]:
+    """Return a function that returns the time in the zone of that name or, for ``None``, in the local one.
+
+    The local zone is used by its name, so that a day on which the clock changes begins at midnight too. A local zone
+    without a name (``TZ=CET-1CEST``) only has its present offset. Raises ``UsageError`` for an unknown zone.
+    """
+    if tz is not None:
+        zone = zone_named(tz)
+        return lambda: datetime.now(zone)
+    from tzlocal import get_localzone
+
+    try:
+        local = get_localzone()
+    except (ZoneInfoNotFoundError, ValueError):
+        return lambda: datetime.now().astimezone()
+    return lambda: datetime.now(local)

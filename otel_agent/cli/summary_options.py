@@ -1,0 +1,144 @@
+"""The options of ``otel-agent summary``, as Typer reads them and ``--help`` lists them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Final, get_args
+
+import typer
+
+from otel_agent.cli.asked import MOST_PERIODS, MOST_ROWS
+from otel_agent.cli.options import FLAG
+from otel_agent.summary.formats import Format
+from otel_agent.summary.question import RANGE_NAMES, By, RangeName, Sort
+from otel_agent.summary.view import VIEW_NAMES, Accounting, ViewName
+
+_TIME: Final = "Time"
+_WHICH: Final = "Filters (globs such as 'gpt*'; give an option again to add one)"
+_ROWS: Final = "Rows"
+_OUTPUT: Final = "Output"
+
+
+def _any_of(choices: Sequence[str]) -> str:
+    return f"{', '.join(choices[:-1])} or {choices[-1]}."
+
+
+ViewArgument = Annotated[ViewName, typer.Argument(metavar="[VIEW]", help=_any_of(VIEW_NAMES))]
+AllViewsOption = Annotated[
+    bool, typer.Option("--all-views", metavar=FLAG, help="Show all six views, one after another.")
+]
+LiveOption = Annotated[
+    bool, typer.Option("--live", metavar=FLAG, help="Open a live screen that updates itself. Press ? for keys.")
+]
+
+RangeOption = Annotated[
+    RangeName | None,
+    typer.Option(
+        "--range",
+        metavar="RANGE",
+        help=f"{_any_of(RANGE_NAMES)} A week is 7 days, a month 30. "
+        "Default: today for the overview, week for the timeline, all for other views.",
+        rich_help_panel=_TIME,
+    ),
+]
+SinceOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHEN",
+        help="Start, such as 2026-11-18, 2026-11-18T14:30, 14:30, yesterday, 7d or 36h.",
+        rich_help_panel=_TIME,
+    ),
+]
+UntilOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHEN",
+        help="End, in the same forms as --since. A date includes the whole of that day.",
+        rich_help_panel=_TIME,
+    ),
+]
+TzOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ZONE",
+        help="Time zone in which days begin, such as Europe/Berlin. Default: your system's.",
+        rich_help_panel=_TIME,
+    ),
+]
+ByOption = Annotated[
+    By, typer.Option(metavar="STEP", help=f"Step of the timeline: {_any_of(get_args(By))}", rich_help_panel=_TIME)
+]
+
+ProjectOption = Annotated[
+    list[str] | None, typer.Option(metavar="GLOB", help="Project name or directory.", rich_help_panel=_WHICH)
+]
+ModelOption = Annotated[
+    list[str] | None, typer.Option(metavar="GLOB", help="Model or provider/model.", rich_help_panel=_WHICH)
+]
+AgentOption = Annotated[
+    list[str] | None, typer.Option(metavar="GLOB", help="Name of an OpenCode agent.", rich_help_panel=_WHICH)
+]
+SessionOption = Annotated[
+    list[str] | None, typer.Option(metavar="GLOB", help="Session id or title.", rich_help_panel=_WHICH)
+]
+
+SortOption = Annotated[
+    Sort | None,
+    typer.Option(
+        metavar="ORDER",
+        help=f"{_any_of(get_args(Sort))} Default: last for sessions, first for the timeline, tokens for other views.",
+        rich_help_panel=_ROWS,
+    ),
+]
+LimitOption = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        metavar="ROWS",
+        help=f"Show at most so many rows; 0 shows all. Default: {MOST_ROWS} ({MOST_PERIODS} in the timeline); JSON and CSV have all.",
+        rich_help_panel=_ROWS,
+    ),
+]
+RollUpOption = Annotated[
+    bool,
+    typer.Option(
+        "--roll-up",
+        metavar=FLAG,
+        help="Count sub-agent sessions as part of the session that started them.",
+        rich_help_panel=_ROWS,
+    ),
+]
+SeparateGlobalOption = Annotated[
+    bool,
+    typer.Option(
+        "--separate-global",
+        metavar=FLAG,
+        help="List each directory outside a project on its own instead of as (global).",
+        rich_help_panel=_ROWS,
+    ),
+]
+AccountingOption = Annotated[
+    Accounting | None,
+    typer.Option(
+        metavar="WHICH",
+        help="recorded: tokens as OpenCode recorded them. disjoint: each token in one category only.",
+        rich_help_panel=_ROWS,
+    ),
+]
+
+FormatOption = Annotated[
+    Format | None,
+    typer.Option("--format", metavar="FORMAT", help=_any_of(get_args(Format)), rich_help_panel=_OUTPUT),
+]
+AsJsonOption = Annotated[
+    bool, typer.Option("--json", metavar=FLAG, help="Short for --format json.", rich_help_panel=_OUTPUT)
+]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Write to FILE. Its extension (.json .csv .md .html .svg) sets the format.",
+        rich_help_panel=_OUTPUT,
+    ),
+]

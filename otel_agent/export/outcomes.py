@@ -1,0 +1,82 @@
+"""Sums up the results of requests, counts them as metrics, logs partial success, and notes the state in the ledger."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from msgspec import Struct
+
+from otel_agent.ledger.writer import Ledger
+from otel_agent.model import Observation, SendResult
+from otel_agent.semconv import EXPORT_COUNT, REJECTED_COUNT, Attr, Signal
+
+log = logging.getLogger(__name__)
+
+NO_REASON: Final = "it was not accepted"
+"""The reason if an exporter gives none, as one does that was closed and sends no more."""
+_ITEMS: Final[dict[Signal, str]] = {"metrics": "data points", "traces": "spans"}
+
+
+class SendSummary(Struct, frozen=True):
+    """The sum of the results of several requests."""
+
+    accepted: int = 0
+    """Spans or data points that the backend has now."""
+    rejected: int = 0
+    """Spans or data points that the backend left out of requests it accepted (partial success)."""
+    reason: str = ""
+    """The reason why not everything was accepted; empty if everything was."""
+
+    def __add__(self, later: "SendSummary") -> "SendSummary":
+        """Return the sum; the later reason is kept, because the backend's newest answer says most."""
+        return SendSummary(self.accepted + later.accepted, self.rejected + later.rejected, later.reason or self.reason)
+
+
+class Outcomes:
+    """Counts since the process began: keeping that in the ledger would write to the disk for each request."""
+
+    def __init__(self, ledger: Ledger, now_ns: Callable[[], int]) -> None:
+        """The counts begin now. ``now_ns`` is the wall clock."""
+        self._ledger, self._now_ns = ledger, now_ns
+        self._since_ns = now_ns()
+        self._attempts: Counter[tuple[Signal, str]] = Counter()
+        self._rejected: Counter[Signal] = Counter()
+
+    def count_request(self, signal: Signal, result: SendResult) -> None:
+        """Count one request by how it ended."""
+        # These values are published as attributes. Dashboards filter by them, so they keep their old names.
+        outcome = "taken" if result.accepted else "refused" if result.permanent else "failed"
+        self._attempts[signal, outcome] += 1
+
+    def summarize(self, signal: Signal, result: SendResult, sent: int) -> SendSummary:
+        """Sum up accepted requests with ``sent`` items. Items that the backend left out are counted and logged."""
+        rejected = min(result.rejected, sent)
+        self._rejected[signal] += rejected
+        if rejected:
+            log.warning(
+                "the backend accepted a request without %d of its %d %s: %s",
+                rejected,
+                sent,
+                _ITEMS[signal],
+                result.reason,
+            )
+        return SendSummary(accepted=sent - rejected, rejected=rejected)
+
+    def note(self, signal: Signal, summary: SendSummary, *, new: bool) -> None:
+        """Note in the ledger how the delivery goes, for ``otel-agent status``.
+
+        ``new`` says that something was sent that was not sent before: without it an agent at rest writes nothing.
+        """
+        now_ms, delivery_state = self._now_ns() // 1_000_000, self._ledger.delivery_state
+        if delivery_state.should_note(signal, summary.reason, new=new, now_ms=now_ms):
+            with self._ledger.transaction():
+                delivery_state.note_delivery(signal, summary.reason, now_ms)
+
+    def observations(self) -> Iterator[Observation]:
+        """Yield the requests by signal and outcome, and the rejected items by signal, as sums since the start."""
+        for (signal, outcome), number in self._attempts.items():
+            attributes = {Attr.SIGNAL: signal, Attr.EXPORT_OUTCOME: outcome}
+            yield Observation(EXPORT_COUNT.name, number, attributes, self._since_ns)
+        for signal in _ITEMS:
+            yield Observation(REJECTED_COUNT.name, self._rejected[signal], {Attr.SIGNAL: signal}, self._since_ns)

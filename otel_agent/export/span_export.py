@@ -1,0 +1,136 @@
+"""Exports the pending spans, oldest first, until the backend has accepted each."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from opentelemetry.sdk.trace import ReadableSpan
+
+from otel_agent.delivery.ports import SpanDelivery
+from otel_agent.export.halving import Halving
+from otel_agent.export.outcomes import Outcomes, SendSummary
+from otel_agent.ledger.outbox import PendingSpans
+from otel_agent.ledger.writer import Ledger
+from otel_agent.model import SendResult
+from otel_agent.model.plural import counted
+from otel_agent.otlp.resource import Emitter
+from otel_agent.otlp.spans import Tracer
+
+log = logging.getLogger(__name__)
+
+SPANS_PER_REQUEST: Final = 400
+"""This is about 0.4 MB, or 0.8 MB as JSON. gRPC servers accept 4 MiB by default, and a line in a file may have 1 MB."""
+
+
+class SpanExport:
+    """Belongs to the thread that owns the ledger."""
+
+    def __init__(
+        self, ledger: Ledger, delivery: SpanDelivery | None, outcomes: Outcomes, *, emitter: Emitter, titles: bool
+    ) -> None:
+        """``delivery`` is ``None`` for the exporter ``none``. ``titles`` puts session titles, which quote prompts, on
+        spans."""
+        self._ledger, self._delivery, self._outcomes = ledger, delivery, outcomes
+        self._tracer = Tracer(emitter, titles)
+
+    @property
+    def pending(self) -> int:
+        """The number of spans that the backend has not accepted, quarantined ones included."""
+        return len(self._ledger.outbox)
+
+    def send(self, stopping: Callable[[], bool] = lambda: False) -> SendSummary:
+        """Send pending spans until none is left, the backend accepts no more, or ``stopping`` returns True.
+
+        A span leaves the outbox after the backend accepted it. If the agent is killed in between, the span is sent
+        again with the same ids.
+        """
+        if self._delivery is None:
+            self._discard_pending()
+            return SendSummary()
+        summary = self._send_pending(self._delivery, stopping)
+        if summary.accepted or summary.reason:
+            self._outcomes.note("traces", summary, new=True)
+        return summary
+
+    def close(self) -> None:
+        """Break off the request under way. May be called from any thread; nothing is sent afterwards."""
+        if self._delivery is not None:
+            self._delivery.close()
+
+    def _send_pending(self, delivery: SpanDelivery, stopping: Callable[[], bool]) -> SendSummary:
+        run = Halving[PendingSpans](
+            lambda entries: self._request(delivery, entries),
+            on_accepted=self._mark_accepted,
+            on_rejected_alone=self._quarantine,
+        )
+        summary = SendSummary()
+        while not summary.reason and not stopping():
+            pending = self._ledger.outbox.oldest(SPANS_PER_REQUEST)
+            if not pending:
+                break
+            summary += run.send(_of_one_request(pending))
+        self._judge_quarantined(run)
+        return summary
+
+    def _request(self, delivery: SpanDelivery, entries: Sequence[PendingSpans]) -> SendResult:
+        """Send the spans of these entries. Only a single message with very many tool calls takes several requests."""
+        spans = [span for entry in entries for span in self._spans_of(entry)]
+        rejected, reason = 0, ""
+        for start in range(0, len(spans), SPANS_PER_REQUEST):
+            result = delivery.send(spans[start : start + SPANS_PER_REQUEST])
+            self._outcomes.count_request("traces", result)
+            if not result.accepted:
+                # The message stays pending as a whole. What was accepted of it comes again with the same ids.
+                return result
+            rejected, reason = rejected + result.rejected, reason or result.reason
+        return SendResult(accepted=True, rejected=rejected, reason=reason)
+
+    def _spans_of(self, entry: PendingSpans) -> Iterator[ReadableSpan]:
+        if entry.of_turn:
+            yield self._tracer.turn_span(entry.message, entry.session, entry.turn)
+        else:
+            yield from self._tracer.message_spans(entry.message, entry.session, entry.turn, entry.calls)
+
+    def _mark_accepted(self, entries: Sequence[PendingSpans], result: SendResult) -> SendSummary:
+        with self._ledger.transaction():
+            self._ledger.outbox.mark_accepted(entries)
+        return self._outcomes.summarize("traces", result, sum(entry.spans for entry in entries))
+
+    def _quarantine(self, entry: PendingSpans) -> None:
+        # At once, and not at the end of the run: else the next read of the outbox would bring it again.
+        with self._ledger.transaction():
+            self._ledger.outbox.quarantine(entry)
+
+    def _judge_quarantined(self, run: Halving[PendingSpans]) -> None:
+        """Log which spans are at fault. If the endpoint is, the last ones in a row become pending again."""
+        at_fault = run.at_fault
+        if run.suspects_endpoint:
+            innocent = run.rejected_in_a_row
+            at_fault = at_fault[: len(at_fault) - len(innocent)]
+            with self._ledger.transaction():
+                self._ledger.outbox.release(innocent)
+        if at_fault:
+            entry, result = at_fault[0]
+            log.warning(
+                "the backend rejected %s, the first of message %s (%s); quarantined until the next start",
+                counted(len(at_fault), "span"),
+                entry.message.id,
+                result.reason,
+            )
+
+    def _discard_pending(self) -> None:
+        """Forget what is pending: with the exporter ``none`` nothing is sent, and nothing is kept to be sent later."""
+        if self._ledger.outbox.oldest(1):
+            with self._ledger.transaction():
+                self._ledger.outbox.clear()
+
+
+def _of_one_request(pending: Sequence[PendingSpans]) -> Sequence[PendingSpans]:
+    """Return as many of the first entries as one request takes, and at least one."""
+    spans = 0
+    for number, entry in enumerate(pending):
+        # A message is never split here: its spans are accepted together.
+        spans += entry.spans
+        if spans > SPANS_PER_REQUEST:
+            return pending[: max(number, 1)]
+    return pending

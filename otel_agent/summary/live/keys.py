@@ -1,0 +1,56 @@
+"""The keys of the live screen. The help is made from these bindings, so that it cannot differ from them.
+
+A binding's tooltip is its line in the help; keys with the same tooltip share a line.
+"""
+
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Final
+
+from textual.binding import Binding, BindingType
+
+from otel_agent.summary.view import VIEW_NAMES
+
+_RANGES: Final = "range: today, last 7 days, last 30 days, all time"
+SCREEN_KEYS: Final[list[BindingType]] = [
+    *(
+        Binding(str(number), f"open('{name}')", name.title(), show=False, tooltip=", ".join(VIEW_NAMES))
+        for number, name in enumerate(VIEW_NAMES, 1)
+    ),
+    Binding("tab", "step(1)", "Next view", priority=True, show=False, tooltip="next view"),
+    Binding("shift+tab", "step(-1)", "Previous view", priority=True, show=False, tooltip="previous view"),
+    Binding("t", "range('today')", "Today", tooltip=_RANGES),
+    Binding("w", "range('week')", "Week", tooltip=_RANGES),
+    Binding("m", "range('month')", "Month", tooltip=_RANGES),
+    Binding("a", "range('all')", "All", tooltip=_RANGES),
+    Binding("b", "by", "Step", show=False, tooltip="timeline by hour, day, week or month"),
+    Binding("r", "refresh_now", "Refresh", tooltip="refresh now"),
+    Binding("slash", "filter", "Filter", tooltip="filter rows by name"),
+    Binding("escape,backspace", "up_one", "Back", show=False, tooltip="go back, or end the filter"),
+    Binding("question_mark", "help", "Help", tooltip="show the keys"),
+    Binding("q,ctrl+c", "quit", "Quit", tooltip="quit"),
+]
+ROW_KEYS: Final[list[BindingType]] = [
+    Binding("up", "move(-1)", "Up", show=False, tooltip="move by a row"),
+    Binding("down", "move(1)", "Down", show=False, tooltip="move by a row"),
+    Binding("pageup", "page(-1)", "Page up", show=False, tooltip="move by a page"),
+    Binding("pagedown", "page(1)", "Page down", show=False, tooltip="move by a page"),
+    Binding("home", "move(-1000000)", "First", show=False, tooltip="move to the first or last row"),
+    Binding("end", "move(1000000)", "Last", show=False, tooltip="move to the first or last row"),
+    Binding("enter", "choose", "Open", show=False, tooltip="open the row"),
+]
+_NAMES: Final = {"slash": "/", "question_mark": "?", "up": "↑", "down": "↓", "pageup": "PageUp", "pagedown": "PageDown"}
+
+
+def key_lines(bindings: Iterable[BindingType]) -> list[tuple[str, str]]:
+    """Return what the help says: the names of keys that belong together, and what they do."""
+    single = Binding.make_bindings(bindings)
+    return [
+        (" ".join(name_of_key(binding.key) for binding in together), does)
+        for does, together in groupby(single, key=lambda binding: binding.tooltip)
+    ]
+
+
+def name_of_key(key: str) -> str:
+    """Return a key as people write it, from Textual's name of it: ``Shift+Tab``, ``/``, ``q``."""
+    return key if len(key) == 1 else "+".join(_NAMES.get(part, part.title()) for part in key.split("+"))

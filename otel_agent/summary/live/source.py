@@ -1,0 +1,26 @@
+"""The outside world of the live screen: something that answers questions, and the question of each view."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from otel_agent.summary.question import Question, RangeName
+from otel_agent.summary.view import Process, View, ViewName
+
+Ask = Callable[[ViewName, RangeName | None], Question]
+"""Returns the question for a view at this moment; ``None`` is the view's own range. Ranges move with the clock."""
+
+
+class Source(Protocol):
+    """Answers questions. All methods but ``changed`` may take long, and may raise ``OtelAgentError``."""
+
+    def view(self, name: ViewName, question: Question) -> View:
+        """Answer a question from the ledger as it is now."""
+
+    def processes(self) -> list[Process]:
+        """Return the OpenCode processes that run now."""
+
+    def catch_up(self) -> None:
+        """Bring the ledger up to date."""
+
+    def changed(self) -> bool:
+        """Return true if the ledger was written since the last view."""

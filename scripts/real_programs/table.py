@@ -1,0 +1,136 @@
+"""The table of the real programs: which release of each, where it is put, and how it comes. Versions are kept here only.
+
+The Collector's release and modules are those of its manifest, which the Collector's builder reads too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+from scripts.real_programs.apt import Installed
+from scripts.real_programs.collector_build import CollectorBuild, Manifest
+from scripts.real_programs.errors import GetError
+from scripts.real_programs.go_build import GoBuild
+from scripts.real_programs.go_file import GoFile
+from scripts.real_programs.maven import Maven
+from scripts.real_programs.npm import Npm
+from scripts.real_programs.pip import Pip
+from scripts.real_programs.place import ROOT
+from scripts.real_programs.program import Kept, Program
+
+MANIFEST = ROOT / "collector" / "builder.yaml"
+
+OPENCODE = ("1.1.27", "1.2.6", "1.18.33")
+PROMETHEUS = "v0.316.0"  # the Go module's name for Prometheus 3.16.0
+JAEGER = "v1.76.0"  # the Go module's name for Jaeger 2.13.0
+KAFKA = "4.4.0"
+KAFKA_LOG = "1.7.36"  # the slf4j that Kafka itself brings
+CLICKHOUSE = "26.9.0"
+COMPOSE = "v2.16.2"
+
+
+@cache
+def programs() -> Sequence[Program]:
+    """Return the table. A name may have several rows, one for each version. Raise GetError if the manifest is unusable."""
+    collector = Manifest.read(MANIFEST)
+    return (
+        *(
+            Kept(
+                "opencode",
+                version,
+                place=f"opencode/{version}",
+                holds=("opencode",),
+                target="opencode",
+                way=Npm("opencode-ai", command="opencode"),
+                minutes=1,
+            )
+            for version in OPENCODE
+        ),
+        Kept(
+            "collector",
+            collector.version,
+            place=f"collector/{collector.digest}",
+            holds=("otelcol-agent",),
+            target="collector-build",
+            way=CollectorBuild(collector, "otelcol-agent"),
+            minutes=8,
+        ),
+        Kept(
+            "prometheus",
+            PROMETHEUS,
+            place=f"prometheus/{PROMETHEUS}",
+            holds=("prometheus", "promtool"),
+            target="prometheus-build",
+            # Without the service discoveries, which are most of its dependencies and are not driven here.
+            way=GoBuild("github.com/prometheus/prometheus", ("prometheus", "promtool"), tags="remove_all_sd"),
+            minutes=8,
+        ),
+        Kept(
+            "jaeger",
+            JAEGER,
+            place=f"jaeger/{JAEGER}",
+            holds=("jaeger",),
+            target="jaeger-build",
+            way=GoBuild("github.com/jaegertracing/jaeger", ("jaeger",)),
+            minutes=8,
+        ),
+        Kept(
+            "kafka",
+            KAFKA,
+            place=f"kafka/{KAFKA}",
+            holds=("bin/kafka-server-start.sh", "bin/kafka-storage.sh", "bin/kafka-topics.sh"),
+            target="kafka",
+            way=Maven(
+                ("org.apache.kafka:kafka_2.13", "org.apache.kafka:kafka-tools", f"org.slf4j:slf4j-simple:{KAFKA_LOG}"),
+                # By the names that they have in Kafka's own distribution.
+                commands={
+                    "kafka-server-start.sh": "kafka.Kafka",
+                    "kafka-storage.sh": "kafka.tools.StorageTool",
+                    "kafka-topics.sh": "org.apache.kafka.tools.TopicCommand",
+                },
+                oldest_java=17,
+            ),
+            minutes=1,
+        ),
+        # ClickHouse's engine as a library. It comes without its data frames, which no query of the tests asks for.
+        Kept(
+            "clickhouse", CLICKHOUSE, f"clickhouse/{CLICKHOUSE}", ("chdb",), "clickhouse", Pip("chdb-core"), minutes=2
+        ),
+        # What compose.yaml is checked against.
+        Kept(
+            "compose-schema",
+            COMPOSE,
+            place=f"compose/{COMPOSE}.json",
+            holds=(),
+            target="compose-schema",
+            way=GoFile("github.com/compose-spec/compose-go/v2", "schema/compose-spec.json"),
+            minutes=1,
+        ),
+        Installed("tmux", command="tmux", package="tmux", target="tmux"),
+        Installed("systemd", command="systemd-analyze", package="systemd", target="systemd"),
+        # What Kafka needs.
+        Installed("java", command="java", package="default-jre-headless", target="kafka"),
+        Installed("mvn", command="mvn", package="maven", target="kafka"),
+    )
+
+
+def names() -> list[str]:
+    """Return the names, each once, in the order of the table."""
+    return list(dict.fromkeys(program.name for program in programs()))
+
+
+def named(name: str) -> list[Program]:
+    """Return the rows of a name, one for each version. Raise GetError if there is none."""
+    found = [program for program in programs() if program.name == name]
+    if not found:
+        raise GetError(f"There is no real program named {name}; there are {', '.join(names())}.")
+    return found
+
+
+def kept(name: str) -> Kept:
+    """Return the one row of a name that is kept in .cache. Raise GetError if there are others or none."""
+    rows = [program for program in named(name) if isinstance(program, Kept)]
+    if len(rows) != 1:
+        raise GetError(f"{name} has {len(rows)} versions in .cache, and not one.")
+    return rows[0]

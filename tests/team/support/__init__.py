@@ -1,0 +1,1 @@
+"""Programs, people and questions that the tests of the team side share."""

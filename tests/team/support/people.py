@@ -1,0 +1,138 @@
+"""People who work in OpenCode, each with a store and an agent, and the truth of what they used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from otel_agent.agent import assemble
+from otel_agent.settings import Settings
+from otel_agent.settings.values import OtlpSettings
+from tests.support.made_stores import JsonTree, Project, Session, Tokens, message, session, tool
+
+COST = 0.125
+"""The cost of each message. US dollars."""
+
+
+@dataclass(frozen=True)
+class Used:
+    """The usage of one message. Each message also has one tool call."""
+
+    team: str
+    user: str
+    host: str
+    project: str
+    model: str
+    agent: str
+    session: str
+    tokens: int
+    cost: float
+    failed: bool
+
+
+@dataclass
+class Truth:
+    """Everything that was written into the stores. It is added up while it is written, and not from what is read."""
+
+    written: list[Used] = field(default_factory=list)
+
+    @property
+    def tokens(self) -> int:
+        """The tokens of all messages."""
+        return sum(used.tokens for used in self.written)
+
+    @property
+    def cost(self) -> float:
+        """The cost of all messages. US dollars."""
+        return sum(used.cost for used in self.written)
+
+    @property
+    def messages(self) -> int:
+        """The number of messages, and of tool calls."""
+        return len(self.written)
+
+    @property
+    def errors(self) -> int:
+        """The number of messages that failed."""
+        return sum(used.failed for used in self.written)
+
+    @property
+    def sessions(self) -> set[str]:
+        """The ids of all sessions."""
+        return {used.session for used in self.written}
+
+    def of(self, **chosen: str) -> Truth:
+        """Return only the part with these values: `of(team="pay")`."""
+        return Truth(
+            [used for used in self.written if all(getattr(used, name) == chosen[name] for name in chosen)],
+        )
+
+    def by(self, name: str) -> dict[str, Truth]:
+        """Return the part of each value of a field: `by("team")`."""
+        return {value: self.of(**{name: value}) for value in {getattr(used, name) for used in self.written}}
+
+
+class Person:
+    """Somebody with a store in `folder`. Every message is written into it and into `truth`.
+
+    `first_id` has to differ between people by more than the number of messages: ids are counted up from it.
+    """
+
+    def __init__(self, folder: Path, name: str, team: str, truth: Truth, first_id: int) -> None:
+        self.name, self.team, self.host, self.folder = name, team, f"{name}s-laptop", folder
+        self.tree = JsonTree(folder / "opencode")
+        self.tree.put(Project())
+        self._truth, self._sessions, self._counter = truth, dict[str, Session](), first_id
+
+    def works(
+        self, at_s: float, project: str, model: str, tokens: Tokens, *, agent: str = "build", failed: bool = False
+    ) -> None:
+        """Write a message that is completed one second before `at_s` (Unix seconds), in this person's session of a project."""
+        created_ms = round(at_s * 1000) - 5_000
+        self._counter += 1
+        of = self._session(project, created_ms)
+        error = {"error": {"name": "APIError", "data": {"message": "no"}}} if failed else {}
+        written = message(
+            of,
+            tokens,
+            created_ms,
+            self._counter,
+            completed=created_ms + 4_000,
+            cost=COST,
+            model=model,
+            agent=agent,
+            provider="anthropic",
+            changes=error,
+        )
+        self.tree.put(of.project, of, written, tool(written, "bash"))
+        self._truth.written.append(
+            Used(self.team, self.name, self.host, project, model, agent, of.id, sum(tokens), COST, failed)
+        )
+
+    def _session(self, project: str, created_ms: int) -> Session:
+        if project not in self._sessions:
+            worktree = Project(id=project.encode().hex().zfill(40), worktree=f"/home/dev/{project}")
+            self._sessions[project] = session(created_ms, self._counter, project=worktree, directory=worktree.worktree)
+        return self._sessions[project]
+
+    @contextmanager
+    def agent(
+        self, endpoint: str, now_ns: Callable[[], int], *, process_metrics: bool = False
+    ) -> Iterator[assemble.Agent]:
+        """Yield this person's agent. Only its clock is ours, and its cycles start when the test starts them."""
+        settings = Settings(
+            state_dir=self.folder / "state",
+            data_dirs=(self.folder / "opencode",),
+            process_metrics=process_metrics,
+            otlp=OtlpSettings(endpoint=endpoint, protocol="http/protobuf"),
+        )
+        who = f"team={self.team},user={self.name},host.name={self.host}"
+        with ExitStack() as running:
+            with pytest.MonkeyPatch.context() as environment:
+                environment.setenv("OTEL_RESOURCE_ATTRIBUTES", who)
+                agent = running.enter_context(assemble.assembled(settings, now_ns=now_ns))
+            yield agent
