@@ -89,7 +89,7 @@ class Store(Protocol):
         """Yield what may be new since the checkpoints, each message together with the calls that are ``wanted`` of it.
 
         Reading something again does no harm, because the ledger knows it by its id. Missing something does. A message
-        whose parts OpenCode is writing just now is left for the next pass. Raises ``Unreadable``.
+        whose caller OpenCode is writing just now is left for the next pass. Raises ``Unreadable``.
         """
 
     def read_calls(self, messages: Sequence[Message], wanted: CallsWanted) -> Calls:

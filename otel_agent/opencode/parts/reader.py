@@ -46,7 +46,8 @@ class PartReader:
         self._kept: dict[str, list[Part]] = {}
         """Parts that were read for the message's usage, until its calls were read."""
         self._callers: dict[str, list[Caller]] = {}
-        """Id of a turn to its callers: a turn has many messages and is looked up once."""
+        """Id of a sub-agent's turn to its callers: a turn has many messages and is looked up once."""
+        self._last_session = Session("")
 
     def with_usage(self, message: Message, session: Session | None, problems: list[Problem]) -> Message:
         """Return the message with what its parts say about its usage; most messages need no part for that."""
@@ -80,10 +81,18 @@ class PartReader:
         return self._source.parts(message.session_id, message.id, [], at_work=False) if kept is None else kept
 
     def _callers_of(self, message: Message) -> list[Caller]:
+        session = self._session(message.session_id)
+        if not session.parent_id:
+            return []  # nearly all turns: nothing is kept of them, so memory does not follow the history
         if message.turn not in self._callers:
-            session = self._source.session(message.session_id) or Session(message.session_id)
             self._callers[message.turn] = self._chain(session, turn_began_ms(message.turn_id, message.created_ms))
         return self._callers[message.turn]
+
+    def _session(self, session_id: str) -> Session:
+        """Return the session; messages that follow each other are mostly of one."""
+        if self._last_session.id != session_id:
+            self._last_session = self._source.session(session_id) or Session(session_id)
+        return self._last_session
 
     def _chain(self, session: Session, at_ms: int) -> list[Caller]:
         """Follow the calls upwards: the calling message is not complete yet, so the ledger may not know its turn."""
