@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,12 @@ from tests.agent import Agent
 from tests.ledger.records import START_NS
 from tests.made_stores import JsonTree
 from tests.otlp_receiver import OtlpReceiver
+
+# Whoever runs the tests may ignore signals: a shell does so in the background, nohup does. What a test starts would
+# inherit that, but not a handler of ours, which ignores them here as well.
+for _signal in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+    if signal.getsignal(_signal) is signal.SIG_IGN:
+        signal.signal(_signal, lambda _number, _frame: None)
 
 
 @pytest.fixture

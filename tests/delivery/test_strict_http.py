@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from otel_agent.model import Receipt
-from tests.delivery.senders import ONE_TRY_SECONDS, SIGNALS, options, sender
+from tests.delivery.senders import ONE_TRY_SECONDS, SIGNALS, in_its_time, options, sender
 from tests.otlp_receiver import (
     Behaviour,
     OtlpReceiver,
@@ -25,16 +25,18 @@ from tests.otlp_receiver import (
     unauthorized,
     unavailable,
 )
-from tests.otlp_receiver.behaviours import JSON, PROTOBUF, Reply
+from tests.otlp_receiver.behaviours import JSON, NOT_SOON, PROTOBUF, Reply
 from tests.otlp_receiver.wire import Signal
 
 EITHER = pytest.mark.parametrize("signal", SIGNALS)
+HANGING_SECONDS = 2.0
+"""How long no answer is waited for: long enough for a request to arrive on a busy machine."""
 
 
 def answered(receiver: OtlpReceiver, behaviour: Behaviour, signal: Signal = "traces") -> Receipt:
-    """What one export comes to, with time for one try only; an endless answer, which is not tried again, is long to read."""
+    """What one export comes to. The answer ends it: it is final, or the next try is far away."""
     receiver.behave(then=behaviour)
-    limit = {} if behaviour.name == "endless_body" else {"timeout_seconds": ONE_TRY_SECONDS}
+    limit = {"timeout_seconds": HANGING_SECONDS} if behaviour.name == "hang" else {}
     with sender(signal, options("http", receiver.endpoint, **limit)) as send:
         return send()
 
@@ -53,8 +55,6 @@ def test_taken(receiver: OtlpReceiver, behaviour: Behaviour, signal: Signal) -> 
     assert len(receiver.requests) == 1
 
 
-UNSURE = {"hang", "drop"}
-"""Whether what was sent arrived nobody knows."""
 NOT_ACKNOWLEDGED = {
     "redirect": (redirect(), "HTTP 302 instead of an acknowledgement (a redirect or a portal?)", 1),
     "not-modified": (not_modified(), "HTTP 304 instead of an acknowledgement (a redirect or a portal?)", 1),
@@ -62,9 +62,8 @@ NOT_ACKNOWLEDGED = {
     "garbage": (garbage_body(), "an answer that is not the application/x-protobuf it says it is", 1),
     "endless": (endless_body(), "an endless answer instead of an acknowledgement", 1),
     "hanging": (hang(), "no answer in time", 1),
-    "dropped, so tried on a new connection": (drop(), "nothing answers there, or the connection was closed", 2),
-    "unavailable": (unavailable(), "HTTP 503 Service Unavailable", 1),
-    "throttled": (throttled(), "HTTP 429 Too Many Requests", 1),
+    "unavailable": (unavailable(NOT_SOON), "HTTP 503 Service Unavailable", 1),
+    "throttled": (throttled(NOT_SOON), "HTTP 429 Too Many Requests", 1),
     "unauthorized": (unauthorized(), "HTTP 401 Unauthorized", 1),
 }
 
@@ -72,9 +71,24 @@ NOT_ACKNOWLEDGED = {
 @EITHER
 @pytest.mark.parametrize(("behaviour", "reason", "requests"), NOT_ACKNOWLEDGED.values(), ids=list(NOT_ACKNOWLEDGED))
 def test_not_taken(receiver: OtlpReceiver, behaviour: Behaviour, reason: str, requests: int, signal: Signal) -> None:
-    assert answered(receiver, behaviour, signal) == Receipt(taken=False, reason=reason, unsure=behaviour.name in UNSURE)
+    assert answered(receiver, behaviour, signal) == Receipt(
+        taken=False, reason=reason, unsure=behaviour.name == "hang"
+    ), "nobody knows whether what was sent arrived, if there is no answer"
     assert len(receiver.requests) == requests
     assert receiver.malformed == (), "a redirect was followed"
+
+
+@EITHER
+def test_a_request_whose_connection_closes_is_sent_once_more_on_a_new_one(
+    receiver: OtlpReceiver, signal: Signal
+) -> None:
+    receiver.behave(then=drop())
+    with sender(signal, options("http", receiver.endpoint, timeout_seconds=ONE_TRY_SECONDS)) as send:
+        receipt, requests = in_its_time(send, receiver, late="no answer in time")
+    reason = "nothing answers there, or the connection was closed"
+    assert receipt == Receipt(taken=False, reason=reason, unsure=True)
+    assert requests == 2
+    assert receiver.malformed == ()
 
 
 @pytest.mark.parametrize("status", [400, 406, 413, 415, 422])
@@ -94,7 +108,7 @@ def test_what_the_operator_can_mend_is_not_final(receiver: OtlpReceiver, status:
 def test_nothing_listens(receiver: OtlpReceiver, signal: Signal) -> None:
     endpoint = receiver.endpoint
     receiver.close()
-    with sender(signal, options("http", endpoint, timeout_seconds=ONE_TRY_SECONDS)) as send:
+    with sender(signal, options("http", endpoint)) as send:
         assert send() == Receipt(taken=False, reason="nothing answers there, or the connection was closed")
 
 

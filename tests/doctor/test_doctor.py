@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sqlite3
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ from tests.otlp_receiver import (
     unauthorized,
     unavailable,
 )
+from tests.otlp_receiver.behaviours import NOT_SOON
 from tests.shell import Shell
 
 Found = list[dict[str, str]]
@@ -76,8 +79,23 @@ def test_a_machine_on_which_all_is_well(agent: Agent, receiver: OtlpReceiver) ->
         assert "an empty request was taken" in one(found, signal, "ok")["seen"]
 
 
-def test_nothing_there_yet(shell: Shell) -> None:
-    found = examined(shell, 1)
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    """An address at which nothing listens, and nothing else can begin to."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"localhost:{held.getsockname()[1]}"
+
+
+def test_the_default_address_is_that_of_a_collector_here(shell: Shell) -> None:
+    """Whether one runs there just now is not for the test to say."""
+    run = shell.run("doctor", "--json")
+    for signal in ("traces", "metrics"):
+        assert any("localhost:4318" in each["seen"] + each["meaning"] for each in of(json.loads(run.stdout), signal))
+
+
+def test_nothing_there_yet(shell: Shell, refusing: str) -> None:
+    found = examined(shell, 1, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{refusing}")
     assert "no OpenCode data was found" in one(found, "stores", "warning")["seen"]
     assert "otel-agent service install" in one(found, "agent", "warning")["advice"]
     assert "Connection refused" in one(found, "traces", "failure")["seen"]
@@ -85,10 +103,10 @@ def test_nothing_there_yet(shell: Shell) -> None:
     assert not shell.state_dir.exists(), "a look leaves nothing behind"
 
 
-def test_for_a_person(shell: Shell) -> None:
-    run = shell.run("doctor")
+def test_for_a_person(shell: Shell, refusing: str) -> None:
+    run = shell.run("doctor", OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{refusing}")
     assert run.returncode == 1
-    assert "✗ failure traces: localhost:4318: Connection refused" in run.stdout
+    assert f"✗ failure traces: {refusing}: Connection refused" in run.stdout
     assert "→ Start OpenCode once" in run.stdout
     assert run.stdout.splitlines()[-1].endswith("2 failures, 2 warnings")
 
@@ -99,7 +117,7 @@ def test_for_a_person(shell: Shell) -> None:
         (unauthorized(), "401", "Check the key"),
         (redirect("http://127.0.0.1:9/"), "HTTP 302", "no OTLP endpoint"),
         (portal(), "text/html", "no OTLP endpoint"),
-        (unavailable(), "503", "Collector"),
+        (unavailable(NOT_SOON), "503", "Collector"),
         (bad_request(), "400", "Collector"),
     ],
 )
@@ -107,7 +125,7 @@ def test_a_backend_that_does_not_take_it(
     shell: Shell, receiver: OtlpReceiver, behaviour: Behaviour, seen: str, advice: str
 ) -> None:
     receiver.behave(then=behaviour)
-    found = examined(shell, 1, **towards(receiver), OTEL_EXPORTER_OTLP_TIMEOUT="1")
+    found = examined(shell, 1, **towards(receiver), OTEL_EXPORTER_OTLP_TIMEOUT="60")
     for signal in ("traces", "metrics"):
         failure = one(found, signal, "failure")
         assert seen in failure["seen"]

@@ -97,8 +97,14 @@ def partial(rejected: int, message: str = "") -> Behaviour:
     return Behaviour("partial", True, Reply(body=body), body)
 
 
-def unavailable() -> Behaviour:
-    return Behaviour("unavailable", False, Reply(503), Refusal("UNAVAILABLE"))
+NOT_SOON = 3600
+"""Seconds to wait before the next try: longer than any client of the tests waits, so that one try is all it makes."""
+
+
+def unavailable(retry_after_seconds: int | None = None) -> Behaviour:
+    """503, with Retry-After if a time is named; UNAVAILABLE, with RetryInfo likewise."""
+    headers = () if retry_after_seconds is None else (("Retry-After", str(retry_after_seconds)),)
+    return Behaviour("unavailable", False, Reply(503, headers=headers), Refusal("UNAVAILABLE", retry_after_seconds))
 
 
 def throttled(retry_after_seconds: int = 1) -> Behaviour:

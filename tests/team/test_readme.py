@@ -10,7 +10,12 @@ from tests.team.rules import FILES, groups
 TEXT = (COLLECTOR / "README.md").read_text(encoding="utf-8")
 CODE = re.findall(r"`([^`]+)`|^    (.+)$", TEXT, re.MULTILINE)
 WORDS = [word for pair in CODE for part in pair for word in part.split()]
-SHIPPED = [path for path in COLLECTOR.rglob("*") if path.is_file() and path.suffix != ".md"]
+SHIPPED = [
+    path
+    for path in COLLECTOR.rglob("*")
+    if path.is_file() and path.suffix != ".md" and path.name != ".env" and "__pycache__" not in path.parts
+]
+"""Without what Python and a person leave there."""
 
 
 def test_the_files_that_it_names_are_there() -> None:
