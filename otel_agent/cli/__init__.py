@@ -46,6 +46,16 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:
+        if "--install-completion" not in sys.argv:
+            raise
+        # Typer's own option, which writes into the home without a word about what may go wrong there.
+        typer.echo(
+            f"otel-agent: cannot write {error.filename}: {error.strerror}. --show-completion prints what "
+            "would be written: save it where your shell looks for completions.",
+            err=True,
+        )
+        sys.exit(1)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,7 +1,8 @@
 """``otel-agent summary``."""
 
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final, get_args
@@ -188,6 +189,29 @@ def _refuse_contradictions(
         raise UsageError("--live is a screen: leave out --all-views, --format, --json and -o.")
     if live and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("--live needs a terminal. Leave it out to print the view once.")
+    if live and not _has_cursor(os.environ):
+        raise UsageError(
+            f"--live needs a terminal that can move its cursor, and TERM={os.environ.get('TERM', '')} says that this one "
+            "cannot. If it can, set TERM to its kind (such as xterm-256color). Leave --live out to print the view once."
+        )
+
+
+def _has_cursor(environ: Mapping[str, str]) -> bool:
+    """Whether the terminal can put its cursor anywhere, as far as the system knows its kind."""
+    if sys.platform == "win32":  # has no such variable
+        return True
+    kind = environ.get("TERM") or "unknown"
+    if kind in ("dumb", "unknown"):
+        return False
+    try:
+        import curses
+    except ImportError:  # an interpreter that was built without it
+        return True
+    try:
+        curses.setupterm(kind, sys.stdout.fileno())
+    except curses.error:  # a newer kind than the system's list has: those all can
+        return True
+    return curses.tigetstr("cup") is not None
 
 
 def _range(name: RangeName | None, since: str | None, until: str | None, view: ViewName, now: datetime) -> Range:

@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import Final
 
 from otel_agent.shipped import shipped
-from otel_agent.startup.manager import MARK, Run, Standing, StartupError, must, run_program, written_by_us
+from otel_agent.startup.manager import (
+    MARK,
+    Run,
+    Standing,
+    StartupError,
+    changing_files,
+    must,
+    run_program,
+    written_by_us,
+)
 from otel_agent.startup.program import Program, replace_file
 
 _NAME: Final = "otel-agent.plist"
@@ -35,8 +44,9 @@ class Launchd:
         before = self.file.read_text(encoding="utf-8") if ours else None
         if before == text and self.standing().running:
             return False
-        program.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        replace_file(self.file, text)
+        with changing_files():
+            program.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            replace_file(self.file, text)
         self._run(["launchctl", "bootout", f"{self._domain}/{_LABEL}"])  # fails where it was not loaded
         try:
             must(self._run, "launchctl", "bootstrap", self._domain, str(self.file))
@@ -53,7 +63,8 @@ class Launchd:
         if not written_by_us(self.file):
             return False
         self._run(["launchctl", "bootout", f"{self._domain}/{_LABEL}"])
-        self.file.unlink()
+        with changing_files():
+            self.file.unlink()
         return True
 
     def standing(self) -> Standing:

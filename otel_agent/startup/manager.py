@@ -1,7 +1,8 @@
 """What every service manager can be asked for."""
 
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -69,12 +70,28 @@ def must(run: Run, *command: str) -> str:
     return done.stdout
 
 
+@contextmanager
+def changing_files() -> Iterator[None]:
+    """Raise ``StartupError`` when a file or folder cannot be written, with its name and what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise StartupError(
+            f"cannot write {error.filename}: {error.strerror}. Make its folder writable for you and try again. "
+            "`otel-agent service install --print` shows what would be written, to put it in place by hand."
+        ) from None
+
+
 def written_by_us(path: Path) -> bool:
     """Whether the file is there and ours. Raises ``StartupError`` for one of somebody else's."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except OSError as error:
+        raise StartupError(
+            f"cannot read {path}: {error.strerror}. Make it readable for you, or move it away."
+        ) from None
     if MARK not in text:
         raise StartupError(
             f"{path} was not written by otel-agent. Move it away first, or keep it and do without this command."

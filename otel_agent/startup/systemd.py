@@ -8,7 +8,7 @@ from string import Template
 from typing import Final
 
 from otel_agent.shipped import shipped
-from otel_agent.startup.manager import Run, Standing, StartupError, must, run_program, written_by_us
+from otel_agent.startup.manager import Run, Standing, StartupError, changing_files, must, run_program, written_by_us
 from otel_agent.startup.program import Program, replace_file
 
 _UNIT: Final = "otel-agent.service"
@@ -32,8 +32,9 @@ class Systemd:
     def install(self, program: Program) -> bool:
         text, ours = self.rendered(program), written_by_us(self.file)
         before = self.file.read_text(encoding="utf-8") if ours else None
-        program.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        replace_file(self.file, text)
+        with changing_files():
+            program.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            replace_file(self.file, text)
         try:
             self._systemctl("daemon-reload")
             self._systemctl("enable", _UNIT)
@@ -47,7 +48,8 @@ class Systemd:
         if not written_by_us(self.file):
             return False
         self._systemctl("disable", "--now", _UNIT)
-        self.file.unlink()
+        with changing_files():
+            self.file.unlink()
         self._systemctl("daemon-reload")
         return True
 

@@ -147,3 +147,25 @@ def test_without_a_terminal_it_says_so(shell: Shell) -> None:
     run = shell.run("summary", "--live")
     assert (run.returncode, run.stdout) == (2, "")
     assert "--live needs a terminal. Leave it out to print the view once." in run.stderr
+
+
+@pytest.mark.parametrize("kind", ["dumb", "unknown", ""])
+def test_a_terminal_that_cannot_move_its_cursor_is_not_painted_on(kind: str, shell: Shell) -> None:
+    ours, theirs = os.openpty()
+    started = subprocess.Popen(
+        shell.command("summary", "--live"),
+        env=shell.environment() | {"TERM": kind},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    _, said = started.communicate(timeout=60)
+    os.set_blocking(ours, False)
+    with pytest.raises(BlockingIOError):
+        os.read(ours, 1)  # nothing was printed there
+    for end in (ours, theirs):
+        os.close(end)
+    assert started.returncode == 2
+    assert f"TERM={kind} says that this one cannot" in said
+    assert "Leave --live out to print the view once." in said
