@@ -37,6 +37,10 @@ run: .venv/.runtime ## Run the agent: its demo, or any command: make run ARGS="s
 test: .venv/.dev ## Run every test that what is at hand allows; the rest say why they are skipped
 	@$(VENV_PYTHON) -m pytest --numprocesses=$(JOBS) --dist=loadfile $(ARGS)
 
+.PHONY: bare
+bare: ## Run `make run` and `make test` as a new user of a bare Debian (needs root): ARGS="--suite trixie --keep"
+	@python3 scripts/bare $(ARGS)
+
 .PHONY: check
 check: lint format types contracts test ## All of the checks, in the order of their speed
 
