@@ -7,17 +7,31 @@ process of its own, with the environment, folder and user it was told, that begi
 from __future__ import annotations
 
 import encodings.idna  # noqa: F401
+import importlib
 import json
 import os
-import runpy
+import pkgutil
 import sys
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 
-import otel_agent.cli
-import otel_agent.delivery.otlp_http
-import otel_agent.service
-import otel_agent.settings.validation  # noqa: F401
+import otel_agent
+
+NOT_NEEDED = (
+    "otel_agent.__main__",
+    "otel_agent.demo",
+    "otel_agent.doctor",
+    "otel_agent.report",
+    "otel_agent.delivery.otlp_grpc",
+)
+"""By `run`; or, like gRPC, too much to import for the few that do."""
+
+# A run as another user may not be able to read a checkout below somebody's closed home: all it needs is read before.
+PROGRAM = compile(Path(otel_agent.__path__[0], "__main__.py").read_bytes(), "otel_agent/__main__.py", "exec")
+for _module in pkgutil.walk_packages(otel_agent.__path__, "otel_agent."):
+    if not _module.name.startswith(NOT_NEEDED):
+        importlib.import_module(_module.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +93,7 @@ def _run(arguments: list[str]) -> int:
     """The exit code, as the interpreter would make it of how the module ends."""
     sys.argv = ["otel-agent", *arguments]
     try:
-        runpy.run_module("otel_agent", run_name="__main__", alter_sys=True)
+        exec(PROGRAM, {"__name__": "__main__", "__package__": "otel_agent"})
     except SystemExit as ended:
         if ended.code is None or isinstance(ended.code, int):
             return ended.code or 0
