@@ -7,31 +7,28 @@ process of its own, with the environment, folder and user it was told, that begi
 from __future__ import annotations
 
 import encodings.idna  # noqa: F401
+import functools
 import importlib
 import json
 import os
 import pkgutil
 import sys
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import otel_agent
+import otel_agent.cli
+import otel_agent.delivery.otlp_http
+import otel_agent.service
+import otel_agent.settings.validation
 
-NOT_NEEDED = (
-    "otel_agent.__main__",
-    "otel_agent.demo",
-    "otel_agent.doctor",
-    "otel_agent.report",
-    "otel_agent.delivery.otlp_grpc",
-)
-"""By `run`; or, like gRPC, too much to import for the few that do."""
-
-# A run as another user may not be able to read a checkout below somebody's closed home: all it needs is read before.
 PROGRAM = compile(Path(otel_agent.__path__[0], "__main__.py").read_bytes(), "otel_agent/__main__.py", "exec")
-for _module in pkgutil.walk_packages(otel_agent.__path__, "otel_agent."):
-    if not _module.name.startswith(NOT_NEEDED):
-        importlib.import_module(_module.name)
+NOT_NEEDED = ("otel_agent.demo", "otel_agent.doctor", "otel_agent.report", "otel_agent.delivery.otlp_grpc")
+"""What `run` does not import."""
+NOTHING_LISTENS = "http://127.0.0.1:1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +46,8 @@ class Order:
 def serve() -> None:
     for line in sys.stdin.buffer:
         order = Order(**json.loads(line))
+        if order.uid is not None:
+            _import_everything()
         child = os.fork()
         if child == 0:
             _become(order)
@@ -57,7 +56,35 @@ def serve() -> None:
         sys.stdout.flush()
 
 
-def _become(order: Order) -> None:
+@functools.cache
+def _import_everything() -> None:
+    """Import whatever a run may import late. Another user cannot, if the checkout is below somebody's closed home.
+
+    Our own modules are listed; which ones of the libraries come late, a run in a folder of its own tells.
+    """
+    for module in pkgutil.walk_packages(otel_agent.__path__, "otel_agent."):
+        if not module.name.startswith((*NOT_NEEDED, "otel_agent.__main__")):
+            importlib.import_module(module.name)
+    reading, writing = os.pipe()
+    with TemporaryDirectory() as folder:
+        child = os.fork()
+        if child == 0:
+            home = {
+                "HOME": folder,
+                "OTEL_AGENT_DISCOVER_STORES": "false",
+                "OTEL_EXPORTER_OTLP_ENDPOINT": NOTHING_LISTENS,
+            }
+            _become(Order(["run", "--once"], home, folder, None, os.devnull, os.devnull), report_to=writing)
+        os.close(writing)
+        with os.fdopen(reading) as names:
+            late = names.read().split()
+        os.waitpid(child, 0)
+    for name in late:
+        with suppress(ImportError):  # a name that its owner put there without a file
+            importlib.import_module(name)
+
+
+def _become(order: Order, report_to: int | None = None) -> None:
     """Turn this fork into the run that was ordered. Does not return."""
     code = 1  # as the interpreter answers for an exception that nobody caught
     try:
@@ -75,6 +102,8 @@ def _become(order: Order) -> None:
         traceback.print_exc()
         raise
     finally:
+        if report_to is not None:
+            os.write(report_to, "\n".join(sys.modules).encode())
         sys.stderr.flush()
         os._exit(code)
 
