@@ -1,4 +1,4 @@
-"""scripts/bootstrap says what to do where it cannot go on, and touches no environment it did not make."""
+"""scripts/bootstrap says what to do if it cannot go on, and touches no environment it did not make."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_a_second_call_keeps_the_environment(checkout: Path, python: Path, again
 
 
 def test_a_lock_that_was_only_touched_needs_no_network(checkout: Path, python: Path) -> None:
-    """As by a change of branch and back: make calls again, and is content with the times afterwards."""
+    """A change of branch and back touches it. make then calls the script, and afterwards finds the times in order."""
     bootstrap(checkout, python, "dev")
     locks = [checkout / "requirements" / "runtime.txt", checkout / "requirements" / "dev.txt"]
     for stamp in (".runtime", ".dev"):
@@ -101,7 +101,7 @@ def test_a_lock_that_was_only_touched_needs_no_network(checkout: Path, python: P
     assert min(times) >= max(lock.stat().st_mtime for lock in locks)
 
 
-def test_a_larger_set_is_installed_aside_and_the_old_environment_goes(checkout: Path, python: Path) -> None:
+def test_a_larger_set_comes_in_a_new_environment_and_the_old_one_is_removed(checkout: Path, python: Path) -> None:
     bootstrap(checkout, python)
     (checkout / ".venv" / "old").touch()
     assert bootstrap(checkout, python, "dev").returncode == 0
@@ -130,7 +130,7 @@ def test_a_failed_install_is_never_taken_for_a_finished_one(checkout: Path, pyth
         assert not os.path.lexists(checkout / ".venv")
 
 
-def test_without_a_network_what_was_set_up_before_goes_on_working(checkout: Path, python: Path) -> None:
+def test_without_a_network_the_old_environment_goes_on_working(checkout: Path, python: Path) -> None:
     (checkout / "otel_agent").mkdir()
     (checkout / "otel_agent" / "__main__.py").write_text("print('the agent')", encoding="utf-8")
     bootstrap(checkout, python)
@@ -146,14 +146,14 @@ def test_without_a_network_what_was_set_up_before_goes_on_working(checkout: Path
 
 
 def stamped(checkout: Path) -> dict[str, float]:
-    """The finished sets, with when each was finished."""
+    """Return the names of the finished sets, each with the time at which it was finished."""
     return {
         path.name: path.stat().st_mtime for path in (checkout / ".venv").iterdir() if path.name in (".runtime", ".dev")
     }
 
 
 KILLING = 'case "$*" in *"{at}"*) kill -9 $PPID; exit 1;; esac'
-# The lent interpreter, and the one in each environment that it makes.
+# A lending interpreter that kills the script at one of its calls. So does the interpreter of each environment it makes.
 KILLING_PYTHON = f"""#!/bin/sh
 {KILLING}
 {LENDING_PYTHON}mv "$3/bin/python" "$3/bin/real-python"
@@ -270,7 +270,7 @@ def test_a_file_system_from_which_nothing_runs_gets_advice(checkout: Path, pytho
 
 
 def test_the_newest_known_python_is_preferred(checkout: Path, python: Path, tmp_path: Path) -> None:
-    """Where nobody says which."""
+    """The variable PYTHON names none."""
     programs = tmp_path / "programs"
     programs.mkdir()
     for name in ("python3.14", "python3.13", "python3"):
