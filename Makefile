@@ -57,6 +57,10 @@ check: lint format types contracts test ## Run all checks, the fast ones first
 test: .venv/.dev ## Run the tests; a test of a real program that is not here says why it is skipped
 	@$(VENV_PYTHON) -m pytest --numprocesses=$(JOBS) --dist=loadfile $(ARGS)
 
+.PHONY: bare
+bare: ## Run `make run` and `make test` as a new user of a bare Debian (needs root): ARGS="--suite trixie --keep"
+	@python3 scripts/bare $(ARGS)
+
 .PHONY: lint
 lint: .venv/.dev ## Lint (ruff)
 	@.venv/bin/ruff check

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,12 @@ from tests.support.agent import Agent
 from tests.support.made_stores import JsonTree
 from tests.support.otlp_receiver import OtlpReceiver
 from tests.support.records import START_NS
+
+# A shell lets its background jobs ignore SIGINT, and nohup lets them ignore SIGHUP. The programs that a test starts would
+# inherit that. They do not inherit a handler, so one that does nothing takes its place here.
+for _signal in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+    if signal.getsignal(_signal) is signal.SIG_IGN:
+        signal.signal(_signal, lambda _number, _frame: None)
 
 
 @pytest.fixture

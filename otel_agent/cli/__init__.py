@@ -46,6 +46,16 @@ def main() -> None:
     except BrokenPipeError:  # nobody reads on, as after `| head`: end without Python's own complaint
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:
+        if "--install-completion" not in sys.argv:
+            raise
+        # Typer writes the completions into the home and catches no error. It would end in a traceback.
+        typer.echo(
+            f"otel-agent: cannot write {error.filename}: {error.strerror}. --show-completion prints what "
+            "would be written: save it where your shell looks for completions.",
+            err=True,
+        )
+        sys.exit(1)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,5 +1,6 @@
 """The options of ``otel-agent summary`` as one value, and the question that they ask of each view."""
 
+import os
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfoNotFoundError
 
 from msgspec import Struct
 
+from otel_agent.cli.terminal import can_move_cursor
 from otel_agent.errors import UsageError
 from otel_agent.summary.formats import Format, format_of
 from otel_agent.summary.question import By, Filters, Question, RangeName, Sort
@@ -58,7 +60,7 @@ class Asked(Struct, frozen=True, kw_only=True):
         )
 
     def refuse_contradictions(self) -> None:
-        """Raise ``UsageError`` if two options cannot be meant together, or if there is no terminal for ``--live``."""
+        """Raise ``UsageError`` if two options cannot be meant together, or if no terminal can show ``--live``."""
         if self.range and (self.since or self.until):
             raise UsageError("--range and --since/--until contradict each other. Choose one.")
         if len(self.views) > 1 and self.form == "csv":
@@ -67,6 +69,12 @@ class Asked(Struct, frozen=True, kw_only=True):
             raise UsageError("--live is a screen: leave out --all-views, --format, --json and -o.")
         if self.live and not (sys.stdin.isatty() and sys.stdout.isatty()):
             raise UsageError("--live needs a terminal. Leave it out to print the view once.")
+        if self.live and not can_move_cursor(os.environ):
+            raise UsageError(
+                f"--live needs a terminal that can move its cursor, and TERM={os.environ.get('TERM', '')} says that this "
+                "one cannot. If it can, set TERM to its kind (such as xterm-256color). Leave --live out to print the view "
+                "once."
+            )
 
     def _range(self, view: ViewName, now: datetime) -> Range:
         if self.since or self.until:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from tests.support.shell import Shell
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="drives what is there on Linux")
 
+DETECTS_NO_SHELL = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+"""The shell then has to be named. Without this, Typer looks for it among the processes that started the tests."""
 ACTIVE = "ActiveState=active\\nSubState=running\\nMainPID=77\\nActiveEnterTimestamp=Tue\\nResult=success\\nUnitFileState=enabled"
 DEAD = "ActiveState=failed\\nSubState=failed\\nMainPID=0\\nActiveEnterTimestamp=\\nResult=exit-code\\nUnitFileState=enabled"
 
@@ -215,7 +218,60 @@ class TestLaunchd:
         with pytest.raises(ServiceError, match="not installed"):
             Launchd().log_command(5, follow=False)
 
+    def test_a_home_that_cannot_be_written_gets_advice(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HOME", str(tmp_path))
+        (tmp_path / "Library").touch()
+        with pytest.raises(
+            ServiceError, match=f"cannot write {tmp_path}/Library.* `otel-agent service install --print`"
+        ):
+            Launchd().install(made(tmp_path))
+
 
 def test_a_missing_service_program_is_an_error() -> None:
     with pytest.raises(ServiceError, match="there is no program"):
         run_program(["no-such-program-at-all"])
+
+
+@pytest.mark.parametrize(
+    "obstacle", ["systemd", "systemd/user/otel-agent.service", "systemd/user/.otel-agent.service.new"]
+)
+def test_a_home_that_cannot_be_written_gets_advice(machine: ServiceMachine, obstacle: str) -> None:
+    """There is a file instead of a folder, or the other way round: that stops root too."""
+    place = machine.shell.config.parent.parent / obstacle
+    place.parent.mkdir(parents=True)
+    if obstacle == "systemd":
+        place.touch()
+    else:
+        place.mkdir()
+    code, printed, said = machine.run("install")
+    assert (code, printed, machine.asked) == (1, "", [])
+    assert said.startswith("otel-agent: cannot ")
+    assert str(place) in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.parametrize("command", [("service", "install"), ("config", "init"), ("--install-completion", "bash")])
+def test_no_command_ends_in_a_traceback_if_the_home_may_not_be_written(
+    machine: ServiceMachine, command: tuple[str, ...]
+) -> None:
+    machine.shell.scratch.mkdir()
+    machine.shell.home.chmod(0o500)
+    try:
+        run = machine.shell.run(*command, **DETECTS_NO_SHELL)
+    finally:
+        machine.shell.home.chmod(0o700)
+    assert run.returncode not in (0, -1)
+    assert run.stderr.startswith("otel-agent: ")
+    assert "Permission denied" in run.stderr
+    assert len(run.stderr.splitlines()) == 1
+
+
+def test_completions_that_cannot_be_written_get_advice(machine: ServiceMachine) -> None:
+    place = machine.shell.home / ".bash_completions"
+    place.touch()
+    run = machine.shell.run("--install-completion", "bash", **DETECTS_NO_SHELL)
+    assert run.returncode == 1
+    assert run.stderr.startswith(f"otel-agent: cannot write {place}")
+    assert "--show-completion prints what would be written" in run.stderr
+    assert len(run.stderr.splitlines()) == 1

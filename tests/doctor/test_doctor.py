@@ -30,6 +30,7 @@ from tests.support.otlp_receiver import (
     unauthorized,
     unavailable,
 )
+from tests.support.otlp_receiver.behaviours import NOT_SOON
 from tests.support.shell import Shell
 
 Found = list[dict[str, str]]
@@ -117,7 +118,7 @@ def test_a_person_reads_verdicts_advice_and_their_numbers(shell: Shell, refusing
         (unauthorized(), "401", "Check the key"),
         (redirect("http://127.0.0.1:9/"), "HTTP 302", "no OTLP endpoint"),
         (portal(), "text/html", "no OTLP endpoint"),
-        (unavailable(), "503", "Collector"),
+        (unavailable(NOT_SOON), "503", "Collector"),
         (bad_request(), "400", "Collector"),
     ],
 )
@@ -125,7 +126,7 @@ def test_a_backend_that_does_not_accept_a_request_is_a_failure_with_advice(
     shell: Shell, receiver: OtlpReceiver, behaviour: Behaviour, seen: str, advice: str
 ) -> None:
     receiver.behave(then=behaviour)
-    found = examined(shell, 1, **towards(receiver), OTEL_EXPORTER_OTLP_TIMEOUT="1")
+    found = examined(shell, 1, **towards(receiver), OTEL_EXPORTER_OTLP_TIMEOUT="60")
     for signal in ("traces", "metrics"):
         failure = one(found, signal, "failure")
         assert seen in failure["seen"]

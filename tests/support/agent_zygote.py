@@ -7,17 +7,28 @@ process of its own, with the environment, folder and user it was told, that begi
 from __future__ import annotations
 
 import encodings.idna  # noqa: F401
+import functools
+import importlib
 import json
 import os
-import runpy
+import pkgutil
 import sys
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import otel_agent
 import otel_agent.agent.assemble
 import otel_agent.cli
 import otel_agent.delivery.otlp_http
-import otel_agent.settings.validation  # noqa: F401
+import otel_agent.settings.validation
+
+PROGRAM = compile(Path(otel_agent.__path__[0], "__main__.py").read_bytes(), "otel_agent/__main__.py", "exec")
+NOT_NEEDED = ("otel_agent.demo", "otel_agent.doctor", "otel_agent.summary", "otel_agent.delivery.otlp_grpc")
+"""Modules that `run` does not import late."""
+NOTHING_LISTENS = "http://127.0.0.1:1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +46,8 @@ class Order:
 def serve() -> None:
     for line in sys.stdin.buffer:
         order = Order(**json.loads(line))
+        if order.uid is not None:
+            _import_everything()
         child = os.fork()
         if child == 0:
             _become(order)
@@ -43,7 +56,41 @@ def serve() -> None:
         sys.stdout.flush()
 
 
-def _become(order: Order) -> None:
+@functools.cache
+def _import_everything() -> None:
+    """Import every module that a run may import late. Another user cannot read it below somebody's closed home.
+
+    Our own modules are listed. A run in a folder of its own reports which modules of the libraries come late.
+    """
+    for module in pkgutil.walk_packages(otel_agent.__path__, "otel_agent."):
+        if not module.name.startswith((*NOT_NEEDED, "otel_agent.__main__")):
+            importlib.import_module(module.name)
+    for name in _imported_by_a_run():
+        # Some names have no file: their owner put them there.
+        with suppress(ImportError):
+            importlib.import_module(name)
+
+
+def _imported_by_a_run() -> list[str]:
+    """Return the names of all modules that are imported at the end of a run."""
+    reading, writing = os.pipe()
+    with TemporaryDirectory() as folder:
+        child = os.fork()
+        if child == 0:
+            environment = {
+                "HOME": folder,
+                "OTEL_AGENT_DISCOVER_STORES": "false",
+                "OTEL_EXPORTER_OTLP_ENDPOINT": NOTHING_LISTENS,
+            }
+            _become(Order(["run", "--once"], environment, folder, None, os.devnull, os.devnull), report_to=writing)
+        os.close(writing)
+        with os.fdopen(reading) as names:
+            imported = names.read().split()
+        os.waitpid(child, 0)
+    return imported
+
+
+def _become(order: Order, report_to: int | None = None) -> None:
     """Turn this fork into the run that was ordered. Does not return."""
     code = 1  # as the interpreter answers for an exception that nobody caught
     try:
@@ -61,6 +108,8 @@ def _become(order: Order) -> None:
         traceback.print_exc()
         raise
     finally:
+        if report_to is not None:
+            os.write(report_to, "\n".join(sys.modules).encode())
         sys.stderr.flush()
         os._exit(code)
 
@@ -79,7 +128,7 @@ def _run(arguments: list[str]) -> int:
     """The exit code, as the interpreter would make it of how the module ends."""
     sys.argv = ["otel-agent", *arguments]
     try:
-        runpy.run_module("otel_agent", run_name="__main__", alter_sys=True)
+        exec(PROGRAM, {"__name__": "__main__", "__package__": "otel_agent"})
     except SystemExit as ended:
         if ended.code is None or isinstance(ended.code, int):
             return ended.code or 0

@@ -148,3 +148,26 @@ def test_without_a_terminal_the_live_screen_is_refused(shell: Shell) -> None:
     assert run.returncode == 2
     assert run.stdout == ""
     assert "--live needs a terminal. Leave it out to print the view once." in run.stderr
+
+
+@pytest.mark.parametrize("kind", ["dumb", "unknown", ""])
+def test_on_a_terminal_that_cannot_move_its_cursor_the_live_screen_is_refused(kind: str, shell: Shell) -> None:
+    ours, theirs = os.openpty()
+    started = subprocess.Popen(
+        shell.command("summary", "--live"),
+        env=shell.environment() | {"TERM": kind},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    _, errors = started.communicate(timeout=60)
+    os.set_blocking(ours, False)
+    # Nothing was printed on the terminal, so there is nothing to read.
+    with pytest.raises(BlockingIOError):
+        os.read(ours, 1)
+    for end in (ours, theirs):
+        os.close(end)
+    assert started.returncode == 2
+    assert f"TERM={kind} says that this one cannot" in errors
+    assert "Leave --live out to print the view once." in errors
