@@ -180,7 +180,7 @@ def _configuration(base_url: str, models: Sequence[str]) -> Mapping[str, object]
         "small_model": f"{PROVIDER_ID}/{TITLE_MODEL}",
         "share": "disabled",
         "autoupdate": False,
-        "command": {SUBTASK_COMMAND: {"template": "ReadScope at $ARGUMENTS.", "agent": "general", "subtask": True}},
+        "command": {SUBTASK_COMMAND: {"template": "Look at $ARGUMENTS.", "agent": "general", "subtask": True}},
         "permission": {"bash": "allow", "edit": "allow", "webfetch": "deny"},
         "provider": {
             PROVIDER_ID: {
