@@ -123,7 +123,7 @@ def test_what_cannot_be_read_is_reported_by_kind(agent: Agent, receiver: OtlpRec
     Database(agent.data_dir / "opencode.db").path.write_bytes(b"SQLite format 3\0" + bytes(5_000))
     run = agent.once()
     assert receiver.by("otel_agent.message.unreadable", "otel_agent.problem.kind") == {"malformed": 1, "damaged": 1}
-    assert run.stderr.count(str(torn)) == run.stderr.count("opencode.db: ") == 1
+    assert run.stderr.count(str(torn)) == run.stderr.count("opencode.db is not a readable database") == 1
     assert token_total(receiver) == sum(USED)
 
 
