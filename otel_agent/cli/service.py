@@ -1,4 +1,4 @@
-"""The commands below ``service``: have the agent started at login and kept running."""
+"""The commands below ``service``: parse and print. ``otel_agent/service/systemd.py`` and ``launchd.py`` do the work."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The protocol of a service manager, and what its implementations share."""
+"""The protocol that ``systemd.py`` and ``launchd.py`` implement, and what the two share."""
 
 import subprocess
 from collections.abc import Callable, Iterator, Sequence

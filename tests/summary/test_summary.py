@@ -1,4 +1,4 @@
-"""`otel-agent summary` as a command, alone and beside an agent."""
+"""A summary brings the ledger up to date, alone and beside an agent. Its options are in tests/cli/test_summary_command.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The keys of the live screen. The help is made from these bindings, so that it cannot differ from them.
+"""The keys of the live screen, each bound to an action. ``app.py`` and ``row_list.py`` perform the actions.
+
+The help is made from these bindings, so that it cannot differ from them.
 
 A binding's tooltip is its line in the help; keys with the same tooltip share a line.
 """
