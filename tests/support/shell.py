@@ -55,7 +55,8 @@ class Shell:
     def output(self, *arguments: str, **variables: str) -> str:
         """What the command printed; it must end well and have nothing to complain about."""
         run = self.run(*arguments, **variables)
-        assert (run.returncode, run.stderr) == (0, "")
+        assert run.returncode == 0, run.stderr
+        assert run.stderr == ""
         return run.stdout
 
     def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
