@@ -1,4 +1,4 @@
-"""A backend, an agent pointed at it, the tree it reads and a ledger, new for each test that asks for one."""
+"""Fixtures that are new for each test: a backend, an agent that sends to it, a tree that it reads, and a ledger."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.otlp_receiver import OtlpReceiver
 from tests.support.records import START_NS
 
 # A shell lets its background jobs ignore SIGINT, and nohup lets them ignore SIGHUP. The programs that a test starts would
-# inherit that. They do not inherit a handler, so one that does nothing takes its place here.
+# inherit that. They do not inherit a handler, so a handler that does nothing replaces it here.
 for _signal in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
     if signal.getsignal(_signal) is signal.SIG_IGN:
         signal.signal(_signal, lambda _number, _frame: None)
@@ -23,12 +23,14 @@ for _signal in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
 
 @pytest.fixture
 def receiver() -> Iterator[OtlpReceiver]:
+    """Yield a backend that accepts everything."""
     with OtlpReceiver() as receiver:
         yield receiver
 
 
 @pytest.fixture
 def agent(tmp_path: Path, receiver: OtlpReceiver) -> Agent:
+    """Return an agent that sends to the receiver and has an empty data folder."""
     agent = Agent(tmp_path, receiver.endpoint)
     agent.data_dir.mkdir(parents=True)
     return agent
@@ -36,11 +38,13 @@ def agent(tmp_path: Path, receiver: OtlpReceiver) -> Agent:
 
 @pytest.fixture
 def tree(agent: Agent) -> JsonTree:
+    """Return an empty JSON tree in the agent's data folder."""
     return JsonTree(agent.data_dir)
 
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """Yield an empty ledger that counts the whole history."""
     ledger = open_ledger(tmp_path / "state", now_ns=START_NS, backfill_from_ms=0)
     yield ledger
     ledger.close()

@@ -244,7 +244,9 @@ def test_a_home_that_cannot_be_written_gets_advice(machine: ServiceMachine, obst
     else:
         place.mkdir()
     code, printed, said = machine.run("install")
-    assert (code, printed, machine.asked) == (1, "", [])
+    assert code == 1
+    assert printed == ""
+    assert machine.asked == []
     assert said.startswith("otel-agent: cannot ")
     assert str(place) in said
     assert "Traceback" not in said

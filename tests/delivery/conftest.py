@@ -1,4 +1,4 @@
-"""An environment that says nothing about where to send, and a home without secrets."""
+"""An environment without settings for delivery, and an empty home."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ STEERING = (
 
 @pytest.fixture(autouse=True)
 def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Remove every variable that influences where and how data is sent, and set an empty home."""
     for name in os.environ:
         if name.upper().startswith(STEERING):
             monkeypatch.delenv(name)

@@ -1,4 +1,4 @@
-"""An agent that file modes bind."""
+"""An agent to which file permissions apply."""
 
 from __future__ import annotations
 
@@ -14,5 +14,6 @@ from tests.support.public_agent import public_agent
 
 @pytest.fixture
 def public(tmp_path: Path, receiver: OtlpReceiver) -> Iterator[Agent]:
+    """Yield an agent that is not root's."""
     with public_agent(tmp_path, receiver.endpoint) as agent:
         yield agent

@@ -46,7 +46,8 @@ def test_an_unknown_release_is_a_usage_error() -> None:
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may do it")
 def test_a_user_who_is_not_root_is_sent_to_sudo() -> None:
     done = bare()
-    assert (done.returncode, done.stdout) == (1, "")
+    assert done.returncode == 1, done.stderr
+    assert done.stdout == ""
     assert "sudo make bare" in done.stderr
 
 
@@ -56,7 +57,8 @@ def test_a_program_that_it_needs_and_that_is_missing_is_named(tmp_path: Path, th
     for name in there:
         (tmp_path / name).symlink_to(shutil.which(name) or "/nowhere")
     done = bare(path=str(tmp_path))
-    assert (done.returncode, done.stdout) == (1, "")
+    assert done.returncode == 1, done.stderr
+    assert done.stdout == ""
     assert advice in done.stderr
 
 

@@ -1,4 +1,4 @@
-"""A made-up machine for each test."""
+"""A made-up machine, new for each test."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tests.summary.made_machine import MadeMachine
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MadeMachine:
+    """Return a machine without stores, whose home and data folder are temporary."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.delenv("OPENCODE_DB", raising=False)

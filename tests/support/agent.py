@@ -1,7 +1,7 @@
-"""The agent as a user runs it: a process of its own, in a scratch home, told where things are by its environment.
+"""The agent as a user runs it: a process of its own in a scratch home, whose environment says where everything is.
 
-`once` and `attempt` fork their processes from one that has the imports behind it, which makes a run take about 30 ms
-instead of 400; `process` starts an interpreter, for a run that goes on beside the test.
+`once` and `attempt` fork their processes from one that has imported the agent already. So a run takes about 30 ms
+instead of 400 ms. `process` starts an interpreter, for a run that continues beside the test.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from typing import Self
 from tests.support.paths import ROOT
 
 DEADLINE_S = 60.0
-"""How long one `run --once` may take before it counts as hanging. Seconds, on a slow and busy machine."""
+"""A `run --once` that takes longer counts as hanging. Seconds, generous for a slow and busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How one run ended."""
+    """The result of one run: its exit code and what it printed."""
 
     returncode: int
     stdout: str
@@ -37,9 +37,9 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """An agent with its own home under `home`, sending to `endpoint` (an OTLP/HTTP base URL).
+    """An agent that has its home in `home` and sends to `endpoint` (an OTLP/HTTP base URL).
 
-    `uid` runs it as another user; `home` must then be reachable by that user.
+    A `uid` makes it run as another user, who must be able to reach `home`. `extra` holds more environment variables.
     """
 
     home: Path
@@ -49,22 +49,22 @@ class Agent:
 
     @property
     def data_dir(self) -> Path:
-        """Where OpenCode would keep its stores."""
+        """Return the folder in which OpenCode would keep its stores."""
         return self.home / "data" / "opencode"
 
     @property
     def state_dir(self) -> Path:
-        """Where the agent keeps its ledger."""
+        """Return the folder in which the agent keeps its ledger."""
         return self.home / "agent-state"
 
     def once(self, **settings: str) -> Run:
-        """One `run --once` that must end well; `settings` are environment variables for this run only."""
+        """Run `run --once`, which must succeed. `settings` are environment variables for this run only."""
         run = self.attempt(**settings)
         assert run.returncode == 0, f"exit code {run.returncode}:\n{run.stderr}"
         return run
 
     def attempt(self, **settings: str) -> Run:
-        """One `run --once`, however it ends."""
+        """Run `run --once` and return its result, with any exit code."""
         streams = self.home / "stdout", self.home / "stderr"
         order = {
             "arguments": ["run", "--once"],
@@ -78,7 +78,7 @@ class Agent:
         return Run(code, *(stream.read_text(encoding="utf-8", errors="replace") for stream in streams))
 
     def process(self, *arguments: str, prelude: str = "", **settings: str) -> Process:
-        """The command `arguments`, running beside the test; `prelude` is Python that its process executes first."""
+        """Start the command `arguments` beside the test. `prelude` is Python code that its process executes first."""
         program = f"{prelude}\nimport runpy\nrunpy.run_module('otel_agent', run_name='__main__', alter_sys=True)"
         return Process([sys.executable, "-c", program, *arguments], self._environment() | settings, self.home)
 
@@ -100,7 +100,7 @@ class Agent:
 
 
 class Process:
-    """A run that goes on; what it logs is read as it comes. Killed where it still runs at the end of `with`."""
+    """A run beside the test, whose log is read as it comes. It is killed if it still runs at the end of `with`."""
 
     def __init__(self, command: list[str], environment: dict[str, str], home: Path) -> None:
         self._output = (home / "stdout").open("w+", encoding="utf-8")
@@ -129,31 +129,34 @@ class Process:
 
     @property
     def pid(self) -> int:
+        """Return the process id."""
         return self._popen.pid
 
     @property
     def log(self) -> str:
-        """What it logged so far."""
+        """Return what it logged so far (its standard error)."""
         with self._more:
             return "".join(self._lines)
 
     def wait_for_log(self, text: str, timeout: float = DEADLINE_S) -> None:
-        """Wait until a line of the log contains `text`; AssertionError where it ends, or time runs out, before."""
+        """Wait until a line of the log contains `text`. Raises AssertionError if the run ends or time is up."""
         with self._more:
             self._more.wait_for(lambda: self._ended or any(text in line for line in self._lines), timeout)
             assert any(text in line for line in self._lines), f"{text!r} was not logged:\n{''.join(self._lines)}"
 
     def send(self, number: signal.Signals) -> None:
+        """Send it a POSIX signal."""
         self._popen.send_signal(number)
 
     def wait(self, timeout: float = DEADLINE_S) -> Run:
-        """How it ended; a signal's number is negative. Raises `subprocess.TimeoutExpired` where it goes on."""
+        """Wait for the end and return the result; a signal's number is negative. Raises `subprocess.TimeoutExpired`."""
         code = self._popen.wait(timeout)
         self._reader.join()
         self._output.seek(0)
         return Run(code, self._output.read(), self.log)
 
     def stop(self, number: signal.Signals = signal.SIGTERM, timeout: float = DEADLINE_S) -> Run:
+        """Send a signal and wait for the end. Raises `subprocess.TimeoutExpired`, as `wait` does."""
         self.send(number)
         return self.wait(timeout)
 
@@ -170,7 +173,7 @@ class Process:
 
 
 class Zygote:
-    """The process that forks the runs (`tests.support.agent_zygote`); one for a whole test session."""
+    """The process that forks the runs (`tests.support.agent_zygote`). There is one for a whole test session."""
 
     def __init__(self) -> None:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OPENCODE"))}
@@ -184,7 +187,7 @@ class Zygote:
         )
 
     def run(self, order: bytes) -> int:
-        """The exit code of what was ordered. A run beyond the deadline is killed, and its zygote with it."""
+        """Run an order and return its exit code. A run beyond the deadline is killed, together with this process."""
         orders, answers = self._process.stdin, self._process.stdout
         assert orders is not None
         assert answers is not None
@@ -192,12 +195,14 @@ class Zygote:
         orders.flush()
         ready, _, _ = select.select([answers], [], [], DEADLINE_S)
         if not ready:
+            # A late answer would be read as the next run's, so the next run gets a new zygote.
             self.close()
             _zygote.cache_clear()
             raise AssertionError(f"the agent did not end within {DEADLINE_S} s")
         return int(answers.readline())
 
     def close(self) -> None:
+        """Kill the process and all that it forked."""
         if self._process.poll() is None:
             os.killpg(self._process.pid, 9)
         self._process.communicate()

@@ -1,7 +1,7 @@
 """A process that has the agent imported and forks a fresh one for each order, so that a run costs no start-up.
 
-Orders come as JSON lines on standard input, one at a time; the answer to each is the run's exit code. Every run is a
-process of its own, with the environment, folder and user it was told, that begins where `python -m otel_agent` does.
+Orders come as JSON lines on standard input, one at a time. The answer to each is the run's exit code. Every run is a
+process of its own that begins as `python -m otel_agent` does. The order names its environment, folder and user.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ NOTHING_LISTENS = "http://127.0.0.1:1"
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to run; `output` and `errors` are the files that take its standard streams."""
+    """A run to start. Its standard output goes to the file `output`, its standard error to `errors`."""
 
     arguments: list[str]
     environment: dict[str, str]
@@ -44,6 +44,7 @@ class Order:
 
 
 def serve() -> None:
+    """Run the orders from standard input one after the other, until it is closed."""
     for line in sys.stdin.buffer:
         order = Order(**json.loads(line))
         if order.uid is not None:
@@ -58,7 +59,7 @@ def serve() -> None:
 
 @functools.cache
 def _import_everything() -> None:
-    """Import every module that a run may import late. Another user cannot read it below somebody's closed home.
+    """Import every module that a run may import late: another user may not be able to read this checkout.
 
     Our own modules are listed. A run in a folder of its own reports which modules of the libraries come late.
     """
@@ -125,7 +126,7 @@ def _take_streams(order: Order) -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    """The exit code, as the interpreter would make it of how the module ends."""
+    """Run the module and return the exit code that the interpreter would end with."""
     sys.argv = ["otel-agent", *arguments]
     try:
         exec(PROGRAM, {"__name__": "__main__", "__package__": "otel_agent"})

@@ -1,4 +1,4 @@
-"""The backend's content, read the way a dashboard reads it: the last value of every series, and every span."""
+"""The backend's content as a dashboard reads it: the last value of every series, and every span."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Arrived:
         return differences(actual, {"tokens": tokens, "messages": messages, "spans": spans})
 
     def tokens(self, where: Where = ANY) -> Tokens:
-        """Recorded tokens by category, over the series whose attributes contain `where`."""
+        """Return the tokens by category, over the series whose attributes contain `where`."""
         kinds = Tokens._fields
         found = dict.fromkeys(kinds, 0)
         for point in self._series("opencode.token.usage", where):
@@ -38,38 +38,40 @@ class Arrived:
         return Tokens(**found)
 
     def tokens_by(self, attribute: str) -> dict[str, Tokens]:
-        """`tokens` for each value of `attribute`, all-zero ones left out."""
+        """Return the tokens for each value of `attribute`, without values that have no tokens."""
         series = self._series("opencode.token.usage", ANY)
         values = {str(point.attributes.get(attribute)) for point in series}
         split = {value: self.tokens({attribute: value}) for value in values}
         return {value: tokens for value, tokens in split.items() if any(tokens)}
 
     def messages(self, where: Where = ANY) -> int:
+        """Return how many messages were counted, over the series whose attributes contain `where`."""
         return self._whole("opencode.message.count", where)
 
     def messages_by(self, attribute: str) -> dict[str, int]:
+        """Return the counted messages for each value of `attribute`, without values that have no messages."""
         values = {str(point.attributes.get(attribute)) for point in self._series("opencode.message.count", ANY)}
         counts = {value: self.messages({attribute: value}) for value in values}
         return {value: count for value, count in counts.items() if count}
 
     def cost(self, where: Where = ANY) -> float:
-        """US dollars."""
+        """Return the cost in US dollars."""
         return float(sum(self._number(point) for point in self._series("opencode.cost.usage", where)))
 
     def genai(self, kind: str, where: Where = ANY) -> int:
-        """Tokens in the convention's terms: `input_tokens` with the cached, `output_tokens` with the reasoning."""
+        """Return tokens by OpenTelemetry's names: `input_tokens` include cached, `output_tokens` include reasoning."""
         return self._whole(f"gen_ai.client.inference.usage.{kind}", where)
 
     def unreadable(self) -> int:
-        """Places the agent says it could not read as it should."""
+        """Return how many problems the agent reports in OpenCode's storage."""
         return self._whole("otel_agent.message.unreadable", ANY)
 
     def chats(self) -> list[SpanRow]:
-        """The spans of model calls, every delivery of each."""
+        """Return the spans of model calls. A span that was sent twice is there twice."""
         return [span for span in self.receiver.chats() if span.attributes.get("gen_ai.operation.name") == "chat"]
 
     def chat(self) -> SpanRow:
-        """The only one."""
+        """Return the span of the only model call. Raises ValueError if there is not exactly one."""
         (span,) = self.chats()
         return span
 

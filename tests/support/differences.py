@@ -1,4 +1,4 @@
-"""Comparison of several parts at once, which says what each part is if it is not as expected."""
+"""A comparison of several parts at once that names each part that is not as expected, with both values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """True if there are none; pytest shows them otherwise."""
+    """The parts that differ: true if there are none. pytest shows them in the failure of an assertion."""
 
     parts: tuple[str, ...]
 
@@ -20,7 +20,7 @@ class Differences:
 
 
 def differences(actual: Mapping[str, object], expected: Mapping[str, object]) -> Differences:
-    """Compare the parts that are expected to be anything; an expected ``None`` leaves a part out."""
+    """Compare the actual parts with the expected ones. A part whose expected value is ``None`` is not compared."""
     wanted = {part: value for part, value in expected.items() if value is not None}
     return Differences(
         tuple(f"{part} are {actual[part]!r}, not {value!r}" for part, value in wanted.items() if actual[part] != value)

@@ -13,7 +13,7 @@ Series = tuple[str, frozenset[object]]
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """The points and spans that a backend has, whoever sent them."""
+    """The points and spans that a backend has, from all senders together."""
 
     receiver: OtlpReceiver
 
@@ -25,20 +25,20 @@ class Exported:
         return differences(actual, {"tokens": tokens, "messages": messages, "spans": spans})
 
     def tokens(self) -> Tokens:
-        """The tokens of the last points, by category."""
+        """Return the tokens of the last points, by category."""
         by_type = self.receiver.by("opencode.token.usage", "gen_ai.token.type")
         return Tokens(**{str(kind): int(value) for kind, value in by_type.items()})
 
     def messages(self) -> int:
-        """The messages of the last points."""
+        """Return the messages of the last points."""
         return int(self.receiver.total("opencode.message.count"))
 
     def span_ids(self) -> set[str]:
-        """The ids of all spans of model calls: a span that was sent twice is one."""
+        """Return the ids of all spans of model calls. A span that was sent twice is there once."""
         return {span.span_id for span in self.receiver.chats()}
 
     def starts(self) -> dict[Series, set[int]]:
-        """Every start time that a series was ever exported with."""
+        """Return every start time that each series was ever exported with."""
         found: dict[Series, set[int]] = {}
         for point in self.receiver.points():
             found.setdefault(series(point), set()).add(point.start_ns)
@@ -56,5 +56,5 @@ class Exported:
 
 
 def series(point: PointRow) -> Series:
-    """The identity of the series that a point belongs to."""
+    """Return the identity of the series that a point belongs to."""
     return point.metric, frozenset(point.attributes.items())

@@ -10,7 +10,7 @@ Store = JsonTree | Database
 
 
 def make_store(data_dir: Path, kind: str) -> Store:
-    """An empty store in a data folder: ``json``, ``2.x``, or the release of 1.x that made the database."""
+    """Make an empty store in a data folder. The kind is ``json``, ``2.x``, or a release of 1.x, whose database it is."""
     match kind:
         case "json":
             return JsonTree(data_dir)

@@ -1,4 +1,4 @@
-"""Ledgers for tests that need several of them, or one for each example."""
+"""Ledgers for tests that need more than one, or one for each example."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.records import START_NS
 
 @contextmanager
 def fresh_ledger() -> Iterator[Ledger]:
-    """An empty ledger in a folder of its own, gone afterwards."""
+    """Yield an empty ledger in a temporary folder."""
     with tempfile.TemporaryDirectory() as scratch:
         ledger = open_ledger(Path(scratch), now_ns=START_NS, backfill_from_ms=0)
         try:

@@ -1,4 +1,4 @@
-"""OTLP/JSON lines, as file exporters write them, to the same rows a receiver's protobuf becomes."""
+"""Reads the OTLP/JSON lines of file exporters into the rows that the receiver makes of protobuf."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ IDS = frozenset({"traceId", "spanId", "parentSpanId"})
 
 
 def points(file: Path) -> list[PointRow]:
-    """Every data point of a metrics file, in order; none where the file is absent."""
+    """Return every data point of a metrics file, in order. There are none if the file does not exist."""
     return [
         row for line in lines(file) for row in point_rows(ParseDict(_proto_json(line), ExportMetricsServiceRequest()))
     ]
 
 
 def spans(file: Path) -> list[SpanRow]:
-    """Every span of a traces file, in order; none where the file is absent."""
+    """Return every span of a traces file, in order. There are none if the file does not exist."""
     return [row for line in lines(file) for row in span_rows(ParseDict(_proto_json(line), ExportTraceServiceRequest()))]
 
 
 def lines(file: Path) -> list[str]:
-    """The requests of a file, undecoded. Fails on an unfinished last line."""
+    """Return the requests of a file, undecoded. Raises AssertionError if the last line is unfinished."""
     if not file.exists():
         return []
     text = file.read_text(encoding="utf-8")
@@ -38,7 +38,7 @@ def lines(file: Path) -> list[str]:
 
 
 def _proto_json(line: str) -> dict[str, Any]:
-    """OTLP/JSON writes ids as hex, protobuf's own JSON mapping wants base64; all else is the same."""
+    """Decode a line as protobuf's own JSON, which has ids in base64. OTLP/JSON has them in hex; all else is the same."""
 
     def with_base64_ids(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         return {key: base64.b64encode(bytes.fromhex(value)).decode() if key in IDS else value for key, value in pairs}

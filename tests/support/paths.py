@@ -1,4 +1,4 @@
-"""Where things are in this checkout."""
+"""The folders of this checkout that tests need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An agent that file modes bind, even if the tests run as root."""
+"""An agent to which file permissions apply, even if the tests run as root."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Final
 from tests.support.agent import Agent
 
 NOBODY: Final = 65_534
-"""The unprivileged user of Debian, as of every other Linux."""
+"""The unprivileged user of Debian and of every other Linux."""
 
 
 @contextmanager
 def public_agent(home: Path, endpoint: str) -> Iterator[Agent]:
-    """An agent of the tests' own user. If that is root, the agent is nobody's, in a folder of its own."""
+    """Yield an agent of the tests' user. If that is root, it belongs to `nobody` and has a temporary folder instead."""
     if os.getuid() != 0:
         yield Agent(home, endpoint)
         return

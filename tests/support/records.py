@@ -1,4 +1,4 @@
-"""Messages as the readers give them to the ledger, and the totals that the ledger makes of them."""
+"""Messages as the readers give them to the ledger, and the totals that the ledger holds afterwards."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from otel_agent.series.attributes import OVERFLOW, from_json
 from otel_agent.series.tally import Tally
 
 T0 = 1_769_174_692_533
-"""Creation of call 0, in ms."""
+"""The creation time of call 0. Unix milliseconds."""
 MINUTE = 60_000
 GRACE = 3_600_000
-"""The tests wait this long for a message that does not complete, in ms."""
+"""The tests' grace period for an unfinished message. Milliseconds."""
 LONG_AFTER = T0 + 10 * GRACE
-"""A moment at which every grace period is over, in ms."""
+"""A moment at which every grace period is over. Unix milliseconds."""
 START_NS = 1_770_000_000_000_000_000
 
 Totals = dict[tuple[str, str], tuple[int, int]]
-"""Metric and attributes to value and, for histograms, number of observations."""
+"""The value of each series and, for a histogram, the number of observations, by metric and attributes."""
 
 
 def call(number: int, tokens: Tokens = Tokens(100, 10, 5, 50, 2), **fields: Any) -> Message:
-    """A complete message. Calls are a minute apart, so that only copies look alike."""
+    """Return a completed message. Calls are a minute apart, so that only copies look alike."""
     created = T0 + number * MINUTE
     whole = Message(
         id=f"msg_{number}",
@@ -50,18 +50,18 @@ def call(number: int, tokens: Tokens = Tokens(100, 10, 5, 50, 2), **fields: Any)
 
 
 def in_flight(whole: Message, tokens: Tokens | None = None) -> Message:
-    """The same message before `completed`, or for ever if OpenCode was killed."""
+    """Return the same message unfinished: it is still being written, or OpenCode was killed."""
     so_far = whole.tokens if tokens is None else tokens
     return replace(whole, completed_ms=None, tokens=so_far, cost_nusd=so_far.total * 1_000)
 
 
 def copy_of(original: Message, number: int) -> Message:
-    """A fork copy of the message: a new id and session, minted later."""
+    """Return a fork copy of the message, with another id and session."""
     return replace(original, id=f"{original.id}_copy_{number}", session_id=f"ses_fork_{number}", copied=True)
 
 
 def enter(ledger: Ledger, *records: Message, count_from_ms: int = 0) -> list[Change]:
-    """Enter one batch in a transaction of its own; the totals rise by what it brought."""
+    """Record one batch in a transaction and raise the totals. Return the changes."""
     with ledger.transaction():
         changes = ledger.messages.record(records, [], count_from_ms=count_from_ms)
         _raise_totals(ledger, changes)
@@ -69,7 +69,7 @@ def enter(ledger: Ledger, *records: Message, count_from_ms: int = 0) -> list[Cha
 
 
 def end_pass(ledger: Ledger, *, now_ms: int = LONG_AFTER, count_from_ms: int = 0) -> list[Change]:
-    """Decide what had to wait for the end of a pass."""
+    """Decide the messages that waited for the end of a pass, and raise the totals. Return the changes."""
     changes: list[Change] = []
     while decided := ledger.messages.decide_waiting(now_ms=now_ms, grace_ms=GRACE, count_from_ms=count_from_ms):
         with ledger.transaction():
@@ -80,23 +80,25 @@ def end_pass(ledger: Ledger, *, now_ms: int = LONG_AFTER, count_from_ms: int = 0
 
 
 def enter_all(ledger: Ledger, batches: Iterable[Sequence[Message]]) -> None:
-    """Enter the batches of one whole pass, and end it."""
+    """Record the batches of one whole pass, and end it."""
     for batch in batches:
         enter(ledger, *batch)
     end_pass(ledger)
 
 
 def totals(ledger: Ledger) -> Totals:
+    """Return the totals of all series."""
     series = ledger.totals.due(list(semconv.METRICS), active_since_ns=0)
     return {(each.metric, each.attributes): (each.value, each.count) for each in series}
 
 
 def total(ledger: Ledger, metric: semconv.Metric) -> int:
+    """Return the sum over all series of a metric, in the metric's smallest unit."""
     return sum(value for (name, _), (value, _) in totals(ledger).items() if name == metric.name)
 
 
 def tokens(ledger: Ledger) -> Tokens:
-    """The recorded tokens by category, over all series."""
+    """Return the tokens by category, over all series."""
     found = dict.fromkeys(semconv.TOKEN_TYPES, 0)
     for (metric, labels), (value, _) in totals(ledger).items():
         if metric == semconv.TOKEN_USAGE.name:

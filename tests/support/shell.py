@@ -1,4 +1,4 @@
-"""Any command of the agent as it is typed: a process of its own, with a scratch home and an environment of its own."""
+"""Any command of the agent as a user types it: a process of its own, with a scratch home and a clean environment."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from tests.support.agent import Run
 from tests.support.paths import ROOT
 
 DEADLINE_S = 60.0
-"""How long a command may take before it counts as hanging. Seconds, on a slow and busy machine."""
+"""A command that takes longer counts as hanging. Seconds, generous for a slow and busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """Everything the agent keeps, reads or makes for a while is under `home`."""
+    """Runs commands with everything that the agent reads, keeps or makes for a while under `home`."""
 
     home: Path
 
     @property
     def data_dir(self) -> Path:
-        """Where OpenCode would keep its stores."""
+        """Return the folder in which OpenCode would keep its stores."""
         return self.home / ".local" / "share" / "opencode"
 
     @property
     def state_dir(self) -> Path:
-        """Where the agent keeps its ledger when nobody says otherwise."""
+        """Return the folder in which the agent keeps its ledger by default."""
         return self.home / ".local" / "state" / "otel-agent"
 
     @property
     def config(self) -> Path:
-        """The user's settings file."""
+        """Return the path of the user's settings file."""
         return self.home / ".config" / "otel-agent" / "otel-agent.toml"
 
     @property
     def scratch(self) -> Path:
-        """Where the agent makes its temporary files; empty once it ended."""
+        """Return the folder of the agent's temporary files, which is empty after it ended."""
         return self.home / "tmp"
 
     def run(self, *arguments: str, **variables: str) -> Run:
-        """The command, however it ends; `variables` are added to its environment."""
+        """Run the command and return its result, with any exit code. `variables` are added to its environment."""
         started = self.start(*arguments, **variables)
         try:
             stdout, stderr = started.communicate(timeout=DEADLINE_S)
@@ -53,15 +53,16 @@ class Shell:
         return Run(started.returncode, stdout, stderr)
 
     def output(self, *arguments: str, **variables: str) -> str:
-        """What the command printed; it must end well and have nothing to complain about."""
+        """Run the command and return what it printed. It must succeed and write nothing to standard error."""
         run = self.run(*arguments, **variables)
-        assert (run.returncode, run.stderr) == (0, "")
+        assert run.returncode == 0, run.stderr
+        assert run.stderr == ""
         return run.stdout
 
     def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
-        """The running command; whoever starts it ends it."""
+        """Start the command and return its process. The caller has to end it."""
         self.scratch.mkdir(exist_ok=True)
-        # What reads stores would find that of an OpenCode which another test runs just now.
+        # Otherwise these commands would also find the store of an OpenCode that another test runs now.
         alone = {"OTEL_AGENT_DISCOVER_STORES": "false"} if arguments[:1] in (("run",), ("demo",)) else {}
         return subprocess.Popen(
             self.command(*arguments),
@@ -75,9 +76,11 @@ class Shell:
 
     @staticmethod
     def command(*arguments: str) -> list[str]:
+        """Return the command line for these arguments of `otel-agent`."""
         return [sys.executable, "-m", "otel_agent", *arguments]
 
     def environment(self) -> dict[str, str]:
+        """Return the environment of each command, without any variable of the agent or of OpenTelemetry."""
         return {
             "PATH": os.environ.get("PATH", os.defpath),
             "PYTHONPATH": str(ROOT),

@@ -1,4 +1,4 @@
-"""The comparison of several parts at once, on which hundreds of assertions rest."""
+"""The comparison of several parts at once, which hundreds of assertions use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waiting for what another program does in its own time."""
+"""Waits until another program has done something."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TypeVar
 
 DEADLINE_S = 60.0
-"""Seconds, on a slow and busy machine."""
+"""The longest wait. Seconds, generous for a slow and busy machine."""
 _NEVER = threading.Event()
 
 Seen = TypeVar("Seen")
@@ -17,7 +17,10 @@ Seen = TypeVar("Seen")
 def eventually(
     look: Callable[[], Seen], wanted: Seen, *, deadline_s: float = DEADLINE_S, why_not: Callable[[], str] = str
 ) -> None:
-    """ReadScope until it is what is wanted; AssertionError, with what it was last and `why_not`, where time runs out before."""
+    """Call `look` until it returns what is wanted.
+
+    Raises AssertionError if time runs out first, with the last value and the text that `why_not` returns.
+    """
     give_up = monotonic() + deadline_s
     while (seen := look()) != wanted:
         assert monotonic() < give_up, f"after {deadline_s:.0f} s it is {seen}, not {wanted}\n{why_not()}"

@@ -18,32 +18,33 @@ from tests.team.support.tiers import Secrets
 
 @pytest.fixture
 def expected() -> dict[str, Any]:
-    """The recount of the agent's store."""
+    """Return the recount of the agent's store."""
     return recounted()
 
 
 @pytest.fixture
 def secrets(tmp_path: Path) -> Secrets:
-    """The gateway's certificate and token."""
+    """Return the gateway's certificate and token."""
     return Secrets(tmp_path / "tls")
 
 
 @pytest.fixture
 def prometheus(tmp_path: Path) -> Iterator[Prometheus]:
+    """Yield a running Prometheus without data."""
     with Prometheus(tmp_path / "prometheus") as prometheus:
         yield prometheus
 
 
 @pytest.fixture
 def traces(tmp_path: Path) -> Iterator[Collector]:
-    """A Collector in place of a store of traces: it writes what it gets to a file, where tests count it."""
+    """Yield a Collector in place of a backend for traces. It writes the spans to a file, and tests count them there."""
     with Collector(otlp_to_files(), tmp_path / "traces") as traces:
         yield traces
 
 
 @pytest.fixture
 def agent(tmp_path: Path) -> Agent:
-    """An agent of the user `ada` in the team `search`, with a copy of the store."""
+    """Return an agent of the user `ada` in the team `search`, with a copy of the store."""
     agent = Agent(tmp_path / "home", "", extra={"OTEL_RESOURCE_ATTRIBUTES": "team=search,user=ada"})
     shutil.copytree(STORE / "opencode", agent.data_dir)
     return agent

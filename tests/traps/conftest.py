@@ -1,4 +1,4 @@
-"""The backend's view of what arrived, and stores of every kind to read, new for each test."""
+"""What arrived at the backend, and stores of every kind to read, new for each test."""
 
 from __future__ import annotations
 
@@ -16,33 +16,37 @@ from tests.support.public_agent import public_agent
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that asks for ``store`` runs once for each kind in its module's ``STORES``."""
+    """Run a test that asks for ``store`` once for each kind in its module's ``STORES``."""
     if "store" in metafunc.fixturenames:
         metafunc.parametrize("store", metafunc.module.STORES, indirect=True)
 
 
 @pytest.fixture
 def store(request: pytest.FixtureRequest, agent: Agent) -> Store:
+    """Return an empty store of the kind that the test runs for."""
     return make_store(agent.data_dir, request.param)
 
 
 @pytest.fixture
 def arrived(receiver: OtlpReceiver) -> Arrived:
+    """Return what arrived at the receiver, as a dashboard reads it."""
     return Arrived(receiver)
 
 
 @pytest.fixture
 def old_tree(agent: Agent) -> OldTree:
+    """Return an empty tree as OpenCode 0.5 and before made it."""
     return OldTree(agent.data_dir)
 
 
 @pytest.fixture
 def database(agent: Agent) -> Database:
-    """`opencode.db` as 1.18.33 makes it, without rows."""
+    """Return `opencode.db` as 1.18.33 makes it, without rows."""
     return Database(agent.data_dir / "opencode.db").create()
 
 
 @pytest.fixture
 def public(tmp_path: Path, receiver: OtlpReceiver) -> Iterator[Agent]:
+    """Yield an agent that is not root's."""
     with public_agent(tmp_path, receiver.endpoint) as agent:
         yield agent

@@ -27,7 +27,8 @@ class TestMaking:
         first = checkout.run("get", "prometheus")
         calls = checkout.calls
         second = checkout.run("get", "prometheus")
-        assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+        assert first.returncode == 0, first.stderr
+        assert second.returncode == 0, second.stderr
         assert first.stdout == second.stdout == f"{checkout.cache / 'prometheus' / table.PROMETHEUS}\n"
         assert second.stderr == ""
         assert checkout.calls == calls
@@ -66,7 +67,8 @@ class TestMaking:
             with checkout.start("get", "jaeger") as second:
                 wait_for(second.stderr, f"waiting for another call that is getting jaeger {table.JAEGER}")
                 with opened(gate):
-                    assert (first.wait(60), second.wait(60)) == (0, 0)
+                    assert first.wait(60) == 0
+                    assert second.wait(60) == 0
         assert len([call for call in checkout.calls if call.startswith("go build")]) == 1
         assert checkout.kept("jaeger") == {table.JAEGER}
 
@@ -76,8 +78,10 @@ class TestMaking:
             wait_for(second.stderr, "building")
             for _ in range(2):
                 with opened(gate):
-                    assert (first.wait(60), second.wait(60)) == (0, 0)
-        assert (first.returncode, second.returncode) == (0, 0)
+                    assert first.wait(60) == 0
+                    assert second.wait(60) == 0
+        assert first.returncode == 0
+        assert second.returncode == 0
 
     def test_what_a_killed_call_left_goes_away_with_the_next(self, checkout: Checkout, gate: Path) -> None:
         with checkout.start("get", "jaeger") as killed:
@@ -137,4 +141,5 @@ class TestMissing:
 
     def test_a_tier_that_does_not_exist_is_a_usage_error(self, checkout: Checkout) -> None:
         done = checkout.run("gateway", script="run-tier")
-        assert (done.returncode, done.stderr) == (2, "usage: scripts/run-tier agent|team\n")
+        assert done.returncode == 2, done.stderr
+        assert done.stderr == "usage: scripts/run-tier agent|team\n"

@@ -84,8 +84,11 @@ class TestList:
             "make": "jaeger-build",
         }
         kafka = by_name["kafka"]
-        assert (kafka["there"], kafka["path"], kafka["missing"]) == (False, None, ["java", "mvn"])
-        assert (by_name["tmux"]["version"], by_name["tmux"]["path"]) == (None, str(checkout.bin / "tmux"))
+        assert kafka["there"] is False
+        assert kafka["path"] is None
+        assert kafka["missing"] == ["java", "mvn"]
+        assert by_name["tmux"]["version"] is None
+        assert by_name["tmux"]["path"] == str(checkout.bin / "tmux")
 
     def test_the_text_names_the_target_that_gets_what_is_not_here(self, checkout: Checkout) -> None:
         shown = checkout.run("list").stdout

@@ -122,7 +122,8 @@ class TestApt:
     def test_a_package_is_installed_if_its_command_is_not_on_path(self, checkout: Checkout) -> None:
         checkout.has(sudo=SUDO, apt_get=APT_GET)
         done = checkout.run("get", "tmux")
-        assert (done.returncode, done.stdout) == (0, f"{checkout.bin / 'tmux'}\n"), done.stderr
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == f"{checkout.bin / 'tmux'}\n", done.stderr
         asked = [call.partition("--quiet=2 ")[2] for call in checkout.calls if call.startswith("apt-get")]
         assert asked == ["update", "install --yes --no-install-recommends tmux"]
         assert checkout.run("get", "tmux").stdout == done.stdout

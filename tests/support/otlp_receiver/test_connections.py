@@ -121,7 +121,8 @@ def test_a_throttled_answer_over_grpc_carries_retry_info_in_its_status(receiver:
     status = Status.FromString(dict(refused.trailing_metadata() or ())["grpc-status-details-bin"])
     retry = RetryInfo()
     assert status.details[0].Unpack(retry)
-    assert (refused.code(), retry.retry_delay.seconds) == (grpc.StatusCode.RESOURCE_EXHAUSTED, 7)
+    assert refused.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert retry.retry_delay.seconds == 7
 
 
 def test_a_followed_redirect_is_seen(receiver: OtlpReceiver) -> None:
@@ -268,5 +269,6 @@ def test_a_backend_that_went_comes_back_on_its_port(signal: Signal, wire: Wire) 
         _ = gone.grpc_endpoint
     with OtlpReceiver(port=port, grpc_port=grpc_port) as back:
         assert send(back, signal, wire)
-        assert (port_of(back.endpoint), port_of(back.grpc_endpoint)) == (port, grpc_port)
+        assert port_of(back.endpoint) == port
+        assert port_of(back.grpc_endpoint) == grpc_port
         assert len(back.requests) == len(gone.requests) == 1

@@ -125,7 +125,9 @@ def test_http_answers_on_the_wire(
 ) -> None:
     receiver.behave(behaviour)
     response, read = post(receiver)
-    assert (response.status, response.headers["content-type"], read) == (status, content_type, body)
+    assert response.status == status
+    assert response.headers["content-type"] == content_type
+    assert read == body
 
 
 def test_http_answers_that_carry_more(receiver: OtlpReceiver) -> None:
@@ -148,7 +150,8 @@ def test_http_answers_that_carry_more(receiver: OtlpReceiver) -> None:
 def test_an_endless_body_ends_at_its_limit(receiver: OtlpReceiver) -> None:
     receiver.behave(endless_body())
     response, body = post(receiver)
-    assert (response.status, len(body)) == (200, 64 << 20)
+    assert response.status == 200
+    assert len(body) == 64 << 20
 
 
 @pytest.mark.parametrize(("behaviour", "silent_seconds"), [(drop(), 0), (hang(0.2, accepted=True), 0.2)])
@@ -195,9 +198,15 @@ def test_one_signal_can_be_refused_alone(receiver: OtlpReceiver) -> None:
 def test_a_span_arrives_whole(receiver: OtlpReceiver, wire: Wire) -> None:
     send(receiver, "traces", wire)
     (row,) = receiver.spans()
-    assert (row.trace_id, row.span_id, row.parent_span_id) == (f"{0xABC:032x}", f"{1:016x}", f"{2:016x}")
-    assert (row.name, row.kind, row.start_ns, row.end_ns) == ("chat glm-4.7", "CLIENT", START_NS, END_NS)
-    assert (row.status_code, row.status_message) == ("ERROR", "refused")
+    assert row.trace_id == f"{0xABC:032x}"
+    assert row.span_id == f"{1:016x}"
+    assert row.parent_span_id == f"{2:016x}"
+    assert row.name == "chat glm-4.7"
+    assert row.kind == "CLIENT"
+    assert row.start_ns == START_NS
+    assert row.end_ns == END_NS
+    assert row.status_code == "ERROR"
+    assert row.status_message == "refused"
     assert row.attributes == {
         "model": "glm-4.7",
         "tokens": 7,
@@ -206,7 +215,8 @@ def test_a_span_arrives_whole(receiver: OtlpReceiver, wire: Wire) -> None:
         "reasons": ("stop", "length"),
     }
     assert row.resource == {"service.name": "sender", "team": "blue"}
-    assert (row.scope_name, row.scope_version) == ("receiver.test", "1.2.3")
+    assert row.scope_name == "receiver.test"
+    assert row.scope_version == "1.2.3"
 
 
 @pytest.mark.parametrize("wire", ["http", "grpc"])
@@ -219,14 +229,30 @@ def test_points_arrive_whole_with_the_type_they_had(receiver: OtlpReceiver, wire
     )
 
     tokens, gauge, latency = receiver.points()
-    assert (tokens.metric, tokens.unit, tokens.description) == ("tokens", "{token}", "all of them")
-    assert (tokens.kind, tokens.monotonic, tokens.temporality) == ("sum", True, "delta")
-    assert (tokens.attributes, tokens.start_ns, tokens.time_ns) == ({"kind": "input"}, START_NS, END_NS)
-    assert (tokens.value, type(tokens.value), tokens.count) == (2, int, None)
-    assert (gauge.kind, gauge.monotonic, gauge.temporality) == ("gauge", False, "")
-    assert (gauge.value, type(gauge.value)) == (2.0, float)
-    assert (latency.kind, latency.temporality, latency.value) == ("histogram", "cumulative", None)
-    assert (latency.count, latency.sum, latency.bucket_counts, latency.bounds) == (3, 4.5, (2, 1), (1.0,))
+    assert tokens.metric == "tokens"
+    assert tokens.unit == "{token}"
+    assert tokens.description == "all of them"
+    assert tokens.kind == "sum"
+    assert tokens.monotonic is True
+    assert tokens.temporality == "delta"
+    assert tokens.attributes == {"kind": "input"}
+    assert tokens.start_ns == START_NS
+    assert tokens.time_ns == END_NS
+    assert tokens.value == 2
+    assert type(tokens.value) is int
+    assert tokens.count is None
+    assert gauge.kind == "gauge"
+    assert gauge.monotonic is False
+    assert gauge.temporality == ""
+    assert gauge.value == 2.0
+    assert type(gauge.value) is float
+    assert latency.kind == "histogram"
+    assert latency.temporality == "cumulative"
+    assert latency.value is None
+    assert latency.count == 3
+    assert latency.sum == 4.5
+    assert latency.bucket_counts == (2, 1)
+    assert latency.bounds == (1.0,)
     assert {row.resource["team"] for row in receiver.points()} == {"blue"}
     assert {(row.scope_name, row.scope_version) for row in receiver.points()} == {("receiver.test", "1.2.3")}
 
