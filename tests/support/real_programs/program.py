@@ -29,7 +29,7 @@ def free_ports(number: int) -> list[int]:
 
 
 class Program:
-    """A program that runs in `folder` during the block. The block begins when the program is ready.
+    """A program that runs in `folder` during the block. The block begins when its log shows that it is ready.
 
     It may be entered again after its end, and then continues with the data in its folder. `variables` are added to its
     environment. A subclass defines `command` and `is_ready`.
@@ -45,7 +45,7 @@ class Program:
         raise NotImplementedError
 
     def is_ready(self, line: str) -> bool:
-        """True for the line of the log (standard error) that says that it is ready. Another thread calls it for each line."""
+        """True for the line of the log that says that it is ready. Another thread calls it for each line."""
         raise NotImplementedError
 
     @property
