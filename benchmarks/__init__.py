@@ -1,7 +1,9 @@
-"""Programs that measure the agent and the team side.
+"""Programs that measure the agent and the team side::
 
-python -m benchmarks          time and memory of the main job, beside another program     make bench
-python -m benchmarks.soak     an agent among writers that come and go: it must not grow   make soak
-python -m benchmarks.fleet    a thousand agents into one gateway                          make fleet
-python -m benchmarks.kept     what a day of an agent takes on Prometheus' disk            make kept
+    make bench    python -m benchmarks          time and memory of the main job, compared with another program
+    make soak     python -m benchmarks.soak     an agent among writers that come and go: it must not grow
+    make fleet    python -m benchmarks.fleet    a thousand agents that send to one gateway
+    make kept     python -m benchmarks.kept     the disk space that a day of an agent needs in Prometheus
+
+Each prints its figures. `soak` and `fleet` also fail if something was lost.
 """

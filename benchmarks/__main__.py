@@ -1,4 +1,4 @@
-"""Measure how long the main job takes and how much memory it needs, beside another program: `make bench`.
+"""Measure the time and the memory of the main job, and compare them with another program: `make bench`.
 
 make bench ARGS="--messages 100000"
 """
@@ -28,7 +28,7 @@ def main() -> None:
     )
     parser.add_argument("--messages", type=int, default=10_000, help="assistant messages in the tree")
     parser.add_argument("--runs", type=int, default=5, help="runs of each command, in turn")
-    parser.add_argument("--idle-seconds", type=float, default=120, help="how long the idle agent is measured")
+    parser.add_argument("--idle-seconds", type=float, default=120, help="seconds for which the idle agent is measured")
     parser.add_argument("--no-resident", action="store_true", help="leave out the agent that keeps running")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="otel-agent-bench-") as scratch, Receiver() as receiver:

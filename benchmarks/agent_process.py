@@ -1,4 +1,4 @@
-"""The agent as a process, seen from outside while it works."""
+"""The agent as a process, watched from outside while it works."""
 
 import os
 import sqlite3
@@ -75,13 +75,13 @@ class AgentProcess:
 
     @property
     def cpu_s(self) -> float:
-        """The CPU time that it has used. Seconds."""
+        """Return the CPU time that it has used. Seconds."""
         times = self.process.cpu_times()
         return times.user + times.system
 
     @property
     def written_bytes(self) -> int:
-        """The bytes that it wrote to the disk, as the kernel counts them; 0 if the kernel does not."""
+        """Return how many bytes it wrote to the disk, as the kernel counts them; 0 if the kernel does not."""
         counters = getattr(self.process, "io_counters", None)
         return int(counters().write_bytes) if counters is not None else 0
 

@@ -3,9 +3,9 @@
     make fleet ARGS="--agents 1000 --cycles 5"
     make fleet ARGS="--kafka"               with three brokers and a consumer between gateway and Prometheus
 
-Each agent has its own identity. It uses the agent's own code for signals and delivery, with TLS and a token. What it counts is
-made up: in each cycle one agent in four works, and raises the tokens, cost and messages of one model. Cycles follow each
-other without a pause. So the measured rate is what the machine can do, and not what a fleet needs.
+Each agent has its own identity. It uses the agent's own code for OTLP and delivery, with TLS and a token. Its numbers
+are made up: in each cycle one agent in four works, and raises the tokens, cost and messages of one model. Cycles follow
+each other without a pause. So the measured rate is the limit of the machine, and not the need of a fleet.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from tests.team.support.tiers import TOKEN, Secrets, Tier, gateway
 
 SERIES_OF_A_MODEL = 7
 WORKERS = 8
-"""How many agents send at the same time."""
+"""The number of agents that send at the same time."""
 WORKING = 0.25
 """The share of agents that work in a cycle."""
 TRIES = 100
-"""How often an agent sends a request before it gives up. Half a second lies between two tries."""
+"""The number of times that an agent sends a request before it gives up, half a second apart."""
 PATIENCE_S = 300
-"""How long the last point may take from the gateway to Prometheus. Seconds."""
+"""The time that the last point may take from the gateway to Prometheus. Seconds."""
 EXPORT_INTERVAL_S = 60
 """The agent's default export interval. Seconds: the measured rate is compared with what a fleet needs."""
 
@@ -68,7 +68,7 @@ class SimulatedAgent:
         self.tokens = 0
 
     def cycle(self) -> int:
-        """Work or not, and export all series, as heartbeats do. Return how many points were accepted."""
+        """Perhaps work, then export all series as a heartbeat does. Return how many points were accepted."""
         self.may_work()
         data = metrics.series_request(self.series, self._emitter, now_ns=time.time_ns())
         for _ in range(TRIES):
@@ -137,7 +137,7 @@ class Route:
     processes: dict[str, int]
     """The process id of each program, by its name."""
     logs: Sequence[Path] = ()
-    """The folders in which brokers keep what passed."""
+    """The folders in which brokers keep their data."""
 
 
 @contextmanager
@@ -251,7 +251,7 @@ def _check(route: Route, points: int, tokens: int) -> None:
     found = route.prometheus.rows("sum(opencode_token_usage_total)")[()]
     print(f"points accepted {accepted:.0f}, dropped {dropped:.0f}; tokens counted {tokens}, in Prometheus {found:.0f}")
     if (accepted, dropped, found) != (points, 0, tokens):
-        raise SystemExit("what arrived is not what was sent")
+        raise SystemExit("Prometheus does not have exactly what the agents sent")
 
 
 def _done(route: Route) -> float:

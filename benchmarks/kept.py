@@ -1,8 +1,8 @@
-"""Measure what a day of an agent takes on Prometheus' disk: `make kept`.
+"""Measure the disk space that a day of an agent needs in Prometheus: `make kept`.
 
     make kept ARGS="--agents 4"
 
-The series are the ones of `benchmarks.fleet`. Each is exported once a minute, some milliseconds late, and eight hours of the
+The series are the ones of `benchmarks.fleet`. Each is exported once a minute, some milliseconds late. Eight hours of the
 day have work. promtool writes the same blocks as a Prometheus would.
 """
 
@@ -27,7 +27,7 @@ DAY_S = 24 * 3600
 WORKS_H = range(9, 17)
 """The hours in which the agent's user works."""
 JITTER_S = 0.005
-"""How late an export may be. Seconds."""
+"""The largest delay of an export. Seconds."""
 
 
 def main() -> None:
@@ -64,11 +64,11 @@ def _day(number: int, models: int) -> Iterator[str]:
                 yield _line(each, f"machine-{at}", at_s)
 
 
-def _line(of: Series, machine: str, at_s: float) -> str:
-    metric = METRICS[of.metric]
-    labels = {names.label(name): value for name, value in json.loads(of.attributes).items()}
+def _line(series: Series, machine: str, at_s: float) -> str:
+    metric = METRICS[series.metric]
+    labels = {names.label(name): value for name, value in json.loads(series.attributes).items()}
     labels |= {"job": "otel-agent", "instance": machine, "host_name": machine, "user": machine, "team": "search"}
-    value = of.value / metric.scale if metric.scale > 1 else of.value
+    value = series.value / metric.scale if metric.scale > 1 else series.value
     written = ",".join(f'{name}="{text}"' for name, text in labels.items())
     return f"{names.metric(metric)}{{{written}}} {value} {at_s:.3f}\n"
 

@@ -1,4 +1,4 @@
-"""How soon a running agent counts a message, and what it costs while nothing happens."""
+"""Measures how soon a running agent counts a message, and how much it uses while nothing happens."""
 
 import statistics
 import threading
@@ -11,8 +11,8 @@ from benchmarks.agent_process import AgentProcess
 from benchmarks.stores import GrowingDatabase, append_to_tree, make_tree
 from otel_agent.demo.receiver import Receiver
 
-_SETTLING_SECONDS: Final = 45.0
-"""How long to wait after a restart: the agent first looks at everything once."""
+_FIRST_SWEEP_SECONDS: Final = 45.0
+"""The pause after a restart, in which the agent looks at everything once."""
 
 
 def latencies(scratch: Path, messages: int) -> list[str]:
@@ -37,7 +37,7 @@ def latencies(scratch: Path, messages: int) -> list[str]:
 
 
 def idle(scratch: Path, messages: int, seconds: float) -> str:
-    """Measure what an agent costs after a restart while its history does not change. Returns a line."""
+    """Measure how much an agent uses after a restart while its history does not change. Returns a line."""
     data, state = scratch / "idle" / "opencode", scratch / "idle" / "state"
     make_tree(data, messages)
     with Receiver() as receiver:
@@ -47,7 +47,7 @@ def idle(scratch: Path, messages: int, seconds: float) -> str:
             agent.wait_until(lambda: receiver.span_count >= 2 * messages)
         tick = threading.Event()
         with AgentProcess(data, state, receiver.endpoint) as agent:
-            tick.wait(_SETTLING_SECONDS)
+            tick.wait(_FIRST_SWEEP_SECONDS)
             cpu_s, written, began = agent.cpu_s, agent.written_bytes, time.monotonic()
             tick.wait(seconds)
             share = (agent.cpu_s - cpu_s) / (time.monotonic() - began)
@@ -56,7 +56,7 @@ def idle(scratch: Path, messages: int, seconds: float) -> str:
 
 
 def _one_by_one(agent: AgentProcess, messages: int, write: Callable[[int], None]) -> list[float]:
-    """Write messages after pauses of different lengths, each when the one before was counted. Return their latencies."""
+    """Write messages after pauses of different lengths, each after the previous one was counted. Return their latencies."""
     took, tick, known = [], threading.Event(), agent.counted()
     for number in range(messages):
         tick.wait(0.05 + (number * 37 % 100) / 200)

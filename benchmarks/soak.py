@@ -2,9 +2,9 @@
 
     make soak ARGS="--minutes 60"
 
-Databases are written, replaced and removed. A tree gets new sessions. Processes called opencode start and end, and settings
-are read again. At the end, everything that was written has to have arrived, and the agent must not use more memory, file
-descriptors or threads than after warming up.
+Databases are written, replaced and removed. A tree gets new sessions. Processes called opencode start and end, and
+settings are read again. All messages have to arrive in the end. The agent must not use more memory, file descriptors or
+threads than after warming up.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from otel_agent.demo.receiver import Receiver
 _WARM: Final = 0.3
 """The first part of the run, in which buffers grow to their size."""
 _MORE_MB: Final = 6.0
-"""How much the median of the last quarter may exceed the median of the first quarter after warming up."""
+"""The allowed growth from the first quarter after warming up to the last one, between their medians. Megabytes."""
 _HISTORY: Final = 2_000
 """The messages that are there at the start."""
 

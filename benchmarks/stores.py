@@ -31,7 +31,7 @@ _MODELS: Final = (
 )
 _AGENTS: Final = ("build", "plan", "general")
 _COUNTERS: Final = 4096
-"""How many ids one millisecond can have."""
+"""The number of ids that one millisecond can have."""
 
 
 def make_tree(data: Path, messages: int) -> None:

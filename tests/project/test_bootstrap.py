@@ -139,7 +139,7 @@ def test_without_a_network_the_old_environment_goes_on_working(checkout: Path, p
     done = bootstrap(checkout, python, "dev", PIP_INDEX_URL="http://127.0.0.1:9/", PIP_RETRIES="0", PIP_NO_INDEX="0")
     assert done.returncode == 1
     assert "pip could not install requirements/dev.txt" in done.stderr
-    assert "What was set up before is still there and works: .venv/bin/otel-agent" in done.stderr
+    assert "The earlier environment is still there and works: .venv/bin/otel-agent" in done.stderr
     assert stamped(checkout) == before, "make finds the smaller set finished, as it was"
     said = subprocess.run([checkout / ".venv/bin/otel-agent"], cwd="/", capture_output=True, text=True, check=True)
     assert said.stdout == "the agent\n"

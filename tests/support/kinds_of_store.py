@@ -10,7 +10,7 @@ Store = JsonTree | Database
 
 
 def make_store(data_dir: Path, kind: str) -> Store:
-    """Make an empty store in a data folder. The kind is ``json``, ``2.x``, or a release of 1.x, whose database it is."""
+    """Make an empty store in a data folder. The kind is ``json``, ``2.x``, or a release of 1.x."""
     match kind:
         case "json":
             return JsonTree(data_dir)

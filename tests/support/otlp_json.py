@@ -38,7 +38,7 @@ def lines(file: Path) -> list[str]:
 
 
 def _proto_json(line: str) -> dict[str, Any]:
-    """Decode a line as protobuf's own JSON, which has ids in base64. OTLP/JSON has them in hex; all else is the same."""
+    """Decode a line as protobuf's JSON, which has ids in base64. OTLP/JSON has them in hex; the rest is the same."""
 
     def with_base64_ids(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         return {key: base64.b64encode(bytes.fromhex(value)).decode() if key in IDS else value for key, value in pairs}

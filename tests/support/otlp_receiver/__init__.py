@@ -1,9 +1,11 @@
-"""A real OTLP backend inside the test process: HTTP and gRPC servers on the loopback interface, decoding real protobuf.
+"""A real OTLP backend inside the test process: HTTP and gRPC servers on the loopback interface that decode protobuf.
 
->>> with OtlpReceiver() as receiver:
-...     receiver.behave(unavailable(), drop())  # the next two requests; then accepted again
-...     run_the_exporter(receiver.endpoint)  # or receiver.grpc_endpoint
-...     receiver.wait_for(lambda r: r.total("opencode.message.count") == 3)
+A test uses it like this::
+
+    with OtlpReceiver() as receiver:
+        receiver.behave(unavailable(), drop())  # for the next two requests; the later ones are accepted
+        run_the_exporter(receiver.endpoint)  # or receiver.grpc_endpoint
+        receiver.wait_for(lambda r: r.total("opencode.message.count") == 3)
 """
 
 from tests.support.otlp_receiver.behaviours import (

@@ -1,4 +1,4 @@
-"""OTLP over gRPC. Bytes in, bytes out: what is not protobuf can be received, and sent."""
+"""OTLP over gRPC, served as plain bytes, so that it can receive and send bytes that are not protobuf."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Export = Callable[[bytes, grpc.ServicerContext], bytes]
 
 
 class GrpcServer:
-    """Listens on 127.0.0.1; `port` 0 takes a free one. With `client_ca`, clients need a certificate of it."""
+    """Listens on 127.0.0.1; port 0 is any free one. If `client_ca` is given, clients need a certificate of it."""
 
     def __init__(self, intake: Intake, port: int, tls: TlsFiles | None, client_ca: Path | None) -> None:
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="otlp-grpc")
@@ -41,9 +41,11 @@ class GrpcServer:
 
     @property
     def endpoint(self) -> str:
+        """Return the URL for a client."""
         return f"{self._scheme}://127.0.0.1:{self._port}"
 
     def close(self) -> None:
+        """Stop listening, end every call, and wait for every thread."""
         self._server.stop(grace=None).wait()
         self._workers.shutdown()
 
@@ -63,7 +65,7 @@ def _export(intake: Intake, signal: Signal) -> Export:
         try:
             answer = intake.admit(signal, "grpc", _headers(call), decode(signal, body)).grpc
         except Malformed as malformed:
-            intake.refuse(f"{signal} over gRPC: {malformed}")
+            intake.note_malformed(f"{signal} over gRPC: {malformed}")
             answer = Refusal("INVALID_ARGUMENT")
         match answer:
             case bytes():
@@ -90,7 +92,7 @@ def _refuse(call: grpc.ServicerContext, refusal: Refusal) -> NoReturn:
 
 
 def _retry_after(code: grpc.StatusCode, seconds: int) -> tuple[tuple[str, bytes], ...]:
-    """RetryInfo where the protocol puts it (the status' details), and where the Python SDK looks for it."""
+    """Return RetryInfo in the status' details, as the protocol says, and in the place that the Python SDK reads."""
     retry = RetryInfo()
     retry.retry_delay.seconds = seconds
     packed = AnyMessage()

@@ -1,4 +1,4 @@
-"""OTLP over HTTP: one thread for each connection, all of them gone when `close` returns."""
+"""OTLP over HTTP with one thread for each connection. All of them have ended when `close` returns."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.support.otlp_receiver.wire import Intake, Malformed, Signal, decode, 
 
 SIGNAL_OF_PATH: dict[str, Signal] = {"/v1/traces": "traces", "/v1/metrics": "metrics"}
 BLOCK_BYTES = 1 << 16
-# How soon the accepting thread notices that it shall stop; the standard library's half second would be every test's.
+# The accepting thread checks this often if it shall stop. Each test would wait for the standard library's half second.
 STOP_CHECK_SECONDS = 0.02
 
 
 class HttpServer(ThreadingHTTPServer):
-    """Listens on 127.0.0.1; `port` 0 takes a free one."""
+    """Listens on 127.0.0.1; port 0 is any free one."""
 
     daemon_threads = False
     request_queue_size = 128
@@ -36,52 +36,58 @@ class HttpServer(ThreadingHTTPServer):
 
     @property
     def endpoint(self) -> str:
+        """Return the base URL for a client."""
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.server_port}"
 
     def close(self) -> None:
+        """Stop listening, end every connection, and wait for every thread."""
         self.shutdown()
         self._accepting.join()
         with self._lock:
             for connection in self._open:
-                # Past the TLS layer, whose own shutdown is not safe beside a thread that reads.
+                # This bypasses the TLS layer: its own shutdown is not safe while another thread reads.
                 with contextlib.suppress(OSError):
                     socket.socket.shutdown(connection, socket.SHUT_RDWR)
         self.server_close()
 
     def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept a connection and remember it for `close`."""
         connection, address = super().get_request()
         if self._tls:
-            # The handshake is left to the connection's own thread: a client that never begins it must not stop others.
+            # The connection's own thread does the handshake: a client that never begins it must not stop others.
             connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         with self._lock:
             self._open.add(connection)
         return connection, address
 
     def shutdown_request(self, request: Any) -> None:
+        """Close a connection and forget it."""
         with self._lock:
             self._open.discard(request)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
+        """Note a connection that broke off. Errors of the receiver itself are printed."""
         error = sys.exception()
         if isinstance(error, OSError):
-            self.intake.refuse(f"connection: {error}")
+            self.intake.note_malformed(f"connection: {error}")
         else:
             super().handle_error(request, client_address)
 
 
 class Exchange(BaseHTTPRequestHandler):
-    """One connection: requests read and answered one after the other."""
+    """One connection, whose requests are read and answered one after the other."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: HttpServer
 
     def do_POST(self) -> None:
+        """Answer a request as the receiver says, and anything that is not OTLP with 400."""
         try:
             behaviour = self._admit()
         except Malformed as malformed:
-            self.server.intake.refuse(f"POST {self.path}: {malformed}")
+            self.server.intake.note_malformed(f"POST {self.path}: {malformed}")
             self._reply(Reply(400))
             return
         match behaviour:
@@ -94,7 +100,8 @@ class Exchange(BaseHTTPRequestHandler):
                 self._stream(behaviour)
 
     def do_GET(self) -> None:
-        self.server.intake.refuse(f"GET {self.path}")
+        """Answer with the login page: the client followed a redirect."""
+        self.server.intake.note_malformed(f"GET {self.path}")
         self._reply(Reply(content_type=HTML, body=LOGIN_PAGE))
 
     def _admit(self) -> Reply | Silence | Stream:
@@ -110,7 +117,7 @@ class Exchange(BaseHTTPRequestHandler):
 
     def _body(self, content_length: str | None) -> bytes:
         if content_length is None:
-            self.close_connection = True  # where the next request begins is not known
+            self.close_connection = True  # nothing shows where the next request begins
             raise Malformed("no content-length")
         body = self.rfile.read(int(content_length))
         if len(body) < int(content_length):
@@ -141,4 +148,4 @@ class Exchange(BaseHTTPRequestHandler):
                     return
 
     def log_message(self, *_: Any, **__: Any) -> None:
-        """Quiet: what arrived is in the receiver, not on stderr."""
+        """Write nothing to standard error: the receiver knows what arrived."""

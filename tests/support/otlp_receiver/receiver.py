@@ -1,4 +1,4 @@
-"""The receiver: what arrived, how the next request is answered, and the questions tests ask."""
+"""The receiver: it keeps what arrived, decides how the next request is answered, and answers the tests' questions."""
 
 from __future__ import annotations
 
@@ -31,39 +31,40 @@ OBSERVED = (
     "otel_agent.series.",
     "otel_agent.export.",
 )
-"""How the names of those metrics begin that tell of a moment, and that no ledger keeps."""
+"""The first part of the names of observed metrics, which describe one moment and are not kept in a ledger."""
 
 Series = tuple[str, frozenset[tuple[str, Attribute]]]
 
 
 def chats_of(spans: list[SpanRow]) -> list[SpanRow]:
-    """Those of model calls: one for each message."""
+    """Return the spans of model calls. Each message has one."""
     return [span for span in spans if span.name.startswith("chat")]
 
 
 def kept(points: list[PointRow]) -> list[PointRow]:
-    """Those that a ledger keeps."""
+    """Return the points of metrics whose totals a ledger keeps."""
     return [point for point in points if not point.metric.startswith(OBSERVED)]
 
 
 class Script:
-    """The answers to come: those queued, then one for ever."""
+    """The next answers: first the ones in the queue, then always the same one."""
 
     def __init__(self, upcoming: tuple[Behaviour, ...], then: Behaviour) -> None:
         self._upcoming = deque(upcoming)
         self._then = then
 
     def next(self) -> Behaviour:
+        """Return the next answer and remove it from the queue."""
         return self._upcoming.popleft() if self._upcoming else self._then
 
 
 class OtlpReceiver:
     """An OTLP backend on the loopback interface. HTTP listens from `with` on, gRPC from the first `grpc_endpoint`.
 
-    A request is recorded before it is answered: a client that has its answer finds its request here. `port` and
-    `grpc_port` let a second receiver take the place of a closed one. Requests without all of `require_headers` are
-    answered 401 (UNAUTHENTICATED) and use up no behaviour. With `tls` both servers speak TLS only; with `client_ca`
-    they ask for a certificate of that authority.
+    A request is recorded before it is answered: if the client has the answer, the request is here. `port` and
+    `grpc_port` let a second receiver replace a closed one. A request without all of `require_headers` is answered 401
+    (UNAUTHENTICATED) and uses up no behaviour. `tls` makes both servers speak TLS only. `client_ca` makes them require
+    a client's certificate of that authority.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class OtlpReceiver:
         self._client_ca = client_ca
         self._require_headers = {name.lower(): value for name, value in (require_headers or {}).items()}
         self._http: HttpServer | None = None
-        # Reentrant: a predicate of wait_for asks the receiver. Guards all that follows.
+        # Reentrant, because a predicate of wait_for asks the receiver. It guards all fields below.
         self._arrival = threading.Condition(threading.RLock())
         self._grpc: GrpcServer | None = None
         self._script = Script((), accept())
@@ -101,7 +102,7 @@ class OtlpReceiver:
         self.close()
 
     def close(self) -> None:
-        """Stop listening, end every connection, wait for every thread. What arrived can still be asked for."""
+        """Stop listening, end every connection and wait for every thread. The questions still work afterwards."""
         self.closing.set()
         for server in (self._http, self._grpc):
             if server is not None:
@@ -110,12 +111,12 @@ class OtlpReceiver:
 
     @property
     def endpoint(self) -> str:
-        """The base URL for OTLP over HTTP."""
+        """Return the base URL for OTLP over HTTP."""
         return self._listening().endpoint
 
     @property
     def grpc_endpoint(self) -> str:
-        """The URL for OTLP over gRPC; asking for it starts that server."""
+        """Return the URL for OTLP over gRPC. The first call starts that server."""
         from tests.support.otlp_receiver.over_grpc import GrpcServer  # noqa: PLC0415 - most tests do without gRPC
 
         with self._arrival:
@@ -127,7 +128,7 @@ class OtlpReceiver:
     def behave(self, *upcoming: Behaviour, then: Behaviour | None = None, signal: Signal | None = None) -> None:
         """Answer the next requests with `upcoming`, one each, and all later ones with `then` (default: accept).
 
-        With `signal` this holds for that signal alone; without, for both, and forgets what was said of one.
+        If a `signal` is given, this applies to that signal alone. Otherwise it applies to both, and replaces their own.
         """
         script = Script(upcoming, then or accept())
         with self._arrival:
@@ -138,7 +139,7 @@ class OtlpReceiver:
                 self._script_of[signal] = script
 
     def admit(self, signal: Signal, protocol: Wire, headers: Mapping[str, str], message: Request) -> Behaviour:
-        """For the servers: record a request and say how to answer it. Raises Malformed where a row cannot be read."""
+        """Record a request for a server and return how to answer it. Raises Malformed if its rows cannot be read."""
         arrived_ns = time.time_ns()
         spans, points = _rows(message)
         with self._arrival:
@@ -151,8 +152,8 @@ class OtlpReceiver:
             self._arrival.notify_all()
         return behaviour
 
-    def refuse(self, reason: str) -> None:
-        """For the servers: note what was no OTLP request."""
+    def note_malformed(self, reason: str) -> None:
+        """Note for a server something that was not an OTLP request."""
         with self._arrival:
             self._malformed.append(reason)
             self._arrival.notify_all()
@@ -169,49 +170,54 @@ class OtlpReceiver:
 
     @property
     def requests(self) -> tuple[Received, ...]:
-        """Every OTLP request, taken or not, in the order of arrival."""
+        """Return every OTLP request, accepted or not, in the order of arrival."""
         with self._arrival:
             return tuple(self._requests)
 
     @property
     def malformed(self) -> tuple[str, ...]:
-        """What arrived and was no OTLP request, or broke off: followed redirects, failed handshakes, bad protobuf."""
+        """Return what is wrong with each arrival that was not an OTLP request, in order.
+
+        Examples are a followed redirect, a failed handshake, bad protobuf and a request that broke off.
+        """
         with self._arrival:
             return tuple(self._malformed)
 
     def spans(self) -> list[SpanRow]:
-        """The spans of all taken requests, duplicates kept."""
+        """Return the spans of all accepted requests, with duplicates."""
         with self._arrival:
             return list(self._spans)
 
     def chats(self) -> list[SpanRow]:
-        """Those of model calls: one for each message."""
+        """Return the spans of model calls, with duplicates. Each message has one."""
         return chats_of(self.spans())
 
     def points(self) -> list[PointRow]:
-        """The data points of all taken requests, duplicates kept, but for those ``observed``."""
+        """Return the data points of all accepted requests, with duplicates and without ``observed``."""
         with self._arrival:
             return kept(self._points)
 
     def observed(self) -> list[PointRow]:
-        """The data points that tell of processes and of the agent at one moment."""
+        """Return the data points of metrics that describe processes and the agent at one moment."""
         with self._arrival:
             return [point for point in self._points if point.metric.startswith(OBSERVED)]
 
     def latest(self) -> dict[Series, PointRow]:
-        """The point that arrived last of each series. Resources are not told apart: of two senders with the same
-        series the later one is seen."""
+        """Return the point of each series that arrived last.
+
+        Resources are not distinguished: if two senders have the same series, the later point counts.
+        """
         return {(point.metric, frozenset(point.attributes.items())): point for point in self.points()}
 
     def total(
         self, metric: str, containing: Mapping[str, Attribute] | None = None, /, **attributes: Attribute
     ) -> int | float:
-        """Sum of the latest values of the metric's series whose attributes contain those given; 0 without any."""
+        """Return the sum of the latest values, over the metric's series with these attributes; 0 if there are none."""
         wanted = {**(containing or {}), **attributes}.items()
         return sum(_level(point) for point in self._series(metric) if wanted <= point.attributes.items())
 
     def by(self, metric: str, attribute: str) -> dict[Attribute, int | float]:
-        """Sums of the latest values for each value of the attribute; series without it are under None."""
+        """Return the sum of the latest values for each value of the attribute; series without it are under None."""
         sums: dict[Attribute, int | float] = {}
         for point in self._series(metric):
             value = point.attributes.get(attribute)
@@ -219,20 +225,25 @@ class OtlpReceiver:
         return sums
 
     def wait_for(self, predicate: Callable[[OtlpReceiver], object], timeout: float = 10) -> None:
-        """Wait until the predicate holds; it is asked at every arrival. AssertionError after `timeout` seconds."""
+        """Wait until the predicate is true; each arrival calls it. Raises AssertionError after `timeout` seconds."""
         with self._arrival:
             if not self._arrival.wait_for(lambda: predicate(self), timeout):
                 raise AssertionError(f"not within {timeout} s; {self.summary()}")
 
     def summary(self) -> str:
-        """What arrived, in a line."""
+        """Return one line that says what arrived."""
         with self._arrival:
             seen = Counter(f"{received.signal} {received.protocol} {received.behaviour}" for received in self._requests)
             counted = ", ".join(f"{count} x {what}" for what, count in seen.items()) or "no requests"
-            return f"{counted}; {len(self._spans)} spans, {len(self._points)} points, malformed: {self._malformed}"
+            rows = f"{_counted(len(self._spans), 'span')}, {_counted(len(self._points), 'point')}"
+            return f"{counted}; {rows}, malformed: {self._malformed}"
 
     def _series(self, metric: str) -> list[PointRow]:
         return [point for (name, _), point in self.latest().items() if name == metric]
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _rows(message: Request) -> tuple[list[SpanRow], list[PointRow]]:
@@ -243,7 +254,7 @@ def _rows(message: Request) -> tuple[list[SpanRow], list[PointRow]]:
 
 def _level(point: PointRow) -> int | float:
     if point.value is None:
-        raise AssertionError(f"{point.metric} is a histogram: read count and sum of points() or latest()")
+        raise AssertionError(f"{point.metric} is a histogram: use `count` and `sum` of points() or latest()")
     if point.temporality == "delta":
-        raise AssertionError(f"{point.metric} is delta: its latest value is no total, add up points()")
+        raise AssertionError(f"{point.metric} is delta: its latest value is no total, so add up points()")
     return point.value

@@ -1,4 +1,4 @@
-"""Request messages to flat rows: one for each span and each data point, in the order of the wire."""
+"""Turns request messages into flat rows, one for each span and each data point, in the order of the request."""
 
 from __future__ import annotations
 
@@ -26,8 +26,11 @@ Attributes = Mapping[str, Attribute]
 
 @dataclass(frozen=True, slots=True)
 class SpanRow:
-    """One span. Ids are lowercase hex; a root's `parent_span_id` is "". `kind` and `status_code` are the bare enum
-    names: "INTERNAL", "CLIENT"; "UNSET", "OK", "ERROR". Times are Unix nanoseconds."""
+    """One span. Ids are lowercase hex, and a root's `parent_span_id` is "".
+
+    `kind` and `status_code` are enum names without their prefix: "INTERNAL", "CLIENT"; "UNSET", "OK", "ERROR".
+    Times are Unix nanoseconds.
+    """
 
     trace_id: str
     span_id: str
@@ -46,8 +49,11 @@ class SpanRow:
 
 @dataclass(frozen=True, slots=True)
 class PointRow:
-    """One data point. `value` is int or float as on the wire, None for a histogram; `count`, `sum`, `bucket_counts`
-    and `bounds` belong to histograms. `temporality` is "" for a gauge. Times are Unix nanoseconds."""
+    """One data point. `value` is int or float as in the request, and None for a histogram.
+
+    Only histograms have `count`, `sum`, `bucket_counts` and `bounds`. A gauge's `temporality` is "". Times are Unix
+    nanoseconds.
+    """
 
     metric: str
     unit: str
@@ -69,6 +75,7 @@ class PointRow:
 
 
 def attribute(value: AnyValue) -> Attribute:
+    """Return the value of an attribute. Raises Malformed for a kind of value that this code does not know."""
     match value.WhichOneof("value"):
         case "string_value" | "bool_value" | "int_value" | "double_value" | "bytes_value" as kind:
             scalar: str | bool | int | float | bytes = getattr(value, kind)
@@ -84,16 +91,17 @@ def attribute(value: AnyValue) -> Attribute:
 
 
 def attributes(pairs: Iterable[KeyValue]) -> dict[str, Attribute]:
-    """Raises Malformed where a key stands twice: OTLP wants them unique, and a dict would hide it."""
+    """Return attributes as a dict. Raises Malformed for a doubled key, which OTLP forbids and a dict hides."""
     found: dict[str, Attribute] = {}
     for pair in pairs:
         if pair.key in found:
-            raise Malformed(f"attribute {pair.key!r} stands twice")
+            raise Malformed(f"attribute {pair.key!r} appears twice")
         found[pair.key] = attribute(pair.value)
     return found
 
 
 def span_rows(request: ExportTraceServiceRequest) -> Iterator[SpanRow]:
+    """Yield a row for each span. Raises Malformed for attributes that cannot be read."""
     for of_resource in request.resource_spans:
         resource = attributes(of_resource.resource.attributes)
         for of_scope in of_resource.scope_spans:
@@ -120,7 +128,7 @@ def _span_row(span: Span, resource: Attributes, scope: InstrumentationScope) -> 
 
 
 def point_rows(request: ExportMetricsServiceRequest) -> Iterator[PointRow]:
-    """Raises Malformed for exponential histograms and summaries, which have no row."""
+    """Yield a row for each point. Raises Malformed for exponential histograms and summaries, which have no row."""
     for of_resource in request.resource_metrics:
         resource = attributes(of_resource.resource.attributes)
         for of_scope in of_resource.scope_metrics:

@@ -1,4 +1,4 @@
-"""The SDK's own exporters, and one hand-made batch of each signal, for the tests of the receiver."""
+"""The SDK's own exporters and one made-up batch of each signal, for the tests of the receiver."""
 
 from __future__ import annotations
 
@@ -33,16 +33,23 @@ RESOURCE = Resource({"service.name": "sender", "team": "blue"})
 SCOPE = InstrumentationScope("receiver.test", "1.2.3")
 START_NS, END_NS = 1_700_000_000_000_000_001, 1_700_000_000_500_000_002
 CUMULATIVE, DELTA = AggregationTemporality.CUMULATIVE, AggregationTemporality.DELTA
-# Shorter than the SDK's first pause before a retry (0.8 s), so that a refusal is one attempt.
+# Shorter than the SDK's first pause before a retry (0.8 s), so that a rejected batch is sent once.
 ONE_ATTEMPT_SECONDS = 0.5
 
 
 class Exporter(Protocol):
-    def export(self, batch: Any, /) -> Any: ...
-    def shutdown(self) -> None: ...
+    """The methods that the SDK's four exporters share."""
+
+    def export(self, batch: Any, /) -> Any:
+        """Send a batch and return the SDK's result."""
+
+    def shutdown(self) -> None:
+        """Close the connection and end a pause before a retry."""
 
 
 def span(name: str = "chat glm-4.7") -> ReadableSpan:
+    """Return a span that has every field which the receiver reads."""
+
     def context(span_id: int) -> SpanContext:
         return SpanContext(0xABC, span_id, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
 
@@ -61,14 +68,17 @@ def span(name: str = "chat glm-4.7") -> ReadableSpan:
 
 
 def number(value: float, **attributes: str) -> NumberDataPoint:
+    """Return a data point with this value."""
     return NumberDataPoint(attributes, START_NS, END_NS, value)
 
 
-def metrics(*of: Metric) -> MetricsData:
-    return MetricsData([ResourceMetrics(RESOURCE, [ScopeMetrics(SCOPE, list(of), "")], "")])
+def metrics(*parts: Metric) -> MetricsData:
+    """Return a batch of these metrics."""
+    return MetricsData([ResourceMetrics(RESOURCE, [ScopeMetrics(SCOPE, list(parts), "")], "")])
 
 
 def counter(name: str, *points: NumberDataPoint, temporality: AggregationTemporality = CUMULATIVE) -> Metric:
+    """Return a monotonic sum with these points."""
     return Metric(name, "all of them", "{token}", Sum(list(points), temporality, is_monotonic=True))
 
 
@@ -82,6 +92,7 @@ LATENCY = Metric(
 
 
 def exporter(receiver: OtlpReceiver, signal: Signal, wire: Wire, **options: Any) -> Exporter:
+    """Return the SDK's exporter of a signal that sends to the receiver. `options` are for its constructor."""
     options.setdefault("timeout", 10)
     match signal, wire:
         case "traces", "http":
@@ -96,7 +107,7 @@ def exporter(receiver: OtlpReceiver, signal: Signal, wire: Wire, **options: Any)
 def send(
     receiver: OtlpReceiver, signal: Signal = "metrics", wire: Wire = "http", batch: Any = None, **how: Any
 ) -> bool:
-    """Export one batch with the SDK; True where the SDK calls it a success."""
+    """Export one batch with the SDK. Return True if the SDK calls it a success."""
     sender = exporter(receiver, signal, wire, **how)
     try:
         return bool(sender.export(batch or ([span()] if signal == "traces" else TOKENS)).name == "SUCCESS")
@@ -107,7 +118,7 @@ def send(
 def post(
     receiver: OtlpReceiver, path: str = "/v1/metrics", body: bytes = b"", **headers: str
 ) -> tuple[http.client.HTTPResponse, bytes]:
-    """POST an empty request and follow nothing."""
+    """POST a request (empty by default) without following redirects. Return the response and its body."""
     connection = http.client.HTTPConnection(urlsplit(receiver.endpoint).netloc, timeout=10)
     try:
         named = {"content-type": "application/x-protobuf"} | {k.replace("_", "-"): v for k, v in headers.items()}

@@ -1,4 +1,4 @@
-"""The receiver's connections: encodings, credentials, certificates, waiting, and that nothing outlives it."""
+"""The receiver's connections: encodings, credentials, certificates, waiting, and the end of every thread."""
 
 from __future__ import annotations
 
@@ -36,11 +36,13 @@ BOTH_WIRES = pytest.mark.parametrize("wire", ["http", "grpc"])
 
 @pytest.fixture
 def receiver() -> Iterator[OtlpReceiver]:
+    """Yield a receiver that accepts everything."""
     with OtlpReceiver() as listening:
         yield listening
 
 
 def port_of(url: str) -> int:
+    """Return the port of a URL, which must name one."""
     port = urlsplit(url).port
     assert port is not None
     return port
@@ -64,7 +66,7 @@ def test_compressed_requests_are_read(
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "headers", "said"),
+    ("path", "body", "headers", "reason"),
     [
         ("/v1/metrics", b"\xff\xff", {}, "2 bytes are not protobuf"),
         ("/v1/logs", b"", {}, "not a path of OTLP"),
@@ -74,22 +76,22 @@ def test_compressed_requests_are_read(
         ("/v1/metrics", b"", {"content_encoding": "br"}, "unknown content-encoding 'br'"),
     ],
 )
-def test_what_is_no_otlp_is_refused_and_named(
-    receiver: OtlpReceiver, path: str, body: bytes, headers: dict[str, str], said: str
+def test_a_request_that_is_not_otlp_is_rejected_and_named(
+    receiver: OtlpReceiver, path: str, body: bytes, headers: dict[str, str], reason: str
 ) -> None:
     assert post(receiver, path, body, **headers)[0].status == 400
     assert receiver.requests == ()
-    assert said in receiver.malformed[0]
+    assert reason in receiver.malformed[0]
 
 
-def test_a_request_of_unknown_length_is_refused(receiver: OtlpReceiver) -> None:
+def test_a_request_of_unknown_length_is_rejected(receiver: OtlpReceiver) -> None:
     with socket.create_connection(("127.0.0.1", port_of(receiver.endpoint)), timeout=10) as connection:
         connection.sendall(b"POST /v1/metrics HTTP/1.1\r\nHost: receiver\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 400")
     assert "no content-length" in receiver.malformed[0]
 
 
-def test_a_request_that_breaks_off_is_not_taken(receiver: OtlpReceiver) -> None:
+def test_a_request_that_breaks_off_is_not_accepted(receiver: OtlpReceiver) -> None:
     with socket.create_connection(("127.0.0.1", port_of(receiver.endpoint)), timeout=10) as connection:
         connection.sendall(
             b"POST /v1/metrics HTTP/1.1\r\nContent-Type: application/x-protobuf\r\nContent-Length: 9\r\n\r\n"
@@ -98,34 +100,34 @@ def test_a_request_that_breaks_off_is_not_taken(receiver: OtlpReceiver) -> None:
     assert receiver.requests == ()
 
 
-def refused_over_grpc(receiver: OtlpReceiver, body: bytes) -> grpc.Call:
-    """Call Export of the metrics service with these bytes; the refused call."""
+def rejected_over_grpc(receiver: OtlpReceiver, body: bytes) -> grpc.Call:
+    """Call Export of the metrics service with these bytes, and return the call that was rejected."""
     with grpc.insecure_channel(urlsplit(receiver.grpc_endpoint).netloc) as channel:
         export: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
             "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
         )
-        with pytest.raises(grpc.RpcError) as refused:
+        with pytest.raises(grpc.RpcError) as rejected:
             export(body, timeout=10)
-    assert isinstance(refused.value, grpc.Call)
-    return refused.value
+    assert isinstance(rejected.value, grpc.Call)
+    return rejected.value
 
 
-def test_bad_protobuf_over_grpc_is_refused_and_named(receiver: OtlpReceiver) -> None:
-    assert refused_over_grpc(receiver, b"\xff\xff").code() is grpc.StatusCode.INVALID_ARGUMENT
+def test_bad_protobuf_over_grpc_is_rejected_and_named(receiver: OtlpReceiver) -> None:
+    assert rejected_over_grpc(receiver, b"\xff\xff").code() is grpc.StatusCode.INVALID_ARGUMENT
     assert "2 bytes are not protobuf" in receiver.malformed[0]
 
 
 def test_a_throttled_answer_over_grpc_carries_retry_info_in_its_status(receiver: OtlpReceiver) -> None:
     receiver.behave(throttled(7))
-    refused = refused_over_grpc(receiver, b"")
-    status = Status.FromString(dict(refused.trailing_metadata() or ())["grpc-status-details-bin"])
+    rejected = rejected_over_grpc(receiver, b"")
+    status = Status.FromString(dict(rejected.trailing_metadata() or ())["grpc-status-details-bin"])
     retry = RetryInfo()
     assert status.details[0].Unpack(retry)
-    assert refused.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert rejected.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
     assert retry.retry_delay.seconds == 7
 
 
-def test_a_followed_redirect_is_seen(receiver: OtlpReceiver) -> None:
+def test_a_followed_redirect_is_named(receiver: OtlpReceiver) -> None:
     receiver.behave(redirect())
     connection = http.client.HTTPConnection(urlsplit(receiver.endpoint).netloc, timeout=10)
     connection.request("GET", str(post(receiver)[0].headers["location"]))
@@ -135,7 +137,7 @@ def test_a_followed_redirect_is_seen(receiver: OtlpReceiver) -> None:
 
 
 @BOTH_WIRES
-def test_required_headers(wire: Wire) -> None:
+def test_a_request_without_a_required_header_is_unauthorized(wire: Wire) -> None:
     with OtlpReceiver(require_headers={"Authorization": "Bearer x"}) as receiver:
         receiver.behave(unavailable())
         assert not send(receiver, wire=wire)
@@ -149,7 +151,7 @@ def test_required_headers(wire: Wire) -> None:
 
 
 def trusting(wire: Wire, authority: Authority, client: TlsFiles | None = None) -> dict[str, Any]:
-    """The exporter's options for TLS."""
+    """Return the exporter's options for TLS."""
     if wire == "grpc":
         key, chain = (client.key.read_bytes(), client.certificate.read_bytes()) if client else (None, None)
         return {"credentials": grpc.ssl_channel_credentials(authority.certificate.read_bytes(), key, chain)}
@@ -161,14 +163,14 @@ def trusting(wire: Wire, authority: Authority, client: TlsFiles | None = None) -
 
 @pytest.fixture
 def own_trust_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`requests` lets these two win over the certificate the exporter was given; a machine may have them set."""
+    """Remove two variables that a machine may have: `requests` prefers them to the exporter's own certificate."""
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
 
 
 @pytest.mark.usefixtures("own_trust_only")
 @BOTH_WIRES
-def test_tls_is_trusted_only_with_its_authority(tmp_path: Path, wire: Wire) -> None:
+def test_a_client_trusts_only_a_certificate_of_its_authority(tmp_path: Path, wire: Wire) -> None:
     ours, theirs = Authority(tmp_path / "ours"), Authority(tmp_path / "theirs")
     with OtlpReceiver(tls=ours.issue("server")) as receiver:
         assert receiver.endpoint.startswith("https://")
@@ -180,7 +182,7 @@ def test_tls_is_trusted_only_with_its_authority(tmp_path: Path, wire: Wire) -> N
 
 
 @pytest.mark.usefixtures("own_trust_only")
-def test_a_client_that_never_begins_the_handshake_stops_nobody(tmp_path: Path) -> None:
+def test_a_client_that_never_begins_the_handshake_does_not_stop_others(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     with (
         OtlpReceiver(tls=authority.issue("server")) as receiver,
@@ -191,7 +193,7 @@ def test_a_client_that_never_begins_the_handshake_stops_nobody(tmp_path: Path) -
 
 @pytest.mark.usefixtures("own_trust_only")
 @BOTH_WIRES
-def test_a_client_needs_a_certificate_where_one_is_asked_for(tmp_path: Path, wire: Wire) -> None:
+def test_a_client_needs_a_certificate_if_the_receiver_requires_one(tmp_path: Path, wire: Wire) -> None:
     ours, theirs = Authority(tmp_path / "ours"), Authority(tmp_path / "theirs")
     with OtlpReceiver(tls=ours.issue("server"), client_ca=ours.certificate) as receiver:
         for client in (None, theirs.issue("client", "sender@team")):
@@ -210,16 +212,16 @@ def test_waiting_ends_with_the_arrival(receiver: OtlpReceiver) -> None:
         assert sent.result()
 
 
-def test_waiting_in_vain_says_what_arrived(receiver: OtlpReceiver) -> None:
+def test_waiting_too_long_says_what_arrived(receiver: OtlpReceiver) -> None:
     receiver.behave(unavailable())
     send(receiver, timeout=ONE_ATTEMPT_SECONDS)
     send(receiver, "traces")
-    with pytest.raises(AssertionError, match="1 x metrics http unavailable, 1 x traces http accept; 1 spans, 0 points"):
+    with pytest.raises(AssertionError, match="1 x metrics http unavailable, 1 x traces http accept; 1 span, 0 points"):
         receiver.wait_for(lambda r: r.total("tokens") == 7, timeout=0.01)
 
 
 @BOTH_WIRES
-def test_senders_side_by_side_lose_nothing(receiver: OtlpReceiver, wire: Wire) -> None:
+def test_nothing_is_lost_if_several_clients_send_at_once(receiver: OtlpReceiver, wire: Wire) -> None:
     def send_own_series(sender: int) -> bool:
         out = exporter(receiver, "metrics", wire)
         sent = [out.export(metrics(counter("n", number(step, sender=str(sender))))).name for step in range(25)]
@@ -233,7 +235,7 @@ def test_senders_side_by_side_lose_nothing(receiver: OtlpReceiver, wire: Wire) -
 
 
 def test_nothing_outlives_the_receiver() -> None:
-    """Idle connections, hanging answers of both wires and a client that never speaks are all let go of."""
+    """`close` ends idle connections, hanging answers of both wires, and the connection of a silent client."""
     before = set(threading.enumerate())
     with ThreadPoolExecutor(2) as clients, OtlpReceiver() as receiver:
         idle, *waiting = (exporter(receiver, "metrics", wire, timeout=60) for wire in ("http", "http", "grpc"))
@@ -246,7 +248,7 @@ def test_nothing_outlives_the_receiver() -> None:
         closing = time.monotonic()
         receiver.close()
         assert time.monotonic() - closing < 2
-        assert not {thread.name for thread in set(threading.enumerate()) - before if of_a_receiver(thread)}
+        assert not {thread.name for thread in set(threading.enumerate()) - before if belongs_to_a_receiver(thread)}
 
         for out in (idle, *waiting):
             out.shutdown()  # which also ends the pause before a retry
@@ -254,14 +256,14 @@ def test_nothing_outlives_the_receiver() -> None:
         assert {answer.result(timeout=10).name for answer in hanging} == {"FAILURE"}
 
 
-def of_a_receiver(thread: threading.Thread) -> bool:
-    """The standard library names a connection's thread after its target."""
+def belongs_to_a_receiver(thread: threading.Thread) -> bool:
+    """True for a receiver's thread. The standard library names a connection's thread after its target."""
     return thread.name.startswith("otlp-") or "process_request_thread" in thread.name
 
 
 @pytest.mark.parametrize("signal", ["traces", "metrics"])
 @BOTH_WIRES
-def test_a_backend_that_went_comes_back_on_its_port(signal: Signal, wire: Wire) -> None:
+def test_a_receiver_can_take_over_the_ports_of_a_closed_one(signal: Signal, wire: Wire) -> None:
     with OtlpReceiver() as gone:
         port, grpc_port = port_of(gone.endpoint), port_of(gone.grpc_endpoint)
         assert send(gone, signal, wire)

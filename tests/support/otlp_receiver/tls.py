@@ -18,7 +18,7 @@ class TlsFiles:
 
 
 class Authority:
-    """A certificate authority whose files lie in `folder`; `certificate` is what a peer has to trust."""
+    """A certificate authority with its files in `folder`. Peers have to trust its `certificate`."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ class Authority:
 
 
 def server_context(files: TlsFiles, client_ca: Path | None) -> ssl.SSLContext:
-    """With `client_ca`, a client without a certificate of that authority is turned away."""
+    """Return a server's context. It rejects clients without a certificate of `client_ca`, if one is given."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=client_ca)
     context.load_cert_chain(files.certificate, files.key)
     if client_ca is not None:

@@ -1,4 +1,4 @@
-"""Bytes to request messages, and what the two servers ask of the receiver behind them."""
+"""Decodes bytes into request messages, and defines the calls from the two servers to the receiver."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ MESSAGES: dict[Signal, type[ExportTraceServiceRequest | ExportMetricsServiceRequ
 
 
 class Malformed(ValueError):
-    """What arrived is no OTLP request; says why."""
+    """Something arrived that is not an OTLP request. The text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request as it arrived, taken or not. Header names (gRPC: metadata keys) are lowercase."""
+    """One request as it arrived, accepted or not. Header names (in gRPC: metadata keys) are lowercase."""
 
     signal: Signal
     protocol: Wire
@@ -43,19 +43,19 @@ class Received:
 
 
 class Intake(Protocol):
-    """The receiver as its servers see it; called from many threads."""
+    """The receiver as its servers see it. Many threads call it."""
 
     closing: threading.Event
 
     def admit(self, signal: Signal, protocol: Wire, headers: Mapping[str, str], message: Request) -> Behaviour:
-        """Record the request and return how to answer it. Raises Malformed where its rows cannot be read."""
+        """Record the request and return how to answer it. Raises Malformed if its rows cannot be read."""
 
-    def refuse(self, reason: str) -> None:
-        """Note something that is no OTLP request."""
+    def note_malformed(self, reason: str) -> None:
+        """Note something that is not an OTLP request."""
 
 
 def decode(signal: Signal, body: bytes) -> Request:
-    """Raises Malformed where the bytes are not the signal's request message."""
+    """Decode a request message. Raises Malformed if the bytes are not the signal's message."""
     try:
         return MESSAGES[signal].FromString(body)
     except DecodeError as error:
@@ -63,7 +63,7 @@ def decode(signal: Signal, body: bytes) -> Request:
 
 
 def decompress(encoding: str, body: bytes) -> bytes:
-    """Undo an HTTP Content-Encoding. Raises Malformed for an unknown one, or where the body is not so encoded."""
+    """Undo an HTTP Content-Encoding. Raises Malformed if it is unknown, or if the body is not encoded like that."""
     try:
         match encoding.strip().lower():
             case "" | "identity":

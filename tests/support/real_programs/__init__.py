@@ -1,4 +1,4 @@
-"""Real programs that tests drive: where each is, and what happens to a test if it is not there."""
+"""Real programs that tests drive: finds each one, and skips or fails a test if it is not there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COLLECTOR = ROOT / "collector"
 
 
 def absent(reason: str) -> NoReturn:
-    """Skip the test. In CI, where nothing may be missing, fail it."""
+    """Skip the test, or fail it in CI, because nothing may be missing there."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)

@@ -1,4 +1,4 @@
-"""ClickHouse, as far as it can be had from a package registry: its engine, behind a small server of the tests."""
+"""ClickHouse's engine behind a small server of the tests. Package registries have the engine, but not the server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SERVER = Path(__file__).with_name("clickhouse_server.py")
 
 
 class ClickHouse(Program):
-    """One, with its tables in `folder`."""
+    """One ClickHouse, with its tables in `folder`."""
 
     def __init__(self, folder: Path, *, port: int = 0) -> None:
         package = require("clickhouse")
@@ -27,19 +27,21 @@ class ClickHouse(Program):
 
     @property
     def endpoint(self) -> str:
-        """As `CLICKHOUSE_ENDPOINT` of the configurations takes it."""
+        """Return the value for `CLICKHOUSE_ENDPOINT` in the configurations."""
         return f"{self.url}?compress=none"
 
     def command(self) -> Sequence[str | Path]:
+        """Return the command line that starts the server."""
         return [sys.executable, SERVER, str(self._port), self._folder / "tables"]
 
     def is_ready(self, line: str) -> bool:
+        """True once the server listens. The line says at which URL."""
         if said := re.fullmatch(r"Listening on (\S+)\n", line):
             self.url = said[1]
         return bool(self.url)
 
     def do(self, statement: str) -> list[list[Any]]:
-        """The rows of its answer."""
+        """Run a statement and return the rows of its answer."""
         reply = requests.post(self.url, data=statement.encode(), timeout=60)
         assert reply.status_code == 200, f"{statement}: {reply.text}"
         rows: list[list[Any]] = reply.json()["data"] if reply.content else []

@@ -1,9 +1,9 @@
-"""ClickHouse's own engine (chDB) behind as much of its HTTP interface as the Collector's exporter speaks.
+"""ClickHouse's own engine (chDB) behind the part of its HTTP interface that the Collector's exporter uses.
 
-    clickhouse_server.py PORT FOLDER      PORT 0: any that is free; it says which on standard error
+Its arguments are PORT and FOLDER. PORT 0 takes any free one, and standard error says which.
 
-ClickHouse's server is in no package registry; its engine is. Statements, formats and tables are the engine's; the protocol
-here is this file's, and so are its limits: no login, no compression, one statement at a time.
+ClickHouse's engine is in a package registry, and its server is not. Statements, formats and tables are the engine's.
+The protocol is this file's, with these limits: no login, no compression, one statement at a time.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ _INSERT = re.compile(r"\s*INSERT\b.*\bFORMAT\s+Native\s*", re.IGNORECASE | re.DO
 
 
 class Statement(BaseHTTPRequestHandler):
-    """One request: the statement is in its body, or in `query` where the body is data to insert."""
+    """One request. Its body is the statement, or the data to insert if `query` holds the statement."""
 
     protocol_version = "HTTP/1.1"
     engine: session.Session
 
     def do_POST(self) -> None:
+        """Run the statement and answer with its rows, or with 500 and the engine's error."""
         asked = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
         body = self._body()
         try:
@@ -37,13 +38,13 @@ class Statement(BaseHTTPRequestHandler):
                 answer = self._insert(asked["query"], body)
             else:
                 answer = self._ask(body.decode(), for_client="client_protocol_version" in asked)
-        except RuntimeError as error:  # what the engine says of a statement that it cannot do
+        except RuntimeError as error:  # the engine raises it for a statement that it cannot run
             self._reply(500, str(error).encode())
         else:
             self._reply(200, answer)
 
     def log_message(self, *_: object) -> None:
-        """Nothing: who waits for this program reads one line of its log."""
+        """Write nothing: the log has only the line that says that the server listens."""
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") != "chunked":
@@ -77,8 +78,10 @@ class Statement(BaseHTTPRequestHandler):
 
 
 def _block(answer: dict[str, Any]) -> bytes:
-    """An answer as a block of the native format, with the frame that a client of ClickHouse's protocol expects: the
-    engine writes blocks without it. Of the two types that the exporter asks for."""
+    """Return an answer as a block of the native format, with the frame that ClickHouse's protocol puts before it.
+
+    The engine writes blocks without that frame. Only the two types that the exporter asks for are supported.
+    """
     made = b"\x01\x00\x02\xff\xff\xff\xff\x00" + _number(len(answer["meta"])) + _number(len(answer["data"]))
     for at, column in enumerate(answer["meta"]):
         made += _text(column["name"]) + _text(column["type"]) + b"\x00"
@@ -91,18 +94,20 @@ def _block(answer: dict[str, Any]) -> bytes:
     return made
 
 
-def _text(of: str) -> bytes:
-    return _number(len(of.encode())) + of.encode()
+def _text(value: str) -> bytes:
+    return _number(len(value.encode())) + value.encode()
 
 
-def _number(of: int) -> bytes:
+def _number(value: int) -> bytes:
+    """Return a number in LEB128: seven bits a byte, the lowest ones first."""
     made = b""
-    while of >= 0x80:
-        made, of = made + bytes([of & 0x7F | 0x80]), of >> 7
-    return made + bytes([of])
+    while value >= 0x80:
+        made, value = made + bytes([value & 0x7F | 0x80]), value >> 7
+    return made + bytes([value])
 
 
 def main(port: str, folder: str) -> None:
+    """Serve the tables in a folder until the process is killed."""
     Statement.engine = session.Session(folder)
     server = ThreadingHTTPServer(("127.0.0.1", int(port)), Statement)
     sys.stderr.write(f"Listening on http://127.0.0.1:{server.server_address[1]}\n")

@@ -1,4 +1,4 @@
-"""The real OpenTelemetry Collector: the one of `collector/builder.yaml`."""
+"""The real OpenTelemetry Collector that `collector/builder.yaml` describes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.real_programs.program import Program
 
 READY = "Everything is ready. Begin running and processing data."
 ENDPOINTS = {"Starting HTTP server": "http", "Starting GRPC server": "grpc"}
-"""Log messages that carry the address a receiver really got, where the configuration asked for port 0."""
+"""Log messages that carry a receiver's real address. The configuration may have asked for port 0."""
 
 OTLP_TO_FILES = """
 receivers:
@@ -22,7 +22,7 @@ receivers:
       http: {{endpoint: "127.0.0.1:{http_port}"}}
       grpc: {{endpoint: "127.0.0.1:0"}}
 exporters:
-  # Written out when it is closed, and not by a timer too, which could be at it just then and leave half a line.
+  # They are written when they are closed, and not by a timer: it could run at that moment too and leave half a line.
   file/metrics: {{path: metrics.jsonl, flush_interval: 1h}}
   file/traces: {{path: traces.jsonl, flush_interval: 1h}}
 service:
@@ -41,16 +41,15 @@ def require_collector() -> Path:
 
 
 def otlp_to_files(*, http_port: int = 0) -> str:
-    """A configuration: OTLP in over HTTP and gRPC, `metrics.jsonl` and `traces.jsonl` out. Port 0: any free one."""
+    """Return a configuration that writes OTLP to `metrics.jsonl` and `traces.jsonl`. Port 0 is any free one."""
     return OTLP_TO_FILES.format(http_port=http_port)
 
 
 class Collector(Program):
-    """One Collector.
+    """One Collector, with its output files in `folder`. They are complete after `stop`, which ends the block.
 
-    `config`: a configuration as text, or files laid over each other; `variables` are for `${env:…}` in it. It must log as
-    JSON, as `otlp_to_files` does: readiness and addresses are read from the log. Output files are relative to `folder`
-    and whole only after `stop`, which leaving the block calls.
+    `config` is a configuration as text, or files that are merged in this order. `variables` are for `${env:…}` in it.
+    It must log as JSON, as `otlp_to_files` does, because readiness and addresses are read from the log.
     """
 
     def __init__(self, config: str | Sequence[Path], folder: Path, **variables: str) -> None:
@@ -61,34 +60,39 @@ class Collector(Program):
 
     @property
     def endpoint(self) -> str:
-        """Base URL of the OTLP/HTTP receiver."""
+        """Return the base URL of the OTLP/HTTP receiver."""
         return f"http://{self._addresses['http']}"
 
     @property
     def tls_endpoint(self) -> str:
+        """Return the base URL of the OTLP/HTTP receiver, if it speaks TLS."""
         return f"https://{self._addresses['http']}"
 
     @property
     def grpc_endpoint(self) -> str:
+        """Return the URL of the OTLP/gRPC receiver."""
         return f"http://{self._addresses['grpc']}"
 
     @property
     def http_port(self) -> int:
+        """Return the port of the OTLP/HTTP receiver."""
         return int(self._addresses["http"].rpartition(":")[2])
 
     def points(self) -> list[PointRow]:
-        """What its file exporter wrote to metrics.jsonl."""
+        """Return the points that its file exporter wrote to metrics.jsonl."""
         return otlp_json.points(self._folder / "metrics.jsonl")
 
     def spans(self) -> list[SpanRow]:
-        """What its file exporter wrote to traces.jsonl."""
+        """Return the spans that its file exporter wrote to traces.jsonl."""
         return otlp_json.spans(self._folder / "traces.jsonl")
 
     def command(self) -> Sequence[str | Path]:
+        """Return the command line, with all files of the configuration."""
         return [self._binary, *(f"--config={path}" for path in self._files())]
 
     def is_ready(self, line: str) -> bool:
-        if not line.startswith("{"):  # a configuration it refuses is reported as plain text
+        """True for the line that ends the start. Lines before it name the addresses."""
+        if not line.startswith("{"):  # it reports an invalid configuration as plain text
             return False
         entry = json.loads(line)
         if protocol := ENDPOINTS.get(entry["msg"]):

@@ -18,7 +18,7 @@ SERVICE = "otel-agent"
 
 
 class Jaeger(Program):
-    """One on `collector/jaeger/jaeger.yaml`; its spans lie in `folder`."""
+    """One Jaeger with `collector/jaeger/jaeger.yaml`. Its spans are in `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self._binary = require("jaeger") / "jaeger"
@@ -27,13 +27,15 @@ class Jaeger(Program):
         self.otlp, self.url = f"http://{otlp}", f"http://{query}"
 
     def command(self) -> Sequence[str | Path]:
+        """Return the command line, with our configuration."""
         return [self._binary, f"--config={CONFIG}"]
 
     def is_ready(self, line: str) -> bool:
+        """True for the line that ends the start."""
         return READY in line
 
     def traces(self, *, service: str = SERVICE, tags: dict[str, str] | None = None) -> list[dict[str, Any]]:
-        """Those in which a span has all `tags`, each trace whole; as Grafana's data source asks for them."""
+        """Return the traces with a span that has all `tags`, each complete. Grafana's data source asks the same way."""
         asked = {"service": service, "tags": json.dumps(tags or {}), "limit": "1000", "lookback": "custom"}
         reply = requests.get(f"{self.url}/api/traces", params=asked | _ALL_TIMES, timeout=60)
         assert reply.status_code == 200, reply.text
@@ -41,13 +43,14 @@ class Jaeger(Program):
         return found
 
     def spans(self, tags: dict[str, str]) -> list[dict[str, Any]]:
-        """Of all traces, those that have all `tags`."""
+        """Return the spans of all traces that have all `tags`."""
         return [span for trace in self.traces() for span in trace["spans"] if tags.items() <= tags_of(span).items()]
 
 
 _ALL_TIMES = {"start": "0", "end": str(4_102_444_800_000_000)}
-"""To the year 2100, in microseconds."""
+"""The range from 1970 to 2100. Unix microseconds."""
 
 
 def tags_of(span: dict[str, Any]) -> dict[str, Any]:
+    """Return a span's tags, by key."""
     return {tag["key"]: tag["value"] for tag in span["tags"]}

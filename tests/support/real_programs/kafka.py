@@ -1,4 +1,4 @@
-"""A real Kafka: three brokers that are controllers too, as the smallest cluster that may lose one."""
+"""A real Kafka of three brokers that are also controllers: the smallest cluster that may lose one."""
 
 from __future__ import annotations
 
@@ -53,11 +53,12 @@ broker.session.timeout.ms=6000
 
 
 def command(name: str) -> Path:
+    """Return the path of one of Kafka's commands. Skip the test if Kafka is not there."""
     return require("kafka") / "bin" / name
 
 
 class Broker(Program):
-    """One of them; started anew, it goes on with the data in its folder."""
+    """One broker. If it is started again, it continues with the data in its folder."""
 
     def __init__(self, folder: Path, properties: str) -> None:
         super().__init__(folder, KAFKA_OPTS=JVM)
@@ -66,6 +67,7 @@ class Broker(Program):
         self._text = properties
 
     def command(self) -> Sequence[str | Path]:
+        """Return the command line. The first call writes the settings and formats the folder."""
         if not self._properties.exists():
             self._properties.write_text(self._text, encoding="utf-8")
             arguments = ["format", f"--cluster-id={CLUSTER_ID}", f"--config={self._properties}"]
@@ -75,12 +77,15 @@ class Broker(Program):
         return [self._start, self._properties]
 
     def is_ready(self, line: str) -> bool:
+        """True for the line that ends the start."""
         return "Kafka Server started" in line
 
 
 class Kafka:
-    """A cluster with the topics of `collector/kafka/create-topics.sh`, in `folder` while the block lasts: for those who trust
-    `authority` and log in as `USER`."""
+    """A cluster with the topics of `collector/kafka/create-topics.sh`, which runs in `folder` during the block.
+
+    Clients have to trust `authority` and log in as `USER`.
+    """
 
     def __init__(self, folder: Path, authority: Authority, *, partitions: int) -> None:
         self._folder, self._partitions, self._authority = folder, partitions, authority
@@ -110,7 +115,7 @@ class Kafka:
 
     @property
     def variables(self) -> dict[str, str]:
-        """For `kafka/out.yaml` and `kafka/in.yaml` with `kafka/tls.yaml`."""
+        """Return the variables for `kafka/out.yaml` and `kafka/in.yaml` with `kafka/tls.yaml`."""
         return {
             "KAFKA_BROKERS": f"[{self.bootstrap}]",
             "KAFKA_CA_FILE": str(self._authority.certificate),
@@ -119,12 +124,12 @@ class Kafka:
 
     @property
     def bootstrap(self) -> str:
-        """All of the brokers, as Kafka's own commands take them."""
+        """Return the addresses of all brokers, as Kafka's own commands expect them."""
         return ",".join(f"127.0.0.1:{port}" for port in self._own)
 
     def __enter__(self) -> Self:
         try:
-            # At once: none is ready before it hears of another.
+            # They start at the same time, because none is ready before it knows another one.
             with ThreadPoolExecutor() as threads:
                 started = [threads.submit(broker.__enter__) for broker in self.brokers]
             for each in started:
@@ -140,18 +145,19 @@ class Kafka:
 
     def _end(self) -> None:
         for broker in self.brokers:
-            broker.kill()  # leaving in good order takes seconds, and nothing of it is looked at afterwards
+            broker.kill()  # a regular stop takes seconds, and nobody reads the data afterwards
 
     def leaders(self, topic: str) -> list[Broker]:
-        """Who is asked for each of its partitions."""
+        """Return the leading broker of each partition of a topic."""
         return [self.brokers[int(number)] for number in re.findall(r"Leader: (\d+)", self._described(topic))]
 
     def settings(self, topic: str) -> dict[str, str]:
+        """Return the settings of a topic, and its replication factor."""
         ((copies, others),) = re.findall(r"ReplicationFactor: (\d+)\tConfigs: (.*)", self._described(topic))
         return {"replication.factor": copies} | dict(each.split("=") for each in others.split(","))
 
     def filled(self, topic: str) -> list[str]:
-        """The partitions of it in which there is anything, on the last broker."""
+        """Return the partitions of a topic that are not empty on the last broker."""
         logs = (self._folder / str(BROKERS - 1) / "data").glob(f"{topic}-*/*.log")
         return [path.parent.name for path in logs if path.stat().st_size]
 
@@ -165,7 +171,7 @@ class Kafka:
         return self._run(command("kafka-topics.sh"), "--command-config", self._client, *asked)
 
     def _run(self, *words: str | Path) -> str:
-        """What one of Kafka's commands, or a script that calls them, says."""
+        """Run one of Kafka's commands, or a script that calls them, and return its output."""
         path = f"{command('kafka-topics.sh').parent}:{os.environ['PATH']}"
         variables = os.environ | {"PATH": path, "COMMAND_CONFIG": str(self._client)}
         ran = subprocess.run(words, env=variables, capture_output=True, text=True, check=False)
@@ -174,7 +180,7 @@ class Kafka:
 
 
 def _keystore(files: TlsFiles, path: Path) -> Path:
-    """Key and certificates in one file, the key in the one form that Kafka reads."""
+    """Write key and certificates to one file, and return its path. Kafka reads keys in PKCS8 only."""
     key = serialization.load_pem_private_key(files.key.read_bytes(), password=None)
     form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     path.write_bytes(key.private_bytes(*form) + files.certificate.read_bytes())

@@ -1,4 +1,4 @@
-"""A real program as a child process: what all of them have in common."""
+"""A real program as a child process, and the parts that all of them share."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from typing import NoReturn, Self
 import pytest
 
 START_DEADLINE_S = 60.0
-"""How long a program may take until it says that it is ready. Seconds, on a slow and busy machine."""
+"""A program that is not ready after this time did not start. Seconds, generous for a slow and busy machine."""
 STOP_DEADLINE_S = 30.0
-"""How long it may take after SIGTERM to put away what it holds. Seconds."""
+"""The time that a program has after SIGTERM to write its data. Seconds."""
 
 
 def free_ports(number: int) -> list[int]:
-    """As many that nobody listens on, on loopback: for a program that cannot be asked which one it took."""
+    """Return so many free ports on the loopback interface, for a program that does not say which port it took."""
     with ExitStack() as held:
         found = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
         return [int(each.getsockname()[1]) for each in found]
 
 
 class Program:
-    """Runs in `folder` while the block lasts, from when its log (standard error) says that it is ready.
+    """A program that runs in `folder` during the block. The block begins when its log shows that it is ready.
 
-    It may be entered again after its end, and goes on with what is in its folder. A kind of program says in `command` what is run, and in `is_ready` which line it waits for; that is asked on another
-    thread, once for each line, in their order. `variables` are set in the program's environment.
+    It may be entered again after its end, and then continues with the data in its folder. `variables` are added to its
+    environment. A subclass defines `command` and `is_ready`.
     """
 
     def __init__(self, folder: Path, **variables: str) -> None:
@@ -41,18 +41,21 @@ class Program:
         self._is_over = True
 
     def command(self) -> Sequence[str | Path]:
+        """Return the command line. It is called at each start, when `folder` exists."""
         raise NotImplementedError
 
     def is_ready(self, line: str) -> bool:
+        """True for the line of the log that says that it is ready. Another thread calls it for each line."""
         raise NotImplementedError
 
     @property
     def pid(self) -> int:
+        """Return the process id of the latest start."""
         return self._process.pid
 
     @property
     def log(self) -> str:
-        """What it logged so far."""
+        """Return what it logged so far."""
         return "".join(self._log)
 
     def __enter__(self) -> Self:
@@ -81,7 +84,7 @@ class Program:
         self.stop()
 
     def kill(self) -> None:
-        """As a crash does: nothing of what it holds in memory is written."""
+        """End it like a crash: data that is only in memory is lost."""
         if self._is_over:
             return
         self._is_over = True
@@ -90,7 +93,7 @@ class Program:
         self._reader.join()
 
     def stop(self) -> None:
-        """Ends it the way a service manager does. Fails where it had ended already, or does not end in time; then kills it."""
+        """End it as a service manager does. Fail the test if it had ended already or does not end in time."""
         if self._is_over:
             return
         if self._process.poll() is not None:

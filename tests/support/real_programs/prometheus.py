@@ -16,23 +16,23 @@ from tests.support.real_programs.program import Program
 ANSWER_DEADLINE_S = 60.0
 
 Rows = dict[tuple[str, ...], float]
-"""Values of an instant vector, by those labels that were asked for."""
+"""The values of an instant vector, by the values of the requested labels."""
 
 
 def program(name: str) -> Path:
-    """`prometheus` or `promtool`."""
+    """Return the path of `prometheus` or `promtool`. Skip the test if it is not there."""
     return require("prometheus") / name
 
 
 def promtool(*arguments: str | Path) -> str:
-    """What it printed; fails where it finds fault."""
+    """Run promtool and return what it printed. Raises AssertionError if it reports an error."""
     ran = subprocess.run([program("promtool"), *arguments], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout + ran.stderr
 
 
 class Prometheus(Program):
-    """One Prometheus on `collector/prometheus/prometheus.yaml`; its data lies in `folder`."""
+    """One Prometheus with `collector/prometheus/prometheus.yaml`. Its data is in `folder`."""
 
     def __init__(self, folder: Path, *, config: Path = COLLECTOR / "prometheus" / "prometheus.yaml") -> None:
         super().__init__(folder)
@@ -42,10 +42,11 @@ class Prometheus(Program):
 
     @property
     def otlp(self) -> str:
-        """Base URL of its OTLP receiver."""
+        """Return the base URL of its OTLP receiver."""
         return f"{self.url}/api/v1/otlp"
 
     def command(self) -> Sequence[str | Path]:
+        """Return the command line, with any free port."""
         return [
             self._binary,
             f"--config.file={self._config}",
@@ -55,21 +56,23 @@ class Prometheus(Program):
         ]
 
     def is_ready(self, line: str) -> bool:
+        """True once it both listens and serves. One line says at which address."""
         if "Listening on" in line and (address := re.search(r"address=(\S+)", line)):
             self.url = f"http://{address[1]}"
         self._is_serving = self._is_serving or "Server is ready to receive web requests" in line
-        return self._is_serving and bool(self.url)  # either may be said first
+        return self._is_serving and bool(self.url)  # the two lines come in any order
 
     def answer(self, query: str, *, at_s: float | None = None) -> list[dict[str, Any]]:
-        """The rows of an instant query, as of `at_s` (Unix seconds; now)."""
+        """Return the rows of an instant query at `at_s` (Unix seconds; the default is now)."""
         return self._get("query", {"query": query} | ({} if at_s is None else {"time": f"{at_s:.3f}"}))
 
     def over(self, query: str, *, start_s: float, end_s: float, step_s: float) -> list[dict[str, Any]]:
-        """The rows of a range query."""
+        """Return the rows of a range query."""
         bounds = {"start": f"{start_s:.3f}", "end": f"{end_s:.3f}", "step": f"{step_s:g}"}
         return self._get("query_range", {"query": query} | bounds)
 
     def rows(self, query: str, *labels: str, at_s: float | None = None) -> Rows:
+        """Return the values of an instant query, by the values of `labels`. A missing label is ""."""
         return {
             tuple(row["metric"].get(label, "") for label in labels): float(row["value"][1])
             for row in self.answer(query, at_s=at_s)
