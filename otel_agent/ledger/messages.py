@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from otel_agent.ledger import records
 from otel_agent.ledger.fork_copies import Twin, completion_of, find_twins, has_twin
 from otel_agent.ledger.outbox import Outbox
-from otel_agent.model import Change, Message, Overlap, Session, State, Tokens
+from otel_agent.model import Change, Generation, Message, Overlap, Session, State, Tokens
 
 _RESOLVED_AT_ONCE: Final = 2_000
 """Waiting messages that are decided in one transaction."""
@@ -28,18 +28,30 @@ class _Known(Struct):
     overlap: Overlap
     cost_nusd: int
     complete: bool
+    generation: Generation
 
     def is_undecided(self, message: Message) -> bool:
         """True while this further record may still change the message's state. Later records only add to it."""
+        if self.was_imported_as(message):
+            return False
         return self.state is State.UNFINISHED or (
             self.state is State.SUSPECTED_COPY and message.completed_ms is not None
         )
+
+    def was_imported_as(self, message: Message) -> bool:
+        """True if the message is known from 1.x and this is what the import into 2.x made of it."""
+        return message.generation is Generation.V2 and self.generation is not Generation.V2
 
     def merged_with(self, message: Message) -> "_Known":
         """Return the larger number of the two in each field."""
         more = _at_least(message, self)
         return _Known(
-            self.state, more.tokens, more.overlap, more.cost_nusd, self.complete or message.completed_ms is not None
+            self.state,
+            more.tokens,
+            more.overlap,
+            more.cost_nusd,
+            self.complete or message.completed_ms is not None,
+            self.generation,
         )
 
 
@@ -80,6 +92,9 @@ class Messages:
         inserts: dict[str, tuple[object, ...]] = {}
         for message, completion in zip(messages, completions, strict=True):
             before = known.get(message.id)
+            if before is not None and before.was_imported_as(message):
+                # The import sets the completion to the row's last change, which may be days later.
+                message = replace(message, completed_ms=None)  # noqa: PLW2901
             if before is not None and not before.is_undecided(message):
                 # The message may be earlier in this very batch: a correction needs its row in the table.
                 self._insert(inserts)
@@ -184,7 +199,7 @@ class Messages:
         recognised by it.
         """
         now = known.merged_with(message)
-        if known.state not in (State.COUNTED, State.SUSPECTED_COPY) or now == known:
+        if known.state in (State.COPY, State.SKIPPED) or now == known:
             return []
         query = f"SELECT {records.MESSAGE_COLUMNS} FROM message WHERE id = ?"
         before = records.message(self._database.execute(query, (message.id,)).fetchone())
@@ -194,8 +209,8 @@ class Messages:
         )
         row = records.message_row(after, known.state, completion_of(after))
         self._database.execute(records.REPLACE_MESSAGE, (*row, after.id))
-        # A suspected copy is in no total yet: it adds all it used when it is decided.
-        if known.state is State.SUSPECTED_COPY:
+        # What waits is in no total yet: it adds all it used when it is decided.
+        if known.state is not State.COUNTED:
             return []
         return [
             Change(
@@ -248,10 +263,12 @@ class Messages:
     def _known(self, ids: list[str]) -> dict[str, _Known]:
         query = (
             "SELECT id, state, input, output, reasoning, cache_read, cache_write, cached_in_input, reasoning_in_output, cost_nusd, "
-            "completed_ms IS NOT NULL FROM message WHERE id IN (SELECT value FROM json_each(?))"
+            "completed_ms IS NOT NULL, generation FROM message WHERE id IN (SELECT value FROM json_each(?))"
         )
         return {
-            row[0]: _Known(State(row[1]), Tokens(*row[2:7]), Overlap(row[7], row[8]), row[9], bool(row[10]))
+            row[0]: _Known(
+                State(row[1]), Tokens(*row[2:7]), Overlap(row[7], row[8]), row[9], bool(row[10]), Generation(row[11])
+            )
             for row in self._database.execute(query, (records.ids(ids),))
         }
 
@@ -267,12 +284,13 @@ class Messages:
         return find_twins(self._database, undecided)
 
     def _waiting(self, killed_before_ms: int, limit: int = _RESOLVED_AT_ONCE) -> list[tuple[int, tuple[object, ...]]]:
-        """Return number and row of undecided messages that can be decided at the end of a pass, the oldest first."""
+        """Return number and row of undecided messages that can be decided at the end of a pass, the oldest first, but those
+        whose id says that they are copies last: another one of a call without an original counts in their place."""
         query = (
             f"SELECT number, {records.MESSAGE_COLUMNS} FROM message AS m "
             f"WHERE {records.IS_UNDECIDED} AND (state = ? OR created_ms < ? OR EXISTS (SELECT 1 FROM message AS later "
             "WHERE later.session_id = m.session_id AND later.created_ms > m.created_ms "
-            "AND later.completed_ms IS NOT NULL)) ORDER BY +number LIMIT ?"
+            f"AND later.completed_ms IS NOT NULL)) ORDER BY {records.is_marked_copy('m')}, +number LIMIT ?"
         )
         # "+number" keeps SQLite from walking the whole table in that order: the index of undecided messages is nearly empty.
         rows = self._database.execute(query, (int(State.SUSPECTED_COPY), killed_before_ms, limit)).fetchall()
@@ -291,7 +309,8 @@ def _state(message: Message, twins: Sequence[Twin], count_from_ms: int) -> State
 
 
 def _as_known(message: Message, state: State) -> _Known:
-    return _Known(state, message.tokens, message.overlap, message.cost_nusd, message.completed_ms is not None)
+    complete = message.completed_ms is not None
+    return _Known(state, message.tokens, message.overlap, message.cost_nusd, complete, message.generation)
 
 
 def _at_least(message: Message, known: _Known) -> Message:

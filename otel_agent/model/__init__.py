@@ -16,6 +16,7 @@ from otel_agent.model.message import (
     State,
     ToolCall,
     Turn,
+    UsageSource,
 )
 from otel_agent.model.problem import Problem, ProblemKind, ProblemPlace, Unreadable
 from otel_agent.model.process import ProcessMode, ProcessSample
@@ -65,5 +66,6 @@ __all__ = [
     "ToolCall",
     "Turn",
     "Unreadable",
+    "UsageSource",
     "without_overlap",
 ]

@@ -71,7 +71,7 @@ def test_session_messages_of_other_kinds_do_not_count(agent: Agent, arrived: Arr
     spoken = message(session(), USED)
     new.put_turn(spoken)
     with new.connection() as connection:
-        for counter, kind in enumerate(("user", "shell", "compaction", "synthetic", "model-switched"), 2):
+        for counter, kind in enumerate(("user", "shell", "idle", "synthetic", "model-switched"), 2):
             row = new.place(message(session(), USED, T0 + counter * 1000))[1] | {"type": kind}
             upsert(connection, "session_message", row)
     agent.once()

@@ -15,7 +15,9 @@ from otel_agent.opencode.decode import MAX_BYTES
 
 
 class Tables(Struct, frozen=True):
-    """The queries for one generation. Each selects rowid, id, session id, created, updated, size and data."""
+    """The queries for one generation. Each selects rowid, id, session id, created, updated, size, data and kind.
+
+    Data is missing if it is too large to be read, or no JSON."""
 
     generation: Generation
     names_role: bool
@@ -52,6 +54,8 @@ class _Known(Struct, frozen=True):
     """True if a column says which rows are an assistant's; else the JSON does."""
     has_calls: bool
     """True if its messages have their tool calls in the table ``part``."""
+    preview: bool = False
+    """True for the tables of the previews of 2.x, which have no name of their own."""
 
 
 _GENERATIONS: Final = (
@@ -59,6 +63,22 @@ _GENERATIONS: Final = (
     # From 1.14 to 1.18 there is a ``session_message`` too. It can hold a call that ``message`` holds, under another id,
     # so only rows count whose session is in ``session_v2``.
     _Known(Generation.V2, "session_message", "session_v2", has_type=True, has_calls=False),
+    # The previews of 2.x called the same table ``session``. 2.0 takes such a database over only if there is a history
+    # of 1.x, so it may hold what nothing else does.
+    _Known(Generation.V2, "session_message", "session", has_type=True, has_calls=False, preview=True),
+)
+ASSISTANT: Final = "assistant"
+COMPACTION: Final = "compaction"
+"""The types of ``session_message`` that say what they used."""
+
+_UP_TO_LIMIT: Final = f"CASE WHEN length(m.data) <= {MAX_BYTES} THEN m.data END"
+_LARGE: Final = 65_536
+"""From this number of characters on, SQLite takes the fields that we use out of the JSON. Rows of 2.x hold the output
+of their tools, and so can have megabytes; none is too large to be counted."""
+_FIELDS: Final = ("agent", "model", "time", "cost", "tokens", "finish", "error", "retry", "status")
+_EXTRACTED: Final = ", ".join(f"'{name}', json_extract(m.data, '$.{name}')" for name in _FIELDS)
+_WITHOUT_CONTENT: Final = (
+    f"CASE WHEN length(m.data) <= {_LARGE} THEN m.data WHEN json_valid(m.data) THEN json_object({_EXTRACTED}) END"
 )
 _NEEDED: Final = {"id", "session_id", "data"}
 _SESSIONS: Final = re.compile(r"session(_v[0-9]+)?")
@@ -80,6 +100,8 @@ def probe(database: sqlite3.Connection, place: str) -> tuple[list[Tables], list[
     for known in _GENERATIONS:
         if known.messages not in names or (known.has_type and known.sessions not in names):
             continue
+        if known.preview and not _is_preview(database, names):
+            continue
         why = _why_unknown(database, known.messages)
         if why:
             problems.append(_unknown(database, names, place, known.messages, why))
@@ -93,6 +115,14 @@ def probe(database: sqlite3.Connection, place: str) -> tuple[list[Tables], list[
 def with_calls(tables: Sequence[Tables]) -> Tables | None:
     """Return the tables whose messages have tool calls, else the first; ``None`` if the database has none at all."""
     return next((each for each in tables if each.has_calls), tables[0] if tables else None)
+
+
+def _is_preview(database: sqlite3.Connection, names: set[str]) -> bool:
+    """Return True for a database that a preview of 2.x began. 1.14 to 1.18 have ``session_message`` too, but their
+    ``session`` has no forks, and their calls are in ``message``."""
+    if "session_v2" in names or "fork_session_id" not in _columns(database, "session"):
+        return False
+    return "message" not in names or database.execute("SELECT 1 FROM message LIMIT 1").fetchone() is None
 
 
 def _why_unknown(database: sqlite3.Connection, table: str) -> str:
@@ -121,14 +151,16 @@ def _written_by(database: sqlite3.Connection, names: set[str]) -> str:
 
 def _tables(database: sqlite3.Connection, names: set[str], known: _Known) -> Tables:
     columns = _columns(database, known.messages)
+    has_type = known.has_type and "type" in columns
     created = "m.time_created" if "time_created" in columns else "NULL"
     updated = "m.time_updated" if "time_updated" in columns else "NULL"
     select = (
         f"SELECT m.rowid, m.id, m.session_id, {created}, {updated}, length(m.data), "
-        f"CASE WHEN length(m.data) <= {MAX_BYTES} THEN m.data END FROM {known.messages} AS m"
+        f"{_WITHOUT_CONTENT if known.has_type else _UP_TO_LIMIT}, {'m.type' if has_type else 'NULL'} "
+        f"FROM {known.messages} AS m"
     )
-    # Rows of 2.x that are no answers are megabytes: the query leaves them out before their JSON is read.
-    ours = "m.type = 'assistant'" if known.has_type and "type" in columns else "1"
+    # Rows of 2.x that used nothing are megabytes: the query leaves them out before their JSON is read.
+    ours = f"m.type IN ('{ASSISTANT}', '{COMPACTION}')" if has_type else "1"
     return Tables(
         generation=known.generation,
         names_role=not known.has_type,
