@@ -30,7 +30,9 @@ from otel_agent.model.store import (
     Checkpoint,
     ReadScope,
     Recall,
+    SessionTotals,
     Store,
+    StoreTotals,
 )
 from otel_agent.model.usage import Overlap, Tokens, without_overlap
 
@@ -60,8 +62,10 @@ __all__ = [
     "SentPoint",
     "Series",
     "Session",
+    "SessionTotals",
     "State",
     "Store",
+    "StoreTotals",
     "Tokens",
     "ToolCall",
     "Turn",

@@ -40,6 +40,9 @@ class Tables(Struct, frozen=True):
     """Parameters: message id, limit. Selects id and data, no data if it is too large."""
     recent: str | None
     """Parameters: session id, milliseconds up to which, limit. Selects the ids of the last messages, newest first."""
+    totals: str | None
+    """Selects id, what ``session`` selects, updated, cost and the five tokens of every session. ``None`` in 1.x, whose
+    columns of the same names leave out what came before 1.15."""
     count: str
     """Selects the number of rows."""
 
@@ -79,6 +82,10 @@ _FIELDS: Final = ("agent", "model", "time", "cost", "tokens", "finish", "error",
 _EXTRACTED: Final = ", ".join(f"'{name}', json_extract(m.data, '$.{name}')" for name in _FIELDS)
 _WITHOUT_CONTENT: Final = (
     f"CASE WHEN length(m.data) <= {_LARGE} THEN m.data WHEN json_valid(m.data) THEN json_object({_EXTRACTED}) END"
+)
+_TOTALS: Final = (
+    *("cost", "tokens_input", "tokens_output", "tokens_reasoning"),
+    *("tokens_cache_read", "tokens_cache_write"),
 )
 _NEEDED: Final = {"id", "session_id", "data"}
 _SESSIONS: Final = re.compile(r"session(_v[0-9]+)?")
@@ -176,6 +183,7 @@ def _tables(database: sqlite3.Connection, names: set[str], known: _Known) -> Tab
         session=_session_query(database, names, known.sessions),
         parts=_parts_query(database, names),
         recent=_recent_query(known, created),
+        totals=_totals_query(database, names, known),
         count=f"SELECT count(*) FROM {known.messages}",
     )
 
@@ -203,6 +211,20 @@ def _session_query(database: sqlite3.Connection, names: set[str], table: str) ->
     columns = _columns(database, table) if table in names else set()
     if "id" not in columns:
         return None
+    return f"SELECT {_session_facts(database, names, columns)} FROM {table} AS s WHERE s.id = ?"
+
+
+def _totals_query(database: sqlite3.Connection, names: set[str], known: _Known) -> str | None:
+    columns = _columns(database, known.sessions)
+    if not known.has_type or not {"id", *_TOTALS} <= columns:
+        return None
+    updated = "s.time_updated" if "time_updated" in columns else "NULL"
+    totals = ", ".join(f"s.{name}" for name in _TOTALS)
+    return f"SELECT s.id, {_session_facts(database, names, columns)}, {updated}, {totals} FROM {known.sessions} AS s"
+
+
+def _session_facts(database: sqlite3.Connection, names: set[str], columns: set[str]) -> str:
+    """Return what to select of a session, ``NULL`` for what its table does not have."""
 
     def column(name: str) -> str:
         return f"s.{name}" if name in columns else "NULL"
@@ -210,7 +232,7 @@ def _session_query(database: sqlite3.Connection, names: set[str], table: str) ->
     project = "project" in names and "project_id" in columns and "worktree" in _columns(database, "project")
     worktree = "(SELECT p.worktree FROM project AS p WHERE p.id = s.project_id)" if project else "NULL"
     wanted = [column(name) for name in ("parent_id", "directory", "title", "version", "time_created")]
-    return f"SELECT {', '.join(wanted)}, {worktree}, {column('fork_session_id')} FROM {table} AS s WHERE s.id = ?"
+    return f"{', '.join(wanted)}, {worktree}, {column('fork_session_id')}"
 
 
 def _columns(database: sqlite3.Connection, table: str) -> set[str]:
