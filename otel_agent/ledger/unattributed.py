@@ -58,9 +58,7 @@ class Unattributed:
         )
 
 
-def unattributed_message(
-    totals: SessionTotals, number: int, at_ms: int, tokens: Tokens, cost_nusd: int
-) -> Message:
+def unattributed_message(totals: SessionTotals, number: int, at_ms: int, tokens: Tokens, cost_nusd: int) -> Message:
     """Return a session's usage number ``number`` that no message has. It has no model, agent or turn."""
     session = totals.session
     return Message(

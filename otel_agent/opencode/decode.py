@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from otel_agent.model import Generation, Message, Overlap, Problem, ProblemKind, Session, Tokens, UsageSource
 from otel_agent.opencode.ids import looks_copied
 from otel_agent.opencode.json_values import cost_nusd, field, text, time_ms
-from otel_agent.opencode.tokens import overlap, tokens
+from otel_agent.opencode.tokens import overlap, tokens, total
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 """A larger message file or row is not read. Assistant messages have a few hundred bytes, and some hundred thousand
@@ -169,7 +169,7 @@ def _placed(message: Message, wire: Wire, session: Session | None) -> Message:
         worktree=text(field(wire.path, "root")) or (session.worktree if session else ""),
         directory=(session.directory if session else "") or text(field(wire.path, "cwd")),
         copied=looks_copied(message, session),
-        overlap=overlap(message, field(wire.tokens, "total"), session.version if session else ""),
+        overlap=overlap(message, total(wire.tokens), session.version if session else ""),
     )
 
 

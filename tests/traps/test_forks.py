@@ -95,9 +95,7 @@ def test_a_message_with_a_late_id_that_records_something_else_is_no_copy(
     assert arrived.messages() == 2
 
 
-@pytest.mark.parametrize(
-    "change", [{"completed": T0 + 86_400_000}, {"cost": 1}], ids=lambda change: next(iter(change))
-)
+@pytest.mark.parametrize("change", [{"completed": T0 + 86_400_000}, {"cost": 1}], ids=lambda change: next(iter(change)))
 def test_a_copy_is_one_whatever_its_completion_and_cost(
     agent: Agent, tree: JsonTree, arrived: Arrived, change: dict[str, object]
 ) -> None:

@@ -126,9 +126,7 @@ class TableReader:
         try:
             with closing(self._database.execute(query, arguments)) as rows:
                 for rowid, row_id, session_id, created_ms, updated_ms, size, raw, kind in rows:
-                    row = _Row(
-                        text_of(row_id), text_of(session_id), created_ms, updated_ms, size, raw, text_of(kind)
-                    )
+                    row = _Row(text_of(row_id), text_of(session_id), created_ms, updated_ms, size, raw, text_of(kind))
                     last = rowid
                     if forward:
                         self._cursor.rowid, self._cursor.tail = rowid, row.id
