@@ -44,7 +44,7 @@ class Residual:
         found: dict[str, Found] = {}
         for store, waiting in self._waiting.items():
             of_store = self._stores[store]
-            begun = of_store.compacting
+            begun = of_store.unsettled
             ready = {
                 key: totals
                 for key, totals in waiting.items()

@@ -13,46 +13,12 @@ from msgspec.structs import replace
 
 from otel_agent.ledger import records
 from otel_agent.ledger.fork_copies import Twin, completion_of, find_twins, has_twin
+from otel_agent.ledger.known_message import Known, as_known, at_least
 from otel_agent.ledger.outbox import Outbox
 from otel_agent.model import Change, Generation, Message, Overlap, Session, State, Tokens
 
 _RESOLVED_AT_ONCE: Final = 2_000
 """Waiting messages that are decided in one transaction."""
-
-
-class _Known(Struct):
-    """The ledger's knowledge of a message."""
-
-    state: State
-    tokens: Tokens
-    overlap: Overlap
-    cost_nusd: int
-    complete: bool
-    generation: Generation
-
-    def is_undecided(self, message: Message) -> bool:
-        """True while this further record may still change the message's state. Later records only add to it."""
-        if self.was_imported_as(message):
-            return False
-        return self.state is State.UNFINISHED or (
-            self.state is State.SUSPECTED_COPY and message.completed_ms is not None
-        )
-
-    def was_imported_as(self, message: Message) -> bool:
-        """True if the message is known from 1.x and this is what the import into 2.x made of it."""
-        return message.generation is Generation.V2 and self.generation is not Generation.V2
-
-    def merged_with(self, message: Message) -> "_Known":
-        """Return the larger number of the two in each field."""
-        more = _at_least(message, self)
-        return _Known(
-            self.state,
-            more.tokens,
-            more.overlap,
-            more.cost_nusd,
-            self.complete or message.completed_ms is not None,
-            self.generation,
-        )
 
 
 class Decision(Struct, frozen=True):
@@ -103,10 +69,10 @@ class Messages:
                 continue
             if before is not None:
                 # The message had to wait: it counts for the most that any record of it says.
-                message = _at_least(message, before)  # noqa: PLW2901
+                message = at_least(message, before)  # noqa: PLW2901
             state = _state(message, twins.get(completion, []), count_from_ms)
             self._put(inserts, message.id, records.message_row(message, state, completion), is_new=before is None)
-            known[message.id] = _as_known(message, state)
+            known[message.id] = as_known(message, state)
             # What counts is gathered: its sessions are looked up once for the whole batch.
             if state is State.COUNTED:
                 counted.append(message)
@@ -192,7 +158,7 @@ class Messages:
         self._database.executemany(records.INSERT_MESSAGE, pending.values())
         pending.clear()
 
-    def _correct(self, message: Message, known: _Known) -> list[Change]:
+    def _correct(self, message: Message, known: Known) -> list[Change]:
         """Add what a message that was read again has more of than before; no number ever falls.
 
         A message that counted as killed and completes after all gets its time of completion, because its copies are
@@ -260,20 +226,20 @@ class Messages:
             for row in self._database.execute(query, (records.ids(ids),))
         }
 
-    def _known(self, ids: list[str]) -> dict[str, _Known]:
+    def _known(self, ids: list[str]) -> dict[str, Known]:
         query = (
             "SELECT id, state, input, output, reasoning, cache_read, cache_write, cached_in_input, reasoning_in_output, cost_nusd, "
             "completed_ms IS NOT NULL, generation FROM message WHERE id IN (SELECT value FROM json_each(?))"
         )
         return {
-            row[0]: _Known(
+            row[0]: Known(
                 State(row[1]), Tokens(*row[2:7]), Overlap(row[7], row[8]), row[9], bool(row[10]), Generation(row[11])
             )
             for row in self._database.execute(query, (records.ids(ids),))
         }
 
     def _twins_of_undecided(
-        self, messages: Sequence[Message], completions: Sequence[int], known: dict[str, _Known]
+        self, messages: Sequence[Message], completions: Sequence[int], known: dict[str, Known]
     ) -> dict[int, list[Twin]]:
         """Look up the twins of those messages only whose state is not decided yet: a correction needs none."""
         undecided = [
@@ -306,18 +272,3 @@ def _state(message: Message, twins: Sequence[Twin], count_from_ms: int) -> State
     if message.copied:
         return State.SUSPECTED_COPY
     return State.COPY if has_twin(message, twins) else State.COUNTED
-
-
-def _as_known(message: Message, state: State) -> _Known:
-    complete = message.completed_ms is not None
-    return _Known(state, message.tokens, message.overlap, message.cost_nusd, complete, message.generation)
-
-
-def _at_least(message: Message, known: _Known) -> Message:
-    """Return the message with no number smaller than another record of it has."""
-    return replace(
-        message,
-        tokens=message.tokens.at_least(known.tokens),
-        overlap=message.overlap.at_least(known.overlap),
-        cost_nusd=max(message.cost_nusd, known.cost_nusd),
-    )

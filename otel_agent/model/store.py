@@ -56,9 +56,9 @@ class StoreTotals(Struct, frozen=True):
 
     sessions: list[SessionTotals]
     """Those that are new or changed since the last pass."""
-    compacting: dict[str, int] = {}
-    """Session id to when its compaction began, for those that run. The totals have calls of it that its row gets at
-    the end."""
+    unsettled: dict[str, int] = {}
+    """Session id to when a call began that is not complete, and that the totals may have already: those of a running
+    compaction get into its row at the end."""
     migrated_ms: int | None = None
     """When 2.x imported the sessions of 1.x: the totals hold the messages that were complete then. ``None``: never."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def new(agent: Agent) -> DatabaseV2:
     return DatabaseV2(agent.data_dir / "opencode.db").create()
 
 
-def v2_session(totals: Tokens = BOTH, **fields: object) -> Session:
+def v2_session(totals: Tokens = BOTH, **fields: Any) -> Session:
     return session(version="2.0.17", totals=totals, **fields)
 
 

@@ -125,7 +125,7 @@ class Database:
             yield from reader.read(now_ms=now_ms, sweep=sweep)
             if known[each.generation]:
                 changed = [session_totals.decoded(row) for row in known[each.generation] - self._totals]
-                yield Batch(totals=StoreTotals(changed, reader.compacting, migrated_ms))
+                yield Batch(totals=StoreTotals(changed, reader.unsettled, migrated_ms))
                 self._totals = known[each.generation]
         # Asked before reading: a row that was written meanwhile is read in the next pass.
         self._unchanged_since = version

@@ -65,8 +65,8 @@ class TableReader:
         recalled = ask.recall(self._name)
         self._cursor = msgspec.json.decode(recalled, type=Cursor) if recalled else Cursor()
         self._sessions: dict[str, Session | None] = {}
-        self.compacting: dict[str, int] = {}
-        """Id of a session to when its compaction began, for those that run."""
+        self.unsettled: dict[str, int] = {}
+        """Id of a session to when a call of it began that its totals may have already, and its row has not yet."""
 
     def read(self, *, now_ms: int, sweep: bool) -> Iterator[Batch]:
         """Yield a batch for each chunk of rows. The last one may be empty; it brings the checkpoint of a sweep."""
@@ -173,8 +173,8 @@ class TableReader:
         # Without completion it is read again by id, and without usage it does not count yet.
         if message.completed_ms is None:
             self._cursor.in_flight.append(row.id)
-            if row.kind == COMPACTION:
-                self.compacting[message.session_id] = message.created_ms
+            if row.kind == COMPACTION or message.tokens.total:
+                self.unsettled[message.session_id] = message.created_ms
         if message.completed_ms is not None or message.has_usage:
             batch.messages.append(message)
 
