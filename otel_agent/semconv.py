@@ -222,6 +222,7 @@ class Attr:
     PROJECT: Final = "opencode.project.name"
     PROJECT_DIRECTORY: Final = "opencode.project.directory"
     AGENT_KIND: Final = "opencode.agent.kind"
+    USAGE_SOURCE: Final = "opencode.usage.source"
     COST: Final = "opencode.cost.usd"
     RECORDED: Final = tuple(f"opencode.token.{type_}" for type_ in TOKEN_TYPES)
     PID: Final = "process.pid"

@@ -84,6 +84,7 @@ def _rules(settings: Settings) -> Rules:
         disjoint=settings.accounting == "disjoint",
         session_window_ms=round(settings.session_window_hours * 3_600_000),
         max_series=settings.max_series,
+        unattributed_usage=settings.unattributed_usage,
         killed_grace_ms=settings.killed_grace_seconds * 1_000,
         lead_ns=round(settings.metric_export_interval_seconds * 1_000_000_000),
     )

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from otel_agent.errors import LedgerError
 from otel_agent.intake.pass_progress import Pass, Progress
 from otel_agent.intake.problem_log import ProblemLog
+from otel_agent.intake.residual import Residual
 from otel_agent.intake.traces import Traces
 from otel_agent.ledger.totals import NewSeries, SeriesLimit
 from otel_agent.ledger.writer import Ledger
@@ -52,6 +53,8 @@ class Rules(Struct, frozen=True):
     session_window_ms: int
     max_series: int
     killed_grace_ms: int
+    unattributed_usage: bool = True
+    """Count what only the totals of a session know."""
     lead_ns: int = 0
     """A series begins at zero, so long before it is first counted: one export interval."""
 
@@ -70,6 +73,7 @@ class Ingest:
         self._ledger, self._find_stores, self._rules, self._now_ns = ledger, find_stores, rules, now_ns
         self._count_from_ms = ledger.backfill_from_ms
         self._traces = Traces(ledger)
+        self._residual = Residual(ledger)
         self._stores: dict[str, Store] = {}
         self._problem_log = ProblemLog()
         self._said_overflow = False
@@ -128,6 +132,7 @@ class Ingest:
             if stopping():
                 return  # what waits cannot be decided: the original of a copy may be in a store that was not read
         self._resolve_waiting(outcome, stopping)
+        self._count_residual()
         self._passed = True
         if scope.sweep and abs(self._now_ms() - self._ledger.swept_ms) > _NOTE_SWEEPS_MS:
             with self._ledger.transaction():
@@ -156,6 +161,8 @@ class Ingest:
             for batch in store.read(self._ledger.recall, self._traces.wanted, now_ms=self._now_ms(), scope=scope):
                 met.update(each.place for each in batch.problems)
                 self._enter(batch, outcome, store)
+                if batch.totals is not None and self._rules.unattributed_usage:
+                    self._residual.note(store.name, batch.totals)
                 progress.after_batch()
                 if stopping():
                     store.close()
@@ -213,6 +220,12 @@ class Ingest:
         before_ms = now_ms - grace_ms
         while not stopping() and self._traces.close_idle_turns(before_ms=before_ms, limit=_TURNS_AT_ONCE):
             pass
+
+    def _count_residual(self) -> None:
+        """Count what only the totals of sessions know, now that every row of the pass is in the ledger."""
+        while found := self._residual.find(now_ms=self._now_ms()):
+            with self._ledger.transaction():
+                self._add(self._residual.enter(found), [], [])
 
     def _read_calls(self, counted: list[Message]) -> Calls:
         """A message is not tied to a store: each is asked, and the first that knows calls of a message is right."""

@@ -10,6 +10,10 @@ SLOT_MS: Final = 900_000
 """A quarter of an hour: every zone's clock is ahead of UTC by a multiple of it, and changes at one."""
 
 
+UNATTRIBUTED: Final = "titles and other"
+"""Stands for the model and the agent of usage that only the totals of a session know."""
+
+
 class Usage(Struct, frozen=True):
     """The usage of a set of counted messages."""
 
@@ -18,6 +22,11 @@ class Usage(Struct, frozen=True):
     tokens: Tokens
     overlap: Overlap
     cost_nusd: int
+
+    @property
+    def is_any(self) -> bool:
+        """True if a message counted, or tokens that belong to none."""
+        return bool(self.messages or self.tokens.total)
 
     def plus(self, other: "Usage") -> "Usage":
         """Return the sum of two sets that have no session in common."""

@@ -25,17 +25,16 @@ class Twin(Struct, frozen=True):
 def completion_of(message: Message) -> int:
     """Hash what a message has in common with its copies, as a signed 64-bit integer.
 
-    Copies share both times, provider, model, tokens and cost. Ids and sessions differ.
+    Copies share the time of creation, provider, model and tokens. Ids and sessions differ. The time of completion
+    may differ too: the import into 2.x sets it anew, while 1.x kept the original's in its own copies.
     """
-    shared = (
-        message.created_ms,
-        message.completed_ms,
-        message.provider,
-        message.model,
-        *message.tokens.by_category(),
-        message.cost_nusd,
-    )
-    return int.from_bytes(blake2b(repr(shared).encode(), digest_size=8).digest(), "big", signed=True)
+    return completion_hash(message.created_ms, message.provider, message.model, *message.tokens.by_category())
+
+
+def completion_hash(created_ms: int, provider: str, model: str, *tokens: int) -> int:
+    """Hash what copies share. A ledger keeps the result: another way to hash needs a migration."""
+    shared = repr((created_ms, provider, model, *tokens))
+    return int.from_bytes(blake2b(shared.encode(), digest_size=8).digest(), "big", signed=True)
 
 
 def find_twins(database: sqlite3.Connection, completions: Sequence[int]) -> dict[int, list[Twin]]:

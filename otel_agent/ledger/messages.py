@@ -13,35 +13,13 @@ from msgspec.structs import replace
 
 from otel_agent.ledger import records
 from otel_agent.ledger.fork_copies import Twin, completion_of, find_twins, has_twin
+from otel_agent.ledger.known_message import Known, as_known, at_least
 from otel_agent.ledger.outbox import Outbox
 from otel_agent.ledger.sessions import Sessions
-from otel_agent.model import Change, Message, Overlap, Session, State, Tokens
+from otel_agent.model import Change, Generation, Message, Overlap, Session, State, Tokens
 
 _RESOLVED_AT_ONCE: Final = 2_000
 """Waiting messages that are decided in one transaction."""
-
-
-class _Known(Struct):
-    """The ledger's knowledge of a message."""
-
-    state: State
-    tokens: Tokens
-    overlap: Overlap
-    cost_nusd: int
-    complete: bool
-
-    def is_undecided(self, message: Message) -> bool:
-        """True while this further record may still change the message's state. Later records only add to it."""
-        return self.state is State.UNFINISHED or (
-            self.state is State.SUSPECTED_COPY and message.completed_ms is not None
-        )
-
-    def merged_with(self, message: Message) -> "_Known":
-        """Return the larger number of the two in each field."""
-        more = _at_least(message, self)
-        return _Known(
-            self.state, more.tokens, more.overlap, more.cost_nusd, self.complete or message.completed_ms is not None
-        )
 
 
 class Decision(Struct, frozen=True):
@@ -74,6 +52,9 @@ class Messages:
         inserts: dict[str, tuple[object, ...]] = {}
         for message, completion in zip(messages, completions, strict=True):
             before = known.get(message.id)
+            if before is not None and before.was_imported_as(message):
+                # The import sets the completion to the row's last change, which may be days later.
+                message = replace(message, completed_ms=None)  # noqa: PLW2901
             if before is not None and not before.is_undecided(message):
                 # The message may be earlier in this very batch: a correction needs its row in the table.
                 self._insert(inserts)
@@ -82,10 +63,10 @@ class Messages:
                 continue
             if before is not None:
                 # The message had to wait: it counts for the most that any record of it says.
-                message = _at_least(message, before)  # noqa: PLW2901
+                message = at_least(message, before)  # noqa: PLW2901
             state = _state(message, twins.get(completion, []), count_from_ms)
             self._put(inserts, message.id, records.message_row(message, state, completion), is_new=before is None)
-            known[message.id] = _as_known(message, state)
+            known[message.id] = as_known(message, state)
             # What counts is gathered: its sessions are looked up once for the whole batch.
             if state is State.COUNTED:
                 counted.append(message)
@@ -159,14 +140,14 @@ class Messages:
         self._database.executemany(records.INSERT_MESSAGE, pending.values())
         pending.clear()
 
-    def _correct(self, message: Message, known: _Known) -> list[Change]:
+    def _correct(self, message: Message, known: Known) -> list[Change]:
         """Add what a message that was read again has more of than before; no number ever falls.
 
         A message that counted as killed and completes after all gets its time of completion, because its copies are
         recognised by it.
         """
         now = known.merged_with(message)
-        if known.state not in (State.COUNTED, State.SUSPECTED_COPY) or now == known:
+        if known.state in (State.COPY, State.SKIPPED) or now == known:
             return []
         query = f"SELECT {records.MESSAGE_COLUMNS} FROM message WHERE id = ?"
         before = records.message(self._database.execute(query, (message.id,)).fetchone())
@@ -176,8 +157,8 @@ class Messages:
         )
         row = records.message_row(after, known.state, completion_of(after))
         self._database.execute(records.REPLACE_MESSAGE, (*row, after.id))
-        # A suspected copy is in no total yet: it adds all it used when it is decided.
-        if known.state is State.SUSPECTED_COPY:
+        # What waits is in no total yet: it adds all it used when it is decided.
+        if known.state is not State.COUNTED:
             return []
         return [
             Change(
@@ -204,18 +185,20 @@ class Messages:
         self._outbox.add_messages(messages)
         return changes
 
-    def _known(self, ids: list[str]) -> dict[str, _Known]:
+    def _known(self, ids: list[str]) -> dict[str, Known]:
         query = (
             "SELECT id, state, input, output, reasoning, cache_read, cache_write, cached_in_input, reasoning_in_output, cost_nusd, "
-            "completed_ms IS NOT NULL FROM message WHERE id IN (SELECT value FROM json_each(?))"
+            "completed_ms IS NOT NULL, generation FROM message WHERE id IN (SELECT value FROM json_each(?))"
         )
         return {
-            row[0]: _Known(State(row[1]), Tokens(*row[2:7]), Overlap(row[7], row[8]), row[9], bool(row[10]))
+            row[0]: Known(
+                State(row[1]), Tokens(*row[2:7]), Overlap(row[7], row[8]), row[9], bool(row[10]), Generation(row[11])
+            )
             for row in self._database.execute(query, (records.ids(ids),))
         }
 
     def _twins_of_undecided(
-        self, messages: Sequence[Message], completions: Sequence[int], known: dict[str, _Known]
+        self, messages: Sequence[Message], completions: Sequence[int], known: dict[str, Known]
     ) -> dict[int, list[Twin]]:
         """Look up the twins of those messages only whose state is not decided yet: a correction needs none."""
         undecided = [
@@ -226,12 +209,13 @@ class Messages:
         return find_twins(self._database, undecided)
 
     def _waiting(self, killed_before_ms: int, limit: int = _RESOLVED_AT_ONCE) -> list[tuple[int, tuple[object, ...]]]:
-        """Return number and row of undecided messages that can be decided at the end of a pass, the oldest first."""
+        """Return number and row of undecided messages that can be decided at the end of a pass, the oldest first, but those
+        whose id says that they are copies last: another one of a call without an original counts in their place."""
         query = (
             f"SELECT number, {records.MESSAGE_COLUMNS} FROM message AS m "
             f"WHERE {records.IS_UNDECIDED} AND (state = ? OR created_ms < ? OR EXISTS (SELECT 1 FROM message AS later "
             "WHERE later.session_id = m.session_id AND later.created_ms > m.created_ms "
-            "AND later.completed_ms IS NOT NULL)) ORDER BY +number LIMIT ?"
+            f"AND later.completed_ms IS NOT NULL)) ORDER BY {records.is_marked_copy('m')}, +number LIMIT ?"
         )
         # "+number" keeps SQLite from walking the whole table in that order: the index of undecided messages is nearly empty.
         rows = self._database.execute(query, (int(State.SUSPECTED_COPY), killed_before_ms, limit)).fetchall()
@@ -247,17 +231,3 @@ def _state(message: Message, twins: Sequence[Twin], count_from_ms: int) -> State
     if message.copied:
         return State.SUSPECTED_COPY
     return State.COPY if has_twin(message, twins) else State.COUNTED
-
-
-def _as_known(message: Message, state: State) -> _Known:
-    return _Known(state, message.tokens, message.overlap, message.cost_nusd, message.completed_ms is not None)
-
-
-def _at_least(message: Message, known: _Known) -> Message:
-    """Return the message with no number smaller than another record of it has."""
-    return replace(
-        message,
-        tokens=message.tokens.at_least(known.tokens),
-        overlap=message.overlap.at_least(known.overlap),
-        cost_nusd=max(message.cost_nusd, known.cost_nusd),
-    )

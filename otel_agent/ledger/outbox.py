@@ -148,7 +148,7 @@ class Outbox:
 
 
 def _entry(row: tuple[Any, ...], *, of_turn: bool, calls: tuple[ToolCall, ...]) -> PendingSpans:
-    message, session, turn = records.message(row[1:27]), records.session(row[27:35]), row[35:]
+    message, session, turn = records.message(row[1:31]), records.session(row[31:39]), row[39:]
     # A message counted before the ledger knew turns is a turn of its own.
     known = Turn(*turn) if turn[0] is not None else Turn(message.turn, message.turn, "", message.created_ms)
     return PendingSpans(row[0], of_turn, message, session, known, calls)

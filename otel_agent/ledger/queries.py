@@ -9,13 +9,13 @@ from typing import Final
 
 from otel_agent.errors import LedgerDamaged, LedgerNewer
 from otel_agent.ledger import checkpoints, records, schema
-from otel_agent.ledger.answers import SLOT_MS, Group, ProjectKey, Scope, SessionFacts, Usage
+from otel_agent.ledger.answers import NO_USAGE, SLOT_MS, UNATTRIBUTED, Group, ProjectKey, Scope, SessionFacts, Usage
 from otel_agent.ledger.delivery_state import SignalDelivery, deliveries
 from otel_agent.ledger.files import connect_to_read, ledger_path
 from otel_agent.ledger.outbox import Outbox
 from otel_agent.ledger.problems import ProblemSummary, problem_summaries
 from otel_agent.ledger.store_counts import StoreCount, store_counts
-from otel_agent.model import Overlap, Tokens
+from otel_agent.model import Overlap, Tokens, UsageSource
 from otel_agent.model.project import OUTSIDE_ANY
 
 _COUNTED: Final = f"m.{records.IS_COUNTED}"
@@ -28,7 +28,7 @@ _TOKENS: Final = ", ".join(
         *("cached_in_input", "reasoning_in_output", "cost_nusd"),
     )
 )
-_SUMS: Final = f"count(*), count(DISTINCT m.session_id), {_TOKENS}"
+_UNATTRIBUTED: Final = f"m.source = {UsageSource.UNATTRIBUTED:d}"
 _TIMES: Final = f"min({_ENDED}), max({_ENDED})"
 
 
@@ -60,6 +60,14 @@ class Queries:
 
     def __init__(self, database: sqlite3.Connection, version: int) -> None:
         self._database, self._version = database, version
+        # A ledger of an older version knows messages only.
+        with_source = version >= schema.WITH_SOURCE
+        self._messages = f"count(*) FILTER (WHERE NOT {_UNATTRIBUTED})" if with_source else "count(*)"
+        self._sums = f"{self._messages}, count(DISTINCT m.session_id), {_TOKENS}"
+        self._columns = {
+            name: f"iif({_UNATTRIBUTED}, '{UNATTRIBUTED}', m.{name})" if with_source else f"m.{name}"
+            for name in ("model", "agent")
+        }
 
     @contextmanager
     def moment(self) -> Iterator[None]:
@@ -75,16 +83,26 @@ class Queries:
 
     def usage(self, scope: Scope) -> Usage:
         """Return the sum over all messages in the scope; a session counts once."""
-        where, parameters = _where(scope)
-        return _usage(self._database.execute(f"SELECT {_SUMS} FROM message AS m WHERE {where}", parameters).fetchone())
+        where, parameters = self._where(scope)
+        return _usage(
+            self._database.execute(f"SELECT {self._sums} FROM message AS m WHERE {where}", parameters).fetchone()
+        )
+
+    def unattributed(self, scope: Scope) -> Usage:
+        """Return the part of ``usage`` that belongs to no message."""
+        if self._version < schema.WITH_SOURCE:
+            return NO_USAGE
+        where, parameters = self._where(scope)
+        query = f"SELECT {self._sums} FROM message AS m WHERE {where} AND {_UNATTRIBUTED}"
+        return _usage(self._database.execute(query, parameters).fetchone())
 
     def by_model(self, scope: Scope) -> list[Group]:
-        """Group by (provider, model)."""
-        return self._groups(["m.provider", "m.model"], scope)
+        """Group by (provider, model). Usage of no message has the model ``UNATTRIBUTED``."""
+        return self._groups(["m.provider", self._columns["model"]], scope)
 
     def by_agent(self, scope: Scope) -> list[Group]:
-        """Group by (agent,)."""
-        return self._groups(["m.agent"], scope)
+        """Group by (agent,). Usage of no message has the agent ``UNATTRIBUTED``."""
+        return self._groups([self._columns["agent"]], scope)
 
     def by_session(self, scope: Scope) -> list[Group]:
         """Group by (session id, worktree, directory).
@@ -104,16 +122,16 @@ class Queries:
 
     def by_slot(self, scope: Scope) -> list[tuple[int, str, Usage]]:
         """Return (slot, session id, usage). A slot is ``SLOT_MS`` long; slots are numbered from the Unix epoch."""
-        where, parameters = _where(scope)
+        where, parameters = self._where(scope)
         query = (
-            f"SELECT {_ENDED} / {SLOT_MS}, m.session_id, count(*), 1, {_TOKENS} FROM message AS m WHERE {where} "
+            f"SELECT {_ENDED} / {SLOT_MS}, m.session_id, {self._messages}, 1, {_TOKENS} FROM message AS m WHERE {where} "
             "GROUP BY 1, 2 ORDER BY 1"
         )
         return [(row[0], row[1], _usage(row[2:])) for row in self._database.execute(query, parameters)]
 
     def first_and_last_ms(self, scope: Scope) -> tuple[int, int] | None:
         """Return when the first and the last message of the scope ended, ``None`` if there is none."""
-        where, parameters = _where(scope)
+        where, parameters = self._where(scope)
         first, last = self._database.execute(f"SELECT {_TIMES} FROM message AS m WHERE {where}", parameters).fetchone()
         return None if first is None else (int(first), int(last))
 
@@ -160,39 +178,40 @@ class Queries:
         return [row[0] for row in self._database.execute("SELECT DISTINCT version FROM session")]
 
     def _groups(self, by: list[str], scope: Scope, also: Sequence[str] = ()) -> list[Group]:
-        where, parameters = _where(scope)
+        where, parameters = self._where(scope)
         keys = len(by) + len(also)
-        query = f"SELECT {', '.join([*by, *also])}, {_SUMS}, {_TIMES} FROM message AS m WHERE {where} GROUP BY {', '.join(by)}"
+        query = f"SELECT {', '.join([*by, *also])}, {self._sums}, {_TIMES} FROM message AS m WHERE {where} GROUP BY {', '.join(by)}"
         rows = self._database.execute(query, parameters)
         return [Group(row[:keys], _usage(row[keys:-2]), row[-2], row[-1]) for row in rows]
 
-
-def _where(scope: Scope) -> tuple[str, list[object]]:
-    """Return the scope as an SQL condition on ``message AS m``, and its parameters."""
-    clauses: list[str] = [_COUNTED]
-    parameters: list[object] = []
-    for bound, sign in ((scope.since_ms, ">="), (scope.until_ms, "<")):
-        if bound is not None:
-            clauses.append(f"{_ENDED} {sign} ?")
-            parameters.append(bound)
-    # Sets of any size are one parameter, as JSON: SQLite limits the number of parameters.
-    if scope.projects is not None:
-        clauses.append(
-            "(m.worktree, m.directory) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))"
-        )
-        parameters.append(json.dumps([[key.worktree, key.directory] for key in sorted(scope.projects)]))
-    if scope.session_ids is not None:
-        clauses.append("m.session_id IN (SELECT value FROM json_each(?))")
-        parameters.append(json.dumps(sorted(scope.session_ids)))
-    for globs, columns in (
-        (scope.models, ("m.model", "m.provider || '/' || m.model")),
-        (scope.agents, ("m.agent",)),
-        (scope.sessions, ("m.session_id", "(SELECT s.title FROM session AS s WHERE s.id = m.session_id)")),
-    ):
-        if globs:
-            clauses.append(f"({' OR '.join(f'lower({column}) GLOB lower(?)' for _ in globs for column in columns)})")
-            parameters += [glob for glob in globs for _ in columns]
-    return " AND ".join(clauses), parameters
+    def _where(self, scope: Scope) -> tuple[str, list[object]]:
+        """Return the scope as an SQL condition on ``message AS m``, and its parameters."""
+        clauses: list[str] = [_COUNTED]
+        parameters: list[object] = []
+        for bound, sign in ((scope.since_ms, ">="), (scope.until_ms, "<")):
+            if bound is not None:
+                clauses.append(f"{_ENDED} {sign} ?")
+                parameters.append(bound)
+        # Sets of any size are one parameter, as JSON: SQLite limits the number of parameters.
+        if scope.projects is not None:
+            clauses.append(
+                "(m.worktree, m.directory) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))"
+            )
+            parameters.append(json.dumps([[key.worktree, key.directory] for key in sorted(scope.projects)]))
+        if scope.session_ids is not None:
+            clauses.append("m.session_id IN (SELECT value FROM json_each(?))")
+            parameters.append(json.dumps(sorted(scope.session_ids)))
+        for globs, columns in (
+            (scope.models, (self._columns["model"], "m.provider || '/' || m.model")),
+            (scope.agents, (self._columns["agent"],)),
+            (scope.sessions, ("m.session_id", "(SELECT s.title FROM session AS s WHERE s.id = m.session_id)")),
+        ):
+            if globs:
+                clauses.append(
+                    f"({' OR '.join(f'lower({column}) GLOB lower(?)' for _ in globs for column in columns)})"
+                )
+                parameters += [glob for glob in globs for _ in columns]
+        return " AND ".join(clauses), parameters
 
 
 def _usage(row: tuple[int, ...]) -> Usage:

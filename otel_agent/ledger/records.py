@@ -4,15 +4,15 @@ import json
 import sqlite3
 from typing import Any, Final
 
-from otel_agent.model import Generation, Message, Overlap, Session, State, Tokens
+from otel_agent.model import Generation, Message, Overlap, Session, State, Tokens, UsageSource
 
 MESSAGE_COLUMNS: Final = (
     "id, session_id, generation, state, created_ms, completed_ms, provider, model, agent, "
     "input, output, reasoning, cache_read, cache_write, cached_in_input, reasoning_in_output, cost_nusd, turn_id, finish, error_type, "
-    "compaction, calls_model, worktree, directory, copied, completion"
+    "source, calls_model, worktree, directory, copied, completion, response_ms, first_output_ms, retries, variant"
 )
-INSERT_MESSAGE: Final = f"INSERT INTO message ({MESSAGE_COLUMNS}) VALUES ({', '.join('?' * 26)})"
-REPLACE_MESSAGE: Final = f"UPDATE message SET ({MESSAGE_COLUMNS}) = ({', '.join('?' * 26)}) WHERE id = ?"
+INSERT_MESSAGE: Final = f"INSERT INTO message ({MESSAGE_COLUMNS}) VALUES ({', '.join('?' * 30)})"
+REPLACE_MESSAGE: Final = f"UPDATE message SET ({MESSAGE_COLUMNS}) = ({', '.join('?' * 30)}) WHERE id = ?"
 
 IS_COUNTED: Final = f"state = {State.COUNTED:d}"
 """Written out as the index ``message_ended`` has it: SQLite uses a partial index only if a query repeats its condition.
@@ -27,6 +27,11 @@ SESSION_COLUMNS: Final = "id, parent_id, worktree, directory, title, version, cr
 def ended(message: str) -> str:
     """Return SQL for ``Message.ended_ms`` of the table or alias ``message``: what the index ``message_ended`` sorts by."""
     return f"coalesce({message}.completed_ms, {message}.created_ms)"
+
+
+def is_marked_copy(message: str) -> str:
+    """Return SQL that is true for an id by which OpenCode 2.x names a fork copy: ``opencode.ids.is_marked_copy``."""
+    return f"({message}.id GLOB 'msg_*_[0-9]*')"
 
 
 def newest_ms(database: sqlite3.Connection) -> int | None:
@@ -55,12 +60,16 @@ def message_row(message: Message, state: State, completion: int) -> tuple[object
         message.turn_id,
         message.finish,
         message.error_type,
-        message.compaction,
+        int(message.source),
         message.calls_model,
         message.worktree,
         message.directory,
         message.copied,
         completion,
+        message.response_ms,
+        message.first_output_ms,
+        message.retries,
+        message.variant,
     )
 
 
@@ -81,11 +90,15 @@ def message(row: tuple[Any, ...]) -> Message:
         turn_id=row[17],
         finish=row[18],
         error_type=row[19],
-        compaction=bool(row[20]),
+        source=UsageSource(row[20]),
         calls_model=bool(row[21]),
         worktree=row[22],
         directory=row[23],
         copied=bool(row[24]),
+        response_ms=row[26],
+        first_output_ms=row[27],
+        retries=row[28],
+        variant=row[29],
     )
 
 

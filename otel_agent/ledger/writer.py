@@ -18,6 +18,7 @@ from otel_agent.ledger.sessions import Sessions
 from otel_agent.ledger.store_counts import StoreCounts
 from otel_agent.ledger.totals import Totals
 from otel_agent.ledger.turns import Turns
+from otel_agent.ledger.unattributed import Unattributed
 from otel_agent.model import Checkpoint
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class Ledger:
         self.store_counts = StoreCounts(database)
         self.delivery_state = DeliveryState(database)
         self.turns = Turns(database)
+        self.unattributed = Unattributed(database)
 
     @property
     def id(self) -> str:

@@ -16,6 +16,7 @@ from otel_agent.model.message import (
     State,
     ToolCall,
     Turn,
+    UsageSource,
 )
 from otel_agent.model.problem import Problem, ProblemKind, ProblemPlace, Unreadable
 from otel_agent.model.process import ProcessMode, ProcessSample
@@ -29,7 +30,9 @@ from otel_agent.model.store import (
     Checkpoint,
     ReadScope,
     Recall,
+    SessionTotals,
     Store,
+    StoreTotals,
 )
 from otel_agent.model.usage import Overlap, Tokens, without_overlap
 
@@ -59,11 +62,14 @@ __all__ = [
     "SentPoint",
     "Series",
     "Session",
+    "SessionTotals",
     "State",
     "Store",
+    "StoreTotals",
     "Tokens",
     "ToolCall",
     "Turn",
     "Unreadable",
+    "UsageSource",
     "without_overlap",
 ]

@@ -19,6 +19,16 @@ class Generation(StrEnum):
     """SQLite tables ``session_v2`` and ``session_message``, from 2.0."""
 
 
+class UsageSource(IntEnum):
+    """The record from which usage is known."""
+
+    MESSAGE = 0
+    COMPACTION = 1
+    """A call that summed up the session to make room: a record of its own in 2.x."""
+    UNATTRIBUTED = 2
+    """Only the totals of its session know it: titles, and calls whose record is gone."""
+
+
 class Outcome(StrEnum):
     """The end of a message or a tool call; ``ABORTED`` means that a person stopped it."""
 
@@ -47,7 +57,7 @@ class Message(Struct, frozen=True, gc=False):
     """The user message this one answers; all messages of a turn share it."""
     finish: str = ""
     error_type: str = ""
-    compaction: bool = False
+    source: UsageSource = UsageSource.MESSAGE
     calls_model: bool = True
     """False for what OpenCode writes as an assistant message without asking a model (``!shell``, subtasks)."""
     worktree: str = ""
@@ -56,6 +66,19 @@ class Message(Struct, frozen=True, gc=False):
     """The session's working directory."""
     copied: bool = False
     """Minted later than it says it was created: a fork copy, if its twin is known."""
+    response_ms: int | None = None
+    """The time at which the model's answer had arrived; ``None`` if that is when the message was complete."""
+    first_output_ms: int | None = None
+    """The time at which the answer began to arrive; ``None`` if OpenCode does not record it."""
+    retries: int = 0
+    """Attempts that failed before this one, of the same call."""
+    variant: str = ""
+    """The reasoning level that was asked for; empty for the model's own."""
+
+    @property
+    def compaction(self) -> bool:
+        """True for a call that summed up the session to make room."""
+        return self.source is UsageSource.COMPACTION
 
     @property
     def ended_ms(self) -> int:
@@ -92,7 +115,9 @@ class Message(Struct, frozen=True, gc=False):
     def ends_turn(self) -> bool:
         """True if OpenCode does not ask the model again in this turn."""
         # OpenCode's loop ends with an error, and with any ``finish`` but these two.
-        return bool(self.error_type) or self.is_whole_turn or self.finish not in ("", "tool-calls", "unknown")
+        # A compaction of 2.x says neither how it ended nor which turn it belongs to: it is its own.
+        alone = self.compaction and not self.turn_id
+        return bool(self.error_type) or self.is_whole_turn or alone or self.finish not in ("", "tool-calls", "unknown")
 
     @property
     def has_usage(self) -> bool:

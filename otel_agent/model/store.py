@@ -8,6 +8,7 @@ from msgspec import Struct, field
 
 from otel_agent.model.message import Caller, Message, Session, ToolCall
 from otel_agent.model.problem import Problem
+from otel_agent.model.usage import Tokens
 
 
 class Checkpoint(Struct, frozen=True, gc=False):
@@ -41,6 +42,28 @@ class BeingWritten(Exception):
     """OpenCode is writing just now what a reader needs: the next pass reads it."""
 
 
+class SessionTotals(Struct, frozen=True, gc=False):
+    """The usage of a session by OpenCode's own totals, which hold more than its messages do."""
+
+    session: Session
+    updated_ms: int
+    """When the session was last written to; what only the totals know does not move it."""
+    tokens: Tokens
+    cost_nusd: int
+
+
+class StoreTotals(Struct, frozen=True):
+    """The totals of one store's sessions, from before the rows of the same pass were read."""
+
+    sessions: list[SessionTotals]
+    """Those that are new or changed since the last pass."""
+    unsettled: dict[str, int] = {}
+    """Session id to when a call began that is not complete, and that the totals may have already: those of a running
+    compaction get into its row at the end."""
+    migrated_ms: int | None = None
+    """When 2.x imported the sessions of 1.x: the totals hold the messages that were complete then. ``None``: never."""
+
+
 class Batch(Struct):
     """The result of one stretch of reading. Its checkpoints are true only once its messages are in the ledger."""
 
@@ -51,6 +74,8 @@ class Batch(Struct):
     calls: Calls = field(default_factory=Calls)
     looked_at: int = 0
     """Files or rows, whatever they turned out to hold."""
+    totals: StoreTotals | None = None
+    """Only in the last batch of a store, and only if the store keeps totals."""
 
 
 Recall = Callable[[str], bytes | None]

@@ -10,10 +10,10 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from otel_agent.model import Generation, Message, Overlap, Problem, ProblemKind, Session, Tokens
+from otel_agent.model import Generation, Message, Overlap, Problem, ProblemKind, Session, Tokens, UsageSource
 from otel_agent.opencode.ids import looks_copied
 from otel_agent.opencode.json_values import cost_nusd, field, text, time_ms
-from otel_agent.opencode.tokens import overlap, tokens
+from otel_agent.opencode.tokens import overlap, tokens, total
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 """A larger message file or row is not read. Assistant messages have a few hundred bytes, and some hundred thousand
@@ -40,6 +40,8 @@ class Wire(Struct):
     error: Any = None
     summary: Any = None
     metadata: Any = None
+    status: Any = None
+    retry: Any = None
 
 
 class SessionWire(Struct):
@@ -138,9 +140,26 @@ def assistant(
         turn_id=text(wire.parentID),
         finish=text(wire.finish),
         error_type=_error_type(wire.error),
-        compaction=wire.summary is True,
+        source=UsageSource.COMPACTION if wire.summary is True else UsageSource.MESSAGE,
     )
     return Decoded(_placed(message, wire, session), problems)
+
+
+def compaction(wire: Wire, updated_ms: int | None) -> Wire:
+    """Return a compaction of 2.x as an assistant message has it. It is complete once it does not run any more."""
+    created, completed = field(wire.time, "created"), field(wire.time, "completed")
+    if completed is None and wire.status != "running":
+        # Such a row has no time of completion; it is written for the last time when it ends.
+        completed = updated_ms or created
+    return Wire(
+        time={"created": created, "completed": completed},
+        model=wire.model,
+        agent="compaction",
+        cost=wire.cost,
+        tokens=wire.tokens,
+        error=wire.error,
+        summary=True,
+    )
 
 
 def _placed(message: Message, wire: Wire, session: Session | None) -> Message:
@@ -149,8 +168,8 @@ def _placed(message: Message, wire: Wire, session: Session | None) -> Message:
         message,
         worktree=text(field(wire.path, "root")) or (session.worktree if session else ""),
         directory=(session.directory if session else "") or text(field(wire.path, "cwd")),
-        copied=looks_copied(message.id, message.created_ms, message.completed_ms, session),
-        overlap=overlap(message, field(wire.tokens, "total"), session.version if session else ""),
+        copied=looks_copied(message, session),
+        overlap=overlap(message, total(wire.tokens), session.version if session else ""),
     )
 
 

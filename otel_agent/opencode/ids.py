@@ -3,9 +3,10 @@
 import re
 from typing import Final
 
-from otel_agent.model import Session
+from otel_agent.model import Generation, Message, Session
 
 _TIMED_ID: Final = re.compile(r"(?:msg|prt)_([0-9a-f]{12})[0-9A-Za-z]{14}")
+_MARKED_COPY: Final = re.compile(r"msg_.+_[0-9]+")
 _WRAP_MS: Final = 1 << 36
 """The 12 hex digits hold 48 bits, 12 of them a counter: the time they carry repeats after 795 days."""
 _GENUINE_MS: Final = 2_000
@@ -29,14 +30,25 @@ def minted_after_ms(message_id: str, created_ms: int) -> int | None:
     return late - _WRAP_MS if late >= _WRAP_MS // 2 else late
 
 
-def looks_copied(message_id: str, created_ms: int, completed_ms: int | None, session: Session | None) -> bool:
-    """Return True if this message may be a fork copy. It is one only if another message records the same completion.
+def is_marked_copy(message_id: str) -> bool:
+    """Return True for an id by which OpenCode 2.x names a fork copy. No other row's id has a second underscore."""
+    return _MARKED_COPY.fullmatch(message_id) is not None
 
-    The id decides if it carries a time. If it carries none (2.x copies), or its time wrapped around, the session
+
+def looks_copied(message: Message, session: Session | None) -> bool:
+    """Return True if this message may be a fork copy. It is one only if another message records the same call.
+
+    In 2.x the id says it, or the message is older than its session: fork copies of 1.x that were imported are likewise.
+    Otherwise the id decides if it carries a time. If it carries none, or its time wrapped around, the session
     decides. A session is a fork's if it is marked as one, or began after the message that it holds. No message was complete before its
     session began, however soon after the reply the fork was made.
     """
-    if session is not None and completed_ms is not None and session.created_ms > completed_ms:
+    message_id, created_ms = message.id, message.created_ms
+    if message.generation is Generation.V2:
+        # The import sets completions anew, so only the creation says whether a message is older than its session.
+        if is_marked_copy(message_id) or (session is not None and session.created_ms > created_ms):
+            return True
+    elif session is not None and message.completed_ms is not None and session.created_ms > message.completed_ms:
         return True
     # An id minted long before its own message is one whose time wrapped around: it says nothing.
     late = minted_after_ms(message_id, created_ms)

@@ -28,6 +28,17 @@ def tokens(value: object) -> tuple[Tokens, list[str]]:
     return Tokens(*counts), bad
 
 
+def total(value: object) -> object:
+    """Return the recorded total, without the negative numbers in it: these count as zero. ``None`` if there is none.
+
+    1.3 recorded a negative input for providers whose input does not contain the cached tokens.
+    """
+    found = field(value, "total")
+    numbers = [field(value, *path) for path in _TOKEN_PATHS]
+    below = sum(number for number in numbers if type(number) is int and number < 0)
+    return found - below if type(found) is int else found
+
+
 def overlap(message: Message, total: object, session_version: str) -> Overlap:
     """Return how many of the message's tokens are recorded in two categories.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from otel_agent import semconv
-from otel_agent.model import Change, Increase, Message, Tokens, ToolCall, without_overlap
+from otel_agent.model import Change, Increase, Message, Tokens, ToolCall, UsageSource, without_overlap
 from otel_agent.semconv import Attr, Metric
 from otel_agent.series.attributes import (
     AttributeValue,
@@ -27,6 +27,9 @@ _Extra = tuple[tuple[str, str], ...]
 _CALL: Final[_Extra] = ((Attr.OPERATION, semconv.CHAT),)
 _USAGE: Final[_Extra] = (*_CALL, (Attr.MODALITY, "unknown"))
 """OpenCode does not record the modality."""
+_SOURCES: Final[dict[UsageSource, _Extra]] = {
+    source: ((Attr.USAGE_SOURCE, source.name.lower()),) for source in UsageSource
+}
 _TYPES: Final[tuple[_Extra, ...]] = tuple(((Attr.TOKEN_TYPE, type_),) for type_ in semconv.TOKEN_TYPES)
 _INPUT: Final[_Extra] = (*_CALL, (Attr.TOKEN_TYPE, "input"))
 _OUTPUT: Final[_Extra] = (*_CALL, (Attr.TOKEN_TYPE, "output"))
@@ -45,8 +48,9 @@ class Tally:
         """Add messages to the metrics of tokens, cost, messages, sessions and model calls. Returns itself."""
         for change in changes:
             series = self._series_of(change)
-            series.add_tokens(semconv.TOKEN_USAGE, self._published_tokens(change))
-            series.increase(semconv.COST_USAGE).value += change.cost_nusd
+            source = _SOURCES[change.message.source]
+            series.add_tokens(semconv.TOKEN_USAGE, self._published_tokens(change), source)
+            series.increase(semconv.COST_USAGE, source).value += change.cost_nusd
             # The rest happens once for each message: a correction only adds tokens and cost.
             if change.first:
                 outcome = ((Attr.OUTCOME, change.message.outcome.value),)
@@ -61,7 +65,8 @@ class Tally:
     def add_sessions(self, changes: Iterable[Change]) -> "Tally":
         """Add the same changes to the metrics that have one series for each session. Returns itself."""
         for change in changes:
-            series, session = self._series_of(change), ((Attr.SESSION, change.message.session_id),)
+            series = self._series_of(change)
+            session = ((Attr.SESSION, change.message.session_id), *_SOURCES[change.message.source])
             series.add_tokens(semconv.SESSION_TOKEN_USAGE, self._published_tokens(change), session)
             series.increase(semconv.SESSION_COST_USAGE, session).value += change.cost_nusd
         return self

@@ -59,6 +59,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     metric_export_interval_seconds: Seconds = 60.0
     shutdown_timeout_seconds: Seconds = 10.0
 
+    unattributed_usage: bool = True
     accounting: Literal["recorded", "disjoint"] = "recorded"
     genai_semconv: Literal["latest", "legacy", "both"] = "both"
     metrics_include_session_id: bool = True

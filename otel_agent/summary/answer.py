@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from otel_agent.ledger.answers import NO_USAGE, Group, ProjectKey, Scope, Usage
+from otel_agent.ledger.answers import NO_USAGE, UNATTRIBUTED, Group, ProjectKey, Scope, Usage
 from otel_agent.ledger.queries import Queries
 from otel_agent.model.project import from_home, is_outside_any, project_name
 from otel_agent.summary.question import Question
@@ -54,6 +54,7 @@ def answer(
         accounting=question.accounting,
         rows=figures.rows,
         totals=figures.totals,
+        unattributed=figures.unattributed,
         cut=figures.cut,
         newest=None if figures.newest_ms is None else _local_time(figures.newest_ms, now),
         now=now,
@@ -69,6 +70,7 @@ class _Figures(Struct, frozen=True):
     rows: Sequence[Row] = ()
     cut: Cut | None = None
     totals: Usage = NO_USAGE
+    unattributed: Usage = NO_USAGE
     newest_ms: int | None = None
     active: Sequence[SessionRow] = ()
 
@@ -81,7 +83,9 @@ def _figures(
         asked = _Asked(ledger, question, now)
         rows, cut = _rows(name, asked, configured)
         active = _active(asked) if name == "overview" else []
-        return _Figures(rows, cut, ledger.usage(asked.scope), ledger.newest_ms(), active)
+        return _Figures(
+            rows, cut, ledger.usage(asked.scope), ledger.unattributed(asked.scope), ledger.newest_ms(), active
+        )
 
 
 class _Asked:
@@ -128,7 +132,7 @@ def _rows(name: ViewName, asked: _Asked, configured: Mapping[str, str]) -> tuple
     match name:
         case "overview" | "models":
             groups = asked.in_order(asked.ledger.by_model(asked.scope))
-            return _limited([Row(key="/".join(group.key), usage=group.usage) for group in groups], question.limit)
+            return _limited([Row(key=_model(group), usage=group.usage) for group in groups], question.limit)
         case "agents":
             groups = asked.in_order(asked.ledger.by_agent(asked.scope))
             return _limited([_agent(group, configured) for group in groups], question.limit)
@@ -142,6 +146,11 @@ def _rows(name: ViewName, asked: _Asked, configured: Mapping[str, str]) -> tuple
             # Periods are in order of time unless sorted otherwise; then the latest matter most to a reader.
             periods = period_rows(asked.ledger, asked.scope, question, asked.now)
             return _limited(periods, question.limit, latest=question.sort is None)
+
+
+def _model(group: Group) -> str:
+    provider, model = group.key
+    return model if model == UNATTRIBUTED else f"{provider}/{model}"
 
 
 def _agent(group: Group, configured: Mapping[str, str]) -> AgentRow:

@@ -10,7 +10,7 @@ from typing import Final, Literal, get_args
 
 from msgspec import Struct
 
-from otel_agent.ledger.answers import Usage
+from otel_agent.ledger.answers import NO_USAGE, Usage
 from otel_agent.model import ProcessSample, Tokens, without_overlap
 
 ViewName = Literal["overview", "sessions", "projects", "models", "agents", "timeline"]
@@ -110,6 +110,8 @@ class View(Struct, frozen=True, kw_only=True):
     """Rows of the kind that belongs to ``name``; an overview lists models."""
     totals: Usage
     """The usage of all rows, those that were cut included; each session counts once."""
+    unattributed: Usage = NO_USAGE
+    """The part of ``totals`` that belongs to no message: only OpenCode's own totals of a session know it."""
     cut: Cut | None = None
     newest: datetime | None
     """When the newest message in the ledger ended, whatever the range; ``None`` if nothing was ever counted."""

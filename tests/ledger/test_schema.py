@@ -138,6 +138,9 @@ def test_a_ledger_of_version_1_keeps_its_totals_and_counts_nothing_again(
         database.executescript("".join(f"DROP TABLE {name};" for name in later))
         columns = [f"{then}_{what}" for then in ("told", "open") for what in ("value", "count", "buckets", "ns")]
         database.executescript("".join(f"ALTER TABLE series DROP COLUMN {name};" for name in columns))
+        later_columns = ("response_ms", "first_output_ms", "retries", "variant")
+        database.executescript("".join(f"ALTER TABLE message DROP COLUMN {name};" for name in later_columns))
+        database.executescript("ALTER TABLE message RENAME COLUMN source TO compaction")
         database.executescript("DROP INDEX message_ended; PRAGMA user_version = 1")
     tree.put_turn(message(session(), Tokens(input=7), counter=2, cost=1))
     agent.once()

@@ -13,7 +13,7 @@ from msgspec import structs
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan
 
-from otel_agent.model import Message, Outcome, Overlap, Session, Tokens, ToolCall, Turn
+from otel_agent.model import Message, Outcome, Overlap, Session, Tokens, ToolCall, Turn, UsageSource
 from otel_agent.otlp.spans import Tracer, span_id, trace_id, turn_span_id
 from tests.otlp.made import EMITTER, MESSAGE, SESSION, TURN, made
 from tests.support.otlp_receiver.rows import SpanRow, span_rows
@@ -147,7 +147,7 @@ def test_a_span_does_not_end_before_it_begins() -> None:
         ({"agent": ""}, "gen_ai.agent.name"),
         ({"worktree": "", "directory": ""}, "opencode.project.name"),
         ({"worktree": "", "directory": ""}, "opencode.project.directory"),
-        ({"compaction": False}, "opencode.message.compaction"),
+        ({"source": UsageSource.MESSAGE}, "opencode.message.compaction"),
         ({}, "opencode.session.parent.id"),
         ({}, "opencode.session.title"),
     ],
@@ -167,7 +167,7 @@ def test_a_sub_agents_model_call_names_the_parent_session() -> None:
 
 
 def test_a_compaction_is_marked_on_its_span() -> None:
-    assert row(made(compaction=True)).attributes["opencode.message.compaction"] is True
+    assert row(made(source=UsageSource.COMPACTION)).attributes["opencode.message.compaction"] is True
 
 
 def test_a_session_title_is_on_a_span_only_if_asked_for() -> None:
@@ -278,7 +278,7 @@ def test_a_turn_is_marked_as_failed_or_as_a_compaction_by_its_last_message() -> 
     failed = whole(made(error_type="APIError"))
     assert failed.status_code == "ERROR"
     assert failed.attributes["error.type"] == "APIError"
-    compacts = whole(made(compaction=True, agent="compaction"))
+    compacts = whole(made(source=UsageSource.COMPACTION, agent="compaction"))
     assert compacts.name == "invoke_agent compaction"
     assert compacts.attributes["opencode.message.compaction"]
 

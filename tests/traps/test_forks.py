@@ -82,7 +82,7 @@ def test_equal_times_and_minted_ids_of_two_sessions_are_two_calls(
 
 @pytest.mark.parametrize(
     "change",
-    [{"completed": T0 + 1}, {"provider": "openai"}, {"model": "glm-5"}, {"tokens": SPENT.plus(Tokens(1))}, {"cost": 1}],
+    [{"created": T0 + 1}, {"provider": "openai"}, {"model": "glm-5"}, {"tokens": SPENT.plus(Tokens(1))}],
     ids=lambda change: next(iter(change)),
 )
 def test_a_message_with_a_late_id_that_records_something_else_is_no_copy(
@@ -93,6 +93,17 @@ def test_a_message_with_a_late_id_that_records_something_else_is_no_copy(
     tree.put_turn(original, other)
     agent.once()
     assert arrived.messages() == 2
+
+
+@pytest.mark.parametrize("change", [{"completed": T0 + 86_400_000}, {"cost": 1}], ids=lambda change: next(iter(change)))
+def test_a_copy_is_one_whatever_its_completion_and_cost(
+    agent: Agent, tree: JsonTree, arrived: Arrived, change: dict[str, object]
+) -> None:
+    """The import into 2.x sets the completion to the row's last change, so it says nothing about copies."""
+    original = message(session(), SPENT)
+    tree.put_turn(original, replace(fork_copy(original, session(FORKED), FORKED + 20), **change))  # type: ignore[arg-type]
+    agent.once()
+    assert arrived.holds(tokens=SPENT, messages=1)
 
 
 def test_a_message_with_a_late_id_in_the_same_session_is_no_copy(

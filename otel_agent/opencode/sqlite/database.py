@@ -23,11 +23,13 @@ from otel_agent.model import (
     ProblemKind,
     ReadScope,
     Recall,
+    StoreTotals,
     Unreadable,
 )
 from otel_agent.opencode.bounded_files import in_words
 from otel_agent.opencode.json_values import MAX_TIME_MS
 from otel_agent.opencode.parts.reader import PartReader
+from otel_agent.opencode.sqlite import session_totals
 from otel_agent.opencode.sqlite.known_tables import Tables, probe, with_calls
 from otel_agent.opencode.sqlite.parts import DatabaseParts
 from otel_agent.opencode.sqlite.table_reader import Ask, DatabaseFile, TableReader
@@ -56,6 +58,7 @@ class Database:
         self._inode = 0
         self._immutable = False
         self._unchanged_since: int | None = None
+        self._totals: frozenset[session_totals.Row] = frozenset()
         self.name = in_words(path)
 
     @property
@@ -72,7 +75,7 @@ class Database:
         """Close the connection, so that the next pass begins from the checkpoints."""
         if self._connection is not None:
             self._connection.close()
-        self._connection, self._unchanged_since = None, None
+        self._connection, self._unchanged_since, self._totals = None, None, frozenset()
 
     def read(self, recall: Recall, ask_wanted: AskWanted, *, now_ms: int, scope: ReadScope) -> Iterator[Batch]:
         """Yield what may be new since the checkpoints; nothing if nobody wrote, except in a sweep."""
@@ -112,9 +115,18 @@ class Database:
         tables, problems = probe(database, self.name)
         if problems:
             yield Batch(problems=problems)
+        # Totals before rows: a call that ends in between is missing in the totals only, and the next pass adds it.
+        # The other way round it would be counted as unattributed, and then as a message too.
+        known = {each.generation: session_totals.read_rows(database, each) for each in tables}
+        migrated_ms = session_totals.migrated_ms(database) if any(known.values()) else None
         for each in tables:
             file = DatabaseFile(self.name, self._inode, with_calls(tables) or each)
-            yield from TableReader(database, each, file, ask).read(now_ms=now_ms, sweep=sweep)
+            reader = TableReader(database, each, file, ask)
+            yield from reader.read(now_ms=now_ms, sweep=sweep)
+            if known[each.generation]:
+                changed = [session_totals.decoded(row) for row in known[each.generation] - self._totals]
+                yield Batch(totals=StoreTotals(changed, reader.unsettled, migrated_ms))
+                self._totals = known[each.generation]
         # Asked before reading: a row that was written meanwhile is read in the next pass.
         self._unchanged_since = version
 

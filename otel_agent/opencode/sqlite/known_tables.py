@@ -15,7 +15,9 @@ from otel_agent.opencode.decode import MAX_BYTES
 
 
 class Tables(Struct, frozen=True):
-    """The queries for one generation. Each selects rowid, id, session id, created, updated, size and data."""
+    """The queries for one generation. Each selects rowid, id, session id, created, updated, size, data and kind.
+
+    Data is missing if it is too large to be read, or no JSON."""
 
     generation: Generation
     names_role: bool
@@ -38,6 +40,9 @@ class Tables(Struct, frozen=True):
     """Parameters: message id, limit. Selects id and data, no data if it is too large."""
     recent: str | None
     """Parameters: session id, milliseconds up to which, limit. Selects the ids of the last messages, newest first."""
+    totals: str | None
+    """Selects id, what ``session`` selects, updated, cost and the five tokens of every session. ``None`` in 1.x, whose
+    columns of the same names leave out what came before 1.15."""
     count: str
     """Selects the number of rows."""
 
@@ -52,6 +57,8 @@ class _Known(Struct, frozen=True):
     """True if a column says which rows are an assistant's; else the JSON does."""
     has_calls: bool
     """True if its messages have their tool calls in the table ``part``."""
+    preview: bool = False
+    """True for the tables of the previews of 2.x, which have no name of their own."""
 
 
 _GENERATIONS: Final = (
@@ -59,6 +66,26 @@ _GENERATIONS: Final = (
     # From 1.14 to 1.18 there is a ``session_message`` too. It can hold a call that ``message`` holds, under another id,
     # so only rows count whose session is in ``session_v2``.
     _Known(Generation.V2, "session_message", "session_v2", has_type=True, has_calls=False),
+    # The previews of 2.x called the same table ``session``. 2.0 takes such a database over only if there is a history
+    # of 1.x, so it may hold what nothing else does.
+    _Known(Generation.V2, "session_message", "session", has_type=True, has_calls=False, preview=True),
+)
+ASSISTANT: Final = "assistant"
+COMPACTION: Final = "compaction"
+"""The types of ``session_message`` that say what they used."""
+
+_UP_TO_LIMIT: Final = f"CASE WHEN length(m.data) <= {MAX_BYTES} THEN m.data END"
+_LARGE: Final = 65_536
+"""From this number of characters on, SQLite takes the fields that we use out of the JSON. Rows of 2.x hold the output
+of their tools, and so can have megabytes; none is too large to be counted."""
+_FIELDS: Final = ("agent", "model", "time", "cost", "tokens", "finish", "error", "retry", "status")
+_EXTRACTED: Final = ", ".join(f"'{name}', json_extract(m.data, '$.{name}')" for name in _FIELDS)
+_WITHOUT_CONTENT: Final = (
+    f"CASE WHEN length(m.data) <= {_LARGE} THEN m.data WHEN json_valid(m.data) THEN json_object({_EXTRACTED}) END"
+)
+_TOTALS: Final = (
+    *("cost", "tokens_input", "tokens_output", "tokens_reasoning"),
+    *("tokens_cache_read", "tokens_cache_write"),
 )
 _NEEDED: Final = {"id", "session_id", "data"}
 _SESSIONS: Final = re.compile(r"session(_v[0-9]+)?")
@@ -80,6 +107,8 @@ def probe(database: sqlite3.Connection, place: str) -> tuple[list[Tables], list[
     for known in _GENERATIONS:
         if known.messages not in names or (known.has_type and known.sessions not in names):
             continue
+        if known.preview and not _is_preview(database, names):
+            continue
         why = _why_unknown(database, known.messages)
         if why:
             problems.append(_unknown(database, names, place, known.messages, why))
@@ -93,6 +122,14 @@ def probe(database: sqlite3.Connection, place: str) -> tuple[list[Tables], list[
 def with_calls(tables: Sequence[Tables]) -> Tables | None:
     """Return the tables whose messages have tool calls, else the first; ``None`` if the database has none at all."""
     return next((each for each in tables if each.has_calls), tables[0] if tables else None)
+
+
+def _is_preview(database: sqlite3.Connection, names: set[str]) -> bool:
+    """Return True for a database that a preview of 2.x began. 1.14 to 1.18 have ``session_message`` too, but their
+    ``session`` has no forks, and their calls are in ``message``."""
+    if "session_v2" in names or "fork_session_id" not in _columns(database, "session"):
+        return False
+    return "message" not in names or database.execute("SELECT 1 FROM message LIMIT 1").fetchone() is None
 
 
 def _why_unknown(database: sqlite3.Connection, table: str) -> str:
@@ -121,14 +158,16 @@ def _written_by(database: sqlite3.Connection, names: set[str]) -> str:
 
 def _tables(database: sqlite3.Connection, names: set[str], known: _Known) -> Tables:
     columns = _columns(database, known.messages)
+    has_type = known.has_type and "type" in columns
     created = "m.time_created" if "time_created" in columns else "NULL"
     updated = "m.time_updated" if "time_updated" in columns else "NULL"
     select = (
         f"SELECT m.rowid, m.id, m.session_id, {created}, {updated}, length(m.data), "
-        f"CASE WHEN length(m.data) <= {MAX_BYTES} THEN m.data END FROM {known.messages} AS m"
+        f"{_WITHOUT_CONTENT if known.has_type else _UP_TO_LIMIT}, {'m.type' if has_type else 'NULL'} "
+        f"FROM {known.messages} AS m"
     )
-    # Rows of 2.x that are no answers are megabytes: the query leaves them out before their JSON is read.
-    ours = "m.type = 'assistant'" if known.has_type and "type" in columns else "1"
+    # Rows of 2.x that used nothing are megabytes: the query leaves them out before their JSON is read.
+    ours = f"m.type IN ('{ASSISTANT}', '{COMPACTION}')" if has_type else "1"
     return Tables(
         generation=known.generation,
         names_role=not known.has_type,
@@ -144,6 +183,7 @@ def _tables(database: sqlite3.Connection, names: set[str], known: _Known) -> Tab
         session=_session_query(database, names, known.sessions),
         parts=_parts_query(database, names),
         recent=_recent_query(known, created),
+        totals=_totals_query(database, names, known),
         count=f"SELECT count(*) FROM {known.messages}",
     )
 
@@ -171,6 +211,20 @@ def _session_query(database: sqlite3.Connection, names: set[str], table: str) ->
     columns = _columns(database, table) if table in names else set()
     if "id" not in columns:
         return None
+    return f"SELECT {_session_facts(database, names, columns)} FROM {table} AS s WHERE s.id = ?"
+
+
+def _totals_query(database: sqlite3.Connection, names: set[str], known: _Known) -> str | None:
+    columns = _columns(database, known.sessions)
+    if not known.has_type or not {"id", *_TOTALS} <= columns:
+        return None
+    updated = "s.time_updated" if "time_updated" in columns else "NULL"
+    totals = ", ".join(f"s.{name}" for name in _TOTALS)
+    return f"SELECT s.id, {_session_facts(database, names, columns)}, {updated}, {totals} FROM {known.sessions} AS s"
+
+
+def _session_facts(database: sqlite3.Connection, names: set[str], columns: set[str]) -> str:
+    """Return what to select of a session, ``NULL`` for what its table does not have."""
 
     def column(name: str) -> str:
         return f"s.{name}" if name in columns else "NULL"
@@ -178,7 +232,7 @@ def _session_query(database: sqlite3.Connection, names: set[str], table: str) ->
     project = "project" in names and "project_id" in columns and "worktree" in _columns(database, "project")
     worktree = "(SELECT p.worktree FROM project AS p WHERE p.id = s.project_id)" if project else "NULL"
     wanted = [column(name) for name in ("parent_id", "directory", "title", "version", "time_created")]
-    return f"SELECT {', '.join(wanted)}, {worktree}, {column('fork_session_id')} FROM {table} AS s WHERE s.id = ?"
+    return f"{', '.join(wanted)}, {worktree}, {column('fork_session_id')}"
 
 
 def _columns(database: sqlite3.Connection, table: str) -> set[str]:

@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from otel_agent.model import AskWanted, Batch, Checkpoint, Problem, ProblemKind, Recall, Session
+from otel_agent.model import AskWanted, Batch, Checkpoint, Generation, Problem, ProblemKind, Recall, Session
 from otel_agent.opencode import decode, json_values
 from otel_agent.opencode.parts.reader import PartReader
-from otel_agent.opencode.sqlite.known_tables import Tables
+from otel_agent.opencode.sqlite.known_tables import COMPACTION, Tables
 from otel_agent.opencode.sqlite.parts import DatabaseParts, find_session, text_of
 
 _CHUNK: Final = 4_000
@@ -65,6 +65,8 @@ class TableReader:
         recalled = ask.recall(self._name)
         self._cursor = msgspec.json.decode(recalled, type=Cursor) if recalled else Cursor()
         self._sessions: dict[str, Session | None] = {}
+        self.unsettled: dict[str, int] = {}
+        """Id of a session to when a call of it began that its totals may have already, and its row has not yet."""
 
     def read(self, *, now_ms: int, sweep: bool) -> Iterator[Batch]:
         """Yield a batch for each chunk of rows. The last one may be empty; it brings the checkpoint of a sweep."""
@@ -123,8 +125,8 @@ class TableReader:
         self._database.execute("BEGIN")
         try:
             with closing(self._database.execute(query, arguments)) as rows:
-                for rowid, row_id, session_id, created_ms, updated_ms, size, raw in rows:
-                    row = _Row(text_of(row_id), text_of(session_id), created_ms, size, raw)
+                for rowid, row_id, session_id, created_ms, updated_ms, size, raw, kind in rows:
+                    row = _Row(text_of(row_id), text_of(session_id), created_ms, updated_ms, size, raw, text_of(kind))
                     last = rowid
                     if forward:
                         self._cursor.rowid, self._cursor.tail = rowid, row.id
@@ -151,6 +153,8 @@ class TableReader:
         if session is None and self._tables.needs_session:
             self._cursor.in_flight.append(row.id)  # not its own, or its session is not written yet
             return
+        if row.kind == COMPACTION:
+            wire = decode.compaction(wire, json_values.time_ms(row.updated_ms))
         decoded = decode.assistant(
             wire,
             place=f"{self._name}#{row.id}",
@@ -164,9 +168,13 @@ class TableReader:
         if decoded.message is None:
             return
         message = self._parts.with_usage(decoded.message, session, [])
+        if row.kind == COMPACTION and message.completed_ms is not None and not message.tokens.total:
+            return  # it asked no model, or nobody recorded what it used
         # Without completion it is read again by id, and without usage it does not count yet.
         if message.completed_ms is None:
             self._cursor.in_flight.append(row.id)
+            if row.kind == COMPACTION or message.tokens.total:
+                self.unsettled[message.session_id] = message.created_ms
         if message.completed_ms is not None or message.has_usage:
             batch.messages.append(message)
 
@@ -174,7 +182,8 @@ class TableReader:
         """Return the assistant message in a row, ``None`` for anything else."""
         place = f"{self._name}#{row.id}"
         if row.raw is None:
-            kind = ProblemKind.MALFORMED if row.size is None else ProblemKind.TOO_LARGE
+            broken = row.size is None or self._tables.generation is Generation.V2
+            kind = ProblemKind.MALFORMED if broken else ProblemKind.TOO_LARGE
             batch.problems.append(Problem(kind, place, "no content" if row.size is None else f"{row.size} characters"))
             return None
         try:
@@ -198,7 +207,10 @@ class _Row(NamedTuple):
     id: str
     session_id: str
     created_ms: object
+    updated_ms: object
     size: object
     """Characters of the JSON, ``None`` if there is none."""
     raw: object
-    """The JSON, ``None`` if it is missing or too large."""
+    """The JSON, ``None`` if it is missing, too large or, if large, no JSON."""
+    kind: str
+    """The type of a row of 2.x; empty in 1.x."""

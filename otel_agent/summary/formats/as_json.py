@@ -53,6 +53,7 @@ def document(view: View) -> dict[str, Any]:
         "rows": [row_object(row, view) for row in view.rows],
         "cut": None if view.cut is None else {"rows": view.cut.rows, **_usage(view.cut.usage, view.accounting)},
         "overlap_tokens": overlap(view.totals) if view.accounting == "recorded" else 0,
+        "unattributed": _usage(view.unattributed, view.accounting),
         "newest": _time(view.newest),
         "warnings": list(view.warnings),
         "hints": list(view.hints),

@@ -49,6 +49,12 @@ def _notes(view: View) -> Iterator[str]:
             f"Totals are as OpenCode recorded them. {words.exact(twice)} of these tokens "
             f"{'is' if twice == 1 else 'are'} counted in two categories; --accounting disjoint counts each token once."
         )
+    beside = view.total_of(view.unattributed)
+    if beside:
+        yield (
+            f"{counted(beside, 'token')} ({words.dollars(view.unattributed.cost_nusd)} USD) {'is' if beside == 1 else 'are'} "
+            "in OpenCode's totals of sessions only: titles, and model calls whose record is gone."
+        )
     if view.name == "projects":
         listed = sum(row.usage.sessions for row in view.rows) + (view.cut.usage.sessions if view.cut else 0)
         # Every other session is in one project only, so the difference comes from moved ones.

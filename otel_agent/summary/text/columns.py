@@ -128,8 +128,8 @@ def _dotted(column: Column) -> Column:
     compact = column.compact or column.cell
     return replace(
         column,
-        cell=lambda view, row: column.cell(view, row) if row.usage.messages else words.NOTHING,
-        compact=lambda view, row: compact(view, row) if row.usage.messages else words.NOTHING,
+        cell=lambda view, row: column.cell(view, row) if row.usage.is_any else words.NOTHING,
+        compact=lambda view, row: compact(view, row) if row.usage.is_any else words.NOTHING,
     )
 
 

@@ -70,7 +70,7 @@ def _lines(view: View, layout: TableLayout) -> Iterator[Text]:
     largest = max((view.total_of(row.usage) for row in view.rows), default=0)
     whole = largest if view.name == "timeline" else view.total_of(view.totals)
     for row, texts in zip(view.rows, layout.rows, strict=True):
-        line = Text(_GAP.join(texts), style="" if row.usage.messages else "dim", no_wrap=True)
+        line = Text(_GAP.join(texts), style="" if row.usage.is_any else "dim", no_wrap=True)
         if layout.bar and view.name in _BARS and whole:
             line.append(_GAP)
             line.append(bar(view.total_of(row.usage) / whole, layout.bar), style="cyan")
@@ -99,7 +99,7 @@ def _overview(view: View, activity: Activity) -> RenderableType:
 def overview_head(view: View, activity: Activity) -> list[RenderableType]:
     """Return the running processes and, if anything was used, the tokens by category."""
     processes = _processes(view, activity.processes)
-    if not view.totals.messages:
+    if not view.totals.is_any:
         return [processes]
     title = _title(f"Tokens, {words.range_in_words(view.range)}")
     return [processes, Text(), title, _categories(view), _sums(view)]

@@ -112,11 +112,27 @@ class DatabaseV2(Database):
             case Project():
                 return "project", project_row(record)
             case Session():
-                return "session_v2", session_row(record) | {"fork_session_id": record.fork_of}
+                return "session_v2", session_row(record) | totals_row(record) | {"fork_session_id": record.fork_of}
             case Message():
                 return "session_message", session_message_row(record)
             case UserMessage() | Part():
                 raise TypeError(f"2.x keeps no {type(record).__name__} of its own")
+
+    def put_compaction(self, of: Message, status: str = "completed") -> None:
+        """The row of a compaction: the id, session, times and usage are those of `of`. A running one used nothing yet."""
+        document = of.document_v2()
+        used = {} if status == "running" else {key: document[key] for key in ("tokens", "cost", "model")}
+        data = {"time": {"created": of.created}, "status": status, "reason": "auto", "summary": "", "recent": ""} | used
+        with self.connection() as connection:
+            upsert(
+                connection, "session_message", session_message_row(of) | {"type": "compaction", "data": compact(data)}
+            )
+
+    def note_import(self, at: int) -> None:
+        """The marker of the import of 1.x, which began at `at`."""
+        done = {"key": "migration.v1-v2", "value": '{"phase":"completed"}', "time_created": at, "time_updated": at + 5}
+        with self.connection() as connection:
+            connection.execute("INSERT INTO kv VALUES (:key, :value, :time_created, :time_updated)", done)
 
 
 def upsert(connection: sqlite3.Connection, table: str, row: Row) -> None:
@@ -146,6 +162,10 @@ def session_row(of: Session) -> dict[str, Any]:
         "time_created": of.created,
         "time_updated": of.created,
     }
+
+
+def totals_row(of: Session) -> dict[str, Any]:
+    return {"cost": of.cost, **{f"tokens_{kind}": number for kind, number in of.totals._asdict().items()}}
 
 
 def message_row(of: Message | UserMessage) -> dict[str, Any]:

@@ -64,6 +64,10 @@ class Session:
     fork_of: str | None = None
     title: str = "Rename the parser"
     created: int = T0 - 500
+    totals: Tokens = Tokens()
+    """What 2.x says that the session used, its titles included …"""
+    cost: float = 0
+    """… and what that cost."""
 
     @property
     def root(self) -> str:

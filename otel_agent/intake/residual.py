@@ -1,0 +1,89 @@
+"""The residual: what a session's totals hold beyond the messages that the ledger knows of it.
+
+OpenCode 2.x records titles, and calls whose row is gone, in the totals of the session only. The totals were read
+before the rows of the same pass. So the residual can be too small when OpenCode writes in between, and never too large;
+the write makes the next pass read both again.
+"""
+
+from typing import Final
+
+from msgspec import Struct
+
+from otel_agent.ledger.unattributed import KnownUsage, unattributed_message
+from otel_agent.ledger.writer import Ledger
+from otel_agent.model import Change, Overlap, SessionTotals, State, StoreTotals, Tokens
+
+_LONGEST_COMPACTION_MS: Final = 86_400_000
+"""A compaction that runs for longer was killed, and nobody went on with its session: its calls have no row."""
+
+
+class Found(Struct, frozen=True):
+    """Usage that no message has, and whether it counts."""
+
+    change: Change
+    state: State
+    totals: SessionTotals
+
+
+class Residual:
+    """Compares the totals of sessions with the ledger. One thread owns it, as it owns the ledger."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger, self._count_from_ms = ledger, ledger.backfill_from_ms
+        self._waiting: dict[str, dict[str, SessionTotals]] = {}
+        """The totals that were not compared yet: store, then session id."""
+        self._stores: dict[str, StoreTotals] = {}
+
+    def note(self, store: str, totals: StoreTotals) -> None:
+        """Keep the totals of a store, all of whose rows are in the ledger now."""
+        self._stores[store] = totals
+        self._waiting.setdefault(store, {}).update({each.session.id: each for each in totals.sessions})
+
+    def find(self, *, now_ms: int) -> list[Found]:
+        """Return what the ledger misses, once for each session that is at rest, and write nothing yet."""
+        found: dict[str, Found] = {}
+        for store, waiting in self._waiting.items():
+            of_store = self._stores[store]
+            begun = of_store.unsettled
+            ready = {
+                key: totals
+                for key, totals in waiting.items()
+                # The row of a running compaction gets what its calls used at the end; the totals have it already.
+                if key not in begun or now_ms - begun[key] > _LONGEST_COMPACTION_MS
+            }
+            # The same session in a further store is compared in the next pass, with what is entered now.
+            ready = {key: totals for key, totals in ready.items() if key not in found}
+            known = self._ledger.unattributed.known(list(ready), migrated_ms=of_store.migrated_ms) if ready else {}
+            for key, totals in ready.items():
+                missing = self._missing(totals, known.get(key, KnownUsage()), now_ms)
+                if missing is None:
+                    del waiting[key]
+                else:
+                    found[key] = missing
+        return list(found.values())
+
+    def enter(self, found: list[Found]) -> list[Change]:
+        """Enter what ``find`` returned; return what counts. Runs inside a transaction."""
+        self._ledger.messages.record([], [each.totals.session for each in found], count_from_ms=self._count_from_ms)
+        self._ledger.unattributed.enter([(each.change.message, each.state) for each in found])
+        return [each.change for each in found if each.state is State.COUNTED]
+
+    def _missing(self, totals: SessionTotals, known: KnownUsage, now_ms: int) -> Found | None:
+        tokens = totals.tokens.minus(known.tokens).at_least(Tokens())
+        # Costs are rounded message by message, so a difference without tokens is no usage.
+        cost_nusd = max(totals.cost_nusd - known.cost_nusd, 0) if tokens.total else 0
+        # What a session that is older than what is counted used before the first look is left out, like its messages.
+        is_history = not known.rows and totals.session.created_ms < self._count_from_ms
+        if not tokens.total and not is_history:
+            return None
+        message = unattributed_message(totals, known.rows, self._time(totals, known, now_ms), tokens, cost_nusd)
+        subagent = bool(totals.session.parent_id)
+        change = Change(message, subagent, tokens, Overlap(), cost_nusd, first=False, opens_session=False)
+        return Found(change, State.SKIPPED if is_history else State.COUNTED, totals)
+
+    def _time(self, totals: SessionTotals, known: KnownUsage, now_ms: int) -> int:
+        """Return when it was used, as far as anybody knows: a session gets its title when it begins."""
+        session = totals.session
+        if not known.rows and not session.version.startswith("1."):
+            return min(session.created_ms, now_ms) or now_ms
+        return min(max(totals.updated_ms, self._count_from_ms), now_ms)

@@ -1,0 +1,84 @@
+"""A ledger that version 5 wrote becomes a current one: it keeps its totals, and knows every copy by the new key.
+
+`ledger-5.sql` is the dump of one that counted the store `sqlite-1.18.33-fork`; its recount says what it holds.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from otel_agent.ledger import records, schema
+from otel_agent.ledger.files import ledger_path
+from otel_agent.ledger.fork_copies import completion_of
+from tests.support.agent import Agent
+from tests.support.arrived import Arrived
+from tests.support.made_stores import Tokens
+from tests.support.otlp_receiver import OtlpReceiver
+from tests.support.paths import STORES
+
+VERSION_5 = Path(__file__).parent / "ledger-5.sql"
+STORE = STORES / "sqlite-1.18.33-fork"
+MESSAGES = 15
+COPIES = 1
+TOKENS = Tokens(108_602, 4_196, 677, 29_041, 0)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as database:
+        database.executescript(VERSION_5.read_text())
+        yield database
+
+
+def sums(database: sqlite3.Connection) -> list[tuple[int, ...]]:
+    columns = ", ".join(f"sum({kind})" for kind in Tokens._fields)
+    return database.execute(f"SELECT state, count(*), {columns} FROM message GROUP BY state ORDER BY state").fetchall()
+
+
+def test_messages_and_series_stay_as_they_are(database: sqlite3.Connection) -> None:
+    before, series = sums(database), database.execute("SELECT * FROM series ORDER BY 1, 2").fetchall()
+    schema.prepare(database)
+    assert sums(database) == before
+    assert sums(database)[0] == (2, MESSAGES, *TOKENS)
+    assert database.execute("SELECT * FROM series ORDER BY 1, 2").fetchall() == series
+
+
+def test_every_message_gets_the_key_that_a_new_copy_has(database: sqlite3.Connection) -> None:
+    schema.prepare(database)
+    rows = database.execute(f"SELECT {records.MESSAGE_COLUMNS} FROM message").fetchall()
+    keys = records.MESSAGE_COLUMNS.split(", ").index("completion")
+    assert len(rows) == MESSAGES + COPIES
+    assert all(row[keys] == completion_of(records.message(row)) for row in rows)
+
+
+def test_a_migration_that_is_killed_leaves_version_5(
+    database: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    before = list(database.iterdump())
+    monkeypatch.setattr(schema, "completion_hash", killed)
+    with pytest.raises(sqlite3.OperationalError):
+        schema.prepare(database)
+    assert schema.version(database) == 5
+    assert list(database.iterdump()) == before
+
+
+def test_nothing_counts_again(agent: Agent, receiver: OtlpReceiver) -> None:
+    agent.state_dir.mkdir(parents=True)
+    with closing(sqlite3.connect(ledger_path(agent.state_dir))) as old:
+        old.executescript(VERSION_5.read_text())
+    shutil.copytree(STORE / "opencode", agent.data_dir, dirs_exist_ok=True, copy_function=shutil.copyfile)
+    agent.once()
+    assert json.loads((STORE / "expected.json").read_text())["messages"] == MESSAGES
+    arrived = Arrived(receiver)
+    assert arrived.holds(tokens=TOKENS, messages=MESSAGES)
+    assert "opencode.usage.source" not in {key for point in receiver.latest().values() for key in point.attributes}

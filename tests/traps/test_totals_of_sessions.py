@@ -1,0 +1,164 @@
+"""What only the totals of a session know in 2.x: titles, and calls whose row is gone. It counts once."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.support.agent import Agent
+from tests.support.arrived import Arrived
+from tests.support.made_stores import T0, Database, DatabaseV2, Message, Session, Tokens, message, session
+
+USED = Tokens(1200, 80, 20, 400, 10)
+TITLE = Tokens(207, 12)
+BOTH = USED.plus(TITLE)
+SOURCE = "opencode.usage.source"
+
+
+@pytest.fixture
+def new(agent: Agent) -> DatabaseV2:
+    return DatabaseV2(agent.data_dir / "opencode.db").create()
+
+
+def v2_session(totals: Tokens = BOTH, **fields: Any) -> Session:
+    return session(version="2.0.17", totals=totals, **fields)
+
+
+def put(database: DatabaseV2, of: Session, *messages: Message) -> None:
+    database.put(of.project, of, *messages)
+
+
+def test_a_title_counts_once_and_as_no_message(agent: Agent, new: DatabaseV2, arrived: Arrived) -> None:
+    of = v2_session(cost=0.75)
+    put(new, of, message(of, USED, cost=0.5))
+    for _ in range(3):
+        agent.once()
+    assert arrived.tokens_by(SOURCE) == {"message": USED, "unattributed": TITLE}
+    assert arrived.messages() == 1
+    assert arrived.cost({SOURCE: "unattributed"}) == pytest.approx(0.25)
+    assert arrived.genai("input_tokens") == USED.input + USED.cache_read + USED.cache_write
+
+
+def test_totals_that_grow_add_only_what_they_gained(agent: Agent, new: DatabaseV2, arrived: Arrived) -> None:
+    """The title is recorded without any change to the session's rows or to its `time_updated`."""
+    of = v2_session(USED)
+    put(new, of, message(of, USED))
+    agent.once()
+    assert arrived.tokens_by(SOURCE) == {"message": USED}
+    for more in (1, 2):
+        put(new, replace(of, totals=USED.plus(*[TITLE] * more)))
+        agent.once()
+    assert arrived.tokens_by(SOURCE) == {"message": USED, "unattributed": TITLE.plus(TITLE)}
+
+
+def test_a_cost_without_tokens_is_rounding_and_does_not_count(agent: Agent, new: DatabaseV2, arrived: Arrived) -> None:
+    of = v2_session(USED, cost=0.5000001)
+    put(new, of, message(of, USED, cost=0.5))
+    agent.once()
+    assert arrived.cost() == pytest.approx(0.5, abs=1e-9)
+
+
+def test_rows_that_a_revert_deletes_count_once_before_and_after(
+    agent: Agent, new: DatabaseV2, arrived: Arrived
+) -> None:
+    of = v2_session(USED.plus(USED))
+    kept, reverted = message(of, USED), message(of, USED, T0 + 60_000)
+    put(new, of, kept, reverted)
+    agent.once()
+    new.remove(reverted)
+    agent.once()
+    assert arrived.tokens_by(SOURCE) == {"message": USED.plus(USED)}
+
+
+def test_rows_that_a_revert_deleted_before_the_first_look_count(
+    agent: Agent, new: DatabaseV2, arrived: Arrived
+) -> None:
+    of = v2_session(USED.plus(USED))
+    put(new, of, message(of, USED))
+    agent.once()
+    assert arrived.tokens_by(SOURCE) == {"message": USED, "unattributed": USED}
+
+
+def test_what_a_running_compaction_used_waits_for_its_row(agent: Agent, new: DatabaseV2, arrived: Arrived) -> None:
+    now = time.time_ns() // 1_000_000
+    of = v2_session(TITLE)
+    compaction = message(of, TITLE, now - 5_000)
+    put(new, of)
+    new.put_compaction(compaction, "running")
+    agent.once()
+    assert arrived.tokens() == Tokens()
+    new.put_compaction(compaction)
+    agent.once()
+    assert arrived.tokens_by(SOURCE) == {"compaction": TITLE}
+    assert arrived.tokens_by("gen_ai.agent.name") == {"compaction": TITLE}
+    assert arrived.messages() == 1
+
+
+@pytest.mark.parametrize("ended_by", ["failed", "nobody"])
+def test_what_a_killed_compaction_used_counts_without_a_row(
+    agent: Agent, new: DatabaseV2, arrived: Arrived, ended_by: str
+) -> None:
+    """Its row never says what it used. The next prompt makes it failed; without one it runs for ever."""
+    now = time.time_ns() // 1_000_000
+    of = v2_session(TITLE)
+    put(new, of)
+    new.put_compaction(message(of, Tokens(), now - 1_000 if ended_by == "failed" else now - 90_000_000), "running")
+    if ended_by == "failed":
+        agent.once()
+        assert arrived.tokens() == Tokens()
+        new.put_compaction(message(of, Tokens(), now - 1_000), "failed")
+    agent.once()
+    assert arrived.tokens_by(SOURCE) == {"unattributed": TITLE}
+
+
+def test_the_totals_of_a_fork_do_not_hold_what_was_copied(agent: Agent, new: DatabaseV2, arrived: Arrived) -> None:
+    original = message(v2_session(USED), USED)
+    fork = v2_session(TITLE, created=T0 + 3_600_000, fork_of=original.session.id)
+    put(new, original.session, original)
+    put(new, fork, replace(original, id="msg_5f0c2b6a93d1_7", session=fork))
+    agent.once()
+    assert arrived.tokens_by(SOURCE) == {"message": USED, "unattributed": TITLE}
+
+
+def test_messages_of_1_x_that_the_import_found_are_in_the_totals(
+    agent: Agent, database: Database, arrived: Arrived
+) -> None:
+    """The summary of a compaction has no row in 2.x, and what 1.x wrote afterwards is in no total."""
+    of = session(version="1.18.33")
+    seen, summary, later = (message(of, USED, T0 + 60_000 * number) for number in (0, 1, 5))
+    database.put_turn(seen, replace(summary, changes={"summary": True}), later)
+    new = DatabaseV2(database.path).create()
+    new.note_import(T0 + 200_000)
+    new.put(replace(of, totals=USED.plus(USED, TITLE)), replace(seen, completed=T0 + 190_000))
+    agent.once()
+    assert arrived.tokens_by(SOURCE) == {"message": USED.plus(USED), "compaction": USED, "unattributed": TITLE}
+    assert arrived.messages() == 3
+
+
+def test_history_that_is_left_out_leaves_its_titles_out(agent: Agent, new: DatabaseV2, arrived: Arrived) -> None:
+    of = v2_session()
+    put(new, of, message(of, USED))
+    agent.once(OTEL_AGENT_BACKFILL="none")
+    assert arrived.tokens() == Tokens()
+    put(new, replace(of, totals=BOTH.plus(TITLE)))
+    agent.once(OTEL_AGENT_BACKFILL="none")
+    assert arrived.tokens_by(SOURCE) == {"unattributed": TITLE}
+
+
+def test_a_setting_leaves_out_what_no_message_has(agent: Agent, new: DatabaseV2, arrived: Arrived) -> None:
+    of = v2_session()
+    put(new, of, message(of, USED))
+    agent.once(OTEL_AGENT_UNATTRIBUTED_USAGE="false")
+    assert arrived.tokens_by(SOURCE) == {"message": USED}
+
+
+def test_one_session_in_two_databases_has_its_title_once(agent: Agent, new: DatabaseV2, arrived: Arrived) -> None:
+    """2.0 copies the sessions of `opencode-next.db`."""
+    of = v2_session()
+    for database in (new, DatabaseV2(agent.data_dir / "opencode-next.db").create()):
+        put(database, of, message(of, USED))
+    agent.once()
+    assert arrived.tokens_by(SOURCE) == {"message": USED, "unattributed": TITLE}
