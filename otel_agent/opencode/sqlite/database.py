@@ -118,7 +118,7 @@ class Database:
         version = int(database.execute("PRAGMA data_version").fetchone()[0])
         if version == self._unchanged_since and not sweep:
             return
-        tables, problems = probe(database, self.name)
+        tables, problems = probe(database, self.name, thorough=sweep)
         if problems:
             yield Batch(problems=problems)
         for each in tables:
