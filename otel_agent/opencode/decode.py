@@ -111,7 +111,8 @@ def unknown_tokens(wire: Wire, message: Message, place: str, session: Session | 
     ``message`` is what was made of it, with the usage that its parts record.
     """
     wire = _unwrapped(wire)
-    if message.has_usage or not (is_unknown(wire.tokens) or (wire.tokens is None and _was_answered(wire, message))):
+    silent = wire.tokens is None and not message.has_usage and _was_answered(wire, message)
+    if not silent and not is_unknown(wire.tokens):
         return []
     return [_unknown_fields(place, "no readable tokens", session)]
 
