@@ -15,6 +15,7 @@ def print_views(views: Sequence[View], form: Format, settings: Settings) -> None
 
     If nothing was ever counted, the table is replaced by the places that ``settings`` say to look in.
     """
+    _warn_beside(views, form)
     if form != "table":
         sys.stdout.write(WRITERS[form](views))
         return
@@ -40,8 +41,16 @@ def _is_empty(view: View) -> bool:
 
 def write_views(views: Sequence[View], form: Format, file: Path) -> None:
     """Write views into a file. Raises ``OtelAgentError`` if it cannot be written."""
+    _warn_beside(views, form)
     # No translation of line ends: CSV ends its lines with CRLF on every system.
     try:
         file.write_text(WRITERS[form](views), encoding="utf-8", newline="")
     except OSError as error:
         raise OtelAgentError(f"cannot write {file}: {error.strerror}. Pass another file with -o.") from None
+
+
+def _warn_beside(views: Sequence[View], form: Format) -> None:
+    """Print the warnings on standard error if the form has no place for them."""
+    if form == "csv":
+        for warning in dict.fromkeys(warning for view in views for warning in view.warnings):
+            print(f"Warning: {warning}", file=sys.stderr)

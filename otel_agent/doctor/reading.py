@@ -8,7 +8,7 @@ from pathlib import Path
 from otel_agent.doctor.finding import Finding, fail, fine, skip, warn
 from otel_agent.intake.store_finder import known_locations
 from otel_agent.ledger.queries import open_to_read
-from otel_agent.model import CallsWanted, ReadScope, Store, Unreadable
+from otel_agent.model import CallsWanted, Problem, ProblemKind, ReadScope, Store, Unreadable
 from otel_agent.model.plural import counted
 from otel_agent.opencode.configured_models import telemetry_plugins
 from otel_agent.opencode.locations import find_stores
@@ -16,6 +16,9 @@ from otel_agent.opencode.mounts import network_file_system
 from otel_agent.opencode.releases import newer_than_known
 from otel_agent.opencode.running.processes import Processes
 from otel_agent.settings import Settings
+
+_UNKNOWN = (ProblemKind.UNKNOWN_SCHEMA, ProblemKind.UNKNOWN_FIELDS)
+"""Problems that a release which is too new for us causes."""
 
 
 def folders(settings: Settings) -> Iterator[Finding]:
@@ -65,22 +68,40 @@ def _store(store: Store) -> Finding:
     try:
         if store.is_tree:
             return fine("store", f"{store.name}: {kind}, {counted(store.length(), 'message file')}")
-        # The first batch shows whether the tables are known; the time is one that no message is younger than.
-        batches = store.read(lambda _: None, lambda _: CallsWanted(), now_ms=2**42, scope=ReadScope())
-        problems = [problem for batch in [next(batches, None)] if batch is not None for problem in batch.problems]
+        problems, counts = _tried(store)
         number = store.length()
     except Unreadable as failure:
-        problems, number = [failure.problem], 0
+        problems, number, counts = [failure.problem], 0, False
     finally:
         store.close()
     if problems:
+        more = f" (and {len(problems) - 1:,} more)" if len(problems) > 1 else ""
         return fail(
             "store",
-            str(problems[0]),
+            f"{problems[0]}{more}",
             "Messages that cannot be read are not counted.",
             "`otel-agent summary` lists everything that could not be read.",
         )
-    return fine("store", f"{store.name}: {kind}, {counted(number, 'message row')}")
+    seen = f"{store.name}: {kind}, {counted(number, 'message row')}"
+    if number and not counts:
+        return warn(
+            "store",
+            f"{seen}, and no answer of a model among them",
+            "Nothing of this store is counted.",
+            "This is right if OpenCode never answered here. Else look for a newer otel-agent.",
+        )
+    return fine("store", seen)
+
+
+def _tried(store: Store) -> tuple[list[Problem], bool]:
+    """Read the store up to the first chunk with messages; return the problems, and if there was a message that counts."""
+    problems: list[Problem] = []
+    # The time is one that no message is younger than.
+    for batch in store.read(lambda _: None, lambda _: CallsWanted(), now_ms=2**42, scope=ReadScope()):
+        problems += batch.problems
+        if batch.messages:
+            return problems, True
+    return problems, False
 
 
 def releases(settings: Settings) -> Iterator[Finding]:
@@ -98,7 +119,7 @@ def releases(settings: Settings) -> Iterator[Finding]:
             "This otel-agent was not tested with that release.",
             "Look for a newer otel-agent.",
         )
-    else:
+    elif not any(trouble.kind in _UNKNOWN for trouble in troubles):
         yield fine("OpenCode releases", "none is newer than those tested (up to 1.18, and 2.x)")
     for trouble in troubles:
         yield warn(

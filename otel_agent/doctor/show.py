@@ -86,6 +86,8 @@ def _status_lines(status: Status, now: datetime) -> Iterator[tuple[str, str]]:
     for store in status.stores:
         messages = ", ".join(f"{counted(number, 'message')} ({kind})" for kind, number in store.counted.items())
         yield "store", f"{store.name}: {messages or 'no message counted yet'}"
+    for warning in status.warnings:
+        yield "warning", warning
     if status.newest_message_ms is None or status.newest_message_age_s is None:
         yield "newest message", "none counted yet"
     else:

@@ -13,6 +13,7 @@ from otel_agent.ledger.store_counts import StoreCount
 from otel_agent.model import Store
 from otel_agent.opencode.locations import find_stores
 from otel_agent.settings import Settings
+from otel_agent.summary.text.warnings import warnings
 
 GOOD: Final = 0
 NOT_DELIVERED: Final = 3
@@ -40,6 +41,8 @@ class Status(Struct, frozen=True, kw_only=True):
     """The JSON keeps the name of its first version: monitoring reads it."""
     deliveries: list[SignalDelivery]
     state_dir: str
+    warnings: tuple[str, ...] = ()
+    """What could not be read of OpenCode's storage, a sentence for each kind of problem."""
 
     @property
     def exit_code(self) -> int:
@@ -65,6 +68,7 @@ def status_of(settings: Settings, now: datetime) -> Status:
             spans_pending=ledger.pending() if ledger else 0,
             deliveries=ledger.deliveries() if ledger else [],
             state_dir=str(settings.state_dir),
+            warnings=warnings(ledger) if ledger else (),
         )
 
 

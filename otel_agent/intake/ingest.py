@@ -184,6 +184,7 @@ class Ingest:
             self._add(changes, self._traces.enter(changes, batch.calls), new)
             if store is not None:
                 ledger.store_counts.add(store.name, [change.message for change in changes if change.first])
+            ledger.problems.forget_read(batch.messages, batch.problems)
             ledger.problems.note(batch.problems, now_ms=self._now_ms())
             ledger.remember(batch.checkpoints)
         # Only now, because a transaction that failed is tried again and must say the same again.

@@ -12,13 +12,15 @@ from typing import Final
 
 from msgspec import Struct
 
-from otel_agent.model import Problem, ProblemKind, ProblemPlace
+from otel_agent.model import Message, Problem, ProblemKind, ProblemPlace
 
 _MOST: Final = 10_000
 """Rows, about 2 MB. Further problems are only counted."""
 _RECHECKED: Final = 1_000
 """Places that are looked at again in one pass."""
 _EXAMPLES: Final = 3
+_UNKNOWN: Final = (ProblemKind.UNKNOWN_SCHEMA, ProblemKind.UNKNOWN_FIELDS)
+_OF_ROWS: Final = (ProblemKind.UNKNOWN_FIELDS.value,)
 _OF_A_STORE: Final = tuple(kind for kind in ProblemKind if kind.is_of_a_store)
 
 
@@ -38,13 +40,14 @@ class Problems:
         self._database = database
 
     def note(self, problems: Iterable[Problem], *, now_ms: int) -> None:
-        """Enter the problems that are new, or of another kind than before. Writes nothing if there is none."""
-        # A known problem of the same kind is not written again: an agent at rest must not write to the disk.
+        """Enter the problems that are new, of another kind than before, or of more rows. Writes nothing if there is none."""
+        # A known problem is not written again: an agent at rest must not write to the disk.
         for problem in problems:
             self._database.execute(
                 "INSERT INTO problem (place, kind, detail, seen_ms) SELECT ?, ?, ?, ? "
                 f"WHERE (SELECT count(*) FROM problem) < {_MOST} ON CONFLICT (place) DO UPDATE "
-                "SET kind = excluded.kind, detail = excluded.detail, seen_ms = excluded.seen_ms WHERE kind <> excluded.kind",
+                "SET kind = excluded.kind, detail = excluded.detail, seen_ms = excluded.seen_ms "
+                f"WHERE kind <> excluded.kind OR (kind = '{ProblemKind.UNKNOWN_SCHEMA}' AND detail <> excluded.detail)",
                 (problem.place, problem.kind.value, problem.detail, now_ms),
             )
 
@@ -58,6 +61,14 @@ class Problems:
     def forget(self, places: Iterable[str]) -> None:
         """Remove the problems of these places."""
         self._database.executemany("DELETE FROM problem WHERE place = ?", [(place,) for place in places])
+
+    def forget_read(self, messages: Iterable[Message], problems: Iterable[Problem]) -> None:
+        """Remove the problems of rows whose message was read now and is in order."""
+        # Hardly any ledger has such problems; the others are asked one cheap question for each batch.
+        noted = [row[0] for row in self._database.execute("SELECT place FROM problem WHERE kind = ?", _OF_ROWS)]
+        if noted:
+            still, read = {each.place for each in problems}, {message.id for message in messages}
+            self.forget(place for place in noted if place.rpartition("#")[2] in read and place not in still)
 
     def not_seen_again(self, store: str, seen: Collection[str], *, sweep: bool) -> list[str]:
         """Return places of store-level problems that a complete pass over the store did not see again.
@@ -81,7 +92,7 @@ def problem_summaries(database: sqlite3.Connection) -> list[ProblemSummary]:
 
 
 def _examples(database: sqlite3.Connection, kind: str) -> tuple[str, ...]:
-    # For tables of an unknown form, the detail says why, and which release wrote them.
-    shown = "place || ' (' || detail || ')'" if kind == ProblemKind.UNKNOWN_SCHEMA else "place"
+    # For what is unknown, the detail says why, how much it is, and which release wrote it.
+    shown = "place || ' (' || detail || ')'" if kind in _UNKNOWN else "place"
     query = f"SELECT {shown} FROM problem WHERE kind = ? ORDER BY place LIMIT {_EXAMPLES}"
     return tuple(row[0] for row in database.execute(query, (kind,)))

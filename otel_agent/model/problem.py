@@ -17,6 +17,7 @@ class ProblemKind(StrEnum):
     LOCKED = "locked"
     DAMAGED = "damaged"
     UNKNOWN_SCHEMA = "unknown_schema"
+    UNKNOWN_FIELDS = "unknown_fields"
     UNEXPECTED = "unexpected"
 
     @property
@@ -44,6 +45,7 @@ _MEANING: Final = {
     ProblemKind.LOCKED: "is locked by another program; the next pass tries again",
     ProblemKind.DAMAGED: "is not a readable database; the next pass tries again",
     ProblemKind.UNKNOWN_SCHEMA: "has tables that this version does not know; look for a newer otel-agent",
+    ProblemKind.UNKNOWN_FIELDS: "has fields that this version does not know, so its tokens are missing; look for a newer otel-agent",
     ProblemKind.UNEXPECTED: "holds something that this version cannot read; please report it. The next pass tries again",
 }
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from otel_agent.model import Generation, Message, Overlap, Problem, ProblemKind, Session, Tokens, UsageSource
 from otel_agent.opencode.ids import looks_copied
 from otel_agent.opencode.json_values import cost_nusd, field, text, time_ms
-from otel_agent.opencode.tokens import overlap, tokens, total
+from otel_agent.opencode.tokens import is_unknown, overlap, tokens, total
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 """A larger message file or row is not read. Assistant messages have a few hundred bytes, and some hundred thousand
@@ -93,6 +93,43 @@ def _parse_leniently(shape: type[_W], raw: bytes) -> _W:
     if not isinstance(found, dict):
         raise Malformed("not an object")
     return shape(**{name: found[name] for name in shape.__struct_fields__ if name in found})
+
+
+def looks_like_an_answer(wire: Wire) -> bool:
+    """Return True if the object has what only the answer of a model has, whatever it says of its role."""
+    return bool(wire.tokens or wire.finish or wire.cost)
+
+
+def unknown_role(wire: Wire, place: str, session: Session | None) -> list[Problem]:
+    """Return the problem of an object that should say its role, and says none that we know."""
+    if wire.role in ("assistant", "user") or (wire.role is not None and not looks_like_an_answer(wire)):
+        return []
+    return [_unknown_fields(place, "no known role", session)]
+
+
+def unknown_tokens(wire: Wire, message: Message, place: str, session: Session | None) -> list[Problem]:
+    """Return the problem of an answer that must have used tokens, and whose record says none in a form that we know.
+
+    ``message`` is what was made of it, with the usage that its parts record.
+    """
+    wire = _unwrapped(wire)
+    silent = wire.tokens is None and not message.has_usage and _was_answered(wire, message)
+    if not silent and not is_unknown(wire.tokens):
+        return []
+    return [_unknown_fields(place, "no readable tokens", session)]
+
+
+def _was_answered(wire: Wire, message: Message) -> bool:
+    """Return True for a call that ended well. One that failed, was aborted or killed may have used nothing."""
+    if wire.error or message.finish in ("error", "unknown"):
+        return False
+    # A call that was killed is closed by the next start of 2.x, and looks complete but for its finish.
+    return bool(message.finish) or (message.generation is not Generation.V2 and message.completed_ms is not None)
+
+
+def _unknown_fields(place: str, what: str, session: Session | None) -> Problem:
+    written_by = f"; in a session of OpenCode {session.version[:32]}" if session and session.version else ""
+    return Problem(ProblemKind.UNKNOWN_FIELDS, place, f"{what}{written_by}")
 
 
 class Decoded(Struct):

@@ -6,6 +6,7 @@ from otel_agent.model import Generation, Message, Overlap, Tokens
 from otel_agent.opencode.json_values import count, field
 
 _TOKEN_PATHS: Final = (("input",), ("output",), ("reasoning",), ("cache", "read"), ("cache", "write"))
+_CATEGORIES: Final = {"input", "output", "reasoning", "cache", "total"}
 _CACHE_APART: Final = (1, 0, 62)
 """The first release whose input never contains the cached tokens."""
 _CACHE_ALWAYS_APART: Final = ("anthropic", "amazon-bedrock", "google-vertex-anthropic")
@@ -37,6 +38,16 @@ def total(value: object) -> object:
     numbers = [field(value, *path) for path in _TOKEN_PATHS]
     below = sum(number for number in numbers if type(number) is int and number < 0)
     return found - below if type(found) is int else found
+
+
+def is_unknown(value: object) -> bool:
+    """Return True if the tokens have another form than any release that we know gave them.
+
+    What a provider does not bill may be absent; a main category that is absent beside a name that we do not know is not.
+    """
+    if not isinstance(value, dict):
+        return value is not None
+    return not value.keys() >= {"input", "output"} and not value.keys() <= _CATEGORIES
 
 
 def overlap(message: Message, total: object, session_version: str) -> Overlap:

@@ -118,7 +118,7 @@ def test_tables_of_a_later_opencode_are_reported_with_its_version(agent: Agent) 
             "CREATE TABLE session_v3 (id TEXT, version TEXT); INSERT INTO session_v3 VALUES ('ses_1', '3.1.0\x1b[31m')"
         )
     assert caught_up(agent) == 1
-    place = f"{database.path}#session_v3 (a later generation; written by OpenCode 3.1.0)"
+    place = f"{database.path}#session_v3 (a later generation, 1 row; written by OpenCode 3.1.0)"
     assert problems(agent) == {ProblemKind.UNKNOWN_SCHEMA: (1, (place,))}
 
 

@@ -135,6 +135,7 @@ class Folder:
             problems.append(Problem(ProblemKind.MALFORMED, place, str(failure)))
             return None
         if wire.role != "assistant":
+            problems += decode.unknown_role(wire, place, None)
             return None
         session = self._session_of_folder()
         decoded = decode.assistant(
@@ -146,7 +147,11 @@ class Folder:
             session=session,
         )
         problems += decoded.problems
-        return decoded.message and self._parts.with_usage(decoded.message, session, problems)
+        if decoded.message is None:
+            return None
+        message = self._parts.with_usage(decoded.message, session, problems)
+        problems += decode.unknown_tokens(wire, message, place, session)
+        return message
 
     def _session_of_folder(self) -> Session | None:
         """Raises ``BeingWritten``."""

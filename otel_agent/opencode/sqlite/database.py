@@ -8,9 +8,11 @@ key. Columns differ between releases, so they are probed.
 import os
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from time import time_ns
 from typing import Final
 
 from otel_agent.model import (
@@ -43,6 +45,12 @@ _MADE_WITHOUT_WAL: Final = re.compile(rb"(SQLite format 3\x00..\x01\x01.*)?", re
 """The beginning of such a file: nothing, or a header that names no WAL (sqlite.org/fileformat.html)."""
 
 
+_open_files: Final[Counter[tuple[int, int]]] = Counter()
+"""Device and inode of the files to which this process has connections now, with their number.
+
+Nothing else may open such a file: closing it again would drop every lock that the connections hold on it
+(sqlite.org/howtocorrupt.html, 2.2). Whoever closes the database last would then remove the WAL below us."""
+
 _LONG_AFTER_MS: Final = MAX_TIME_MS
 """A time to give in place of the present for a database that was read before, and so is not being made."""
 
@@ -54,8 +62,9 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._connection: sqlite3.Connection | None = None
+        self._connection: _Connection | None = None
         self._inode = 0
+        self._shm_inode = 0
         self._immutable = False
         self._unchanged_since: int | None = None
         self._totals: frozenset[session_totals.Row] = frozenset()
@@ -92,14 +101,14 @@ class Database:
 
     def read_calls(self, messages: Sequence[Message], wanted: CallsWanted) -> Calls:
         """Return the calls of messages that were read earlier. Raises ``Unreadable``."""
-        with self._connected() as (database, tables):
+        with self._connected(_LONG_AFTER_MS) as (database, tables):
             parts = with_calls(tables)
             return PartReader(DatabaseParts(database, parts)).calls(messages, wanted) if parts else Calls()
 
     def length(self) -> int:
         """Return how many rows of messages there are; 0 if they cannot be counted now."""
         try:
-            with self._connected() as (database, tables):
+            with self._connected(time_ns() // 1_000_000) as (database, tables):
                 return sum(int(database.execute(each.count).fetchone()[0]) for each in tables)
         except Unreadable:
             return 0
@@ -112,7 +121,7 @@ class Database:
         version = int(database.execute("PRAGMA data_version").fetchone()[0])
         if version == self._unchanged_since and not sweep:
             return
-        tables, problems = probe(database, self.name)
+        tables, problems = probe(database, self.name, thorough=sweep)
         if problems:
             yield Batch(problems=problems)
         # Totals before rows: a call that ends in between is missing in the totals only, and the next pass adds it.
@@ -131,12 +140,12 @@ class Database:
         self._unchanged_since = version
 
     @contextmanager
-    def _connected(self) -> Iterator[tuple[sqlite3.Connection, list[Tables]]]:
-        """Connect for a question about rows that were read earlier. Raises ``Unreadable``."""
+    def _connected(self, now_ms: int) -> Iterator[tuple[sqlite3.Connection, list[Tables]]]:
+        """Connect for a question that no pass asks. Raises ``Unreadable``."""
         try:
-            database = self._open(_LONG_AFTER_MS)
+            database = self._open(now_ms)
             if database is None:
-                raise Unreadable(Problem(ProblemKind.NO_ACCESS, self.name, "it went away"))
+                raise Unreadable(Problem(ProblemKind.NO_ACCESS, self.name, "it is not there, or not ready yet"))
             yield database, probe(database, self.name)[0]
         except sqlite3.Error as error:
             self.close()
@@ -146,6 +155,8 @@ class Database:
         """Open a connection that sees a file that was overwritten in place."""
         # The new connection opens before the old one closes. The last connection to close removes the WAL, and the next
         # one to open recovers it under a lock. An OpenCode that starts just then does not wait for that lock.
+        if self._is_cut_off():
+            self.close()  # a new connection would share the removed side files with the old one
         old, self._connection = self._connection, None
         try:
             self._open(now_ms)
@@ -165,18 +176,57 @@ class Database:
             return None
         except OSError as error:
             raise sqlite3.OperationalError(f"unable to open database file: {error.strerror}") from None
-        if self._connection is not None and status.st_ino == self._inode:
+        if self._connection is not None and status.st_ino == self._inode and not self._is_cut_off():
             return self._connection
         self.close()
-        if _is_being_made(self._path, status, now_ms):
+        # A file to which we have a connection was made long ago, and must not be opened beside it.
+        file = status.st_dev, status.st_ino
+        if not _open_files[file] and _is_being_made(self._path, status, now_ms):
             return None
         # Decided for each connection: a WAL may have appeared or gone since the last one.
         self._immutable = _must_be_immutable(self._path, status)
-        self._connection, self._inode = connect(self._path, immutable=self._immutable), status.st_ino
+        self._connection = connect(self._path, immutable=self._immutable)
+        self._connection.note(file)
+        self._inode, self._shm_inode = status.st_ino, self._shm_now()
         return self._connection
 
+    def _is_cut_off(self) -> bool:
+        """Return True if somebody removed the side files of the WAL below our connection, which then sees no write."""
+        if self._connection is None or self._immutable:
+            return False
+        now = self._shm_now()
+        if not self._shm_inode:
+            self._shm_inode = now  # the database was turned to WAL after we opened it
+        return now != self._shm_inode
 
-def connect(path: Path, *, immutable: bool = False) -> sqlite3.Connection:
+    def _shm_now(self) -> int:
+        """Return the inode of the index of the write-ahead log, 0 if there is none."""
+        try:
+            return Path(f"{self._path}-shm").stat().st_ino
+        except OSError:
+            return 0
+
+
+class _Connection(sqlite3.Connection):
+    """A connection that keeps ``_open_files`` true."""
+
+    _file: tuple[int, int] | None = None
+
+    def note(self, file: tuple[int, int]) -> None:
+        """Note the device and the inode of the file."""
+        self._file = file
+        _open_files[file] += 1
+
+    def close(self) -> None:
+        super().close()
+        if self._file is not None:
+            _open_files[self._file] -= 1
+            if not _open_files[self._file]:
+                del _open_files[self._file]
+            self._file = None
+
+
+def connect(path: Path, *, immutable: bool = False) -> _Connection:
     """Open a database of OpenCode's for reading. Text comes as bytes: one bad byte must not fail a whole query.
 
     Raises ``sqlite3.Error``. ``immutable`` is for a file that nobody writes while it is read.
@@ -209,8 +259,10 @@ def _must_be_immutable(path: Path, status: os.stat_result) -> bool:
     return foreign or not os.access(path.parent, os.W_OK)
 
 
-def _connect(uri: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+def _connect(uri: str) -> _Connection:
+    connection = sqlite3.connect(
+        uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, factory=_Connection
+    )
     try:
         connection.text_factory = bytes
         connection.execute("PRAGMA query_only = ON")

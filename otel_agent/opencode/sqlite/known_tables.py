@@ -3,15 +3,16 @@
 A new generation of tables is one more line in ``_GENERATIONS``.
 """
 
-import re
 import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
 
-from otel_agent.model import Generation, Problem, ProblemKind
+from otel_agent.model import Generation, Problem
 from otel_agent.opencode.decode import MAX_BYTES
+from otel_agent.opencode.sqlite import unknown_tables
+from otel_agent.opencode.sqlite.unknown_tables import columns as _columns
 
 
 class Tables(Struct, frozen=True):
@@ -88,19 +89,17 @@ _TOTALS: Final = (
     *("tokens_cache_read", "tokens_cache_write"),
 )
 _NEEDED: Final = {"id", "session_id", "data"}
-_SESSIONS: Final = re.compile(r"session(_v[0-9]+)?")
-_LATER: Final = re.compile(r"session_v([3-9]|[1-9][0-9]+)")
-"""Tables of sessions that come after ``session`` and ``session_v2``."""
-_NO_ROWID: Final = "SELECT 1 FROM pragma_table_list(?) WHERE wr"
 
 
-def probe(database: sqlite3.Connection, place: str) -> tuple[list[Tables], list[Problem]]:
+def probe(database: sqlite3.Connection, place: str, *, thorough: bool = False) -> tuple[list[Tables], list[Problem]]:
     """Return the generations that have messages here, and a problem for each table that has changed beyond what we know.
 
-    A database without any of the tables is a new one: nothing to say. Raises ``sqlite3.Error``.
+    A database without any of the tables and without content is a new one: nothing to say. ``thorough`` looks
+    for unknown types of rows too, which costs a walk over an index. Raises ``sqlite3.Error``.
     """
     names = {
-        _name(row[0]) for row in database.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
+        unknown_tables.name_of(row[0])
+        for row in database.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
     }
     found: list[Tables] = []
     problems: list[Problem] = []
@@ -109,14 +108,18 @@ def probe(database: sqlite3.Connection, place: str) -> tuple[list[Tables], list[
             continue
         if known.preview and not _is_preview(database, names):
             continue
-        why = _why_unknown(database, known.messages)
+        why = _why_unknown(database, known)
         if why:
-            problems.append(_unknown(database, names, place, known.messages, why))
+            problems.append(unknown_tables.unknown(database, names, place, known.messages, why))
         else:
             found.append(_tables(database, names, known))
-    # A generation to come is said, so that nobody takes its missing numbers for the truth.
-    later = sorted(name for name in names if _LATER.fullmatch(name))
-    return found, problems + [_unknown(database, names, place, name, "a later generation") for name in later]
+            if thorough and known.has_type:
+                problems += unknown_tables.unknown_types(database, names, place, known.messages)
+    # What we cannot read is said, so that nobody takes its missing numbers for the truth.
+    problems += unknown_tables.later(database, names, place)
+    if not found and not problems:
+        problems = unknown_tables.strangers(database, names, place)
+    return found, problems
 
 
 def with_calls(tables: Sequence[Tables]) -> Tables | None:
@@ -132,28 +135,14 @@ def _is_preview(database: sqlite3.Connection, names: set[str]) -> bool:
     return "message" not in names or database.execute("SELECT 1 FROM message LIMIT 1").fetchone() is None
 
 
-def _why_unknown(database: sqlite3.Connection, table: str) -> str:
+def _why_unknown(database: sqlite3.Connection, known: _Known) -> str:
     """Return why a table of messages cannot be read; empty if it can."""
-    missing = sorted(_NEEDED - _columns(database, table))
+    missing = sorted(_NEEDED - _columns(database, known.messages))
     if missing:
         return f"no column {', '.join(missing)}"
-    return "no rowid" if database.execute(_NO_ROWID, (table,)).fetchone() else ""
-
-
-def _unknown(database: sqlite3.Connection, names: set[str], place: str, table: str, why: str) -> Problem:
-    return Problem(ProblemKind.UNKNOWN_SCHEMA, f"{place}#{table}", f"{why}{_written_by(database, names)}")
-
-
-def _written_by(database: sqlite3.Connection, names: set[str]) -> str:
-    """Return which OpenCode began the latest session, as the end of a sentence; empty if no row says it."""
-    for name in sorted((name for name in names if _SESSIONS.fullmatch(name)), reverse=True):
-        if "version" in _columns(database, name):
-            # Sessions come in the order of their rowids; without rowids any row has to do.
-            order = "" if database.execute(_NO_ROWID, (name,)).fetchone() else "ORDER BY rowid DESC"
-            row = database.execute(f"SELECT version FROM {name} {order} LIMIT 1").fetchone()
-            version = re.match(r"[\w.+-]{1,32}", _name(row[0] or "")) if row else None
-            return f"; written by OpenCode {version[0]}" if version else ""
-    return ""
+    if known.has_type and "id" not in _columns(database, known.sessions):
+        return f"no column id in {known.sessions}"
+    return "" if unknown_tables.has_rowid(database, known.messages) else "no rowid"
 
 
 def _tables(database: sqlite3.Connection, names: set[str], known: _Known) -> Tables:
@@ -233,11 +222,3 @@ def _session_facts(database: sqlite3.Connection, names: set[str], columns: set[s
     worktree = "(SELECT p.worktree FROM project AS p WHERE p.id = s.project_id)" if project else "NULL"
     wanted = [column(name) for name in ("parent_id", "directory", "title", "version", "time_created")]
     return f"{', '.join(wanted)}, {worktree}, {column('fork_session_id')}"
-
-
-def _columns(database: sqlite3.Connection, table: str) -> set[str]:
-    return {_name(row[0]) for row in database.execute("SELECT name FROM pragma_table_info(?)", (table,))}
-
-
-def _name(value: bytes | str) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

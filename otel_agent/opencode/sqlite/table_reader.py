@@ -21,6 +21,8 @@ _KEEP_IN_FLIGHT: Final = 1_000
 kills long ago, are found by the sweep if OpenCode ever writes them again."""
 _SLACK_MS: Final = 60_000
 """A row gets its ``time_updated`` before its transaction commits: look that far behind the last sweep."""
+_READS: Final = 1
+"""Raise it when rows that were read before would be read better now: every table is then read once more."""
 _BEFORE_ALL: Final = -(2**63)
 
 
@@ -36,6 +38,8 @@ class Cursor(Struct):
     swept_ms: int = 0
     """``updated_ms`` at the last sweep, and no later than the sweep: every row that was written before is known."""
     in_flight: list[str] = []
+    reads: int = 0
+    """``_READS`` of the release that read the rows."""
 
 
 class DatabaseFile(Struct, frozen=True):
@@ -71,9 +75,9 @@ class TableReader:
     def read(self, *, now_ms: int, sweep: bool) -> Iterator[Batch]:
         """Yield a batch for each chunk of rows. The last one may be empty; it brings the checkpoint of a sweep."""
         cursor = self._cursor
-        if cursor.inode != self._inode or not self._tail_is_known():
-            # Another file, or rowids that are used again: the cursor says nothing about these rows.
-            self._cursor = cursor = Cursor(inode=self._inode)
+        if (cursor.inode, cursor.reads) != (self._inode, _READS) or not self._tail_is_known():
+            # Another file, another way of reading, or rowids that are used again: the cursor says nothing about these rows.
+            self._cursor = cursor = Cursor(inode=self._inode, reads=_READS)
             sweep = True
         elif sweep and cursor.rowid > _BEFORE_ALL:
             yield from self._rewritten()
@@ -170,6 +174,7 @@ class TableReader:
         message = self._parts.with_usage(decoded.message, session, [])
         if row.kind == COMPACTION and message.completed_ms is not None and not message.tokens.total:
             return  # it asked no model, or nobody recorded what it used
+        batch.problems += decode.unknown_tokens(wire, message, f"{self._name}#{row.id}", session)
         # Without completion it is read again by id, and without usage it does not count yet.
         if message.completed_ms is None:
             self._cursor.in_flight.append(row.id)
@@ -191,8 +196,10 @@ class TableReader:
         except decode.Malformed as failure:
             batch.problems.append(Problem(ProblemKind.MALFORMED, place, str(failure)))
             return None
-        if wire.role is None:
-            return None if self._tables.names_role else wire
+        if self._tables.names_role:
+            batch.problems += decode.unknown_role(wire, place, self._session(row.session_id))
+        elif wire.role is None:
+            return wire
         return wire if wire.role == "assistant" else None
 
     def _session(self, session_id: str) -> Session | None:

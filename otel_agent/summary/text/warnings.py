@@ -37,6 +37,11 @@ _WORDINGS: Final = {
     ProblemKind.UNKNOWN_SCHEMA: _Wording(
         "database", "could not be read (this version does not know its tables)", "Look for a newer otel-agent."
     ),
+    ProblemKind.UNKNOWN_FIELDS: _Wording(
+        "message",
+        "without readable tokens (this version does not know all fields)",
+        "Their tokens are missing here. Look for a newer otel-agent.",
+    ),
     ProblemKind.UNEXPECTED: _Wording(
         "file or database", "could not be read (unexpected content)", "Please report it. Each is retried."
     ),
