@@ -44,12 +44,14 @@ TABLE = {
         "int",
         "{token}",
         "Tokens of completed assistant messages, as OpenCode recorded them.",
-        (*L, "gen_ai.token.type"),
+        (*L, "opencode.usage.source", "gen_ai.token.type"),
     ),
     "opencode.message.count": Row(
         "int", "{message}", "Completed assistant messages, each counted once.", (*L, "opencode.message.outcome")
     ),
-    "opencode.cost.usage": Row("float", "USD", "Cost of completed assistant messages, as OpenCode recorded it.", L),
+    "opencode.cost.usage": Row(
+        "float", "USD", "Cost of completed assistant messages, as OpenCode recorded it.", (*L, "opencode.usage.source")
+    ),
     "opencode.session.count": Row(
         "int",
         "{session}",
@@ -66,10 +68,13 @@ TABLE = {
         "int",
         "{token}",
         "Tokens by session, for the sessions active within a window.",
-        (*L, "session.id", "gen_ai.token.type"),
+        (*L, "session.id", "opencode.usage.source", "gen_ai.token.type"),
     ),
     "opencode.session.cost.usage": Row(
-        "float", "USD", "Cost by session, for the sessions active within a window.", (*L, "session.id")
+        "float",
+        "USD",
+        "Cost by session, for the sessions active within a window.",
+        (*L, "session.id", "opencode.usage.source"),
     ),
     "gen_ai.client.inference.usage.input_tokens": Row(
         "int", "{token}", "Input tokens, those read from or written to a cache too.", USAGE
@@ -226,6 +231,7 @@ def test_attributes_have_the_values_that_dashboards_expect(
         "gen_ai.agent.name": {"build", "explore"},
         "opencode.project.name": {"persona"},
         "opencode.agent.kind": {"primary", "subagent"},
+        "opencode.usage.source": {"message"},
         "gen_ai.token.type": {"input", "output", "reasoning", "cache_read", "cache_write"},
         "gen_ai.token.modality": {"unknown"},
         "gen_ai.operation.name": {"chat"},
