@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from otel_agent.ledger import records
 from otel_agent.ledger.fork_copies import Twin, completion_of, find_twins, has_twin
 from otel_agent.ledger.known_message import Known, as_known, at_least
+from otel_agent.ledger.known_sessions import Sessions
 from otel_agent.ledger.outbox import Outbox
-from otel_agent.ledger.sessions import Sessions
 from otel_agent.model import Change, Generation, Message, Overlap, Session, State, Tokens
 
 _RESOLVED_AT_ONCE: Final = 2_000
