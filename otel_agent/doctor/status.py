@@ -42,7 +42,7 @@ class Status(Struct, frozen=True, kw_only=True):
     deliveries: list[SignalDelivery]
     state_dir: str
     warnings: tuple[str, ...] = ()
-    """What could not be read of OpenCode's storage, a sentence for each kind of problem."""
+    """Sentences about what could not be read of OpenCode's storage, one for each kind of problem."""
 
     @property
     def exit_code(self) -> int:

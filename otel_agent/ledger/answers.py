@@ -11,7 +11,7 @@ SLOT_MS: Final = 900_000
 
 
 UNATTRIBUTED: Final = "titles and other"
-"""Stands for the model and the agent of usage that only the totals of a session know."""
+"""The name shown for the model and the agent of usage that only the totals of a session know."""
 
 
 class Usage(Struct, frozen=True):

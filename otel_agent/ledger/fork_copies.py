@@ -26,7 +26,7 @@ def completion_of(message: Message) -> int:
     """Hash what a message has in common with its copies, as a signed 64-bit integer.
 
     Copies share the time of creation, provider, model and tokens. Ids and sessions differ. The time of completion
-    may differ too: the import into 2.x sets it anew, while 1.x kept the original's in its own copies.
+    may differ too: the import into 2.x changes it, while 1.x kept the original's in its own copies.
     """
     return completion_hash(message.created_ms, message.provider, message.model, *message.tokens.by_category())
 

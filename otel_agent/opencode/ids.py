@@ -38,14 +38,14 @@ def is_marked_copy(message_id: str) -> bool:
 def looks_copied(message: Message, session: Session | None) -> bool:
     """Return True if this message may be a fork copy. It is one only if another message records the same call.
 
-    In 2.x the id says it, or the message is older than its session: fork copies of 1.x that were imported are likewise.
-    Otherwise the id decides if it carries a time. If it carries none, or its time wrapped around, the session
+    A copy of 2.x has a marked id, or is older than its session, as the imported copies of 1.x are.
+    In 1.x the id decides if it carries a time. If it carries none, or its time wrapped around, the session
     decides. A session is a fork's if it is marked as one, or began after the message that it holds. No message was complete before its
     session began, however soon after the reply the fork was made.
     """
     message_id, created_ms = message.id, message.created_ms
     if message.generation is Generation.V2:
-        # The import sets completions anew, so only the creation says whether a message is older than its session.
+        # The import changes the time of completion, so only the creation says whether a message is older than its session.
         if is_marked_copy(message_id) or (session is not None and session.created_ms > created_ms):
             return True
     elif session is not None and message.completed_ms is not None and session.created_ms > message.completed_ms:

@@ -43,7 +43,7 @@ def total(value: object) -> object:
 def is_unknown(value: object) -> bool:
     """Return True if the tokens have another form than any release that we know gave them.
 
-    What a provider does not bill may be absent; a main category that is absent beside a name that we do not know is not.
+    A provider may leave a category out. A main category that is missing beside a name that we do not know is another form.
     """
     if not isinstance(value, dict):
         return value is not None

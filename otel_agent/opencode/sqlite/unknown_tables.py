@@ -1,7 +1,7 @@
-"""Says of a database what we cannot read in it: which tables, how many rows, and which OpenCode wrote them.
+"""Reports what we cannot read in a database: which tables, how many rows, and which OpenCode wrote them.
 
-Somebody who takes missing numbers for the truth is worse off than somebody who is told. So a database with content
-that we do not know is always a problem, and an empty one never is.
+Missing numbers in silence look like the truth. So a database with content that we do not know is always a problem,
+and an empty one never is.
 """
 
 import re
