@@ -43,7 +43,7 @@ def _collector_is_built() -> None:
     require_collector()
 
 
-@pytest.fixture(params=sorted(store.name for store in STORES.iterdir() if store.is_dir()))
+@pytest.fixture(params=sorted(path.parent.name for path in STORES.glob("*/expected.json")))
 def store(request: pytest.FixtureRequest) -> Path:
     return STORES / str(request.param)
 
