@@ -34,9 +34,10 @@ class Sessions:
             if _is_young(path, self._now_ns):
                 raise BeingWritten from None
             return None
-        return None if wire is None else decode.session(wire, session_id, self._worktree(text(wire.projectID)))
+        return None if wire is None else decode.session(wire, session_id, self.worktree_of(text(wire.projectID)))
 
-    def _worktree(self, project_id: str) -> str:
+    def worktree_of(self, project_id: str) -> str:
+        """Return the worktree of a project, empty if its file is gone or torn."""
         if project_id not in self._worktrees:
             path = self._layout.project_file(project_id) if _is_name(project_id) else None
             try:
