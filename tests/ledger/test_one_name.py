@@ -33,21 +33,20 @@ HASHED = "/srv/opencode/worktree/9d4275a8a2f4a5eb6701f428dcfcd5bce876ea65/calm-h
 USERS = "/home/ada/src/opencode/worktree/feature/hotfix"
 
 
-def with_two_names(path: Path) -> None:
-    """Write the ledger of an agent that saw Sisyphus before and after a plugin hid a character in its name."""
-    with closing(sqlite3.connect(path)) as old, old:
-        old.executescript(VERSION_5.read_text())
-        old.execute("UPDATE message SET agent = ? WHERE agent = 'Sisyphus' AND worktree = ?", (HIDDEN, MONITOR))
-        old.execute(
-            "UPDATE series SET attributes = replace(attributes, '\"Sisyphus\"', ?) WHERE attributes LIKE '%agent-monitor%'",
-            (f'"{HIDDEN}"',),
-        )
+def with_two_names(old: sqlite3.Connection) -> None:
+    """Make the ledger of an agent that saw Sisyphus before and after a plugin hid a character in its name."""
+    old.executescript(f"BEGIN; {VERSION_5.read_text()}; COMMIT")
+    old.execute("UPDATE message SET agent = ? WHERE agent = 'Sisyphus' AND worktree = ?", (HIDDEN, MONITOR))
+    old.execute(
+        "UPDATE series SET attributes = replace(attributes, '\"Sisyphus\"', ?) WHERE attributes LIKE '%agent-monitor%'",
+        (f'"{HIDDEN}"',),
+    )
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    with_two_names(tmp_path / "ledger.db")
-    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as database:
+def database() -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
+        with_two_names(database)
         yield database
 
 
@@ -72,7 +71,8 @@ def test_what_is_counted_later_goes_to_the_name_without_and_nothing_counts_twice
     agent: Agent, tree: JsonTree, receiver: OtlpReceiver
 ) -> None:
     agent.state_dir.mkdir(parents=True)
-    with_two_names(ledger_path(agent.state_dir))
+    with closing(sqlite3.connect(ledger_path(agent.state_dir), isolation_level=None)) as old:
+        with_two_names(old)
     arrived = Arrived(receiver)
     agent.once()
     assert arrived.holds(tokens=TOKENS, messages=MESSAGES)
