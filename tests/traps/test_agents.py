@@ -124,3 +124,15 @@ class TestSummary:
         assert re.search(r"^Atlas +2 ", printed, re.MULTILINE)
         assert "\U0001f469\U0001f4bb Coder" in printed
         assert "\N{REPLACEMENT CHARACTER}" not in printed
+
+    def test_the_configured_model_is_found_by_the_name_that_messages_have(self, shell: Shell) -> None:
+        """oh-my-opencode 4 moves its file here, and shows the agent `atlas` under a longer name."""
+        JsonTree(shell.data_dir).put_turn(*by("\u200bAtlas - Plan Executor", "build"))
+        folder = shell.home / ".omo"
+        folder.mkdir()
+        (folder / "omo.jsonc").write_text('{"[opencode]": {"agents": {"atlas": {"model": "zai/glm-4.7"},},}} // mine')
+        rows = self.asked(shell)["rows"]
+        assert {row["key"]: row["configured_model"] for row in rows} == {
+            "Atlas - Plan Executor": "zai/glm-4.7",
+            "build": None,
+        }
