@@ -15,10 +15,11 @@ OUTSIDE_ANY: Final = ("", "/")
 _MADE: Final = re.compile(
     r"(?P<folder>(?P<data>.*?[/\\]opencode)[/\\]worktree[/\\](?P<project>[^/\\]+)[/\\][^/\\]+)(?:[/\\].*)?", re.DOTALL
 )
-"""A folder in ``<data>/worktree/<project id>/<random name>``. The name of a data folder is always ``opencode``."""
+"""A folder in ``<data>/worktree/<project id>/<random name>``. The name of a data folder is always ``opencode``, and 2.x
+takes the first six letters of the id."""
 _USUAL_DATA: Final = re.compile(r".*[/\\]\.local[/\\]share[/\\]opencode", re.DOTALL)
-_PROJECT_ID: Final = re.compile(r"[0-9a-f][0-9a-f-]{15,}", re.IGNORECASE)
-"""A commit, another hash, or a UUID."""
+_PROJECT_ID: Final = re.compile(r"[0-9a-f][0-9a-f-]{5,}", re.IGNORECASE)
+"""A commit, another hash, a UUID, or the first letters of one."""
 
 
 class MadeWorktree(Struct, frozen=True):
@@ -29,7 +30,7 @@ class MadeWorktree(Struct, frozen=True):
     data: str
     """The data folder …"""
     project_id: str
-    """… and in it the project of the repository."""
+    """… and in it the project of the repository, or the first six letters of its id."""
     certain: bool
     """False if someone could have named a folder so who works on a repository called opencode."""
 

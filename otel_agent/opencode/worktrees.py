@@ -19,7 +19,8 @@ _GIT_FILE: Final = re.compile(r"gitdir:\s*(.+?)\s*")
 _MAX_GIT_FILE: Final = 16 * 1024
 
 WorktreeOf = Callable[[str], str]
-"""Returns the worktree that a store has for a project id, empty if it does not know the project."""
+"""Returns the worktree that a store has for a project's id, or for its first six letters; empty if it does not know the
+project."""
 
 
 def at_repository(message: Message, session: Session | None, worktree_of_project: WorktreeOf) -> Message:
@@ -62,7 +63,7 @@ def worktree_of(directory: str, repository_of: Callable[[str], str] = lambda _: 
 def _is_data_folder(made: MadeWorktree) -> bool:
     """Return True if OpenCode keeps its data beside the worktree."""
     try:
-        return any((Path(made.data) / name).exists() for name in ("opencode.db", "storage", "project"))
+        return any((Path(made.data) / name).exists() for name in ("opencode.db", "storage"))
     except OSError:
         return False
 

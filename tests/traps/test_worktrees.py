@@ -6,8 +6,10 @@ It lies in OpenCode's data folder, below the project's id, and has a random name
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -65,6 +67,35 @@ def test_all_worktrees_of_opencode_are_one_project_with_their_repository(
 def test_a_project_whose_id_is_no_hash_is_found_by_it(agent: Agent, store: Store, arrived: Arrived) -> None:
     project = replace(SHOP, id="p1")
     store.put_turn(worked_in(f"{ELSEWHERE}/p1/brave-otter", project=project))
+    agent.once()
+    assert arrived.messages_by(PROJECT) == {"shop": 1}
+
+
+def test_2_x_names_the_folder_by_the_beginning_of_the_projects_id(agent: Agent, store: Store, arrived: Arrived) -> None:
+    """1.x can be used in it too, and records it as the root."""
+    store.put_turn(worked_in(f"{ELSEWHERE}/{SHOP.id[:6]}/brave-otter"), worked_in(f"{USUAL}/9d4275/calm-heron", 2))
+    agent.once()
+    assert arrived.messages_by(PROJECT) == {"shop": 2}
+
+
+def test_the_beginning_of_two_ids_names_neither_of_them(agent: Agent, database: Database, arrived: Arrived) -> None:
+    for each in ("shop-a", "shop-b"):
+        database.put(replace(SHOP, id=f"projec-{each}", worktree=f"/home/ada/src/{each}"))
+    of = worked_in(f"{ELSEWHERE}/projec/brave-otter", project=GLOBAL)
+    database.put_turn(of)
+    agent.once()
+    assert arrived.messages_by(PROJECT) == {"brave-otter": 1}
+
+
+def test_a_projects_file_that_is_being_written_is_waited_for(agent: Agent, tree: JsonTree, arrived: Arrived) -> None:
+    of = worked_in(f"{USUAL}/{SHOP.id}/brave-otter")
+    tree.put(of.session, of)
+    torn = tree.put_bytes(SHOP, b'{"id": "9d42')
+    soon = time.time() + 60
+    os.utime(torn, (soon, soon))  # young, however long this takes
+    agent.once()
+    assert arrived.messages() == 0
+    tree.put(SHOP)
     agent.once()
     assert arrived.messages_by(PROJECT) == {"shop": 1}
 

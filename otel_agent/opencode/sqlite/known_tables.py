@@ -38,7 +38,7 @@ class Tables(Struct, frozen=True):
     session: str | None
     """Parameter: session id. Selects parent, directory, title, version, created, worktree, fork."""
     project: str | None
-    """Parameter: project id. Selects its worktree."""
+    """Parameter: project id, or its first six letters. Selects the worktrees of the projects that it can be."""
     parts: str | None
     """Parameters: message id, limit. Selects id and data, no data if it is too large."""
     recent: str | None
@@ -91,7 +91,10 @@ _TOTALS: Final = (
     *("tokens_cache_read", "tokens_cache_write"),
 )
 _NEEDED: Final = {"id", "session_id", "data"}
-_WORKTREE_OF: Final = "SELECT worktree FROM project WHERE id = ?"
+_WORKTREES_OF: Final = (
+    "SELECT DISTINCT worktree FROM project WHERE id = ?1 "
+    "OR (substr(id, 1, 6) = ?1 AND NOT EXISTS (SELECT 1 FROM project WHERE id = ?1)) LIMIT 2"
+)
 
 
 def probe(database: sqlite3.Connection, place: str, *, thorough: bool = False) -> tuple[list[Tables], list[Problem]]:
@@ -173,7 +176,7 @@ def _tables(database: sqlite3.Connection, names: set[str], known: _Known) -> Tab
         ),
         id_at=f"SELECT id FROM {known.messages} WHERE rowid = ?",
         session=_session_query(database, names, known.sessions),
-        project=_WORKTREE_OF if _has_worktrees(database, names) else None,
+        project=_WORKTREES_OF if _has_worktrees(database, names) else None,
         parts=_parts_query(database, names),
         recent=_recent_query(known, created),
         totals=_totals_query(database, names, known),

@@ -71,7 +71,7 @@ class TableReader:
         self._cursor = msgspec.json.decode(recalled, type=Cursor) if recalled else Cursor()
         self._sessions: dict[str, Session | None] = {}
         self._worktrees: dict[str, str] = {}
-        """Project id to its worktree."""
+        """Project id, or the beginning of one, to its worktree; empty if it is unknown or could be either of two."""
         self.unsettled: dict[str, int] = {}
         """Id of a session to when a call of it began that its totals may have already, and its row has not yet."""
 
@@ -214,8 +214,8 @@ class TableReader:
     def _worktree_of_project(self, project_id: str) -> str:
         if project_id not in self._worktrees:
             query = self._tables.project
-            row = self._database.execute(query, (project_id,)).fetchone() if query else None
-            self._worktrees[project_id] = text_of(row[0]) if row else ""
+            found = self._database.execute(query, (project_id,)).fetchall() if query else []
+            self._worktrees[project_id] = text_of(found[0][0]) if len(found) == 1 else ""
         return self._worktrees[project_id]
 
 
