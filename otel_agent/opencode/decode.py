@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from otel_agent.model import Generation, Message, Overlap, Problem, ProblemKind, Session, Tokens, UsageSource
+from otel_agent.model.agent_name import agent_name
 from otel_agent.opencode.ids import looks_copied
 from otel_agent.opencode.json_values import cost_nusd, field, text, time_ms
 from otel_agent.opencode.tokens import is_unknown, overlap, tokens, total
@@ -170,7 +171,7 @@ def assistant(
         completed_ms=completed,
         provider=text(wire.providerID) or text(field(wire.model, "providerID")),
         model=text(wire.modelID) or text(field(wire.model, "id")) or text(field(wire.model, "modelID")),
-        agent=text(wire.agent) or text(wire.mode),  # the older name of the same field
+        agent=agent_name(text(wire.agent)) or agent_name(text(wire.mode)),  # the older name of the same field
         tokens=recorded,
         overlap=Overlap(),
         cost_nusd=cost,

@@ -295,12 +295,18 @@ def test_no_inotify_instance_is_a_warning_with_the_limit_to_raise(
 
 
 @pytest.mark.parametrize(
-    "plugins", [["@devtheops/opencode-plugin-otel"], ["other", ["opencode-telemetry", {"key": 1}]]]
+    "plugins",
+    [
+        {"plugin": ["@devtheops/opencode-plugin-otel"]},
+        {"plugin": ["other", ["opencode-telemetry", {"key": 1}]]},
+        {"plugins": ["@devtheops/opencode-plugin-otel"]},
+        {"plugins": ["other", {"package": "opencode-telemetry", "options": {"key": 1}}]},
+    ],
 )
-def test_a_known_telemetry_plugin_is_a_warning(shell: Shell, receiver: OtlpReceiver, plugins: list[Any]) -> None:
+def test_a_known_telemetry_plugin_is_a_warning(shell: Shell, receiver: OtlpReceiver, plugins: dict[str, Any]) -> None:
     folder = shell.home / ".config" / "opencode"
     folder.mkdir(parents=True)
-    (folder / "opencode.json").write_text(json.dumps({"plugin": plugins}))
+    (folder / "opencode.json").write_text(json.dumps(plugins))
     warning = one(examined(shell, 0, **towards(receiver)), "other telemetry", "warning")
     assert "otel_agent" in warning["advice"]
 

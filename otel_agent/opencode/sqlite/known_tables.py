@@ -37,6 +37,8 @@ class Tables(Struct, frozen=True):
     """Parameter: rowid. Selects the id only."""
     session: str | None
     """Parameter: session id. Selects parent, directory, title, version, created, worktree, fork."""
+    project: str | None
+    """Parameter: project id, or its first six letters. Selects the worktrees of the projects that it can be."""
     parts: str | None
     """Parameters: message id, limit. Selects id and data, no data if it is too large."""
     recent: str | None
@@ -89,6 +91,10 @@ _TOTALS: Final = (
     *("tokens_cache_read", "tokens_cache_write"),
 )
 _NEEDED: Final = {"id", "session_id", "data"}
+_WORKTREES_OF: Final = (
+    "SELECT DISTINCT worktree FROM project WHERE id = ?1 "
+    "OR (substr(id, 1, 6) = ?1 AND NOT EXISTS (SELECT 1 FROM project WHERE id = ?1)) LIMIT 2"
+)
 
 
 def probe(database: sqlite3.Connection, place: str, *, thorough: bool = False) -> tuple[list[Tables], list[Problem]]:
@@ -170,6 +176,7 @@ def _tables(database: sqlite3.Connection, names: set[str], known: _Known) -> Tab
         ),
         id_at=f"SELECT id FROM {known.messages} WHERE rowid = ?",
         session=_session_query(database, names, known.sessions),
+        project=_WORKTREES_OF if _has_worktrees(database, names) else None,
         parts=_parts_query(database, names),
         recent=_recent_query(known, created),
         totals=_totals_query(database, names, known),
@@ -218,7 +225,11 @@ def _session_facts(database: sqlite3.Connection, names: set[str], columns: set[s
     def column(name: str) -> str:
         return f"s.{name}" if name in columns else "NULL"
 
-    project = "project" in names and "project_id" in columns and "worktree" in _columns(database, "project")
+    project = "project_id" in columns and _has_worktrees(database, names)
     worktree = "(SELECT p.worktree FROM project AS p WHERE p.id = s.project_id)" if project else "NULL"
     wanted = [column(name) for name in ("parent_id", "directory", "title", "version", "time_created")]
     return f"{', '.join(wanted)}, {worktree}, {column('fork_session_id')}"
+
+
+def _has_worktrees(database: sqlite3.Connection, names: set[str]) -> bool:
+    return "project" in names and {"id", "worktree"} <= _columns(database, "project")
