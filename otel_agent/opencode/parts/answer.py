@@ -1,12 +1,13 @@
 """When the model answered, and when it began to, by the parts of a message of 1.x."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from otel_agent.model import Answer, Message
 from otel_agent.opencode.parts.part import Part
 from otel_agent.opencode.parts.tool_calls import begin_ms, made_at_ms
 
-_OUTPUT = ("text", "reasoning", "tool")
+_OUTPUT: Final = ("text", "reasoning", "tool")
 
 
 def answer(message: Message, parts: Sequence[Part], *, restamped: bool) -> Answer | None:
@@ -32,7 +33,8 @@ def _response_ms(message: Message, parts: Sequence[Part], *, restamped: bool) ->
     if tools:
         return max(min(began), message.created_ms) if began else None
     finished = [made_at_ms(message, part.id) for part in parts if part.kind == "step-finish"]
-    return max((at for at in finished if at is not None), default=message.completed_ms)
+    # No step is finished in the millisecond in which it began: such an id carries another time.
+    return max((at for at in finished if at is not None and at > message.created_ms), default=message.completed_ms)
 
 
 def _first_output_ms(message: Message, parts: Sequence[Part], response_ms: int | None) -> int | None:
@@ -42,8 +44,14 @@ def _first_output_ms(message: Message, parts: Sequence[Part], response_ms: int |
         for part in parts
         if part.kind in _OUTPUT
     ]
-    if not began or None in began:
+    first_ms = min((at for at in began if at is not None), default=None)
+    if first_ms is None or not all(_is_within(message, at) for at in began):
         return None
-    first_ms = min(at for at in began if at is not None)
-    last_ms = message.completed_ms if response_ms is None else response_ms
-    return first_ms if message.created_ms <= first_ms <= (last_ms or first_ms) else None
+    return None if response_ms is not None and first_ms > response_ms else first_ms
+
+
+def _is_within(message: Message, at_ms: int | None) -> bool:
+    """Return True for a time at which the message was under way."""
+    if at_ms is None or at_ms < message.created_ms:
+        return False
+    return message.completed_ms is None or at_ms <= message.completed_ms

@@ -31,16 +31,17 @@ def begin_ms(message: Message, part_id: str, use: ToolUse, *, restamped: bool) -
     if use.started_ms is not None and not lost and (not restamped or use.tool in _TRUE_STARTS):
         return use.started_ms
     made_ms = made_at_ms(message, part_id)
-    # An id that says later than the start or the end is not believed.
+    # An id is not believed that says later than the start or the end, or that no model can have answered yet.
     latest_ms = use.ended_ms if use.started_ms is None else use.started_ms
-    believed = made_ms is not None and (latest_ms is None or made_ms <= latest_ms)
-    return made_ms if believed else use.started_ms
+    if made_ms is None or made_ms == message.created_ms or (latest_ms is not None and made_ms > latest_ms):
+        return use.started_ms
+    return made_ms
 
 
 def made_at_ms(message: Message, part_id: str) -> int | None:
     """Return when a part was made, by its id; ``None`` unless that is while its message was under way."""
     late = minted_after_ms(part_id, message.created_ms)
-    if late is None or late <= 0:
+    if late is None or late < 0:
         return None
     made_ms = message.created_ms + late
     return made_ms if message.completed_ms is None or made_ms <= message.completed_ms else None
