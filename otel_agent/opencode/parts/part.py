@@ -28,7 +28,7 @@ class ToolUse(Struct, frozen=True, gc=False):
     """The session that the call began or went on with; empty for every tool but ``task``, and before it is written."""
     started_ms: int | None
     ended_ms: int | None
-    no_exit_code: bool = False
+    without_exit: bool = False
     """True if the command ended without one: a person broke it off, or its time was up."""
     by_provider: bool = False
     """True if the provider ran the tool, as a part of its answer."""
@@ -123,7 +123,7 @@ def _tool_use(wire: _Wire) -> ToolUse | None:
         child_session=json_values.text(metadata.sessionId),
         started_ms=json_values.time_ms(json_values.field(state.time, "start")),
         ended_ms=json_values.time_ms(json_values.field(state.time, "end")),
-        no_exit_code=metadata.exit is None,
+        without_exit=metadata.exit is None,
         by_provider=_metadata(wire.metadata).providerExecuted is True,
     )
 

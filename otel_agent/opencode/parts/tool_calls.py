@@ -64,5 +64,5 @@ def _call(message: Message, part_id: str, use: ToolUse, *, restamped: bool) -> T
 def _outcome(message: Message, use: ToolUse) -> Outcome:
     """From 1.14 on a command that a person broke off is completed, without an exit code. So is one whose time was up,
     but then nobody broke off the message."""
-    broken_off = use.no_exit_code and use.outcome is Outcome.OK and message.outcome is Outcome.ABORTED
+    broken_off = use.without_exit and use.outcome is Outcome.OK and message.outcome is Outcome.ABORTED
     return Outcome.ABORTED if broken_off else use.outcome
