@@ -7,6 +7,8 @@ micro-dollars would be wrong.
 
 from otel_agent.model.delivery import Observation, SendResult
 from otel_agent.model.message import (
+    KILLED,
+    Answer,
     Caller,
     Change,
     Generation,
@@ -37,6 +39,8 @@ from otel_agent.model.store import (
 from otel_agent.model.usage import Overlap, Tokens, without_overlap
 
 __all__ = [
+    "KILLED",
+    "Answer",
     "AskWanted",
     "Batch",
     "BeingWritten",

@@ -43,6 +43,8 @@ class Tables(Struct, frozen=True):
     """Parameters: message id, limit. Selects id and data, no data if it is too large."""
     recent: str | None
     """Parameters: session id, milliseconds up to which, limit. Selects the ids of the last messages, newest first."""
+    releases: str | None
+    """Selects each release that began sessions, and the milliseconds at which it began the first one."""
     totals: str | None
     """Selects id, what ``session`` selects, updated, cost and the five tokens of every session. ``None`` in 1.x, whose
     columns of the same names leave out what came before 1.15."""
@@ -82,7 +84,12 @@ _LARGE: Final = 65_536
 """From this number of characters on, SQLite takes the fields that we use out of the JSON. Rows of 2.x hold the output
 of their tools, and so can have megabytes; none is too large to be counted."""
 _FIELDS: Final = ("agent", "model", "time", "cost", "tokens", "finish", "error", "retry", "status")
-_EXTRACTED: Final = ", ".join(f"'{name}', json_extract(m.data, '$.{name}')" for name in _FIELDS)
+_FIRST_ITEM: Final = (
+    "'content', json_array(json_object('type', json_extract(m.data, '$.content[0].type'), "
+    "'time', json_extract(m.data, '$.content[0].time')))"
+)
+"""When the answer began. A row without content gets an item of no type, which says nothing."""
+_EXTRACTED: Final = ", ".join((*(f"'{name}', json_extract(m.data, '$.{name}')" for name in _FIELDS), _FIRST_ITEM))
 _WITHOUT_CONTENT: Final = (
     f"CASE WHEN length(m.data) <= {_LARGE} THEN m.data WHEN json_valid(m.data) THEN json_object({_EXTRACTED}) END"
 )
@@ -179,6 +186,7 @@ def _tables(database: sqlite3.Connection, names: set[str], known: _Known) -> Tab
         project=_WORKTREES_OF if _has_worktrees(database, names) else None,
         parts=_parts_query(database, names),
         recent=_recent_query(known, created),
+        releases=_releases_query(database, names, known.sessions),
         totals=_totals_query(database, names, known),
         count=f"SELECT count(*) FROM {known.messages}",
     )
@@ -208,6 +216,12 @@ def _session_query(database: sqlite3.Connection, names: set[str], table: str) ->
     if "id" not in columns:
         return None
     return f"SELECT {_session_facts(database, names, columns)} FROM {table} AS s WHERE s.id = ?"
+
+
+def _releases_query(database: sqlite3.Connection, names: set[str], table: str) -> str | None:
+    if table not in names or not {"version", "time_created"} <= _columns(database, table):
+        return None
+    return f"SELECT version, min(time_created) FROM {table} GROUP BY version"
 
 
 def _totals_query(database: sqlite3.Connection, names: set[str], known: _Known) -> str | None:
