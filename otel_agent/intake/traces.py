@@ -45,14 +45,12 @@ class Traces:
     def enter(self, changes: Sequence[Change], calls: Calls) -> list[tuple[Message, ToolCall]]:
         """Enter the turns and the calls of the messages that count now; return these calls. Runs inside a transaction."""
         counted = [change.message for change in changes if change.first]
-        if not counted:
-            return []
         by_turn: dict[str, list[Message]] = {}
         for message in counted:
             by_turn.setdefault(message.turn, []).append(message)
         # A turn begins with its first counted message; every later one moves its end.
         turns = self._ledger.turns
-        known = turns.known(by_turn)
+        known = turns.known(by_turn) if by_turn else set()
         turns.begin(
             [
                 (self._turn(messages[0], calls.callers.get(turn, [])), messages)
@@ -61,10 +59,12 @@ class Traces:
             ]
         )
         turns.extend([messages for turn, messages in by_turn.items() if turn in known])
+        # After its messages: a turn that a row of its own ends is sent once, with all of them.
+        turns.end(calls.ended)
         entered: list[tuple[Message, ToolCall]] = []
         for message in counted:
             of_message = calls.tool_calls.get(message.id, [])
-            self._ledger.outbox.add_calls(message.id, of_message)
+            self._ledger.outbox.add_calls(message.id, [call for call in of_message if call.has_span])
             entered += [(message, call) for call in of_message]
         return entered
 
@@ -75,6 +75,18 @@ class Traces:
             with self._ledger.transaction():
                 self._ledger.turns.close(idle)
         return len(idle)
+
+    def free_orphans(self, *, before_ms: int, sent: bool) -> int:
+        """Take sub-agents' turns from below a call that is never sent; return how many there were.
+
+        The calling message of 2.x has no usage before its sub-agents end. If OpenCode is killed before, it never counts.
+        ``sent`` looks at the turns that were sent already, which costs a walk over all turns.
+        """
+        orphans = self._ledger.turns.orphans(before_ms=before_ms, sent=sent, calls_from_ms=self._from_ms)
+        if orphans:
+            with self._ledger.transaction():
+                self._ledger.turns.free(orphans)
+        return len(orphans)
 
     def _turn(self, first: Message, callers: Sequence[Caller]) -> Turn:
         began_ms = turn_began_ms(first.turn_id, first.created_ms)

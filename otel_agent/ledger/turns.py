@@ -71,6 +71,34 @@ class Turns:
             [_summary(of_turn[0].turn, of_turn) for of_turn in messages],
         )
 
+    def end(self, ids: Iterable[str]) -> None:
+        """End these turns, if they are known and open: their spans are pending from now on."""
+        self._database.executemany(
+            f"UPDATE turn SET ended = 1, state = {TurnState.PENDING:d} WHERE id = ? AND state = {TurnState.OPEN:d}",
+            [(id_,) for id_ in ids],
+        )
+
+    def orphans(self, *, before_ms: int, sent: bool, calls_from_ms: int) -> list[int]:
+        """Return the numbers of turns that ended before ``before_ms``, and whose calling message did not count.
+
+        Only the part of a call of 2.x names its message. ``sent`` decides between accepted and pending turns.
+        """
+        state = TurnState.ACCEPTED if sent else TurnState.PENDING
+        query = (
+            "SELECT t.number FROM turn AS t JOIN message AS m ON m.number = t.last_message "
+            f"WHERE t.state = {state:d} AND instr(t.caller, '/') AND {records.ended('m')} < ? "
+            "AND NOT EXISTS (SELECT 1 FROM message AS calling WHERE calling.id = substr(t.caller, 1, instr(t.caller, '/') - 1) "
+            f"AND calling.{records.IS_COUNTED} AND {records.ended('calling')} >= ?)"
+        )
+        return [row[0] for row in self._database.execute(query, (before_ms, calls_from_ms))]
+
+    def free(self, numbers: Iterable[int]) -> None:
+        """Make these turns the first of their traces. Their spans are pending from now on, with the same ids."""
+        self._database.executemany(
+            f"UPDATE turn SET caller = '', state = {TurnState.PENDING:d} WHERE number = ?",
+            [(number,) for number in numbers],
+        )
+
     def idle(self, *, before_ms: int, limit: int) -> list[int]:
         """Return the numbers of open turns that nothing more is expected of, although no message says that they ended.
 

@@ -114,10 +114,16 @@ class Message(Struct, frozen=True, gc=False):
     @property
     def ends_turn(self) -> bool:
         """True if OpenCode does not ask the model again in this turn."""
-        # OpenCode's loop ends with an error, and with any ``finish`` but these two.
-        # A compaction of 2.x says neither how it ended nor which turn it belongs to: it is its own.
-        alone = self.compaction and not self.turn_id
-        return bool(self.error_type) or self.is_whole_turn or alone or self.finish not in ("", "tool-calls", "unknown")
+        # In 2.x a row of its own says that a turn ended, not its last message (see ``Calls.ended``). What is in nobody's
+        # turn ends with itself: a compaction that a person asked for.
+        if self.generation is Generation.V2 and (self.turn_id or self.compaction):
+            return not self.turn_id
+        return self.is_whole_turn or self.was_last_call
+
+    @property
+    def was_last_call(self) -> bool:
+        """True if the loop of OpenCode ended with this call: with an error, or with any ``finish`` but these two."""
+        return bool(self.error_type) or self.finish not in ("", "tool-calls", "unknown")
 
     @property
     def has_usage(self) -> bool:
@@ -191,6 +197,8 @@ class ToolCall(Struct, frozen=True, gc=False):
     outcome: Outcome
     started_ms: int
     ended_ms: int
+    has_span: bool = True
+    """False for a call whose times OpenCode does not record, such as one made inside code mode: it is only counted."""
 
 
 class Caller(Struct, frozen=True, gc=False):

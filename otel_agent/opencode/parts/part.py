@@ -15,6 +15,13 @@ _ABORTED: Final = "Tool execution aborted"
 """The error that OpenCode writes for a call that a person broke off."""
 
 
+class InnerCall(Struct, frozen=True, gc=False):
+    """A call that was made inside code mode, without an id and without times."""
+
+    tool: str
+    outcome: Outcome
+
+
 class ToolUse(Struct, frozen=True, gc=False):
     """One call of a tool, as its part records it; a time is ``None`` if it is missing or impossible."""
 
@@ -26,6 +33,13 @@ class ToolUse(Struct, frozen=True, gc=False):
     """The session that the call began or went on with; empty for every tool but ``task``, and before it is written."""
     started_ms: int | None
     ended_ms: int | None
+    agent: str = ""
+    """The sub-agent that is called, and what for, by the input of the call. Only 2.x is read for it."""
+    description: str = ""
+    without_exit: bool = False
+    """True for a shell whose exit code is null. 1.14 to 1.18 complete one so that a person broke off."""
+    inner: tuple[InnerCall, ...] = ()
+    """The calls that this one made in code mode."""
 
 
 class Part(Struct, frozen=True, gc=False):

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from otel_agent.model import Caller, Calls, CallsWanted, Message, Problem, Session
-from otel_agent.opencode import decode, json_values
 from otel_agent.opencode.ids import turn_began_ms
 from otel_agent.opencode.parts import step_usage
-from otel_agent.opencode.parts.callers import which_began
 from otel_agent.opencode.parts.part import Part
 from otel_agent.opencode.parts.tool_calls import tool_calls
 
@@ -31,8 +29,14 @@ class PartSource(Protocol):
     def recent(self, session_id: str, until_ms: int) -> list[str]:
         """Return the ids of the session's last messages that began before ``until_ms``, newest first."""
 
-    def message(self, session_id: str, message_id: str) -> bytes | None:
-        """Return the JSON of a message, ``None`` if it cannot be read."""
+    def caller_in(self, message_id: str, session: Session, at_ms: int) -> str | None:
+        """Return the part of this message whose call began a turn of ``session`` at ``at_ms``, ``None`` if none did.
+
+        Raises ``BeingWritten``. The message belongs to the session's parent.
+        """
+
+    def turn_of(self, session_id: str, message_id: str) -> str:
+        """Return the turn of a message, empty if it cannot be read or names none."""
 
     def session(self, session_id: str) -> Session | None:
         """Return the session, ``None`` if the store does not know it."""
@@ -106,16 +110,8 @@ class PartReader:
         """Return the tool call of the parent session that began a turn of this session at ``at_ms``."""
         parent = session.parent_id
         for message_id in self._source.recent(parent, at_ms) if parent else []:
-            part_id = which_began(session.id, at_ms, self._source.parts(parent, message_id, [], at_work=True))
+            part_id = self._source.caller_in(message_id, session, at_ms)
             if part_id:
-                turn_id = _answered(self._source.message(parent, message_id)) or message_id
+                turn_id = self._source.turn_of(parent, message_id) or message_id
                 return Caller(part_id, turn_id, self._source.session(parent) or Session(parent))
         return None
-
-
-def _answered(raw: bytes | None) -> str:
-    """Return the user message that a message answers; empty if its JSON does not name one."""
-    try:
-        return "" if raw is None else json_values.text(decode.parse(raw).parentID)
-    except decode.Malformed:
-        return ""
