@@ -60,11 +60,12 @@ class Traces:
         )
         turns.extend([messages for turn, messages in by_turn.items() if turn in known])
         # After its messages: a turn that a row of its own ends is sent once, with all of them.
-        turns.end(calls.ended)
+        turns.end(calls.ended | {turn for turn in by_turn if _saw_end(calls.callers.get(turn, []))})
         entered: list[tuple[Message, ToolCall]] = []
         for message in counted:
             of_message = calls.tool_calls.get(message.id, [])
             self._ledger.outbox.add_calls(message.id, [call for call in of_message if call.has_span])
+            turns.end_below(call.id for call in of_message if call.saw_child_end)
             entered += [(message, call) for call in of_message]
         return entered
 
@@ -77,9 +78,9 @@ class Traces:
         return len(idle)
 
     def free_orphans(self, *, before_ms: int, sent: bool) -> int:
-        """Take sub-agents' turns from below a call that is never sent; return how many there were.
+        """Take turns from below a span that is never sent; return how many there were.
 
-        The calling message of 2.x has no usage before its sub-agents end. If OpenCode is killed before, it never counts.
+        A calling message of 2.x has no usage before its sub-agents end. If OpenCode is killed before, it never counts.
         ``sent`` looks at the turns that were sent already, which costs a walk over all turns.
         """
         orphans = self._ledger.turns.orphans(before_ms=before_ms, sent=sent, calls_from_ms=self._from_ms)
@@ -92,10 +93,15 @@ class Traces:
         began_ms = turn_began_ms(first.turn_id, first.created_ms)
         if not callers:
             return Turn(first.turn, first.turn, "", began_ms)
-        return Turn(first.turn, self._trace(callers), callers[0].part_id, began_ms)
+        trace = self._trace(callers)
+        return Turn(first.turn, trace, callers[0].part_id or trace, began_ms)
 
     def _trace(self, callers: Sequence[Caller]) -> str:
         """Return the trace of the nearest calling turn that the ledger knows, else the topmost turn. That one is the
         person's own: its message is not complete yet, so the ledger does not know it."""
         known = (self._ledger.turns.trace_of(caller.turn_id) for caller in callers)
         return next((trace for trace in known if trace is not None), callers[-1].turn_id)
+
+
+def _saw_end(callers: Sequence[Caller]) -> bool:
+    return bool(callers) and callers[0].saw_end

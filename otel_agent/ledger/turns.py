@@ -78,24 +78,34 @@ class Turns:
             [(id_,) for id_ in ids],
         )
 
+    def end_below(self, part_ids: Iterable[str]) -> None:
+        """End the open turns that these calls began."""
+        self._database.executemany(
+            f"UPDATE turn SET ended = 1, state = {TurnState.PENDING:d} WHERE caller = ? AND state = {TurnState.OPEN:d}",
+            [(part_id,) for part_id in part_ids],
+        )
+
     def orphans(self, *, before_ms: int, sent: bool, calls_from_ms: int) -> list[int]:
-        """Return the numbers of turns that ended before ``before_ms``, and whose calling message did not count.
+        """Return the numbers of turns that ended before ``before_ms``, and whose calling message or turn did not count.
 
         Only the part of a call of 2.x names its message. ``sent`` decides between accepted and pending turns.
         """
         state = TurnState.ACCEPTED if sent else TurnState.PENDING
         query = (
             "SELECT t.number FROM turn AS t JOIN message AS m ON m.number = t.last_message "
-            f"WHERE t.state = {state:d} AND instr(t.caller, '/') AND {records.ended('m')} < ? "
-            "AND NOT EXISTS (SELECT 1 FROM message AS calling WHERE calling.id = substr(t.caller, 1, instr(t.caller, '/') - 1) "
-            f"AND calling.{records.IS_COUNTED} AND {records.ended('calling')} >= ?)"
+            f"WHERE t.state = {state:d} AND t.caller != '' AND {records.ended('m')} < ? "
+            "AND (instr(t.caller, '/') AND NOT EXISTS (SELECT 1 FROM message AS calling "
+            "WHERE calling.id = substr(t.caller, 1, instr(t.caller, '/') - 1) "
+            f"AND calling.{records.IS_COUNTED} AND {records.ended('calling')} >= ?) "
+            "OR t.caller = t.trace AND NOT EXISTS (SELECT 1 FROM turn AS top WHERE top.id = t.trace))"
         )
         return [row[0] for row in self._database.execute(query, (before_ms, calls_from_ms))]
 
     def free(self, numbers: Iterable[int]) -> None:
-        """Make these turns the first of their traces. Their spans are pending from now on, with the same ids."""
+        """Put these turns below the first turn of their traces, if that is known. Their spans become pending with the same ids."""
         self._database.executemany(
-            f"UPDATE turn SET caller = '', state = {TurnState.PENDING:d} WHERE number = ?",
+            "UPDATE turn SET caller = iif(EXISTS (SELECT 1 FROM turn AS top WHERE top.id = turn.trace), trace, ''), "
+            f"state = {TurnState.PENDING:d} WHERE number = ?",
             [(number,) for number in numbers],
         )
 

@@ -197,18 +197,23 @@ class ToolCall(Struct, frozen=True, gc=False):
     outcome: Outcome
     started_ms: int
     ended_ms: int
+    saw_child_end: bool = False
+    """True for the call of a sub-agent that is over: it ended after the turn that it began."""
     has_span: bool = True
     """False for a call whose times OpenCode does not record, such as one made inside code mode: it is only counted."""
 
 
 class Caller(Struct, frozen=True, gc=False):
-    """The tool call that began a sub-agent's turn."""
+    """The tool call that began a sub-agent's turn, or whose sub-agent woke the session that had called it."""
 
     part_id: str
+    """Empty for a turn that was woken: it goes on with the calling turn, and is not below the call."""
     turn_id: str
     """The turn to which the calling message belongs …"""
     session: Session
     """… and its session."""
+    saw_end: bool = False
+    """True if the call is over, and the turn that it began with it."""
 
 
 class Turn(Struct, frozen=True, gc=False):
@@ -218,5 +223,5 @@ class Turn(Struct, frozen=True, gc=False):
     trace: str
     """The turn that a person began: those of sub-agents, however deep, share its trace."""
     caller: str
-    """The part id of the tool call that began it; empty if a person did."""
+    """The part id of the tool call that began it; ``trace`` if it goes on with that turn; empty if a person began it."""
     started_ms: int

@@ -15,7 +15,7 @@ from otel_agent.opencode.bounded_files import RACY_NS, listing, read_bounded, st
 from otel_agent.opencode.ids import minted_after_ms
 from otel_agent.opencode.json_tree.layout import Layout
 from otel_agent.opencode.json_tree.sessions import Sessions
-from otel_agent.opencode.parts.callers import RECENT, SLACK_MS, which_began
+from otel_agent.opencode.parts.callers import RECENT, SLACK_MS, Began, which_began
 from otel_agent.opencode.parts.part import MAX_PARTS, Part, decode_part
 
 _FILE: Final = ".json"
@@ -55,9 +55,15 @@ class TreeParts:
             :RECENT
         ]
 
-    def caller_in(self, message_id: str, session: Session, at_ms: int) -> str | None:
-        """Return the part of this message whose call began a turn of ``session``. Raises ``BeingWritten``."""
-        return which_began(session.id, at_ms, self.parts(session.parent_id, message_id, [], at_work=True))
+    def caller_in(self, message_id: str, session: Session, at_ms: int) -> Began | None:
+        """Return the call in this message that began a turn of ``session``. Raises ``BeingWritten``."""
+        part_id = which_began(session.id, at_ms, self.parts(session.parent_id, message_id, [], at_work=True))
+        return Began(part_id) if part_id else None
+
+    def woken_by(self, turn_id: str) -> tuple[Session, int] | None:
+        """Return ``None``: in 1.x every turn has a user message."""
+        del turn_id
+        return None
 
     def turn_of(self, session_id: str, message_id: str) -> str:
         """Return the user message that a message answers; empty if it cannot be read or names none."""

@@ -1,7 +1,7 @@
 """The tool call that began a sub-agent's turn."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
@@ -54,6 +54,14 @@ def _is_background(use: ToolUse) -> bool:
     return use.tool == _IN_BACKGROUND and use.outcome is Outcome.OK
 
 
+class Began(NamedTuple):
+    """The call that began a turn."""
+
+    part_id: str
+    saw_end: bool = False
+    """True if the call is over, and the turn with it."""
+
+
 class Child(Struct, frozen=True):
     """A session of a sub-agent, as its parent's call describes it."""
 
@@ -64,20 +72,21 @@ class Child(Struct, frozen=True):
 
 
 def which_of_2_x(
-    child: Child, at_ms: int, parts: Iterable[Part], unnamed: Callable[[Sequence[Part]], str | None]
-) -> str | None:
-    """Return the part whose call began a turn of this session at ``at_ms``, ``None`` if none of them did.
+    child: Child, at_ms: int, parts: Iterable[Part], unnamed: Callable[[Sequence[Part]], Part]
+) -> Began | None:
+    """Return the call that began a turn of this session at ``at_ms``, ``None`` if none of them did.
 
     A call names its session when it is complete, or when it goes on with a session. Until then the agent and the
     description tell which one it is. ``unnamed`` decides between several that have the same ones.
     """
     calls = [(part, use) for part in parts if (use := part.tool_use) is not None and use.tool in SUBAGENT]
-    begun = [(_begin(use, at_ms) - at_ms, part.id) for part, use in calls if use.child_session == child.id]
+    begun = [(_begin(use, at_ms) - at_ms, part.id, use) for part, use in calls if use.child_session == child.id]
     # The last call before the turn. A call can also be written down a moment after the turn that it began.
     before = [each for each in begun if each[0] <= 0]
     after = [each for each in begun if 0 < each[0] <= SLACK_MS]
     if before or after:
-        return max(before)[1] if before else min(after)[1]
+        _, part_id, use = max(before, key=_late) if before else min(after, key=_late)
+        return Began(part_id, use.saw_child_end)
     at_work = [
         (part, use)
         for part, use in calls
@@ -85,7 +94,14 @@ def which_of_2_x(
     ]
     alike = [part for part, use in at_work if (use.agent, use.description) == (child.agent, child.title)]
     found = alike or [part for part, _ in at_work]
-    return found[0].id if len(found) == 1 else unnamed(found) if found else None
+    if not found:
+        return None
+    part = found[0] if len(found) == 1 else unnamed(found)
+    return Began(part.id, part.tool_use is not None and part.tool_use.saw_child_end)
+
+
+def _late(call: tuple[int, str, ToolUse]) -> int:
+    return call[0]
 
 
 def _begin(use: ToolUse, at_ms: int) -> int:

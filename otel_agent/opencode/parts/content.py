@@ -41,6 +41,8 @@ class Fields(Struct):
     """… and the one that it was asked to go on with."""
     agent: Any = None
     description: Any = None
+    child_status: Any = None
+    """``running`` for a sub-agent that goes on in the background."""
     exit: Any = msgspec.UNSET
     """The exit code of a shell; ``None`` if it was broken off, unset if the call records none."""
     inner: list[tuple[Any, Any]] = []
@@ -81,6 +83,7 @@ class _Inner(Struct):
 class _Metadata(Struct):
     sessionID: Any = None
     sessionId: Any = None
+    status: Any = None
     exit: Any = msgspec.UNSET
     toolCalls: msgspec.Raw = msgspec.Raw(b"[]")
 
@@ -125,6 +128,7 @@ def _fields(raw: msgspec.Raw) -> Fields | None:
         error_type=json_values.field(state.error, "type"),
         error_text=json_values.field(state.error, "message"),
         child=metadata.sessionID or metadata.sessionId or structured.sessionID,
+        child_status=metadata.status or structured.status,
         resumed=asked.sessionID,
         agent=asked.agent,
         description=asked.description,
@@ -178,6 +182,7 @@ def _tool_use(of: Fields, tool: str, call_id: str) -> ToolUse:
         ended_ms=json_values.time_ms(json_values.field(of.time, "completed")),
         agent=json_values.text(of.agent),
         description=json_values.text(of.description),
+        saw_child_end=tool in SUBAGENT and of.status in ("completed", "error") and of.child_status != "running",
         without_exit=tool in _SHELL and of.exit is None,
         inner=tuple(
             InnerCall(name, _OUTCOMES.get(status, Outcome.ABORTED) if isinstance(status, str) else Outcome.ABORTED)

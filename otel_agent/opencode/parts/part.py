@@ -36,6 +36,8 @@ class ToolUse(Struct, frozen=True, gc=False):
     agent: str = ""
     """The sub-agent that is called, and what for, by the input of the call. Only 2.x is read for it."""
     description: str = ""
+    saw_child_end: bool = False
+    """True for the call of a sub-agent that is over, unless the sub-agent goes on in the background."""
     without_exit: bool = False
     """True for a shell whose exit code is null. 1.14 to 1.18 complete one so that a person broke off."""
     inner: tuple[InnerCall, ...] = ()

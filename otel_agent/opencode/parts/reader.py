@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from msgspec.structs import replace
+
 from otel_agent.model import Caller, Calls, CallsWanted, Message, Problem, Session
 from otel_agent.opencode.ids import turn_began_ms
 from otel_agent.opencode.parts import step_usage
+from otel_agent.opencode.parts.callers import Began
 from otel_agent.opencode.parts.part import Part
 from otel_agent.opencode.parts.tool_calls import tool_calls
 
@@ -29,11 +32,14 @@ class PartSource(Protocol):
     def recent(self, session_id: str, until_ms: int) -> list[str]:
         """Return the ids of the session's last messages that began before ``until_ms``, newest first."""
 
-    def caller_in(self, message_id: str, session: Session, at_ms: int) -> str | None:
-        """Return the part of this message whose call began a turn of ``session`` at ``at_ms``, ``None`` if none did.
+    def caller_in(self, message_id: str, session: Session, at_ms: int) -> Began | None:
+        """Return the call in this message that began a turn of ``session`` at ``at_ms``, ``None`` if none did.
 
         Raises ``BeingWritten``. The message belongs to the session's parent.
         """
+
+    def woken_by(self, turn_id: str) -> tuple[Session, int] | None:
+        """Return the sub-agent whose end began this turn, and when it was called; ``None`` if something else did."""
 
     def turn_of(self, session_id: str, message_id: str) -> str:
         """Return the turn of a message, empty if it cannot be read or names none."""
@@ -86,10 +92,12 @@ class PartReader:
 
     def _callers_of(self, message: Message) -> list[Caller]:
         session = self._session(message.session_id)
+        began_ms = turn_began_ms(message.turn_id, message.created_ms)
         if not session.parent_id:
-            return []  # nearly all turns: nothing is kept of them, so memory does not follow the history
+            # Nearly all turns: nothing is kept of them, so memory does not follow the history.
+            return self._chain(session, message.turn, began_ms)
         if message.turn not in self._callers:
-            self._callers[message.turn] = self._chain(session, turn_began_ms(message.turn_id, message.created_ms))
+            self._callers[message.turn] = self._chain(session, message.turn, began_ms)
         return self._callers[message.turn]
 
     def _session(self, session_id: str) -> Session:
@@ -98,20 +106,29 @@ class PartReader:
             self._last_session = self._source.session(session_id) or Session(session_id)
         return self._last_session
 
-    def _chain(self, session: Session, at_ms: int) -> list[Caller]:
+    def _chain(self, session: Session, turn_id: str, at_ms: int) -> list[Caller]:
         """Follow the calls upwards: the calling message is not complete yet, so the ledger may not know its turn."""
         chain: list[Caller] = []
-        while len(chain) <= _DEEPEST and (caller := self._caller(session, at_ms)) is not None:
+        while len(chain) <= _DEEPEST and (caller := self._begun_by(session, turn_id, at_ms)) is not None:
             chain.append(caller)
-            session, at_ms = caller.session, turn_began_ms(caller.turn_id, at_ms)
+            session, turn_id, at_ms = caller.session, caller.turn_id, turn_began_ms(caller.turn_id, at_ms)
         return chain
+
+    def _begun_by(self, session: Session, turn_id: str, at_ms: int) -> Caller | None:
+        if session.parent_id:
+            return self._caller(session, at_ms)
+        woken = self._source.woken_by(turn_id)
+        caller = None if woken is None else self._caller(*woken)
+        # The sub-agent's own turn is below the call. The turn that its end begins only goes on with the calling one.
+        return None if caller is None else replace(caller, part_id="", saw_end=False)
 
     def _caller(self, session: Session, at_ms: int) -> Caller | None:
         """Return the tool call of the parent session that began a turn of this session at ``at_ms``."""
         parent = session.parent_id
         for message_id in self._source.recent(parent, at_ms) if parent else []:
-            part_id = self._source.caller_in(message_id, session, at_ms)
-            if part_id:
+            call = self._source.caller_in(message_id, session, at_ms)
+            if call is not None:
                 turn_id = self._source.turn_of(parent, message_id) or message_id
-                return Caller(part_id, turn_id, self._source.session(parent) or Session(parent))
+                calling = self._source.session(parent) or Session(parent)
+                return Caller(call.part_id, turn_id, calling, saw_end=call.saw_end)
         return None

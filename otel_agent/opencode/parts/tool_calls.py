@@ -36,6 +36,7 @@ def _call(message: Message, part_id: str, use: ToolUse) -> ToolCall:
         call_id=use.call_id,
         tool=use.tool,
         outcome=Outcome.ABORTED if broken_off else use.outcome,
+        saw_child_end=use.saw_child_end,
         started_ms=started_ms,
         ended_ms=max(ended_ms, started_ms),  # a clock that was set back must not make a span of negative length
     )

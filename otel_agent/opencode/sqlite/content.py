@@ -11,7 +11,8 @@ from typing import Final
 import msgspec
 
 from otel_agent.model import Generation, Message, Problem, Session
-from otel_agent.opencode.parts.callers import RECENT, Child, which_of_2_x
+from otel_agent.opencode import json_values
+from otel_agent.opencode.parts.callers import RECENT, Began, Child, which_of_2_x
 from otel_agent.opencode.parts.content import CODE_MODE, SUBAGENT, Fields, Unreadable, fields_of, parts_of
 from otel_agent.opencode.parts.part import MAX_PARTS, Part
 from otel_agent.opencode.sqlite.known_tables import ASSISTANT, LARGE, Tables
@@ -20,7 +21,8 @@ from otel_agent.opencode.sqlite.turns import TurnFinder
 
 _PATHS: Final = (
     *("id", "name", "time", "state.status", "state.error.type", "state.metadata.sessionID", "state.metadata.sessionId"),
-    *("state.structured.sessionID", "state.input.sessionID", "state.input.agent", "state.input.description"),
+    *("state.structured.sessionID", "state.metadata.status", "state.structured.status"),
+    *("state.input.sessionID", "state.input.agent", "state.input.description"),
 )
 _LONGEST_ERROR: Final = 4_096
 """Characters from the end of an error's text: a call of a sub-agent names its session there."""
@@ -68,15 +70,35 @@ class ContentParts:
         )
         return [text_of(row[0]) for row in self._database.execute(query, (session_id, until_ms, RECENT))]
 
-    def caller_in(self, message_id: str, session: Session, at_ms: int) -> str | None:
-        """Return the part of this message whose call began a turn of ``session`` at ``at_ms``, ``None`` if none did."""
+    def caller_in(self, message_id: str, session: Session, at_ms: int) -> Began | None:
+        """Return the call in this message that began a turn of ``session`` at ``at_ms``, ``None`` if none did."""
         parts = self.parts(session.parent_id, message_id, [], at_work=True)
         child = Child(session.id, self._agent_of(session.id), session.title)
 
-        def unnamed(found: Sequence[Part]) -> str | None:
+        def unnamed(found: Sequence[Part]) -> Part:
             return self._by_prompt_or_order(message_id, child, session, parts, found)
 
         return which_of_2_x(child, at_ms, parts, unnamed)
+
+    def woken_by(self, turn_id: str) -> tuple[Session, int] | None:
+        """Return the sub-agent whose end began this turn, and when it was called; ``None`` if something else did."""
+        if not self._tables.has_turns:
+            return None
+        query = (
+            "SELECT json_extract(data, '$.metadata.childID'), time_created "
+            f"FROM {self._tables.messages} WHERE id = ? AND type = 'synthetic' AND json_valid(data)"
+        )
+        row = self._database.execute(query, (turn_id,)).fetchone()
+        child = None if row is None else self.session(text_of(row[0]))
+        if child is None:
+            return None
+        # Long may have passed since the call, but the sub-agent was prompted right after it.
+        query = (
+            f"SELECT time_created FROM {self._tables.messages} WHERE session_id = ? AND type = 'user' "
+            "AND time_created <= ? ORDER BY seq DESC LIMIT 1"
+        )
+        prompt = self._database.execute(query, (child.id, row[1])).fetchone()
+        return child, child.created_ms if prompt is None else json_values.time_ms(prompt[0]) or child.created_ms
 
     def turn_of(self, session_id: str, message_id: str) -> str:
         """Return the turn of a message, empty if it is gone or in none."""
@@ -102,7 +124,8 @@ class ContentParts:
 
     def _field(self, message_id: str, row: tuple[object, ...]) -> Fields:
         key, *values, error_text, exit_type = row
-        call_id, name, time, status, error_type, *named, resumed, agent, description = map(_value, values)
+        call_id, name, time, status, error_type, *found, resumed, agent, description = map(_value, values)
+        named, statuses = found[:3], found[3:]
         return Fields(
             id=call_id,
             name=name,
@@ -111,6 +134,7 @@ class ContentParts:
             error_type=error_type,
             error_text=_value(error_text),
             child=next((each for each in named if each), None),
+            child_status=next((each for each in statuses if each), None),
             resumed=resumed,
             agent=agent,
             description=description,
@@ -135,18 +159,18 @@ class ContentParts:
 
     def _by_prompt_or_order(
         self, message_id: str, child: Child, session: Session, parts: Sequence[Part], found: Sequence[Part]
-    ) -> str | None:
+    ) -> Part:
         """Return which of several unnamed calls began the session, by its prompt, else by the order in which they began.
 
         OpenCode records nothing better until they end, and waiting for that would break the trace.
         """
         asked = self._asked_for(message_id, child.id)
         found = [part for part in found if part.tool_use is not None and part.tool_use.call_id in asked] or found
-        began = sorted((part.tool_use.started_ms or 0, part.id) for part in found if part.tool_use is not None)
+        began = sorted(found, key=_begun)
         named = {part.tool_use.child_session for part in parts if part.tool_use is not None}
-        sisters = [key for key in self._sisters(session, began[0][0]) if key not in named]
+        sisters = [key for key in self._sisters(session, _begun(began[0])) if key not in named]
         at = sisters.index(child.id) if child.id in sisters else 0
-        return began[min(at, len(began) - 1)][1]
+        return began[min(at, len(began) - 1)]
 
     def _asked_for(self, message_id: str, child_id: str) -> set[str]:
         """Return the ids of the calls whose prompt the session began with. SQLite compares the two texts."""
@@ -170,6 +194,10 @@ class ContentParts:
             "ORDER BY time_created, id"
         )
         return [text_of(row[0]) for row in self._database.execute(query, (session.parent_id, session.title, since_ms))]
+
+
+def _begun(part: Part) -> int:
+    return 0 if part.tool_use is None else part.tool_use.started_ms or 0
 
 
 def _value(value: object) -> object:

@@ -6,7 +6,7 @@ from typing import Final
 
 from otel_agent.model import Message, Problem, Session
 from otel_agent.opencode import decode, json_values
-from otel_agent.opencode.parts.callers import RECENT, which_began
+from otel_agent.opencode.parts.callers import RECENT, Began, which_began
 from otel_agent.opencode.parts.part import MAX_PARTS, Part, decode_part
 from otel_agent.opencode.sqlite.known_tables import Tables
 
@@ -40,9 +40,15 @@ class DatabaseParts:
             return []
         return [text_of(row[0]) for row in self._database.execute(self._tables.recent, (session_id, until_ms, RECENT))]
 
-    def caller_in(self, message_id: str, session: Session, at_ms: int) -> str | None:
-        """Return the part of this message whose call began a turn of ``session`` at ``at_ms``, ``None`` if none did."""
-        return which_began(session.id, at_ms, self.parts(session.parent_id, message_id, [], at_work=True))
+    def caller_in(self, message_id: str, session: Session, at_ms: int) -> Began | None:
+        """Return the call in this message that began a turn of ``session`` at ``at_ms``, ``None`` if none did."""
+        part_id = which_began(session.id, at_ms, self.parts(session.parent_id, message_id, [], at_work=True))
+        return Began(part_id) if part_id else None
+
+    def woken_by(self, turn_id: str) -> tuple[Session, int] | None:
+        """Return ``None``: in 1.x every turn has a user message."""
+        del turn_id
+        return None
 
     def turn_of(self, session_id: str, message_id: str) -> str:
         """Return the user message that a message answers; empty if it is gone, too large or names none."""
