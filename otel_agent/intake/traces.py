@@ -7,7 +7,7 @@ history before the ledger. Inside the transaction it only writes what was read.
 from collections.abc import Iterable, Sequence
 
 from otel_agent.ledger.writer import Ledger
-from otel_agent.model import Caller, Calls, CallsWanted, Change, Message, ToolCall, Turn
+from otel_agent.model import GOES_ON, Caller, Calls, CallsWanted, Change, Message, ToolCall, Turn
 from otel_agent.opencode.ids import turn_began_ms
 
 
@@ -93,8 +93,8 @@ class Traces:
         began_ms = turn_began_ms(first.turn_id, first.created_ms)
         if not callers:
             return Turn(first.turn, first.turn, "", began_ms)
-        trace = self._trace(callers)
-        return Turn(first.turn, trace, callers[0].part_id or trace, began_ms)
+        caller = callers[0].part_id or f"{GOES_ON}{callers[0].turn_id}"
+        return Turn(first.turn, self._trace(callers), caller, began_ms)
 
     def _trace(self, callers: Sequence[Caller]) -> str:
         """Return the trace of the nearest calling turn that the ledger knows, else the topmost turn. That one is the

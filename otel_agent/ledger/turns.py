@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 
 from otel_agent.ledger import records
-from otel_agent.model import Message, Session, Turn
+from otel_agent.model import GOES_ON, Message, Session, Turn
 
 
 class TurnState(IntEnum):
@@ -97,14 +97,15 @@ class Turns:
             "AND (instr(t.caller, '/') AND NOT EXISTS (SELECT 1 FROM message AS calling "
             "WHERE calling.id = substr(t.caller, 1, instr(t.caller, '/') - 1) "
             f"AND calling.{records.IS_COUNTED} AND {records.ended('calling')} >= ?) "
-            "OR t.caller = t.trace AND NOT EXISTS (SELECT 1 FROM turn AS top WHERE top.id = t.trace))"
+            f"OR t.caller GLOB '{GOES_ON}*' AND NOT EXISTS (SELECT 1 FROM turn AS top WHERE top.id = substr(t.caller, 2)))"
         )
         return [row[0] for row in self._database.execute(query, (before_ms, calls_from_ms))]
 
     def free(self, numbers: Iterable[int]) -> None:
         """Put these turns below the first turn of their traces, if that is known. Their spans become pending with the same ids."""
         self._database.executemany(
-            "UPDATE turn SET caller = iif(EXISTS (SELECT 1 FROM turn AS top WHERE top.id = turn.trace), trace, ''), "
+            "UPDATE turn SET caller = "
+            f"iif(EXISTS (SELECT 1 FROM turn AS top WHERE top.id = turn.trace), '{GOES_ON}' || trace, ''), "
             f"state = {TurnState.PENDING:d} WHERE number = ?",
             [(number,) for number in numbers],
         )

@@ -7,6 +7,7 @@ micro-dollars would be wrong.
 
 from otel_agent.model.delivery import Observation, SendResult
 from otel_agent.model.message import (
+    GOES_ON,
     Caller,
     Change,
     Generation,
@@ -37,6 +38,7 @@ from otel_agent.model.store import (
 from otel_agent.model.usage import Overlap, Tokens, without_overlap
 
 __all__ = [
+    "GOES_ON",
     "AskWanted",
     "Batch",
     "BeingWritten",

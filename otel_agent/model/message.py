@@ -1,6 +1,7 @@
 """OpenCode's messages, sessions, turns and tool calls, of any generation."""
 
 from enum import IntEnum, StrEnum
+from typing import Final
 
 from msgspec import Struct
 
@@ -204,16 +205,20 @@ class ToolCall(Struct, frozen=True, gc=False):
 
 
 class Caller(Struct, frozen=True, gc=False):
-    """The tool call that began a sub-agent's turn, or whose sub-agent woke the session that had called it."""
+    """The tool call that began a sub-agent's turn, or the turn that another one goes on with."""
 
     part_id: str
-    """Empty for a turn that was woken: it goes on with the calling turn, and is not below the call."""
+    """Empty for a turn that no call began: the end of a sub-agent woke its session, or a person had it summed up."""
     turn_id: str
-    """The turn to which the calling message belongs …"""
+    """The turn to which the calling message belongs, or the one that goes on …"""
     session: Session
     """… and its session."""
     saw_end: bool = False
     """True if the call is over, and the turn that it began with it."""
+
+
+GOES_ON: Final = "@"
+"""The beginning of ``Turn.caller`` of a turn that goes on with another one; no id of OpenCode's begins like this."""
 
 
 class Turn(Struct, frozen=True, gc=False):
@@ -223,5 +228,10 @@ class Turn(Struct, frozen=True, gc=False):
     trace: str
     """The turn that a person began: those of sub-agents, however deep, share its trace."""
     caller: str
-    """The part id of the tool call that began it; ``trace`` if it goes on with that turn; empty if a person began it."""
+    """The part id of the tool call that began it, or the turn that it goes on with; empty if a person began it."""
     started_ms: int
+
+    @property
+    def goes_on_with(self) -> str:
+        """The turn that this one goes on with, empty if it goes on with none."""
+        return self.caller.removeprefix(GOES_ON) if self.caller.startswith(GOES_ON) else ""

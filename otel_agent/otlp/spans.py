@@ -126,9 +126,9 @@ def turn_span_id(turn: Turn) -> int:
 
 
 def _parent_of(turn: Turn) -> int | None:
-    if not turn.caller:
-        return None
-    return _derived("turn", turn.trace, 8) if turn.caller == turn.trace else span_id(turn.caller)
+    if turn.goes_on_with:
+        return _derived("turn", turn.goes_on_with, 8)
+    return span_id(turn.caller) if turn.caller else None
 
 
 def span_id(opencode_id: str) -> int:

@@ -15,7 +15,7 @@ from otel_agent.opencode.bounded_files import RACY_NS, listing, read_bounded, st
 from otel_agent.opencode.ids import minted_after_ms
 from otel_agent.opencode.json_tree.layout import Layout
 from otel_agent.opencode.json_tree.sessions import Sessions
-from otel_agent.opencode.parts.callers import RECENT, SLACK_MS, Began, which_began
+from otel_agent.opencode.parts.callers import RECENT, SLACK_MS, Began, Origin, which_began
 from otel_agent.opencode.parts.part import MAX_PARTS, Part, decode_part
 
 _FILE: Final = ".json"
@@ -60,9 +60,9 @@ class TreeParts:
         part_id = which_began(session.id, at_ms, self.parts(session.parent_id, message_id, [], at_work=True))
         return Began(part_id) if part_id else None
 
-    def woken_by(self, turn_id: str) -> tuple[Session, int] | None:
+    def origin_of(self, session: Session, turn_id: str) -> Origin | None:
         """Return ``None``: in 1.x every turn has a user message."""
-        del turn_id
+        del session, turn_id
         return None
 
     def turn_of(self, session_id: str, message_id: str) -> str:

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
-from otel_agent.model import Outcome
+from otel_agent.model import Outcome, Session
 from otel_agent.opencode.ids import minted_after_ms
 from otel_agent.opencode.parts.content import SUBAGENT
 from otel_agent.opencode.parts.part import Part, ToolUse
@@ -60,6 +60,17 @@ class Began(NamedTuple):
     part_id: str
     saw_end: bool = False
     """True if the call is over, and the turn with it."""
+
+
+class Origin(NamedTuple):
+    """The origin of a turn that neither a person nor a call began."""
+
+    turn_id: str = ""
+    """The turn that it goes on with …"""
+    child: Session | None = None
+    """… or the sub-agent whose end woke the session …"""
+    at_ms: int = 0
+    """… and when that had been called."""
 
 
 class Child(Struct, frozen=True):

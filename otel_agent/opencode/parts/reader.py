@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from otel_agent.model import Caller, Calls, CallsWanted, Message, Problem, Session
 from otel_agent.opencode.ids import turn_began_ms
 from otel_agent.opencode.parts import step_usage
-from otel_agent.opencode.parts.callers import Began
+from otel_agent.opencode.parts.callers import Began, Origin
 from otel_agent.opencode.parts.part import Part
 from otel_agent.opencode.parts.tool_calls import tool_calls
 
@@ -38,8 +38,8 @@ class PartSource(Protocol):
         Raises ``BeingWritten``. The message belongs to the session's parent.
         """
 
-    def woken_by(self, turn_id: str) -> tuple[Session, int] | None:
-        """Return the sub-agent whose end began this turn, and when it was called; ``None`` if something else did."""
+    def origin_of(self, session: Session, turn_id: str) -> Origin | None:
+        """Return what began a turn of this session that neither a person nor a call began, ``None`` for any other turn."""
 
     def turn_of(self, session_id: str, message_id: str) -> str:
         """Return the turn of a message, empty if it cannot be read or names none."""
@@ -115,10 +115,12 @@ class PartReader:
         return chain
 
     def _begun_by(self, session: Session, turn_id: str, at_ms: int) -> Caller | None:
-        if session.parent_id:
-            return self._caller(session, at_ms)
-        woken = self._source.woken_by(turn_id)
-        caller = None if woken is None else self._caller(*woken)
+        origin = self._source.origin_of(session, turn_id)
+        if origin is None:
+            return self._caller(session, at_ms) if session.parent_id else None
+        if origin.child is None:
+            return Caller("", origin.turn_id, session)
+        caller = self._caller(origin.child, origin.at_ms)
         # The sub-agent's own turn is below the call. The turn that its end begins only goes on with the calling one.
         return None if caller is None else replace(caller, part_id="", saw_end=False)
 

@@ -12,12 +12,12 @@ import msgspec
 
 from otel_agent.model import Generation, Message, Problem, Session
 from otel_agent.opencode import json_values
-from otel_agent.opencode.parts.callers import RECENT, Began, Child, which_of_2_x
+from otel_agent.opencode.parts.callers import RECENT, Began, Child, Origin, which_of_2_x
 from otel_agent.opencode.parts.content import CODE_MODE, SUBAGENT, Fields, Unreadable, fields_of, parts_of
 from otel_agent.opencode.parts.part import MAX_PARTS, Part
-from otel_agent.opencode.sqlite.known_tables import ASSISTANT, LARGE, Tables
+from otel_agent.opencode.sqlite.known_tables import ASSISTANT, COMPACTION, LARGE, Tables
 from otel_agent.opencode.sqlite.parts import find_session, text_of
-from otel_agent.opencode.sqlite.turns import TurnFinder
+from otel_agent.opencode.sqlite.turns import WAKE, TurnFinder
 
 _PATHS: Final = (
     *("id", "name", "time", "state.status", "state.error.type", "state.metadata.sessionID", "state.metadata.sessionId"),
@@ -80,13 +80,20 @@ class ContentParts:
 
         return which_of_2_x(child, at_ms, parts, unnamed)
 
-    def woken_by(self, turn_id: str) -> tuple[Session, int] | None:
-        """Return the sub-agent whose end began this turn, and when it was called; ``None`` if something else did."""
-        if not self._tables.has_turns:
+    def origin_of(self, session: Session, turn_id: str) -> Origin | None:
+        """Return what began a turn of this session that neither a person nor a call began, ``None`` for any other turn."""
+        place = self._turns.place(turn_id)
+        if place is None or place.kind not in (COMPACTION, WAKE):
             return None
+        if place.kind == COMPACTION:
+            before = self._turns.answer_before(session, place)
+            return None if before is None else Origin(self._turns.turn_of(session, before))
+        return self._woken(turn_id)
+
+    def _woken(self, turn_id: str) -> Origin | None:
         query = (
             "SELECT json_extract(data, '$.metadata.childID'), time_created "
-            f"FROM {self._tables.messages} WHERE id = ? AND type = 'synthetic' AND json_valid(data)"
+            f"FROM {self._tables.messages} WHERE id = ? AND json_valid(data)"
         )
         row = self._database.execute(query, (turn_id,)).fetchone()
         child = None if row is None else self.session(text_of(row[0]))
@@ -98,7 +105,8 @@ class ContentParts:
             "AND time_created <= ? ORDER BY seq DESC LIMIT 1"
         )
         prompt = self._database.execute(query, (child.id, row[1])).fetchone()
-        return child, child.created_ms if prompt is None else json_values.time_ms(prompt[0]) or child.created_ms
+        at_ms = None if prompt is None else json_values.time_ms(prompt[0])
+        return Origin(child=child, at_ms=at_ms or child.created_ms)
 
     def turn_of(self, session_id: str, message_id: str) -> str:
         """Return the turn of a message, empty if it is gone or in none."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from otel_agent.model import Message, Problem, Session
 from otel_agent.opencode import decode, json_values
-from otel_agent.opencode.parts.callers import RECENT, Began, which_began
+from otel_agent.opencode.parts.callers import RECENT, Began, Origin, which_began
 from otel_agent.opencode.parts.part import MAX_PARTS, Part, decode_part
 from otel_agent.opencode.sqlite.known_tables import Tables
 
@@ -45,9 +45,9 @@ class DatabaseParts:
         part_id = which_began(session.id, at_ms, self.parts(session.parent_id, message_id, [], at_work=True))
         return Began(part_id) if part_id else None
 
-    def woken_by(self, turn_id: str) -> tuple[Session, int] | None:
+    def origin_of(self, session: Session, turn_id: str) -> Origin | None:
         """Return ``None``: in 1.x every turn has a user message."""
-        del turn_id
+        del session, turn_id
         return None
 
     def turn_of(self, session_id: str, message_id: str) -> str:

@@ -18,7 +18,7 @@ from otel_agent.opencode.sqlite.known_tables import ASSISTANT, COMPACTION, IDLE,
 from otel_agent.opencode.sqlite.parts import text_of
 
 _PROMPT: Final = "user"
-_WAKE: Final = "synthetic"
+WAKE: Final = "synthetic"
 """A note of OpenCode's own. One that comes to a session at rest, for example when a sub-agent ends, begins a turn."""
 _START: Final = -1
 _END: Final = 2**63 - 1
@@ -94,6 +94,11 @@ class TurnFinder:
         calls = (self._find(kind, session_id, low, idle.seq, newest=True) for kind in (ASSISTANT, COMPACTION))
         return max((call for call in calls if call is not None), key=lambda call: call.seq, default=None)
 
+    def answer_before(self, session: Session, place: Place) -> Place | None:
+        """Return the last answer of a model before a row, ``None`` if there is none of this session's own."""
+        found = self._find(ASSISTANT, session.id, _START, place.seq, newest=True)
+        return None if found is None or found.created_ms <= self._habit(session).copied_until_ms else found
+
     def _turn(self, session: Session, place: Place) -> _Turn:
         last = self._last.get(session.id)
         if last is not None and last.first <= place.seq < last.before and place.kind == ASSISTANT:
@@ -116,7 +121,7 @@ class TurnFinder:
         first = self._find(ASSISTANT, session_id, low, place.seq + 1)
         # Only what came before the first answer: a later prompt must not rename a turn that is under way.
         upto = place.seq if first is None else first.seq
-        began = self._find(_PROMPT, session_id, low, upto) or self._find(_WAKE, session_id, low, upto) or first
+        began = self._find(_PROMPT, session_id, low, upto) or self._find(WAKE, session_id, low, upto) or first
         if began is None:
             return _Turn("", place.seq, place.seq + 1, ended=True)
         return _Turn(began.id, began.seq, _END if end is None else end.seq, end is not None)
@@ -131,7 +136,7 @@ class TurnFinder:
                 return _Turn("", place.seq, place.seq + 1, ended=True)
         if began is None:
             return _Turn(place.id, place.seq, place.seq + 1, ended=None)
-        following = (self._find(kind, session_id, place.seq, _END) for kind in (_PROMPT, _WAKE))
+        following = (self._find(kind, session_id, place.seq, _END) for kind in (_PROMPT, WAKE))
         before = min((each.seq for each in following if each is not None), default=_END)
         return _Turn(began.id, began.seq, before, ended=None)
 
@@ -140,7 +145,7 @@ class TurnFinder:
         low = low if prompt is None else prompt.seq
         before = place.seq
         earliest: Place | None = None
-        while (wake := self._find(_WAKE, session_id, low, before, newest=True)) is not None:
+        while (wake := self._find(WAKE, session_id, low, before, newest=True)) is not None:
             answer = self._find(ASSISTANT, session_id, low, wake.seq, newest=True)
             if answer is not None and self._was_last_call(answer):
                 return wake
