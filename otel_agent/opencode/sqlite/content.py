@@ -28,8 +28,8 @@ _LONGEST_ERROR: Final = 4_096
 """Characters from the end of an error's text: a call of a sub-agent names its session there."""
 
 
-def _at(path: str) -> str:
-    return f"json_extract(m.data, '$.content[' || item.key || '].{path}')"
+def _at(path: str, function: str = "json_extract") -> str:
+    return f"{function}(m.data, '$.content[' || item.key || '].{path}')"
 
 
 _IS_SUBAGENT: Final = f"{_at('name')} IN ({', '.join(repr(name) for name in SUBAGENT)})"
@@ -121,9 +121,9 @@ class ContentParts:
         """Return the tool calls of a large row; none if it is no JSON."""
         query = (
             f"SELECT item.key, {_FIELDS}, CASE WHEN {_IS_SUBAGENT} THEN substr({_at('state.error.message')}, -{_LONGEST_ERROR}) END, "
-            f"json_type(m.data, '$.content[' || item.key || '].state.metadata.exit') "
+            f"{_at('state.metadata.exit', 'json_type')} "
             f"FROM {self._tables.messages} AS m, json_each(m.data, '$.content') AS item "
-            f"WHERE m.id = ? AND {_at('type')} = 'tool' LIMIT {MAX_PARTS}"
+            f"WHERE m.id = ? AND {_at('type')} = 'tool' AND {_at('name', 'json_type')} = 'text' LIMIT {MAX_PARTS}"
         )
         try:
             return [self._field(message_id, row) for row in self._database.execute(query, (message_id,)).fetchall()]
@@ -137,7 +137,7 @@ class ContentParts:
         return Fields(
             id=call_id,
             name=name,
-            time=msgspec.json.decode(time) if isinstance(time, str) else None,
+            time=_times(time),
             status=status,
             error_type=error_type,
             error_text=_value(error_text),
@@ -206,6 +206,14 @@ class ContentParts:
 
 def _begun(part: Part) -> int:
     return 0 if part.tool_use is None else part.tool_use.started_ms or 0
+
+
+def _times(value: object) -> object:
+    """Return an object as its values, ``None`` for anything else."""
+    try:
+        return msgspec.json.decode(value) if isinstance(value, str) else None
+    except msgspec.MsgspecError:
+        return None
 
 
 def _value(value: object) -> object:

@@ -85,8 +85,8 @@ class TableReader:
         self._sessions: dict[str, Session | None] = {}
         self.unsettled: dict[str, int] = {}
         """Id of a session to when a call of it began that its totals may have already, and its row has not yet."""
-        self._ended: set[str] = set()
-        """The turns that ended by what the rows of the present chunk say."""
+        self._ended: dict[str, str] = {}
+        """The turns that ended by what the rows of the present chunk say, each with its last call."""
 
     def read(self, *, now_ms: int, sweep: bool) -> Iterator[Batch]:
         """Yield a batch for each chunk of rows. The last one may be empty; it brings the checkpoint of a sweep."""
@@ -160,7 +160,10 @@ class TableReader:
             self._database.execute("ROLLBACK")
         # Parts can be megabytes, and a long transaction keeps OpenCode from checkpointing: each is read on its own.
         batch.calls = self._parts.calls(batch.messages, self._ask.wanted(batch.messages))
-        batch.calls.ended, self._ended = self._ended, set()
+        # The last call may have been complete only after it was read. Its own row says that the turn ended, once it is read
+        # again. Otherwise the turn's span would be sent without that call, and once more with it.
+        batch.calls.ended = {turn for turn, last in self._ended.items() if last not in self._cursor.in_flight}
+        self._ended.clear()
         self._sessions.clear()
         self._turns.forget()
         self._cursor.in_flight = self._cursor.in_flight[-_KEEP_IN_FLIGHT:]
@@ -209,18 +212,18 @@ class TableReader:
         """Return the message with its turn, and note if that has ended. 1.x says the turn in the message itself."""
         if place is None or session is None:
             return message
-        if self._turns.has_ended(session, place, message):
-            self._ended.add(self._turns.turn_of(session, place) or message.id)
-        return replace(message, turn_id=self._turns.turn_of(session, place))
+        message = replace(message, turn_id=self._turns.turn_of(session, place))
+        last = self._turns.last_call(session, place, message)
+        if last is not None:
+            self._ended[message.turn] = last
+        return message
 
     def _note_idle(self, row: "_Row") -> None:
         """Note that the turn before this row ended."""
         session, idle = self._session(row.session_id), row.place
         last = None if session is None or idle is None else self._turns.last_before(idle, row.session_id)
-        # The call may have been complete only after it was read: its own row says that the turn ended, once it is read again.
-        # Otherwise the turn's span would be sent without it, and once more with it.
-        if session is not None and last is not None and last.id not in self._cursor.in_flight:
-            self._ended.add(self._turns.turn_of(session, last) or last.id)
+        if session is not None and last is not None:
+            self._ended[self._turns.turn_of(session, last) or last.id] = last.id
 
     def _wire(self, batch: Batch, row: "_Row") -> decode.Wire | None:
         """Return the assistant message in a row, ``None`` for anything else."""
@@ -261,7 +264,7 @@ def read_calls(
         found.callers |= calls.callers
         for message in ours if each.has_turns else ():
             session, place = find_session(database, each, message.session_id), turns.place(message.id)
-            if session is not None and place is not None and turns.has_ended(session, place, message):
+            if session is not None and place is not None and turns.last_call(session, place, message):
                 found.ended.add(message.turn)
     return found
 

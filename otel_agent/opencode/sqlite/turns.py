@@ -44,8 +44,10 @@ class _Turn(NamedTuple):
     first: int
     before: int
     """The numbers of the rows that are in it: from ``first``, and below ``before``."""
-    ended: bool | None
-    """Whether a row says that it ended; ``None`` if its last message says so."""
+    last: str | None = None
+    """Its last call, once a row says that it ended; ``None`` if none does, or if the call itself says it."""
+    by_answer: bool = False
+    """True if no row is going to say that it ended."""
 
 
 class _Habit(NamedTuple):
@@ -82,10 +84,10 @@ class TurnFinder:
         """Return the id of a row's turn: its first prompt, or what else began it. Empty for a row outside any turn."""
         return self._turn(session, place).id
 
-    def has_ended(self, session: Session, place: Place, message: Message) -> bool:
-        """Return True if nothing comes to the turn of this message any more."""
-        ended = self._turn(session, place).ended
-        return message.was_last_call if ended is None else ended
+    def last_call(self, session: Session, place: Place, message: Message) -> str | None:
+        """Return the last call of the turn of this message, ``None`` while something may still come to the turn."""
+        turn = self._turn(session, place)
+        return message.id if turn.by_answer and message.was_last_call else turn.last
 
     def last_before(self, idle: Place, session_id: str) -> Place | None:
         """Return the last row of a model's call in the turn that a row ``idle`` ends, ``None`` if there is none."""
@@ -123,8 +125,9 @@ class TurnFinder:
         upto = place.seq if first is None else first.seq
         began = self._find(_PROMPT, session_id, low, upto) or self._find(WAKE, session_id, low, upto) or first
         if began is None:
-            return _Turn("", place.seq, place.seq + 1, ended=True)
-        return _Turn(began.id, began.seq, _END if end is None else end.seq, end is not None)
+            return _Turn("", place.seq, place.seq + 1, last=place.id)
+        last = None if end is None else self.last_before(end, session_id)
+        return _Turn(began.id, began.seq, _END if end is None else end.seq, None if last is None else last.id)
 
     def _since_prompt(self, session_id: str, place: Place, low: int) -> _Turn:
         """Return the turn since the last prompt, or since a note that woke the session."""
@@ -133,12 +136,12 @@ class TurnFinder:
             # One that comes after the last call of a turn was ordered by a person, and is in no turn.
             answer = self._find(ASSISTANT, session_id, began.seq if began else low, place.seq, newest=True)
             if began is None or (answer is not None and self._was_last_call(answer)):
-                return _Turn("", place.seq, place.seq + 1, ended=True)
+                return _Turn("", place.seq, place.seq + 1, last=place.id)
         if began is None:
-            return _Turn(place.id, place.seq, place.seq + 1, ended=None)
+            return _Turn(place.id, place.seq, place.seq + 1, by_answer=True)
         following = (self._find(kind, session_id, place.seq, _END) for kind in (_PROMPT, WAKE))
         before = min((each.seq for each in following if each is not None), default=_END)
-        return _Turn(began.id, began.seq, before, ended=None)
+        return _Turn(began.id, began.seq, before, by_answer=True)
 
     def _prompt_or_wake(self, session_id: str, place: Place, low: int) -> Place | None:
         prompt = self._find(_PROMPT, session_id, low, place.seq, newest=True)
