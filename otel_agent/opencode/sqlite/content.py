@@ -4,6 +4,7 @@ A row holds the output of its tools and can have many megabytes. A small one is 
 takes out the few fields that we use, so that its content is never built here.
 """
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from typing import Final
@@ -20,20 +21,16 @@ from otel_agent.opencode.sqlite.parts import find_session, text_of
 from otel_agent.opencode.sqlite.turns import WAKE, TurnFinder
 
 _PATHS: Final = (
-    *("id", "name", "time", "state.status", "state.error.type", "state.metadata.sessionID", "state.metadata.sessionId"),
-    *("state.structured.sessionID", "state.metadata.status", "state.structured.status"),
+    *("type", "id", "name", "time", "state.status", "state.error.type"),
+    *("state.metadata.sessionID", "state.metadata.sessionId", "state.structured.sessionID"),
+    *("state.metadata.status", "state.structured.status"),
     *("state.input.sessionID", "state.input.agent", "state.input.description"),
 )
 _LONGEST_ERROR: Final = 4_096
 """Characters from the end of an error's text: a call of a sub-agent names its session there."""
-
-
-def _at(path: str, function: str = "json_extract") -> str:
-    return f"{function}(m.data, '$.content[' || item.key || '].{path}')"
-
-
-_IS_SUBAGENT: Final = f"{_at('name')} IN ({', '.join(repr(name) for name in SUBAGENT)})"
-_FIELDS: Final = ", ".join(_at(path) for path in _PATHS)
+_IS_SUBAGENT: Final = f"json_extract(item.value, '$.name') IN ({', '.join(repr(name) for name in SUBAGENT)})"
+# One function for all fields of an item: each would read the row, which can have many megabytes, once more.
+_FIELDS: Final = f"json_extract(item.value, {', '.join(repr(f'$.{path}') for path in _PATHS)})"
 
 
 class ContentParts:
@@ -120,29 +117,33 @@ class ContentParts:
     def _fields(self, message_id: str) -> list[Fields]:
         """Return the tool calls of a large row; none if it is no JSON."""
         query = (
-            f"SELECT item.key, {_FIELDS}, CASE WHEN {_IS_SUBAGENT} THEN substr({_at('state.error.message')}, -{_LONGEST_ERROR}) END, "
-            f"{_at('state.metadata.exit', 'json_type')} "
+            f"SELECT item.key, {_FIELDS}, json_type(item.value, '$.state.metadata.exit'), CASE WHEN {_IS_SUBAGENT} "
+            f"THEN substr(json_extract(item.value, '$.state.error.message'), -{_LONGEST_ERROR}) END "
             f"FROM {self._tables.messages} AS m, json_each(m.data, '$.content') AS item "
-            f"WHERE m.id = ? AND {_at('type')} = 'tool' AND {_at('name', 'json_type')} = 'text' LIMIT {MAX_PARTS}"
+            "WHERE m.id = ? AND item.type = 'object'"
         )
         try:
-            return [self._field(message_id, row) for row in self._database.execute(query, (message_id,)).fetchall()]
+            rows = self._database.execute(query, (message_id,)).fetchall()
         except sqlite3.OperationalError:
             return []
+        return [found for row in rows if (found := self._field(message_id, *row)) is not None]
 
-    def _field(self, message_id: str, row: tuple[object, ...]) -> Fields:
-        key, *values, error_text, exit_type = row
-        call_id, name, time, status, error_type, *found, resumed, agent, description = map(_value, values)
-        named, statuses = found[:3], found[3:]
+    def _field(
+        self, message_id: str, key: object, fields: bytes, exit_type: object, error_text: object
+    ) -> Fields | None:
+        kind, call_id, name, time, status, error_type, *rest = json.loads(fields)
+        if kind != "tool":
+            return None
+        new, imported, beta, status_of_child, status_in_beta, resumed, agent, description = rest
         return Fields(
             id=call_id,
             name=name,
-            time=_times(time),
+            time=time,
             status=status,
             error_type=error_type,
             error_text=_value(error_text),
-            child=next((each for each in named if each), None),
-            child_status=next((each for each in statuses if each), None),
+            child=new or imported or beta,
+            child_status=status_of_child or status_in_beta,
             resumed=resumed,
             agent=agent,
             description=description,
@@ -185,10 +186,10 @@ class ContentParts:
         if not self._tables.has_turns:
             return set()
         query = (
-            f"SELECT {_at('id')} FROM {self._tables.messages} AS m, json_each(m.data, '$.content') AS item "
-            f"WHERE m.id = ?1 AND {_IS_SUBAGENT} AND instr((SELECT json_extract(first.data, '$.text') "
+            f"SELECT json_extract(item.value, '$.id') FROM {self._tables.messages} AS m, json_each(m.data, '$.content') AS item "
+            f"WHERE m.id = ?1 AND item.type = 'object' AND {_IS_SUBAGENT} AND instr((SELECT json_extract(first.data, '$.text') "
             f"FROM {self._tables.messages} AS first WHERE first.session_id = ?2 AND first.type = 'user' "
-            f"ORDER BY first.seq LIMIT 1), {_at('state.input.prompt')}) > 0"
+            f"ORDER BY first.seq LIMIT 1), json_extract(item.value, '$.state.input.prompt')) > 0"
         )
         try:
             return {text_of(row[0]) for row in self._database.execute(query, (message_id, child_id)).fetchall()}
@@ -206,14 +207,6 @@ class ContentParts:
 
 def _begun(part: Part) -> int:
     return 0 if part.tool_use is None else part.tool_use.started_ms or 0
-
-
-def _times(value: object) -> object:
-    """Return an object as its values, ``None`` for anything else."""
-    try:
-        return msgspec.json.decode(value) if isinstance(value, str) else None
-    except msgspec.MsgspecError:
-        return None
 
 
 def _value(value: object) -> object:
