@@ -159,7 +159,8 @@ def _tables(database: sqlite3.Connection, names: set[str], known: _Known) -> Tab
         f"{'m.seq' if has_turns else 'NULL'} FROM {known.messages} AS m"
     )
     # Rows of 2.x that used nothing are megabytes: the query leaves them out before their JSON is read.
-    ours = f"m.type IN ('{ASSISTANT}', '{COMPACTION}', '{IDLE}')" if has_type else "1"
+    ours = f"m.type IN ('{ASSISTANT}', '{COMPACTION}')" if has_type else "1"
+    read = f"({ours} OR m.type = '{IDLE}')" if has_type else "1"
     return Tables(
         generation=known.generation,
         messages=known.messages,
@@ -169,10 +170,10 @@ def _tables(database: sqlite3.Connection, names: set[str], known: _Known) -> Tab
         notes_idle=bool({"time_idle", "idle_outcome"} & session_columns),
         names_role=not known.has_type,
         needs_session=known.has_type,
-        after_rowid=f"{select} WHERE m.rowid > ? AND {ours} ORDER BY m.rowid LIMIT ?",
-        by_id=f"{select} WHERE m.id IN (SELECT value FROM json_each(?)) AND {ours} LIMIT ?",
+        after_rowid=f"{select} WHERE m.rowid > ? AND {read} ORDER BY m.rowid LIMIT ?",
+        by_id=f"{select} WHERE m.id IN (SELECT value FROM json_each(?)) AND {read} LIMIT ?",
         updated_since=(
-            f"{select} WHERE coalesce({updated}, 0) >= ? AND m.rowid > ? AND m.rowid <= ? AND {ours} "
+            f"{select} WHERE coalesce({updated}, 0) >= ? AND m.rowid > ? AND m.rowid <= ? AND {read} "
             "ORDER BY m.rowid LIMIT ?"
         ),
         id_at=f"SELECT id FROM {known.messages} WHERE rowid = ?",
