@@ -132,6 +132,7 @@ class Ingest:
             if stopping():
                 return  # what waits cannot be decided: the original of a copy may be in a store that was not read
         self._resolve_waiting(outcome, stopping)
+        self._end_turns(scope, stopping)
         self._count_residual()
         self._passed = True
         if scope.sweep and abs(self._now_ms() - self._ledger.swept_ms) > _NOTE_SWEEPS_MS:
@@ -220,9 +221,15 @@ class Ingest:
                 changes = messages.resolve_waiting(decisions)
                 self._add(changes, self._traces.enter(changes, calls), [])
             outcome.messages += len(changes)
-        before_ms = now_ms - grace_ms
+
+    def _end_turns(self, scope: ReadScope, stopping: Callable[[], bool]) -> None:
+        """End the turns to which nothing more comes, although nothing in the store says so."""
+        before_ms = self._now_ms() - self._rules.killed_grace_ms
         while not stopping() and self._traces.close_idle_turns(before_ms=before_ms, limit=_TURNS_AT_ONCE):
             pass
+        self._traces.free_orphans(before_ms=before_ms, sent=False)
+        if scope.sweep:
+            self._traces.free_orphans(before_ms=before_ms, sent=True)
 
     def _count_residual(self) -> None:
         """Count what only the totals of sessions know, now that every row of the pass is in the ledger."""
@@ -239,6 +246,7 @@ class Ingest:
             calls.tool_calls = found.tool_calls | calls.tool_calls
             calls.callers = found.callers | calls.callers
             calls.answers = found.answers | calls.answers
+            calls.ended |= found.ended
         return calls
 
     def _note_lag(self, changes: list[Change]) -> None:

@@ -9,6 +9,7 @@ from otel_agent.model.delivery import Observation, SendResult
 from otel_agent.model.message import (
     KILLED,
     Answer,
+    GOES_ON,
     Caller,
     Change,
     Generation,
@@ -41,6 +42,7 @@ from otel_agent.model.usage import Overlap, Tokens, without_overlap
 __all__ = [
     "KILLED",
     "Answer",
+    "GOES_ON",
     "AskWanted",
     "Batch",
     "BeingWritten",

@@ -149,10 +149,16 @@ class Message(Struct, frozen=True, gc=False):
     @property
     def ends_turn(self) -> bool:
         """True if OpenCode does not ask the model again in this turn."""
-        # OpenCode's loop ends with an error, and with any ``finish`` but these two.
-        # A compaction of 2.x says neither how it ended nor which turn it belongs to: it is its own.
-        alone = self.compaction and not self.turn_id
-        return bool(self.error_type) or self.is_whole_turn or alone or self.finish not in _ASKS_AGAIN
+        # In 2.x a row of its own says that a turn ended, not its last message (see ``Calls.ended``). What is in nobody's
+        # turn ends with itself: a compaction that a person asked for.
+        if self.generation is Generation.V2 and (self.turn_id or self.compaction):
+            return not self.turn_id
+        return self.is_whole_turn or self.was_last_call
+
+    @property
+    def was_last_call(self) -> bool:
+        """True if the loop of OpenCode ended with this call: with an error, or with any ``finish`` but these two."""
+        return bool(self.error_type) or self.finish not in _ASKS_AGAIN
 
     @property
     def has_usage(self) -> bool:
@@ -234,16 +240,27 @@ class ToolCall(Struct, frozen=True, gc=False):
     outcome: Outcome
     started_ms: int
     ended_ms: int
+    saw_child_end: bool = False
+    """True for the call of a sub-agent that is over: it ended after the turn that it began."""
+    has_span: bool = True
+    """False for a call whose times OpenCode does not record, such as one made inside code mode: it is only counted."""
 
 
 class Caller(Struct, frozen=True, gc=False):
-    """The tool call that began a sub-agent's turn."""
+    """The tool call that began a sub-agent's turn, or the turn that another one goes on with."""
 
     part_id: str
+    """Empty for a turn that no call began: the end of a sub-agent woke its session, or a person had it summed up."""
     turn_id: str
-    """The turn to which the calling message belongs …"""
+    """The turn to which the calling message belongs, or the one that goes on …"""
     session: Session
     """… and its session."""
+    saw_end: bool = False
+    """True if the call is over, and the turn that it began with it."""
+
+
+GOES_ON: Final = "@"
+"""The beginning of ``Turn.caller`` of a turn that goes on with another one; no id of OpenCode's begins like this."""
 
 
 class Turn(Struct, frozen=True, gc=False):
@@ -253,5 +270,10 @@ class Turn(Struct, frozen=True, gc=False):
     trace: str
     """The turn that a person began: those of sub-agents, however deep, share its trace."""
     caller: str
-    """The part id of the tool call that began it; empty if a person did."""
+    """The part id of the tool call that began it, or the turn that it goes on with; empty if a person began it."""
     started_ms: int
+
+    @property
+    def goes_on_with(self) -> str:
+        """The turn that this one goes on with, empty if it goes on with none."""
+        return self.caller.removeprefix(GOES_ON) if self.caller.startswith(GOES_ON) else ""

@@ -43,6 +43,9 @@ class Calls(Struct):
             retries=max(answer.retries, message.retries),
         )
 
+    ended: set[str] = set()
+    """Ids of the turns that ended by what the store says beside its messages. Only 2.x says it so."""
+
 
 class CallsWanted(Struct, frozen=True):
     """The parts that the ledger still needs. A reader reads no others: parts hold whole prompts and outputs."""

@@ -101,6 +101,14 @@ def _parse_leniently(shape: type[_W], raw: bytes) -> _W:
     return shape(**{name: found[name] for name in shape.__struct_fields__ if name in found})
 
 
+def answered(raw: bytes | None) -> str:
+    """Return the user message that a message answers; empty if its JSON is missing or does not name one."""
+    try:
+        return "" if raw is None else text(parse(raw).parentID)
+    except Malformed:
+        return ""
+
+
 def looks_like_an_answer(wire: Wire) -> bool:
     """Return True if the object has what only the answer of a model has, whatever it says of its role."""
     return bool(wire.tokens or wire.finish or wire.cost)

@@ -79,7 +79,7 @@ class Tracer(Struct, frozen=True):
             name=f"{semconv.INVOKE_AGENT} {last.agent}".rstrip(),
             kind=SpanKind.INTERNAL,
             own_id=turn_span_id(turn),
-            parent_id=span_id(turn.caller) if turn.caller else None,
+            parent_id=_parent_of(turn),
             turn=turn,
             attributes=shared | _turn_attributes(last, session, self.titles),
             failed=last.outcome is not Outcome.OK,
@@ -123,6 +123,12 @@ def trace_id(turn: Turn) -> int:
 def turn_span_id(turn: Turn) -> int:
     """Return the id of the turn's own span."""
     return _derived("turn", turn.id, 8)
+
+
+def _parent_of(turn: Turn) -> int | None:
+    if turn.goes_on_with:
+        return _derived("turn", turn.goes_on_with, 8)
+    return span_id(turn.caller) if turn.caller else None
 
 
 def span_id(opencode_id: str) -> int:

@@ -13,8 +13,15 @@ MAX_PARTS: Final = 10_000
 """Parts of one message that are read at most."""
 _ABORTED: Final = "Tool execution aborted"
 """The error that OpenCode writes for a call that a person broke off."""
-_INVALID: Final = "invalid"
+INVALID: Final = "invalid"
 """OpenCode's own tool for a call that names no tool or has wrong arguments. It tells the model, and so ends well."""
+
+
+class InnerCall(Struct, frozen=True, gc=False):
+    """A call that was made inside code mode, without an id and without times."""
+
+    tool: str
+    outcome: Outcome
 
 
 class ToolUse(Struct, frozen=True, gc=False):
@@ -29,9 +36,16 @@ class ToolUse(Struct, frozen=True, gc=False):
     started_ms: int | None
     ended_ms: int | None
     without_exit: bool = False
-    """True if the command ended without one: a person broke it off, or its time was up."""
+    """True for a shell whose exit code is null: a person broke it off, or its time was up."""
     by_provider: bool = False
     """True if the provider ran the tool, as a part of its answer."""
+    agent: str = ""
+    """The sub-agent that is called, and what for, by the input of the call. Only 2.x is read for it."""
+    description: str = ""
+    saw_child_end: bool = False
+    """True for the call of a sub-agent that is over, unless the sub-agent goes on in the background."""
+    inner: tuple[InnerCall, ...] = ()
+    """The calls that this one made in code mode."""
 
 
 class Part(Struct, frozen=True, gc=False):
@@ -139,6 +153,6 @@ def _metadata(raw: msgspec.Raw) -> _Metadata:
 def _outcome(tool: str, state: _State, metadata: _Metadata) -> Outcome:
     """A call that neither ended well nor failed was at work when its OpenCode ended: it counts as aborted."""
     if state.status == "completed":
-        return Outcome.ERROR if tool == _INVALID else Outcome.OK
+        return Outcome.ERROR if tool == INVALID else Outcome.OK
     broken_off = state.error == _ABORTED or metadata.interrupted is True
     return Outcome.ERROR if state.status == "error" and not broken_off else Outcome.ABORTED

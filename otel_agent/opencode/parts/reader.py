@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
+from msgspec.structs import replace
+
 from otel_agent.model import Caller, Calls, CallsWanted, Generation, Message, Problem, Session
-from otel_agent.opencode import decode, json_values
 from otel_agent.opencode.ids import turn_began_ms
 from otel_agent.opencode.parts import step_usage
 from otel_agent.opencode.parts.answer import answer
-from otel_agent.opencode.parts.callers import which_began
+from otel_agent.opencode.parts.callers import Began, Origin
 from otel_agent.opencode.parts.part import Part
 from otel_agent.opencode.parts.tool_calls import tool_calls
 from otel_agent.opencode.releases import release
@@ -35,8 +36,17 @@ class PartSource(Protocol):
     def recent(self, session_id: str, until_ms: int) -> list[str]:
         """Return the ids of the session's last messages that began before ``until_ms``, newest first."""
 
-    def message(self, session_id: str, message_id: str) -> bytes | None:
-        """Return the JSON of a message, ``None`` if it cannot be read."""
+    def caller_in(self, message_id: str, session: Session, at_ms: int) -> Began | None:
+        """Return the call in this message that began a turn of ``session`` at ``at_ms``, ``None`` if none did.
+
+        Raises ``BeingWritten``. The message belongs to the session's parent.
+        """
+
+    def origin_of(self, session: Session, turn_id: str) -> Origin | None:
+        """Return what began a turn of this session that neither a person nor a call began, ``None`` for any other turn."""
+
+    def turn_of(self, session_id: str, message_id: str) -> str:
+        """Return the turn of a message, empty if it cannot be read or names none."""
 
     def session(self, session_id: str) -> Session | None:
         """Return the session, ``None`` if the store does not know it."""
@@ -114,10 +124,12 @@ class PartReader:
 
     def _callers_of(self, message: Message) -> list[Caller]:
         session = self._session(message.session_id)
+        began_ms = turn_began_ms(message.turn_id, message.created_ms)
         if not session.parent_id:
-            return []  # nearly all turns: nothing is kept of them, so memory does not follow the history
+            # Nearly all turns: nothing is kept of them, so memory does not follow the history.
+            return self._chain(session, message.turn, began_ms)
         if message.turn not in self._callers:
-            self._callers[message.turn] = self._chain(session, turn_began_ms(message.turn_id, message.created_ms))
+            self._callers[message.turn] = self._chain(session, message.turn, began_ms)
         return self._callers[message.turn]
 
     def _session(self, session_id: str) -> Session:
@@ -126,28 +138,31 @@ class PartReader:
             self._last_session = self._source.session(session_id) or Session(session_id)
         return self._last_session
 
-    def _chain(self, session: Session, at_ms: int) -> list[Caller]:
+    def _chain(self, session: Session, turn_id: str, at_ms: int) -> list[Caller]:
         """Follow the calls upwards: the calling message is not complete yet, so the ledger may not know its turn."""
         chain: list[Caller] = []
-        while len(chain) <= _DEEPEST and (caller := self._caller(session, at_ms)) is not None:
+        while len(chain) <= _DEEPEST and (caller := self._begun_by(session, turn_id, at_ms)) is not None:
             chain.append(caller)
-            session, at_ms = caller.session, turn_began_ms(caller.turn_id, at_ms)
+            session, turn_id, at_ms = caller.session, caller.turn_id, turn_began_ms(caller.turn_id, at_ms)
         return chain
+
+    def _begun_by(self, session: Session, turn_id: str, at_ms: int) -> Caller | None:
+        origin = self._source.origin_of(session, turn_id)
+        if origin is None:
+            return self._caller(session, at_ms) if session.parent_id else None
+        if origin.child is None:
+            return Caller("", origin.turn_id, session)
+        caller = self._caller(origin.child, origin.at_ms)
+        # The sub-agent's own turn is below the call. The turn that its end begins only goes on with the calling one.
+        return None if caller is None else replace(caller, part_id="", saw_end=False)
 
     def _caller(self, session: Session, at_ms: int) -> Caller | None:
         """Return the tool call of the parent session that began a turn of this session at ``at_ms``."""
         parent = session.parent_id
         for message_id in self._source.recent(parent, at_ms) if parent else []:
-            part_id = which_began(session.id, at_ms, self._source.parts(parent, message_id, [], at_work=True))
-            if part_id:
-                turn_id = _answered(self._source.message(parent, message_id)) or message_id
-                return Caller(part_id, turn_id, self._source.session(parent) or Session(parent))
+            call = self._source.caller_in(message_id, session, at_ms)
+            if call is not None:
+                turn_id = self._source.turn_of(parent, message_id) or message_id
+                calling = self._source.session(parent) or Session(parent)
+                return Caller(call.part_id, turn_id, calling, saw_end=call.saw_end)
         return None
-
-
-def _answered(raw: bytes | None) -> str:
-    """Return the user message that a message answers; empty if its JSON does not name one."""
-    try:
-        return "" if raw is None else json_values.text(decode.parse(raw).parentID)
-    except decode.Malformed:
-        return ""

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Final
 
+from msgspec.structs import replace
+
 from otel_agent.model import Message, Outcome, ToolCall
 from otel_agent.opencode.ids import minted_after_ms
 from otel_agent.opencode.parts.part import Part, ToolUse
@@ -17,7 +19,17 @@ def tool_calls(message: Message, parts: Iterable[Part], *, restamped: bool) -> l
 
     ``restamped``: OpenCode wrote the starts anew with each piece of output, see ``begin_ms``.
     """
-    return [_call(message, part.id, part.tool_use, restamped=restamped) for part in parts if part.tool_use is not None]
+    calls: list[ToolCall] = []
+    for part in parts:
+        if part.tool_use is None:
+            continue
+        call = _call(message, part.id, part.tool_use, restamped=restamped)
+        calls.append(call)
+        calls += [
+            replace(call, id=f"{part.id}:{number}", tool=inner.tool, outcome=inner.outcome, has_span=False)
+            for number, inner in enumerate(part.tool_use.inner)
+        ]
+    return calls
 
 
 def begin_ms(message: Message, part_id: str, use: ToolUse, *, restamped: bool) -> int | None:
@@ -56,6 +68,7 @@ def _call(message: Message, part_id: str, use: ToolUse, *, restamped: bool) -> T
         call_id=use.call_id,
         tool=use.tool,
         outcome=_outcome(message, use),
+        saw_child_end=use.saw_child_end,
         started_ms=started_ms,
         ended_ms=max(ended_ms, started_ms),  # a clock that was set back must not make a span of negative length
     )
