@@ -7,9 +7,9 @@ micro-dollars would be wrong.
 
 from otel_agent.model.delivery import Observation, SendResult
 from otel_agent.model.message import (
+    GOES_ON,
     KILLED,
     Answer,
-    GOES_ON,
     Caller,
     Change,
     Generation,
@@ -40,9 +40,9 @@ from otel_agent.model.store import (
 from otel_agent.model.usage import Overlap, Tokens, without_overlap
 
 __all__ = [
+    "GOES_ON",
     "KILLED",
     "Answer",
-    "GOES_ON",
     "AskWanted",
     "Batch",
     "BeingWritten",
