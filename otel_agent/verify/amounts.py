@@ -74,6 +74,7 @@ class Cause(StrEnum):
     BEFORE_FIRST_LOOK = "before_first_look"
     TOTALS_INCOMPLETE = "totals_incomplete"
     ROUNDING = "rounding"
+    OTHER_IDENTITY = "other_identity"
     PENDING = "pending"
     UNANSWERED = "unanswered"
     ACCOUNTING = "accounting"
@@ -96,6 +97,11 @@ class Cause(StrEnum):
         return self not in _UNEXPLAINED
 
     @property
+    def is_of_delivery(self) -> bool:
+        """True if the difference lies between the ledger's messages and what the backend accepted."""
+        return self in _OF_DELIVERY
+
+    @property
     def meaning(self) -> str:
         """What the difference is."""
         return _MEANING[self]
@@ -115,6 +121,8 @@ _UNEXPLAINED: Final = frozenset(
     }
 )
 
+_OF_DELIVERY: Final = frozenset({Cause.OTHER_IDENTITY, Cause.PENDING, Cause.UNANSWERED, Cause.ACCOUNTING})
+
 _MEANING: Final = {
     Cause.RECORDED_TWICE: "recorded more than once under one id (an import, or an older store beside the new one)",
     Cause.FORK_COPY: "copied into a fork; the original counts",
@@ -130,6 +138,7 @@ _MEANING: Final = {
     Cause.BEFORE_FIRST_LOOK: "deleted before the agent saw it; only OpenCode's totals know it",
     Cause.TOTALS_INCOMPLETE: "not in OpenCode's own totals, which are incomplete",
     Cause.ROUNDING: "rounding of costs",
+    Cause.OTHER_IDENTITY: "published under another identity, before the ledger was copied to this machine",
     Cause.PENDING: "pending: the backend has not accepted it yet",
     Cause.UNANSWERED: "sent without an answer: the backend may have it or not",
     Cause.ACCOUNTING: 'counted once by `accounting = "disjoint"`',

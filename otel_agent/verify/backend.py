@@ -33,17 +33,22 @@ class Backend(Struct, frozen=True):
     differences: list[Difference]
 
 
-def compare_published(scratch: Scratch, seen: LedgerSeen) -> Backend:
-    """Compare the published totals with the ledger's messages, and with what was accepted."""
+def compare_published(scratch: Scratch, seen: LedgerSeen, *, disjoint: bool) -> Backend:
+    """Compare the published totals with the ledger's messages, and with what was accepted.
+
+    ``disjoint`` is the accounting of the settings. It may have been another one when some messages were counted.
+    """
     totals = published.totals_of(seen.series)
-    recorded = published.messages_of(scratch, seen.facts, disjoint=False)
-    least = published.messages_of(scratch, seen.facts, disjoint=True)
+    recorded = published.messages_of(scratch, after=seen.facts.epoch_message)
+    least = published.messages_of(scratch, after=seen.facts.epoch_message, disjoint=True)
     found = [
-        structs.replace(each, cause=Cause.ACCOUNTING) if _is_accounting(each, recorded, least) else each
+        structs.replace(each, cause=Cause.ACCOUNTING) if disjoint and _is_accounting(each, recorded, least) else each
         for each in published.compare(recorded, totals.current, Cause.PUBLISHED, folded=totals.folded)
     ]
-    found += published.compare(totals.accepted, totals.at_most, Cause.UNANSWERED, folded=totals.folded)
-    found += published.compare(totals.at_most, totals.current, Cause.PENDING, folded=totals.folded)
+    found += published.compare(totals.current, totals.at_most, Cause.PENDING, folded=totals.folded)
+    found += published.compare(totals.at_most, totals.accepted, Cause.UNANSWERED, folded=totals.folded)
+    before = published.messages_of(scratch, upto=seen.facts.epoch_message)
+    found += published.compare(before, {}, Cause.OTHER_IDENTITY, folded=totals.folded)
     return Backend(published.together(totals.accepted), None, found)
 
 

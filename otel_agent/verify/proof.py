@@ -72,7 +72,7 @@ def verify(settings: Settings, asked: Asked) -> Report:
 
 def _report(settings: Settings, asked: Asked, stores: dict[str, Store], looked: Looked) -> Report:
     seen, gathered = looked.ledger, Gathered(looked.scratch, looked.own)
-    sent = backend.compare_published(looked.scratch, seen)
+    sent = backend.compare_published(looked.scratch, seen, disjoint=settings.accounting == "disjoint")
     beside, prometheus = sent.differences, None
     if asked.prometheus is not None:
         answer = backend.ask_prometheus(asked.prometheus, seen, os.environ, timeout_seconds=asked.timeout_seconds)

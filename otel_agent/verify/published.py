@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from otel_agent import semconv
-from otel_agent.ledger.evidence import LedgerFacts, Published
+from otel_agent.ledger.evidence import Published
 from otel_agent.model import State, UsageSource
 from otel_agent.semconv import Attr, provider_name
 from otel_agent.verify.amounts import Amount, Cause
@@ -18,6 +18,9 @@ METRICS: Final = (semconv.TOKEN_USAGE.name, semconv.COST_USAGE.name, semconv.MES
 _FIELDS: Final = dict(
     zip(semconv.TOKEN_TYPES, ("input", "output", "reasoning", "cache_read", "cache_write"), strict=True)
 )
+
+_LAST: Final = 2**63 - 1
+"""The largest number that a row can have."""
 
 ByModel = dict[tuple[str, str], Amount]
 """Amounts by provider, as OpenTelemetry names it, and model."""
@@ -50,17 +53,19 @@ def totals_of(series: Iterable[Published]) -> Totals:
     return Totals(current, accepted, at_most, folded)
 
 
-def messages_of(scratch: Scratch, facts: LedgerFacts, *, disjoint: bool) -> ByModel:
-    """Return what the ledger's messages add to the published totals."""
-    # Counting a token once leaves out what output or input contain as well.
+def messages_of(scratch: Scratch, *, after: int = 0, upto: int = _LAST, disjoint: bool = False) -> ByModel:
+    """Return what the ledger's messages add to the published totals, those numbered above ``after`` and up to ``upto``.
+
+    ``disjoint`` counts a token once that OpenCode recorded in two categories.
+    """
     less = ("cached_in_input", "reasoning_in_output") if disjoint else ("0", "0")
     query = (
         f"SELECT provider, model, sum(source <> {UsageSource.UNATTRIBUTED:d}), sum(input - {less[0]}), "
         f"sum(output - {less[1]}), sum(reasoning), sum(cache_read), sum(cache_write), sum(cost_nusd) "
-        f"FROM entry WHERE state = {State.COUNTED:d} AND number > ? GROUP BY 1, 2"
+        f"FROM entry WHERE state = {State.COUNTED:d} AND number > ? AND number <= ? GROUP BY 1, 2"
     )
     found: ByModel = {}
-    for provider, model, *numbers in scratch.database.execute(query, (facts.epoch_message,)):
+    for provider, model, *numbers in scratch.database.execute(query, (after, upto)):
         _add(found, (provider_name(provider), model), Amount(*numbers))
     return found
 

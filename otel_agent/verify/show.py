@@ -28,12 +28,12 @@ def lines(report: Report) -> Iterator[str]:
     if wrong:
         yield f"NOT PROVEN: {counted(wrong, 'difference')} without an explanation."
     else:
-        yield "Proven: records, ledger and backend agree, and every difference has a name."
+        yield "Proven: every difference between OpenCode's records, the ledger and the backend has a name."
     yield ""
     yield from _table(list(_rows(report)))
     yield ""
     yield from _agreement(report)
-    beside = [each for each in report.explained if not each.between]
+    beside = [each for each in report.explained if not (each.between or each.cause.is_of_delivery)]
     if beside:
         yield ""
         yield "Also met:"
@@ -49,6 +49,7 @@ def _rows(report: Report) -> Iterator[_Row]:
         yield "only in OpenCode's session totals (titles and other)", report.only_in_totals
     yield from (_explained(each) for each in report.explained if each.between)
     yield "counted in the ledger", report.ledger
+    yield from (_explained(each) for each in report.explained if each.cause.is_of_delivery)
     yield "accepted by the backend", report.accepted
     if report.prometheus is not None:
         yield "answered by Prometheus", report.prometheus

@@ -1,0 +1,20 @@
+"""An agent with an empty database of 1.x or of 2.x."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.agent import Agent
+from tests.support.made_stores import Database, DatabaseV2
+
+
+@pytest.fixture
+def database(agent: Agent) -> Database:
+    """Return `opencode.db` as 1.18.33 makes it, without rows."""
+    return Database(agent.data_dir / "opencode.db").create()
+
+
+@pytest.fixture
+def new(agent: Agent) -> DatabaseV2:
+    """Return `opencode.db` as 2.x makes it, without rows."""
+    return DatabaseV2(agent.data_dir / "opencode.db").create()
