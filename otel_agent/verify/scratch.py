@@ -5,6 +5,7 @@ SQLite keeps it in a file that has no name and is gone with the connection, so m
 
 import sqlite3
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Final
 
 from otel_agent.ledger.evidence import Row
@@ -73,7 +74,8 @@ class Scratch:
         self.database = sqlite3.connect("", isolation_level=None)
         self.database.execute("PRAGMA journal_mode = OFF")
         self.database.execute("PRAGMA synchronous = OFF")
-        self.database.create_function("day", 1, day, deterministic=True)
+        named = lru_cache(maxsize=4096)(lambda at_ms: "" if at_ms is None else day(at_ms))
+        self.database.create_function("day", 1, named, deterministic=True)
         self.database.executescript(_SCHEMA)
 
     def close(self) -> None:
