@@ -23,6 +23,7 @@ class LedgerFacts(Struct, frozen=True):
     """The facts of the ledger as a whole."""
 
     instance_id: str
+    created_ms: int
     backfill_from_ms: int
     epoch_message: int
     """Messages up to this number belong to the totals of another identity."""
@@ -60,7 +61,8 @@ class Evidence:
         """Return the facts of the ledger as a whole."""
         meta = dict(self._database.execute("SELECT key, value FROM meta").fetchall())
         numbers = (int(meta.get(key, 0)) for key in ("backfill_from_ms", "epoch_message", "swept_ms"))
-        return LedgerFacts(str(meta.get("instance_id", "")), *numbers)
+        created_ms = int(meta.get("created_ns", 0)) // 1_000_000
+        return LedgerFacts(str(meta.get("instance_id", "")), created_ms, *numbers)
 
     def problems(self) -> list[Problem]:
         """Return each place that could not be read or counted."""

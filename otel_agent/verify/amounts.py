@@ -70,6 +70,7 @@ class Cause(StrEnum):
     DELETED = "deleted"
     SESSION_DELETED = "session_deleted"
     SWITCHED_OFF = "switched_off"
+    CORRECTED = "corrected"
     MOVED = "moved"
     BEFORE_FIRST_LOOK = "before_first_look"
     TOTALS_INCOMPLETE = "totals_incomplete"
@@ -134,6 +135,7 @@ _MEANING: Final = {
     Cause.DELETED: "counted, then deleted from its session (a revert, for example)",
     Cause.SESSION_DELETED: "counted, then deleted with its session or its store",
     Cause.SWITCHED_OFF: "left out by `unattributed_usage = false`",
+    Cause.CORRECTED: "lowered by OpenCode after it was counted; what was counted stays",
     Cause.MOVED: "dated by 1.x; the import into 2.x gave it another time",
     Cause.BEFORE_FIRST_LOOK: "deleted before the agent saw it; only OpenCode's totals know it",
     Cause.TOTALS_INCOMPLETE: "not in OpenCode's own totals, which are incomplete",

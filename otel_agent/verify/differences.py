@@ -4,8 +4,10 @@ Each difference is a row of the table ``difference``. Those with ``walk = 1`` le
 the ledger holds: the sum of the records plus these amounts is the sum of the ledger, whatever they are.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
+from otel_agent.ledger.evidence import LedgerFacts
 from otel_agent.model import State, UsageSource
 from otel_agent.verify.amounts import ROUNDING_NUSD, Cause
 from otel_agent.verify.scratch import Scratch
@@ -13,6 +15,9 @@ from otel_agent.verify.scratch import Scratch
 _FIVE: Final = ("input", "output", "reasoning", "cache_read", "cache_write")
 _NUMBERS: Final = (*_FIVE, "cost_nusd")
 _KEY: Final = ("created_ms", "provider", "model", *_FIVE)
+
+_LATER_MS: Final = 60_000
+"""OpenCode writes a record for the last time within a second of its completion, unless it changes it afterwards."""
 
 _COUNTED: Final = f"{State.COUNTED:d}"
 _OF_MESSAGES: Final = f"source <> {UsageSource.UNATTRIBUTED:d}"
@@ -71,9 +76,16 @@ SELECT '{Cause.DOUBLED}', 1, c.id, c.session_id, c.ended_ms, c.provider, c.model
 """
 """The recount leaves a copy out; if the ledger counts both, that is one too many."""
 
+_WAS_LOWERED: Final = f"""(
+    {" AND ".join(f"e.{name} >= c.{name}" for name in _NUMBERS)}
+    AND c.written_ms > c.ended_ms + {_LATER_MS} AND c.written_ms > :ledger_ms
+)"""
+"""The record was written again long after the call, and while there was a ledger: it may have had more before."""
 _OTHER_NUMBERS: Final = f"""
 {_INSERT}
-SELECT iif({_IS_EQUAL} AND abs(e.cost_nusd - c.cost_nusd) <= {ROUNDING_NUSD}, '{Cause.ROUNDING}', '{Cause.NUMBERS}'),
+SELECT CASE
+    WHEN {_IS_EQUAL} AND abs(e.cost_nusd - c.cost_nusd) <= {ROUNDING_NUSD} THEN '{Cause.ROUNDING}'
+    WHEN {_WAS_LOWERED} THEN '{Cause.CORRECTED}' ELSE '{Cause.NUMBERS}' END,
     1, c.id, c.session_id, c.ended_ms, c.provider, c.model, 0, {_CHANGE}
 FROM call AS c JOIN entry AS e ON e.id = c.id
 WHERE c.candidates AND e.state = {_COUNTED}
@@ -100,6 +112,7 @@ SELECT CASE
     WHEN {_USED} AND EXISTS (
         SELECT 1 FROM entry AS t WHERE {_same("t", "e")} AND t.state = {_COUNTED} AND t.id <> e.id
     ) THEN '{Cause.DOUBLED}'
+    WHEN EXISTS (SELECT 1 FROM trouble WHERE id = '') THEN '{Cause.UNREADABLE}'
     WHEN e.session_id IN (SELECT id FROM session) THEN '{Cause.DELETED}'
     ELSE '{Cause.SESSION_DELETED}' END,
     1, e.id, e.session_id, {_ENDED}, e.provider, e.model, 1, {_MORE}
@@ -108,11 +121,21 @@ WHERE e.state = {_COUNTED} AND e.{_OF_MESSAGES} AND ifnull(c.candidates, 0) = 0
 """
 
 
-def find_differences(scratch: Scratch, *, backfill_from_ms: int, last_number: int) -> None:
+def find_differences(scratch: Scratch, facts: LedgerFacts, *, last_number: int) -> None:
     """Fill the table ``difference`` with every difference of single messages.
 
     ``last_number`` is the ledger's last message before the stores were read: a later one can be newer than them.
     """
-    bound = {"from_ms": backfill_from_ms, "last_number": last_number}
+    bound = {"from_ms": facts.backfill_from_ms, "last_number": last_number, "ledger_ms": facts.created_ms}
     for query in (_TWICE, _NOT_COUNTED, _COPIES_LEFT_OUT, _COPIES_COUNTED, _OTHER_NUMBERS, _ELSEWHERE, _GONE):
         scratch.database.execute(query, bound)
+
+
+def doubt_corrections(scratch: Scratch, models: Iterable[tuple[str, str]]) -> None:
+    """Call the corrections of these providers and models wrong numbers: nothing of the kind was ever published."""
+    for provider, model in models:
+        scratch.database.execute(
+            f"UPDATE difference SET cause = '{Cause.NUMBERS}' WHERE cause = '{Cause.CORRECTED}' "
+            "AND published_name(provider) = ? AND model = ?",
+            (provider, model),
+        )

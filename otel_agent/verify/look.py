@@ -17,6 +17,7 @@ from otel_agent.verify.differences import find_differences
 from otel_agent.verify.own_totals import OwnTotals, Rules, check_own_totals
 from otel_agent.verify.progress import Progress
 from otel_agent.verify.recount.database import read_database
+from otel_agent.verify.recount.record import Trouble
 from otel_agent.verify.recount.tree import read_tree
 from otel_agent.verify.scratch import Scratch
 
@@ -45,19 +46,21 @@ class Looked(Struct):
 def look(
     settings: Settings,
     stores: Iterable[tuple[str, Store]],
+    unreadable: Iterable[Problem],
     scratch: Scratch,
     *,
     catching_up: bool,
     now_ms: int,
     on_record: Callable[[], None],
 ) -> Looked:
-    """Recount all stores and compare with the ledger.
+    """Recount all stores and compare with the ledger. ``unreadable`` are the folders that may not even be listed.
 
     The ledger is asked for its last message first, then the stores are read, then the ledger is. So a message that is
     complete meanwhile is in both, or only in the ledger and newer than its last message was.
     Raises ``LedgerError``, and ``NothingToVerify`` if there is no ledger.
     """
     last_number = _last_number(settings)
+    scratch.put_found((Trouble(each.place, "", each.detail) for each in unreadable), on_record)
     for path, store in stores:
         read = read_tree if store.is_tree else read_database
         scratch.put_found(read(Path(path), store.name), on_record)
@@ -71,7 +74,7 @@ def look(
             scratch.put_entries(ledger.evidence().rows())
         scratch.put_unreadable(map(_message_of, seen.problems))
         scratch.join()
-        find_differences(scratch, backfill_from_ms=seen.facts.backfill_from_ms, last_number=last_number)
+        find_differences(scratch, seen.facts, last_number=last_number)
         progress = Progress(
             ledger.checkpoint,
             seen.facts,
@@ -124,7 +127,7 @@ def _message_of(problem: Problem) -> str:
 def _note_troubles(scratch: Scratch, problems: list[Problem]) -> None:
     """Add what could not be recounted. If the agent could not read it either, it has said so."""
     known = [problem.place for problem in problems]
-    for store, message_id, what in scratch.database.execute("SELECT store, id, what FROM trouble").fetchall():
+    for found, message_id, what in scratch.database.execute("SELECT place, id, what FROM trouble").fetchall():
         if message_id:
             query = "SELECT 1 FROM call WHERE id = ? UNION ALL SELECT 1 FROM entry WHERE id = ?"
             if scratch.database.execute(query, (message_id, message_id)).fetchone():
@@ -132,9 +135,9 @@ def _note_troubles(scratch: Scratch, problems: list[Problem]) -> None:
             cause, messages = Cause.UNREADABLE, 1
         else:
             cause, messages = Cause.NOT_RECOUNTED, 0
-            if any(place == store or place.startswith(f"{store}#") for place in known):
+            if any(place == found or place.startswith(f"{found}#") for place in known):
                 cause, messages = Cause.UNREADABLE, 1
-        row = (cause, 0, f"{store} ({what})", "", None, "", "", messages, 0, 0, 0, 0, 0, 0)
+        row = (cause, 0, f"{found} ({what})", "", None, "", "", messages, 0, 0, 0, 0, 0, 0)
         scratch.database.execute("INSERT INTO difference VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
 

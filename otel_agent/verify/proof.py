@@ -14,6 +14,8 @@ from otel_agent.model import Store
 from otel_agent.opencode.locations import find_stores
 from otel_agent.settings import Settings
 from otel_agent.verify import backend
+from otel_agent.verify.amounts import Cause
+from otel_agent.verify.differences import doubt_corrections
 from otel_agent.verify.gather import Gathered
 from otel_agent.verify.look import Looked, look
 from otel_agent.verify.report import Report, count_agreeing
@@ -43,8 +45,8 @@ def verify(settings: Settings, asked: Asked) -> Report:
     Raises ``NothingToVerify`` without a ledger or a store, and ``LedgerError`` if the ledger cannot be read.
     """
     locations = known_locations(settings)
-    stores, _ = find_stores(locations)
-    if not stores:
+    stores, unreadable = find_stores(locations)
+    if not stores and not unreadable:
         places = ", ".join(map(str, locations.paths))
         raise NothingToVerify(f"there is no store of OpenCode's to recount. Looked in: {places}")
     missing: list[int] = []
@@ -54,6 +56,7 @@ def verify(settings: Settings, asked: Asked) -> Report:
             looked = look(
                 settings,
                 stores.items(),
+                unreadable,
                 scratch,
                 # Fewer are missing each time: the agent reads a backlog.
                 catching_up=missing[-2:] != sorted(missing[-2:]),
@@ -73,6 +76,8 @@ def verify(settings: Settings, asked: Asked) -> Report:
 def _report(settings: Settings, asked: Asked, stores: dict[str, Store], looked: Looked) -> Report:
     seen, gathered = looked.ledger, Gathered(looked.scratch, looked.own)
     sent = backend.compare_published(looked.scratch, seen, disjoint=settings.accounting == "disjoint")
+    wrong = [(each.provider, each.model) for each in sent.differences if each.cause is Cause.PUBLISHED]
+    doubt_corrections(looked.scratch, wrong)
     beside, prometheus = sent.differences, None
     if asked.prometheus is not None:
         answer = backend.ask_prometheus(asked.prometheus, seen, os.environ, timeout_seconds=asked.timeout_seconds)

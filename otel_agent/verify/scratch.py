@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from otel_agent.ledger.evidence import Row
+from otel_agent.semconv import provider_name
 from otel_agent.verify.recount.record import Found, Record, SessionRecord, StoreFacts, Trouble
 
 _FIVE: Final = ("input", "output", "reasoning", "cache_read", "cache_write")
@@ -23,7 +24,7 @@ CREATE TABLE record (
 CREATE TABLE session (
     id, store, form, created_ms, forked, version, input, output, reasoning, cache_read, cache_write, cost_nusd
 );
-CREATE TABLE trouble (store, id, what);
+CREATE TABLE trouble (place, id, what);
 CREATE TABLE store (store, written_ms, migrated_ms);
 CREATE TABLE entry (
     number INTEGER PRIMARY KEY, id, session_id, generation, state, created_ms, completed_ms, provider, model,
@@ -76,6 +77,7 @@ class Scratch:
         self.database.execute("PRAGMA synchronous = OFF")
         named = lru_cache(maxsize=4096)(lambda at_ms: "" if at_ms is None else day(at_ms))
         self.database.create_function("day", 1, named, deterministic=True)
+        self.database.create_function("published_name", 1, provider_name, deterministic=True)
         self.database.executescript(_SCHEMA)
 
     def close(self) -> None:

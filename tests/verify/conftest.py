@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from tests.support.agent import Agent
 from tests.support.made_stores import Database, DatabaseV2
+from tests.support.otlp_receiver import OtlpReceiver
+from tests.support.public_agent import public_agent
 
 
 @pytest.fixture
@@ -18,3 +23,10 @@ def database(agent: Agent) -> Database:
 def new(agent: Agent) -> DatabaseV2:
     """Return `opencode.db` as 2.x makes it, without rows."""
     return DatabaseV2(agent.data_dir / "opencode.db").create()
+
+
+@pytest.fixture
+def public(tmp_path: Path, receiver: OtlpReceiver) -> Iterator[Agent]:
+    """Yield an agent that is not root's."""
+    with public_agent(tmp_path, receiver.endpoint) as agent:
+        yield agent

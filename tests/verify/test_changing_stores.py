@@ -197,3 +197,40 @@ def test_a_number_that_is_none_counts_as_zero_on_both_sides(agent: Agent, databa
     agent.once()
     found = Verified(agent)
     assert (found.exit_code, found.ledger) == (0, Tokens(cache_write=3))
+
+
+def test_numbers_that_opencode_lowered_after_they_were_counted(agent: Agent, database: Database) -> None:
+    of = session(version="1.18.33")
+    database.put_turn(message(of, USED))
+    agent.once()
+    database.put_turn(message(of, Tokens(1_000, *USED[1:])))
+    agent.once()
+    found = Verified(agent)
+    assert (found.exit_code, found.explained()) == (0, {"corrected": (0, Tokens(200))})
+    assert found.ledger == USED
+
+
+def test_a_folder_without_permission_is_no_deletion(public: Agent) -> None:
+    """Its messages were counted, and nobody can say now whether they are still there."""
+    call = message(session(), USED)
+    store = JsonTree(public.data_dir)
+    store.put_turn(call)
+    public.once()
+    folder = store.path(call).parent
+    folder.chmod(0)
+    try:
+        assert Verified(public).exit_code == 1, "the agent does not know it yet"
+        public.once()
+        found = Verified(public)
+    finally:
+        folder.chmod(0o755)
+    assert found.exit_code == 0
+    assert found.explained()["unreadable"] == (2, USED)
+
+
+def test_a_database_that_opencode_is_making_is_waited_for(agent: Agent, database: Database) -> None:
+    database.put_turn(message(session(version="1.18.33"), USED))
+    agent.once()
+    (agent.data_dir / "opencode-next.db").touch()
+    found = Verified(agent)
+    assert (found.exit_code, found.explained()) == (0, {})

@@ -112,7 +112,7 @@ def test_a_store_that_cannot_be_read_is_no_proof(agent: Agent, database: Databas
     (agent.data_dir / "opencode-next.db").write_bytes(b"no database at all" * 400)
     found = Verified(agent)
     assert found.exit_code == 1
-    assert [cause for cause, *_ in found.unexplained()] == ["not_recounted"]
+    assert found.unexplained() == [("not_recounted", "", "", "")]
     assert "opencode-next.db" in found.report["unexplained"][0]["meaning"]
     # The agent has met it now, and says so itself.
     agent.once()

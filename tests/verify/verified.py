@@ -38,9 +38,12 @@ class Verified:
 
     def explained(self) -> dict[str, tuple[int, Tokens]]:
         """Messages and tokens of each explained difference, by its name."""
-        return {
-            each["cause"]: (each["amount"]["messages"], tokens(each["amount"])) for each in self.report["explained"]
-        }
+        found: dict[str, tuple[int, Tokens]] = {}
+        for each in self.report["explained"]:
+            messages, used = found.get(each["cause"], (0, Tokens()))
+            amount = each["amount"]
+            found[each["cause"]] = messages + amount["messages"], used.plus(tokens(amount))
+        return found
 
     def unexplained(self) -> list[tuple[str, str, str, str]]:
         """Name, day, model and session of each unexplained difference."""

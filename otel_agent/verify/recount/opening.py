@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Final
 
 _BUSY_SECONDS: Final = 2.0
@@ -21,8 +22,10 @@ class NotReady(Exception):
 def looked_at(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a database inside one read transaction, so that rows and totals are of one moment. Raises ``NotReady``."""
     try:
-        if time.time() - path.stat().st_mtime < _YOUNG_SECONDS and not _is_made(path):
-            raise NotReady("OpenCode is making it")
+        if _is_being_made(path):
+            Event().wait(_YOUNG_SECONDS)
+            if _is_being_made(path):
+                raise NotReady("OpenCode is making it")
         with closing(
             sqlite3.connect(_address(path), uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
         ) as database:
@@ -36,10 +39,12 @@ def looked_at(path: Path) -> Iterator[sqlite3.Connection]:
         raise NotReady(getattr(error, "strerror", None) or str(error)) from None
 
 
-def _is_made(path: Path) -> bool:
-    """True once the file's header names a WAL, which is the last thing that OpenCode does to a new database."""
+def _is_being_made(path: Path) -> bool:
+    """True for a young file whose header does not name a WAL: that is the last thing that OpenCode does to a new one."""
+    if time.time() - path.stat().st_mtime > _YOUNG_SECONDS:
+        return False
     with path.open("rb") as file:
-        return file.read(20)[18:20] == b"\x02\x02"
+        return file.read(20)[18:20] != b"\x02\x02"
 
 
 def _address(path: Path) -> str:

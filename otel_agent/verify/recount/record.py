@@ -59,9 +59,9 @@ class SessionRecord(NamedTuple):
 
 
 class Trouble(NamedTuple):
-    """Something that cannot be recounted. ``id`` is that of a message, or empty for a whole store or table."""
+    """Something that cannot be recounted. ``id`` is that of a message, or empty for a whole store, folder or table."""
 
-    store: str
+    place: str
     id: str
     what: str
 

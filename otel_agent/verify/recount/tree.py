@@ -17,13 +17,10 @@ def read_tree(messages: Path, store: str) -> Iterator[Found]:
     old = messages.parent.name == "session"
     parts = messages.parent / "part"
     began = yield from _sessions(messages.parent / ("info" if old else "session"), store)
-    try:
-        folders = sorted(entry.path for entry in os.scandir(messages) if entry.is_dir())
-    except OSError as error:
-        yield Trouble(store, "", error.strerror or str(error))
-        return
-    for folder in map(Path, folders):
-        for file in _json_files(folder):
+    folders = yield from _listed(messages)
+    for folder in (path for path in folders if path.is_dir()):
+        files = yield from _listed(folder)
+        for file in (path for path in files if path.suffix == ".json" and path.is_file()):
             of_message = parts / folder.name / file.stem if old else parts / file.stem
             yield from _message(file, of_message, began.get(folder.name), store)
     yield StoreFacts(store, 0, None)
@@ -71,6 +68,17 @@ def larger(used: Five, steps: Five) -> Five:
         return used
     most = [max(mine, theirs) for mine, theirs in zip(used, steps, strict=True)]
     return most[0], most[1], most[2], most[3], most[4]
+
+
+def _listed(folder: Path) -> Generator[Found, None, list[Path]]:
+    """Return what is in a folder; yield a trouble if that cannot be read."""
+    try:
+        return sorted(folder.iterdir())
+    except FileNotFoundError:
+        return []  # deleted a moment ago
+    except OSError as error:
+        yield Trouble(str(folder), "", error.strerror or str(error))
+        return []
 
 
 def _json_files(folder: Path) -> list[Path]:

@@ -23,6 +23,8 @@ def words(value: object) -> str:
     """Return a text that SQLite can compare; empty for anything else."""
     if not isinstance(value, str):
         return ""
+    if value.isascii() and len(value) <= _LONGEST and "\0" not in value:
+        return value  # all that OpenCode writes itself
     return value[:_LONGEST].replace("\0", "?").encode("utf-8", "replace").decode("utf-8")
 
 
