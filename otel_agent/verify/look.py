@@ -40,7 +40,6 @@ class Looked(Struct):
     ledger: LedgerSeen
     own: OwnTotals
     running: bool
-    written_ms: int
 
 
 def look(
@@ -72,9 +71,6 @@ def look(
         with ledger.moment():
             seen = _seen(ledger)
             scratch.put_entries(ledger.evidence().rows())
-        scratch.put_unreadable(map(_message_of, seen.problems))
-        scratch.join()
-        find_differences(scratch, seen.facts, last_number=last_number)
         progress = Progress(
             ledger.checkpoint,
             seen.facts,
@@ -83,11 +79,21 @@ def look(
             now_ms=now_ms,
             written_ms=written_ms,
         )
-        progress.note_unread(scratch)
-    rules = Rules(last_number, not settings.unattributed_usage, progress.newer_than_ms)
-    own = check_own_totals(scratch, rules)
+        own = _compare(scratch, seen, progress, last_number, switched_off=not settings.unattributed_usage)
+    return Looked(scratch, seen, own, running)
+
+
+def _compare(
+    scratch: Scratch, seen: LedgerSeen, progress: Progress, last_number: int, *, switched_off: bool
+) -> OwnTotals:
+    """Find every difference between what was recounted and what the ledger has."""
+    scratch.put_unreadable(map(_message_of, seen.problems))
+    scratch.join()
+    find_differences(scratch, seen.facts, last_number=last_number)
+    progress.note_unread(scratch)
+    own = check_own_totals(scratch, Rules(last_number, switched_off, progress.newer_than_ms))
     _note_troubles(scratch, seen.problems)
-    return Looked(scratch, seen, own, running, written_ms)
+    return own
 
 
 def nothing_counted(settings: Settings) -> NothingToVerify:

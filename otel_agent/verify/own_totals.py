@@ -11,7 +11,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from otel_agent.model import State, UsageSource
-from otel_agent.verify.amounts import Amount, Cause
+from otel_agent.verify.amounts import ROUNDING_NUSD, Amount, Cause
 from otel_agent.verify.scratch import Scratch
 
 _FIVE: Final = ("input", "output", "reasoning", "cache_read", "cache_write")
@@ -71,6 +71,10 @@ WHERE c.id IS NULL AND {_OF_MESSAGES} AND e.generation = 'v1' GROUP BY 1
 """
 
 
+_Row = tuple[object, ...]
+"""A row of the table ``difference``."""
+
+
 class OwnTotals(Struct):
     """The result: how many sessions have totals of OpenCode's own, and what only these totals know."""
 
@@ -99,46 +103,74 @@ def check_own_totals(scratch: Scratch, rules: Rules) -> OwnTotals:
     return result
 
 
-_Row = tuple[object, ...]
+class _Session(Struct, frozen=True):
+    """One session of 2.x: what its totals say, and what is known of it otherwise."""
+
+    id: str
+    created_ms: int
+    imported: bool
+    """True if 1.x began it: it can be imported again, which makes its totals new."""
+    totals: Amount
+    recorded: Amount
+    """What there are records of, those included that are gone and were counted."""
+    deleted: Amount
+    counted: Amount
+    """What the ledger counts beyond messages …"""
+    left_out: Amount
+    """… and what `backfill` leaves out of that."""
+    why_less: Cause
+
+    def missing(self) -> Amount:
+        """Return what only the totals know."""
+        return self.totals.minus(self.recorded).at_least(0).tokens_only()
+
+    def difference(self, cause: Cause, amount: Amount, walk: int = 1) -> _Row:
+        """Return a row of the table ``difference``."""
+        return cause, walk, "", self.id, self.created_ms, "", "", *amount.numbers
 
 
 def _of_2_x(scratch: Scratch, rules: Rules, result: OwnTotals) -> Iterator[_Row]:
-    bound = {"last_number": rules.last_number}
-    rows, gone = _amounts(scratch, _ROWS, {}), _amounts(scratch, _GONE, bound)
+    rows, gone = _amounts(scratch, _ROWS, {}), _amounts(scratch, _GONE, {"last_number": rules.last_number})
     counted, skipped = _amounts(scratch, _COUNTED, {}), _amounts(scratch, _SKIPPED, {})
     held = {row[0] for row in scratch.database.execute(_HELD)}
     query = f"SELECT id, created_ms, version, written_ms, {', '.join(_NUMBERS)} FROM known"
-    for session_id, created_ms, version, written_ms, *numbers in scratch.database.execute(query).fetchall():
-        totals, deleted = Amount(0, *numbers), gone.get(session_id, Amount())
-        counts, left_out = counted.pop(session_id, Amount()), skipped.get(session_id, Amount())
-        recorded = rows.get(session_id, Amount()).plus(deleted)
-        missing = totals.minus(recorded).at_least(0).tokens_only()
-        result.sessions += bool(totals.total)
-        result.only_in_totals = result.only_in_totals.plus(missing)
-        imported = version.startswith("1.")
+    for key, created_ms, version, written_ms, *numbers in scratch.database.execute(query).fetchall():
+        deleted = gone.get(key, Amount())
+        session = _Session(
+            key,
+            created_ms,
+            version.startswith("1."),
+            Amount(0, *numbers),
+            rows.get(key, Amount()).plus(deleted),
+            deleted,
+            counted.pop(key, Amount()),
+            skipped.get(key, Amount()),
+            _why_less(rules, held=key in held, written_ms=written_ms or 0),
+        )
+        result.sessions += bool(session.totals.total)
+        result.only_in_totals = result.only_in_totals.plus(session.missing())
+        yield from _differences(session)
+    for key, amount in counted.items():
+        yield (Cause.SESSION_DELETED, 1, "", key, None, "", "", *amount.numbers)
 
-        def difference(cause: Cause, amount: Amount, walk: int = 1) -> _Row:
-            return cause, walk, "", session_id, created_ms, "", "", *amount.numbers  # noqa: B023 - used at once
 
-        if left_out.total:
-            yield difference(Cause.BACKFILL, Amount().minus(left_out))
-        known = counts.plus(left_out)
-        less, more = missing.minus(known).at_least(0), known.minus(missing).at_least(0)
-        if less.total:
-            why = _why_less(rules, held=session_id in held, written_ms=written_ms or 0)
-            yield difference(why, Amount().minus(less))
-        elif less.cost_nusd:
-            yield difference(Cause.ROUNDING, Amount().minus(less))
-        if more.numbers != Amount().numbers:
-            # A session that is imported again gets new totals: what was counted of it before is gone.
-            why = Cause.DELETED if imported else Cause.ABOVE_TOTALS
-            yield difference(why if more.total else Cause.ROUNDING, more)
-        beyond = recorded.minus(totals).at_least(0)
-        above = Amount(0, *map(min, beyond.tokens, deleted.tokens))
-        if above.total and totals.total and not imported:
-            yield difference(Cause.ABOVE_TOTALS, above, 0)
-    for session_id, amount in counted.items():
-        yield (Cause.SESSION_DELETED, 1, "", session_id, None, "", "", *amount.numbers)
+def _differences(session: _Session) -> Iterator[_Row]:
+    missing, known = session.missing(), session.counted.plus(session.left_out)
+    if session.left_out.total:
+        yield session.difference(Cause.BACKFILL, Amount().minus(session.left_out))
+    less, more = missing.minus(known).at_least(0), known.minus(missing).at_least(0)
+    if less.total or less.cost_nusd:
+        # A cost without tokens is no usage: OpenCode's sums of floats are a little off.
+        yield session.difference(session.why_less if less.total else Cause.ROUNDING, Amount().minus(less))
+    if more.total or more.cost_nusd:
+        why = Cause.DELETED if session.imported else Cause.ABOVE_TOTALS
+        is_rounding = not more.total and more.cost_nusd <= ROUNDING_NUSD
+        yield session.difference(Cause.ROUNDING if is_rounding else why, more)
+    # Totals never fall, so what was counted and is gone must be in them.
+    beyond = session.recorded.minus(session.totals).at_least(0)
+    above = Amount(0, *map(min, beyond.tokens, session.deleted.tokens))
+    if above.total and session.totals.total and not session.imported:
+        yield session.difference(Cause.ABOVE_TOTALS, above, 0)
 
 
 def _why_less(rules: Rules, *, held: bool, written_ms: int) -> Cause:

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from otel_agent.errors import NothingToVerify
 from otel_agent.intake.store_finder import known_locations
-from otel_agent.model import Store
+from otel_agent.model import Problem, Store
 from otel_agent.opencode.locations import find_stores
 from otel_agent.settings import Settings
 from otel_agent.verify import backend
@@ -44,11 +44,7 @@ def verify(settings: Settings, asked: Asked) -> Report:
 
     Raises ``NothingToVerify`` without a ledger or a store, and ``LedgerError`` if the ledger cannot be read.
     """
-    locations = known_locations(settings)
-    stores, unreadable = find_stores(locations)
-    if not stores and not unreadable:
-        places = ", ".join(map(str, locations.paths))
-        raise NothingToVerify(f"there is no store of OpenCode's to recount. Looked in: {places}")
+    stores, unreadable = _found(settings)
     missing: list[int] = []
     while True:
         scratch = Scratch(asked.day)
@@ -71,6 +67,16 @@ def verify(settings: Settings, asked: Asked) -> Report:
         if not report.unexplained or not looked.running or len(missing) == _LOOKS:
             return report
         Event().wait(_PAUSE_SECONDS)
+
+
+def _found(settings: Settings) -> tuple[dict[str, Store], list[Problem]]:
+    """Return the stores by their real paths, and the folders that may not be listed. Raises ``NothingToVerify``."""
+    locations = known_locations(settings)
+    stores, unreadable = find_stores(locations)
+    if not stores and not unreadable:
+        places = ", ".join(map(str, locations.paths))
+        raise NothingToVerify(f"there is no store of OpenCode's to recount. Looked in: {places}")
+    return stores, unreadable
 
 
 def _report(settings: Settings, asked: Asked, stores: dict[str, Store], looked: Looked) -> Report:

@@ -24,7 +24,7 @@ def test_any_history_is_proven() -> None:
     run_state_machine_as_test(
         ProvenHistory,
         settings=settings(
-            max_examples=15,
+            max_examples=8,
             stateful_step_count=16,
             deadline=None,
             derandomize=True,
