@@ -37,7 +37,7 @@ def test_it_prints_how_the_numbers_are_reached(agent: Agent, new: DatabaseV2) ->
         "",
         "messages  tokens      USD",
         "       2   3,420   3.0000  records in 1 store",
-        "       0       7   0.0000  only in OpenCode's session totals (titles and other)",
+        "       0       7   0.0000  only in OpenCode's session totals (titles, and records deleted before the first look)",
         "      -1  -1,710  -1.5000    copied into a fork; the original counts",
         "       1   1,717   1.5000  counted in the ledger",
         "       1   1,717   1.5000  accepted by the backend",

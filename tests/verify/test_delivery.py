@@ -7,7 +7,7 @@ from contextlib import closing
 
 from tests.support.agent import Agent
 from tests.support.made_stores import T0, Database, Tokens, message, session
-from tests.support.otlp_receiver import OtlpReceiver, drop, unavailable
+from tests.support.otlp_receiver import OtlpReceiver, drop, unauthorized
 from tests.verify.verified import Verified, minus
 
 USED = Tokens(1200, 80, 20, 400, 10)
@@ -47,11 +47,11 @@ def test_what_was_sent_without_an_answer_may_be_there(agent: Agent, database: Da
 
 def test_a_backend_that_rejects_says_why(agent: Agent, database: Database, receiver: OtlpReceiver) -> None:
     database.put_turn(message(session(version="1.18.33"), USED))
-    receiver.behave(then=unavailable())
-    agent.attempt(OTEL_EXPORTER_OTLP_TIMEOUT="1000")
+    receiver.behave(then=unauthorized())
+    agent.attempt()
     found = Verified(agent)
     assert (found.exit_code, found.explained()) == (0, {"pending": (-1, minus(USED))})
-    assert "503" in found.report["delivery"]
+    assert "401" in found.report["delivery"]
 
 
 def test_tokens_in_two_categories_that_are_published_once(agent: Agent, database: Database) -> None:
