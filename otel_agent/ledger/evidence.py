@@ -1,4 +1,4 @@
-"""What a proof of count needs of the ledger: every message, the published totals, and what was noted beside them."""
+"""The ledger as a proof of count needs it: every message, the published totals, and the facts beside them."""
 
 import json
 import sqlite3
@@ -28,7 +28,7 @@ class LedgerFacts(Struct, frozen=True):
     epoch_message: int
     """Messages up to this number belong to the totals of another identity."""
     swept_ms: int
-    """When everything was read last; 0 if the first pass has not ended."""
+    """The time at which everything was read last; 0 if the first pass has not ended."""
 
 
 class Published(Struct, frozen=True):

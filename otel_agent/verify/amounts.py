@@ -104,7 +104,7 @@ class Cause(StrEnum):
 
     @property
     def meaning(self) -> str:
-        """What the difference is."""
+        """The difference in words, as a line of a table has it."""
         return _MEANING[self]
 
 
@@ -148,7 +148,7 @@ _MEANING: Final = {
     Cause.NUMBERS: "other numbers in the ledger than in the store",
     Cause.ELSEWHERE: "another day, model or session in the ledger than in the store",
     Cause.DOUBLED: "counted twice",
-    Cause.NO_ORIGINAL: "taken for a copy, and no original counts",
+    Cause.NO_ORIGINAL: "called a copy, and no original counts",
     Cause.ABOVE_TOTALS: "more than OpenCode's own totals say",
     Cause.BELOW_TOTALS: "less than OpenCode's own totals say",
     Cause.NOT_RECOUNTED: "could not be recounted",

@@ -22,11 +22,11 @@ _ON_ITS_WAY_SECONDS: Final = 120.0
 _PATIENCE_SECONDS: Final = 10.0
 """Wait so long for such points."""
 _MARGIN_SECONDS: Final = 600
-"""How much further than the oldest point a query looks back."""
+"""A query looks back so much further than the oldest point. Seconds."""
 
 
 class Backend(Struct, frozen=True):
-    """What the backend has, and the differences on the way to it."""
+    """The totals that the backend has, and the differences on the way to it."""
 
     accepted: Amount
     prometheus: Amount | None

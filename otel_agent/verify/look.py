@@ -23,14 +23,14 @@ from otel_agent.verify.scratch import Scratch
 
 
 class LedgerSeen(Struct, frozen=True):
-    """What the ledger said beside its messages, at the moment of the look."""
+    """The ledger beside its messages, at the moment of the look."""
 
     facts: LedgerFacts
     series: list[Published]
     problems: list[Problem]
     spans_pending: int
     failing: str
-    """Why totals are not accepted at present."""
+    """The reason why totals are not accepted at present; empty if they are."""
 
 
 class Looked(Struct):

@@ -40,7 +40,7 @@ WHERE iif(
     NOT (c.marked OR (k.forked AND c.created_ms < k.created_ms)), k.migrated_ms IS NULL OR c.ended_ms <= k.migrated_ms
 ) GROUP BY 1
 """
-"""What the totals have rows for: no copies, and of 1.x what the import found."""
+"""The rows that the totals hold: no copies, and of 1.x only those that the import found."""
 
 _GONE: Final = f"""
 SELECT e.session_id, 0, {_sums("e")} FROM entry AS e JOIN known AS k ON k.id = e.session_id LEFT JOIN call AS c ON c.id = e.id
@@ -83,7 +83,7 @@ class OwnTotals(Struct):
 
 
 class Rules(Struct, frozen=True):
-    """What decides whether unattributed usage may be missing in the ledger."""
+    """The reasons for which unattributed usage may be missing in the ledger."""
 
     last_number: int
     switched_off: bool
@@ -112,10 +112,10 @@ class _Session(Struct, frozen=True):
     """True if 1.x began it: it can be imported again, which makes its totals new."""
     totals: Amount
     recorded: Amount
-    """What there are records of, those included that are gone and were counted."""
+    """The sum of its records, those included that are gone and were counted."""
     deleted: Amount
     counted: Amount
-    """What the ledger counts beyond messages …"""
+    """Usage that the ledger counts beyond messages …"""
     left_out: Amount
     """… and what `backfill` leaves out of that."""
     why_less: Cause

@@ -22,7 +22,7 @@ _SLACK_MS: Final = 2_000
 
 
 class Progress:
-    """How far the agent got, by its checkpoints."""
+    """The agent's progress, by its checkpoints."""
 
     def __init__(
         self,

@@ -28,7 +28,7 @@ _PAUSE_SECONDS: Final = 1.5
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """What a person wants to be verified."""
+    """The wishes of a person."""
 
     day: Callable[[int], str]
     """Returns the name of the day of a time in milliseconds."""

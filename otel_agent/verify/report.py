@@ -40,25 +40,25 @@ class Unexplained(Struct, frozen=True):
 
 
 class Agreement(Struct, frozen=True):
-    """How many days, models or sessions the ledger has, and in how many nothing is unexplained."""
+    """The number of days, models or sessions in the ledger, and of those in which nothing is unexplained."""
 
     agree: int
     all: int
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """What agrees, each difference with its name and amount, and what nobody can explain."""
+    """The result: the sums that agree, each difference with its name and amount, and the unexplained ones."""
 
     stores: list[StoreLine]
     records: Amount
     """All complete records of all stores, copies and repetitions included."""
     only_in_totals: Amount
-    """What OpenCode 2.x says that its sessions used, beyond their records."""
+    """Usage in the totals of OpenCode 2.x's sessions that no record has."""
     ledger: Amount
     accepted: Amount
-    """What the backend accepted of the published totals."""
+    """The part of the published totals that the backend accepted."""
     prometheus: Amount | None
-    """What PromQL answers for this agent; ``None`` if nobody asked."""
+    """PromQL's answer for this agent; ``None`` if nobody asked."""
     sessions_with_totals: int
     """Sessions that were also checked against OpenCode's own totals."""
     days: Agreement
@@ -68,7 +68,7 @@ class Report(Struct, frozen=True, kw_only=True):
     unexplained: list[Unexplained]
     spans_pending: int
     delivery: str
-    """Why the backend does not accept totals at present; empty if it does."""
+    """The reason why the backend accepts no totals at present; empty if it does."""
 
     @property
     def exit_code(self) -> int:

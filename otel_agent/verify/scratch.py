@@ -14,7 +14,7 @@ from otel_agent.verify.recount.record import Found, Record, SessionRecord, Store
 
 _FIVE: Final = ("input", "output", "reasoning", "cache_read", "cache_write")
 _KEY: Final = ("created_ms", "provider", "model", *_FIVE)
-"""What a copy and its original have in common."""
+"""The fields that a copy shares with its original."""
 
 _SCHEMA: Final = """
 CREATE TABLE record (
@@ -65,7 +65,7 @@ UPDATE call SET copy = 1 WHERE rowid IN (
         AND iif(o.session_id <> c.session_id, o.suspect OR c.suspect, (o.form = 'v2') <> (c.form = 'v2'))
 )
 """
-"""Of several records of one call, the one with the best claim to be the original stays."""
+"""Marks all records of one call as copies, but for the one with the best claim to be the original."""
 
 
 class Scratch:

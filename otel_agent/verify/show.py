@@ -46,7 +46,10 @@ def lines(report: Report) -> Iterator[str]:
 def _rows(report: Report) -> Iterator[_Row]:
     yield f"records in {counted(len(report.stores), 'store')}", report.records
     if report.only_in_totals != Amount():
-        yield "only in OpenCode's session totals (titles, and records deleted before the first look)", report.only_in_totals
+        yield (
+            "only in OpenCode's session totals (titles, and records deleted before the first look)",
+            report.only_in_totals,
+        )
     yield from (_explained(each) for each in report.explained if each.between)
     yield "counted in the ledger", report.ledger
     yield from (_explained(each) for each in report.explained if each.cause.is_of_delivery)

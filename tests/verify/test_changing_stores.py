@@ -1,4 +1,4 @@
-"""What OpenCode deletes, has not finished, or wrote a moment ago is no mistake, and is named."""
+"""OpenCode deletes, leaves unfinished, and writes a moment ago: none of it is a mistake, and each has a name."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_a_compaction_that_is_running(agent: Agent, new: DatabaseV2) -> None:
 
 
 def test_an_upgraded_store_after_its_old_tables_were_dropped(agent: Agent) -> None:
-    """What was dated by 1.x stays on its day; the rows of 2.x have the time of their last change."""
+    """Messages that 1.x dated stay on their day; the rows of 2.x have the time of their last change."""
     store = STORES / "v2" / "upgraded_v1_fork" / "opencode"
     shutil.copytree(store, agent.data_dir, dirs_exist_ok=True)
     agent.once()

@@ -1,4 +1,4 @@
-"""What the backend has not accepted is pending, and no mistake."""
+"""Totals that the backend has not accepted are pending, and no mistake."""
 
 from __future__ import annotations
 

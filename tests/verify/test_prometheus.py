@@ -1,4 +1,4 @@
-"""What a real Prometheus answers is what it accepted, or the command says which model lacks how much."""
+"""A real Prometheus answers what it accepted, or the command says which model lacks how much."""
 
 from __future__ import annotations
 

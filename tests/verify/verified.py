@@ -17,7 +17,7 @@ LONG_AGO_S = 1_790_000_000
 
 
 class Verified:
-    """What one run of the command printed with `--json`, and its exit code."""
+    """The output of one run with `--json`, and its exit code."""
 
     def __init__(self, agent: Agent, *arguments: str, **settings: str) -> None:
         run = agent.command("verify", "--json", "--tz", "UTC", *arguments, **settings)

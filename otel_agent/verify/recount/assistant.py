@@ -7,7 +7,7 @@ from otel_agent.verify.recount.values import below, dollars, five, is_marked, is
 
 
 class Place(NamedTuple):
-    """Where a record was found, and what is known beside its JSON."""
+    """The place of a record, and the facts that are known beside its JSON."""
 
     store: str
     place: str
@@ -17,7 +17,7 @@ class Place(NamedTuple):
     created_ms: int | None
     written_ms: int
     session: tuple[int, bool] | None
-    """When the session began, and whether it is marked as a fork; ``None`` if its record is gone."""
+    """The beginning of its session, and True if that is marked as a fork; ``None`` if its record is gone."""
 
 
 def unwrapped(data: dict[str, Any]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ _TOTALS: Final = (
 _NEEDED: Final = {"id", "session_id", "time_created", "time_updated", "data"}
 
 _Sessions = dict[str, tuple[int, bool]]
-"""When each session began, and whether it is marked as a fork."""
+"""The beginning of each session, and True if it is marked as a fork."""
 
 
 def read_database(path: Path, store: str) -> Iterator[Found]:

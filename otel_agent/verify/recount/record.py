@@ -1,4 +1,4 @@
-"""What the recount finds: records of model calls, sessions with OpenCode's own totals, and what cannot be read."""
+"""Records of model calls, sessions with OpenCode's own totals, and places that cannot be read."""
 
 from typing import Final, NamedTuple
 
@@ -72,7 +72,7 @@ class StoreFacts(NamedTuple):
     store: str
     written_ms: int
     migrated_ms: int | None
-    """When 2.x imported the sessions of 1.x; ``None`` if it did not."""
+    """The time at which 2.x imported the sessions of 1.x; ``None`` if it did not."""
 
 
 Found = Record | SessionRecord | Trouble | StoreFacts
