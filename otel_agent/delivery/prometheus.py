@@ -17,7 +17,7 @@ Sample = tuple[dict[str, str], float]
 
 def ask(url: str, query: str, *, timeout_seconds: float) -> list[Sample]:
     """Return the rows of an instant query. Raises ``NothingToVerify`` if there is no answer or none of Prometheus."""
-    address = f"{url.rstrip('/')}/api/v1/query"
+    address, shown = f"{url.rstrip('/')}/api/v1/query", _without_login(url)
     try:
         answer = requests.post(
             address, data={"query": query}, timeout=timeout_seconds, allow_redirects=False, stream=True
@@ -25,12 +25,18 @@ def ask(url: str, query: str, *, timeout_seconds: float) -> list[Sample]:
         with answer:
             body = answer.raw.read(_LONGEST_ANSWER, decode_content=True)
     except requests.Timeout:
-        raise NothingToVerify(f"--prometheus {url}: no answer within {timeout_seconds:g} s.") from None
+        raise NothingToVerify(f"--prometheus {shown}: no answer within {timeout_seconds:g} s.") from None
     except (requests.RequestException, HTTPError, OSError, ValueError) as error:
         raise NothingToVerify(
-            f"--prometheus {url}: cannot be reached ({type(error).__name__}). Check the address."
+            f"--prometheus {shown}: cannot be reached ({type(error).__name__}). Check the address."
         ) from None
-    return _samples(url, answer.status_code, _decoded(body))
+    return _samples(shown, answer.status_code, _decoded(body))
+
+
+def _without_login(url: str) -> str:
+    """Return the address as it may be shown: a name and a password in it stay here."""
+    before, _, after = url.partition("://")
+    return f"{before}://{after.rpartition('@')[2]}" if after else url
 
 
 def _decoded(body: bytes) -> Any:
@@ -40,11 +46,13 @@ def _decoded(body: bytes) -> Any:
         return None
 
 
-def _samples(url: str, status: int, content: Any) -> list[Sample]:
+def _samples(shown: str, status: int, content: Any) -> list[Sample]:
     if not isinstance(content, dict) or content.get("status") not in ("success", "error"):
-        raise NothingToVerify(f"--prometheus {url}: HTTP {status}, and no answer of Prometheus. Name its base address.")
+        raise NothingToVerify(
+            f"--prometheus {shown}: HTTP {status}, and no answer of Prometheus. Name its base address."
+        )
     if content["status"] == "error":
-        raise NothingToVerify(f"--prometheus {url}: {str(content.get('error'))[:200]}")
+        raise NothingToVerify(f"--prometheus {shown}: {str(content.get('error'))[:200]}")
     return [
         ({str(key): str(value) for key, value in row["metric"].items()}, float(row["value"][1]))
         for row in content["data"]["result"]

@@ -1,6 +1,7 @@
 """Says whether the agent can have read a record: a record that it has not read yet is no mistake."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -79,4 +80,7 @@ class Progress:
         if state is None:
             return True
         cursor = msgspec.json.decode(state, type=Cursor)
+        with suppress(OSError):
+            if Path(store).stat().st_ino != cursor.inode:
+                return True  # another file than the one that was read
         return int(rowid) > cursor.rowid or message_id in cursor.in_flight

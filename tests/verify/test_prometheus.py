@@ -132,6 +132,8 @@ def test_an_address_without_prometheus_is_said(agent: Agent, database: Database)
     run = agent.command("verify", "--prometheus", "http://127.0.0.1:1")
     assert run.returncode == 2
     assert "--prometheus http://127.0.0.1:1: cannot be reached" in run.stderr
+    run = agent.command("verify", "--prometheus", "http://ada:secret@127.0.0.1:1")
+    assert "secret" not in run.stderr
     run = agent.command("verify", "--prometheus", agent.endpoint)
     assert run.returncode == 2
     assert "no answer of Prometheus" in run.stderr

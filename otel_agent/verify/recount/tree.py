@@ -18,9 +18,9 @@ def read_tree(messages: Path, store: str) -> Iterator[Found]:
     parts = messages.parent / "part"
     began = yield from _sessions(messages.parent / ("info" if old else "session"), store)
     folders = yield from _listed(messages)
-    for folder in (path for path in folders if path.is_dir()):
+    for folder in (path for path in folders if os.path.isdir(path)):  # noqa: PTH112 - Path's raises without permission
         files = yield from _listed(folder)
-        for file in (path for path in files if path.suffix == ".json" and path.is_file()):
+        for file in (path for path in files if path.suffix == ".json" and os.path.isfile(path)):  # noqa: PTH113 - likewise
             of_message = parts / folder.name / file.stem if old else parts / file.stem
             yield from _message(file, of_message, began.get(folder.name), store)
     yield StoreFacts(store, 0, None)
