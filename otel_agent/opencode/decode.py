@@ -45,8 +45,8 @@ class Wire(Struct):
     status: Any = None
     retry: Any = None
     variant: Any = None
-    content: Any = msgspec.Raw()
-    """What the model answered, in 2.x: as it is written, because it has megabytes and we want a few times."""
+    content: msgspec.Raw = msgspec.Raw(b"null")
+    """The answer itself, in 2.x. It is not built, because it has megabytes, and we want a few times."""
 
 
 class SessionWire(Struct):
