@@ -270,7 +270,12 @@ def _unwrapped(wire: Wire) -> Wire:
         time=field(wire.metadata, "time"),
         error=field(wire.metadata, "error"),
         agent="build",
-        **{name: inner.get(name) for name in ("modelID", "providerID", "path", "cost", "tokens", "summary")},
+        modelID=inner.get("modelID"),
+        providerID=inner.get("providerID"),
+        path=inner.get("path"),
+        cost=inner.get("cost"),
+        tokens=inner.get("tokens"),
+        summary=inner.get("summary"),
     )
 
 
