@@ -46,8 +46,8 @@ class Wire(Struct):
     status: Any = None
     retry: Any = None
     variant: Any = None
-    content: Any = msgspec.Raw()
-    """What the model answered, in 2.x: as it is written, because it has megabytes and we want a few times."""
+    content: msgspec.Raw = msgspec.Raw(b"null")
+    """The answer itself, in 2.x. It is not built, because it has megabytes, and we want a few times."""
 
 
 class SessionWire(Struct):
@@ -279,7 +279,12 @@ def _unwrapped(wire: Wire) -> Wire:
         time=field(wire.metadata, "time"),
         error=field(wire.metadata, "error"),
         agent="build",
-        **{name: inner.get(name) for name in ("modelID", "providerID", "path", "cost", "tokens", "summary")},
+        modelID=inner.get("modelID"),
+        providerID=inner.get("providerID"),
+        path=inner.get("path"),
+        cost=inner.get("cost"),
+        tokens=inner.get("tokens"),
+        summary=inner.get("summary"),
     )
 
 
