@@ -243,6 +243,7 @@ class Ingest:
             found = store.read_calls(counted, wanted)
             calls.tool_calls = found.tool_calls | calls.tool_calls
             calls.callers = found.callers | calls.callers
+            calls.began_ms |= found.began_ms
             calls.ended |= found.ended
         return calls
 

@@ -27,6 +27,8 @@ class Calls(Struct):
     """Id of a sub-agent's turn to the call that began it, the call that began the caller's turn, and so on.
 
     The last one belongs to a turn that a person began. Such a turn is no key itself."""
+    began_ms: dict[str, int] = {}
+    """Id of a turn to when it began, if the store says so beside its messages. Only 2.x does."""
     ended: set[str] = set()
     """Ids of the turns that ended by what the store says beside its messages. Only 2.x says it so."""
 
