@@ -32,6 +32,13 @@ class Calls(Struct):
     ended: set[str] = set()
     """Ids of the turns that ended by what the store says beside its messages. Only 2.x says it so."""
 
+    def add(self, other: "Calls") -> None:
+        """Add what was found elsewhere; what is known here already stays."""
+        self.tool_calls = other.tool_calls | self.tool_calls
+        self.callers = other.callers | self.callers
+        self.began_ms = other.began_ms | self.began_ms
+        self.ended |= other.ended
+
 
 class CallsWanted(Struct, frozen=True):
     """The parts that the ledger still needs. A reader reads no others: parts hold whole prompts and outputs."""

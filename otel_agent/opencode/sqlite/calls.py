@@ -68,9 +68,7 @@ def read_calls(
         of_2_x = each.generation is Generation.V2
         ours = [message for message in messages if (message.generation is Generation.V2) is of_2_x]
         turns = TurnFinder(database, each)
-        calls = part_reader(database, each, turns).calls(ours, wanted)
-        found.tool_calls |= calls.tool_calls
-        found.callers |= calls.callers
+        found.add(part_reader(database, each, turns).calls(ours, wanted))
         notes = TurnNotes(turns)
         for message in ours if each.has_turns else ():
             notes.placed(message, turns.place(message.id), find_session(database, each, message.session_id))
