@@ -242,11 +242,7 @@ class Ingest:
         wanted = self._traces.wanted_of_counted(counted)
         calls = Calls()
         for store in self._stores.values() if wanted.messages else ():
-            found = store.read_calls(counted, wanted)
-            calls.tool_calls = found.tool_calls | calls.tool_calls
-            calls.callers = found.callers | calls.callers
-            calls.answers = found.answers | calls.answers
-            calls.ended |= found.ended
+            calls.add(store.read_calls(counted, wanted))
         return calls
 
     def _note_lag(self, changes: list[Change]) -> None:

@@ -30,6 +30,18 @@ class Calls(Struct):
     The last one belongs to a turn that a person began. Such a turn is no key itself."""
     answers: dict[str, Answer] = {}
     """Id of a message to the times of its answer. Rows of 2.x bring them themselves, and are missing."""
+    began_ms: dict[str, int] = {}
+    """Id of a turn to when it began, if the store says so beside its messages. Only 2.x does."""
+    ended: set[str] = set()
+    """Ids of the turns that ended by what the store says beside its messages. Only 2.x says it so."""
+
+    def add(self, other: "Calls") -> None:
+        """Add what was found elsewhere; what is known here already stays."""
+        self.tool_calls = other.tool_calls | self.tool_calls
+        self.callers = other.callers | self.callers
+        self.answers = other.answers | self.answers
+        self.began_ms = other.began_ms | self.began_ms
+        self.ended |= other.ended
 
     def timed(self, message: Message) -> Message:
         """Return the message with the times of its answer, if they are known here."""
@@ -42,9 +54,6 @@ class Calls(Struct):
             first_output_ms=answer.first_output_ms,
             retries=max(answer.retries, message.retries),
         )
-
-    ended: set[str] = set()
-    """Ids of the turns that ended by what the store says beside its messages. Only 2.x says it so."""
 
 
 class CallsWanted(Struct, frozen=True):

@@ -106,7 +106,17 @@ class TestCommands:
             " ".join(word for word in words if not word.startswith("-"))
             for words in commands(text("README.md"), "otel-agent")
         }
-        assert {"run", "summary", "config show", "config init", "status", "doctor", "service install", "demo", "verify"} <= shown
+        assert {
+            "run",
+            "summary",
+            "config show",
+            "config init",
+            "status",
+            "doctor",
+            "service install",
+            "demo",
+            "verify",
+        } <= shown
 
 
 ATTRIBUTES = frozenset(

@@ -1,32 +1,27 @@
 """The rows of one table of messages: what was inserted, what was in flight, and in a sweep what was rewritten."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
 
 from otel_agent.model import (
     AskWanted,
     Batch,
-    Calls,
-    CallsWanted,
     Checkpoint,
     Generation,
-    Message,
     Problem,
     ProblemKind,
     Recall,
     Session,
 )
 from otel_agent.opencode import decode, json_values
-from otel_agent.opencode.parts.reader import PartReader
-from otel_agent.opencode.sqlite.content import ContentParts
+from otel_agent.opencode.sqlite.calls import TurnNotes, part_reader
 from otel_agent.opencode.sqlite.known_tables import COMPACTION, IDLE, Tables
-from otel_agent.opencode.sqlite.parts import DatabaseParts, find_session, text_of
+from otel_agent.opencode.sqlite.parts import find_session, text_of
 from otel_agent.opencode.sqlite.turns import Place, TurnFinder
 from otel_agent.opencode.worktrees import at_repository
 
@@ -79,8 +74,8 @@ class TableReader:
     def __init__(self, database: sqlite3.Connection, tables: Tables, file: DatabaseFile, ask: Ask) -> None:
         self._database, self._tables, self._ask = database, tables, ask
         self._name, self._inode = f"{tables.generation}:{file.name}", file.inode
-        self._turns = TurnFinder(database, tables)
-        self._parts = _part_reader(database, tables, self._turns)
+        turns = TurnFinder(database, tables)
+        self._turns, self._parts = TurnNotes(turns), part_reader(database, tables, turns)
         recalled = ask.recall(self._name)
         self._cursor = msgspec.json.decode(recalled, type=Cursor) if recalled else Cursor()
         self._sessions: dict[str, Session | None] = {}
@@ -88,8 +83,6 @@ class TableReader:
         """Project id, or the beginning of one, to its worktree; empty if it is unknown or could be either of two."""
         self.unsettled: dict[str, int] = {}
         """Id of a session to when a call of it began that its totals may have already, and its row has not yet."""
-        self._ended: dict[str, str] = {}
-        """The turns that ended by what the rows of the present chunk say, each with its last call."""
 
     def read(self, *, now_ms: int, sweep: bool) -> Iterator[Batch]:
         """Yield a batch for each chunk of rows. The last one may be empty; it brings the checkpoint of a sweep."""
@@ -163,12 +156,8 @@ class TableReader:
             self._database.execute("ROLLBACK")
         # Parts can be megabytes, and a long transaction keeps OpenCode from checkpointing: each is read on its own.
         batch.calls = self._parts.calls(batch.messages, self._ask.wanted(batch.messages))
-        # The last call may have been complete only after it was read. Its own row says that the turn ended, once it is read
-        # again. Otherwise the turn's span would be sent without that call, and once more with it.
-        batch.calls.ended = {turn for turn, last in self._ended.items() if last not in self._cursor.in_flight}
-        self._ended.clear()
+        self._turns.move_to(batch.calls, self._cursor.in_flight)
         self._sessions.clear()
-        self._turns.forget()
         self._cursor.in_flight = self._cursor.in_flight[-_KEEP_IN_FLIGHT:]
         return last
 
@@ -176,7 +165,7 @@ class TableReader:
         """Add what one row holds, and keep in mind if it must be read again."""
         batch.looked_at += 1
         if row.kind == IDLE:
-            self._note_idle(row)
+            self._turns.note_idle(row.place, self._session(row.session_id))
             return
         wire = self._wire(batch, row)
         if wire is None:
@@ -210,24 +199,7 @@ class TableReader:
             if row.kind == COMPACTION or message.tokens.total:
                 self.unsettled[message.session_id] = message.created_ms
         if message.completed_ms is not None or message.has_usage:
-            batch.messages.append(self._in_turn(message, row.place, session))
-
-    def _in_turn(self, message: Message, place: Place | None, session: Session | None) -> Message:
-        """Return the message with its turn, and note if that has ended. 1.x says the turn in the message itself."""
-        if place is None or session is None:
-            return message
-        message = replace(message, turn_id=self._turns.turn_of(session, place))
-        last = self._turns.last_call(session, place, message)
-        if last is not None:
-            self._ended[message.turn] = last
-        return message
-
-    def _note_idle(self, row: "_Row") -> None:
-        """Note that the turn before this row ended."""
-        session, idle = self._session(row.session_id), row.place
-        last = None if session is None or idle is None else self._turns.last_before(idle, row.session_id)
-        if session is not None and last is not None:
-            self._ended[self._turns.turn_of(session, last) or last.id] = last.id
+            batch.messages.append(self._turns.placed(message, row.place, session))
 
     def _wire(self, batch: Batch, row: "_Row") -> decode.Wire | None:
         """Return the assistant message in a row, ``None`` for anything else."""
@@ -259,31 +231,6 @@ class TableReader:
             found = self._database.execute(query, (project_id,)).fetchall() if query else []
             self._worktrees[project_id] = text_of(found[0][0]) if len(found) == 1 else ""
         return self._worktrees[project_id]
-
-
-def read_calls(
-    database: sqlite3.Connection, tables: Sequence[Tables], messages: Sequence[Message], wanted: CallsWanted
-) -> Calls:
-    """Return the calls that are wanted of messages that were read earlier, and which of their turns ended."""
-    found = Calls()
-    for each in tables:
-        of_2_x = each.generation is Generation.V2
-        ours = [message for message in messages if (message.generation is Generation.V2) is of_2_x]
-        turns = TurnFinder(database, each)
-        calls = _part_reader(database, each, turns).calls(ours, wanted)
-        found.tool_calls |= calls.tool_calls
-        found.callers |= calls.callers
-        for message in ours if each.has_turns else ():
-            session, place = find_session(database, each, message.session_id), turns.place(message.id)
-            if session is not None and place is not None and turns.last_call(session, place, message):
-                found.ended.add(message.turn)
-    return found
-
-
-def _part_reader(database: sqlite3.Connection, tables: Tables, turns: TurnFinder) -> PartReader:
-    if tables.generation is Generation.V2:
-        return PartReader(ContentParts(database, tables, turns))
-    return PartReader(DatabaseParts(database, tables))
 
 
 class _Row(NamedTuple):
