@@ -33,6 +33,7 @@ from otel_agent.model.store import (
     SessionTotals,
     Store,
     StoreTotals,
+    TotalsSource,
 )
 from otel_agent.model.usage import Overlap, Tokens, without_overlap
 
@@ -68,6 +69,7 @@ __all__ = [
     "StoreTotals",
     "Tokens",
     "ToolCall",
+    "TotalsSource",
     "Turn",
     "Unreadable",
     "UsageSource",

@@ -1,5 +1,6 @@
 """The rows of one table of messages: what was inserted, what was in flight, and in a sweep what was rewritten."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -8,9 +9,21 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from otel_agent.model import AskWanted, Batch, Checkpoint, Generation, Problem, ProblemKind, Recall, Session
+from otel_agent.model import (
+    AskWanted,
+    Batch,
+    Checkpoint,
+    Generation,
+    Message,
+    Problem,
+    ProblemKind,
+    Recall,
+    Session,
+    StoreTotals,
+)
 from otel_agent.opencode import decode, json_values
 from otel_agent.opencode.parts.reader import PartReader
+from otel_agent.opencode.sqlite import session_totals
 from otel_agent.opencode.sqlite.known_tables import COMPACTION, Tables
 from otel_agent.opencode.sqlite.parts import DatabaseParts, find_session, text_of
 
@@ -23,6 +36,8 @@ _SLACK_MS: Final = 60_000
 """A row gets its ``time_updated`` before its transaction commits: look that far behind the last sweep."""
 _READS: Final = 1
 """Raise it when rows that were read before would be read better now: every table is then read once more."""
+_LONGEST_RETRIES_MS: Final = 14_400_000
+"""Ten attempts, each at most 15 minutes after the last one, and what they take."""
 _BEFORE_ALL: Final = -(2**63)
 
 
@@ -62,8 +77,15 @@ class TableReader:
     """The messages of one table: what was inserted since the cursor, what was in flight, and, in a sweep, whatever
     was rewritten. Rows that are read once more are known to the ledger by their ids."""
 
-    def __init__(self, database: sqlite3.Connection, tables: Tables, file: DatabaseFile, ask: Ask) -> None:
-        self._database, self._tables, self._ask = database, tables, ask
+    def __init__(
+        self,
+        database: sqlite3.Connection,
+        tables: Tables,
+        file: DatabaseFile,
+        ask: Ask,
+        migrated_ms: int | None = None,
+    ) -> None:
+        self._database, self._tables, self._ask, self._migrated_ms = database, tables, ask, migrated_ms
         self._name, self._inode = f"{tables.generation}:{file.name}", file.inode
         self._parts = PartReader(DatabaseParts(database, file.parts))
         recalled = ask.recall(self._name)
@@ -138,7 +160,9 @@ class TableReader:
                     if isinstance(updated_ms, int):
                         self._cursor.updated_ms = max(self._cursor.updated_ms, updated_ms)
                     self._take(batch, row)
-            batch.sessions += [found for key in {m.session_id for m in batch.messages} if (found := self._session(key))]
+            used = {m.session_id for m in batch.messages}
+            batch.sessions += [found for key in used if (found := self._session(key))]
+            batch.beside = self._totals_beside(used)
         finally:
             self._database.execute("ROLLBACK")
         # Parts can be megabytes, and a long transaction keeps OpenCode from checkpointing: each is read on its own.
@@ -146,6 +170,13 @@ class TableReader:
         self._sessions.clear()
         self._cursor.in_flight = self._cursor.in_flight[-_KEEP_IN_FLIGHT:]
         return last
+
+    def _totals_beside(self, session_ids: set[str]) -> StoreTotals | None:
+        """Return the totals of these sessions in the transaction of their rows."""
+        if not session_ids or not self._tables.totals_of:
+            return None
+        rows = self._database.execute(self._tables.totals_of, (json.dumps(list(session_ids)),))
+        return StoreTotals([session_totals.decoded(row) for row in rows], migrated_ms=self._migrated_ms)
 
     def _take(self, batch: Batch, row: "_Row") -> None:
         """Add what one row holds, and keep in mind if it must be read again."""
@@ -176,12 +207,19 @@ class TableReader:
             return  # it asked no model, or nobody recorded what it used
         batch.problems += decode.unknown_tokens(wire, message, f"{self._name}#{row.id}", session)
         # Without completion it is read again by id, and without usage it does not count yet.
-        if message.completed_ms is None:
+        if message.completed_ms is None or self._may_be_tried_again(message):
             self._cursor.in_flight.append(row.id)
-            if row.kind == COMPACTION or message.tokens.total:
-                self.unsettled[message.session_id] = message.created_ms
+        if message.completed_ms is None and (row.kind == COMPACTION or message.tokens.total):
+            began_ms = self.unsettled.get(message.session_id, 0)
+            self.unsettled[message.session_id] = max(message.created_ms, began_ms)
         if message.completed_ms is not None or message.has_usage:
             batch.messages.append(message)
+
+    def _may_be_tried_again(self, message: Message) -> bool:
+        """Return True for a call of 2.x that failed a short time ago: a retry uses the same row, which its totals do not
+        wait for."""
+        failed = message.generation is Generation.V2 and message.error_type and not message.tokens.total
+        return bool(failed) and self._cursor.updated_ms - message.created_ms < _LONGEST_RETRIES_MS
 
     def _wire(self, batch: Batch, row: "_Row") -> decode.Wire | None:
         """Return the assistant message in a row, ``None`` for anything else."""
