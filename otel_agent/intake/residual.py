@@ -34,6 +34,8 @@ class Residual:
         self._ledger, self._count_from_ms = ledger, ledger.backfill_from_ms
         self._waiting: dict[str, dict[str, SessionTotals]] = {}
         """The totals that were not compared yet: store, then session id."""
+        self._late: set[str] = set()
+        """Sessions of which this pass read a message that the residual may hold."""
         self._records = SessionRecords(ledger)
 
     def note(self, store: str, totals: StoreTotals) -> None:
@@ -44,6 +46,7 @@ class Residual:
     def find(self, *, now_ms: int) -> list[Found]:
         """Return what the ledger misses, once for each session that is at rest, and write nothing of it yet."""
         found: dict[str, Found] = {}
+        self._late.clear()
         for store, waiting in self._waiting.items():
             begun = self._records.unsettled(store)
             ready = {
@@ -77,10 +80,19 @@ class Residual:
         totals = {each.session.id: each for each in beside.sessions}
         return [
             self._set_off(change, self._records.beyond(store, totals[change.message.session_id], beside.migrated_ms))
-            if change.message.session_id in totals and _may_be_known(change, now_ms)
+            if change.message.session_id in totals and self._may_be_known(change, now_ms)
             else change
             for change in changes
         ]
+
+    def _may_be_known(self, change: Change, now_ms: int) -> bool:
+        """Return True if the residual may hold already what this message says now."""
+        session_id = change.message.session_id
+        waited = change.message.compaction and now_ms - change.message.created_ms > _LONGEST_COMPACTION_MS
+        if change.tokens.total and (waited or not change.first) and self._ledger.unattributed.has(session_id):
+            self._late.add(session_id)
+        # The totals may hold messages that are read after it: only with the last of them is there too much.
+        return session_id in self._late
 
     def _set_off(self, change: Change, too_much: Usage) -> Change:
         tokens = change.tokens.at_most(too_much.tokens).at_least(Tokens())
@@ -107,11 +119,3 @@ class Residual:
         if not known.rows and not session.version.startswith("1."):
             return min(session.created_ms, now_ms) or now_ms
         return min(max(totals.updated_ms, self._count_from_ms), now_ms)
-
-
-def _may_be_known(change: Change, now_ms: int) -> bool:
-    """Return True if the residual may hold already what this message says now."""
-    if not change.tokens.total:
-        return False
-    waited = change.message.compaction and now_ms - change.message.created_ms > _LONGEST_COMPACTION_MS
-    return waited or not change.first

@@ -86,6 +86,11 @@ class Unattributed:
         )
         return {row[0]: KnownUsage(Tokens(*row[1:6]), row[6], row[7]) for row in rows}
 
+    def has(self, session_id: str) -> bool:
+        """Return True if there is unattributed usage of the session."""
+        query = "SELECT 1 FROM message WHERE id = ?"
+        return self._database.execute(query, (_id(session_id, 0),)).fetchone() is not None
+
     def counted_copies(self, session_ids: Sequence[str]) -> list[Copied]:
         """Return the fork copies in these sessions that count, because their originals were never seen."""
         query = (
@@ -137,7 +142,7 @@ def unattributed_message(totals: SessionTotals, number: int, at_ms: int, tokens:
     """Return a session's usage number ``number`` that no message has. It has no model, agent or turn."""
     session = totals.session
     return Message(
-        id=f"unattributed:{session.id}:{number}",
+        id=_id(session.id, number),
         session_id=session.id,
         generation=Generation.V2,
         created_ms=at_ms,
@@ -154,3 +159,7 @@ def unattributed_message(totals: SessionTotals, number: int, at_ms: int, tokens:
         worktree=session.worktree,
         directory=session.directory,
     )
+
+
+def _id(session_id: str, number: int) -> str:
+    return f"unattributed:{session_id}:{number}"

@@ -109,6 +109,7 @@ class Rare(OpenCode2):
 
     def take_in(self, file: Exported) -> str:
         """Import a file. It keeps ids, times and totals; where it was forked from is lost."""
+        id_: str
         id_, title, created, updated, cost, *tokens = file["session"]
         self.world.tick(1_000)
         with self.commit():
