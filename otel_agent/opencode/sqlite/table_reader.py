@@ -38,6 +38,8 @@ _READS: Final = 1
 """Raise it when rows that were read before would be read better now: every table is then read once more."""
 _LONGEST_RETRIES_MS: Final = 14_400_000
 """Ten attempts, each at most 15 minutes after the last one, and what they take."""
+_TOO_SILENT: Final = 3
+"""So many calls in a row were hardly all killed."""
 _BEFORE_ALL: Final = -(2**63)
 
 
@@ -53,6 +55,8 @@ class Cursor(Struct):
     swept_ms: int = 0
     """``updated_ms`` at the last sweep, and no later than the sweep: every row that was written before is known."""
     in_flight: list[str] = []
+    silent: list[str] = []
+    """The calls, since the last one that said what it used, that were complete and said nothing. No more than a few."""
     reads: int = 0
     """``_READS`` of the release that read the rows."""
 
@@ -205,7 +209,7 @@ class TableReader:
         message = self._parts.with_usage(decoded.message, session, [])
         if row.kind == COMPACTION and message.completed_ms is not None and not message.tokens.total:
             return  # it asked no model, or nobody recorded what it used
-        batch.problems += decode.unknown_tokens(wire, message, f"{self._name}#{row.id}", session)
+        batch.problems += self._unknown(wire, message, session)
         # Without completion it is read again by id, and without usage it does not count yet.
         if message.completed_ms is None or self._may_be_tried_again(message):
             self._cursor.in_flight.append(row.id)
@@ -214,6 +218,20 @@ class TableReader:
             self.unsettled[message.session_id] = max(message.created_ms, began_ms)
         if message.completed_ms is not None or message.has_usage:
             batch.messages.append(message)
+
+    def _unknown(self, wire: decode.Wire, message: Message, session: Session | None) -> list[Problem]:
+        """Return what cannot be read of a message that must have used something."""
+        place = f"{self._name}#{message.id}"
+        problems = decode.unknown_tokens(wire, message, place, session) + decode.unknown_end(message, place, session)
+        silent = self._cursor.silent
+        if message.tokens.total:
+            silent.clear()
+        elif not message.compaction and decode.is_silent(wire, message):
+            if message.id not in silent and len(silent) < _TOO_SILENT:
+                silent.append(message.id)
+            if len(silent) >= _TOO_SILENT:
+                problems.append(decode.silence(place, session))
+        return problems
 
     def _may_be_tried_again(self, message: Message) -> bool:
         """Return True for a call of 2.x that failed a short time ago: a retry uses the same row, which its totals do not

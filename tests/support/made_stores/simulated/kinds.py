@@ -50,6 +50,23 @@ def compactions(world: World) -> None:
     new.ask(session)
 
 
+def fields_of_2_1(world: World) -> None:
+    """Later releases renamed or dropped fields that say nothing of usage."""
+    new = Rare(world, version="2.1.4")
+    session = new.session(title=None)
+    for number in range(3):
+        new.ask(session, rounds=2)
+        new.compact(session)
+        if not number:
+            new.title(session)
+        with new.commit():
+            dropped = "'$.recent', '$.summary', '$.reason', '$.rawFinish'"
+            new.run(
+                f"UPDATE session_message SET data = json_remove(json_set(data, '$.native', json('[1]')), {dropped})"
+            )
+    new.ask(new.fork(session))
+
+
 def compaction_killed(world: World) -> None:
     """The next prompt of one session makes it failed; nobody goes on with the other."""
     new = Rare(world)
@@ -324,7 +341,7 @@ def clock_set_back(world: World) -> None:
 KINDS: Final[dict[str, Kind]] = {
     kind.__name__: kind
     for kind in (
-        *(fresh, titles, compactions, compaction_killed, compaction_of_a_day, compactions_of_betas),
+        *(fresh, fields_of_2_1, titles, compactions, compaction_killed, compaction_of_a_day, compactions_of_betas),
         *(forks, fork_whose_original_is_deleted, forks_of_betas, reverted, moved),
         *(transferred, transferred_after_it_went_on, forks_transferred_alone, wal_only, large_rows),
         *(aborts, kills, retries, subagents, archived_and_deleted, clock_set_back),
