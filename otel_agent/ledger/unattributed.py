@@ -17,12 +17,17 @@ from otel_agent.model import Generation, Message, Overlap, SessionTotals, State,
 _HAS_MARKED: Final = (
     f"EXISTS (SELECT 1 FROM message AS c WHERE c.session_id = m.session_id AND {records.is_marked_copy('c')})"
 )
-_IS_COPY: Final = f"({records.is_marked_copy('m')} OR (s.forked AND m.created_ms < s.created_ms AND NOT {_HAS_MARKED}))"
+_IS_COPY: Final = (
+    f"CASE WHEN {records.is_marked_copy('m')} THEN 1 WHEN NOT s.forked OR m.created_ms >= s.created_ms THEN 0 "
+    f"ELSE NOT {_HAS_MARKED} END"
+)
 """A fork copy of 2.x: a fork's totals begin at zero, so they do not hold what was copied. The forks of betas mark no
-copy. In others an unmarked message is the fork's own, even if the clock was set back and it looks older."""
+copy. In others an unmarked message is the fork's own, even if the clock was set back and it looks older.
+
+With ``CASE`` SQLite looks for marked ones only where it must: ``AND`` evaluates both of its sides for each message."""
 _IN_TOTALS: Final = (
     f"iif(m.generation = '{Generation.V2.value}', "
-    f"(m.source = {UsageSource.UNATTRIBUTED:d} OR NOT {_IS_COPY}) AND m.id NOT IN (SELECT value FROM json_each(?4)), "
+    f"(m.source = {UsageSource.UNATTRIBUTED:d} OR NOT ({_IS_COPY})) AND m.id NOT IN (SELECT value FROM json_each(?4)), "
     f"?1 IS NULL OR {records.ended('m')} <= ?1 OR m.id IN (SELECT value FROM json_each(?3)))"
 )
 """A message of 1.x is in the totals if the import found it complete, or made a row of it."""
@@ -69,11 +74,13 @@ class Unattributed:
     def known(self, session_ids: Sequence[str], beside: Beside) -> dict[str, KnownUsage]:
         """Return what the ledger has of these sessions' totals, in any state; sessions without a message are missing."""
         # Messages that were left out or deleted are in the totals too, so every state counts.
+        # Materialised: otherwise SQLite would ask for each of the sums once more whether the totals hold a message.
         query = (
+            f"WITH usage AS MATERIALIZED (SELECT m.session_id, m.source, {', '.join(f'm.{name}' for name in _USED)}, "
+            f"{_IN_TOTALS} AS held FROM message AS m JOIN session AS s ON s.id = m.session_id "
+            "WHERE m.session_id IN (SELECT value FROM json_each(?2))) "
             f"SELECT session_id, {', '.join(f'sum(iif(held, {name}, 0))' for name in _USED)}, "
-            f"sum(source = {UsageSource.UNATTRIBUTED:d}) FROM (SELECT m.*, {_IN_TOTALS} AS held "
-            "FROM message AS m JOIN session AS s ON s.id = m.session_id "
-            "WHERE m.session_id IN (SELECT value FROM json_each(?2))) GROUP BY session_id"
+            f"sum(source = {UsageSource.UNATTRIBUTED:d}) FROM usage GROUP BY session_id"
         )
         rows = self._database.execute(
             query,
@@ -97,7 +104,7 @@ class Unattributed:
             f"SELECT m.session_id, m.created_ms, {', '.join(f'm.{name}' for name in _USED)} "
             "FROM message AS m JOIN session AS s ON s.id = m.session_id "
             f"WHERE m.session_id IN (SELECT value FROM json_each(?)) AND m.{records.IS_COUNTED} "
-            f"AND m.generation = '{Generation.V2.value}' AND {_IS_COPY}"
+            f"AND m.generation = '{Generation.V2.value}' AND ({_IS_COPY})"
         )
         rows = self._database.execute(query, (records.ids(list(session_ids)),))
         return [Copied(row[0], row[1], Tokens(*row[2:7]), row[7]) for row in rows]
@@ -108,7 +115,7 @@ class Unattributed:
             f"SELECT m.id, {', '.join(f'm.{name}' for name in _USED[:-1])} "
             "FROM message AS m JOIN session AS s ON s.id = m.session_id "
             f"WHERE m.session_id = ? AND m.generation = '{Generation.V2.value}' "
-            f"AND (m.source = {UsageSource.UNATTRIBUTED:d} OR NOT {_IS_COPY}) "
+            f"AND (m.source = {UsageSource.UNATTRIBUTED:d} OR NOT ({_IS_COPY})) "
             f"ORDER BY m.source <> {UsageSource.UNATTRIBUTED:d}, m.number"
         )
         return [(row[0], Tokens(*row[1:6])) for row in self._database.execute(query, (session_id,))]
