@@ -21,7 +21,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.truth, self.now = folder, Truth(), START_MS
-        self.after_commit: Callable[[], None] = lambda: None
+        self.after_commit: Callable[[], object] = lambda: None
         self.programs: list[Program] = []
         self._minted = 0
 
