@@ -77,6 +77,18 @@ class SessionTotals(Struct, frozen=True, gc=False):
     """When the session was last written to; what only the totals know does not move it."""
     tokens: Tokens
     cost_nusd: int
+    fork_of: str = ""
+    """The session from which OpenCode 2.x forked this one."""
+
+
+class TotalsSource(Protocol):
+    """The store behind totals, for questions that are seldom asked. Answers nothing if the store cannot be read now."""
+
+    def rows_of(self, session_ids: Sequence[str]) -> frozenset[str]:
+        """Return the ids of the rows that can say what was used in these sessions."""
+
+    def totals_of(self, session_ids: Sequence[str]) -> list[SessionTotals]:
+        """Return the totals of these sessions as they are now."""
 
 
 class StoreTotals(Struct, frozen=True):
@@ -89,6 +101,7 @@ class StoreTotals(Struct, frozen=True):
     compaction get into its row at the end."""
     migrated_ms: int | None = None
     """When 2.x imported the sessions of 1.x: the totals hold the messages that were complete then. ``None``: never."""
+    source: TotalsSource | None = None
 
 
 class Batch(Struct):
@@ -103,6 +116,8 @@ class Batch(Struct):
     """Files or rows, whatever they turned out to hold."""
     totals: StoreTotals | None = None
     """Only in the last batch of a store, and only if the store keeps totals."""
+    beside: StoreTotals | None = None
+    """The totals of the sessions of these very messages, read together with them; ``None`` if there are none."""
 
 
 Recall = Callable[[str], bytes | None]

@@ -39,13 +39,13 @@ class TurnNotes:
         if session is not None and last is not None:
             self._ended[self._turns.turn_of(session, last) or last.id] = last.id
 
-    def move_to(self, calls: Calls, in_flight: Container[str]) -> None:
+    def move_to(self, calls: Calls, unfinished: Container[str]) -> None:
         """Add the notes of the chunk, and begin with an empty page.
 
         The last call may have been complete only after it was read. Then its own row says that the turn ended, once it is
         read again. Otherwise the turn's span would be sent without that call, and once more with it.
         """
-        calls.ended |= {turn for turn, last in self._ended.items() if last not in in_flight}
+        calls.ended |= {turn for turn, last in self._ended.items() if last not in unfinished}
         calls.began_ms |= self._began_ms
         self._ended.clear()
         self._began_ms.clear()

@@ -67,6 +67,7 @@ class Database:
         self._immutable = False
         self._unchanged_since: int | None = None
         self._totals: frozenset[session_totals.Row] = frozenset()
+        self._source = session_totals.DatabaseTotals(lambda: self._connected(_LONG_AFTER_MS))
         self.name = in_words(path)
 
     @property
@@ -127,11 +128,11 @@ class Database:
         known = {each.generation: session_totals.read_rows(database, each) for each in tables}
         migrated_ms = session_totals.migrated_ms(database) if any(known.values()) else None
         for each in tables:
-            reader = TableReader(database, each, DatabaseFile(self.name, self._inode), ask)
+            reader = TableReader(database, each, DatabaseFile(self.name, self._inode), ask, migrated_ms)
             yield from reader.read(now_ms=now_ms, sweep=sweep)
             if known[each.generation]:
                 changed = [session_totals.decoded(row) for row in known[each.generation] - self._totals]
-                yield Batch(totals=StoreTotals(changed, reader.unsettled, migrated_ms))
+                yield Batch(totals=StoreTotals(changed, reader.unsettled, migrated_ms, self._source))
                 self._totals = known[each.generation]
         # Asked before reading: a row that was written meanwhile is read in the next pass.
         self._unchanged_since = version

@@ -1,9 +1,10 @@
 """The rows of one table of messages: what was inserted, what was in flight, and in a sweep what was rewritten."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -13,16 +14,20 @@ from otel_agent.model import (
     Batch,
     Checkpoint,
     Generation,
+    Message,
     Problem,
     ProblemKind,
     Recall,
     Session,
+    StoreTotals,
 )
 from otel_agent.opencode import decode, json_values
+from otel_agent.opencode.sqlite import session_totals
 from otel_agent.opencode.sqlite.calls import TurnNotes, part_reader
 from otel_agent.opencode.sqlite.known_tables import COMPACTION, IDLE, Tables
 from otel_agent.opencode.sqlite.parts import find_session, text_of
-from otel_agent.opencode.sqlite.turns import Place, TurnFinder
+from otel_agent.opencode.sqlite.row import Row
+from otel_agent.opencode.sqlite.turns import TurnFinder
 from otel_agent.opencode.worktrees import at_repository
 
 _CHUNK: Final = 4_000
@@ -34,6 +39,10 @@ _SLACK_MS: Final = 60_000
 """A row gets its ``time_updated`` before its transaction commits: look that far behind the last sweep."""
 _READS: Final = 1
 """Raise it when rows that were read before would be read better now: every table is then read once more."""
+_LONGEST_RETRIES_MS: Final = 14_400_000
+"""Ten attempts, each at most 15 minutes after the last one, and what they take."""
+_TOO_SILENT: Final = 3
+"""So many calls in a row were hardly all killed."""
 _BEFORE_ALL: Final = -(2**63)
 
 
@@ -49,6 +58,8 @@ class Cursor(Struct):
     swept_ms: int = 0
     """``updated_ms`` at the last sweep, and no later than the sweep: every row that was written before is known."""
     in_flight: list[str] = []
+    silent: list[str] = []
+    """The calls, since the last one that said what it used, that were complete and said nothing. No more than a few."""
     reads: int = 0
     """``_READS`` of the release that read the rows."""
 
@@ -71,8 +82,15 @@ class TableReader:
     """The messages of one table: what was inserted since the cursor, what was in flight, and, in a sweep, whatever
     was rewritten. Rows that are read once more are known to the ledger by their ids."""
 
-    def __init__(self, database: sqlite3.Connection, tables: Tables, file: DatabaseFile, ask: Ask) -> None:
-        self._database, self._tables, self._ask = database, tables, ask
+    def __init__(
+        self,
+        database: sqlite3.Connection,
+        tables: Tables,
+        file: DatabaseFile,
+        ask: Ask,
+        migrated_ms: int | None = None,
+    ) -> None:
+        self._database, self._tables, self._ask, self._migrated_ms = database, tables, ask, migrated_ms
         self._name, self._inode = f"{tables.generation}:{file.name}", file.inode
         turns = TurnFinder(database, tables)
         self._turns, self._parts = TurnNotes(turns), part_reader(database, tables, turns)
@@ -81,6 +99,8 @@ class TableReader:
         self._sessions: dict[str, Session | None] = {}
         self._worktrees: dict[str, str] = {}
         """Project id, or the beginning of one, to its worktree; empty if it is unknown or could be either of two."""
+        self._unfinished: set[str] = set()
+        """Ids of the rows of this pass that are not complete."""
         self.unsettled: dict[str, int] = {}
         """Id of a session to when a call of it began that its totals may have already, and its row has not yet."""
 
@@ -95,6 +115,7 @@ class TableReader:
             yield from self._rewritten()
         # Rows that were in flight are asked for by id; those that still are put themselves on the new list.
         in_flight, cursor.in_flight = cursor.in_flight, []
+        self._unfinished.clear()
         if in_flight:
             yield self._batch(self._tables.by_id, (msgspec.json.encode(in_flight).decode(), _KEEP_IN_FLIGHT))
         while True:
@@ -143,7 +164,7 @@ class TableReader:
             with closing(self._database.execute(query, arguments)) as rows:
                 for rowid, row_id, session_id, created_ms, updated_ms, size, raw, kind, seq in rows:
                     names = text_of(row_id), text_of(session_id)
-                    row = _Row(*names, created_ms, updated_ms, size, raw, text_of(kind), seq)
+                    row = Row(*names, created_ms, updated_ms, size, raw, text_of(kind), seq)
                     last = rowid
                     if forward:
                         self._cursor.rowid, self._cursor.tail = rowid, row.id
@@ -151,17 +172,26 @@ class TableReader:
                     if isinstance(updated_ms, int):
                         self._cursor.updated_ms = max(self._cursor.updated_ms, updated_ms)
                     self._take(batch, row)
-            batch.sessions += [found for key in {m.session_id for m in batch.messages} if (found := self._session(key))]
+            used = {m.session_id for m in batch.messages}
+            batch.sessions += [found for key in used if (found := self._session(key))]
+            batch.beside = self._totals_beside(used)
         finally:
             self._database.execute("ROLLBACK")
         # Parts can be megabytes, and a long transaction keeps OpenCode from checkpointing: each is read on its own.
         batch.calls = self._parts.calls(batch.messages, self._ask.wanted(batch.messages))
-        self._turns.move_to(batch.calls, self._cursor.in_flight)
+        self._turns.move_to(batch.calls, self._unfinished)
         self._sessions.clear()
         self._cursor.in_flight = self._cursor.in_flight[-_KEEP_IN_FLIGHT:]
         return last
 
-    def _take(self, batch: Batch, row: "_Row") -> None:
+    def _totals_beside(self, session_ids: set[str]) -> StoreTotals | None:
+        """Return the totals of these sessions in the transaction of their rows."""
+        if not session_ids or not self._tables.totals_of:
+            return None
+        rows = self._database.execute(self._tables.totals_of, (json.dumps(list(session_ids)),))
+        return StoreTotals([session_totals.decoded(row) for row in rows], migrated_ms=self._migrated_ms)
+
+    def _take(self, batch: Batch, row: Row) -> None:
         """Add what one row holds, and keep in mind if it must be read again."""
         batch.looked_at += 1
         if row.kind == IDLE:
@@ -192,16 +222,39 @@ class TableReader:
         message = self._parts.with_usage(message, session, [])
         if row.kind == COMPACTION and message.completed_ms is not None and not message.tokens.total:
             return  # it asked no model, or nobody recorded what it used
-        batch.problems += decode.unknown_tokens(wire, message, f"{self._name}#{row.id}", session)
+        batch.problems += self._unknown(wire, message, session)
         # Without completion it is read again by id, and without usage it does not count yet.
-        if message.completed_ms is None:
+        if message.completed_ms is None or self._may_be_tried_again(message):
             self._cursor.in_flight.append(row.id)
+        if message.completed_ms is None:
+            self._unfinished.add(row.id)
             if row.kind == COMPACTION or message.tokens.total:
-                self.unsettled[message.session_id] = message.created_ms
+                began_ms = self.unsettled.get(message.session_id, 0)
+                self.unsettled[message.session_id] = max(message.created_ms, began_ms)
         if message.completed_ms is not None or message.has_usage:
             batch.messages.append(self._turns.placed(message, row.place, session))
 
-    def _wire(self, batch: Batch, row: "_Row") -> decode.Wire | None:
+    def _unknown(self, wire: decode.Wire, message: Message, session: Session | None) -> list[Problem]:
+        """Return what cannot be read of a message that must have used something."""
+        place = f"{self._name}#{message.id}"
+        problems = decode.unknown_tokens(wire, message, place, session) + decode.unknown_end(message, place, session)
+        silent = self._cursor.silent
+        if message.tokens.total:
+            silent.clear()
+        elif not message.compaction and decode.is_silent(wire, message):
+            if message.id not in silent and len(silent) < _TOO_SILENT:
+                silent.append(message.id)
+            if len(silent) >= _TOO_SILENT:
+                problems.append(decode.silence(place, session))
+        return problems
+
+    def _may_be_tried_again(self, message: Message) -> bool:
+        """Return True for a call of 2.x that failed a short time ago: a retry uses the same row, which its totals do not
+        wait for."""
+        failed = message.generation is Generation.V2 and message.error_type and not message.tokens.total
+        return bool(failed) and self._cursor.updated_ms - message.created_ms < _LONGEST_RETRIES_MS
+
+    def _wire(self, batch: Batch, row: Row) -> decode.Wire | None:
         """Return the assistant message in a row, ``None`` for anything else."""
         place = f"{self._name}#{row.id}"
         if row.raw is None:
@@ -231,26 +284,3 @@ class TableReader:
             found = self._database.execute(query, (project_id,)).fetchall() if query else []
             self._worktrees[project_id] = text_of(found[0][0]) if len(found) == 1 else ""
         return self._worktrees[project_id]
-
-
-class _Row(NamedTuple):
-    """One row of a table of messages; only the ids are known to be text."""
-
-    id: str
-    session_id: str
-    created_ms: object
-    updated_ms: object
-    size: object
-    """Characters of the JSON, ``None`` if there is none."""
-    raw: object
-    """The JSON, ``None`` if it is missing, too large or, if large, no JSON."""
-    kind: str
-    """The type of a row of 2.x; empty in 1.x."""
-    seq: object = None
-    """The number of a row of 2.x in its session."""
-
-    @property
-    def place(self) -> Place | None:
-        """The place of the row in its session, ``None`` if the table knows no order."""
-        created_ms = json_values.time_ms(self.created_ms) or 0
-        return Place(self.id, self.seq, created_ms, self.kind) if isinstance(self.seq, int) else None
