@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import signal
 import subprocess
 import sys
 import tempfile
@@ -104,4 +105,7 @@ def _one(version: str, home: Path) -> tuple[bool, str]:
 
 if __name__ == "__main__":
     INTERRUPTS.listen()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell lets its background jobs ignore Ctrl-C. OpenCode would inherit that, and the scenario sends it one.
+        signal.signal(signal.SIGINT, lambda _number, _frame: None)
     sys.exit(main(sys.argv[1:]))
