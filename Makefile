@@ -24,7 +24,7 @@ BOOTSTRAP = $(or $(shell python3 -c 'print("python3")' 2>/dev/null),$(PYTHON),py
 .PHONY: help
 help: ## Show this list
 	@awk -F ':.*## ' '/^## / { printf "%s%s\n", between, substr($$0, 4); between = "\n" } \
-	    /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	    /^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: run
 run: ARGS ?= demo
