@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.matrix.calls import Call, Calls, tokens_by_model, tokens_of
-from tests.matrix.seen import CENT_OF_A_CENT, LedgerRows, Metrics, Seen, Spans, View
+from tests.matrix.seen import COST_DECIMALS, LedgerRows, Metrics, Seen, Spans, View
 from tests.support.made_stores import Tokens
 from tests.support.real_opencode.provider import Usage
 
@@ -21,8 +21,8 @@ class Truth:
 
     `billed` are the calls that the provider answered to their end; `usage` is what it charged for each. `rows` are
     OpenCode's own records, copies included; `outcomes` are those of the messages without copies. `broken` are the calls
-    that OpenCode may leave out, because their turn was broken off. `tools` are the tool calls of the scenario by name.
-    `stats` says how what `opencode stats` shows differs from the rows that are there.
+    that OpenCode may leave out, because their turn was broken off. `tools` are the scenario's tool calls by name and
+    outcome. `stats` says how what `opencode stats` shows differs from the rows that are there.
     """
 
     billed: Calls
@@ -101,7 +101,7 @@ def _of_metrics(truth: Truth, metrics: Metrics) -> Iterator[str]:
     yield from _number("metrics: input of gen_ai", truth.prompt, metrics.input)
     yield from _number("metrics: output of gen_ai", truth.completion, metrics.output)
     yield from _numbers("metrics: messages", truth.outcomes, metrics.outcomes)
-    yield from _numbers("metrics: calls of the tool", truth.tools, metrics.tools)
+    yield from _numbers("metrics: tool calls,", truth.tools, metrics.tools)
     yield from _money("metrics", truth.cost, metrics.cost)
 
 
@@ -109,7 +109,7 @@ def _of_spans(truth: Truth, spans: Spans) -> Iterator[str]:
     yield from _both_ways("spans", truth.recorded, spans.calls)
     yield from _number("spans: input of gen_ai", truth.prompt, spans.input)
     yield from _number("spans: output of gen_ai", truth.completion, spans.output)
-    yield from _numbers("spans: calls of the tool", truth.tools, spans.tools)
+    yield from _numbers("spans: tool calls,", truth.tools, spans.tools)
     yield from (f"spans: {name} has a parent that never came" for name in spans.orphans)
     yield from (f"spans: {name} has no parent" for name in spans.strays)
 
@@ -149,5 +149,5 @@ def _numbers(what: str, wanted: Mapping[str, int], found: Mapping[str, int]) -> 
 
 
 def _money(where: str, wanted: float, found: float) -> Iterator[str]:
-    if round(wanted, CENT_OF_A_CENT) != round(found, CENT_OF_A_CENT):
+    if round(wanted, COST_DECIMALS) != round(found, COST_DECIMALS):
         yield f"{where}: cost {found:.6f} and not {wanted:.6f} ({found - wanted:+.6f})"

@@ -18,8 +18,8 @@ INK, QUILL, REED, SLATE = MODELS = ("ink-1", "quill-2", "reed-3", "slate-4")
 """Whoever works at the same time as another has a model of their own: a provider's script belongs to a model."""
 SCOUT, DIGGER = "scout", "digger"
 """Two sub-agents, with the models REED and SLATE."""
-TOOL_CALLS = {"bash": 9, "task": 3, "read": 1}
-"""What the scenario has done by tools, `!shell` and the subtask's wrapper included, and copies left out."""
+TOOL_CALLS = {"bash ok": 8, "bash aborted": 1, "task ok": 3, "read error": 1}
+"""The scenario's tool calls by name and outcome, `!shell` and the subtask's wrapper included, and copies left out."""
 _INTERRUPT_S = 60.0
 """How long OpenCode may take to end after Ctrl-C. It takes 1 s; the machine may be busy."""
 _TOOL_S = 30

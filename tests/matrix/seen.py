@@ -18,11 +18,12 @@ from tests.support.agent import Agent
 from tests.support.arrived import Arrived
 from tests.support.made_stores import Tokens
 from tests.support.otlp_receiver import OtlpReceiver, SpanRow
+from tests.support.otlp_receiver.rows import Attributes
 
-CENT_OF_A_CENT = 6
-"""Decimals of a dollar to which costs are compared: far below what the cheapest call of the scenario costs."""
+COST_DECIMALS = 6
+"""The decimals of a dollar that are compared. The cheapest call of the scenario costs 0.005."""
 
-TOOL = "gen_ai.tool.name"
+TOOL, OUTCOME = "gen_ai.tool.name", "opencode.tool.outcome"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,10 @@ class LedgerRows:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """The last point of each series. `input` and `output` are those of `gen_ai.*`: with cached tokens, with reasoning."""
+    """The last point of each series. `tools` are calls by name and outcome.
+
+    `input` and `output` are those of `gen_ai.*`: with cached tokens, with reasoning.
+    """
 
     by_model: Mapping[str, Tokens]
     outcomes: Mapping[str, int]
@@ -105,7 +109,7 @@ def metrics(receiver: OtlpReceiver) -> Metrics:
     return Metrics(
         by_model,
         outcomes=arrived.messages_by("opencode.message.outcome"),
-        tools={str(name): int(calls) for name, calls in receiver.by("opencode.tool.call.count", TOOL).items() if calls},
+        tools=_tools(receiver),
         input=arrived.genai("input_tokens"),
         output=arrived.genai("output_tokens"),
         cost=arrived.cost(),
@@ -121,7 +125,7 @@ def spans(receiver: OtlpReceiver) -> Spans:
     below = [span for span in found.values() if span.parent_span_id]
     return Spans(
         calls=Counter(call for call in calls if call),
-        tools=Counter(str(span.attributes[TOOL]) for span in found.values() if TOOL in span.attributes),
+        tools=Counter(_tool(span.attributes) for span in found.values() if TOOL in span.attributes),
         input=sum(_whole(span, "gen_ai.usage.input_tokens") for span in chats),
         output=sum(_whole(span, "gen_ai.usage.output_tokens") for span in chats),
         number=len(found),
@@ -150,6 +154,19 @@ def _view(view: Mapping[str, Any]) -> View:
         cost=totals["cost_usd"],
         tokens_of_rows=sum(row["tokens"]["total"] for row in rows),
     )
+
+
+def _tools(receiver: OtlpReceiver) -> Mapping[str, int]:
+    calls: Counter[str] = Counter()
+    for (metric, _), point in receiver.latest().items():
+        if metric == "opencode.tool.call.count" and point.value:
+            calls[_tool(point.attributes)] += int(point.value)
+    return calls
+
+
+def _tool(attributes: Attributes) -> str:
+    """Return the name and the outcome of a tool call, such as "bash ok"."""
+    return " ".join(str(attributes[name]) for name in (TOOL, OUTCOME))
 
 
 def _is_asked_by_a_person(span: SpanRow) -> bool:

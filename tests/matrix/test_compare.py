@@ -26,7 +26,7 @@ TRUTH = Truth(
     rows=Counter([ONE, OTHER, OTHER]),
     copies=1,
     outcomes={"ok": 2, "aborted": 1},
-    tools={"bash": 2},
+    tools={"bash ok": 2},
     cost=0.25,
 )
 VIEW = View(tokens=3_420, messages=3, cost=0.25, tokens_of_rows=3_420)
@@ -35,14 +35,14 @@ SEEN = Seen(
     metrics=Metrics(
         by_model={"ink-1": ONE.tokens, "quill-2": OTHER.tokens},
         outcomes={"ok": 2, "aborted": 1},
-        tools={"bash": 2},
+        tools={"bash ok": 2},
         input=3_300,
         output=120,
         cost=0.25,
     ),
     spans=Spans(
         calls=Counter([ONE, OTHER]),
-        tools={"bash": 2},
+        tools={"bash ok": 2},
         input=3_300,
         output=120,
         number=6,
@@ -124,8 +124,8 @@ def test_two_calls_of_the_same_usage_cannot_be_told_apart() -> None:
             "spans has too much: 1 of 14 tokens (ink-1 7 + 7 + 0 + 0 + 0)",
         ),
         (
-            lambda seen: replace(seen, spans=replace(seen.spans, tools={"bash": 1, "read": 1})),
-            "spans: calls of the tool read: 1 and not 0 (+1)",
+            lambda seen: replace(seen, spans=replace(seen.spans, tools={"bash ok": 1, "bash aborted": 1})),
+            "spans: tool calls, bash aborted: 1 and not 0 (+1)",
         ),
         (
             lambda seen: replace(seen, spans=replace(seen.spans, orphans=["chat ink-1"])),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from tests.matrix.__main__ import RELEASES
 from tests.matrix.release import Measured
 from tests.matrix.report import BEGIN, DOCUMENT, END, failed, row, updated
 from tests.matrix.test_compare import SEEN, TRUTH
+from tests.support.paths import ROOT
 
 MEASURED = Measured("1.14.48", "SQLite", TRUTH, SEEN, broken_off=3, differences=[], seconds=99.6)
 EMPTY = f"# Title\n\n{BEGIN}{END}\nThe end.\n"
@@ -51,3 +53,8 @@ def test_the_document_has_a_row_for_each_release_and_says_that_it_is_equal_every
     document = DOCUMENT.read_text(encoding="utf-8")
     rows = [line.split(" | ") for line in document.splitlines() if line.startswith("| 1.")]
     assert {cells[0].removeprefix("| "): cells[6] for cells in rows} == dict.fromkeys(RELEASES, "yes")
+
+
+def test_readme_names_each_release_that_runs_here() -> None:
+    named = set(re.findall(r"\b1\.\d+\.\d+\b", (ROOT / "README.md").read_text(encoding="utf-8")))
+    assert set(RELEASES) <= named
