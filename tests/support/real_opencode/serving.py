@@ -73,6 +73,11 @@ class Api:
         """Return the records of a session's messages, without their parts."""
         return [entry["info"] for entry in self._ask("GET", f"/session/{session}/message", None)]
 
+    def running_tools(self, session: str) -> Sequence[str]:
+        """Return the names of the tools that OpenCode recorded as running."""
+        parts = [part for entry in self._ask("GET", f"/session/{session}/message", None) for part in entry["parts"]]
+        return [part["tool"] for part in parts if part["type"] == "tool" and part["state"]["status"] == "running"]
+
     def _ask(self, method: str, path: str, body: Mapping[str, object] | None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self._url + path, data, {"content-type": "application/json"}, method=method)
