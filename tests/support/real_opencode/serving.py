@@ -9,6 +9,7 @@ import threading
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from tests.support.real_opencode.driver import PROVIDER_ID, SUBTASK_COMMAND, OpenCode, RunningTurn
@@ -65,6 +66,12 @@ class Api:
         """Delete a session with its messages."""
         self._ask("DELETE", f"/session/{session}", None)
 
+    def worktree(self) -> Path:
+        """A git worktree that OpenCode makes in its data folder, under a random name, for sessions to work in."""
+        folder = Path(str(self._ask("POST", "/experimental/worktree", {})["directory"]))
+        assert (folder / ".git").is_file()
+        return folder
+
     def sessions(self) -> Sequence[dict[str, Any]]:
         """Return the records of all sessions of the project."""
         return list(self._ask("GET", "/session", None))
@@ -104,6 +111,10 @@ class Server:
     def subtask(self, arguments: str) -> None:
         """Do what `Api.subtask` does."""
         self._api.subtask(self.session, arguments, self._model)
+
+    def worktree(self) -> Path:
+        """Do what `Api.worktree` does."""
+        return self._api.worktree()
 
 
 @contextmanager
