@@ -132,6 +132,7 @@ class Ingest:
             if stopping():
                 return  # what waits cannot be decided: the original of a copy may be in a store that was not read
         self._resolve_waiting(outcome, stopping)
+        self._end_turns(scope, stopping)
         self._count_residual()
         self._passed = True
         if scope.sweep and abs(self._now_ms() - self._ledger.swept_ms) > _NOTE_SWEEPS_MS:
@@ -179,8 +180,9 @@ class Ingest:
         """Write one batch, all or nothing: messages, turns and calls, totals, problems, and the checkpoints last read."""
         new = self._problem_log.new(batch.problems)
         ledger = self._ledger
+        messages = [batch.calls.timed(message) for message in batch.messages]
         with ledger.transaction():
-            changes = ledger.messages.record(batch.messages, batch.sessions, count_from_ms=self._count_from_ms)
+            changes = ledger.messages.record(messages, batch.sessions, count_from_ms=self._count_from_ms)
             self._add(changes, self._traces.enter(changes, batch.calls), new)
             if store is not None:
                 ledger.store_counts.add(store.name, [change.message for change in changes if change.first])
@@ -214,13 +216,20 @@ class Ingest:
                 calls = self._read_calls([each.message for each in decisions if each.state is State.COUNTED])
             except BeingWritten:
                 break  # the next pass decides them, with their calls
+            decisions = [replace(each, message=calls.timed(each.message)) for each in decisions]
             with self._ledger.transaction():
                 changes = messages.resolve_waiting(decisions)
                 self._add(changes, self._traces.enter(changes, calls), [])
             outcome.messages += len(changes)
-        before_ms = now_ms - grace_ms
+
+    def _end_turns(self, scope: ReadScope, stopping: Callable[[], bool]) -> None:
+        """End the turns to which nothing more comes, although nothing in the store says so."""
+        before_ms = self._now_ms() - self._rules.killed_grace_ms
         while not stopping() and self._traces.close_idle_turns(before_ms=before_ms, limit=_TURNS_AT_ONCE):
             pass
+        self._traces.free_orphans(before_ms=before_ms, sent=False)
+        if scope.sweep:
+            self._traces.free_orphans(before_ms=before_ms, sent=True)
 
     def _count_residual(self) -> None:
         """Count what only the totals of sessions know, now that every row of the pass is in the ledger."""
@@ -236,6 +245,8 @@ class Ingest:
             found = store.read_calls(counted, wanted)
             calls.tool_calls = found.tool_calls | calls.tool_calls
             calls.callers = found.callers | calls.callers
+            calls.answers = found.answers | calls.answers
+            calls.ended |= found.ended
         return calls
 
     def _note_lag(self, changes: list[Change]) -> None:

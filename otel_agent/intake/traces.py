@@ -7,7 +7,7 @@ history before the ledger. Inside the transaction it only writes what was read.
 from collections.abc import Iterable, Sequence
 
 from otel_agent.ledger.writer import Ledger
-from otel_agent.model import Caller, Calls, CallsWanted, Change, Message, ToolCall, Turn
+from otel_agent.model import GOES_ON, Caller, Calls, CallsWanted, Change, Message, ToolCall, Turn
 from otel_agent.opencode.ids import turn_began_ms
 
 
@@ -45,14 +45,12 @@ class Traces:
     def enter(self, changes: Sequence[Change], calls: Calls) -> list[tuple[Message, ToolCall]]:
         """Enter the turns and the calls of the messages that count now; return these calls. Runs inside a transaction."""
         counted = [change.message for change in changes if change.first]
-        if not counted:
-            return []
         by_turn: dict[str, list[Message]] = {}
         for message in counted:
             by_turn.setdefault(message.turn, []).append(message)
         # A turn begins with its first counted message; every later one moves its end.
         turns = self._ledger.turns
-        known = turns.known(by_turn)
+        known = turns.known(by_turn) if by_turn else set()
         turns.begin(
             [
                 (self._turn(messages[0], calls.callers.get(turn, [])), messages)
@@ -61,10 +59,13 @@ class Traces:
             ]
         )
         turns.extend([messages for turn, messages in by_turn.items() if turn in known])
+        # After its messages: a turn that a row of its own ends is sent once, with all of them.
+        turns.end(calls.ended | {turn for turn in by_turn if _saw_end(calls.callers.get(turn, []))})
         entered: list[tuple[Message, ToolCall]] = []
         for message in counted:
             of_message = calls.tool_calls.get(message.id, [])
-            self._ledger.outbox.add_calls(message.id, of_message)
+            self._ledger.outbox.add_calls(message.id, [call for call in of_message if call.has_span])
+            turns.end_below(call.id for call in of_message if call.saw_child_end)
             entered += [(message, call) for call in of_message]
         return entered
 
@@ -76,14 +77,31 @@ class Traces:
                 self._ledger.turns.close(idle)
         return len(idle)
 
+    def free_orphans(self, *, before_ms: int, sent: bool) -> int:
+        """Take turns from below a span that is never sent; return how many there were.
+
+        A calling message of 2.x has no usage before its sub-agents end. If OpenCode is killed before, it never counts.
+        ``sent`` looks at the turns that were sent already, which costs a walk over all turns.
+        """
+        orphans = self._ledger.turns.orphans(before_ms=before_ms, sent=sent, calls_from_ms=self._from_ms)
+        if orphans:
+            with self._ledger.transaction():
+                self._ledger.turns.free(orphans)
+        return len(orphans)
+
     def _turn(self, first: Message, callers: Sequence[Caller]) -> Turn:
         began_ms = turn_began_ms(first.turn_id, first.created_ms)
         if not callers:
             return Turn(first.turn, first.turn, "", began_ms)
-        return Turn(first.turn, self._trace(callers), callers[0].part_id, began_ms)
+        caller = callers[0].part_id or f"{GOES_ON}{callers[0].turn_id}"
+        return Turn(first.turn, self._trace(callers), caller, began_ms)
 
     def _trace(self, callers: Sequence[Caller]) -> str:
         """Return the trace of the nearest calling turn that the ledger knows, else the topmost turn. That one is the
         person's own: its message is not complete yet, so the ledger does not know it."""
         known = (self._ledger.turns.trace_of(caller.turn_id) for caller in callers)
         return next((trace for trace in known if trace is not None), callers[-1].turn_id)
+
+
+def _saw_end(callers: Sequence[Caller]) -> bool:
+    return bool(callers) and callers[0].saw_end

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 
 from otel_agent.ledger import records
-from otel_agent.model import Message, Session, Turn
+from otel_agent.model import GOES_ON, Message, Session, Turn
 
 
 class TurnState(IntEnum):
@@ -69,6 +69,45 @@ class Turns:
             f"ORDER BY {records.ended('message')} DESC, number DESC LIMIT 1"
             ") WHERE id = ?1",
             [_summary(of_turn[0].turn, of_turn) for of_turn in messages],
+        )
+
+    def end(self, ids: Iterable[str]) -> None:
+        """End these turns, if they are known and open: their spans are pending from now on."""
+        self._database.executemany(
+            f"UPDATE turn SET ended = 1, state = {TurnState.PENDING:d} WHERE id = ? AND state = {TurnState.OPEN:d}",
+            [(id_,) for id_ in ids],
+        )
+
+    def end_below(self, part_ids: Iterable[str]) -> None:
+        """End the open turns that these calls began."""
+        self._database.executemany(
+            f"UPDATE turn SET ended = 1, state = {TurnState.PENDING:d} WHERE caller = ? AND state = {TurnState.OPEN:d}",
+            [(part_id,) for part_id in part_ids],
+        )
+
+    def orphans(self, *, before_ms: int, sent: bool, calls_from_ms: int) -> list[int]:
+        """Return the numbers of turns that ended before ``before_ms``, and whose calling message or turn did not count.
+
+        Only the part of a call of 2.x names its message. ``sent`` decides between accepted and pending turns.
+        """
+        state = TurnState.ACCEPTED if sent else TurnState.PENDING
+        query = (
+            "SELECT t.number FROM turn AS t JOIN message AS m ON m.number = t.last_message "
+            f"WHERE t.state = {state:d} AND t.caller != '' AND {records.ended('m')} < ? "
+            "AND (instr(t.caller, '/') AND NOT EXISTS (SELECT 1 FROM message AS calling "
+            "WHERE calling.id = substr(t.caller, 1, instr(t.caller, '/') - 1) "
+            f"AND calling.{records.IS_COUNTED} AND {records.ended('calling')} >= ?) "
+            f"OR t.caller GLOB '{GOES_ON}*' AND NOT EXISTS (SELECT 1 FROM turn AS top WHERE top.id = substr(t.caller, 2)))"
+        )
+        return [row[0] for row in self._database.execute(query, (before_ms, calls_from_ms))]
+
+    def free(self, numbers: Iterable[int]) -> None:
+        """Put these turns below the first turn of their traces, if that is known. Their spans become pending with the same ids."""
+        self._database.executemany(
+            "UPDATE turn SET caller = "
+            f"iif(EXISTS (SELECT 1 FROM turn AS top WHERE top.id = turn.trace), '{GOES_ON}' || trace, ''), "
+            f"state = {TurnState.PENDING:d} WHERE number = ?",
+            [(number,) for number in numbers],
         )
 
     def idle(self, *, before_ms: int, limit: int) -> list[int]:

@@ -7,6 +7,9 @@ micro-dollars would be wrong.
 
 from otel_agent.model.delivery import Observation, SendResult
 from otel_agent.model.message import (
+    GOES_ON,
+    KILLED,
+    Answer,
     Caller,
     Change,
     Generation,
@@ -37,6 +40,9 @@ from otel_agent.model.store import (
 from otel_agent.model.usage import Overlap, Tokens, without_overlap
 
 __all__ = [
+    "GOES_ON",
+    "KILLED",
+    "Answer",
     "AskWanted",
     "Batch",
     "BeingWritten",

@@ -1,6 +1,7 @@
 """OpenCode's messages, sessions, turns and tool calls, of any generation."""
 
 from enum import IntEnum, StrEnum
+from typing import Final
 
 from msgspec import Struct
 
@@ -37,6 +38,14 @@ class Outcome(StrEnum):
     ABORTED = "aborted"
 
 
+KILLED: Final = "killed"
+"""``error_type`` of a call that was under way when OpenCode ended. It is ours: OpenCode writes no error then."""
+_ABORTED: Final = ("MessageAbortedError", "aborted", KILLED)
+"""The types of error that mean no failure: the first is 1.x's, the second 2.x's."""
+_ASKS_AGAIN: Final = ("", "tool-calls", "unknown")
+"""Values of ``finish`` after which tools may have run, and OpenCode may ask the model again."""
+
+
 class Message(Struct, frozen=True, gc=False):
     """One assistant message of any generation, complete or still in flight."""
 
@@ -67,7 +76,7 @@ class Message(Struct, frozen=True, gc=False):
     copied: bool = False
     """Minted later than it says it was created: a fork copy, if its twin is known."""
     response_ms: int | None = None
-    """The time at which the model's answer had arrived; ``None`` if that is when the message was complete."""
+    """The time at which the model's answer had arrived; ``None`` if nothing but the completion may say it."""
     first_output_ms: int | None = None
     """The time at which the answer began to arrive; ``None`` if OpenCode does not record it."""
     retries: int = 0
@@ -90,7 +99,33 @@ class Message(Struct, frozen=True, gc=False):
         """The end of the message, by the type of its error."""
         if not self.error_type:
             return Outcome.OK
-        return Outcome.ABORTED if self.error_type == "MessageAbortedError" else Outcome.ERROR
+        return Outcome.ABORTED if self.error_type in _ABORTED else Outcome.ERROR
+
+    @property
+    def answered_ms(self) -> int | None:
+        """The time at which the model's answer had arrived, the end of the call; ``None`` if OpenCode does not record it.
+
+        OpenCode completes a message after its tools. So the completion is the answer's end only if no tool can have run.
+        """
+        if self.response_ms is not None:
+            return self.response_ms
+        # Rows of 2.x say it themselves, or cannot be believed: the import changed their completion.
+        unknown = self.generation is Generation.V2 or self.may_have_run_tools
+        return None if unknown else self.completed_ms
+
+    @property
+    def may_have_run_tools(self) -> bool:
+        """True if tools may have run between the answer and the completion, as far as the message alone tells."""
+        # A call that failed got no answer. One that was aborted may have been at its tools.
+        return self.finish in _ASKS_AGAIN and self.outcome is not Outcome.ERROR
+
+    @property
+    def call_ended_ms(self) -> int:
+        """The end of the model call as well as it is known. A span must have one, even if no duration is counted."""
+        if self.answered_ms is not None:
+            return self.answered_ms
+        # A call that was killed is closed by the next start, which may be days later.
+        return self.created_ms if self.error_type == KILLED else self.ended_ms
 
     @property
     def project_directory(self) -> str:
@@ -114,15 +149,29 @@ class Message(Struct, frozen=True, gc=False):
     @property
     def ends_turn(self) -> bool:
         """True if OpenCode does not ask the model again in this turn."""
-        # OpenCode's loop ends with an error, and with any ``finish`` but these two.
-        # A compaction of 2.x says neither how it ended nor which turn it belongs to: it is its own.
-        alone = self.compaction and not self.turn_id
-        return bool(self.error_type) or self.is_whole_turn or alone or self.finish not in ("", "tool-calls", "unknown")
+        # In 2.x a row of its own says that a turn ended, not its last message (see ``Calls.ended``). What is in nobody's
+        # turn ends with itself: a compaction that a person asked for.
+        if self.generation is Generation.V2 and (self.turn_id or self.compaction):
+            return not self.turn_id
+        return self.is_whole_turn or self.was_last_call
+
+    @property
+    def was_last_call(self) -> bool:
+        """True if the loop of OpenCode ended with this call: with an error, or with any ``finish`` but these two."""
+        return bool(self.error_type) or self.finish not in _ASKS_AGAIN
 
     @property
     def has_usage(self) -> bool:
         """True if the message counts even if ``completed`` never comes, because OpenCode was killed between two writes."""
         return self.tokens.total > 0 and (bool(self.finish) or self.is_whole_turn)
+
+
+class Answer(Struct, frozen=True, gc=False):
+    """What the parts of a message say about the model's answer. The times are those of ``Message``."""
+
+    response_ms: int | None
+    first_output_ms: int | None
+    retries: int
 
 
 class Session(Struct, frozen=True, gc=False):
@@ -191,16 +240,27 @@ class ToolCall(Struct, frozen=True, gc=False):
     outcome: Outcome
     started_ms: int
     ended_ms: int
+    saw_child_end: bool = False
+    """True for the call of a sub-agent that is over: it ended after the turn that it began."""
+    has_span: bool = True
+    """False for a call whose times OpenCode does not record, such as one made inside code mode: it is only counted."""
 
 
 class Caller(Struct, frozen=True, gc=False):
-    """The tool call that began a sub-agent's turn."""
+    """The tool call that began a sub-agent's turn, or the turn that another one goes on with."""
 
     part_id: str
+    """Empty for a turn that no call began: the end of a sub-agent woke its session, or a person had it summed up."""
     turn_id: str
-    """The turn to which the calling message belongs …"""
+    """The turn to which the calling message belongs, or the one that goes on …"""
     session: Session
     """… and its session."""
+    saw_end: bool = False
+    """True if the call is over, and the turn that it began with it."""
+
+
+GOES_ON: Final = "@"
+"""The beginning of ``Turn.caller`` of a turn that goes on with another one; no id of OpenCode's begins like this."""
 
 
 class Turn(Struct, frozen=True, gc=False):
@@ -210,5 +270,10 @@ class Turn(Struct, frozen=True, gc=False):
     trace: str
     """The turn that a person began: those of sub-agents, however deep, share its trace."""
     caller: str
-    """The part id of the tool call that began it; empty if a person did."""
+    """The part id of the tool call that began it, or the turn that it goes on with; empty if a person began it."""
     started_ms: int
+
+    @property
+    def goes_on_with(self) -> str:
+        """The turn that this one goes on with, empty if it goes on with none."""
+        return self.caller.removeprefix(GOES_ON) if self.caller.startswith(GOES_ON) else ""

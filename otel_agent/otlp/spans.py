@@ -52,7 +52,7 @@ class Tracer(Struct, frozen=True):
                 turn=turn,
                 attributes=shared | _chat_attributes(message, session, self.titles),
                 failed=message.outcome is not Outcome.OK,
-                times=(message.created_ms, message.ended_ms),
+                times=(message.created_ms, message.call_ended_ms),
             )
         if calls:
             # Tools run without the model that asked for them: it is left out.
@@ -79,7 +79,7 @@ class Tracer(Struct, frozen=True):
             name=f"{semconv.INVOKE_AGENT} {last.agent}".rstrip(),
             kind=SpanKind.INTERNAL,
             own_id=turn_span_id(turn),
-            parent_id=span_id(turn.caller) if turn.caller else None,
+            parent_id=_parent_of(turn),
             turn=turn,
             attributes=shared | _turn_attributes(last, session, self.titles),
             failed=last.outcome is not Outcome.OK,
@@ -125,6 +125,12 @@ def turn_span_id(turn: Turn) -> int:
     return _derived("turn", turn.id, 8)
 
 
+def _parent_of(turn: Turn) -> int | None:
+    if turn.goes_on_with:
+        return _derived("turn", turn.goes_on_with, 8)
+    return span_id(turn.caller) if turn.caller else None
+
+
 def span_id(opencode_id: str) -> int:
     """Return the span's id for the id of a message, or of the part that records a tool call."""
     return _derived("span", opencode_id, 8)
@@ -149,8 +155,19 @@ def _chat_attributes(message: Message, session: Session, titles: bool) -> dict[s
         Attr.COST: message.cost_nusd / semconv.NANO,
         **_usage_attributes(message),
         **_error_and_compaction(message),
+        **_request_attributes(message),
         **finish,
     }
+
+
+def _request_attributes(message: Message) -> dict[str, AttributeValue]:
+    """Return what is known of the request. A series for each of these values would be too many, so no metric has them."""
+    known: dict[str, AttributeValue] = _without_empty({Attr.REASONING_LEVEL: message.variant})
+    if message.first_output_ms is not None:
+        known[Attr.FIRST_CHUNK] = max(message.first_output_ms - message.created_ms, 0) / semconv.MILLI
+    if message.retries:
+        known[Attr.RETRIES] = message.retries
+    return known
 
 
 def _tool_attributes(call: ToolCall, message: Message, session: Session) -> dict[str, AttributeValue]:

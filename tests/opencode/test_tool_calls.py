@@ -63,6 +63,22 @@ def test_a_task_that_names_no_session_began_the_turn_if_no_other_task_runs(
     assert found is None or found.part_id == parts[0].id
 
 
+@pytest.mark.parametrize(("status", "took"), [("running", None), ("completed", 400)])
+def test_a_task_of_oh_my_opencode_in_the_background_began_the_turn_although_it_names_no_session(
+    tmp_path: Path, status: str, took: int | None
+) -> None:
+    """Its 3.x calls the tool `delegate_task`. The call is complete before the sub-agent begins."""
+    tree, parent = JsonTree(tmp_path), session()
+    calling = message(parent, Tokens(1), completed=None)
+    call = tool(calling, "delegate_task", status=status, took=took)
+    other = tool(calling, "delegate_task", 5, metadata={"sessionId": "ses_other"})
+    failed = tool(calling, "delegate_task", 6, status="error", error="no such agent")
+    tree.put(parent.project, parent, Session(id=CHILD, parent=parent.id), calling, call, other, failed)
+    found = caller_of_child(tmp_path)
+    assert found is not None
+    assert found.part_id == call.id
+
+
 def caller_of_child(data_dir: Path) -> Caller | None:
     """The call that began the child's turn, as the reader of the tree finds it."""
     asked = Read(

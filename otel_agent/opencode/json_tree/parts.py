@@ -3,7 +3,7 @@
 OpenCode writes a running call's part again and again, in place and without a lock: it can be caught in the middle.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from os import DirEntry
 from time import time_ns
@@ -15,7 +15,7 @@ from otel_agent.opencode.bounded_files import RACY_NS, listing, read_bounded, st
 from otel_agent.opencode.ids import minted_after_ms
 from otel_agent.opencode.json_tree.layout import Layout
 from otel_agent.opencode.json_tree.sessions import Sessions
-from otel_agent.opencode.parts.callers import RECENT, SLACK_MS
+from otel_agent.opencode.parts.callers import RECENT, SLACK_MS, Began, Origin, which_began
 from otel_agent.opencode.parts.part import MAX_PARTS, Part, decode_part
 
 _FILE: Final = ".json"
@@ -55,16 +55,31 @@ class TreeParts:
             :RECENT
         ]
 
-    def message(self, session_id: str, message_id: str) -> bytes | None:
-        """Return the JSON of a message, ``None`` if it cannot be read."""
+    def caller_in(self, message_id: str, session: Session, at_ms: int) -> Began | None:
+        """Return the call in this message that began a turn of ``session``. Raises ``BeingWritten``."""
+        part_id = which_began(session.id, at_ms, self.parts(session.parent_id, message_id, [], at_work=True))
+        return Began(part_id) if part_id else None
+
+    def origin_of(self, session: Session, turn_id: str) -> Origin | None:
+        """Return ``None``: in 1.x every turn has a user message."""
+        del session, turn_id
+        return None
+
+    def turn_of(self, session_id: str, message_id: str) -> str:
+        """Return the user message that a message answers; empty if it cannot be read or names none."""
         try:
-            return read_bounded(str(self._layout.messages / session_id / f"{message_id}{_FILE}"), decode.MAX_BYTES)
+            raw = read_bounded(str(self._layout.messages / session_id / f"{message_id}{_FILE}"), decode.MAX_BYTES)
         except Unreadable:
-            return None
+            return ""
+        return decode.answered(raw)
 
     def session(self, session_id: str) -> Session | None:
         """Return the session, ``None`` if its file is gone. Raises ``BeingWritten``."""
         return self._sessions.get(session_id)
+
+    def releases(self) -> Mapping[str, int]:
+        """Return nothing: the last release that wrote trees is 1.1."""
+        return {}
 
     def _files(
         self, session_id: str, message_id: str, problems: list[Problem]

@@ -1,18 +1,24 @@
 """The tool call that began a sub-agent's turn."""
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, NamedTuple
 
+from msgspec import Struct
+
+from otel_agent.model import Outcome, Session
 from otel_agent.opencode.ids import minted_after_ms
-from otel_agent.opencode.parts.part import Part
+from otel_agent.opencode.parts.content import SUBAGENT
+from otel_agent.opencode.parts.part import Part, ToolUse
 
 RECENT: Final = 8
 """Messages of the parent session that are looked through for the call. It is in the last one, or close to it if
 several calls began at once."""
 SLACK_MS: Final = 2_000
 """A call is written down a moment before or after the turn that it began."""
-_TASK: Final = "task"
-"""The tool that calls a sub-agent."""
+_TASKS: Final = ("task", "delegate_task")
+"""The tools that call a sub-agent: OpenCode's, and that of oh-my-opencode 3."""
+_IN_BACKGROUND: Final = "delegate_task"
+"""The tool whose call is complete before its sub-agent begins, and never names the session."""
 
 
 def which_began(session_id: str, at_ms: int, parts: Iterable[Part]) -> str | None:
@@ -22,7 +28,7 @@ def which_began(session_id: str, at_ms: int, parts: Iterable[Part]) -> str | Non
     The start in the call does not, because up to 1.1 OpenCode rewrites it for as long as the sub-agent works.
 
     If no part names the session, and just one running task names none, it is that one. On a busy machine the real 1.1.27
-    left such a turn without its caller.
+    left such a turn without its caller. A ``delegate_task`` need not run any more.
     """
     began: list[tuple[int, str]] = []
     silent: list[str] = []
@@ -36,9 +42,78 @@ def which_began(session_id: str, at_ms: int, parts: Iterable[Part]) -> str | Non
             continue  # this call began a later turn
         if use.child_session == session_id:
             began.append((late_ms, part.id))
-        elif use.tool == _TASK and use.running and not use.child_session:
+        elif use.tool in _TASKS and not use.child_session and (use.running or _is_background(use)):
             silent.append(part.id)
     # Of several calls of this session, the last one before the turn began it.
     if began:
         return max(began)[1]
     return silent[0] if len(silent) == 1 else None
+
+
+def _is_background(use: ToolUse) -> bool:
+    return use.tool == _IN_BACKGROUND and use.outcome is Outcome.OK
+
+
+class Began(NamedTuple):
+    """The call that began a turn."""
+
+    part_id: str
+    saw_end: bool = False
+    """True if the call is over, and the turn with it."""
+
+
+class Origin(NamedTuple):
+    """The origin of a turn that neither a person nor a call began."""
+
+    turn_id: str = ""
+    """The turn that it goes on with …"""
+    child: Session | None = None
+    """… or the sub-agent whose end woke the session …"""
+    at_ms: int = 0
+    """… and when that had been called."""
+
+
+class Child(Struct, frozen=True):
+    """A session of a sub-agent, as its parent's call describes it."""
+
+    id: str
+    agent: str
+    title: str
+    """What the call says that the sub-agent is to do."""
+
+
+def which_of_2_x(
+    child: Child, at_ms: int, parts: Iterable[Part], unnamed: Callable[[Sequence[Part]], Part]
+) -> Began | None:
+    """Return the call that began a turn of this session at ``at_ms``, ``None`` if none of them did.
+
+    A call names its session when it is complete, or when it goes on with a session. Until then the agent and the
+    description tell which one it is. ``unnamed`` decides between several that have the same ones.
+    """
+    calls = [(part, use) for part in parts if (use := part.tool_use) is not None and use.tool in SUBAGENT]
+    begun = [(_begin(use, at_ms) - at_ms, part.id, use) for part, use in calls if use.child_session == child.id]
+    # The last call before the turn. A call can also be written down a moment after the turn that it began.
+    before = [each for each in begun if each[0] <= 0]
+    after = [each for each in begun if 0 < each[0] <= SLACK_MS]
+    if before or after:
+        _, part_id, use = max(before, key=_late) if before else min(after, key=_late)
+        return Began(part_id, use.saw_child_end)
+    at_work = [
+        (part, use)
+        for part, use in calls
+        if not use.child_session and _begin(use, at_ms) <= at_ms + SLACK_MS and (use.ended_ms or at_ms) >= at_ms
+    ]
+    alike = [part for part, use in at_work if (use.agent, use.description) == (child.agent, child.title)]
+    found = alike or [part for part, _ in at_work]
+    if not found:
+        return None
+    part = found[0] if len(found) == 1 else unnamed(found)
+    return Began(part.id, part.tool_use is not None and part.tool_use.saw_child_end)
+
+
+def _late(call: tuple[int, str, ToolUse]) -> int:
+    return call[0]
+
+
+def _begin(use: ToolUse, at_ms: int) -> int:
+    return at_ms if use.started_ms is None else use.started_ms

@@ -13,6 +13,15 @@ MAX_PARTS: Final = 10_000
 """Parts of one message that are read at most."""
 _ABORTED: Final = "Tool execution aborted"
 """The error that OpenCode writes for a call that a person broke off."""
+INVALID: Final = "invalid"
+"""OpenCode's own tool for a call that names no tool or has wrong arguments. It tells the model, and so ends well."""
+
+
+class InnerCall(Struct, frozen=True, gc=False):
+    """A call that was made inside code mode, without an id and without times."""
+
+    tool: str
+    outcome: Outcome
 
 
 class ToolUse(Struct, frozen=True, gc=False):
@@ -26,6 +35,17 @@ class ToolUse(Struct, frozen=True, gc=False):
     """The session that the call began or went on with; empty for every tool but ``task``, and before it is written."""
     started_ms: int | None
     ended_ms: int | None
+    without_exit: bool = False
+    """True for a shell whose exit code is null: a person broke it off, or its time was up."""
+    by_provider: bool = False
+    """True if the provider ran the tool, as a part of its answer."""
+    agent: str = ""
+    """The sub-agent that is called, and what for, by the input of the call. Only 2.x is read for it."""
+    description: str = ""
+    saw_child_end: bool = False
+    """True for the call of a sub-agent that is over, unless the sub-agent goes on in the background."""
+    inner: tuple[InnerCall, ...] = ()
+    """The calls that this one made in code mode."""
 
 
 class Part(Struct, frozen=True, gc=False):
@@ -37,10 +57,19 @@ class Part(Struct, frozen=True, gc=False):
     tokens: Tokens
     """The tokens of a step, zero for every other part."""
     tool_use: ToolUse | None
+    kind: str = ""
+    """OpenCode's type of part."""
+    began_ms: int | None = None
+    """When a text or reasoning began to arrive; ``None`` for every other part, and if its end was written over it."""
+    attempt: int = 0
+    """The number of the attempt that failed, of a retry; 0 for every other part."""
 
 
 class _Wire(Struct):
     type: Any = None
+    time: Any = None
+    attempt: Any = None
+    metadata: msgspec.Raw = msgspec.Raw(b"null")
     tokens: Any = None
     tool: Any = None
     callID: Any = None
@@ -57,6 +86,8 @@ class _State(Struct):
 class _Metadata(Struct):
     sessionId: Any = None
     interrupted: Any = None
+    exit: Any = msgspec.UNSET
+    providerExecuted: Any = None
 
 
 _parts: Final = msgspec.json.Decoder(_Wire)
@@ -76,7 +107,16 @@ def decode_part(part_id: str, raw: bytes) -> Part | None:
         is_step=wire.type in ("step-start", "step-finish"),
         tokens=tokens(wire.tokens)[0] if wire.type == "step-finish" else Tokens(),
         tool_use=_tool_use(wire) if wire.type == "tool" else None,
+        kind=json_values.text(wire.type),
+        began_ms=_began_ms(wire.time) if wire.type in ("text", "reasoning") else None,
+        attempt=json_values.count(wire.attempt) or 0 if wire.type == "retry" else 0,
     )
+
+
+def _began_ms(time: object) -> int | None:
+    """Return the start. Several releases write the start of a text anew when it ends."""
+    started_ms = json_values.time_ms(json_values.field(time, "start"))
+    return None if started_ms == json_values.time_ms(json_values.field(time, "end")) else started_ms
 
 
 def _tool_use(wire: _Wire) -> ToolUse | None:
@@ -93,10 +133,12 @@ def _tool_use(wire: _Wire) -> ToolUse | None:
         tool=tool,
         call_id=json_values.text(wire.callID),
         running=state.status == "running",
-        outcome=_outcome(state, metadata),
+        outcome=_outcome(tool, state, metadata),
         child_session=json_values.text(metadata.sessionId),
         started_ms=json_values.time_ms(json_values.field(state.time, "start")),
         ended_ms=json_values.time_ms(json_values.field(state.time, "end")),
+        without_exit=metadata.exit is None,
+        by_provider=_metadata(wire.metadata).providerExecuted is True,
     )
 
 
@@ -108,9 +150,9 @@ def _metadata(raw: msgspec.Raw) -> _Metadata:
         return _Metadata()
 
 
-def _outcome(state: _State, metadata: _Metadata) -> Outcome:
+def _outcome(tool: str, state: _State, metadata: _Metadata) -> Outcome:
     """A call that neither ended well nor failed was at work when its OpenCode ended: it counts as aborted."""
     if state.status == "completed":
-        return Outcome.OK
+        return Outcome.ERROR if tool == INVALID else Outcome.OK
     broken_off = state.error == _ABORTED or metadata.interrupted is True
     return Outcome.ERROR if state.status == "error" and not broken_off else Outcome.ABORTED

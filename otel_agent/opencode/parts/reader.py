@@ -1,16 +1,21 @@
 """The parts of messages, read once for every question about them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
-from otel_agent.model import Caller, Calls, CallsWanted, Message, Problem, Session
-from otel_agent.opencode import decode, json_values
+from msgspec.structs import replace
+
+from otel_agent.model import Caller, Calls, CallsWanted, Generation, Message, Problem, Session
 from otel_agent.opencode.ids import turn_began_ms
 from otel_agent.opencode.parts import step_usage
-from otel_agent.opencode.parts.callers import which_began
+from otel_agent.opencode.parts.answer import answer
+from otel_agent.opencode.parts.callers import Began, Origin
 from otel_agent.opencode.parts.part import Part
 from otel_agent.opencode.parts.tool_calls import tool_calls
+from otel_agent.opencode.releases import release
 
+_RESTAMPS: Final = (1, 17)
+"""The first release that writes the start of a call anew with each piece of output, as all later ones of 1.x do."""
 _DEEPEST: Final = 32
 """Sub-agents below each other. A longer chain, or a circle, ends in a trace of its own."""
 
@@ -31,11 +36,23 @@ class PartSource(Protocol):
     def recent(self, session_id: str, until_ms: int) -> list[str]:
         """Return the ids of the session's last messages that began before ``until_ms``, newest first."""
 
-    def message(self, session_id: str, message_id: str) -> bytes | None:
-        """Return the JSON of a message, ``None`` if it cannot be read."""
+    def caller_in(self, message_id: str, session: Session, at_ms: int) -> Began | None:
+        """Return the call in this message that began a turn of ``session`` at ``at_ms``, ``None`` if none did.
+
+        Raises ``BeingWritten``. The message belongs to the session's parent.
+        """
+
+    def origin_of(self, session: Session, turn_id: str) -> Origin | None:
+        """Return what began a turn of this session that neither a person nor a call began, ``None`` for any other turn."""
+
+    def turn_of(self, session_id: str, message_id: str) -> str:
+        """Return the turn of a message, empty if it cannot be read or names none."""
 
     def session(self, session_id: str) -> Session | None:
         """Return the session, ``None`` if the store does not know it."""
+
+    def releases(self) -> Mapping[str, int]:
+        """Return when each release of OpenCode began its first session here. Asked for calls of old sessions only."""
 
 
 class PartReader:
@@ -67,10 +84,35 @@ class PartReader:
             # Callers first: if one is being written, no part of this message is read in vain.
             if message.turn in wanted.turns and (callers := self._callers_of(message)):
                 found.callers[message.turn] = callers
-            if message.id in wanted.messages and (calls := tool_calls(message, self._parts_of(message))):
-                found.tool_calls[message.id] = calls
+            if message.id in wanted.messages:
+                self._add(found, message, self._parts_of(message))
         self._kept.clear()
         return found
+
+    def _add(self, found: Calls, message: Message, parts: list[Part]) -> None:
+        """Add the tool calls of one message and, for 1.x, the times of its answer: rows of 2.x say those themselves."""
+        restamped = any(part.tool_use for part in parts) and self._is_restamped(message)
+        if calls := tool_calls(message, parts, restamped=restamped):
+            found.tool_calls[message.id] = calls
+        if message.generation is not Generation.V2 and (times := answer(message, parts, restamped=restamped)):
+            found.answers[message.id] = times
+
+    def _is_restamped(self, message: Message) -> bool:
+        """Return True if a release wrote the message that writes the start of a call anew with each piece of output.
+
+        A session names the release that began it. A later one may have gone on with it: one that began another
+        session before this message.
+        """
+        if message.generation is not Generation.V1:
+            return False
+        began_by = release(self._session(message.session_id).version)
+        if began_by is not None and began_by >= _RESTAMPS:
+            return True
+        return any(
+            at_ms <= message.created_ms
+            for version, at_ms in self._source.releases().items()
+            if (found := release(version)) is not None and found >= _RESTAMPS
+        )
 
     def _parts_of(self, message: Message) -> list[Part]:
         """OpenCode completes a message after its parts: a torn part beside it was left by a killed writer. It is left
@@ -82,10 +124,12 @@ class PartReader:
 
     def _callers_of(self, message: Message) -> list[Caller]:
         session = self._session(message.session_id)
+        began_ms = turn_began_ms(message.turn_id, message.created_ms)
         if not session.parent_id:
-            return []  # nearly all turns: nothing is kept of them, so memory does not follow the history
+            # Nearly all turns: nothing is kept of them, so memory does not follow the history.
+            return self._chain(session, message.turn, began_ms)
         if message.turn not in self._callers:
-            self._callers[message.turn] = self._chain(session, turn_began_ms(message.turn_id, message.created_ms))
+            self._callers[message.turn] = self._chain(session, message.turn, began_ms)
         return self._callers[message.turn]
 
     def _session(self, session_id: str) -> Session:
@@ -94,28 +138,31 @@ class PartReader:
             self._last_session = self._source.session(session_id) or Session(session_id)
         return self._last_session
 
-    def _chain(self, session: Session, at_ms: int) -> list[Caller]:
+    def _chain(self, session: Session, turn_id: str, at_ms: int) -> list[Caller]:
         """Follow the calls upwards: the calling message is not complete yet, so the ledger may not know its turn."""
         chain: list[Caller] = []
-        while len(chain) <= _DEEPEST and (caller := self._caller(session, at_ms)) is not None:
+        while len(chain) <= _DEEPEST and (caller := self._begun_by(session, turn_id, at_ms)) is not None:
             chain.append(caller)
-            session, at_ms = caller.session, turn_began_ms(caller.turn_id, at_ms)
+            session, turn_id, at_ms = caller.session, caller.turn_id, turn_began_ms(caller.turn_id, at_ms)
         return chain
+
+    def _begun_by(self, session: Session, turn_id: str, at_ms: int) -> Caller | None:
+        origin = self._source.origin_of(session, turn_id)
+        if origin is None:
+            return self._caller(session, at_ms) if session.parent_id else None
+        if origin.child is None:
+            return Caller("", origin.turn_id, session)
+        caller = self._caller(origin.child, origin.at_ms)
+        # The sub-agent's own turn is below the call. The turn that its end begins only goes on with the calling one.
+        return None if caller is None else replace(caller, part_id="", saw_end=False)
 
     def _caller(self, session: Session, at_ms: int) -> Caller | None:
         """Return the tool call of the parent session that began a turn of this session at ``at_ms``."""
         parent = session.parent_id
         for message_id in self._source.recent(parent, at_ms) if parent else []:
-            part_id = which_began(session.id, at_ms, self._source.parts(parent, message_id, [], at_work=True))
-            if part_id:
-                turn_id = _answered(self._source.message(parent, message_id)) or message_id
-                return Caller(part_id, turn_id, self._source.session(parent) or Session(parent))
+            call = self._source.caller_in(message_id, session, at_ms)
+            if call is not None:
+                turn_id = self._source.turn_of(parent, message_id) or message_id
+                calling = self._source.session(parent) or Session(parent)
+                return Caller(call.part_id, turn_id, calling, saw_end=call.saw_end)
         return None
-
-
-def _answered(raw: bytes | None) -> str:
-    """Return the user message that a message answers; empty if its JSON does not name one."""
-    try:
-        return "" if raw is None else json_values.text(decode.parse(raw).parentID)
-    except decode.Malformed:
-        return ""

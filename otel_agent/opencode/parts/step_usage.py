@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from otel_agent.model import Message, Tokens
+from otel_agent.model import Generation, Message, Tokens
 from otel_agent.opencode.parts.part import Part
 from otel_agent.opencode.tokens import overlap
 
@@ -34,4 +34,6 @@ def with_parts(message: Message, parts: Iterable[Part], session_version: str) ->
 
 
 def _may_be_no_call(message: Message) -> bool:
-    return not message.tokens.total and not message.error_type and not message.compaction
+    # In 2.x each row is a call of a model. What is none has a row of another type, and its parts are in the row itself.
+    of_2_x = message.generation is Generation.V2
+    return not (message.tokens.total or message.error_type or message.compaction or of_2_x)

@@ -30,11 +30,9 @@ from otel_agent.model import (
 )
 from otel_agent.opencode.bounded_files import in_words
 from otel_agent.opencode.json_values import MAX_TIME_MS
-from otel_agent.opencode.parts.reader import PartReader
 from otel_agent.opencode.sqlite import session_totals
-from otel_agent.opencode.sqlite.known_tables import Tables, probe, with_calls
-from otel_agent.opencode.sqlite.parts import DatabaseParts
-from otel_agent.opencode.sqlite.table_reader import Ask, DatabaseFile, TableReader
+from otel_agent.opencode.sqlite.known_tables import Tables, probe
+from otel_agent.opencode.sqlite.table_reader import Ask, DatabaseFile, TableReader, read_calls
 
 _BUSY_SECONDS: Final = 2.0
 """Wait so long if OpenCode holds the database; then the next pass tries again."""
@@ -102,8 +100,7 @@ class Database:
     def read_calls(self, messages: Sequence[Message], wanted: CallsWanted) -> Calls:
         """Return the calls of messages that were read earlier. Raises ``Unreadable``."""
         with self._connected(_LONG_AFTER_MS) as (database, tables):
-            parts = with_calls(tables)
-            return PartReader(DatabaseParts(database, parts)).calls(messages, wanted) if parts else Calls()
+            return read_calls(database, tables, messages, wanted)
 
     def length(self) -> int:
         """Return how many rows of messages there are; 0 if they cannot be counted now."""
@@ -129,8 +126,7 @@ class Database:
         known = {each.generation: session_totals.read_rows(database, each) for each in tables}
         migrated_ms = session_totals.migrated_ms(database) if any(known.values()) else None
         for each in tables:
-            file = DatabaseFile(self.name, self._inode, with_calls(tables) or each)
-            reader = TableReader(database, each, file, ask)
+            reader = TableReader(database, each, DatabaseFile(self.name, self._inode), ask)
             yield from reader.read(now_ms=now_ms, sweep=sweep)
             if known[each.generation]:
                 changed = [session_totals.decoded(row) for row in known[each.generation] - self._totals]

@@ -4,7 +4,6 @@ A new generation of tables is one more line in ``_GENERATIONS``.
 """
 
 import sqlite3
-from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -16,17 +15,24 @@ from otel_agent.opencode.sqlite.unknown_tables import columns as _columns
 
 
 class Tables(Struct, frozen=True):
-    """The queries for one generation. Each selects rowid, id, session id, created, updated, size, data and kind.
+    """The queries for one generation. Each selects rowid, id, session id, created, updated, size, data, kind and place.
 
     Data is missing if it is too large to be read, or no JSON."""
 
     generation: Generation
+    messages: str
+    sessions: str
+    """The names of the two tables."""
+    has_turns: bool
+    """True if the rows of a session are in order, and say of what type they are: they tell the turns."""
+    session_columns: frozenset[str]
+    """The columns of the table of sessions."""
+    notes_idle: bool
+    """True if the table of sessions notes when a session was idle: such a release also writes a row then."""
     names_role: bool
     """True if every row says whether it is an assistant's."""
     needs_session: bool
     """True if only rows count whose session the table of sessions has."""
-    has_calls: bool
-    """True if its messages have their tool calls in the table ``part``."""
     after_rowid: str
     """Parameters: rowid, limit."""
     by_id: str
@@ -37,10 +43,14 @@ class Tables(Struct, frozen=True):
     """Parameter: rowid. Selects the id only."""
     session: str | None
     """Parameter: session id. Selects parent, directory, title, version, created, worktree, fork."""
+    project: str | None
+    """Parameter: project id, or its first six letters. Selects the worktrees of the projects that it can be."""
     parts: str | None
     """Parameters: message id, limit. Selects id and data, no data if it is too large."""
     recent: str | None
     """Parameters: session id, milliseconds up to which, limit. Selects the ids of the last messages, newest first."""
+    releases: str | None
+    """Selects each release that began sessions, and the milliseconds at which it began the first one."""
     totals: str | None
     """Selects id, what ``session`` selects, updated, cost and the five tokens of every session. ``None`` in 1.x, whose
     columns of the same names leave out what came before 1.15."""
@@ -56,39 +66,48 @@ class _Known(Struct, frozen=True):
     sessions: str
     has_type: bool
     """True if a column says which rows are an assistant's; else the JSON does."""
-    has_calls: bool
-    """True if its messages have their tool calls in the table ``part``."""
     preview: bool = False
     """True for the tables of the previews of 2.x, which have no name of their own."""
 
 
 _GENERATIONS: Final = (
-    _Known(Generation.V1, "message", "session", has_type=False, has_calls=True),
+    _Known(Generation.V1, "message", "session", has_type=False),
     # From 1.14 to 1.18 there is a ``session_message`` too. It can hold a call that ``message`` holds, under another id,
     # so only rows count whose session is in ``session_v2``.
-    _Known(Generation.V2, "session_message", "session_v2", has_type=True, has_calls=False),
+    _Known(Generation.V2, "session_message", "session_v2", has_type=True),
     # The previews of 2.x called the same table ``session``. 2.0 takes such a database over only if there is a history
     # of 1.x, so it may hold what nothing else does.
-    _Known(Generation.V2, "session_message", "session", has_type=True, has_calls=False, preview=True),
+    _Known(Generation.V2, "session_message", "session", has_type=True, preview=True),
 )
 ASSISTANT: Final = "assistant"
 COMPACTION: Final = "compaction"
-"""The types of ``session_message`` that say what they used."""
+"""The types of ``session_message`` that say what they used …"""
+IDLE: Final = "idle"
+"""… and the one that ends a turn."""
 
 _UP_TO_LIMIT: Final = f"CASE WHEN length(m.data) <= {MAX_BYTES} THEN m.data END"
-_LARGE: Final = 65_536
+LARGE: Final = 65_536
 """From this number of characters on, SQLite takes the fields that we use out of the JSON. Rows of 2.x hold the output
 of their tools, and so can have megabytes; none is too large to be counted."""
 _FIELDS: Final = ("agent", "model", "time", "cost", "tokens", "finish", "error", "retry", "status")
-_EXTRACTED: Final = ", ".join(f"'{name}', json_extract(m.data, '$.{name}')" for name in _FIELDS)
+_FIRST_ITEM: Final = (
+    "'content', json_array(json_object('type', json_extract(m.data, '$.content[0].type'), "
+    "'time', json_extract(m.data, '$.content[0].time')))"
+)
+"""When the answer began. A row without content gets an item of no type, which says nothing."""
+_EXTRACTED: Final = ", ".join((*(f"'{name}', json_extract(m.data, '$.{name}')" for name in _FIELDS), _FIRST_ITEM))
 _WITHOUT_CONTENT: Final = (
-    f"CASE WHEN length(m.data) <= {_LARGE} THEN m.data WHEN json_valid(m.data) THEN json_object({_EXTRACTED}) END"
+    f"CASE WHEN length(m.data) <= {LARGE} THEN m.data WHEN json_valid(m.data) THEN json_object({_EXTRACTED}) END"
 )
 _TOTALS: Final = (
     *("cost", "tokens_input", "tokens_output", "tokens_reasoning"),
     *("tokens_cache_read", "tokens_cache_write"),
 )
 _NEEDED: Final = {"id", "session_id", "data"}
+_WORKTREES_OF: Final = (
+    "SELECT DISTINCT worktree FROM project WHERE id = ?1 "
+    "OR (substr(id, 1, 6) = ?1 AND NOT EXISTS (SELECT 1 FROM project WHERE id = ?1)) LIMIT 2"
+)
 
 
 def probe(database: sqlite3.Connection, place: str, *, thorough: bool = False) -> tuple[list[Tables], list[Problem]]:
@@ -122,11 +141,6 @@ def probe(database: sqlite3.Connection, place: str, *, thorough: bool = False) -
     return found, problems
 
 
-def with_calls(tables: Sequence[Tables]) -> Tables | None:
-    """Return the tables whose messages have tool calls, else the first; ``None`` if the database has none at all."""
-    return next((each for each in tables if each.has_calls), tables[0] if tables else None)
-
-
 def _is_preview(database: sqlite3.Connection, names: set[str]) -> bool:
     """Return True for a database that a preview of 2.x began. 1.14 to 1.18 have ``session_message`` too, but their
     ``session`` has no forks, and their calls are in ``message``."""
@@ -148,30 +162,39 @@ def _why_unknown(database: sqlite3.Connection, known: _Known) -> str:
 def _tables(database: sqlite3.Connection, names: set[str], known: _Known) -> Tables:
     columns = _columns(database, known.messages)
     has_type = known.has_type and "type" in columns
+    session_columns = _columns(database, known.sessions)
+    has_turns = has_type and {"seq", "time_created"} <= columns
     created = "m.time_created" if "time_created" in columns else "NULL"
     updated = "m.time_updated" if "time_updated" in columns else "NULL"
     select = (
         f"SELECT m.rowid, m.id, m.session_id, {created}, {updated}, length(m.data), "
-        f"{_WITHOUT_CONTENT if known.has_type else _UP_TO_LIMIT}, {'m.type' if has_type else 'NULL'} "
-        f"FROM {known.messages} AS m"
+        f"{_WITHOUT_CONTENT if known.has_type else _UP_TO_LIMIT}, {'m.type' if has_type else 'NULL'}, "
+        f"{'m.seq' if has_turns else 'NULL'} FROM {known.messages} AS m"
     )
     # Rows of 2.x that used nothing are megabytes: the query leaves them out before their JSON is read.
     ours = f"m.type IN ('{ASSISTANT}', '{COMPACTION}')" if has_type else "1"
+    read = f"({ours} OR m.type = '{IDLE}')" if has_type else "1"
     return Tables(
         generation=known.generation,
+        messages=known.messages,
+        sessions=known.sessions,
+        has_turns=has_turns,
+        session_columns=frozenset(session_columns),
+        notes_idle=bool({"time_idle", "idle_outcome"} & session_columns),
         names_role=not known.has_type,
         needs_session=known.has_type,
-        has_calls=known.has_calls,
-        after_rowid=f"{select} WHERE m.rowid > ? AND {ours} ORDER BY m.rowid LIMIT ?",
-        by_id=f"{select} WHERE m.id IN (SELECT value FROM json_each(?)) AND {ours} LIMIT ?",
+        after_rowid=f"{select} WHERE m.rowid > ? AND {read} ORDER BY m.rowid LIMIT ?",
+        by_id=f"{select} WHERE m.id IN (SELECT value FROM json_each(?)) AND {read} LIMIT ?",
         updated_since=(
-            f"{select} WHERE coalesce({updated}, 0) >= ? AND m.rowid > ? AND m.rowid <= ? AND {ours} "
+            f"{select} WHERE coalesce({updated}, 0) >= ? AND m.rowid > ? AND m.rowid <= ? AND {read} "
             "ORDER BY m.rowid LIMIT ?"
         ),
         id_at=f"SELECT id FROM {known.messages} WHERE rowid = ?",
         session=_session_query(database, names, known.sessions),
+        project=_WORKTREES_OF if _has_worktrees(database, names) else None,
         parts=_parts_query(database, names),
         recent=_recent_query(known, created),
+        releases=_releases_query(database, names, known.sessions),
         totals=_totals_query(database, names, known),
         count=f"SELECT count(*) FROM {known.messages}",
     )
@@ -203,6 +226,12 @@ def _session_query(database: sqlite3.Connection, names: set[str], table: str) ->
     return f"SELECT {_session_facts(database, names, columns)} FROM {table} AS s WHERE s.id = ?"
 
 
+def _releases_query(database: sqlite3.Connection, names: set[str], table: str) -> str | None:
+    if table not in names or not {"version", "time_created"} <= _columns(database, table):
+        return None
+    return f"SELECT version, min(time_created) FROM {table} GROUP BY version"
+
+
 def _totals_query(database: sqlite3.Connection, names: set[str], known: _Known) -> str | None:
     columns = _columns(database, known.sessions)
     if not known.has_type or not {"id", *_TOTALS} <= columns:
@@ -218,7 +247,11 @@ def _session_facts(database: sqlite3.Connection, names: set[str], columns: set[s
     def column(name: str) -> str:
         return f"s.{name}" if name in columns else "NULL"
 
-    project = "project" in names and "project_id" in columns and "worktree" in _columns(database, "project")
+    project = "project_id" in columns and _has_worktrees(database, names)
     worktree = "(SELECT p.worktree FROM project AS p WHERE p.id = s.project_id)" if project else "NULL"
     wanted = [column(name) for name in ("parent_id", "directory", "title", "version", "time_created")]
     return f"{', '.join(wanted)}, {worktree}, {column('fork_session_id')}"
+
+
+def _has_worktrees(database: sqlite3.Connection, names: set[str]) -> bool:
+    return "project" in names and {"id", "worktree"} <= _columns(database, "project")

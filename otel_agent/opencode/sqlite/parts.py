@@ -2,11 +2,12 @@
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from typing import Final
 
 from otel_agent.model import Message, Problem, Session
-from otel_agent.opencode import json_values
-from otel_agent.opencode.parts.callers import RECENT
+from otel_agent.opencode import decode, json_values
+from otel_agent.opencode.parts.callers import RECENT, Began, Origin, which_began
 from otel_agent.opencode.parts.part import MAX_PARTS, Part, decode_part
 from otel_agent.opencode.sqlite.known_tables import Tables
 
@@ -18,12 +19,13 @@ class DatabaseParts:
     """The ``PartSource`` of one database. SQLite shows no half-written row, so nothing is ever ``BeingWritten``."""
 
     def __init__(self, database: sqlite3.Connection, tables: Tables) -> None:
-        """``tables`` are those that ``with_calls`` chose."""
+        """``tables`` are those of 1.x."""
         self._database, self._tables = database, tables
+        self._releases: Mapping[str, int] | None = None
 
     def has_calls(self, message: Message) -> bool:
         """Return True if the message has its tool calls here: another generation may use the same ids."""
-        return self._tables.has_calls and message.generation is self._tables.generation
+        return message.generation is self._tables.generation
 
     def parts(self, session_id: str, message_id: str, problems: list[Problem], *, at_work: bool) -> list[Part]:
         """Return the parts of a message in the order of their ids; those that are no JSON are left out."""
@@ -36,19 +38,36 @@ class DatabaseParts:
 
     def recent(self, session_id: str, until_ms: int) -> list[str]:
         """Return the ids of the session's last messages that began before ``until_ms``, newest first."""
-        if self._tables.recent is None or not self._tables.has_calls:
+        if self._tables.recent is None:
             return []
         return [text_of(row[0]) for row in self._database.execute(self._tables.recent, (session_id, until_ms, RECENT))]
 
-    def message(self, session_id: str, message_id: str) -> bytes | None:
-        """Return the JSON of a message, ``None`` if it is gone or too large."""
+    def caller_in(self, message_id: str, session: Session, at_ms: int) -> Began | None:
+        """Return the call in this message that began a turn of ``session`` at ``at_ms``, ``None`` if none did."""
+        part_id = which_began(session.id, at_ms, self.parts(session.parent_id, message_id, [], at_work=True))
+        return Began(part_id) if part_id else None
+
+    def origin_of(self, session: Session, turn_id: str) -> Origin | None:
+        """Return ``None``: in 1.x every turn has a user message."""
+        del session, turn_id
+        return None
+
+    def turn_of(self, session_id: str, message_id: str) -> str:
+        """Return the user message that a message answers; empty if it is gone, too large or names none."""
         del session_id
         row = self._database.execute(self._tables.by_id, (json.dumps([message_id]), 1)).fetchone()
-        return row[_DATA] if row is not None and isinstance(row[_DATA], bytes) else None
+        return decode.answered(row[_DATA] if row is not None and isinstance(row[_DATA], bytes) else None)
 
     def session(self, session_id: str) -> Session | None:
         """Return the session, ``None`` if it is gone."""
         return find_session(self._database, self._tables, session_id)
+
+    def releases(self) -> Mapping[str, int]:
+        """Return when each release of OpenCode began its first session here. The walk over the sessions is made once."""
+        if self._releases is None:
+            rows = self._database.execute(self._tables.releases) if self._tables.releases else ()
+            self._releases = {text_of(version): began for version, began in rows if isinstance(began, int)}
+        return self._releases
 
 
 def find_session(database: sqlite3.Connection, tables: Tables, session_id: str) -> Session | None:

@@ -1,18 +1,34 @@
 """The rows of one table of messages: what was inserted, what was in flight, and in a sweep what was rewritten."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
-from otel_agent.model import AskWanted, Batch, Checkpoint, Generation, Problem, ProblemKind, Recall, Session
+from otel_agent.model import (
+    AskWanted,
+    Batch,
+    Calls,
+    CallsWanted,
+    Checkpoint,
+    Generation,
+    Message,
+    Problem,
+    ProblemKind,
+    Recall,
+    Session,
+)
 from otel_agent.opencode import decode, json_values
 from otel_agent.opencode.parts.reader import PartReader
-from otel_agent.opencode.sqlite.known_tables import COMPACTION, Tables
+from otel_agent.opencode.sqlite.content import ContentParts
+from otel_agent.opencode.sqlite.known_tables import COMPACTION, IDLE, Tables
 from otel_agent.opencode.sqlite.parts import DatabaseParts, find_session, text_of
+from otel_agent.opencode.sqlite.turns import Place, TurnFinder
+from otel_agent.opencode.worktrees import at_repository
 
 _CHUNK: Final = 4_000
 """Rows in one read transaction: some tens of milliseconds."""
@@ -47,8 +63,6 @@ class DatabaseFile(Struct, frozen=True):
 
     name: str
     inode: int
-    parts: Tables
-    """The tables by which parts are found."""
 
 
 class Ask(Struct, frozen=True):
@@ -65,12 +79,17 @@ class TableReader:
     def __init__(self, database: sqlite3.Connection, tables: Tables, file: DatabaseFile, ask: Ask) -> None:
         self._database, self._tables, self._ask = database, tables, ask
         self._name, self._inode = f"{tables.generation}:{file.name}", file.inode
-        self._parts = PartReader(DatabaseParts(database, file.parts))
+        self._turns = TurnFinder(database, tables)
+        self._parts = _part_reader(database, tables, self._turns)
         recalled = ask.recall(self._name)
         self._cursor = msgspec.json.decode(recalled, type=Cursor) if recalled else Cursor()
         self._sessions: dict[str, Session | None] = {}
+        self._worktrees: dict[str, str] = {}
+        """Project id, or the beginning of one, to its worktree; empty if it is unknown or could be either of two."""
         self.unsettled: dict[str, int] = {}
         """Id of a session to when a call of it began that its totals may have already, and its row has not yet."""
+        self._ended: dict[str, str] = {}
+        """The turns that ended by what the rows of the present chunk say, each with its last call."""
 
     def read(self, *, now_ms: int, sweep: bool) -> Iterator[Batch]:
         """Yield a batch for each chunk of rows. The last one may be empty; it brings the checkpoint of a sweep."""
@@ -129,8 +148,9 @@ class TableReader:
         self._database.execute("BEGIN")
         try:
             with closing(self._database.execute(query, arguments)) as rows:
-                for rowid, row_id, session_id, created_ms, updated_ms, size, raw, kind in rows:
-                    row = _Row(text_of(row_id), text_of(session_id), created_ms, updated_ms, size, raw, text_of(kind))
+                for rowid, row_id, session_id, created_ms, updated_ms, size, raw, kind, seq in rows:
+                    names = text_of(row_id), text_of(session_id)
+                    row = _Row(*names, created_ms, updated_ms, size, raw, text_of(kind), seq)
                     last = rowid
                     if forward:
                         self._cursor.rowid, self._cursor.tail = rowid, row.id
@@ -143,13 +163,21 @@ class TableReader:
             self._database.execute("ROLLBACK")
         # Parts can be megabytes, and a long transaction keeps OpenCode from checkpointing: each is read on its own.
         batch.calls = self._parts.calls(batch.messages, self._ask.wanted(batch.messages))
+        # The last call may have been complete only after it was read. Its own row says that the turn ended, once it is read
+        # again. Otherwise the turn's span would be sent without that call, and once more with it.
+        batch.calls.ended = {turn for turn, last in self._ended.items() if last not in self._cursor.in_flight}
+        self._ended.clear()
         self._sessions.clear()
+        self._turns.forget()
         self._cursor.in_flight = self._cursor.in_flight[-_KEEP_IN_FLIGHT:]
         return last
 
     def _take(self, batch: Batch, row: "_Row") -> None:
         """Add what one row holds, and keep in mind if it must be read again."""
         batch.looked_at += 1
+        if row.kind == IDLE:
+            self._note_idle(row)
+            return
         wire = self._wire(batch, row)
         if wire is None:
             return
@@ -171,7 +199,8 @@ class TableReader:
         batch.problems += decoded.problems
         if decoded.message is None:
             return
-        message = self._parts.with_usage(decoded.message, session, [])
+        message = at_repository(decoded.message, session, self._worktree_of_project)
+        message = self._parts.with_usage(message, session, [])
         if row.kind == COMPACTION and message.completed_ms is not None and not message.tokens.total:
             return  # it asked no model, or nobody recorded what it used
         batch.problems += decode.unknown_tokens(wire, message, f"{self._name}#{row.id}", session)
@@ -181,7 +210,24 @@ class TableReader:
             if row.kind == COMPACTION or message.tokens.total:
                 self.unsettled[message.session_id] = message.created_ms
         if message.completed_ms is not None or message.has_usage:
-            batch.messages.append(message)
+            batch.messages.append(self._in_turn(message, row.place, session))
+
+    def _in_turn(self, message: Message, place: Place | None, session: Session | None) -> Message:
+        """Return the message with its turn, and note if that has ended. 1.x says the turn in the message itself."""
+        if place is None or session is None:
+            return message
+        message = replace(message, turn_id=self._turns.turn_of(session, place))
+        last = self._turns.last_call(session, place, message)
+        if last is not None:
+            self._ended[message.turn] = last
+        return message
+
+    def _note_idle(self, row: "_Row") -> None:
+        """Note that the turn before this row ended."""
+        session, idle = self._session(row.session_id), row.place
+        last = None if session is None or idle is None else self._turns.last_before(idle, row.session_id)
+        if session is not None and last is not None:
+            self._ended[self._turns.turn_of(session, last) or last.id] = last.id
 
     def _wire(self, batch: Batch, row: "_Row") -> decode.Wire | None:
         """Return the assistant message in a row, ``None`` for anything else."""
@@ -207,6 +253,38 @@ class TableReader:
             self._sessions[session_id] = find_session(self._database, self._tables, session_id)
         return self._sessions[session_id]
 
+    def _worktree_of_project(self, project_id: str) -> str:
+        if project_id not in self._worktrees:
+            query = self._tables.project
+            found = self._database.execute(query, (project_id,)).fetchall() if query else []
+            self._worktrees[project_id] = text_of(found[0][0]) if len(found) == 1 else ""
+        return self._worktrees[project_id]
+
+
+def read_calls(
+    database: sqlite3.Connection, tables: Sequence[Tables], messages: Sequence[Message], wanted: CallsWanted
+) -> Calls:
+    """Return the calls that are wanted of messages that were read earlier, and which of their turns ended."""
+    found = Calls()
+    for each in tables:
+        of_2_x = each.generation is Generation.V2
+        ours = [message for message in messages if (message.generation is Generation.V2) is of_2_x]
+        turns = TurnFinder(database, each)
+        calls = _part_reader(database, each, turns).calls(ours, wanted)
+        found.tool_calls |= calls.tool_calls
+        found.callers |= calls.callers
+        for message in ours if each.has_turns else ():
+            session, place = find_session(database, each, message.session_id), turns.place(message.id)
+            if session is not None and place is not None and turns.last_call(session, place, message):
+                found.ended.add(message.turn)
+    return found
+
+
+def _part_reader(database: sqlite3.Connection, tables: Tables, turns: TurnFinder) -> PartReader:
+    if tables.generation is Generation.V2:
+        return PartReader(ContentParts(database, tables, turns))
+    return PartReader(DatabaseParts(database, tables))
+
 
 class _Row(NamedTuple):
     """One row of a table of messages; only the ids are known to be text."""
@@ -221,3 +299,11 @@ class _Row(NamedTuple):
     """The JSON, ``None`` if it is missing, too large or, if large, no JSON."""
     kind: str
     """The type of a row of 2.x; empty in 1.x."""
+    seq: object = None
+    """The number of a row of 2.x in its session."""
+
+    @property
+    def place(self) -> Place | None:
+        """The place of the row in its session, ``None`` if the table knows no order."""
+        created_ms = json_values.time_ms(self.created_ms) or 0
+        return Place(self.id, self.seq, created_ms, self.kind) if isinstance(self.seq, int) else None

@@ -1,0 +1,219 @@
+"""The turns of OpenCode 2.x, whose messages name no user message: the order of a session's rows tells them.
+
+A row ``idle`` ends a turn, so everything between two of them is one turn, prompts that a person sent meanwhile included.
+Messages that were imported from 1.x have no such rows, and neither have those of betas: there each prompt begins
+a turn. The store itself says which of the two it is, and only rows before a message decide on its turn. So the
+answer is the same while the turn goes on and years later.
+"""
+
+import re
+import sqlite3
+from typing import Final, NamedTuple
+
+from msgspec import Struct
+
+from otel_agent.model import Message, Session
+from otel_agent.opencode import json_values
+from otel_agent.opencode.sqlite.known_tables import ASSISTANT, COMPACTION, IDLE, Tables
+from otel_agent.opencode.sqlite.parts import text_of
+
+_PROMPT: Final = "user"
+WAKE: Final = "synthetic"
+"""A note of OpenCode's own. One that comes to a session at rest, for example when a sub-agent ends, begins a turn."""
+_START: Final = -1
+_END: Final = 2**63 - 1
+_GOT_IDLE: Final = "SELECT max(time_completed) FROM migration WHERE id LIKE '%_session_viewed_state'"
+"""When this database got the columns that note idle sessions: older rows are a beta's or 1.x's."""
+_IMPORTED: Final = "SELECT max(max(time_created, time_updated)) FROM kv WHERE key = 'migration.v1-v2'"
+_RELEASE: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
+"""The version of a session that no beta and no preview began."""
+
+
+class Place(Struct, frozen=True):
+    """The place of a row in its session."""
+
+    id: str
+    seq: int
+    created_ms: int
+    kind: str
+
+
+class _Turn(NamedTuple):
+    id: str
+    """Empty for a compaction outside any turn."""
+    first: int
+    before: int
+    """The numbers of the rows that are in it: from ``first``, and below ``before``."""
+    last: str | None = None
+    """Its last call, once a row says that it ended; ``None`` if none does, or if the call itself says it."""
+    by_answer: bool = False
+    """True if no row is going to say that it ended."""
+
+
+class _Habit(NamedTuple):
+    """How the rows of one session are to be understood."""
+
+    marked_from_ms: int
+    """Rows that are newer are in turns that end with a row ``idle``."""
+    copied_until_ms: int
+    """Rows up to here were copied from another session; 0 for a session that is no fork."""
+
+
+class TurnFinder:
+    """Finds the turns of rows. What it keeps in mind is true until ``forget``, so for one read transaction."""
+
+    def __init__(self, database: sqlite3.Connection, tables: Tables) -> None:
+        self._database, self._messages, self._notes_idle = database, tables.messages, tables.notes_idle
+        self._has_turns = tables.has_turns
+        self._habits: dict[str, _Habit] = {}
+        self._last: dict[str, _Turn] = {}
+        self._got_idle_ms, self._imported_ms = self._time_of(_GOT_IDLE), self._time_of(_IMPORTED)
+        self._has_idle: bool | None = None
+
+    def forget(self) -> None:
+        """Forget what was found in the last read transaction."""
+        self._habits.clear()
+        self._last.clear()
+        self._has_idle = None
+
+    def place(self, message_id: str) -> Place | None:
+        """Return the place of a row, ``None`` if it is gone or the rows of this table are in no order."""
+        return self._place("id = ?", message_id) if self._has_turns else None
+
+    def turn_of(self, session: Session, place: Place) -> str:
+        """Return the id of a row's turn: its first prompt, or what else began it. Empty for a row outside any turn."""
+        return self._turn(session, place).id
+
+    def last_call(self, session: Session, place: Place, message: Message) -> str | None:
+        """Return the last call of the turn of this message, ``None`` while something may still come to the turn."""
+        turn = self._turn(session, place)
+        return message.id if turn.by_answer and message.was_last_call else turn.last
+
+    def last_before(self, idle: Place, session_id: str) -> Place | None:
+        """Return the last row of a model's call in the turn that a row ``idle`` ends, ``None`` if there is none."""
+        since = self._find(IDLE, session_id, _START, idle.seq, newest=True)
+        low = _START if since is None else since.seq
+        calls = (self._find(kind, session_id, low, idle.seq, newest=True) for kind in (ASSISTANT, COMPACTION))
+        return max((call for call in calls if call is not None), key=lambda call: call.seq, default=None)
+
+    def answer_before(self, session: Session, place: Place) -> Place | None:
+        """Return the last answer of a model before a row, ``None`` if there is none of this session's own."""
+        found = self._find(ASSISTANT, session.id, _START, place.seq, newest=True)
+        return None if found is None or found.created_ms <= self._habit(session).copied_until_ms else found
+
+    def _turn(self, session: Session, place: Place) -> _Turn:
+        last = self._last.get(session.id)
+        if last is not None and last.first <= place.seq < last.before and place.kind == ASSISTANT:
+            return last
+        habit = self._habit(session)
+        marked = place.created_ms > habit.marked_from_ms
+        # Rows from another time, or from another session, are in no turn with this one.
+        bounds = (habit.copied_until_ms, habit.marked_from_ms if marked else 0)
+        low = self._up_to(session.id, max((at for at in bounds if at < place.created_ms), default=0))
+        found = self._between_idle(session.id, place, low) if marked else self._since_prompt(session.id, place, low)
+        if place.kind == ASSISTANT:  # a compaction can be outside the turn of the rows around it
+            self._last[session.id] = found
+        return found
+
+    def _between_idle(self, session_id: str, place: Place, low: int) -> _Turn:
+        """Return the turn between two rows ``idle``."""
+        since = self._find(IDLE, session_id, low, place.seq, newest=True)
+        low = low if since is None else since.seq
+        end = self._find(IDLE, session_id, place.seq, _END)
+        first = self._find(ASSISTANT, session_id, low, place.seq + 1)
+        # Only what came before the first answer: a later prompt must not rename a turn that is under way.
+        upto = place.seq if first is None else first.seq
+        began = self._find(_PROMPT, session_id, low, upto) or self._find(WAKE, session_id, low, upto) or first
+        if began is None:
+            return _Turn("", place.seq, place.seq + 1, last=place.id)
+        last = None if end is None else self.last_before(end, session_id)
+        return _Turn(began.id, began.seq, _END if end is None else end.seq, None if last is None else last.id)
+
+    def _since_prompt(self, session_id: str, place: Place, low: int) -> _Turn:
+        """Return the turn since the last prompt, or since a note that woke the session."""
+        began = self._prompt_or_wake(session_id, place, low)
+        if place.kind == COMPACTION:
+            # One that comes after the last call of a turn was ordered by a person, and is in no turn.
+            answer = self._find(ASSISTANT, session_id, began.seq if began else low, place.seq, newest=True)
+            if began is None or (answer is not None and self._was_last_call(answer)):
+                return _Turn("", place.seq, place.seq + 1, last=place.id)
+        if began is None:
+            return _Turn(place.id, place.seq, place.seq + 1, by_answer=True)
+        following = (self._find(kind, session_id, place.seq, _END) for kind in (_PROMPT, WAKE))
+        before = min((each.seq for each in following if each is not None), default=_END)
+        return _Turn(began.id, began.seq, before, by_answer=True)
+
+    def _prompt_or_wake(self, session_id: str, place: Place, low: int) -> Place | None:
+        prompt = self._find(_PROMPT, session_id, low, place.seq, newest=True)
+        low = low if prompt is None else prompt.seq
+        before = place.seq
+        earliest: Place | None = None
+        while (wake := self._find(WAKE, session_id, low, before, newest=True)) is not None:
+            answer = self._find(ASSISTANT, session_id, low, wake.seq, newest=True)
+            if answer is not None and self._was_last_call(answer):
+                return wake
+            before, earliest = wake.seq, wake
+        return prompt or earliest
+
+    def _habit(self, session: Session) -> _Habit:
+        habit = self._habits.get(session.id)
+        if habit is None:
+            of_1_x = session.version.startswith("1.")
+            since_ms = max(self._got_idle_ms, self._imported_ms if of_1_x else 0)
+            first = self._find(IDLE, session.id, _START, _END)
+            if first is not None and first.created_ms <= since_ms:
+                since_ms = 0  # it comes from another database, in which such rows were written already
+            marked_from_ms = since_ms if first is not None or self._writes_idle(session) else _END
+            habit = _Habit(marked_from_ms, session.created_ms - 1 if session.forked else 0)
+            self._habits[session.id] = habit
+        return habit
+
+    def _writes_idle(self, session: Session) -> bool:
+        """Return True if a turn of this session, which has no row ``idle`` yet, is going to get one."""
+        if self._has_idle is None:
+            query = f"SELECT 1 FROM {self._messages} WHERE type = '{IDLE}' LIMIT 1"
+            self._has_idle = self._database.execute(query).fetchone() is not None
+        # A store without any is a new one, whose first turn goes on, or a beta's that never writes one.
+        return self._has_idle or (self._notes_idle and _RELEASE.fullmatch(session.version) is not None)
+
+    def _was_last_call(self, answer: Place) -> bool:
+        query = (
+            "SELECT coalesce(json_extract(data, '$.finish'), '') NOT IN ('', 'tool-calls', 'unknown') "
+            f"OR json_extract(data, '$.error') IS NOT NULL FROM {self._messages} WHERE id = ? AND json_valid(data)"
+        )
+        row = self._database.execute(query, (answer.id,)).fetchone()
+        return row is not None and bool(row[0])
+
+    def _up_to(self, session_id: str, at_ms: int) -> int:
+        """Return the number of the last row that is not newer, ``_START`` if there is none."""
+        if not at_ms:
+            return _START
+        query = (
+            f"SELECT seq FROM {self._messages} WHERE session_id = ? AND time_created <= ? "
+            "ORDER BY time_created DESC, id DESC LIMIT 1"
+        )
+        row = self._database.execute(query, (session_id, at_ms)).fetchone()
+        return row[0] if row is not None and isinstance(row[0], int) else _START
+
+    def _find(self, kind: str, session_id: str, low: int, high: int, *, newest: bool = False) -> Place | None:
+        """Return the first row of a type between two numbers, or the newest. Both queries walk the same index."""
+        order = "DESC" if newest else "ASC"
+        return self._place(
+            f"session_id = ? AND type = ? AND seq > ? AND seq < ? ORDER BY seq {order} LIMIT 1",
+            *(session_id, kind, low, high),
+        )
+
+    def _place(self, where: str, *arguments: object) -> Place | None:
+        query = f"SELECT id, seq, time_created, type FROM {self._messages} WHERE {where}"
+        row = self._database.execute(query, arguments).fetchone()
+        if row is None or not isinstance(row[1], int):
+            return None
+        return Place(text_of(row[0]), row[1], json_values.time_ms(row[2]) or 0, text_of(row[3]))
+
+    def _time_of(self, query: str) -> int:
+        """Return 0 if this release has no such table or column."""
+        try:
+            row = self._database.execute(query).fetchone()
+        except sqlite3.OperationalError:
+            return 0
+        return json_values.time_ms(row[0]) or 0 if row else 0
