@@ -19,7 +19,7 @@ from otel_agent.settings import Settings
 from otel_agent.settings.validation import settings_from
 from tests.support.paths import PACKAGE, ROOT
 
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "CHANGELOG.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/opencode-matrix.md")
 CODE_BLOCK = re.compile(r"^```.*?\n(.*?)^```|^((?: {4}\S[^\n]*\n)+)", re.MULTILINE | re.DOTALL)
 CODE_SPAN = re.compile(r"`([^`\n]+)`")
 REMARK = re.compile(r"\s{2,}.*|\s#.*")
