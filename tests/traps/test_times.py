@@ -132,12 +132,12 @@ def test_a_model_call_that_was_broken_off_before_its_tools_ends_with_its_message
     assert lasted(arrived, 4)
 
 
-@pytest.mark.parametrize("made_at", [NOW - MINUTE, NOW + 90 * S])
+@pytest.mark.parametrize("after", [-MINUTE, 90 * S])
 def test_an_answer_ends_neither_before_its_request_nor_after_its_message(
-    agent: Agent, store: Store, arrived: Arrived, made_at: int
+    agent: Agent, store: Store, arrived: Arrived, after: int
 ) -> None:
     of = call(took=9 * S, finish="stop")
-    put(store, of, step_start(of), made(step_finish(of, USED), made_at))
+    put(store, of, step_start(of), made(step_finish(of, USED), NOW + after))
     agent.once()
     assert lasted(arrived, 9)
 
