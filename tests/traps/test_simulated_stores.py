@@ -74,6 +74,7 @@ def test_every_kind_counts_for_an_agent_that_comes_afterwards(kind: Kind, world:
 
 
 def test_every_kind_counts_for_an_agent_that_looks_after_each_commit(kind: Kind, world: World, reader: Reader) -> None:
+    reader.look(sweep=True)  # as an agent does when it starts
     world.after_commit = reader.look
     kind(world)
     check(world, reader, kind)
