@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from otel_agent.model import (
+    KILLED,
     AskWanted,
     Batch,
     Checkpoint,
@@ -251,8 +252,10 @@ class TableReader:
     def _may_be_tried_again(self, message: Message) -> bool:
         """Return True for a call of 2.x that failed a short time ago: a retry uses the same row, which its totals do not
         wait for."""
-        failed = message.generation is Generation.V2 and message.error_type and not message.tokens.total
-        return bool(failed) and self._cursor.updated_ms - message.created_ms < _LONGEST_RETRIES_MS
+        failed = message.generation is Generation.V2 and message.error_type not in ("", KILLED)
+        return (
+            failed and not message.tokens.total and self._cursor.updated_ms - message.created_ms < _LONGEST_RETRIES_MS
+        )
 
     def _wire(self, batch: Batch, row: Row) -> decode.Wire | None:
         """Return the assistant message in a row, ``None`` for anything else."""
