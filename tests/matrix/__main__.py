@@ -26,7 +26,7 @@ examples:
   make opencode-matrix                                   all: {", ".join(RELEASES)}
   make opencode-matrix ARGS="--only 1.14.48 1.18.34"     these
 
-A release takes two to three minutes on two cores. Releases that are not here are installed with npm first. The rows of the releases that
+A release takes one to two minutes on two cores. Releases that are not here are installed with npm first. The rows of the releases that
 ran are written into docs/opencode-matrix.md. The exit code is 1 if anything differs.
 """
 
