@@ -34,6 +34,7 @@ from tests.support.made_stores import GLOBAL, JsonTree, Project, Session, Tokens
 FOLDER = Path(__file__).resolve().parent / "views"
 NOW = datetime(2026, 11, 24, 16, 40, tzinfo=ZoneInfo("Europe/Berlin"))
 RANGES: dict[ViewName, RangeName] = {"overview": "today", "timeline": "month"}
+CONFIGURED = {"build": "anthropic/claude-sonnet-4-5", "explore": "zai-coding-plan/glm-4.7"}
 MODELS = (("anthropic", "claude-sonnet-4-5"), ("openai", "gpt-5.2-codex"), ("zai-coding-plan", "glm-4.7"))
 TITLES = (
     "Rename the parser",
@@ -141,7 +142,7 @@ class StillSource:
                 ledger,
                 now=NOW,
                 processes=running(),
-                configured={"build": "anthropic/claude-sonnet-4-5", "explore": "zai-coding-plan/glm-4.7"},
+                configured=lambda agent: CONFIGURED.get(agent, ""),
             )
         if view.activity is None:
             return view

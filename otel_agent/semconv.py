@@ -100,6 +100,14 @@ REASONING_TOKENS: Final = _counter(
 INFERENCE_DURATION: Final = Metric(
     "gen_ai.client.inference.duration", Kind.HISTOGRAM, "s", "Duration of model calls.", MILLI, _DURATION_BOUNDARIES
 )
+TIME_TO_FIRST_CHUNK: Final = Metric(
+    "gen_ai.client.inference.time_to_first_chunk",
+    Kind.HISTOGRAM,
+    "s",
+    "Time from the request to the first output of the model, if OpenCode recorded it.",
+    MILLI,
+    _DURATION_BOUNDARIES,
+)
 
 LEGACY_TOKEN_USAGE: Final = Metric(
     "gen_ai.client.token.usage",
@@ -161,6 +169,7 @@ GENAI_LATEST: Final = (
     CACHE_WRITE_TOKENS,
     REASONING_TOKENS,
     INFERENCE_DURATION,
+    TIME_TO_FIRST_CHUNK,
 )
 GENAI_LEGACY: Final = (LEGACY_TOKEN_USAGE, LEGACY_DURATION)
 
@@ -204,6 +213,8 @@ class Attr:
     MODALITY: Final = "gen_ai.token.modality"
     CONVERSATION: Final = "gen_ai.conversation.id"
     FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
+    FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
+    REASONING_LEVEL: Final = "gen_ai.request.reasoning.level"
     USAGE_INPUT: Final = "gen_ai.usage.input_tokens"
     USAGE_OUTPUT: Final = "gen_ai.usage.output_tokens"
     USAGE_REASONING: Final = "gen_ai.usage.reasoning.output_tokens"
@@ -218,6 +229,7 @@ class Attr:
     SESSION_PARENT: Final = "opencode.session.parent.id"
     MESSAGE: Final = "opencode.message.id"
     OUTCOME: Final = "opencode.message.outcome"
+    RETRIES: Final = "opencode.message.retries"
     COMPACTION: Final = "opencode.message.compaction"
     PROJECT: Final = "opencode.project.name"
     PROJECT_DIRECTORY: Final = "opencode.project.directory"

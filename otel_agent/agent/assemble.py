@@ -1,5 +1,6 @@
 """Builds the whole agent from the settings: what ``intake`` opens, and the exporters behind it."""
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -8,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from otel_agent.agent.backend import exporters
+from otel_agent.agent.backend import doubts, exporters
 from otel_agent.export.metric_export import MetricExport
 from otel_agent.export.metric_schedule import MetricSchedule
 from otel_agent.export.observations import Observations
@@ -22,6 +23,8 @@ from otel_agent.opencode.running.processes import Processes
 from otel_agent.otlp.metrics import exported_metrics
 from otel_agent.otlp.resource import emitter
 from otel_agent.settings import Settings
+
+log = logging.getLogger(__name__)
 
 _NS: Final = 1_000_000_000
 _TEMPORALITY: Final = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
@@ -92,6 +95,8 @@ def _metric_schedule(settings: Settings, ledger: Ledger) -> MetricSchedule:
 
 
 def _exports(settings: Settings, parts: Intake, now_ns: Callable[[], int]) -> tuple[SpanExport, MetricExport]:
+    for doubt in doubts(settings):
+        log.warning("%s", doubt)
     to_spans, to_metrics = exporters(settings)
     outcomes, sender = Outcomes(parts.ledger, now_ns), emitter(parts.ledger.instance_id)
     spans = SpanExport(parts.ledger, to_spans, outcomes, emitter=sender, titles=settings.session_titles)

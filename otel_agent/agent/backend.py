@@ -1,5 +1,7 @@
 """The backend that the settings name: what sends data to it, and the message when it accepts nothing."""
 
+from typing import get_args
+
 from otel_agent.delivery.advice import advice
 from otel_agent.delivery.choose import FileOptions, deliveries
 from otel_agent.delivery.otlp_options import OtlpOptions
@@ -7,6 +9,20 @@ from otel_agent.delivery.ports import MetricDelivery, SpanDelivery
 from otel_agent.model.plural import counted
 from otel_agent.semconv import Signal
 from otel_agent.settings import Settings
+
+
+def doubts(settings: Settings) -> list[str]:
+    """Check what the environment and the file say of OTLP, for each signal that uses it.
+
+    Return a sentence for each value that was probably meant otherwise. Raises ``SettingsError`` for one that cannot work.
+    """
+    options = otlp_options(settings)
+    found: dict[str, None] = {}
+    for signal in get_args(Signal):
+        if settings.exporter_of(signal) == "otlp":
+            options.check(signal)
+            found.update(dict.fromkeys(options.doubts(signal)))
+    return list(found)
 
 
 def exporters(settings: Settings) -> tuple[SpanDelivery | None, MetricDelivery | None]:
@@ -31,6 +47,7 @@ def otlp_options(settings: Settings) -> OtlpOptions:
         certificate=otlp.certificate,
         client_key=otlp.client_key,
         client_certificate=otlp.client_certificate,
+        accept_any_2xx=settings.accept_any_2xx,
     )
 
 

@@ -53,6 +53,9 @@ class Hints(Struct, frozen=True):
         return self.paths is None or bool(self.paths)
 
 
+_LIMITS: Final = "the limits are fs.inotify.max_user_watches and max_user_instances, see `otel-agent doctor`"
+
+
 class Watch:
     """Collects hints from watchdog's threads, and wakes the loop for each."""
 
@@ -60,6 +63,7 @@ class Watch:
         """``wake`` is set for each hint."""
         self._wake = wake
         self._observer: BaseObserver | None = None
+        self._no_instance = False
         self._watched: dict[WatchedFolder, tuple[ObservedWatch, int]] = {}
         """Each watched folder, with its inode when the watch began."""
         self._unwatchable: set[WatchedFolder] = set()
@@ -116,19 +120,35 @@ class Watch:
         if folder.no_events:
             self._set_unwatchable(folder, folder.no_events)
             return
-        # The first watch starts watchdog's thread; an agent that watches nothing has none.
-        if self._observer is None:
-            self._observer = Observer()
-            self._observer.name = "watch"
-            self._observer.start()
+        observer = self._started()
+        if observer is None:
+            self._unwatchable.add(folder)
+            return
         try:
-            watched = self._observer.schedule(
+            watched = observer.schedule(
                 _Handler(self, folder), folder.folder, recursive=folder.recursive, event_filter=_KINDS
             )
             self._watched[folder] = watched, inode
         except OSError as error:
-            limits = "; the limits are fs.inotify.max_user_watches and max_user_instances, see `otel-agent doctor`"
-            self._set_unwatchable(folder, f"{error.strerror or error}{limits}")
+            self._set_unwatchable(folder, f"{error.strerror or error}; {_LIMITS}")
+
+    def _started(self) -> BaseObserver | None:
+        """Return watchdog's observer, ``None`` if the user has no inotify instance left: the log says so once.
+
+        The first watch starts its thread; an agent that watches nothing has none.
+        """
+        if self._observer is None and not self._no_instance:
+            try:
+                observer = Observer()
+                observer.name = "watch"
+                observer.start()
+            except OSError as error:
+                self._no_instance = True
+                why = f"{error.strerror or error}; {_LIMITS}"
+                log.warning("cannot watch any folder (%s); all are polled every rescan_interval_seconds instead", why)
+            else:
+                self._observer = observer
+        return self._observer
 
     def _set_unwatchable(self, folder: WatchedFolder, why: str) -> None:
         self._unwatchable.add(folder)
@@ -138,6 +158,18 @@ class Watch:
         watched, _ = self._watched.pop(folder)
         if self._observer is not None:
             self._observer.unschedule(watched)
+
+
+def no_instance_left() -> str:
+    """Return why no folder at all can be watched; empty if one can. inotify's instances are limited for each user."""
+    try:
+        observer = Observer()
+        observer.start()
+    except OSError as error:
+        return error.strerror or str(error)
+    observer.stop()
+    observer.join()
+    return ""
 
 
 class _Handler(FileSystemEventHandler):

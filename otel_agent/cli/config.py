@@ -54,7 +54,11 @@ def init(
 @app.command(epilog="Example: otel-agent config check")
 def check(config: ConfigOption = None) -> None:
     """Check the settings. Exit code 2: they contain an error."""
+    from otel_agent.agent.backend import doubts
+
     found = loaded(config, quiet=True)
+    for doubt in doubts(found.for_export()):
+        typer.echo(doubt, err=True)
     where = f"{found.file} and the environment" if found.file else "the environment (there is no settings file)"
     typer.echo(f"The settings are valid: {where}.")
 

@@ -40,7 +40,7 @@ def _effective(found: Loaded, name: str, origin: str) -> object:
     key = name.rpartition(".")[2]
     # The SDK reads these variables itself, so the settings hold no value for them.
     if origin.startswith(f"environment {OTLP_PREFIX}"):
-        value: object = os.environ[origin.removeprefix("environment ")]
+        value: object = _meant(key, os.environ[origin.removeprefix("environment ")])
     else:
         value = getattr(found.settings.otlp if name.startswith("otlp.") else found.settings, key)
     # Every header may be a key, whatever its name is.
@@ -56,6 +56,16 @@ def _effective(found: Loaded, name: str, origin: str) -> object:
         case str() if key == "endpoint":
             return _without_secrets(value)
     return value
+
+
+def _meant(key: str, text: str) -> object:
+    """Return a variable's value in the unit of the setting: the standard counts milliseconds."""
+    if key != "timeout_seconds":
+        return text
+    try:
+        return float(text) / 1_000
+    except ValueError:
+        return text
 
 
 def _without_secrets(address: str) -> str:

@@ -24,7 +24,7 @@ def run(
     log_format: LogFormatOption = None,
 ) -> None:
     """Watch OpenCode's storage and deliver what is new, until SIGTERM or Ctrl-C. SIGHUP reads the settings again."""
-    settings = loaded(config, log_format=log_format).settings
+    settings = loaded(config, log_format=log_format).for_export()
     with progress.shown() as tell:
         if once:
             from otel_agent.agent.once import require_delivery, run_once
@@ -35,7 +35,7 @@ def run(
         else:
             from otel_agent.agent.resident import run_until_stopped
 
-            run_until_stopped(settings, lambda: loaded(config, log_format=log_format).settings, on_progress=tell)
+            run_until_stopped(settings, lambda: loaded(config, log_format=log_format).for_export(), on_progress=tell)
 
 
 def demo(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from otel_agent.cli.options import FLAG, ConfigOption, JsonOption, loaded
-from otel_agent.intake.store_finder import configured_locations
 
 if TYPE_CHECKING:
     from otel_agent.service.manager import Manager
@@ -124,6 +123,7 @@ def _manager() -> "Manager":
 
 
 def _program(config: Path | None, *, read_only_home: bool) -> "Program":
+    from otel_agent.intake.store_finder import configured_locations
     from otel_agent.service.program import program
     from otel_agent.settings import default_file
 

@@ -5,6 +5,8 @@ def advice(reason: str) -> str:
     """Return one sentence or two of advice for the ``reason`` of a ``SendResult``."""
     if any(sign in reason for sign in ("401", "403", "UNAUTHENTICATED", "PERMISSION_DENIED")):
         return "Check the key in OTEL_EXPORTER_OTLP_HEADERS."
+    if "proxy" in reason:
+        return "Check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, or name the backend in NO_PROXY."
     if "TLS" in reason:
         return "Check OTEL_EXPORTER_OTLP_CERTIFICATE, and whether the address should begin with https:// or http://."
     if any(sign in reason for sign in ("404", "405", "UNIMPLEMENTED")):

@@ -41,7 +41,8 @@ def _spans(exporter: str, otlp: OtlpOptions, file: FileOptions) -> SpanDelivery 
             return FileSpans(file.folder, max_bytes=file.max_bytes, backups=file.backups)
         case "none":
             return None
-    if _is_grpc(otlp.protocol_of("traces")):
+    otlp.check("traces")
+    if otlp.protocol_of("traces") == "grpc":
         from otel_agent.delivery.otlp_grpc import GrpcSpans
 
         return GrpcSpans(otlp)
@@ -62,16 +63,11 @@ def _metrics(exporter: str, otlp: OtlpOptions, file: FileOptions) -> MetricDeliv
             return FileMetrics(file.folder, max_bytes=file.max_bytes, backups=file.backups)
         case "none":
             return None
-    if _is_grpc(otlp.protocol_of("metrics")):
+    otlp.check("metrics")
+    if otlp.protocol_of("metrics") == "grpc":
         from otel_agent.delivery.otlp_grpc import GrpcMetrics
 
         return GrpcMetrics(otlp)
     from otel_agent.delivery.otlp_http import HttpMetrics
 
     return HttpMetrics(otlp)
-
-
-def _is_grpc(protocol: str) -> bool:
-    if protocol not in ("grpc", "http/protobuf"):
-        raise SettingsError(f"OTLP over {protocol} is not supported. Use http/protobuf or grpc.")
-    return protocol == "grpc"

@@ -18,7 +18,7 @@ from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
-from otel_agent.delivery import retry
+from otel_agent.delivery import authorities, retry
 from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.model import SendResult
 from otel_agent.semconv import Signal
@@ -59,12 +59,11 @@ class GrpcMetrics:
 
 
 def _arguments(options: OtlpOptions, signal: Signal) -> dict[str, Any]:
-    """Return the exporter's arguments. Only the headers are left for it to find in the environment.
+    """Return the exporter's arguments, so that it finds nothing by itself in the environment.
 
     It would use an empty variable as a value, ignore a certificate that it cannot read, and fail on the
     compression ``none``.
     """
-    options.check_address(signal)
     headers = options.headers_of(signal)
     gzip = options.compression_of(signal) == "gzip"
     return {
@@ -78,13 +77,13 @@ def _arguments(options: OtlpOptions, signal: Signal) -> dict[str, Any]:
 
 
 def _credentials(options: OtlpOptions, signal: Signal) -> grpc.ChannelCredentials | None:
-    """Return ``None`` if no file is named: then the system's authorities count. Raises ``OSError``."""
+    """Return ``None`` without TLS. Raises ``OSError`` for a file that cannot be read."""
     authority, key = options.file_of(signal, "certificate"), options.file_of(signal, "client_key")
     certificate = options.file_of(signal, "client_certificate")
-    if not (authority or key or certificate):
+    if options.insecure(signal):
         return None
     return grpc.ssl_channel_credentials(
-        root_certificates=_read(authority), private_key=_read(key), certificate_chain=_read(certificate)
+        root_certificates=authorities.pem(authority), private_key=_read(key), certificate_chain=_read(certificate)
     )
 
 

@@ -1,5 +1,6 @@
 """OTLP ``http/protobuf``, by the SDK's exporters: they know the protocol, TLS and the standard variables."""
 
+import ssl
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,8 +15,9 @@ from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
+from otel_agent.delivery import authorities
 from otel_agent.delivery.otlp_options import OtlpOptions
-from otel_agent.delivery.strict_http import StrictSession
+from otel_agent.delivery.strict_http import Acknowledgement, StrictSession
 from otel_agent.model import SendResult
 from otel_agent.semconv import Signal
 
@@ -30,7 +32,7 @@ class HttpSpans:
     """Sends spans. Its constructor raises ``SettingsError``, and ``OSError`` for a file that cannot be read."""
 
     def __init__(self, options: OtlpOptions) -> None:
-        self._session = StrictSession(ExportTraceServiceResponse)
+        self._session = _session(ExportTraceServiceResponse, options, "traces")
         self._exporter = OTLPSpanExporter(session=self._session, **_arguments(options, "traces"))
 
     def send(self, spans: Sequence[ReadableSpan]) -> SendResult:
@@ -52,7 +54,7 @@ class HttpMetrics:
     """Sends data points. Its constructor raises as that of ``HttpSpans`` does."""
 
     def __init__(self, options: OtlpOptions) -> None:
-        self._session = StrictSession(ExportMetricsServiceResponse)
+        self._session = _session(ExportMetricsServiceResponse, options, "metrics")
         self._exporter = OTLPMetricExporter(session=self._session, **_arguments(options, "metrics"))
 
     def send(self, data: MetricsData) -> SendResult:
@@ -71,21 +73,31 @@ class HttpMetrics:
 
 
 def _arguments(options: OtlpOptions, signal: Signal) -> dict[str, Any]:
-    """Return the exporter's arguments for what the settings file says. It finds the rest in the environment.
+    """Return the exporter's arguments, so that it finds nothing by itself in the environment but credentials.
 
     Raises ``SettingsError``, and ``OSError`` for a certificate that cannot be read.
     """
-    options.check_address(signal)
-    base = options.base_of(signal)
     return {
-        "endpoint": f"{base.rstrip('/')}/v1/{signal}" if base else None,
-        "headers": options.headers_of(signal),
+        "endpoint": options.url_of(signal),
+        # As bytes, because a text beyond Latin-1 would be refused: RFC 9110 lets a header have other bytes.
+        "headers": {name: value.encode() for name, value in options.headers_of(signal).items()},
         "compression": _COMPRESSION[options.compression_of(signal)],
         "timeout": options.timeout_of(signal),
         "certificate_file": _path(options.file_of(signal, "certificate")),
         "client_key_file": _path(options.file_of(signal, "client_key")),
         "client_certificate_file": _path(options.file_of(signal, "client_certificate")),
     }
+
+
+def _session(response: Acknowledgement, options: OtlpOptions, signal: Signal) -> StrictSession:
+    return StrictSession(response, _trust(options, signal), accept_any_2xx=options.accept_any_2xx)
+
+
+def _trust(options: OtlpOptions, signal: Signal) -> ssl.SSLContext | None:
+    """Return the authorities that count, ``None`` without TLS: then a bundle that cannot be read does no harm."""
+    if not options.url_of(signal).startswith("https://"):
+        return None
+    return authorities.context(options.file_of(signal, "certificate"))
 
 
 def _path(path: Path | None) -> str | None:

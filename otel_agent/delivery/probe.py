@@ -5,7 +5,6 @@ import ssl
 import threading
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -27,10 +26,10 @@ class Reached(Struct, frozen=True):
     """When the certificate expires, if there was one."""
 
 
-def reach(address: str, *, default_port: int, secure: bool, authority: Path | None) -> Reached:
+def reach(address: str, *, default_port: int, trust: ssl.SSLContext | None) -> Reached:
     """Try to reach an address, which is a URL or ``host:port``. Takes up to 5 s for each step, and never raises for it.
 
-    ``authority`` is a PEM file with the certificate of who signed the other side's.
+    ``trust`` has the authorities that the other side may show; ``None`` uses no TLS.
     """
     parts = urlsplit(address if "://" in address else f"//{address}")
     host, port = parts.hostname or "localhost", parts.port or default_port
@@ -38,18 +37,18 @@ def reach(address: str, *, default_port: int, secure: bool, authority: Path | No
         return Reached(host, port, "the name is not known", "name")
     try:
         with socket.create_connection((host, port), PATIENCE_SECONDS) as connection:
-            return _greeted(connection, Reached(host, port), authority) if secure else Reached(host, port)
+            reached = Reached(host, port)
+            return reached if trust is None else _greeted(connection, reached, trust)
     except TimeoutError:
         return Reached(host, port, "no answer", "connection")
     except OSError as error:
         return Reached(host, port, error.strerror or str(error), "connection")
 
 
-def _greeted(connection: socket.socket, reached: Reached, authority: Path | None) -> Reached:
+def _greeted(connection: socket.socket, reached: Reached, trust: ssl.SSLContext) -> Reached:
     """Shake hands with TLS over the connection. Returns how far that got."""
-    context = ssl.create_default_context(cafile=str(authority) if authority else None)
     try:
-        with context.wrap_socket(connection, server_hostname=reached.host) as tls:
+        with trust.wrap_socket(connection, server_hostname=reached.host) as tls:
             certificate = tls.getpeercert() or {}
     except ssl.SSLCertVerificationError as error:
         return Reached(reached.host, reached.port, error.verify_message, "tls")

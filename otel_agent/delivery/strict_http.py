@@ -6,6 +6,7 @@ part of a request are none. Here the first two become a failure, and the third i
 
 import io
 import json
+import ssl
 import time
 from typing import Any, Final
 
@@ -20,8 +21,14 @@ from otel_agent.model import SendResult
 
 MAX_ANSWER: Final = 64 * 1024
 """Bytes of an answer that are read; an OTLP one has a few hundred."""
+_PROTOBUF: Final = ("application/x-protobuf", "application/protobuf")
+_OTLP_KINDS: Final = (*_PROTOBUF, "application/json")
 MAX_SECONDS: Final = 10.0
 """Time for one request if the exporter sets none of its own."""
+
+
+Acknowledgement = type[ExportTraceServiceResponse] | type[ExportMetricsServiceResponse]
+"""The message that a backend answers a signal with."""
 
 
 class StrictSession(requests.Session):
@@ -30,11 +37,22 @@ class StrictSession(requests.Session):
     ``last`` is the result of the most recent request, ``date`` the backend's clock as its last answer gave it.
     """
 
-    def __init__(self, response: type[ExportTraceServiceResponse] | type[ExportMetricsServiceResponse]) -> None:
-        """``response`` is the message that the backend answers with."""
+    def __init__(
+        self,
+        response: Acknowledgement,
+        trust: ssl.SSLContext | None = None,
+        *,
+        accept_any_2xx: bool = False,
+    ) -> None:
+        """``response`` is the message that the backend answers with, ``trust`` the authorities that it may show.
+
+        ``accept_any_2xx`` takes what is no OTLP answer for a yes, if its status is 2xx: a person says that it is one.
+        """
         super().__init__()
-        self._response = response
+        self._response, self._accept_any_2xx = response, accept_any_2xx
         self.auth = _as_given
+        if trust is not None:
+            self.mount("https://", _Trusting(trust))
         self.forget()
 
     def forget(self) -> None:
@@ -49,9 +67,6 @@ class StrictSession(requests.Session):
         """
         self.last = SendResult(accepted=False, reason="no answer")
         kwargs |= {"stream": True, "allow_redirects": False}
-        if isinstance(self.verify, str):
-            # Named here once more, because REQUESTS_CA_BUNDLE would win over the session's certificate.
-            kwargs["verify"] = self.verify
         until = time.monotonic() + float(kwargs.get("timeout") or MAX_SECONDS)
         try:
             with super().request(method, url, *args, **kwargs) as answer:
@@ -78,10 +93,10 @@ class StrictSession(requests.Session):
             return _failure(f"HTTP {status} instead of an acknowledgement (a redirect or a portal?)")
         if len(body) > MAX_ANSWER:
             return _failure("an endless answer instead of an acknowledgement")
-        if not body:
+        if not body or (self._accept_any_2xx and kind not in _OTLP_KINDS):
             return SendResult(accepted=True)
         try:
-            if kind in ("application/x-protobuf", "application/protobuf"):
+            if kind in _PROTOBUF:
                 return _partial(self._response.FromString(body).partial_success)
             if kind == "application/json":
                 return _partial_json(json.loads(body))
@@ -89,6 +104,31 @@ class StrictSession(requests.Session):
         except (DecodeError, ValueError, TypeError, OverflowError, RecursionError):
             return _failure(f"an answer that is not the {kind} it says it is")
         return _failure(f"an answer of type {kind or 'unknown'} instead of an acknowledgement (a portal?)")
+
+
+class _Trusting(requests.adapters.HTTPAdapter):
+    """Trusts the authorities of its context and no others. ``requests`` would add those that it finds by itself."""
+
+    def __init__(self, trust: ssl.SSLContext) -> None:
+        self._trust = trust
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make the connections of this adapter with its own context."""
+        super().init_poolmanager(*args, ssl_context=self._trust, **kwargs)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Make the connections through a proxy with the same context."""
+        return super().proxy_manager_for(proxy, ssl_context=self._trust, **kwargs)
+
+    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
+        """Say that certificates are verified, and name no bundle: the context has the authorities."""
+        return super().build_connection_pool_key_attributes(request, True, cert)
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Set the client's certificate only, for the same reason."""
+        super().cert_verify(conn, url, verify=False, cert=cert)  # type: ignore[no-untyped-call]
+        conn.cert_reqs = "CERT_REQUIRED"
 
 
 def _as_given(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -184,8 +224,8 @@ def _reason(error: requests.RequestException) -> str:
         return "no answer in time"
     if isinstance(error, requests.exceptions.InvalidURL):
         return "the address cannot be used"
-    if isinstance(error, requests.exceptions.InvalidHeader):
-        return "a header cannot be sent as it is written"
+    if isinstance(error, requests.exceptions.InvalidSchema):
+        return "the proxy is of a kind that cannot be used"
     if isinstance(error, requests.exceptions.ProxyError):
         return "the proxy did not connect"
     if isinstance(error, requests.ConnectionError):

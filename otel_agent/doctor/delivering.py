@@ -9,6 +9,7 @@ from typing import Final
 from opentelemetry.sdk.metrics.export import MetricsData
 
 from otel_agent.agent import backend
+from otel_agent.delivery import authorities, proxies
 from otel_agent.delivery.advice import advice
 from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.delivery.probe import Reached, reach
@@ -58,12 +59,15 @@ def proxy(environ: Mapping[str, str]) -> Iterator[Finding]:
 def _over_otlp(settings: Settings, signal: Signal) -> Iterator[Finding]:
     options = backend.otlp_options(settings)
     try:
-        options.check_address(signal)
-        reached = _reached(options, signal)
+        options.check(signal)
+        through = proxies.proxy_of(options, signal)
+        reached = _reached(options, signal) if through is None else _reached_proxy(through)
     except (SettingsError, OSError) as error:
         yield fail(signal, str(error), "Nothing can be sent.", "Correct the settings.")
         return
-    where = f"{options.target_of(signal)} ({options.protocol_of(signal)})"
+    for doubt in options.doubts(signal):
+        yield warn("timeout", doubt, "A request may take longer than was meant.", "Correct the variable.")
+    where = f"{options.target_of(signal)} ({options.protocol_of(signal)}{_by_way_of(through)})"
     if reached.trouble:
         yield _unreached(signal, where, reached)
         return
@@ -77,7 +81,17 @@ def _reached(options: OtlpOptions, signal: Signal) -> Reached:
     grpc, address = options.protocol_of(signal) == "grpc", options.target_of(signal)
     secure = not options.insecure(signal) if grpc else address.startswith("https://")
     port = 443 if address.startswith("https://") else 4317 if grpc else 80
-    return reach(address, default_port=port, secure=secure, authority=options.file_of(signal, "certificate"))
+    trust = authorities.context(options.file_of(signal, "certificate")) if secure else None
+    return reach(address, default_port=port, trust=trust)
+
+
+def _reached_proxy(proxy: str) -> Reached:
+    """Look no further than the proxy: only a request tells what is behind it."""
+    return reach(proxy, default_port=1080 if proxy.startswith("socks") else 8080, trust=None)
+
+
+def _by_way_of(proxy: str | None) -> str:
+    return f", by way of the proxy {proxies.shown(proxy)}" if proxy else ""
 
 
 def _unreached(signal: Signal, where: str, reached: Reached) -> Finding:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from otel_agent.agent.watch import no_instance_left
 from otel_agent.doctor.finding import Finding, fail, fine, skip, warn
 from otel_agent.errors import LedgerError
 from otel_agent.intake.store_finder import known_locations
@@ -27,7 +28,9 @@ _PROC: Final = Path("/proc")
 
 
 def settings_file(found: Loaded) -> Iterator[Finding]:
-    """Check that only its owner can read a settings file with keys in it."""
+    """Check that only its owner can read a settings file with keys in it, and that the environment can be used."""
+    for sentence in found.refused:
+        yield fail("settings", sentence, "`otel-agent run` does not start with it.", "Correct or unset the variable.")
     if found.file is None:
         yield fine(
             "settings",
@@ -148,6 +151,14 @@ def watching(settings: Settings, proc: Path = _PROC) -> Iterator[Finding]:
     # One watch for each session's folder of a tree, one for each store's own folder, and one for OpenCode's.
     needed = 1 + sum(_folders(store.folder) for store in found.values() if store.is_tree) + len(found)
     allowed = int((limits / "max_user_watches").read_text())
+    if trouble := no_instance_left():
+        yield warn(
+            "watching",
+            f"no folder can be watched ({trouble})",
+            "OpenCode's folders are polled instead, which costs more.",
+            f"sysctl fs.inotify.max_user_instances={2 * int((limits / 'max_user_instances').read_text()) or 128}",
+        )
+        return
     seen = f"{counted(needed, 'folder')} to watch; the kernel allows each user {allowed:,}"
     # Other programs (editors, synchronisation) share the limit: half of it is left to them.
     if needed > allowed // 2:

@@ -45,7 +45,8 @@ class Observations:
     def _processes_now(self) -> Iterable[Observation]:
         if self._processes is None:
             return ()
-        found = [(sample, cores, worktree_of(sample.directory)) for sample, cores in self._processes()]
+        repository_of = self._ledger.sessions.repository_of
+        found = [(sample, cores, worktree_of(sample.directory, repository_of)) for sample, cores in self._processes()]
         return gauges.process_observations(found, self._now_ns() / _NS)
 
     def _agent_now(self) -> list[Observation]:

@@ -180,8 +180,9 @@ class Ingest:
         """Write one batch, all or nothing: messages, turns and calls, totals, problems, and the checkpoints last read."""
         new = self._problem_log.new(batch.problems)
         ledger = self._ledger
+        messages = [batch.calls.timed(message) for message in batch.messages]
         with ledger.transaction():
-            changes = ledger.messages.record(batch.messages, batch.sessions, count_from_ms=self._count_from_ms)
+            changes = ledger.messages.record(messages, batch.sessions, count_from_ms=self._count_from_ms)
             self._add(changes, self._traces.enter(changes, batch.calls), new)
             if store is not None:
                 ledger.store_counts.add(store.name, [change.message for change in changes if change.first])
@@ -215,6 +216,7 @@ class Ingest:
                 calls = self._read_calls([each.message for each in decisions if each.state is State.COUNTED])
             except BeingWritten:
                 break  # the next pass decides them, with their calls
+            decisions = [replace(each, message=calls.timed(each.message)) for each in decisions]
             with self._ledger.transaction():
                 changes = messages.resolve_waiting(decisions)
                 self._add(changes, self._traces.enter(changes, calls), [])
@@ -243,6 +245,7 @@ class Ingest:
             found = store.read_calls(counted, wanted)
             calls.tool_calls = found.tool_calls | calls.tool_calls
             calls.callers = found.callers | calls.callers
+            calls.answers = found.answers | calls.answers
             calls.ended |= found.ended
         return calls
 

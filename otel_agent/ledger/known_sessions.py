@@ -44,6 +44,12 @@ class Sessions:
             for row in self._database.execute(query, (records.ids(list(ids)),))
         }
 
+    def repository_of(self, directory: str) -> str:
+        """Return the worktree of the project that the newest session in this folder belongs to, empty if there is none."""
+        query = "SELECT worktree FROM session WHERE directory = ? ORDER BY created_ms DESC LIMIT 1"
+        row = self._database.execute(query, (directory,)).fetchone()
+        return "" if row is None else str(row[0])
+
     def mark_counted(self, ids: Collection[str]) -> None:
         """Note that a message of each of these sessions counts."""
         self._database.executemany(

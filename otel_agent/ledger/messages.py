@@ -105,7 +105,12 @@ class Messages:
     def resolve_waiting(self, decisions: Sequence[Decision]) -> list[Change]:
         """Write what ``decide_waiting`` returned; return what it adds to the totals. Call both until none waits."""
         self._database.executemany(
-            "UPDATE message SET state = ? WHERE number = ?", [(int(each.state), each.number) for each in decisions]
+            "UPDATE message SET state = ?, response_ms = ?, first_output_ms = ?, retries = ? WHERE number = ?",
+            [
+                (int(each.state), m.response_ms, m.first_output_ms, m.retries, each.number)
+                for each in decisions
+                for m in [each.message]
+            ],
         )
         return self._count([each.message for each in decisions if each.state is State.COUNTED])
 

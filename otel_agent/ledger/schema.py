@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Final
 
+from otel_agent.ledger import one_name
 from otel_agent.ledger.fork_copies import completion_hash
 
 VERSION: Final = 6
@@ -230,11 +231,16 @@ def _to_version_5(database: sqlite3.Connection) -> None:
 
 
 def _to_version_6(database: sqlite3.Connection) -> None:
-    """Recognise copies without their time of completion: in 2.x it differs between a message and its copies."""
+    """Recognise copies without their time of completion: in 2.x it differs between a message and its copies.
+
+    Agents and projects get the one name that they have in messages that are read from now on.
+    """
     # One statement on rows that hold no text to speak of: 100,000 messages take less than a second.
     database.create_function("completion_hash", 8, completion_hash, deterministic=True)
     for statement in _statements(_VERSION_6):
         database.execute(statement)
+    one_name.fold_agents(database)
+    one_name.fold_worktrees(database)
 
 
 _MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (

@@ -8,6 +8,8 @@ micro-dollars would be wrong.
 from otel_agent.model.delivery import Observation, SendResult
 from otel_agent.model.message import (
     GOES_ON,
+    KILLED,
+    Answer,
     Caller,
     Change,
     Generation,
@@ -39,6 +41,8 @@ from otel_agent.model.usage import Overlap, Tokens, without_overlap
 
 __all__ = [
     "GOES_ON",
+    "KILLED",
+    "Answer",
     "AskWanted",
     "Batch",
     "BeingWritten",

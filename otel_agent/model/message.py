@@ -38,6 +38,14 @@ class Outcome(StrEnum):
     ABORTED = "aborted"
 
 
+KILLED: Final = "killed"
+"""``error_type`` of a call that was under way when OpenCode ended. It is ours: OpenCode writes no error then."""
+_ABORTED: Final = ("MessageAbortedError", "aborted", KILLED)
+"""The types of error that mean no failure: the first is 1.x's, the second 2.x's."""
+_ASKS_AGAIN: Final = ("", "tool-calls", "unknown")
+"""Values of ``finish`` after which tools may have run, and OpenCode may ask the model again."""
+
+
 class Message(Struct, frozen=True, gc=False):
     """One assistant message of any generation, complete or still in flight."""
 
@@ -68,7 +76,7 @@ class Message(Struct, frozen=True, gc=False):
     copied: bool = False
     """Minted later than it says it was created: a fork copy, if its twin is known."""
     response_ms: int | None = None
-    """The time at which the model's answer had arrived; ``None`` if that is when the message was complete."""
+    """The time at which the model's answer had arrived; ``None`` if nothing but the completion may say it."""
     first_output_ms: int | None = None
     """The time at which the answer began to arrive; ``None`` if OpenCode does not record it."""
     retries: int = 0
@@ -91,7 +99,33 @@ class Message(Struct, frozen=True, gc=False):
         """The end of the message, by the type of its error."""
         if not self.error_type:
             return Outcome.OK
-        return Outcome.ABORTED if self.error_type == "MessageAbortedError" else Outcome.ERROR
+        return Outcome.ABORTED if self.error_type in _ABORTED else Outcome.ERROR
+
+    @property
+    def answered_ms(self) -> int | None:
+        """The time at which the model's answer had arrived, the end of the call; ``None`` if OpenCode does not record it.
+
+        OpenCode completes a message after its tools. So the completion is the answer's end only if no tool can have run.
+        """
+        if self.response_ms is not None:
+            return self.response_ms
+        # Rows of 2.x say it themselves, or cannot be believed: the import changed their completion.
+        unknown = self.generation is Generation.V2 or self.may_have_run_tools
+        return None if unknown else self.completed_ms
+
+    @property
+    def may_have_run_tools(self) -> bool:
+        """True if tools may have run between the answer and the completion, as far as the message alone tells."""
+        # A call that failed got no answer. One that was aborted may have been at its tools.
+        return self.finish in _ASKS_AGAIN and self.outcome is not Outcome.ERROR
+
+    @property
+    def call_ended_ms(self) -> int:
+        """The end of the model call as well as it is known. A span must have one, even if no duration is counted."""
+        if self.answered_ms is not None:
+            return self.answered_ms
+        # A call that was killed is closed by the next start, which may be days later.
+        return self.created_ms if self.error_type == KILLED else self.ended_ms
 
     @property
     def project_directory(self) -> str:
@@ -124,12 +158,20 @@ class Message(Struct, frozen=True, gc=False):
     @property
     def was_last_call(self) -> bool:
         """True if the loop of OpenCode ended with this call: with an error, or with any ``finish`` but these two."""
-        return bool(self.error_type) or self.finish not in ("", "tool-calls", "unknown")
+        return bool(self.error_type) or self.finish not in _ASKS_AGAIN
 
     @property
     def has_usage(self) -> bool:
         """True if the message counts even if ``completed`` never comes, because OpenCode was killed between two writes."""
         return self.tokens.total > 0 and (bool(self.finish) or self.is_whole_turn)
+
+
+class Answer(Struct, frozen=True, gc=False):
+    """What the parts of a message say about the model's answer. The times are those of ``Message``."""
+
+    response_ms: int | None
+    first_output_ms: int | None
+    retries: int
 
 
 class Session(Struct, frozen=True, gc=False):

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Protocol
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
-from otel_agent.model.message import Caller, Message, Session, ToolCall
+from otel_agent.model.message import Answer, Caller, Message, Session, ToolCall
 from otel_agent.model.problem import Problem
 from otel_agent.model.usage import Tokens
 
@@ -27,6 +28,21 @@ class Calls(Struct):
     """Id of a sub-agent's turn to the call that began it, the call that began the caller's turn, and so on.
 
     The last one belongs to a turn that a person began. Such a turn is no key itself."""
+    answers: dict[str, Answer] = {}
+    """Id of a message to the times of its answer. Rows of 2.x bring them themselves, and are missing."""
+
+    def timed(self, message: Message) -> Message:
+        """Return the message with the times of its answer, if they are known here."""
+        answer = self.answers.get(message.id)
+        if answer is None:
+            return message
+        return replace(
+            message,
+            response_ms=answer.response_ms,
+            first_output_ms=answer.first_output_ms,
+            retries=max(answer.retries, message.retries),
+        )
+
     ended: set[str] = set()
     """Ids of the turns that ended by what the store says beside its messages. Only 2.x says it so."""
 

@@ -3,23 +3,37 @@
 The files are looked for where the programs look, and a later one wins (opencode.ai/docs/config): OpenCode's global
 files, ``OPENCODE_CONFIG``, the project's from its root down, ``.opencode`` folders, ``OPENCODE_CONFIG_DIR``. Over all of
 them wins oh-my-opencode's file, first the user's and then the project's. If there are both, ``.jsonc`` is read.
+
+oh-my-opencode 4 moves its file to ``.omo/omo.jsonc`` at its first start. It also gives its agents names to be shown,
+such as "Atlas - Plan Executor", under which messages are recorded, while the file goes on calling the agent ``atlas``.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
 
 from otel_agent.model import Unreadable
+from otel_agent.model.agent_name import agent_name
 from otel_agent.opencode.bounded_files import in_words, read_bounded
+from otel_agent.opencode.json_values import field
 
 _MAX_BYTES: Final = 1024 * 1024
 _OWN: Final = ("opencode.json", "opencode.jsonc")
 _REPORTS: Final = re.compile(r"otel|opentelemetry|telemetry|otlp", re.IGNORECASE)
 _OH_MY: Final = ("oh-my-opencode", "oh-my-openagent")
 """The plugin's name before and after it was renamed."""
+_SHOWN_AS: Final = re.compile(r"(.+?)(?: [-\u2013\u2014] | \()")
+"""The words of a shown name before its description: "Atlas - Plan Executor", and up to 3.15 "Atlas (Plan Executor)"."""
+
+_Keys = tuple[tuple[str, ...], ...]
+"""The places of agents in a file, each as nested keys; a later place wins."""
+_OF_OPENCODE: Final[_Keys] = (("mode",), ("agent",), ("agents",))
+"""Agents were called modes before 0.4, and the old key is still read; 2.x calls them ``agents`` and reads all three."""
+_OF_PLUGIN: Final[_Keys] = (("agents",), ("[opencode]", "agents"))
+"""The second is for OpenCode alone: oh-my-opencode 4 works in other programs too."""
 
 
 class Configured(Struct, frozen=True):
@@ -27,8 +41,24 @@ class Configured(Struct, frozen=True):
 
     models: dict[str, str] = {}
     """Name of an OpenCode agent, in lower case, to its model as ``provider/model``."""
+    plugin_agents: frozenset[str] = frozenset()
+    """Those of the names that oh-my-opencode may show in another form."""
     hints: tuple[str, ...] = ()
     """A sentence for each file that could not be used; never its content."""
+
+    def model_of(self, agent: str) -> str:
+        """Return the model of an agent by the name that messages have, empty if none is configured for it."""
+        name = agent_name(agent).lower()
+        if name in self.models:
+            return self.models[name]
+        # Only the plugin shows its agents under other names; whoever names an agent "build - fast" means another one.
+        shown = _SHOWN_AS.match(name)
+        return self.models[shown[1]] if shown and shown[1] in self.plugin_agents else ""
+
+
+class _File(NamedTuple):
+    path: Path
+    keys: _Keys = _OF_OPENCODE
 
 
 class _Refused(Exception):
@@ -38,14 +68,18 @@ class _Refused(Exception):
 def configured_models(environ: Mapping[str, str], folder: Path) -> Configured:
     """Return the models for someone who works in ``folder``. A missing file is nothing, a broken one a hint."""
     models: dict[str, str] = {}
+    of_plugin: set[str] = set()
     hints: list[str] = []
     for path, keys in _files(environ, folder):
         try:
-            found = _parsed(path)
-            models |= {name: model for key in keys for name, model in _models(found.get(key))}
+            content = _parsed(path)
+            found = {name: model for key in keys for name, model in _models(field(content, *key))}
         except _Refused as why:
             hints.append(f"{in_words(path)} {why}, so its models are not shown.")
-    return Configured(models, tuple(hints))
+            continue
+        models |= found
+        of_plugin.update(found if keys is _OF_PLUGIN else ())
+    return Configured(models, frozenset(of_plugin), tuple(hints))
 
 
 def telemetry_plugins(environ: Mapping[str, str], folder: Path) -> list[tuple[str, str]]:
@@ -54,36 +88,50 @@ def telemetry_plugins(environ: Mapping[str, str], folder: Path) -> list[tuple[st
     found: dict[str, str] = {}
     for path, _ in _files(environ, folder):
         try:
-            named = _parsed(path).get("plugin")
+            content = _parsed(path)
         except _Refused:
             continue
-        for entry in named if isinstance(named, list) else []:
-            name = entry[0] if isinstance(entry, list) and entry else entry  # a plugin with options is a pair
-            if isinstance(name, str) and _REPORTS.search(name):
-                found.setdefault(name, in_words(path))
-        for kind in ("plugin", "plugins"):
+        for kind in ("plugin", "plugins"):  # the key, and the folder beside the file; the second is the one of 2.x
+            for name in _plugins(content.get(kind)):
+                if _REPORTS.search(name):
+                    found.setdefault(name, in_words(path))
             for file in sorted((path.parent / kind).glob("*.[jt]s")):
                 if _REPORTS.search(file.name):
                     found.setdefault(file.name, in_words(file))
     return list(found.items())
 
 
-def _files(environ: Mapping[str, str], folder: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
+def _plugins(entries: object) -> Iterator[str]:
+    """Yield the names of plugins. One with options is a pair in 1.x, and an object in 2.x."""
+    for entry in entries if isinstance(entries, list) else []:
+        name = entry[0] if isinstance(entry, list) and entry else entry
+        name = name.get("package") if isinstance(name, dict) else name
+        if isinstance(name, str):
+            yield name
+
+
+def _files(environ: Mapping[str, str], folder: Path) -> Iterator[_File]:
     """Yield each file there may be, with the keys under which it has agents; a later file wins."""
-    own = ("mode", "agent")  # agents were called modes before 0.4, and the old key is still read
     user = Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "opencode"
-    yield from ((user / name, own) for name in ("config.json", *_OWN))
+    yield from (_File(user / name) for name in ("config.json", *_OWN))
     if environ.get("OPENCODE_CONFIG"):
-        yield Path(environ["OPENCODE_CONFIG"]).expanduser(), own
+        yield _File(Path(environ["OPENCODE_CONFIG"]).expanduser())
     project = _from_the_root_to(folder)
-    yield from ((each / name, own) for each in project for name in _OWN)
+    yield from (_File(each / name) for each in project for name in _OWN)
     inner = [each / ".opencode" for each in project]
     also = [Path(environ["OPENCODE_CONFIG_DIR"]).expanduser()] if environ.get("OPENCODE_CONFIG_DIR") else []
-    yield from ((each / name, own) for each in (*inner, *also) for name in _OWN)
-    for each in (user, *inner):
-        for name in _OH_MY:
-            commented = each / f"{name}.jsonc"
-            yield commented if commented.exists() else each / f"{name}.json", ("agents",)
+    yield from (_File(each / name) for each in (*inner, *also) for name in _OWN)
+    # The user's files first, then the project's. In each place the file of 4.x is the later one: it was made of the other.
+    places = [(user, Path.home() / ".omo"), *((each / ".opencode", each / ".omo") for each in project)]
+    for old, new in places:
+        yield from (_File(_commented_or_not(old / name), _OF_PLUGIN) for name in _OH_MY)
+        yield _File(_commented_or_not(new / "omo"), _OF_PLUGIN)
+
+
+def _commented_or_not(stem: Path) -> Path:
+    """Return the file with the ending ``.jsonc`` if there is one, else the one with ``.json``."""
+    commented = stem.with_name(f"{stem.name}.jsonc")
+    return commented if commented.exists() else stem.with_name(f"{stem.name}.json")
 
 
 def _from_the_root_to(folder: Path) -> list[Path]:
@@ -118,6 +166,15 @@ def _models(agents: object) -> Iterator[tuple[str, str]]:
     if not isinstance(agents, dict):
         raise _Refused("has agents that are no JSON object")
     for name, agent in agents.items():
-        model = agent.get("model") if isinstance(agent, dict) else None
-        if isinstance(model, str) and model:
-            yield str(name).lower(), model
+        model = _model(field(agent, "model"))
+        if model:
+            yield agent_name(str(name)).lower(), model
+
+
+def _model(value: object) -> str:
+    """Return a model as ``provider/model``, empty for any other form. 2.x writes it as an object too, and can add a level
+    of reasoning: ``provider/model#high``."""
+    if isinstance(value, dict):
+        provider, model = value.get("providerID"), value.get("model")
+        return f"{provider}/{model}" if isinstance(provider, str) and isinstance(model, str) else ""
+    return value.partition("#")[0] if isinstance(value, str) else ""

@@ -10,9 +10,12 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from otel_agent.model import Generation, Message, Overlap, Problem, ProblemKind, Session, Tokens, UsageSource
+from otel_agent.model import KILLED, Generation, Message, Overlap, Problem, ProblemKind, Session, Tokens, UsageSource
+from otel_agent.model.agent_name import agent_name
+from otel_agent.opencode.answer_of_row import with_answer
 from otel_agent.opencode.ids import looks_copied
-from otel_agent.opencode.json_values import cost_nusd, field, text, time_ms
+from otel_agent.opencode.json_values import cost_nusd, count, field, text, time_ms
+from otel_agent.opencode.releases import release
 from otel_agent.opencode.tokens import is_unknown, overlap, tokens, total
 
 MAX_BYTES: Final = 16 * 1024 * 1024
@@ -42,6 +45,9 @@ class Wire(Struct):
     metadata: Any = None
     status: Any = None
     retry: Any = None
+    variant: Any = None
+    content: Any = msgspec.Raw()
+    """What the model answered, in 2.x: as it is written, because it has megabytes and we want a few times."""
 
 
 class SessionWire(Struct):
@@ -178,7 +184,7 @@ def assistant(
         completed_ms=completed,
         provider=text(wire.providerID) or text(field(wire.model, "providerID")),
         model=text(wire.modelID) or text(field(wire.model, "id")) or text(field(wire.model, "modelID")),
-        agent=text(wire.agent) or text(wire.mode),  # the older name of the same field
+        agent=agent_name(text(wire.agent)) or agent_name(text(wire.mode)),  # the older name of the same field
         tokens=recorded,
         overlap=Overlap(),
         cost_nusd=cost,
@@ -186,8 +192,30 @@ def assistant(
         finish=text(wire.finish),
         error_type=_error_type(wire.error),
         source=UsageSource.COMPACTION if wire.summary is True else UsageSource.MESSAGE,
+        retries=count(field(wire.retry, "attempt")) or 0,
+        variant=_variant(wire),
     )
+    if generation is Generation.V2:
+        message = _answered(message, wire, session)
     return Decoded(_placed(message, wire, session), problems)
+
+
+def _answered(message: Message, wire: Wire, session: Session | None) -> Message:
+    """Return a message of 2.x with the times of its answer, and with an error if it was killed."""
+    silent = message.completed_ms is not None and not message.finish and not message.error_type
+    if silent and wire.tokens is None and not message.compaction:
+        # The next start closed it, whenever that was. Every other end leaves a finish, an error or usage.
+        message = replace(message, error_type=KILLED)
+    # 2.x goes on in sessions of 1.x. What the import wrote there has tokens, zeros at least, and was never streamed.
+    version = release(session.version) if session and wire.tokens is not None else None
+    imported = version is not None and version < (2, 0) and field(wire.time, "streamed") is None
+    return with_answer(message, wire.time, wire.content, imported=imported)
+
+
+def _variant(wire: Wire) -> str:
+    """Return the reasoning level; the import into 2.x calls the model's own ``default``."""
+    variant = text(wire.variant) or text(field(wire.model, "variant"))
+    return "" if variant == "default" else variant
 
 
 def compaction(wire: Wire, updated_ms: int | None) -> Wire:

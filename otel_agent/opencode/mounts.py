@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Final
 
-import psutil
-
 _NETWORK: Final = ("nfs", "cifs", "smb", "afs", "9p", "fuse.sshfs", "webdav", "ceph", "glusterfs")
 
 
 def network_file_system(folder: Path) -> str:
     """Return the kind of the network file system that holds the folder; empty for a local one."""
+    import psutil  # noqa: PLC0415 - a summary asks nothing here, and psutil is a quarter of its start
+
     try:
         mounts = psutil.disk_partitions(all=True)
     except OSError:

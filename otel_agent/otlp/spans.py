@@ -52,7 +52,7 @@ class Tracer(Struct, frozen=True):
                 turn=turn,
                 attributes=shared | _chat_attributes(message, session, self.titles),
                 failed=message.outcome is not Outcome.OK,
-                times=(message.created_ms, message.ended_ms),
+                times=(message.created_ms, message.call_ended_ms),
             )
         if calls:
             # Tools run without the model that asked for them: it is left out.
@@ -155,8 +155,19 @@ def _chat_attributes(message: Message, session: Session, titles: bool) -> dict[s
         Attr.COST: message.cost_nusd / semconv.NANO,
         **_usage_attributes(message),
         **_error_and_compaction(message),
+        **_request_attributes(message),
         **finish,
     }
+
+
+def _request_attributes(message: Message) -> dict[str, AttributeValue]:
+    """Return what is known of the request. A series for each of these values would be too many, so no metric has them."""
+    known: dict[str, AttributeValue] = _without_empty({Attr.REASONING_LEVEL: message.variant})
+    if message.first_output_ms is not None:
+        known[Attr.FIRST_CHUNK] = max(message.first_output_ms - message.created_ms, 0) / semconv.MILLI
+    if message.retries:
+        known[Attr.RETRIES] = message.retries
+    return known
 
 
 def _tool_attributes(call: ToolCall, message: Message, session: Session) -> dict[str, AttributeValue]:

@@ -144,13 +144,19 @@ class _MessageSeries:
             first = change.tokens == change.message.tokens
             self._observe(semconv.LEGACY_TOKEN_USAGE, _INPUT, input_tokens, first=first)
             self._observe(semconv.LEGACY_TOKEN_USAGE, _OUTPUT, output_tokens, first=first)
-        if change.first and change.message.completed_ms is not None:
-            self._add_duration(change.message, max(change.message.completed_ms - change.message.created_ms, 0))
+        if change.first:
+            self._add_times(change.message)
 
-    def _add_duration(self, message: Message, duration_ms: int) -> None:
-        extra = (*_CALL, (Attr.ERROR_TYPE, message.error_type)) if message.error_type else _CALL
-        self._observe(semconv.INFERENCE_DURATION, extra, duration_ms, first=True)
-        self._observe(semconv.LEGACY_DURATION, extra, duration_ms, first=True)
+    def _add_times(self, message: Message) -> None:
+        """Add the durations that are known. A wrong one would be worse than none."""
+        if message.answered_ms is not None:
+            duration_ms = max(message.answered_ms - message.created_ms, 0)
+            extra = (*_CALL, (Attr.ERROR_TYPE, message.error_type)) if message.error_type else _CALL
+            self._observe(semconv.INFERENCE_DURATION, extra, duration_ms, first=True)
+            self._observe(semconv.LEGACY_DURATION, extra, duration_ms, first=True)
+        if message.first_output_ms is not None:
+            first_ms = max(message.first_output_ms - message.created_ms, 0)
+            self._observe(semconv.TIME_TO_FIRST_CHUNK, _CALL, first_ms, first=True)
 
     def _observe(self, metric: Metric, extra: _Extra, value: int, *, first: bool) -> None:
         """Add to a histogram. A correction raises its sum only: the message has its bucket already."""

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from otel_agent.errors import SettingsError
 from otel_agent.semconv import Signal
+from otel_agent.settings.standard import Standard, standard
 from otel_agent.settings.values import Exporter, OtlpSettings, Settings
 
 if TYPE_CHECKING:
@@ -42,6 +43,15 @@ class Loaded(Struct, frozen=True, kw_only=True):
     """``default``, the path of the file, or ``environment`` and the name of the variable; by setting."""
     file: Path | None
     """The settings file that was read; ``None`` if there is none."""
+    refused: tuple[str, ...] = ()
+    """A sentence for each standard variable with a value that cannot be used. It may be meant for other programs, so it
+    only matters to what exports."""
+
+    def for_export(self) -> Settings:
+        """Return the settings for a command that exports. Raises ``SettingsError`` if a variable was refused."""
+        if self.refused:
+            raise SettingsError("\n".join(self.refused))
+        return self.settings
 
 
 def load(file: Path | None = None) -> Loaded:
@@ -55,19 +65,37 @@ def load(file: Path | None = None) -> Loaded:
     table = _read_file(path, required=file is not None)
     _refuse_unknown_variables(environ)
     given = table or {}
-    standard = {name: value for name, (_, value) in _standard(environ).items()}
-    written = given or standard or any(_variable(name) in map(str.upper, environ) for name in _OWN)
+    meant = standard(environ, exporter_is_set=bool(environ.get(_variable("exporter"))))
+    written = given or meant.values or any(_variable(name) in map(str.upper, environ) for name in _OWN)
+    sources = _Sources(environ, given, path, meant)
     # Defaults alone need no check, and so no pydantic.
-    settings = _validated({**given, **standard}, path, given, environ) if written else Settings()
-    own = {name: _origin(name, environ, given, path) for name in _OWN}
+    settings = _validated({**given, **meant.values}, sources) if written else Settings()
     return Loaded(
         settings=settings,
-        origins=own | _origins_of_otlp(environ, given, path),
+        origins={name: sources.origin(name) for name in _OWN} | _origins_of_otlp(environ, given, path),
         file=None if table is None else path,
+        refused=tuple(meant.refused),
     )
 
 
-def _validated(values: dict[str, Any], path: Path, table: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+class _Sources(Struct, frozen=True):
+    """All places that a value can come from."""
+
+    environ: Mapping[str, str]
+    table: Mapping[str, Any]
+    path: Path
+    standard: Standard
+
+    def origin(self, name: str) -> str:
+        """Return where the value of a setting comes from, as ``Loaded.origins`` has it."""
+        if any(variable.upper() == _variable(name) for variable in self.environ):
+            return f"environment {_variable(name)}"
+        if name in self.standard.variables:
+            return f"environment {self.standard.variables[name]}"
+        return str(self.path) if name in self.table else "default"
+
+
+def _validated(values: dict[str, Any], sources: _Sources) -> Settings:
     """Check the values with pydantic. It takes a tenth of a second to import, so this is only called if there are any."""
     from pydantic import ValidationError  # noqa: PLC0415
 
@@ -76,7 +104,7 @@ def _validated(values: dict[str, Any], path: Path, table: Mapping[str, Any], env
     try:
         return settings_from(values)
     except ValidationError as error:
-        raise SettingsError(_explain(error, path, table, environ)) from None
+        raise SettingsError(_explain(error, sources)) from None
 
 
 def default_file(environ: Mapping[str, str]) -> Path:
@@ -109,39 +137,6 @@ def _read_file(path: Path, *, required: bool) -> dict[str, Any] | None:
         raise SettingsError(f"{path} is not TOML: {error}.") from None
 
 
-_STANDARD: Final = {
-    "OTEL_TRACES_EXPORTER": "traces_exporter",
-    "OTEL_METRICS_EXPORTER": "metrics_exporter",
-    "OTEL_METRIC_EXPORT_INTERVAL": "metric_export_interval_seconds",
-    "OTEL_METRICS_INCLUDE_SESSION_ID": "metrics_include_session_id",
-}
-"""OpenTelemetry's variables that mean the same as a setting of ours."""
-_EXPORTERS: Final = ("traces_exporter", "metrics_exporter")
-
-
-def _standard(environ: Mapping[str, str]) -> dict[str, tuple[str, object]]:
-    """Return (variable, value) by setting, for the standard variables that are set and that none of ours overrules."""
-    found: dict[str, tuple[str, object]] = {}
-    for variable, name in _STANDARD.items():
-        value = environ.get(variable, "").strip()
-        if value:
-            found[name] = variable, _seconds(value) if variable == "OTEL_METRIC_EXPORT_INTERVAL" else value
-    # "Disabled" means that nothing is exported; but our own variable is the last word, whatever the standard ones say.
-    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        found |= dict.fromkeys(_EXPORTERS, ("OTEL_SDK_DISABLED", "none"))
-    if environ.get(_variable("exporter")):
-        found = {name: value for name, value in found.items() if name not in _EXPORTERS}
-    return found
-
-
-def _seconds(milliseconds: str) -> object:
-    """Convert from the standard's milliseconds. Text that is no number is returned as it is: validation rejects it."""
-    try:
-        return float(milliseconds) / 1000
-    except ValueError:
-        return milliseconds
-
-
 def _variable(name: str) -> str:
     return PREFIX + name.upper()
 
@@ -167,28 +162,18 @@ def _hint(name: str, known: set[str]) -> str:
     return f" Did you mean {close[0]}?" if close else ""
 
 
-def _explain(error: "ValidationError", path: Path, table: Mapping[str, Any], environ: Mapping[str, str]) -> str:
+def _explain(error: "ValidationError", sources: _Sources) -> str:
     lines = []
     # Without the input: a value in the wrong place may be a key.
     for problem in error.errors(include_url=False, include_input=False):
         key = ".".join(str(part) for part in problem["loc"])
         top = str(problem["loc"][0]) if problem["loc"] else ""
-        where = _origin(top, environ, table, path)
         if problem["type"] == "extra_forbidden":
             fields = set(OtlpSettings.__struct_fields__ if key.startswith("otlp.") else Settings.__struct_fields__)
-            lines.append(f"{path}: {key} is not a setting.{_hint(key.rpartition('.')[2], fields)}")
+            lines.append(f"{sources.path}: {key} is not a setting.{_hint(key.rpartition('.')[2], fields)}")
         else:
-            lines.append(f"{where}: {key}: {problem['msg'].removeprefix('Value error, ')}.")
+            lines.append(f"{sources.origin(top)}: {key}: {problem['msg'].removeprefix('Value error, ')}.")
     return "\n".join(lines)
-
-
-def _origin(name: str, environ: Mapping[str, str], table: Mapping[str, Any], path: Path) -> str:
-    if any(variable.upper() == _variable(name) for variable in environ):
-        return f"environment {_variable(name)}"
-    standard = _standard(environ).get(name)
-    if standard is not None:
-        return f"environment {standard[0]}"
-    return str(path) if name in table else "default"
 
 
 def _origins_of_otlp(environ: Mapping[str, str], table: Mapping[str, Any], path: Path) -> dict[str, str]:

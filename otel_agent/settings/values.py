@@ -56,6 +56,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     exporter: Exporter = "otlp"
     traces_exporter: Exporter | None = None
     metrics_exporter: Exporter | None = None
+    accept_any_2xx: bool = False
     metric_export_interval_seconds: Seconds = 60.0
     shutdown_timeout_seconds: Seconds = 10.0
 

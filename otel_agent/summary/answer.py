@@ -1,6 +1,6 @@
 """Answer a question from the ledger: the result is a view of plain values."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Final
@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from otel_agent.ledger.answers import NO_USAGE, UNATTRIBUTED, Group, ProjectKey, Scope, Usage
 from otel_agent.ledger.queries import Queries
+from otel_agent.model.agent_name import agent_name
 from otel_agent.model.project import from_home, is_outside_any, project_name
 from otel_agent.summary.question import Question
 from otel_agent.summary.session_tree import session_rows
@@ -27,6 +28,9 @@ from otel_agent.summary.view import (
     shown,
 )
 
+ModelOf = Callable[[str], str]
+"""Returns the configured model of an OpenCode agent, empty if it has none."""
+
 ACTIVE_MINUTES: Final = 15
 """A session is active while its last message is younger than this."""
 
@@ -38,16 +42,16 @@ def answer(
     *,
     now: datetime,
     processes: Sequence[Process] = (),
-    configured: Mapping[str, str] | None = None,
+    configured: ModelOf = lambda _: "",
     warnings: Sequence[str] = (),
     hints: Sequence[str] = (),
 ) -> View:
     """Answer one view, as of one moment. If ``ledger`` is ``None``, nothing was counted yet and all numbers are zero.
 
-    ``now`` is in the zone in which a day begins; ``configured`` maps an agent's name in lower case to its model.
+    ``now`` is in the zone in which a day begins; ``configured`` returns the model that the configuration gives an agent.
     Raises ``LedgerError`` if the ledger cannot be read, ``UsageError`` if a timeline has too many periods.
     """
-    figures = _Figures() if ledger is None else _figures(name, question, ledger, now, configured or {})
+    figures = _Figures() if ledger is None else _figures(name, question, ledger, now, configured)
     return View(
         name=name,
         range=question.range,
@@ -75,9 +79,7 @@ class _Figures(Struct, frozen=True):
     active: Sequence[SessionRow] = ()
 
 
-def _figures(
-    name: ViewName, question: Question, ledger: Queries, now: datetime, configured: Mapping[str, str]
-) -> _Figures:
+def _figures(name: ViewName, question: Question, ledger: Queries, now: datetime, configured: ModelOf) -> _Figures:
     # One read transaction: rows and totals agree even if an agent writes meanwhile.
     with ledger.moment():
         asked = _Asked(ledger, question, now)
@@ -127,7 +129,7 @@ def order_of(question: Question) -> Callable[[Group], int] | None:
             return lambda group: shown(group.usage, question.accounting).total
 
 
-def _rows(name: ViewName, asked: _Asked, configured: Mapping[str, str]) -> tuple[Sequence[Row], Cut | None]:
+def _rows(name: ViewName, asked: _Asked, configured: ModelOf) -> tuple[Sequence[Row], Cut | None]:
     question = asked.question
     match name:
         case "overview" | "models":
@@ -153,9 +155,9 @@ def _model(group: Group) -> str:
     return model if model == UNATTRIBUTED else f"{provider}/{model}"
 
 
-def _agent(group: Group, configured: Mapping[str, str]) -> AgentRow:
+def _agent(group: Group, configured: ModelOf) -> AgentRow:
     name = group.key[0]
-    return AgentRow(key=name, usage=group.usage, configured=configured.get(name.lower(), ""))
+    return AgentRow(key=name, usage=group.usage, configured=configured(name))
 
 
 def _project(asked: _Asked, group: Group) -> ProjectRow:
@@ -221,7 +223,8 @@ def _scope(ledger: Queries, question: Question) -> Scope:
         until_ms=None if question.range.until is None else _ms(question.range.until),
         projects=_matching(ledger.project_keys(), filters.projects) if filters.projects else None,
         models=filters.models,
-        agents=filters.agents,
+        # A name that was copied from elsewhere may have invisible characters, which no name here has.
+        agents=tuple(agent_name(glob) for glob in filters.agents),
         sessions=filters.sessions,
     )
 

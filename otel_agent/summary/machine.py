@@ -45,7 +45,7 @@ class Machine:
         """
         # The mark is read first: a write during the answer then counts as a change, and the view is asked for again.
         self._mark = self._change_mark()
-        configured = configured_models(os.environ, Path.cwd()) if name == "agents" else Configured({}, ())
+        configured = configured_models(os.environ, Path.cwd()) if name == "agents" else Configured()
         with open_to_read(self._settings.state_dir) as ledger:
             return answer(
                 name,
@@ -53,7 +53,7 @@ class Machine:
                 ledger,
                 now=self._now(),
                 processes=self.processes() if name == "overview" else (),
-                configured=configured.models,
+                configured=configured.model_of,
                 warnings=warnings(ledger) if ledger else (),
                 hints=configured.hints,
             )

@@ -29,12 +29,12 @@ USED = Tokens(700, 50, 20, 300, 9)
 BRISK = {
     "OTEL_AGENT_RESCAN_INTERVAL_SECONDS": "0.05",
     "OTEL_AGENT_METRIC_EXPORT_INTERVAL_SECONDS": "0.1",
-    "OTEL_EXPORTER_OTLP_TIMEOUT": "1",
+    "OTEL_EXPORTER_OTLP_TIMEOUT": "1000",
 }
 """Intervals so short that a day passes in seconds."""
 IDLE = {"OTEL_AGENT_RESCAN_INTERVAL_SECONDS": "3600", "OTEL_AGENT_METRIC_EXPORT_INTERVAL_SECONDS": "3600"}
 """Intervals so long that nothing happens between the first pass and the stop."""
-HANGING = IDLE | {"OTEL_EXPORTER_OTLP_TIMEOUT": "300"}
+HANGING = IDLE | {"OTEL_EXPORTER_OTLP_TIMEOUT": "300000"}
 AT_ONCE_S = 5.0
 """Time within which something happens that waits for nothing, on a slow and busy machine. Seconds."""
 

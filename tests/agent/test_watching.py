@@ -210,6 +210,32 @@ def test_a_tree_that_cannot_be_watched_is_polled(agent: Agent, receiver: OtlpRec
     assert run.log.count(f"cannot watch {tree.data_dir}/storage/message (inotify watch limit reached; the limits") == 1
 
 
+NO_INOTIFY = """
+import ctypes, os
+from pathlib import Path
+user = os.getuid()
+assert ctypes.CDLL(None).unshare(0x10000000) == 0  # CLONE_NEWUSER
+Path("/proc/self/uid_map").write_text(f"0 {user} 1")
+Path("/proc/sys/user/max_inotify_instances").write_text("0")
+"""
+
+
+def test_an_agent_without_an_inotify_instance_goes_on_by_polling(
+    agent: Agent, receiver: OtlpReceiver, tree: JsonTree
+) -> None:
+    """A user namespace of the agent's own has none, as if editors used them all (128 on many systems)."""
+    if subprocess.run(["unshare", "-Ur", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine allows no user namespace")
+    tree.put_turn(message(session(), Tokens(1)))
+    with agent.process("run", prelude=NO_INOTIFY, **BRISK) as run:
+        arrived(receiver, 1)
+        tree.put_turn(message(session(), Tokens(1), T0 + 60_000, counter=2))
+        arrived(receiver, 2)
+        run.stop()
+    assert "Traceback" not in run.log
+    assert run.log.count("inotify instance limit reached; the limits are") == 1
+
+
 def test_a_burst_that_is_committed_while_the_agent_reads_is_counted(agent: Agent, receiver: OtlpReceiver) -> None:
     """The burst is one transaction with 5,000 messages."""
     database, of = Database(agent.data_dir / "opencode.db").create(), session()

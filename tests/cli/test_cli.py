@@ -22,7 +22,7 @@ from tests.support.shell import Shell
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*[34][0-9]")
 NOBODY_LISTENS = "http://127.0.0.1:1"
-QUICK = {"OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
+QUICK = {"OTEL_EXPORTER_OTLP_TIMEOUT": "1000"}
 """Gives a delivery up after one second."""
 
 
@@ -176,14 +176,14 @@ class TestConfigShow:
 
     def test_json_has_every_value_with_its_origin(self, keys: Shell) -> None:
         found = json.loads(
-            keys.output("config", "show", "--json", OTEL_AGENT_FILE_BACKUPS="2", OTEL_EXPORTER_OTLP_TIMEOUT="7")
+            keys.output("config", "show", "--json", OTEL_AGENT_FILE_BACKUPS="2", OTEL_EXPORTER_OTLP_TIMEOUT="7000")
         )
         assert found["file"] == str(keys.config)
         wanted = ("max_series", "file_backups", "otlp.timeout_seconds", "log_level", "state_dir")
         assert {name: (row["value"], row["from"]) for name, row in found["settings"].items() if name in wanted} == {
             "max_series": (5, str(keys.config)),
             "file_backups": (2, "environment OTEL_AGENT_FILE_BACKUPS"),
-            "otlp.timeout_seconds": ("7", "environment OTEL_EXPORTER_OTLP_TIMEOUT"),
+            "otlp.timeout_seconds": (7.0, "environment OTEL_EXPORTER_OTLP_TIMEOUT"),
             "log_level": ("info", "default"),
             "state_dir": (str(keys.state_dir), "default"),
         }

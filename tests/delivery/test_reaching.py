@@ -100,6 +100,117 @@ def test_an_unknown_compression_is_an_error_at_the_start(
         pass
 
 
+@pytest.mark.parametrize(
+    ("value", "seconds"), [("10000", 10.0), ("2500", 2.5), (" 3000\r", 3.0), ("100", 0.1), ("99", 7.0), ("3", 7.0)]
+)
+def test_a_timeout_in_the_environment_is_in_milliseconds(
+    value: str, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fewer than 100 ms were meant as seconds: the agent asks, and uses what the file says."""
+    monkeypatch.setenv(variable("TIMEOUT"), value)
+    chosen = OtlpOptions(timeout_seconds=7.0)
+    assert chosen.timeout_of("traces") == seconds
+    asked = [f"OTEL_EXPORTER_OTLP_TIMEOUT={value} means {value} milliseconds", f"Then write {value}000."]
+    (doubt,) = chosen.doubts("traces") or [""]
+    assert (seconds == 7.0) == all(each in doubt for each in asked)
+
+
+def test_the_timeout_of_a_signal_is_named_in_the_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable("TIMEOUT"), "10000")
+    monkeypatch.setenv(variable("TIMEOUT", "metrics"), "30")
+    assert OtlpOptions().doubts("traces") == []
+    (doubt,) = OtlpOptions().doubts("metrics")
+    assert doubt.startswith("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT=30 means")
+
+
+@EITHER_WIRE
+@EITHER_SIGNAL
+def test_blanks_and_line_ends_around_a_variable_do_no_harm(
+    receiver: OtlpReceiver, wire: Wire, signal: Signal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file with Windows' line ends brings a carriage return at the end of each value."""
+    written = {
+        "PROTOCOL": PROTOCOLS[wire],
+        "ENDPOINT": address(receiver, wire),
+        "HEADERS": "x-scope=general",
+        "COMPRESSION": "gzip",
+        "TIMEOUT": "30000",
+    }
+    for name, value in written.items():
+        monkeypatch.setenv(variable(name), f" {value}\r")
+    assert sent(receiver, signal, OtlpOptions()).headers["x-scope"] == "general"
+
+
+def test_an_address_with_a_query_is_for_one_signal_alone(
+    receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The path would be added behind the query."""
+    expected = "has a query, and /v1/traces would come after it. Set OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+    with pytest.raises(SettingsError, match=expected):
+        sent_nowhere("traces", options("http", f"{receiver.endpoint}?key=x"))
+    monkeypatch.setenv(variable("ENDPOINT", "traces"), f"{receiver.endpoint}/v1/traces?key=x")
+    sent_nowhere("traces", options("http", "http://127.0.0.1:1"))
+
+
+class TestHeaders:
+    """`OTEL_EXPORTER_OTLP_HEADERS` has the form of W3C Baggage: key=value,key=value with percent-encoded values."""
+
+    @pytest.mark.parametrize(
+        ("written", "name", "value"),
+        [
+            ("authorization=Bearer%20made-up", "authorization", "Bearer made-up"),
+            ("authorization=Bearer made-up", "authorization", "Bearer made-up"),
+            (" x-scope = a=b== , ", "x-scope", "a=b=="),
+            ("X-Scope=a%2Cb%3Bc%22", "x-scope", 'a,b;c"'),
+            ("x-scope=", "x-scope", ""),
+        ],
+    )
+    @EITHER_WIRE
+    def test_a_header_is_sent_as_it_is_meant(
+        self, receiver: OtlpReceiver, wire: Wire, written: str, name: str, value: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(variable("HEADERS"), written)
+        assert sent(receiver, "traces", options(wire, address(receiver, wire))).headers[name] == value
+
+    def test_letters_beyond_latin_1_are_sent_as_utf_8(
+        self, receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(variable("HEADERS"), "x-team=%C5%81%C3%B3d%C5%BA")
+        found = sent(receiver, "traces", options("http", receiver.endpoint)).headers["x-team"]
+        assert found.encode("latin-1").decode() == "Łódź"
+
+    def test_grpc_says_that_it_cannot_send_such_letters(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(variable("HEADERS"), "x-team=%C5%81%C3%B3d%C5%BA")
+        with pytest.raises(SettingsError, match=r"OTEL_EXPORTER_OTLP_HEADERS: header 1 has a letter beyond ASCII"):
+            sent_nowhere("traces", options("grpc", "http://127.0.0.1:1"))
+
+    @pytest.mark.parametrize(
+        ("written", "what"),
+        [
+            ("authorization: Bearer x", "header 1 has no `=`"),
+            ('"authorization=Bearer x"', 'header 1 has a " in it, which is written %22 in a value'),
+            ('a=1,authorization="Bearer x"', 'header 2 has a " in it'),
+            ("a=1;b=2", "header 1 has a ; in it, which is written %3B in a value"),
+            ("a=1,2", "header 2 has no `=`"),
+            ("bad name=1", "header 1 has a name with other characters"),
+            ("=1", "header 1 has a name with other characters"),
+            ("a=1%0Ab: 2", "header 1 has a line break"),
+        ],
+    )
+    @EITHER_WIRE
+    def test_another_form_is_an_error_at_the_start(
+        self, wire: Wire, written: str, what: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(variable("HEADERS", "traces"), written)
+        with pytest.raises(SettingsError) as refused:
+            sent_nowhere("traces", options(wire, "http://127.0.0.1:1"))
+        assert str(refused.value).startswith(f"OTEL_EXPORTER_OTLP_TRACES_HEADERS: {what}")
+
+    def test_a_header_of_the_file_is_checked_as_well(self) -> None:
+        with pytest.raises(SettingsError, match=r"^\[otlp\] headers: header 1 has a line break"):
+            sent_nowhere("traces", options("http", "http://127.0.0.1:1", headers={"a": "1\nb: 2"}))
+
+
 @EITHER_WIRE
 @EITHER_SIGNAL
 @pytest.mark.parametrize("value", ["soon", "0", "-1", "nan", "inf"])
@@ -249,6 +360,26 @@ class TestTls:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.certificate))
         with OtlpReceiver(tls=authority.issue("server")) as receiver:
             sent(receiver, "traces", options("http", receiver.endpoint))
+
+    @EITHER_WIRE
+    @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
+    def test_if_no_certificate_is_named_the_bundles_of_the_environment_count(
+        self, authority: Authority, stranger: Authority, wire: Wire, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """All of them: a company's tools set one, the person's another."""
+        with OtlpReceiver(tls=authority.issue("server")) as receiver:
+            monkeypatch.setenv(name, str(authority.certificate))
+            sent(receiver, "traces", options(wire, address(receiver, wire)))
+            for other in {"REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"} - {name}:
+                monkeypatch.setenv(other, str(stranger.certificate))
+            sent(receiver, "traces", options(wire, address(receiver, wire)))
+
+    @EITHER_WIRE
+    def test_a_bundle_is_not_read_if_nothing_is_encrypted(
+        self, receiver: OtlpReceiver, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/bundle.pem")
+        sent(receiver, "traces", options(wire, address(receiver, wire)))
 
     @EITHER_WIRE
     @EITHER_SIGNAL

@@ -32,10 +32,10 @@ from tests.support.otlp_receiver.behaviours import NOT_SOON
 from tests.support.otlp_receiver.wire import Signal
 
 USED = Tokens(700, 50, 20, 300, 9)
-ONE_TRY = {"OTEL_EXPORTER_OTLP_TIMEOUT": "0.75"}
+ONE_TRY = {"OTEL_EXPORTER_OTLP_TIMEOUT": "750"}
 """Shorter than the first pause before a retry (0.8 s). Only for runs that no answer ends: a busy machine may need
 longer."""
-PATIENT = {"OTEL_EXPORTER_OTLP_TIMEOUT": "60"}
+PATIENT = {"OTEL_EXPORTER_OTLP_TIMEOUT": "60000"}
 UNANSWERED = {"hang", "drop"}
 
 
@@ -303,7 +303,7 @@ UNUSABLE = {
         "zstd",
         "cannot compress with zstd. Use none or gzip or deflate.",
     ),
-    "timeout": ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s", "10s is not a number of seconds above zero"),
+    "timeout": ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s", "10s is not a number of milliseconds above zero"),
 }
 
 

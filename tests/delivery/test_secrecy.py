@@ -24,6 +24,7 @@ from tests.support.made_stores import (
 )
 from tests.support.otlp_receiver import Behaviour, OtlpReceiver
 from tests.support.otlp_receiver.behaviours import HTML, Refusal, Reply
+from tests.support.shell import Shell
 
 TITLE = "title-marker-6f1c"
 PLANTED = {
@@ -113,7 +114,7 @@ def login_page() -> Behaviour:
 def test_no_key_of_the_headers_is_in_the_log(
     agent: Agent, tree: JsonTree, receiver: OtlpReceiver, protocol: str, answer: str
 ) -> None:
-    """Neither a key of well-formed or malformed headers, nor what a backend's page says."""
+    """Neither a key of the headers, nor what a backend's page says."""
     endpoint = receiver.endpoint if protocol != "grpc" else receiver.grpc_endpoint
     tree.put_turn(message(session(), Tokens(7)))
     if answer == "rejected":
@@ -122,12 +123,26 @@ def test_no_key_of_the_headers_is_in_the_log(
         OTEL_AGENT_LOG_LEVEL="debug",
         OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
         OTEL_EXPORTER_OTLP_ENDPOINT=endpoint,
-        OTEL_EXPORTER_OTLP_HEADERS=f"authorization=Bearer%20{KEY},malformed {KEY}",
-        OTEL_EXPORTER_OTLP_TIMEOUT="60",
+        OTEL_EXPORTER_OTLP_HEADERS=f"authorization=Bearer%20{KEY}",
+        OTEL_EXPORTER_OTLP_TIMEOUT="60000",
     )
     assert run.returncode == (0 if answer == "accepted" else 3), run.stderr
     assert {each.headers["authorization"] for each in receiver.requests} == {f"Bearer {KEY}"}
     assert KEY not in run.stderr + run.stdout
+
+
+MALFORMED = [f"authorization: Bearer {KEY}", f'"authorization={KEY}"', f"a=1;b={KEY}", f"a=b,{KEY}", f"{KEY} x=1"]
+
+
+@pytest.mark.parametrize("headers", MALFORMED)
+def test_no_key_of_malformed_headers_is_in_the_error(agent: Agent, receiver: OtlpReceiver, headers: str) -> None:
+    towards = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint, "OTEL_EXPORTER_OTLP_HEADERS": headers}
+    for command in (("run", "--once"), ("config", "check"), ("doctor",)):
+        run = Shell(agent.home).run(*command, **towards)
+        assert "OTEL_EXPORTER_OTLP_HEADERS: header " in " ".join((run.stderr + run.stdout).split())
+        assert run.returncode != 0
+        assert KEY not in run.stderr + run.stdout
+    assert receiver.requests == ()
 
 
 @pytest.mark.parametrize("answer", ["accepted", "rejected"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from otel_agent.errors import SettingsError
 from otel_agent.model import SendResult
 from tests.delivery.senders import ONE_TRY_SECONDS, SIGNALS, in_its_time, options, sender
 from tests.support.otlp_receiver import (
@@ -25,7 +26,7 @@ from tests.support.otlp_receiver import (
     unauthorized,
     unavailable,
 )
-from tests.support.otlp_receiver.behaviours import JSON, NOT_SOON, PROTOBUF, Reply
+from tests.support.otlp_receiver.behaviours import JSON, NOT_SOON, PROTOBUF, Refusal, Reply
 from tests.support.otlp_receiver.wire import Signal
 
 EITHER = pytest.mark.parametrize("signal", SIGNALS)
@@ -119,10 +120,39 @@ def test_an_endpoint_at_which_nothing_listens_is_no_unknown_delivery(receiver: O
 
 
 @EITHER
-def test_a_header_that_no_request_can_have_is_a_failure_with_a_reason(receiver: OtlpReceiver, signal: Signal) -> None:
-    with sender(signal, options("http", receiver.endpoint, headers={"x-scope": "two\nlines"})) as send:
-        assert send() == SendResult(accepted=False, reason="a header cannot be sent as it is written")
+@pytest.mark.parametrize("value", ["two\nlines", " after a blank"])
+def test_a_header_that_no_request_can_have_is_an_error_at_the_start(
+    receiver: OtlpReceiver, signal: Signal, value: str
+) -> None:
+    with (
+        pytest.raises(SettingsError, match=r"\[otlp\] headers: header 1 has a"),
+        sender(signal, options("http", receiver.endpoint, headers={"x-scope": value})),
+    ):
+        pass
     assert receiver.requests == ()
+
+
+PLAIN = Reply(content_type="text/plain", body=b"ok")
+
+
+@EITHER
+@pytest.mark.parametrize("accept_any_2xx", [False, True])
+def test_plain_text_with_200_is_a_yes_only_if_a_setting_says_so(
+    receiver: OtlpReceiver, signal: Signal, accept_any_2xx: bool
+) -> None:
+    receiver.behave(then=Behaviour("plain", accept_any_2xx, PLAIN, Refusal("UNKNOWN")))
+    with sender(signal, options("http", receiver.endpoint, accept_any_2xx=accept_any_2xx)) as send:
+        assert send().accepted == accept_any_2xx
+
+
+@EITHER
+def test_the_setting_accepts_neither_a_redirect_nor_an_answer_that_says_what_was_rejected(
+    receiver: OtlpReceiver, signal: Signal
+) -> None:
+    receiver.behave(redirect(), partial(1))
+    with sender(signal, options("http", receiver.endpoint, accept_any_2xx=True)) as send:
+        assert not send().accepted
+        assert send().rejected == 1
 
 
 @EITHER

@@ -205,7 +205,7 @@ class TestConfigured:
 
     def test_the_exit_code_is_3_if_nothing_answers_at_the_endpoint(self, shell: Shell) -> None:
         JsonTree(shell.data_dir).put_turn(message(session(), Tokens(input=1)))
-        run = shell.run("demo", OTEL_EXPORTER_OTLP_ENDPOINT=NOBODY_LISTENS, OTEL_EXPORTER_OTLP_TIMEOUT="1")
+        run = shell.run("demo", OTEL_EXPORTER_OTLP_ENDPOINT=NOBODY_LISTENS, OTEL_EXPORTER_OTLP_TIMEOUT="1000")
         assert run.returncode == 3
         assert run.stdout == ""
         assert run.stderr.startswith("otel-agent: not delivered: nothing answers there")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -10,14 +11,16 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
+from otel_agent.agent import watch
 from otel_agent.doctor.finding import Verdict
 from otel_agent.doctor.keeping import watching
 from otel_agent.settings import Settings
 from tests.support.agent import Agent
+from tests.support.forward_proxy import ForwardProxy
 from tests.support.made_stores import Database, JsonTree, Tokens, message, session
 from tests.support.otlp_receiver import (
     Authority,
@@ -126,7 +129,7 @@ def test_a_backend_that_does_not_accept_a_request_is_a_failure_with_advice(
     shell: Shell, receiver: OtlpReceiver, behaviour: Behaviour, seen: str, advice: str
 ) -> None:
     receiver.behave(then=behaviour)
-    found = examined(shell, 1, **towards(receiver), OTEL_EXPORTER_OTLP_TIMEOUT="60")
+    found = examined(shell, 1, **towards(receiver), OTEL_EXPORTER_OTLP_TIMEOUT="60000")
     for signal in ("traces", "metrics"):
         failure = one(found, signal, "failure")
         assert seen in failure["seen"]
@@ -272,13 +275,38 @@ def test_fewer_watches_than_twice_the_folders_are_a_warning(tmp_path: Path) -> N
     assert found.verdict is Verdict.SKIPPED
 
 
+def test_no_inotify_instance_is_a_warning_with_the_limit_to_raise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Editors use them up: many systems allow 128 for each user."""
+    limits = tmp_path / "proc" / "sys" / "fs" / "inotify"
+    limits.mkdir(parents=True)
+    (limits / "max_user_watches").write_text("65536\n")
+    (limits / "max_user_instances").write_text("128\n")
+
+    def refuse() -> None:
+        raise OSError(errno.EMFILE, "inotify instance limit reached")
+
+    monkeypatch.setattr(watch, "Observer", refuse)
+    (found,) = watching(Settings(state_dir=tmp_path / "state"), tmp_path / "proc")
+    assert found.verdict is Verdict.WARNING
+    assert "inotify instance limit reached" in found.seen
+    assert found.advice == "sysctl fs.inotify.max_user_instances=256"
+
+
 @pytest.mark.parametrize(
-    "plugins", [["@devtheops/opencode-plugin-otel"], ["other", ["opencode-telemetry", {"key": 1}]]]
+    "plugins",
+    [
+        {"plugin": ["@devtheops/opencode-plugin-otel"]},
+        {"plugin": ["other", ["opencode-telemetry", {"key": 1}]]},
+        {"plugins": ["@devtheops/opencode-plugin-otel"]},
+        {"plugins": ["other", {"package": "opencode-telemetry", "options": {"key": 1}}]},
+    ],
 )
-def test_a_known_telemetry_plugin_is_a_warning(shell: Shell, receiver: OtlpReceiver, plugins: list[Any]) -> None:
+def test_a_known_telemetry_plugin_is_a_warning(shell: Shell, receiver: OtlpReceiver, plugins: dict[str, Any]) -> None:
     folder = shell.home / ".config" / "opencode"
     folder.mkdir(parents=True)
-    (folder / "opencode.json").write_text(json.dumps({"plugin": plugins}))
+    (folder / "opencode.json").write_text(json.dumps(plugins))
     warning = one(examined(shell, 0, **towards(receiver)), "other telemetry", "warning")
     assert "otel_agent" in warning["advice"]
 
@@ -295,6 +323,48 @@ def test_a_proxy_between_agent_and_local_backend_is_a_warning(shell: Shell, rece
     proxied = towards(receiver) | {"HTTP_PROXY": "http://127.0.0.1:9"}
     assert "NO_PROXY" in one(examined(shell, 1, **proxied), "proxy", "warning")["advice"]
     assert of(examined(shell, 0, **proxied, NO_PROXY="localhost,127.0.0.1"), "proxy") == []
+
+
+@pytest.mark.parametrize("kind", ["http", "socks"])
+def test_a_backend_behind_a_proxy_is_asked_by_way_of_it(
+    shell: Shell, receiver: OtlpReceiver, kind: Literal["http", "socks"]
+) -> None:
+    """Nothing else reaches it: a direct connection would be refused, and must not be reported."""
+    with ForwardProxy(kind) as proxy:
+        found = examined(shell, 0, **towards(receiver), ALL_PROXY=proxy.url, HTTP_PROXY=proxy.url)
+        seen = one(found, "traces", "ok")["seen"]
+        assert f"by way of the proxy {proxy.url.partition('://')[2]}" in seen
+        assert set(proxy.targets) == {receiver.endpoint.partition("://")[2]}
+
+
+def test_a_proxy_that_does_not_answer_is_the_failure(shell: Shell, receiver: OtlpReceiver, refusing: str) -> None:
+    found = examined(shell, 1, **towards(receiver), HTTP_PROXY=f"http://me:s3cret@{refusing}")
+    failure = one(found, "traces", "failure")
+    assert failure["seen"] == f"{refusing}: Connection refused"
+    assert f"by way of the proxy {refusing}" in failure["meaning"]
+    assert "s3cret" not in json.dumps(found)
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_the_doctor_trusts_the_authorities_that_the_delivery_trusts(shell: Shell, tmp_path: Path, name: str) -> None:
+    authority = Authority(tmp_path / "authority")
+    with OtlpReceiver(tls=authority.issue("server")) as receiver:
+        found = examined(shell, 0, **towards(receiver), **{name: str(authority.certificate)})
+        assert {each["verdict"] for each in of(found, "traces")} == {"ok"}
+
+
+def test_a_timeout_of_a_few_milliseconds_is_asked_about(shell: Shell, receiver: OtlpReceiver) -> None:
+    found = examined(shell, 0, **towards(receiver), OTEL_EXPORTER_OTLP_TIMEOUT="10")
+    assert "Then write 10000." in of(found, "timeout")[0]["seen"]
+    assert one(found, "traces", "ok")
+
+
+def test_an_exporter_for_another_program_is_a_failure_and_the_rest_is_checked(
+    shell: Shell, receiver: OtlpReceiver
+) -> None:
+    found = examined(shell, 1, **towards(receiver), OTEL_METRICS_EXPORTER="prometheus")
+    assert "environment OTEL_METRICS_EXPORTER: metrics_exporter" in one(found, "settings", "failure")["seen"]
+    assert one(found, "metrics", "ok")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -93,7 +93,7 @@ def test_spans_and_totals_wait_for_an_absent_collector_and_arrive_once(
 ) -> None:
     with Collector(otlp_to_files(), tmp_path / "before") as gone:
         agent = _towards(gone, agent, "http/protobuf")
-    refused = agent.attempt(OTEL_EXPORTER_OTLP_TIMEOUT="2")
+    refused = agent.attempt(OTEL_EXPORTER_OTLP_TIMEOUT="2000")
     assert refused.returncode == 3
     assert gone.points() == []
     assert gone.spans() == []

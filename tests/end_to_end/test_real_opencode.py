@@ -104,6 +104,20 @@ def test_a_shell_line_and_a_subtask_wrapper_are_messages_but_no_model_calls(desk
     assert desk.receiver.by("opencode.message.count", "opencode.message.outcome") == {"ok": 5}
 
 
+@pytest.mark.parametrize("version", [JSON_TREE, SQLITE])
+def test_a_turn_in_a_worktree_that_opencode_made_belongs_to_the_repository(desk: Desk, version: str) -> None:
+    opencode = desk.opencode(version)
+    a_plain_turn(opencode, desk.provider)
+    with serving(opencode, INK) as server:
+        opencode.directory = server.worktree()
+    a_plain_turn(opencode, desk.provider)
+
+    desk.agent.once()
+
+    assert desk.receiver.by("opencode.message.count", "opencode.project.name") == {"persona": 2}
+    assert tokens_by_model(desk.receiver) == recorded_by_model(version, desk.provider.billed())
+
+
 def test_a_fork_adds_its_own_turn_only(desk: Desk) -> None:
     opencode = desk.opencode(SQLITE)
     a_plain_turn(opencode, desk.provider)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -157,3 +158,131 @@ def test_a_link_to_the_file_is_followed(home: Home) -> None:
     (home.folder / "config/opencode").mkdir(parents=True)
     (home.folder / "config/opencode/opencode.json").symlink_to(real)
     assert home.found().models == {"build": "a/b"}
+
+
+class TestOpenCode2:
+    """2.x calls the key `agents`, and still reads the older ones."""
+
+    def test_agents_are_found_under_the_key_of_2_x(self, home: Home) -> None:
+        home.has("config/opencode/opencode.jsonc", '{"agents": {"Build": {"model": "a/b",},}, /* mine */ }')
+        assert home.found().models == {"build": "a/b"}
+
+    def test_the_key_of_2_x_wins_over_the_older_ones(self, home: Home) -> None:
+        keys = {key: {"build": {"model": f"{key}/m"}, key: {"model": "x/y"}} for key in ("agents", "agent", "mode")}
+        home.has("config/opencode/opencode.json", json.dumps(keys))
+        assert home.found().models == {"build": "agents/m", "agents": "x/y", "agent": "x/y", "mode": "x/y"}
+
+    @pytest.mark.parametrize(
+        ("model", "shown"),
+        [
+            ('"a/b"', "a/b"),
+            ('"a/b#high"', "a/b"),
+            ('"openrouter/z/glm-4.7#low"', "openrouter/z/glm-4.7"),
+            ('{"providerID": "a", "model": "b"}', "a/b"),
+            ('{"providerID": "a", "model": "b", "variant": "high"}', "a/b"),
+        ],
+    )
+    def test_a_model_is_shown_without_its_level_of_reasoning(self, model: str, shown: str, home: Home) -> None:
+        home.has("config/opencode/opencode.json", f'{{"agents": {{"build": {{"model": {model}}}}}}}')
+        assert home.found().model_of("build") == shown
+
+    @pytest.mark.parametrize("model", ['{"providerID": "a"}', '{"model": "b"}', '{"providerID": 1, "model": 2}', "7"])
+    def test_a_model_of_another_form_is_left_out(self, model: str, home: Home) -> None:
+        home.has("config/opencode/opencode.json", f'{{"agents": {{"build": {{"model": {model}}}}}}}')
+        assert home.found() == Configured()
+
+
+OMO = """// moved here by oh-my-opencode 4
+{
+  "_migrations": ["opencode-config"],
+  "[opencode]": {
+    "agents": {
+      "sisyphus": {"model": "anthropic/claude-opus-4-5"},
+      "hephaestus": {"model": "openai/gpt-5.2-codex"},
+      "prometheus": {"model": "anthropic/claude-sonnet-4-5"},
+      "atlas": {"model": "zai/glm-4.7"}, // the executor
+      "sisyphus-junior": {"model": "zai/glm-4.7-air"},
+      "athena-junior": {"model": "google/gemini-3"},
+      "oracle": {"model": "openai/gpt-5.2"},
+    },
+    "categories": {"quick": {"model": "no/agent"}},
+  },
+}
+"""
+
+
+class TestOhMyOpenCode4:
+    """It moves its file to `~/.omo/omo.jsonc`, and its agents are recorded under the names that they are shown by."""
+
+    @pytest.mark.parametrize(
+        ("agent", "model"),
+        [
+            ("Sisyphus - ultraworker", "anthropic/claude-opus-4-5"),
+            ("Sisyphus - Ultraworker", "anthropic/claude-opus-4-5"),
+            ("\u200bSisyphus - Ultraworker", "anthropic/claude-opus-4-5"),
+            ("Hephaestus - Deep Agent", "openai/gpt-5.2-codex"),
+            ("Prometheus - Plan Builder", "anthropic/claude-sonnet-4-5"),
+            ("Atlas - Plan Executor", "zai/glm-4.7"),
+            ("Atlas (Plan Executor)", "zai/glm-4.7"),
+            ("Atlas \u2013 Plan Executor", "zai/glm-4.7"),
+            ("Sisyphus-Junior", "zai/glm-4.7-air"),
+            ("Athena-Junior - Council", "google/gemini-3"),
+            ("ORACLE", "openai/gpt-5.2"),
+            ("oracle", "openai/gpt-5.2"),
+            ("Metis - Plan Consultant", ""),
+            ("Sisyphuss - ultraworker", ""),
+            ("quick", ""),
+            ("build", ""),
+            ("- Atlas", ""),
+            ("", ""),
+        ],
+        ids=ascii,
+    )
+    def test_an_agent_is_found_by_the_name_it_is_shown_by(self, agent: str, model: str, home: Home) -> None:
+        home.has(".omo/omo.jsonc", OMO)
+        assert home.found().model_of(agent) == model
+
+    def test_the_whole_name_is_tried_first(self, home: Home) -> None:
+        home.has(".omo/omo.jsonc", OMO)
+        home.has("config/opencode/opencode.json", '{"agent": {"Atlas - Mine": {"model": "my/own"}}}')
+        assert home.found().model_of("Atlas - Mine") == "my/own"
+        assert home.found().model_of("Atlas - Plan Executor") == "zai/glm-4.7"
+
+    def test_an_agent_of_opencode_has_no_other_name(self, home: Home) -> None:
+        """Whoever writes an agent "build - fast" into a file of its own means another one than "build"."""
+        home.has("config/opencode/opencode.json", agent("a/b"))
+        assert home.found().model_of("build") == "a/b"
+        assert home.found().model_of("build - fast") == ""
+
+    def test_the_names_of_3_x_are_found_in_its_own_file(self, home: Home) -> None:
+        home.has("config/opencode/oh-my-openagent.jsonc", '{"agents": {"prometheus": {"model": "a/b"}}}')
+        assert home.found().model_of("Prometheus (Planner)") == "a/b"
+
+    def test_what_is_for_opencode_alone_wins_over_what_is_for_all_programs(self, home: Home) -> None:
+        models = {"atlas": {"model": "for/all"}, "momus": {"model": "for/all"}}
+        home.has(".omo/omo.json", json.dumps({"[opencode]": {"agents": {"atlas": {"model": "o/c"}}}, "agents": models}))
+        assert home.found().models == {"atlas": "o/c", "momus": "for/all"}
+
+    def test_what_is_for_another_program_is_not_opencodes(self, home: Home) -> None:
+        home.has(".omo/omo.jsonc", '{"[codex]": {"agents": {"atlas": {"model": "a/b"}}}}')
+        assert home.found() == Configured()
+
+    def test_the_file_of_the_later_release_and_of_the_nearer_place_wins(self, home: Home) -> None:
+        home.has("projects/.git/HEAD", "")
+        for number, name in enumerate(
+            [
+                "config/opencode/oh-my-opencode.json",
+                "config/opencode/oh-my-openagent.json",
+                ".omo/omo.json",
+                "projects/.opencode/oh-my-opencode.json",
+                "projects/.omo/omo.json",
+                "projects/persona/.opencode/oh-my-openagent.jsonc",
+                "projects/persona/.omo/omo.jsonc",
+            ]
+        ):
+            home.has(name, f'{{"agents": {{"atlas": {{"model": "p/{number}"}}}}}}')
+            assert home.found().models == {"atlas": f"p/{number}"}, name
+
+    def test_a_broken_file_is_a_hint_that_names_it(self, home: Home) -> None:
+        path = home.has(".omo/omo.jsonc", '{"[opencode]": {"agents": ["sk-secret"]}}')
+        assert home.found().hints == (f"{path} has agents that are no JSON object, so its models are not shown.",)

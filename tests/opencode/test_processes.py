@@ -71,6 +71,9 @@ def sampled(process: subprocess.Popen[Any], processes: Processes | None = None) 
         ("opencode.exe", ["serve", "--port", "0"], ProcessMode.SERVER),
         ("opencode-cli", ["acp"], ProcessMode.SERVER),
         ("opencode2", ["serve", "--service"], ProcessMode.SERVER),
+        ("opencode-cli", ["serve", "--service"], ProcessMode.SERVER),
+        ("opencode", ["serve", "--stdio", "--port", "0"], ProcessMode.SERVER),
+        ("opencode2", ["mini"], ProcessMode.CLI),
         ("opencode", ["run", "/x/pyright-langserver.js", "--stdio"], ProcessMode.LSP),
     ],
 )
@@ -94,6 +97,12 @@ def test_a_running_opencode_is_sampled_with_its_mode_and_resources(
 @pytest.mark.parametrize("name", ["opencode-tracker", "myopencode", "opencode.sh", "python"])
 def test_a_program_with_a_similar_name_is_no_opencode(name: str, start: Start) -> None:
     assert sampled(start(name, "serve")) is None
+
+
+@pytest.mark.parametrize("command", ["service", "api", "pair", "reload", "update", "migrate", "browser"])
+def test_a_command_of_2_x_that_ends_soon_is_no_session(command: str, start: Start) -> None:
+    assert sampled(start("opencode", command)) is None
+    assert sampled(start("opencode2", command, "start")) is None
 
 
 def test_a_program_with_opencode_among_its_arguments_is_no_opencode(start: Start) -> None:

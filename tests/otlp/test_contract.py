@@ -92,6 +92,9 @@ TABLE = {
         "int", "{token}", "Output tokens spent on reasoning.", USAGE
     ),
     "gen_ai.client.inference.duration": Row("histogram", "s", "Duration of model calls.", CALL, ("error.type",)),
+    "gen_ai.client.inference.time_to_first_chunk": Row(
+        "histogram", "s", "Time from the request to the first output of the model, if OpenCode recorded it.", CALL
+    ),
     "gen_ai.client.token.usage": Row(
         "histogram", "{token}", "Input and output tokens per model call.", (*CALL, "gen_ai.token.type")
     ),

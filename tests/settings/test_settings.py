@@ -103,6 +103,10 @@ class TestPrecedence:
         [
             ("OTEL_TRACES_EXPORTER", "none", "traces_exporter", "none"),
             ("OTEL_METRICS_EXPORTER", "console", "metrics_exporter", "console"),
+            ("OTEL_METRICS_EXPORTER", "logging", "metrics_exporter", "console"),
+            ("OTEL_METRICS_EXPORTER", "console,otlp", "metrics_exporter", "otlp"),
+            ("OTEL_METRICS_EXPORTER", "prometheus, OTLP", "metrics_exporter", "otlp"),
+            ("OTEL_TRACES_EXPORTER", "zipkin,console\r", "traces_exporter", "console"),
             ("OTEL_METRICS_INCLUDE_SESSION_ID", "false", "metrics_include_session_id", False),
             ("OTEL_METRIC_EXPORT_INTERVAL", "1500", "metric_export_interval_seconds", 1.5),
         ],
@@ -273,9 +277,11 @@ class TestCheap:
         slow = {"pydantic", "pydantic_settings", "opentelemetry", "asyncio", "textual", "pyjson5", "requests", "grpc"}
         assert self.imported(tmp_path, "summary", **other) & slow == set()
 
-    @pytest.mark.parametrize("variable", ["OTEL_AGENT_MAX_SERIES", "OTEL_METRIC_EXPORT_INTERVAL"])
-    def test_a_variable_that_is_set_is_validated(self, variable: str, tmp_path: Path) -> None:
-        assert "pydantic" in self.imported(tmp_path, "summary", **{variable: "7"})
+    @pytest.mark.parametrize(
+        ("variable", "value"), [("OTEL_AGENT_MAX_SERIES", "7"), ("OTEL_METRIC_EXPORT_INTERVAL", "7000")]
+    )
+    def test_a_variable_that_is_set_is_validated(self, variable: str, value: str, tmp_path: Path) -> None:
+        assert "pydantic" in self.imported(tmp_path, "summary", **{variable: value})
 
 
 class TestRefusals:
@@ -327,10 +333,6 @@ class TestRefusals:
             ("OTEL_AGENT_MAX_SERIES", "many", "max_series"),
             ("OTEL_AGENT_LOG_LEVEL", "loud", "log_level"),
             ("OTEL_AGENT_METRICS_INCLUDE_SESSION_ID", "maybe", "metrics_include_session_id"),
-            ("OTEL_METRICS_EXPORTER", "prometheus", "metrics_exporter"),
-            ("OTEL_METRIC_EXPORT_INTERVAL", "often", "metric_export_interval_seconds"),
-            ("OTEL_METRIC_EXPORT_INTERVAL", "0", "metric_export_interval_seconds"),
-            ("OTEL_METRIC_EXPORT_INTERVAL", "nan", "metric_export_interval_seconds"),
         ],
     )
     def test_a_wrong_value_in_a_variable_is_refused_with_variable_and_key(
@@ -338,6 +340,42 @@ class TestRefusals:
     ) -> None:
         monkeypatch.setenv(variable, value)
         assert re.fullmatch(rf"environment {variable}: {key}: \S[^\n]+\.", refusal())
+
+    @pytest.mark.parametrize(
+        ("variable", "value", "key"),
+        [
+            ("OTEL_METRICS_EXPORTER", "prometheus", "metrics_exporter"),
+            ("OTEL_TRACES_EXPORTER", "zipkin,jaeger", "traces_exporter"),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "often", "metric_export_interval_seconds"),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "0", "metric_export_interval_seconds"),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "nan", "metric_export_interval_seconds"),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "60", "metric_export_interval_seconds"),
+            ("OTEL_METRICS_INCLUDE_SESSION_ID", "maybe", "metrics_include_session_id"),
+        ],
+    )
+    def test_a_standard_variable_that_we_cannot_use_is_refused_by_what_exports_only(
+        self, variable: str, value: str, key: str, file: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It may be meant for another program of the same shell."""
+        file.write_text("max_series = 5")
+        monkeypatch.setenv(variable, value)
+        found = load()
+        assert found.settings == Settings(max_series=5)
+        assert found.origins[key] == "default"
+        with pytest.raises(SettingsError) as refused:
+            found.for_export()
+        assert re.fullmatch(rf"environment {variable}: {key}: \S[^\n]+\.", str(refused.value))
+
+    @pytest.mark.parametrize(
+        ("variable", "value"),
+        [("OTEL_METRICS_EXPORTER", "prometheus"), ("OTEL_TRACES_EXPORTER", "zipkin")],
+    )
+    def test_our_own_variable_overrules_a_standard_one_that_we_cannot_use(
+        self, variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(variable, value)
+        monkeypatch.setenv("OTEL_AGENT_EXPORTER", "file")
+        assert load().for_export().exporter_of("metrics") == "file"
 
     def test_everything_that_is_wrong_is_reported_at_once(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         file.write_text("max_series = 0\nfile_backups = 0")

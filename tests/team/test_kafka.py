@@ -133,7 +133,7 @@ def test_data_that_only_one_broker_has_is_not_acknowledged(
     for broker in lost:
         broker.kill()
     with through.gateway() as second:
-        refused = agent.attempt(**through.secrets.direct(second), OTEL_EXPORTER_OTLP_TIMEOUT="5")
+        refused = agent.attempt(**through.secrets.direct(second), OTEL_EXPORTER_OTLP_TIMEOUT="5000")
         assert refused.returncode == 3, refused.stderr
         assert second.counted("otelcol_receiver_accepted_metric_points") == 0
         with lost[0], through.consumer():

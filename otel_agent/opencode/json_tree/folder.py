@@ -33,6 +33,7 @@ from otel_agent.opencode.json_tree.layout import Layout
 from otel_agent.opencode.json_tree.parts import TreeParts
 from otel_agent.opencode.json_tree.sessions import Sessions
 from otel_agent.opencode.parts.reader import PartReader
+from otel_agent.opencode.worktrees import at_repository
 
 _IN_FLIGHT_NS: Final = 24 * 3600 * 10**9
 """A message that is not complete is read again at each pass for a day after its last write: a rewrite does not touch
@@ -149,7 +150,8 @@ class Folder:
         problems += decoded.problems
         if decoded.message is None:
             return None
-        message = self._parts.with_usage(decoded.message, session, problems)
+        message = at_repository(decoded.message, session, self._sessions.worktree_of)
+        message = self._parts.with_usage(message, session, problems)
         problems += decode.unknown_tokens(wire, message, place, session)
         return message
 

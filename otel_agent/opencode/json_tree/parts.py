@@ -3,7 +3,7 @@
 OpenCode writes a running call's part again and again, in place and without a lock: it can be caught in the middle.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from os import DirEntry
 from time import time_ns
@@ -76,6 +76,10 @@ class TreeParts:
     def session(self, session_id: str) -> Session | None:
         """Return the session, ``None`` if its file is gone. Raises ``BeingWritten``."""
         return self._sessions.get(session_id)
+
+    def releases(self) -> Mapping[str, int]:
+        """Return nothing: the last release that wrote trees is 1.1."""
+        return {}
 
     def _files(
         self, session_id: str, message_id: str, problems: list[Problem]

@@ -34,14 +34,26 @@ class Sessions:
             if _is_young(path, self._now_ns):
                 raise BeingWritten from None
             return None
-        return None if wire is None else decode.session(wire, session_id, self._worktree(text(wire.projectID)))
+        if wire is None:
+            return None
+        try:
+            worktree = self.worktree_of(text(wire.projectID))
+        except BeingWritten:
+            worktree = ""  # messages in a tree name their root themselves
+        return decode.session(wire, session_id, worktree)
 
-    def _worktree(self, project_id: str) -> str:
+    def worktree_of(self, project_id: str) -> str:
+        """Return the worktree of a project, empty if its file is gone or was never whole.
+
+        Raises ``BeingWritten`` if the file is torn and young.
+        """
         if project_id not in self._worktrees:
             path = self._layout.project_file(project_id) if _is_name(project_id) else None
             try:
                 wire = _parse_file(path) if path else None
             except decode.Malformed:
+                if path is not None and _is_young(path, self._now_ns):
+                    raise BeingWritten from None
                 wire = None
             self._worktrees[project_id] = text(wire.worktree) if wire else ""
         return self._worktrees[project_id]

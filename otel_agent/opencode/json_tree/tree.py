@@ -149,6 +149,7 @@ def _add(batch: Batch, content: FileContent) -> None:
         batch.messages.append(content.message)
     batch.calls.tool_calls |= content.calls.tool_calls
     batch.calls.callers |= content.calls.callers
+    batch.calls.answers |= content.calls.answers
 
 
 def _is_full(batch: Batch) -> bool:

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from otel_agent.model import Outcome, Tokens
 from otel_agent.opencode import json_values
-from otel_agent.opencode.parts.part import MAX_PARTS, InnerCall, Part, ToolUse
+from otel_agent.opencode.parts.part import INVALID, MAX_PARTS, InnerCall, Part, ToolUse
 
 SUBAGENT: Final = ("subagent", "task")
 """The tools that call a sub-agent. ``task`` is what 1.x called it, and the import into 2.x keeps that name."""
@@ -199,7 +199,9 @@ def _outcome(of: Fields) -> Outcome:
     """Return ``ABORTED`` also for a call that never ended: it was at work when its OpenCode did."""
     if of.status == "error":
         return Outcome.ABORTED if of.error_type in _ABORTED else Outcome.ERROR
-    return Outcome.OK if of.status == "completed" else Outcome.ABORTED
+    if of.status == "completed":
+        return Outcome.ERROR if of.name == INVALID else Outcome.OK
+    return Outcome.ABORTED
 
 
 def _child(of: Fields) -> str:

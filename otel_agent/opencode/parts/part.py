@@ -15,6 +15,8 @@ TASKS: Final = ("task", "delegate_task")
 """The tools of 1.x that call a sub-agent: OpenCode's, and that of oh-my-opencode 3."""
 _ABORTED: Final = "Tool execution aborted"
 """The error that OpenCode writes for a call that a person broke off."""
+INVALID: Final = "invalid"
+"""OpenCode's own tool for a call that names no tool or has wrong arguments. It tells the model, and so ends well."""
 
 
 class InnerCall(Struct, frozen=True, gc=False):
@@ -35,13 +37,15 @@ class ToolUse(Struct, frozen=True, gc=False):
     """The session that the call began or went on with; empty for every tool but ``task``, and before it is written."""
     started_ms: int | None
     ended_ms: int | None
+    without_exit: bool = False
+    """True for a shell whose exit code is null: a person broke it off, or its time was up."""
+    by_provider: bool = False
+    """True if the provider ran the tool, as a part of its answer."""
     agent: str = ""
     """The sub-agent that is called, and what for, by the input of the call; empty for every other tool."""
     description: str = ""
     saw_child_end: bool = False
     """True for the call of a sub-agent that is over, unless the sub-agent goes on in the background."""
-    without_exit: bool = False
-    """True for a shell whose exit code is null. 1.14 to 1.18 complete one so that a person broke off."""
     inner: tuple[InnerCall, ...] = ()
     """The calls that this one made in code mode."""
 
@@ -55,10 +59,19 @@ class Part(Struct, frozen=True, gc=False):
     tokens: Tokens
     """The tokens of a step, zero for every other part."""
     tool_use: ToolUse | None
+    kind: str = ""
+    """OpenCode's type of part."""
+    began_ms: int | None = None
+    """When a text or reasoning began to arrive; ``None`` for every other part, and if its end was written over it."""
+    attempt: int = 0
+    """The number of the attempt that failed, of a retry; 0 for every other part."""
 
 
 class _Wire(Struct):
     type: Any = None
+    time: Any = None
+    attempt: Any = None
+    metadata: msgspec.Raw = msgspec.Raw(b"null")
     tokens: Any = None
     tool: Any = None
     callID: Any = None
@@ -81,6 +94,8 @@ class _Input(Struct):
 class _Metadata(Struct):
     sessionId: Any = None
     interrupted: Any = None
+    exit: Any = msgspec.UNSET
+    providerExecuted: Any = None
 
 
 _parts: Final = msgspec.json.Decoder(_Wire)
@@ -101,7 +116,16 @@ def decode_part(part_id: str, raw: bytes) -> Part | None:
         is_step=wire.type in ("step-start", "step-finish"),
         tokens=tokens(wire.tokens)[0] if wire.type == "step-finish" else Tokens(),
         tool_use=_tool_use(wire) if wire.type == "tool" else None,
+        kind=json_values.text(wire.type),
+        began_ms=_began_ms(wire.time) if wire.type in ("text", "reasoning") else None,
+        attempt=json_values.count(wire.attempt) or 0 if wire.type == "retry" else 0,
     )
+
+
+def _began_ms(time: object) -> int | None:
+    """Return the start. Several releases write the start of a text anew when it ends."""
+    started_ms = json_values.time_ms(json_values.field(time, "start"))
+    return None if started_ms == json_values.time_ms(json_values.field(time, "end")) else started_ms
 
 
 def _tool_use(wire: _Wire) -> ToolUse | None:
@@ -119,12 +143,14 @@ def _tool_use(wire: _Wire) -> ToolUse | None:
         tool=tool,
         call_id=json_values.text(wire.callID),
         running=state.status == "running",
-        outcome=_outcome(state, metadata),
+        outcome=_outcome(tool, state, metadata),
         child_session=json_values.text(metadata.sessionId),
         started_ms=json_values.time_ms(json_values.field(state.time, "start")),
         ended_ms=json_values.time_ms(json_values.field(state.time, "end")),
         agent=json_values.text(asked.subagent_type),
         description=json_values.text(asked.description),
+        without_exit=metadata.exit is None,
+        by_provider=_metadata(wire.metadata).providerExecuted is True,
     )
 
 
@@ -143,9 +169,9 @@ def _metadata(raw: msgspec.Raw) -> _Metadata:
         return _Metadata()
 
 
-def _outcome(state: _State, metadata: _Metadata) -> Outcome:
+def _outcome(tool: str, state: _State, metadata: _Metadata) -> Outcome:
     """A call that neither ended well nor failed was at work when its OpenCode ended: it counts as aborted."""
     if state.status == "completed":
-        return Outcome.OK
+        return Outcome.ERROR if tool == INVALID else Outcome.OK
     broken_off = state.error == _ABORTED or metadata.interrupted is True
     return Outcome.ERROR if state.status == "error" and not broken_off else Outcome.ABORTED

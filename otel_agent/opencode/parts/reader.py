@@ -1,17 +1,21 @@
 """The parts of messages, read once for every question about them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from msgspec.structs import replace
 
-from otel_agent.model import Caller, Calls, CallsWanted, Message, Problem, Session
+from otel_agent.model import Caller, Calls, CallsWanted, Generation, Message, Problem, Session
 from otel_agent.opencode.ids import turn_began_ms
 from otel_agent.opencode.parts import step_usage
+from otel_agent.opencode.parts.answer import answer
 from otel_agent.opencode.parts.callers import Began, Origin
 from otel_agent.opencode.parts.part import Part
 from otel_agent.opencode.parts.tool_calls import tool_calls
+from otel_agent.opencode.releases import release
 
+_RESTAMPS: Final = (1, 17)
+"""The first release that writes the start of a call anew with each piece of output, as all later ones of 1.x do."""
 _DEEPEST: Final = 32
 """Sub-agents below each other. A longer chain, or a circle, ends in a trace of its own."""
 
@@ -47,6 +51,9 @@ class PartSource(Protocol):
     def session(self, session_id: str) -> Session | None:
         """Return the session, ``None`` if the store does not know it."""
 
+    def releases(self) -> Mapping[str, int]:
+        """Return when each release of OpenCode began its first session here. Asked for calls of old sessions only."""
+
 
 class PartReader:
     """Reads parts from one source, for the messages of one batch at a time."""
@@ -77,10 +84,35 @@ class PartReader:
             # Callers first: if one is being written, no part of this message is read in vain.
             if message.turn in wanted.turns and (callers := self._callers_of(message)):
                 found.callers[message.turn] = callers
-            if message.id in wanted.messages and (calls := tool_calls(message, self._parts_of(message))):
-                found.tool_calls[message.id] = calls
+            if message.id in wanted.messages:
+                self._add(found, message, self._parts_of(message))
         self._kept.clear()
         return found
+
+    def _add(self, found: Calls, message: Message, parts: list[Part]) -> None:
+        """Add the tool calls of one message and, for 1.x, the times of its answer: rows of 2.x say those themselves."""
+        restamped = any(part.tool_use for part in parts) and self._is_restamped(message)
+        if calls := tool_calls(message, parts, restamped=restamped):
+            found.tool_calls[message.id] = calls
+        if message.generation is not Generation.V2 and (times := answer(message, parts, restamped=restamped)):
+            found.answers[message.id] = times
+
+    def _is_restamped(self, message: Message) -> bool:
+        """Return True if a release wrote the message that writes the start of a call anew with each piece of output.
+
+        A session names the release that began it. A later one may have gone on with it: one that began another
+        session before this message.
+        """
+        if message.generation is not Generation.V1:
+            return False
+        began_by = release(self._session(message.session_id).version)
+        if began_by is not None and began_by >= _RESTAMPS:
+            return True
+        return any(
+            at_ms <= message.created_ms
+            for version, at_ms in self._source.releases().items()
+            if (found := release(version)) is not None and found >= _RESTAMPS
+        )
 
     def _parts_of(self, message: Message) -> list[Part]:
         """OpenCode completes a message after its parts: a torn part beside it was left by a killed writer. It is left

@@ -12,14 +12,15 @@ _ENDS_SOON: Final = frozenset(
     {
         *("add", "agent", "auth", "completion", "console", "db", "debug", "export", "import", "install", "login"),
         *("logout", "mcp", "models", "plugin", "providers", "session", "stats", "uninstall", "upgrade", "x"),
+        *("api", "browser", "migrate", "pair", "reload", "service", "update"),  # of 2.x
     }
 )
 """Commands that look something up or set something up, and end: no one works in them, so they are in no mode."""
 _WITH_VALUE: Final = frozenset(
     {
         *("--agent", "--attach", "--command", "--cors", "--cwd", "--dir", "--file", "--format", "--hostname"),
-        *("--log-level", "--mdns-domain", "--model", "--password", "--port", "--prompt", "--session", "--title"),
-        *("--username", "--variant", "-f", "-m", "-p", "-s", "-u"),
+        *("--log-level", "--mdns-domain", "--model", "--password", "--port", "--prompt", "--server", "--session"),
+        *("--title", "--username", "--variant", "-f", "-m", "-p", "-s", "-u"),
     }
 )
 """Options with the next argument as their value: it is no subcommand, whatever it is called."""

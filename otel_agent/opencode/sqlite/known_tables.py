@@ -43,10 +43,14 @@ class Tables(Struct, frozen=True):
     """Parameter: rowid. Selects the id only."""
     session: str | None
     """Parameter: session id. Selects parent, directory, title, version, created, worktree, fork."""
+    project: str | None
+    """Parameter: project id, or its first six letters. Selects the worktrees of the projects that it can be."""
     parts: str | None
     """Parameters: message id, limit. Selects id and data, no data if it is too large."""
     recent: str | None
     """Parameters: session id, milliseconds up to which, limit. Selects the ids of the last messages, newest first."""
+    releases: str | None
+    """Selects each release that began sessions, and the milliseconds at which it began the first one."""
     totals: str | None
     """Selects id, what ``session`` selects, updated, cost and the five tokens of every session. ``None`` in 1.x, whose
     columns of the same names leave out what came before 1.15."""
@@ -86,7 +90,12 @@ LARGE: Final = 65_536
 """From this number of characters on, SQLite takes the fields that we use out of the JSON. Rows of 2.x hold the output
 of their tools, and so can have megabytes; none is too large to be counted."""
 _FIELDS: Final = ("agent", "model", "time", "cost", "tokens", "finish", "error", "retry", "status")
-_EXTRACTED: Final = ", ".join(f"'{name}', json_extract(m.data, '$.{name}')" for name in _FIELDS)
+_FIRST_ITEM: Final = (
+    "'content', json_array(json_object('type', json_extract(m.data, '$.content[0].type'), "
+    "'time', json_extract(m.data, '$.content[0].time')))"
+)
+"""When the answer began. A row without content gets an item of no type, which says nothing."""
+_EXTRACTED: Final = ", ".join((*(f"'{name}', json_extract(m.data, '$.{name}')" for name in _FIELDS), _FIRST_ITEM))
 _WITHOUT_CONTENT: Final = (
     f"CASE WHEN length(m.data) <= {LARGE} THEN m.data WHEN json_valid(m.data) THEN json_object({_EXTRACTED}) END"
 )
@@ -95,6 +104,10 @@ _TOTALS: Final = (
     *("tokens_cache_read", "tokens_cache_write"),
 )
 _NEEDED: Final = {"id", "session_id", "data"}
+_WORKTREES_OF: Final = (
+    "SELECT DISTINCT worktree FROM project WHERE id = ?1 "
+    "OR (substr(id, 1, 6) = ?1 AND NOT EXISTS (SELECT 1 FROM project WHERE id = ?1)) LIMIT 2"
+)
 
 
 def probe(database: sqlite3.Connection, place: str, *, thorough: bool = False) -> tuple[list[Tables], list[Problem]]:
@@ -178,8 +191,10 @@ def _tables(database: sqlite3.Connection, names: set[str], known: _Known) -> Tab
         ),
         id_at=f"SELECT id FROM {known.messages} WHERE rowid = ?",
         session=_session_query(database, names, known.sessions),
+        project=_WORKTREES_OF if _has_worktrees(database, names) else None,
         parts=_parts_query(database, names),
         recent=_recent_query(known, created),
+        releases=_releases_query(database, names, known.sessions),
         totals=_totals_query(database, names, known),
         count=f"SELECT count(*) FROM {known.messages}",
     )
@@ -211,6 +226,12 @@ def _session_query(database: sqlite3.Connection, names: set[str], table: str) ->
     return f"SELECT {_session_facts(database, names, columns)} FROM {table} AS s WHERE s.id = ?"
 
 
+def _releases_query(database: sqlite3.Connection, names: set[str], table: str) -> str | None:
+    if table not in names or not {"version", "time_created"} <= _columns(database, table):
+        return None
+    return f"SELECT version, min(time_created) FROM {table} GROUP BY version"
+
+
 def _totals_query(database: sqlite3.Connection, names: set[str], known: _Known) -> str | None:
     columns = _columns(database, known.sessions)
     if not known.has_type or not {"id", *_TOTALS} <= columns:
@@ -226,7 +247,11 @@ def _session_facts(database: sqlite3.Connection, names: set[str], columns: set[s
     def column(name: str) -> str:
         return f"s.{name}" if name in columns else "NULL"
 
-    project = "project" in names and "project_id" in columns and "worktree" in _columns(database, "project")
+    project = "project_id" in columns and _has_worktrees(database, names)
     worktree = "(SELECT p.worktree FROM project AS p WHERE p.id = s.project_id)" if project else "NULL"
     wanted = [column(name) for name in ("parent_id", "directory", "title", "version", "time_created")]
     return f"{', '.join(wanted)}, {worktree}, {column('fork_session_id')}"
+
+
+def _has_worktrees(database: sqlite3.Connection, names: set[str]) -> bool:
+    return "project" in names and {"id", "worktree"} <= _columns(database, "project")

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from typing import Final
 
 from otel_agent.model import Message, Problem, Session
@@ -20,6 +21,7 @@ class DatabaseParts:
     def __init__(self, database: sqlite3.Connection, tables: Tables) -> None:
         """``tables`` are those of 1.x."""
         self._database, self._tables = database, tables
+        self._releases: Mapping[str, int] | None = None
 
     def has_calls(self, message: Message) -> bool:
         """Return True if the message has its tool calls here: another generation may use the same ids."""
@@ -59,6 +61,13 @@ class DatabaseParts:
     def session(self, session_id: str) -> Session | None:
         """Return the session, ``None`` if it is gone."""
         return find_session(self._database, self._tables, session_id)
+
+    def releases(self) -> Mapping[str, int]:
+        """Return when each release of OpenCode began its first session here. The walk over the sessions is made once."""
+        if self._releases is None:
+            rows = self._database.execute(self._tables.releases) if self._tables.releases else ()
+            self._releases = {text_of(version): began for version, began in rows if isinstance(began, int)}
+        return self._releases
 
 
 def find_session(database: sqlite3.Connection, tables: Tables, session_id: str) -> Session | None:

@@ -28,6 +28,7 @@ from otel_agent.opencode.sqlite.content import ContentParts
 from otel_agent.opencode.sqlite.known_tables import COMPACTION, IDLE, Tables
 from otel_agent.opencode.sqlite.parts import DatabaseParts, find_session, text_of
 from otel_agent.opencode.sqlite.turns import Place, TurnFinder
+from otel_agent.opencode.worktrees import at_repository
 
 _CHUNK: Final = 4_000
 """Rows in one read transaction: some tens of milliseconds."""
@@ -83,6 +84,8 @@ class TableReader:
         recalled = ask.recall(self._name)
         self._cursor = msgspec.json.decode(recalled, type=Cursor) if recalled else Cursor()
         self._sessions: dict[str, Session | None] = {}
+        self._worktrees: dict[str, str] = {}
+        """Project id, or the beginning of one, to its worktree; empty if it is unknown or could be either of two."""
         self.unsettled: dict[str, int] = {}
         """Id of a session to when a call of it began that its totals may have already, and its row has not yet."""
         self._ended: dict[str, str] = {}
@@ -196,7 +199,8 @@ class TableReader:
         batch.problems += decoded.problems
         if decoded.message is None:
             return
-        message = self._parts.with_usage(decoded.message, session, [])
+        message = at_repository(decoded.message, session, self._worktree_of_project)
+        message = self._parts.with_usage(message, session, [])
         if row.kind == COMPACTION and message.completed_ms is not None and not message.tokens.total:
             return  # it asked no model, or nobody recorded what it used
         batch.problems += decode.unknown_tokens(wire, message, f"{self._name}#{row.id}", session)
@@ -248,6 +252,13 @@ class TableReader:
         if session_id not in self._sessions:
             self._sessions[session_id] = find_session(self._database, self._tables, session_id)
         return self._sessions[session_id]
+
+    def _worktree_of_project(self, project_id: str) -> str:
+        if project_id not in self._worktrees:
+            query = self._tables.project
+            found = self._database.execute(query, (project_id,)).fetchall() if query else []
+            self._worktrees[project_id] = text_of(found[0][0]) if len(found) == 1 else ""
+        return self._worktrees[project_id]
 
 
 def read_calls(

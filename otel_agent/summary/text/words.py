@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from otel_agent.model import Tokens
+from otel_agent.model.agent_name import without_joiners
 from otel_agent.model.plural import counted
 from otel_agent.summary.view import Range
 
@@ -114,8 +115,10 @@ def plain(text: str) -> str:
     """Return text from storage as one line that cannot control a terminal.
 
     Control characters, marks that turn the direction of writing, and lone surrogates become the replacement character.
+    What joins the pictures of one emoji is left out.
     """
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    shown = without_joiners(text)
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in shown)
 
 
 def _day_or_time(when: datetime | None) -> str:

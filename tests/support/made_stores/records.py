@@ -135,8 +135,10 @@ class Message:
     def document_v2(self) -> dict[str, Any]:
         """`session_message.data` of 2.x: the model as an object, no role, no path, no ids."""
         old = self.document()
-        kept = {key: old[key] for key in ("agent", "cost", "tokens", "time", "finish", "error") if key in old}
-        return kept | {"model": {"id": self.model, "providerID": self.provider}, "content": []}
+        names = ("agent", "cost", "tokens", "time", "finish", "error", "retry")
+        variant = {"variant": old["variant"]} if "variant" in old else {}
+        model = {"id": self.model, "providerID": self.provider, **variant}
+        return {key: old[key] for key in names if key in old} | {"model": model, "content": old.get("content", [])}
 
 
 def message(of: Session, tokens: Tokens | Any = Tokens(), at: int = T0, counter: int = 1, **fields: Any) -> Message:

@@ -9,6 +9,7 @@ import threading
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from tests.support.real_opencode.driver import PROVIDER_ID, SUBTASK_COMMAND, OpenCode, RunningTurn
@@ -39,6 +40,12 @@ class Server:
         """The configured command: a sub-agent's turn in a child session, then the model's own answer to it."""
         command = {"command": SUBTASK_COMMAND, "arguments": arguments, "model": f"{PROVIDER_ID}/{self._model}"}
         self._post(f"/session/{self.session}/command", command)
+
+    def worktree(self) -> Path:
+        """A git worktree that OpenCode makes in its data folder, under a random name, for sessions to work in."""
+        folder = Path(str(self._post("/experimental/worktree", {})["directory"]))
+        assert (folder / ".git").is_file()
+        return folder
 
     def _post(self, path: str, body: Mapping[str, object]) -> dict[str, Any]:
         request = urllib.request.Request(

@@ -1,0 +1,57 @@
+"""The headers of OTLP requests, from the form that the standard gives ``OTEL_EXPORTER_OTLP_HEADERS``.
+
+It is ``key=value,key=value`` with percent-encoded values, as in W3C Baggage. An error names the variable and the number
+of the entry, never what stands there: that may be a key.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import unquote
+
+from otel_agent.errors import SettingsError
+
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A token of RFC 9110."""
+_NEEDS_ENCODING: Final = {'"': "%22", ";": "%3B"}
+"""Characters that W3C Baggage allows in no value, and that shells and files leave there by mistake."""
+_EXAMPLE: Final = "Write authorization=Bearer%20KEY,x-team=shop."
+
+
+def parsed(text: str, variable: str) -> dict[str, str]:
+    """Return the headers by name. Raises ``SettingsError`` for an entry that has another form."""
+    found: dict[str, str] = {}
+    for number, entry in enumerate(text.split(","), start=1):
+        if not entry.strip():  # a comma at the end, or two in a row
+            continue
+        name, equals, value = (part.strip() for part in entry.partition("="))
+        if not equals:
+            raise _malformed(variable, number, "has no `=`")
+        for character, encoded in _NEEDS_ENCODING.items():
+            if character in entry:
+                raise _malformed(variable, number, f"has a {character} in it, which is written {encoded} in a value")
+        found[unquote(name)] = unquote(value)
+    _check(found, variable)
+    return found
+
+
+def check(headers: Mapping[str, str], place: str, *, grpc: bool) -> None:
+    """Raise ``SettingsError`` for a header that cannot be sent. ``place`` names the variable or the table."""
+    _check(headers, place)
+    for number, (name, value) in enumerate(headers.items(), start=1):
+        if grpc and not value.isascii() and not name.lower().endswith("-bin"):
+            raise SettingsError(f"{place}: header {number} has a letter beyond ASCII, which gRPC cannot send.")
+
+
+def _check(headers: Mapping[str, str], place: str) -> None:
+    for number, (name, value) in enumerate(headers.items(), start=1):
+        if not _NAME.fullmatch(name):
+            raise _malformed(place, number, "has a name with other characters than letters, digits and -")
+        if any(ord(character) < 32 or ord(character) == 127 for character in value):
+            raise _malformed(place, number, "has a line break or another control character in its value")
+        if value != value.strip():
+            raise _malformed(place, number, "has a blank at the begin or the end of its value")
+
+
+def _malformed(place: str, number: int, what: str) -> SettingsError:
+    return SettingsError(f"{place}: header {number} {what}. {_EXAMPLE}")

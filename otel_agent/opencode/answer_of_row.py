@@ -1,0 +1,99 @@
+"""When the model answered, and when it began to, by a row of 2.x. In 1.x only the parts of a message say it."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from otel_agent.model import KILLED, Message
+from otel_agent.opencode.json_values import field, time_ms
+
+_TEXT_FIRST: Final = b'[{"type":"text"'
+"""A text has no time, so nothing is known of when such an answer began. Most answers begin like this."""
+
+
+class _Item(Struct):
+    """One item of the answer: text, reasoning or a tool call."""
+
+    type: Any = None
+    time: Any = None
+    executed: Any = None
+
+
+_items: Final = msgspec.json.Decoder(list[_Item])
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+def with_answer(message: Message, times: object, content: object, *, imported: bool) -> Message:
+    """Return the message with the times of its answer.
+
+    ``times`` and ``content`` are the row's own. ``imported`` says that 1.x wrote the call: its completion is then the time
+    at which the row of 1.x was last written to, and no end of anything.
+    """
+    streamed_ms = time_ms(field(times, "streamed"))
+    items = _read(content) if streamed_ms is None or not _begins_with_text(content) else []
+    response_ms = streamed_ms if streamed_ms is not None else _first_tool_ms(items)
+    if response_ms is None and message.error_type == KILLED:
+        response_ms = _last_write_ms(items)
+    elif response_ms is None and not imported and (message.compaction or not message.may_have_run_tools):
+        response_ms = message.completed_ms
+    if response_ms is not None:
+        response_ms = max(_not_after(response_ms, message.completed_ms), message.created_ms)
+    first_ms = _first_output_ms(items, imported=imported)
+    last_ms = response_ms or message.completed_ms
+    if first_ms is not None and not message.created_ms <= first_ms <= (last_ms or first_ms):
+        first_ms = None
+    return replace(message, response_ms=response_ms, first_output_ms=first_ms)
+
+
+def _begins_with_text(content: object) -> bool:
+    return isinstance(content, msgspec.Raw) and bytes(memoryview(content)[: len(_TEXT_FIRST)]) == _TEXT_FIRST
+
+
+def _read(content: object) -> list[_Item]:
+    """Return the items; none at all if one has a form that is not known, because the first one might be missing."""
+    try:
+        if isinstance(content, msgspec.Raw):
+            return _items.decode(content)
+        return msgspec.convert(content, list[_Item])
+    except _UNREADABLE:
+        return []
+
+
+def _first_tool_ms(items: Iterable[_Item]) -> int | None:
+    """Return when the first tool began to run: before 2.0 no row says when its answer had arrived.
+
+    A tool that the provider runs is a part of the answer.
+    """
+    began = (
+        time_ms(field(item.time, "ran")) or time_ms(field(item.time, "created"))
+        for item in items
+        if item.type == "tool" and item.executed is not True
+    )
+    return min((at for at in began if at is not None), default=None)
+
+
+def _last_write_ms(items: Iterable[_Item]) -> int | None:
+    """Return the last time in what a killed call left behind. The completion of a tool is none of it: the next start
+    sets that."""
+    times = (
+        time_ms(field(item.time, name))
+        for item in items
+        for name in ("created", "ran", "completed")
+        if item.type != "tool" or name != "completed"
+    )
+    return max((at for at in times if at is not None), default=None)
+
+
+def _first_output_ms(items: list[_Item], *, imported: bool) -> int | None:
+    """Return when the first item began. The import gives a tool the time at which it ran, not when it was asked for."""
+    first = items[0] if items else None
+    if first is None or first.type not in ("reasoning", "tool") or (imported and first.type == "tool"):
+        return None
+    return time_ms(field(first.time, "created"))
+
+
+def _not_after(at_ms: int, limit_ms: int | None) -> int:
+    return at_ms if limit_ms is None else min(at_ms, limit_ms)
