@@ -24,7 +24,7 @@ BOOTSTRAP = $(or $(shell python3 -c 'print("python3")' 2>/dev/null),$(PYTHON),py
 .PHONY: help
 help: ## Show this list
 	@awk -F ':.*## ' '/^## / { printf "%s%s\n", between, substr($$0, 4); between = "\n" } \
-	    /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	    /^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: run
 run: ARGS ?= demo
@@ -119,11 +119,19 @@ fleet: .venv/.dev ## Measure a thousand agents that send to one gateway (needs c
 kept: .venv/.dev ## Measure how much of Prometheus' disk an agent fills in a day (needs prometheus-build)
 	@$(VENV_PYTHON) -m benchmarks.kept $(ARGS)
 
+.PHONY: opencode-matrix
+opencode-matrix: .venv/.dev ## Run eleven OpenCode releases beside the agent and compare every call (needs npm): ARGS="--only 1.14.48"
+	@$(VENV_PYTHON) -m tests.matrix $(ARGS)
+
 ## Real programs (scripts/real-programs list shows which are here)
 
 .PHONY: opencode
 opencode: .venv/.runtime ## Install the OpenCode releases that tests drive (needs npm)
 	@$(REAL_PROGRAMS) get opencode
+
+.PHONY: opencode-releases
+opencode-releases: .venv/.runtime ## Install the further OpenCode releases that `make opencode-matrix` runs (needs npm)
+	@$(REAL_PROGRAMS) get opencode-releases
 
 .PHONY: collector-build
 collector-build: .venv/.runtime ## Build the OpenTelemetry Collector (needs go)

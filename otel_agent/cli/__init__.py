@@ -13,6 +13,7 @@ from otel_agent.cli.options import FLAG
 from otel_agent.cli.run import demo, run
 from otel_agent.cli.status import status
 from otel_agent.cli.summary import summary
+from otel_agent.cli.verify import verify
 from otel_agent.errors import OtelAgentError
 
 app: Final = typer.Typer(
@@ -27,6 +28,7 @@ app.command(epilog="Example: OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 o
 app.command(epilog="Example: otel-agent summary models --since 7d --json")(summary)
 app.command(epilog="Example: otel-agent status --json")(status)
 app.command(epilog="Example: otel-agent doctor --json")(doctor)
+app.command(epilog="Example: otel-agent verify --prometheus http://localhost:9090")(verify)
 app.command(epilog="Example: otel-agent demo")(demo)
 app.add_typer(config.app, name="config")
 app.add_typer(service.app, name="service")

@@ -183,6 +183,8 @@ class Ingest:
         messages = [batch.calls.timed(message) for message in batch.messages]
         with ledger.transaction():
             changes = ledger.messages.record(messages, batch.sessions, count_from_ms=self._count_from_ms)
+            if batch.beside is not None and store is not None:
+                changes = self._residual.set_off(store.name, changes, batch.beside, now_ms=self._now_ms())
             self._add(changes, self._traces.enter(changes, batch.calls), new)
             if store is not None:
                 ledger.store_counts.add(store.name, [change.message for change in changes if change.first])
@@ -242,11 +244,7 @@ class Ingest:
         wanted = self._traces.wanted_of_counted(counted)
         calls = Calls()
         for store in self._stores.values() if wanted.messages else ():
-            found = store.read_calls(counted, wanted)
-            calls.tool_calls = found.tool_calls | calls.tool_calls
-            calls.callers = found.callers | calls.callers
-            calls.answers = found.answers | calls.answers
-            calls.ended |= found.ended
+            calls.add(store.read_calls(counted, wanted))
         return calls
 
     def _note_lag(self, changes: list[Change]) -> None:

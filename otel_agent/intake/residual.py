@@ -8,7 +8,9 @@ the write makes the next pass read both again.
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from otel_agent.intake.session_records import SessionRecords, Usage
 from otel_agent.ledger.unattributed import KnownUsage, unattributed_message
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Change, Overlap, SessionTotals, State, StoreTotals, Tokens
@@ -32,19 +34,21 @@ class Residual:
         self._ledger, self._count_from_ms = ledger, ledger.backfill_from_ms
         self._waiting: dict[str, dict[str, SessionTotals]] = {}
         """The totals that were not compared yet: store, then session id."""
-        self._stores: dict[str, StoreTotals] = {}
+        self._late: set[str] = set()
+        """Sessions of which this pass read a message that the residual may hold."""
+        self._records = SessionRecords(ledger)
 
     def note(self, store: str, totals: StoreTotals) -> None:
         """Keep the totals of a store, all of whose rows are in the ledger now."""
-        self._stores[store] = totals
+        self._records.note(store, totals)
         self._waiting.setdefault(store, {}).update({each.session.id: each for each in totals.sessions})
 
     def find(self, *, now_ms: int) -> list[Found]:
-        """Return what the ledger misses, once for each session that is at rest, and write nothing yet."""
+        """Return what the ledger misses, once for each session that is at rest, and write nothing of it yet."""
         found: dict[str, Found] = {}
+        self._late.clear()
         for store, waiting in self._waiting.items():
-            of_store = self._stores[store]
-            begun = of_store.unsettled
+            begun = self._records.unsettled(store)
             ready = {
                 key: totals
                 for key, totals in waiting.items()
@@ -53,7 +57,7 @@ class Residual:
             }
             # The same session in a further store is compared in the next pass, with what is entered now.
             ready = {key: totals for key, totals in ready.items() if key not in found}
-            known = self._ledger.unattributed.known(list(ready), migrated_ms=of_store.migrated_ms) if ready else {}
+            known = self._records.known(store, ready) if ready else {}
             for key, totals in ready.items():
                 missing = self._missing(totals, known.get(key, KnownUsage()), now_ms)
                 if missing is None:
@@ -67,6 +71,34 @@ class Residual:
         self._ledger.messages.record([], [each.totals.session for each in found], count_from_ms=self._count_from_ms)
         self._ledger.unattributed.enter([(each.change.message, each.state) for each in found])
         return [each.change for each in found if each.state is State.COUNTED]
+
+    def set_off(self, store: str, changes: list[Change], beside: StoreTotals, *, now_ms: int) -> list[Change]:
+        """Return the changes without what was counted as unattributed before its message said it. Runs inside a transaction.
+
+        That was so if a compaction ran for longer than we wait, or if a message was first read without its tokens.
+        """
+        totals = {each.session.id: each for each in beside.sessions}
+        return [
+            self._set_off(change, self._records.beyond(store, totals[change.message.session_id], beside.migrated_ms))
+            if change.message.session_id in totals and self._may_be_known(change, now_ms)
+            else change
+            for change in changes
+        ]
+
+    def _may_be_known(self, change: Change, now_ms: int) -> bool:
+        """Return True if the residual may hold already what this message says now."""
+        session_id = change.message.session_id
+        waited = change.message.compaction and now_ms - change.message.created_ms > _LONGEST_COMPACTION_MS
+        if change.tokens.total and (waited or not change.first) and self._ledger.unattributed.has(session_id):
+            self._late.add(session_id)
+        # The totals may hold messages that are read after it: only with the last of them is there too much.
+        return session_id in self._late
+
+    def _set_off(self, change: Change, too_much: Usage) -> Change:
+        tokens = change.tokens.at_most(too_much.tokens).at_least(Tokens())
+        cost_nusd = max(min(change.cost_nusd, too_much.cost_nusd), 0)
+        taken, taken_nusd = self._ledger.unattributed.take_back(change.message.session_id, tokens, cost_nusd)
+        return replace(change, tokens=change.tokens.minus(taken), cost_nusd=change.cost_nusd - taken_nusd)
 
     def _missing(self, totals: SessionTotals, known: KnownUsage, now_ms: int) -> Found | None:
         tokens = totals.tokens.minus(known.tokens).at_least(Tokens())

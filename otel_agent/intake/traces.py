@@ -53,7 +53,7 @@ class Traces:
         known = turns.known(by_turn) if by_turn else set()
         turns.begin(
             [
-                (self._turn(messages[0], calls.callers.get(turn, [])), messages)
+                (self._turn(messages[0], calls.callers.get(turn, []), calls.began_ms.get(turn)), messages)
                 for turn, messages in by_turn.items()
                 if turn not in known
             ]
@@ -89,8 +89,8 @@ class Traces:
                 self._ledger.turns.free(orphans)
         return len(orphans)
 
-    def _turn(self, first: Message, callers: Sequence[Caller]) -> Turn:
-        began_ms = turn_began_ms(first.turn_id, first.created_ms)
+    def _turn(self, first: Message, callers: Sequence[Caller], began_ms: int | None) -> Turn:
+        began_ms = turn_began_ms(first.turn_id, first.created_ms) if began_ms is None else began_ms
         if not callers:
             return Turn(first.turn, first.turn, "", began_ms)
         caller = callers[0].part_id or f"{GOES_ON}{callers[0].turn_id}"

@@ -160,7 +160,9 @@ class Messages:
         after = replace(
             before, tokens=now.tokens, overlap=now.overlap, cost_nusd=now.cost_nusd, completed_ms=completed_ms
         )
-        row = records.message_row(after, known.state, completion_of(after))
+        # A retry of 2.x begins the same row anew at a later time, and that is the time that its copies have.
+        began_ms = before.created_ms if before.tokens.total else message.created_ms
+        row = records.message_row(after, known.state, completion_of(replace(after, created_ms=began_ms)))
         self._database.execute(records.REPLACE_MESSAGE, (*row, after.id))
         # What waits is in no total yet: it adds all it used when it is decided.
         if known.state is not State.COUNTED:
@@ -214,13 +216,16 @@ class Messages:
         return find_twins(self._database, undecided)
 
     def _waiting(self, killed_before_ms: int, limit: int = _RESOLVED_AT_ONCE) -> list[tuple[int, tuple[object, ...]]]:
-        """Return number and row of undecided messages that can be decided at the end of a pass, the oldest first, but those
-        whose id says that they are copies last: another one of a call without an original counts in their place."""
+        """Return number and row of undecided messages that can be decided at the end of a pass, those first that are the
+        likeliest originals: another copy of the same call does not count then."""
+        columns = ", ".join(f"m.{name}" for name in records.MESSAGE_COLUMNS.split(", "))
         query = (
-            f"SELECT number, {records.MESSAGE_COLUMNS} FROM message AS m "
-            f"WHERE {records.IS_UNDECIDED} AND (state = ? OR created_ms < ? OR EXISTS (SELECT 1 FROM message AS later "
+            f"SELECT number, {columns} FROM message AS m JOIN session AS s ON s.id = m.session_id "
+            f"WHERE m.{records.IS_UNDECIDED} AND (m.state = ? OR m.created_ms < ? OR EXISTS (SELECT 1 FROM message AS later "
             "WHERE later.session_id = m.session_id AND later.created_ms > m.created_ms "
-            f"AND later.completed_ms IS NOT NULL)) ORDER BY {records.is_marked_copy('m')}, +number LIMIT ?"
+            "AND later.completed_ms IS NOT NULL)) "
+            # A marked id is a copy's, and a message older than its session was copied. An original's session began first.
+            f"ORDER BY {records.is_marked_copy('m')}, m.created_ms < s.created_ms, s.created_ms, +number LIMIT ?"
         )
         # "+number" keeps SQLite from walking the whole table in that order: the index of undecided messages is nearly empty.
         rows = self._database.execute(query, (int(State.SUSPECTED_COPY), killed_before_ms, limit)).fetchall()

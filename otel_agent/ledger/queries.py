@@ -7,10 +7,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from otel_agent.errors import LedgerDamaged, LedgerNewer
+from otel_agent.errors import LedgerDamaged, LedgerError, LedgerNewer
 from otel_agent.ledger import checkpoints, records, schema
 from otel_agent.ledger.answers import NO_USAGE, SLOT_MS, UNATTRIBUTED, Group, ProjectKey, Scope, SessionFacts, Usage
 from otel_agent.ledger.delivery_state import SignalDelivery, deliveries
+from otel_agent.ledger.evidence import Evidence
 from otel_agent.ledger.files import connect_to_read, ledger_path
 from otel_agent.ledger.outbox import Outbox
 from otel_agent.ledger.problems import ProblemSummary, problem_summaries
@@ -158,6 +159,14 @@ class Queries:
     def checkpoint(self, place: str) -> bytes | None:
         """Return the state that was left at a place, see ``model.Checkpoint``."""
         return checkpoints.recall(self._database, place)
+
+    def evidence(self) -> Evidence:
+        """Return what a proof of count needs. Raises ``LedgerError`` for a ledger of an older version."""
+        if self._version < schema.VERSION:
+            raise LedgerError(
+                "an older otel-agent wrote this ledger. `otel-agent run` or `otel-agent summary` brings it up to date."
+            )
+        return Evidence(self._database)
 
     def project_keys(self) -> list[ProjectKey]:
         """Return every pair of worktree and directory that a counted message names."""

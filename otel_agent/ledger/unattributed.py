@@ -14,13 +14,37 @@ from otel_agent.ledger import records
 from otel_agent.ledger.fork_copies import completion_of
 from otel_agent.model import Generation, Message, Overlap, SessionTotals, State, Tokens, UsageSource
 
-_IS_COPY: Final = f"({records.is_marked_copy('m')} OR (s.forked AND m.created_ms < s.created_ms))"
-"""A fork copy of 2.x: a fork's totals begin at zero, so they do not hold what was copied."""
-_IN_TOTALS: Final = (
-    f"iif(m.generation = '{Generation.V2.value}', m.source = {UsageSource.UNATTRIBUTED:d} OR NOT {_IS_COPY}, "
-    f"?1 IS NULL OR {records.ended('m')} <= ?1)"
+_HAS_MARKED: Final = (
+    f"EXISTS (SELECT 1 FROM message AS c WHERE c.session_id = m.session_id AND {records.is_marked_copy('c')})"
 )
-"""A message of 1.x is in the totals if the import found it complete. Parameter: the time of the import."""
+_IS_COPY: Final = (
+    f"CASE WHEN {records.is_marked_copy('m')} THEN 1 WHEN NOT s.forked OR m.created_ms >= s.created_ms THEN 0 "
+    f"ELSE NOT {_HAS_MARKED} END"
+)
+"""A fork copy of 2.x: a fork's totals begin at zero, so they do not hold what was copied. The forks of betas mark no
+copy. In others an unmarked message is the fork's own, even if the clock was set back and it looks older.
+
+With ``CASE`` SQLite looks for marked ones only where it must: ``AND`` evaluates both of its sides for each message."""
+_IN_TOTALS: Final = (
+    f"iif(m.generation = '{Generation.V2.value}', "
+    f"(m.source = {UsageSource.UNATTRIBUTED:d} OR NOT ({_IS_COPY})) AND m.id NOT IN (SELECT value FROM json_each(?4)), "
+    f"?1 IS NULL OR {records.ended('m')} <= ?1 OR m.id IN (SELECT value FROM json_each(?3)))"
+)
+"""A message of 1.x is in the totals if the import found it complete, or made a row of it."""
+
+
+_USED: Final = ("input", "output", "reasoning", "cache_read", "cache_write", "cost_nusd")
+
+
+class Beside(Struct, frozen=True):
+    """What a store says beside the totals of its sessions."""
+
+    migrated_ms: int | None = None
+    """When 2.x imported the sessions of 1.x, ``None`` if it did not."""
+    present: frozenset[str] = frozenset()
+    """Rows that are there now, as far as it was asked for them."""
+    outside: frozenset[str] = frozenset()
+    """Messages that the totals do not hold: those of another store, and those that a reset of the totals left out."""
 
 
 class KnownUsage(Struct, frozen=True):
@@ -32,23 +56,86 @@ class KnownUsage(Struct, frozen=True):
     """Rows of unattributed usage, those included that are not counted."""
 
 
+class Copied(Struct, frozen=True):
+    """A fork copy that counts in place of its original."""
+
+    session_id: str
+    created_ms: int
+    tokens: Tokens
+    cost_nusd: int
+
+
 class Unattributed:
     """The rows of unattributed usage in the table ``message``."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
 
-    def known(self, session_ids: Sequence[str], *, migrated_ms: int | None) -> dict[str, KnownUsage]:
+    def known(self, session_ids: Sequence[str], beside: Beside) -> dict[str, KnownUsage]:
         """Return what the ledger has of these sessions' totals, in any state; sessions without a message are missing."""
         # Messages that were left out or deleted are in the totals too, so every state counts.
+        # Materialised: otherwise SQLite would ask for each of the sums once more whether the totals hold a message.
         query = (
-            "SELECT m.session_id, sum(m.input), sum(m.output), sum(m.reasoning), sum(m.cache_read), sum(m.cache_write), "
-            f"sum(m.cost_nusd), sum(m.source = {UsageSource.UNATTRIBUTED:d}) "
-            "FROM message AS m JOIN session AS s ON s.id = m.session_id "
-            f"WHERE m.session_id IN (SELECT value FROM json_each(?2)) AND {_IN_TOTALS} GROUP BY m.session_id"
+            f"WITH usage AS MATERIALIZED (SELECT m.session_id, m.source, {', '.join(f'm.{name}' for name in _USED)}, "
+            f"{_IN_TOTALS} AS held FROM message AS m JOIN session AS s ON s.id = m.session_id "
+            "WHERE m.session_id IN (SELECT value FROM json_each(?2))) "
+            f"SELECT session_id, {', '.join(f'sum(iif(held, {name}, 0))' for name in _USED)}, "
+            f"sum(source = {UsageSource.UNATTRIBUTED:d}) FROM usage GROUP BY session_id"
         )
-        rows = self._database.execute(query, (migrated_ms, records.ids(list(session_ids))))
+        rows = self._database.execute(
+            query,
+            (
+                beside.migrated_ms,
+                records.ids(list(session_ids)),
+                records.ids(list(beside.present)),
+                records.ids(list(beside.outside)),
+            ),
+        )
         return {row[0]: KnownUsage(Tokens(*row[1:6]), row[6], row[7]) for row in rows}
+
+    def has(self, session_id: str) -> bool:
+        """Return True if there is unattributed usage of the session."""
+        query = "SELECT 1 FROM message WHERE id = ?"
+        return self._database.execute(query, (_id(session_id, 0),)).fetchone() is not None
+
+    def counted_copies(self, session_ids: Sequence[str]) -> list[Copied]:
+        """Return the fork copies in these sessions that count, because their originals were never seen."""
+        query = (
+            f"SELECT m.session_id, m.created_ms, {', '.join(f'm.{name}' for name in _USED)} "
+            "FROM message AS m JOIN session AS s ON s.id = m.session_id "
+            f"WHERE m.session_id IN (SELECT value FROM json_each(?)) AND m.{records.IS_COUNTED} "
+            f"AND m.generation = '{Generation.V2.value}' AND ({_IS_COPY})"
+        )
+        rows = self._database.execute(query, (records.ids(list(session_ids)),))
+        return [Copied(row[0], row[1], Tokens(*row[2:7]), row[7]) for row in rows]
+
+    def of_session(self, session_id: str) -> list[tuple[str, Tokens]]:
+        """Return id and tokens of the session's own messages of 2.x: first those that no message has, then the oldest."""
+        query = (
+            f"SELECT m.id, {', '.join(f'm.{name}' for name in _USED[:-1])} "
+            "FROM message AS m JOIN session AS s ON s.id = m.session_id "
+            f"WHERE m.session_id = ? AND m.generation = '{Generation.V2.value}' "
+            f"AND (m.source = {UsageSource.UNATTRIBUTED:d} OR NOT ({_IS_COPY})) "
+            f"ORDER BY m.source <> {UsageSource.UNATTRIBUTED:d}, m.number"
+        )
+        return [(row[0], Tokens(*row[1:6])) for row in self._database.execute(query, (session_id,))]
+
+    def take_back(self, session_id: str, tokens: Tokens, cost_nusd: int) -> tuple[Tokens, int]:
+        """Lower what counts as unattributed of a session, the latest first, and return by how much: a message says now
+        that it used this. The caller adds so much less. Runs inside the writer's transaction."""
+        query = (
+            f"SELECT number, {', '.join(_USED)} FROM message WHERE session_id = ? AND {records.IS_COUNTED} "
+            f"AND source = {UsageSource.UNATTRIBUTED:d} ORDER BY number DESC"
+        )
+        taken, taken_nusd = Tokens(), 0
+        for number, *used, nusd in self._database.execute(query, (session_id,)).fetchall():
+            part = Tokens(*used).at_most(tokens.minus(taken))
+            part_nusd = min(nusd, cost_nusd - taken_nusd) if part.total else 0
+            rest = (*Tokens(*used).minus(part).by_category(), nusd - part_nusd)
+            changes = ", ".join(f"{name} = ?" for name in _USED)
+            self._database.execute(f"UPDATE message SET {changes} WHERE number = ?", (*rest, number))
+            taken, taken_nusd = taken.plus(part), taken_nusd + part_nusd
+        return taken, taken_nusd
 
     def enter(self, rows: Iterable[tuple[Message, State]]) -> None:
         """Enter rows that ``unattributed_message`` made. Runs inside the writer's transaction."""
@@ -62,7 +149,7 @@ def unattributed_message(totals: SessionTotals, number: int, at_ms: int, tokens:
     """Return a session's usage number ``number`` that no message has. It has no model, agent or turn."""
     session = totals.session
     return Message(
-        id=f"unattributed:{session.id}:{number}",
+        id=_id(session.id, number),
         session_id=session.id,
         generation=Generation.V2,
         created_ms=at_ms,
@@ -79,3 +166,7 @@ def unattributed_message(totals: SessionTotals, number: int, at_ms: int, tokens:
         worktree=session.worktree,
         directory=session.directory,
     )
+
+
+def _id(session_id: str, number: int) -> str:
+    return f"unattributed:{session_id}:{number}"

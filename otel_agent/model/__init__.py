@@ -36,6 +36,7 @@ from otel_agent.model.store import (
     SessionTotals,
     Store,
     StoreTotals,
+    TotalsSource,
 )
 from otel_agent.model.usage import Overlap, Tokens, without_overlap
 
@@ -74,6 +75,7 @@ __all__ = [
     "StoreTotals",
     "Tokens",
     "ToolCall",
+    "TotalsSource",
     "Turn",
     "Unreadable",
     "UsageSource",

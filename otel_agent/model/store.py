@@ -30,6 +30,18 @@ class Calls(Struct):
     The last one belongs to a turn that a person began. Such a turn is no key itself."""
     answers: dict[str, Answer] = {}
     """Id of a message to the times of its answer. Rows of 2.x bring them themselves, and are missing."""
+    began_ms: dict[str, int] = {}
+    """Id of a turn to when it began, if the store says so beside its messages. Only 2.x does."""
+    ended: set[str] = set()
+    """Ids of the turns that ended by what the store says beside its messages. Only 2.x says it so."""
+
+    def add(self, other: "Calls") -> None:
+        """Add what was found elsewhere; what is known here already stays."""
+        self.tool_calls = other.tool_calls | self.tool_calls
+        self.callers = other.callers | self.callers
+        self.answers = other.answers | self.answers
+        self.began_ms = other.began_ms | self.began_ms
+        self.ended |= other.ended
 
     def timed(self, message: Message) -> Message:
         """Return the message with the times of its answer, if they are known here."""
@@ -42,9 +54,6 @@ class Calls(Struct):
             first_output_ms=answer.first_output_ms,
             retries=max(answer.retries, message.retries),
         )
-
-    ended: set[str] = set()
-    """Ids of the turns that ended by what the store says beside its messages. Only 2.x says it so."""
 
 
 class CallsWanted(Struct, frozen=True):
@@ -68,6 +77,18 @@ class SessionTotals(Struct, frozen=True, gc=False):
     """When the session was last written to; what only the totals know does not move it."""
     tokens: Tokens
     cost_nusd: int
+    fork_of: str = ""
+    """The session from which OpenCode 2.x forked this one."""
+
+
+class TotalsSource(Protocol):
+    """The store behind totals, for questions that are seldom asked. Answers nothing if the store cannot be read now."""
+
+    def rows_of(self, session_ids: Sequence[str]) -> frozenset[str]:
+        """Return the ids of the rows that can say what was used in these sessions."""
+
+    def totals_of(self, session_ids: Sequence[str]) -> list[SessionTotals]:
+        """Return the totals of these sessions as they are now."""
 
 
 class StoreTotals(Struct, frozen=True):
@@ -80,6 +101,7 @@ class StoreTotals(Struct, frozen=True):
     compaction get into its row at the end."""
     migrated_ms: int | None = None
     """When 2.x imported the sessions of 1.x: the totals hold the messages that were complete then. ``None``: never."""
+    source: TotalsSource | None = None
 
 
 class Batch(Struct):
@@ -94,6 +116,8 @@ class Batch(Struct):
     """Files or rows, whatever they turned out to hold."""
     totals: StoreTotals | None = None
     """Only in the last batch of a store, and only if the store keeps totals."""
+    beside: StoreTotals | None = None
+    """The totals of the sessions of these very messages, read together with them; ``None`` if there are none."""
 
 
 Recall = Callable[[str], bytes | None]

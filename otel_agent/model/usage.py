@@ -21,6 +21,10 @@ class Tokens(Struct, frozen=True, gc=False):
         """Return the larger of both in each category: a number that was exported never falls."""
         return Tokens(*map(max, self.by_category(), other.by_category()))
 
+    def at_most(self, other: "Tokens") -> "Tokens":
+        """Return the smaller of both in each category."""
+        return Tokens(*map(min, self.by_category(), other.by_category()))
+
     def minus(self, other: "Tokens") -> "Tokens":
         """Return the difference in each category, which may be negative."""
         return Tokens(*(mine - theirs for mine, theirs in zip(self.by_category(), other.by_category(), strict=True)))

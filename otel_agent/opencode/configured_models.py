@@ -71,15 +71,27 @@ def configured_models(environ: Mapping[str, str], folder: Path) -> Configured:
     of_plugin: set[str] = set()
     hints: list[str] = []
     for path, keys in _files(environ, folder):
-        try:
-            content = _parsed(path)
-            found = {name: model for key in keys for name, model in _models(field(content, *key))}
-        except _Refused as why:
-            hints.append(f"{in_words(path)} {why}, so its models are not shown.")
-            continue
+        found, reasons = _agents_in(path, keys)
         models |= found
         of_plugin.update(found if keys is _OF_PLUGIN else ())
+        hints += [f"{in_words(path)} {why}, so its models are not shown." for why in reasons]
     return Configured(models, frozenset(of_plugin), tuple(hints))
+
+
+def _agents_in(path: Path, keys: _Keys) -> tuple[dict[str, str], list[str]]:
+    """Return the models of the agents in a file, and the reasons why a part of it could not be used."""
+    try:
+        content = _parsed(path)
+    except _Refused as why:
+        return {}, [str(why)]
+    models: dict[str, str] = {}
+    reasons: dict[str, None] = {}
+    for key in keys:
+        try:
+            models |= dict(_models(field(content, *key)))
+        except _Refused as why:
+            reasons[str(why)] = None  # it says nothing against the other keys
+    return models, list(reasons)
 
 
 def telemetry_plugins(environ: Mapping[str, str], folder: Path) -> list[tuple[str, str]]:

@@ -46,8 +46,8 @@ class Wire(Struct):
     status: Any = None
     retry: Any = None
     variant: Any = None
-    content: Any = msgspec.Raw()
-    """What the model answered, in 2.x: as it is written, because it has megabytes and we want a few times."""
+    content: msgspec.Raw = msgspec.Raw(b"null")
+    """The answer itself, in 2.x. It is not built, because it has megabytes, and we want a few times."""
 
 
 class SessionWire(Struct):
@@ -131,6 +131,30 @@ def unknown_tokens(wire: Wire, message: Message, place: str, session: Session | 
     if not silent and not is_unknown(wire.tokens):
         return []
     return [_unknown_fields(place, "no readable tokens", session)]
+
+
+def unknown_end(message: Message, place: str, session: Session | None) -> list[Problem]:
+    """Return the problem of a message of 2.x that has ended and does not say when in a form that we know.
+
+    2.x writes usage and completion at once. Only the import leaves usage without completion, for a call that was killed.
+    """
+    imported = session is not None and session.version.startswith("1.")
+    ended = message.generation is Generation.V2 and message.completed_ms is None and message.has_usage
+    return [_unknown_fields(place, "no readable time of completion", session)] if ended and not imported else []
+
+
+def is_silent(wire: Wire, message: Message) -> bool:
+    """Return True for a call of 2.x that is complete and says neither how it ended nor what it used.
+
+    The next start closes a killed call so. Many in a row mean that the fields have other names now.
+    """
+    complete = message.generation is Generation.V2 and message.completed_ms is not None
+    return complete and wire.tokens is None and not wire.error and not message.finish
+
+
+def silence(place: str, session: Session | None) -> Problem:
+    """Return the problem of a call that ``is_silent``, as others before it were."""
+    return _unknown_fields(place, "no readable tokens", session)
 
 
 def _was_answered(wire: Wire, message: Message) -> bool:
@@ -279,7 +303,12 @@ def _unwrapped(wire: Wire) -> Wire:
         time=field(wire.metadata, "time"),
         error=field(wire.metadata, "error"),
         agent="build",
-        **{name: inner.get(name) for name in ("modelID", "providerID", "path", "cost", "tokens", "summary")},
+        modelID=inner.get("modelID"),
+        providerID=inner.get("providerID"),
+        path=inner.get("path"),
+        cost=inner.get("cost"),
+        tokens=inner.get("tokens"),
+        summary=inner.get("summary"),
     )
 
 

@@ -12,7 +12,6 @@ _WRAP_MS: Final = 1 << 36
 _GENUINE_MS: Final = 2_000
 """Genuine rows of nine releases were minted 0 to 15 ms before their own ``time.created``; a copy is as late as it is
 old. Two seconds leave room for a stalled process."""
-_CLOCK_SLACK_MS: Final = 3_600_000
 _LONGEST_WAIT_MS: Final = 86_400_000
 """A question is answered within this time. An id that says otherwise is not believed."""
 
@@ -39,9 +38,9 @@ def looks_copied(message: Message, session: Session | None) -> bool:
     """Return True if this message may be a fork copy. It is one only if another message records the same call.
 
     A copy of 2.x has a marked id, or is older than its session, as the imported copies of 1.x are.
-    In 1.x the id decides if it carries a time. If it carries none, or its time wrapped around, the session
-    decides. A session is a fork's if it is marked as one, or began after the message that it holds. No message was complete before its
-    session began, however soon after the reply the fork was made.
+    In 1.x the id decides if it carries a time: a copy's was minted at another time than that of its message. Otherwise
+    the session decides. It is a fork's if it is marked as one, or began after the message that it holds; one that 2.x
+    imported may be any. No message was complete before its session began, however soon after the reply the fork was made.
     """
     message_id, created_ms = message.id, message.created_ms
     if message.generation is Generation.V2:
@@ -50,11 +49,14 @@ def looks_copied(message: Message, session: Session | None) -> bool:
             return True
     elif session is not None and message.completed_ms is not None and session.created_ms > message.completed_ms:
         return True
-    # An id minted long before its own message is one whose time wrapped around: it says nothing.
     late = minted_after_ms(message_id, created_ms)
-    if late is not None and late >= -_CLOCK_SLACK_MS:
-        return late > _GENUINE_MS
-    return session is not None and (session.forked or session.created_ms > created_ms + _GENUINE_MS)
+    if late is not None:
+        # Earlier is as suspicious as later: the clock was set back before the fork, or the time in the id wrapped around.
+        return abs(late) > _GENUINE_MS
+    if session is None:
+        return False
+    imported = message.generation is Generation.V2 and session.version.startswith("1.")
+    return imported or session.forked or session.created_ms > created_ms + _GENUINE_MS
 
 
 def turn_began_ms(turn_id: str, first_created_ms: int) -> int:

@@ -5,6 +5,7 @@ These are 0.1 to 1.18, by running them, and 2.x by its source.
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 _NEWEST: Final = {0: 99, 1: 18, 2: 99}
@@ -13,6 +14,7 @@ _VERSION: Final = re.compile(r"v?([0-9]{1,6})\.([0-9]{1,6})(?:\.([0-9]{1,6}))?(?
 _LONGEST: Final = 64
 
 
+@lru_cache(maxsize=256)
 def release(version: str) -> tuple[int, int] | None:
     """Return major and minor version, ``None`` for a text that names no release: ``0.0.0-dev`` is somebody's own build."""
     found = _VERSION.match(version[:_LONGEST])

@@ -152,7 +152,8 @@ def _rows(name: ViewName, asked: _Asked, configured: ModelOf) -> tuple[Sequence[
 
 def _model(group: Group) -> str:
     provider, model = group.key
-    return model if model == UNATTRIBUTED else f"{provider}/{model}"
+    # A compaction of 2.x that failed names neither; tables show an empty name as "(unknown)".
+    return model if model == UNATTRIBUTED else "/".join(filter(None, (provider, model)))
 
 
 def _agent(group: Group, configured: ModelOf) -> AgentRow:

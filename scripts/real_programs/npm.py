@@ -15,10 +15,14 @@ from scripts.real_programs.running import output, run
 
 @dataclass(frozen=True, slots=True)
 class Npm:
-    """The folder gets the package in `node_modules`, and beside it a link to its command."""
+    """The folder gets the package in `node_modules`, and beside it a link to its command.
+
+    `file` is the command's path in the package, for a package that does not name its commands.
+    """
 
     package: str
     command: str
+    file: str | None = None
 
     label = "npm"
     needs: ClassVar[Sequence[str]] = ("npm",)
@@ -32,7 +36,8 @@ class Npm:
         run(["npm", "install", *quiet, f"{self.package}@{version}"], made)
         command = made / self.command
         # npm's own link may be absolute, which the rename would break.
-        command.symlink_to(os.path.relpath((made / "node_modules" / ".bin" / self.command).resolve(), made.resolve()))
+        installed = made / "node_modules" / (f"{self.package}/{self.file}" if self.file else f".bin/{self.command}")
+        command.symlink_to(os.path.relpath(installed.resolve(), made.resolve()))
         self._try(command, version)
 
     @staticmethod

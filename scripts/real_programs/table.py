@@ -5,6 +5,8 @@ The Collector's release and modules are those of its manifest, which the Collect
 
 from __future__ import annotations
 
+import platform
+import sys
 from collections.abc import Sequence
 from functools import cache
 
@@ -22,6 +24,12 @@ from scripts.real_programs.program import Kept, Program
 MANIFEST = ROOT / "collector" / "builder.yaml"
 
 OPENCODE = ("1.1.27", "1.2.6", "1.18.33")
+OPENCODE_MATRIX = ("1.1.65", "1.2.27", "1.3.0", "1.14.48", "1.15.4", "1.17.19", "1.18.20", "1.18.34")
+"""The releases that `make opencode-matrix` runs, beside those of `OPENCODE`."""
+OPENCODE_BINARY = "opencode-{}-{}".format(
+    sys.platform, {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+)
+"""The package with the binary for this machine. It has releases that `opencode-ai` lacks, and is a third of the size."""
 PROMETHEUS = "v0.316.0"  # the Go module's name for Prometheus 3.16.0
 JAEGER = "v1.76.0"  # the Go module's name for Jaeger 2.13.0
 KAFKA = "4.4.0"
@@ -46,6 +54,18 @@ def programs() -> Sequence[Program]:
                 minutes=1,
             )
             for version in OPENCODE
+        ),
+        *(
+            Kept(
+                "opencode-releases",
+                version,
+                place=f"opencode/{version}",
+                holds=("opencode",),
+                target="opencode-releases",
+                way=Npm(OPENCODE_BINARY, command="opencode", file="bin/opencode"),
+                minutes=1,
+            )
+            for version in OPENCODE_MATRIX
         ),
         Kept(
             "collector",

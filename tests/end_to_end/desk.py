@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.support.agent import Agent
 from tests.support.otlp_receiver import OtlpReceiver, SpanRow
+from tests.support.real_opencode.billing import Tokens, recorded
 from tests.support.real_opencode.driver import OpenCode, require_opencode
 from tests.support.real_opencode.provider import Bill, Provider, Refusal, Reply, ToolCall, Usage
 
@@ -17,9 +18,6 @@ IMPORTER = "1.2.6"
 SQLITE = "1.18.33"
 MODELS = ("ink-1", "quill-2")
 INK, QUILL = MODELS
-
-Tokens = dict[str, int]
-"""Tokens by `gen_ai.token.type`."""
 
 
 @dataclass
@@ -86,18 +84,6 @@ def a_killed_turn(opencode: OpenCode, provider: Provider) -> None:
 
 def bash(command: str) -> ToolCall:
     return ToolCall("bash", {"command": command, "description": "Runs a command"})
-
-
-def recorded(version: str, bills: Sequence[Bill]) -> Tokens:
-    """The bills in OpenCode's categories: cached beside input, and from 1.14 on reasoning beside output."""
-    inside = 0 if version in {JSON_TREE, IMPORTER} else 1
-    return {
-        "input": sum(bill.usage.prompt - bill.usage.cached for bill in bills),
-        "output": sum(bill.usage.completion - inside * bill.usage.reasoning for bill in bills),
-        "reasoning": sum(bill.usage.reasoning for bill in bills),
-        "cache_read": sum(bill.usage.cached for bill in bills),
-        "cache_write": 0,
-    }
 
 
 def recorded_by_model(version: str, bills: Sequence[Bill]) -> dict[str, Tokens]:

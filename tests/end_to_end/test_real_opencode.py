@@ -26,12 +26,12 @@ from tests.end_to_end.desk import (
     answered,
     bash,
     chats,
-    recorded,
     recorded_by_model,
     sessions,
     tokens_by_model,
 )
 from tests.support.otlp_receiver import OtlpReceiver
+from tests.support.real_opencode.billing import recorded
 from tests.support.real_opencode.provider import Provider, Reply, Usage
 from tests.support.real_opencode.serving import serving
 

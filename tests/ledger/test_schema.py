@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from otel_agent.ledger import records, schema
+from otel_agent.ledger import migrations, records, schema
 from otel_agent.ledger.files import ledger_path
 from otel_agent.ledger.turns import TurnState
 from tests.support.agent import Agent
@@ -78,7 +78,7 @@ def test_an_older_ledger_takes_each_step_it_lacks(
 ) -> None:
     schema.prepare(database)
     monkeypatch.setattr(schema, "VERSION", NEXT)
-    monkeypatch.setattr(schema, "_MIGRATIONS", (*schema._MIGRATIONS, step))
+    monkeypatch.setattr(migrations, "STEPS", (*migrations.STEPS, step))
     schema.prepare(database)
     assert schema.version(database) == NEXT
     assert columns_of_meta(database) == ["key", "value", "since"]
@@ -89,7 +89,7 @@ def test_a_new_ledger_takes_every_step_after_the_first_version(
     database: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schema, "VERSION", NEXT)
-    monkeypatch.setattr(schema, "_MIGRATIONS", (*schema._MIGRATIONS, step))
+    monkeypatch.setattr(migrations, "STEPS", (*migrations.STEPS, step))
     schema.prepare(database)
     assert schema.version(database) == NEXT
     assert columns_of_meta(database) == ["key", "value", "since"]
@@ -101,7 +101,7 @@ def test_a_step_that_fails_undoes_the_steps_before_it(
     schema.prepare(database)
     database.execute("INSERT INTO meta VALUES ('ledger_id', 'mine')")
     monkeypatch.setattr(schema, "VERSION", NEXT + 1)
-    monkeypatch.setattr(schema, "_MIGRATIONS", (*schema._MIGRATIONS, step, broken_step))
+    monkeypatch.setattr(migrations, "STEPS", (*migrations.STEPS, step, broken_step))
     with pytest.raises(sqlite3.OperationalError, match="no such table: nowhere"):
         schema.prepare(database)
     assert schema.version(database) == NEXT - 1
@@ -110,7 +110,7 @@ def test_a_step_that_fails_undoes_the_steps_before_it(
 
 
 def test_there_is_a_step_for_each_version_after_the_first() -> None:
-    assert len(schema._MIGRATIONS) == schema.VERSION - 1
+    assert len(migrations.STEPS) == schema.VERSION - 1
 
 
 def made_of(database: sqlite3.Connection) -> set[str]:

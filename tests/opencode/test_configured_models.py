@@ -286,3 +286,9 @@ class TestOhMyOpenCode4:
     def test_a_broken_file_is_a_hint_that_names_it(self, home: Home) -> None:
         path = home.has(".omo/omo.jsonc", '{"[opencode]": {"agents": ["sk-secret"]}}')
         assert home.found().hints == (f"{path} has agents that are no JSON object, so its models are not shown.",)
+
+    def test_agents_of_another_form_for_all_programs_do_not_hide_opencodes(self, home: Home) -> None:
+        path = home.has(".omo/omo.jsonc", '{"agents": ["x"], "[opencode]": {"agents": {"atlas": {"model": "a/b"}}}}')
+        found = home.found()
+        assert found.models == {"atlas": "a/b"}
+        assert found.hints == (f"{path} has agents that are no JSON object, so its models are not shown.",)

@@ -19,7 +19,7 @@ from otel_agent.settings import Settings
 from otel_agent.settings.validation import settings_from
 from tests.support.paths import PACKAGE, ROOT
 
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "CHANGELOG.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/opencode-matrix.md")
 CODE_BLOCK = re.compile(r"^```.*?\n(.*?)^```|^((?: {4}\S[^\n]*\n)+)", re.MULTILINE | re.DOTALL)
 CODE_SPAN = re.compile(r"`([^`\n]+)`")
 REMARK = re.compile(r"\s{2,}.*|\s#.*")
@@ -106,7 +106,17 @@ class TestCommands:
             " ".join(word for word in words if not word.startswith("-"))
             for words in commands(text("README.md"), "otel-agent")
         }
-        assert {"run", "summary", "config show", "config init", "status", "doctor", "service install", "demo"} <= shown
+        assert {
+            "run",
+            "summary",
+            "config show",
+            "config init",
+            "status",
+            "doctor",
+            "service install",
+            "demo",
+            "verify",
+        } <= shown
 
 
 ATTRIBUTES = frozenset(

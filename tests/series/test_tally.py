@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_agent.model import Change, Message, Overlap, Tokens, without_overlap
+from otel_agent.model import Change, Generation, Message, Overlap, Tokens, without_overlap
 from otel_agent.otlp.spans import Tracer
 from otel_agent.series.attributes import from_json
 from otel_agent.series.tally import Increases, Tally
@@ -160,6 +161,43 @@ def test_a_message_that_asked_no_model_is_no_model_call() -> None:
     """``!shell`` and subtasks: messages, but nothing of the conventions' metrics."""
     assert not any(name.startswith("gen_ai.") for name in metrics_of(made(calls_model=False)))
     assert "opencode.message.count" in metrics_of(made(calls_model=False))
+
+
+def histogram(message: Message, metric: str) -> list[tuple[int, int]]:
+    """The sum in milliseconds and the number of observations of each series."""
+    increases = Tally(disjoint=False).add([change(message)]).increases
+    return [(found.value, found.count) for (name, _), found in increases.items() if name == metric]
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, [(37_616, 1)]),
+        ({"response_ms": MESSAGE.created_ms + 2_900}, [(2_900, 1)]),
+        ({"response_ms": MESSAGE.created_ms + 2_900, "completed_ms": None}, [(2_900, 1)]),
+        ({"finish": "tool-calls"}, []),
+        ({"finish": "tool-calls", "response_ms": MESSAGE.created_ms}, [(0, 1)]),
+        ({"finish": "", "error_type": "MessageAbortedError"}, []),
+        ({"finish": "", "error_type": "APIError"}, [(37_616, 1)]),
+        ({"generation": Generation.V2}, []),
+    ],
+)
+def test_a_duration_is_counted_if_the_end_of_the_answer_is_known(
+    fields: dict[str, Any], expected: list[tuple[int, int]]
+) -> None:
+    message = made(**fields)
+    for metric in ("gen_ai.client.inference.duration", "gen_ai.client.operation.duration"):
+        assert histogram(message, metric) == expected
+    (span,) = Tracer(EMITTER, titles=False).message_spans(message, SESSION, TURN, ())
+    assert span.start_time is not None
+    assert span.end_time is not None
+    assert not expected or span.end_time - span.start_time == expected[0][0] * 10**6, "the span agrees"
+
+
+def test_the_time_to_the_first_output_is_counted_if_it_is_known() -> None:
+    metric = "gen_ai.client.inference.time_to_first_chunk"
+    assert histogram(MESSAGE, metric) == []
+    assert histogram(made(first_output_ms=MESSAGE.created_ms + 640), metric) == [(640, 1)]
 
 
 def test_a_message_that_never_ended_has_no_duration() -> None:

@@ -293,7 +293,8 @@ def test_retries_are_on_the_span_and_on_no_metric(agent: Agent, arrived: Arrived
     store.put_turn(of, message(of.session, USED, NOW + 60_000, counter=2))
     store.put(*(replace(text(of, n), body={"type": "retry", "attempt": n, "error": {}}) for n in (1, 2)))
     agent.once()
-    assert [span.attributes.get("opencode.message.retries") for span in arrived.chats()] == [2, None]
+    found = sorted(arrived.chats(), key=lambda span: span.start_ns)
+    assert [span.attributes.get("opencode.message.retries") for span in found] == [2, None]
     assert not any("opencode.message.retries" in point.attributes for point in arrived.receiver.points())
 
 

@@ -233,6 +233,27 @@ def test_an_imported_task_is_the_caller_of_its_session(agent: Agent, family: Fam
     ]
 
 
+@pytest.mark.parametrize("is_live", [False, True])
+def test_a_sub_agent_that_a_program_of_code_mode_calls_is_below_the_program(
+    agent: Agent, family: Family, receiver: OtlpReceiver, is_live: bool
+) -> None:
+    top = family.top
+    top.prompt(AT)
+    calling = top.answer(AT + S, None, tools=[call("execute", AT + S + 10, None)], model="top")
+    work(family.child(1, AT + S + 50), AT + S + 60, "low")
+    if is_live:
+        agent.once()
+    inner = [{"tool": "subagent", "status": "completed"}]
+    done = call("execute", AT + S + 10, 3 * S, metadata={"toolCalls": inner})
+    top.answer(AT + S, 4 * S, tools=[done], model="top", id_=calling)
+    top.idle(AT + 6 * S)
+    agent.once()
+    assert drawn(receiver) == [
+        *("invoke_agent build", "  chat top", "  execute_tool execute", "    invoke_agent explore", "      chat low")
+    ]
+    assert receiver.by("opencode.tool.call.count", "gen_ai.tool.name") == {"execute": 1, "subagent": 1}
+
+
 def test_a_sub_agent_whose_call_was_killed_is_below_no_span_that_never_comes(
     agent: Agent, family: Family, receiver: OtlpReceiver
 ) -> None:

@@ -132,12 +132,12 @@ def test_a_model_call_that_was_broken_off_before_its_tools_ends_with_its_message
     assert lasted(arrived, 4)
 
 
-@pytest.mark.parametrize("made_at", [NOW - MINUTE, NOW + 90 * S])
+@pytest.mark.parametrize("after", [-MINUTE, 90 * S])
 def test_an_answer_ends_neither_before_its_request_nor_after_its_message(
-    agent: Agent, store: Store, arrived: Arrived, made_at: int
+    agent: Agent, store: Store, arrived: Arrived, after: int
 ) -> None:
     of = call(took=9 * S, finish="stop")
-    put(store, of, step_start(of), made(step_finish(of, USED), made_at))
+    put(store, of, step_start(of), made(step_finish(of, USED), NOW + after))
     agent.once()
     assert lasted(arrived, 9)
 
@@ -316,12 +316,12 @@ def test_a_text_whose_start_was_written_at_its_end_began_when_its_part_was_made(
     assert durations(arrived, FIRST_CHUNK) == (1, 0.7)
 
 
-@pytest.mark.parametrize("start", [None, NOW - MINUTE, NOW + MINUTE])
+@pytest.mark.parametrize("after", [None, -MINUTE, MINUTE])
 def test_a_first_output_of_unknown_time_is_no_observation(
-    agent: Agent, store: Store, arrived: Arrived, start: int | None
+    agent: Agent, store: Store, arrived: Arrived, after: int | None
 ) -> None:
     of = call(took=9 * S, finish="stop")
-    unknown = begun(of, NOW, start=start)
+    unknown = begun(of, NOW, start=None if after is None else NOW + after)
     put(store, of, replace(unknown, id="prt_1"), begun(of, NOW + 5 * S, counter=4, start=NOW + 5 * S))
     agent.once()
     assert durations(arrived, FIRST_CHUNK)[0] == 0
@@ -336,11 +336,11 @@ def test_a_call_of_2_x_ends_when_its_answer_had_streamed(agent: Agent, arrived: 
     assert lasted(arrived, 3)
 
 
-@pytest.mark.parametrize(("streamed", "expected"), [(NOW - MINUTE, 0), (NOW + 90 * S, 63)])
+@pytest.mark.parametrize(("after", "expected"), [(-MINUTE, 0), (90 * S, 63)])
 def test_a_call_of_2_x_ends_neither_before_its_request_nor_after_its_row(
-    agent: Agent, arrived: Arrived, streamed: int, expected: float
+    agent: Agent, arrived: Arrived, after: int, expected: float
 ) -> None:
-    DatabaseV2(agent.data_dir / "opencode.db").create().put_turn(row(streamed=streamed))
+    DatabaseV2(agent.data_dir / "opencode.db").create().put_turn(row(streamed=NOW + after))
     agent.once()
     assert lasted(arrived, expected)
 

@@ -189,9 +189,8 @@ def test_a_turn_of_a_fork_begins_with_its_own_prompt(
     rows.answer(AT + S, tools=[call("shell", AT + S)], model="a")
     fork = Rows(database, session(AT + 30 * S, 2, version="2.0.17", fork_of=rows.of.id))
     fork.put("user", AT, {"text": "fix it"})
-    copy = fork.answer(AT + S, tools=[call("shell", AT + S)], model="a")
+    fork.answer(AT + S, tools=[call("shell", AT + S)], model="a")
     database.execute("UPDATE session_message SET id = 'msg_5f0c2b6a93d1_' || seq WHERE session_id = ?", fork.of.id)
-    assert copy
     rows.answer(AT + 3 * S, model="b")
     rows.idle(AT + 5 * S)
     fork.prompt(AT + 31 * S)

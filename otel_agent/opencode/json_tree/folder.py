@@ -163,6 +163,11 @@ class Folder:
         return self.session[0] if self.session else None
 
 
+def was_read(state: bytes, name: str, found: os.stat_result) -> bool:
+    """Return True if a folder's checkpoint says that the file was read as it is now."""
+    return _mark(name, found) in {state[i : i + _MARK] for i in range(0, len(state), _MARK)}
+
+
 def _is_settled(message: Message | None, problems: list[Problem], age_ns: int) -> bool:
     """Return True if the file need not be read again unless its status changes. A permission can be given, and a disk
     recover, without such a change."""

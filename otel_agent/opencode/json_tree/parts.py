@@ -12,7 +12,7 @@ from typing import Final
 from otel_agent.model import BeingWritten, Generation, Message, Problem, Session, Unreadable
 from otel_agent.opencode import decode
 from otel_agent.opencode.bounded_files import RACY_NS, listing, read_bounded, status
-from otel_agent.opencode.ids import minted_after_ms
+from otel_agent.opencode.ids import minted_after_ms, turn_began_ms
 from otel_agent.opencode.json_tree.layout import Layout
 from otel_agent.opencode.json_tree.sessions import Sessions
 from otel_agent.opencode.parts.callers import RECENT, SLACK_MS, Began, Origin, which_began
@@ -64,6 +64,10 @@ class TreeParts:
         """Return ``None``: in 1.x every turn has a user message."""
         del session, turn_id
         return None
+
+    def turn_began_ms(self, turn_id: str, first_created_ms: int) -> int:
+        """Return when a person asked, by the id of the question."""
+        return turn_began_ms(turn_id, first_created_ms)
 
     def turn_of(self, session_id: str, message_id: str) -> str:
         """Return the user message that a message answers; empty if it cannot be read or names none."""

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from otel_agent.model import Outcome, Session
 from otel_agent.opencode.ids import minted_after_ms
-from otel_agent.opencode.parts.content import SUBAGENT
+from otel_agent.opencode.parts.content import CODE_MODE, SUBAGENT
 from otel_agent.opencode.parts.part import TASKS, Part, ToolUse
 
 RECENT: Final = 8
@@ -111,6 +111,7 @@ def which_of_2_x(
     A call names its session when it is complete, or when it goes on with a session. Until then the agent and the
     description tell which one it is. ``unnamed`` decides between several that have the same ones.
     """
+    parts = list(parts)
     calls = [(part, use) for part in parts if (use := part.tool_use) is not None and use.tool in SUBAGENT]
     begun = [(_begin(use, at_ms) - at_ms, part.id, use) for part, use in calls if use.child_session == child.id]
     # The last call before the turn. A call can also be written down a moment after the turn that it began.
@@ -119,17 +120,30 @@ def which_of_2_x(
     if before or after:
         _, part_id, use = max(before, key=_late) if before else min(after, key=_late)
         return Began(part_id, use.saw_child_end)
-    at_work = [
-        (part, use)
-        for part, use in calls
-        if not use.child_session and _begin(use, at_ms) <= at_ms + SLACK_MS and (use.ended_ms or at_ms) >= at_ms
-    ]
+    at_work = [(part, use) for part, use in calls if not use.child_session and _was_at_work(use, at_ms)]
     alike = [part for part, use in at_work if (use.agent, use.description) == (child.agent, child.title)]
     found = alike or [part for part, _ in at_work]
     if not found:
-        return None
+        return _in_code_mode(parts, at_ms)
     part = found[0] if len(found) == 1 else unnamed(found)
     return Began(part.id, part.tool_use is not None and part.tool_use.saw_child_end)
+
+
+def _in_code_mode(parts: Sequence[Part], at_ms: int) -> Began | None:
+    """Return the last program of code mode that was at work: nothing says which one calls a sub-agent while it runs."""
+    programs = [
+        (_begin(use, at_ms), part.id)
+        for part in parts
+        if (use := part.tool_use) is not None
+        and use.tool == CODE_MODE
+        and _was_at_work(use, at_ms)
+        and (use.running or any(inner.tool in SUBAGENT for inner in use.inner))
+    ]
+    return Began(max(programs)[1]) if programs else None
+
+
+def _was_at_work(use: ToolUse, at_ms: int) -> bool:
+    return _begin(use, at_ms) <= at_ms + SLACK_MS and (use.ended_ms or at_ms) >= at_ms
 
 
 def _late(call: tuple[int, str, ToolUse]) -> int:

@@ -6,7 +6,6 @@ from typing import Final, Protocol
 from msgspec.structs import replace
 
 from otel_agent.model import Caller, Calls, CallsWanted, Generation, Message, Problem, Session
-from otel_agent.opencode.ids import turn_began_ms
 from otel_agent.opencode.parts import step_usage
 from otel_agent.opencode.parts.answer import answer
 from otel_agent.opencode.parts.callers import Began, Origin
@@ -44,6 +43,9 @@ class PartSource(Protocol):
 
     def origin_of(self, session: Session, turn_id: str) -> Origin | None:
         """Return what began a turn of this session that neither a person nor a call began, ``None`` for any other turn."""
+
+    def turn_began_ms(self, turn_id: str, first_created_ms: int) -> int:
+        """Return when a turn began, whose first message was created at ``first_created_ms``."""
 
     def turn_of(self, session_id: str, message_id: str) -> str:
         """Return the turn of a message, empty if it cannot be read or names none."""
@@ -124,7 +126,7 @@ class PartReader:
 
     def _callers_of(self, message: Message) -> list[Caller]:
         session = self._session(message.session_id)
-        began_ms = turn_began_ms(message.turn_id, message.created_ms)
+        began_ms = self._source.turn_began_ms(message.turn_id, message.created_ms)
         if not session.parent_id:
             # Nearly all turns: nothing is kept of them, so memory does not follow the history.
             return self._chain(session, message.turn, began_ms)
@@ -143,7 +145,8 @@ class PartReader:
         chain: list[Caller] = []
         while len(chain) <= _DEEPEST and (caller := self._begun_by(session, turn_id, at_ms)) is not None:
             chain.append(caller)
-            session, turn_id, at_ms = caller.session, caller.turn_id, turn_began_ms(caller.turn_id, at_ms)
+            session, turn_id = caller.session, caller.turn_id
+            at_ms = self._source.turn_began_ms(turn_id, at_ms)
         return chain
 
     def _begun_by(self, session: Session, turn_id: str, at_ms: int) -> Caller | None:

@@ -105,6 +105,11 @@ class ContentParts:
         at_ms = None if prompt is None else json_values.time_ms(prompt[0])
         return Origin(child=child, at_ms=at_ms or child.created_ms)
 
+    def turn_began_ms(self, turn_id: str, first_created_ms: int) -> int:
+        """Return when the row that began a turn was written."""
+        place = self._turns.place(turn_id)
+        return first_created_ms if place is None else place.created_ms
+
     def turn_of(self, session_id: str, message_id: str) -> str:
         """Return the turn of a message, empty if it is gone or in none."""
         session, place = self.session(session_id), self._turns.place(message_id)

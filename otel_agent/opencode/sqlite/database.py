@@ -31,8 +31,9 @@ from otel_agent.model import (
 from otel_agent.opencode.bounded_files import in_words
 from otel_agent.opencode.json_values import MAX_TIME_MS
 from otel_agent.opencode.sqlite import session_totals
+from otel_agent.opencode.sqlite.calls import read_calls
 from otel_agent.opencode.sqlite.known_tables import Tables, probe
-from otel_agent.opencode.sqlite.table_reader import Ask, DatabaseFile, TableReader, read_calls
+from otel_agent.opencode.sqlite.table_reader import Ask, DatabaseFile, TableReader
 
 _BUSY_SECONDS: Final = 2.0
 """Wait so long if OpenCode holds the database; then the next pass tries again."""
@@ -66,6 +67,7 @@ class Database:
         self._immutable = False
         self._unchanged_since: int | None = None
         self._totals: frozenset[session_totals.Row] = frozenset()
+        self._source = session_totals.DatabaseTotals(lambda: self._connected(_LONG_AFTER_MS))
         self.name = in_words(path)
 
     @property
@@ -126,11 +128,11 @@ class Database:
         known = {each.generation: session_totals.read_rows(database, each) for each in tables}
         migrated_ms = session_totals.migrated_ms(database) if any(known.values()) else None
         for each in tables:
-            reader = TableReader(database, each, DatabaseFile(self.name, self._inode), ask)
+            reader = TableReader(database, each, DatabaseFile(self.name, self._inode), ask, migrated_ms)
             yield from reader.read(now_ms=now_ms, sweep=sweep)
             if known[each.generation]:
                 changed = [session_totals.decoded(row) for row in known[each.generation] - self._totals]
-                yield Batch(totals=StoreTotals(changed, reader.unsettled, migrated_ms))
+                yield Batch(totals=StoreTotals(changed, reader.unsettled, migrated_ms, self._source))
                 self._totals = known[each.generation]
         # Asked before reading: a row that was written meanwhile is read in the next pass.
         self._unchanged_since = version

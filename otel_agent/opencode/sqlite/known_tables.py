@@ -54,6 +54,10 @@ class Tables(Struct, frozen=True):
     totals: str | None
     """Selects id, what ``session`` selects, updated, cost and the five tokens of every session. ``None`` in 1.x, whose
     columns of the same names leave out what came before 1.15."""
+    totals_of: str | None
+    """The same of some sessions. Parameter: JSON array of ids."""
+    rows_of: str | None
+    """Selects the ids of the rows of some sessions that can say what was used, if there are totals. Parameter: as above."""
     count: str
     """Selects the number of rows."""
 
@@ -76,7 +80,7 @@ _GENERATIONS: Final = (
     # so only rows count whose session is in ``session_v2``.
     _Known(Generation.V2, "session_message", "session_v2", has_type=True),
     # The previews of 2.x called the same table ``session``. 2.0 takes such a database over only if there is a history
-    # of 1.x, so it may hold what nothing else does.
+    # of 1.x, so it may hold what nothing else does. On a database of 1.x they went on beside ``message``.
     _Known(Generation.V2, "session_message", "session", has_type=True, preview=True),
 )
 ASSISTANT: Final = "assistant"
@@ -103,6 +107,7 @@ _TOTALS: Final = (
     *("cost", "tokens_input", "tokens_output", "tokens_reasoning"),
     *("tokens_cache_read", "tokens_cache_write"),
 )
+_OF_SESSIONS: Final = "m.session_id IN (SELECT value FROM json_each(?))"
 _NEEDED: Final = {"id", "session_id", "data"}
 _WORKTREES_OF: Final = (
     "SELECT DISTINCT worktree FROM project WHERE id = ?1 "
@@ -142,11 +147,9 @@ def probe(database: sqlite3.Connection, place: str, *, thorough: bool = False) -
 
 
 def _is_preview(database: sqlite3.Connection, names: set[str]) -> bool:
-    """Return True for a database that a preview of 2.x began. 1.14 to 1.18 have ``session_message`` too, but their
+    """Return True for a database that a preview of 2.x wrote. 1.14 to 1.18 have ``session_message`` too, but their
     ``session`` has no forks, and their calls are in ``message``."""
-    if "session_v2" in names or "fork_session_id" not in _columns(database, "session"):
-        return False
-    return "message" not in names or database.execute("SELECT 1 FROM message LIMIT 1").fetchone() is None
+    return "session_v2" not in names and "fork_session_id" in _columns(database, "session")
 
 
 def _why_unknown(database: sqlite3.Connection, known: _Known) -> str:
@@ -172,6 +175,7 @@ def _tables(database: sqlite3.Connection, names: set[str], known: _Known) -> Tab
         f"{'m.seq' if has_turns else 'NULL'} FROM {known.messages} AS m"
     )
     # Rows of 2.x that used nothing are megabytes: the query leaves them out before their JSON is read.
+    totals = _totals_query(database, names, known)
     ours = f"m.type IN ('{ASSISTANT}', '{COMPACTION}')" if has_type else "1"
     read = f"({ours} OR m.type = '{IDLE}')" if has_type else "1"
     return Tables(
@@ -195,7 +199,9 @@ def _tables(database: sqlite3.Connection, names: set[str], known: _Known) -> Tab
         parts=_parts_query(database, names),
         recent=_recent_query(known, created),
         releases=_releases_query(database, names, known.sessions),
-        totals=_totals_query(database, names, known),
+        totals=totals,
+        totals_of=f"{totals} AND s.id IN (SELECT value FROM json_each(?))" if totals else None,
+        rows_of=f"SELECT m.id FROM {known.messages} AS m WHERE {_OF_SESSIONS} AND {ours}" if totals else None,
         count=f"SELECT count(*) FROM {known.messages}",
     )
 
@@ -238,7 +244,10 @@ def _totals_query(database: sqlite3.Connection, names: set[str], known: _Known) 
         return None
     updated = "s.time_updated" if "time_updated" in columns else "NULL"
     totals = ", ".join(f"s.{name}" for name in _TOTALS)
-    return f"SELECT s.id, {_session_facts(database, names, columns)}, {updated}, {totals} FROM {known.sessions} AS s"
+    # A preview on a database of 1.x has the sessions of both in one table.
+    whose = "s.version NOT GLOB '1.*'" if known.preview and "version" in columns else "1"
+    facts = _session_facts(database, names, columns)
+    return f"SELECT s.id, {facts}, {updated}, {totals} FROM {known.sessions} AS s WHERE {whose}"
 
 
 def _session_facts(database: sqlite3.Connection, names: set[str], columns: set[str]) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 
 from otel_agent.model import Message, Problem, Session
 from otel_agent.opencode import decode, json_values
+from otel_agent.opencode.ids import turn_began_ms
 from otel_agent.opencode.parts.callers import RECENT, Began, Origin, which_began
 from otel_agent.opencode.parts.part import MAX_PARTS, Part, decode_part
 from otel_agent.opencode.sqlite.known_tables import Tables
@@ -51,6 +52,10 @@ class DatabaseParts:
         """Return ``None``: in 1.x every turn has a user message."""
         del session, turn_id
         return None
+
+    def turn_began_ms(self, turn_id: str, first_created_ms: int) -> int:
+        """Return when a person asked, by the id of the question."""
+        return turn_began_ms(turn_id, first_created_ms)
 
     def turn_of(self, session_id: str, message_id: str) -> str:
         """Return the user message that a message answers; empty if it is gone, too large or names none."""

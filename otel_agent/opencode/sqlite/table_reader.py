@@ -1,19 +1,18 @@
 """The rows of one table of messages: what was inserted, what was in flight, and in a sweep what was rewritten."""
 
+import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
 
 from otel_agent.model import (
+    KILLED,
     AskWanted,
     Batch,
-    Calls,
-    CallsWanted,
     Checkpoint,
     Generation,
     Message,
@@ -21,13 +20,15 @@ from otel_agent.model import (
     ProblemKind,
     Recall,
     Session,
+    StoreTotals,
 )
 from otel_agent.opencode import decode, json_values
-from otel_agent.opencode.parts.reader import PartReader
-from otel_agent.opencode.sqlite.content import ContentParts
+from otel_agent.opencode.sqlite import session_totals
+from otel_agent.opencode.sqlite.calls import TurnNotes, part_reader
 from otel_agent.opencode.sqlite.known_tables import COMPACTION, IDLE, Tables
-from otel_agent.opencode.sqlite.parts import DatabaseParts, find_session, text_of
-from otel_agent.opencode.sqlite.turns import Place, TurnFinder
+from otel_agent.opencode.sqlite.parts import find_session, text_of
+from otel_agent.opencode.sqlite.row import Row
+from otel_agent.opencode.sqlite.turns import TurnFinder
 from otel_agent.opencode.worktrees import at_repository
 
 _CHUNK: Final = 4_000
@@ -39,6 +40,10 @@ _SLACK_MS: Final = 60_000
 """A row gets its ``time_updated`` before its transaction commits: look that far behind the last sweep."""
 _READS: Final = 1
 """Raise it when rows that were read before would be read better now: every table is then read once more."""
+_LONGEST_RETRIES_MS: Final = 14_400_000
+"""Ten attempts, each at most 15 minutes after the last one, and what they take."""
+_TOO_SILENT: Final = 3
+"""So many calls in a row were hardly all killed."""
 _BEFORE_ALL: Final = -(2**63)
 
 
@@ -54,6 +59,8 @@ class Cursor(Struct):
     swept_ms: int = 0
     """``updated_ms`` at the last sweep, and no later than the sweep: every row that was written before is known."""
     in_flight: list[str] = []
+    silent: list[str] = []
+    """The calls, since the last one that said what it used, that were complete and said nothing. No more than a few."""
     reads: int = 0
     """``_READS`` of the release that read the rows."""
 
@@ -76,20 +83,27 @@ class TableReader:
     """The messages of one table: what was inserted since the cursor, what was in flight, and, in a sweep, whatever
     was rewritten. Rows that are read once more are known to the ledger by their ids."""
 
-    def __init__(self, database: sqlite3.Connection, tables: Tables, file: DatabaseFile, ask: Ask) -> None:
-        self._database, self._tables, self._ask = database, tables, ask
+    def __init__(
+        self,
+        database: sqlite3.Connection,
+        tables: Tables,
+        file: DatabaseFile,
+        ask: Ask,
+        migrated_ms: int | None = None,
+    ) -> None:
+        self._database, self._tables, self._ask, self._migrated_ms = database, tables, ask, migrated_ms
         self._name, self._inode = f"{tables.generation}:{file.name}", file.inode
-        self._turns = TurnFinder(database, tables)
-        self._parts = _part_reader(database, tables, self._turns)
+        turns = TurnFinder(database, tables)
+        self._turns, self._parts = TurnNotes(turns), part_reader(database, tables, turns)
         recalled = ask.recall(self._name)
         self._cursor = msgspec.json.decode(recalled, type=Cursor) if recalled else Cursor()
         self._sessions: dict[str, Session | None] = {}
         self._worktrees: dict[str, str] = {}
         """Project id, or the beginning of one, to its worktree; empty if it is unknown or could be either of two."""
+        self._unfinished: set[str] = set()
+        """Ids of the rows of this pass that are not complete."""
         self.unsettled: dict[str, int] = {}
         """Id of a session to when a call of it began that its totals may have already, and its row has not yet."""
-        self._ended: dict[str, str] = {}
-        """The turns that ended by what the rows of the present chunk say, each with its last call."""
 
     def read(self, *, now_ms: int, sweep: bool) -> Iterator[Batch]:
         """Yield a batch for each chunk of rows. The last one may be empty; it brings the checkpoint of a sweep."""
@@ -102,6 +116,7 @@ class TableReader:
             yield from self._rewritten()
         # Rows that were in flight are asked for by id; those that still are put themselves on the new list.
         in_flight, cursor.in_flight = cursor.in_flight, []
+        self._unfinished.clear()
         if in_flight:
             yield self._batch(self._tables.by_id, (msgspec.json.encode(in_flight).decode(), _KEEP_IN_FLIGHT))
         while True:
@@ -150,7 +165,7 @@ class TableReader:
             with closing(self._database.execute(query, arguments)) as rows:
                 for rowid, row_id, session_id, created_ms, updated_ms, size, raw, kind, seq in rows:
                     names = text_of(row_id), text_of(session_id)
-                    row = _Row(*names, created_ms, updated_ms, size, raw, text_of(kind), seq)
+                    row = Row(*names, created_ms, updated_ms, size, raw, text_of(kind), seq)
                     last = rowid
                     if forward:
                         self._cursor.rowid, self._cursor.tail = rowid, row.id
@@ -158,25 +173,30 @@ class TableReader:
                     if isinstance(updated_ms, int):
                         self._cursor.updated_ms = max(self._cursor.updated_ms, updated_ms)
                     self._take(batch, row)
-            batch.sessions += [found for key in {m.session_id for m in batch.messages} if (found := self._session(key))]
+            used = {m.session_id for m in batch.messages}
+            batch.sessions += [found for key in used if (found := self._session(key))]
+            batch.beside = self._totals_beside(used)
         finally:
             self._database.execute("ROLLBACK")
         # Parts can be megabytes, and a long transaction keeps OpenCode from checkpointing: each is read on its own.
         batch.calls = self._parts.calls(batch.messages, self._ask.wanted(batch.messages))
-        # The last call may have been complete only after it was read. Its own row says that the turn ended, once it is read
-        # again. Otherwise the turn's span would be sent without that call, and once more with it.
-        batch.calls.ended = {turn for turn, last in self._ended.items() if last not in self._cursor.in_flight}
-        self._ended.clear()
+        self._turns.move_to(batch.calls, self._unfinished)
         self._sessions.clear()
-        self._turns.forget()
         self._cursor.in_flight = self._cursor.in_flight[-_KEEP_IN_FLIGHT:]
         return last
 
-    def _take(self, batch: Batch, row: "_Row") -> None:
+    def _totals_beside(self, session_ids: set[str]) -> StoreTotals | None:
+        """Return the totals of these sessions in the transaction of their rows."""
+        if not session_ids or not self._tables.totals_of:
+            return None
+        rows = self._database.execute(self._tables.totals_of, (json.dumps(list(session_ids)),))
+        return StoreTotals([session_totals.decoded(row) for row in rows], migrated_ms=self._migrated_ms)
+
+    def _take(self, batch: Batch, row: Row) -> None:
         """Add what one row holds, and keep in mind if it must be read again."""
         batch.looked_at += 1
         if row.kind == IDLE:
-            self._note_idle(row)
+            self._turns.note_idle(row.place, self._session(row.session_id))
             return
         wire = self._wire(batch, row)
         if wire is None:
@@ -203,33 +223,41 @@ class TableReader:
         message = self._parts.with_usage(message, session, [])
         if row.kind == COMPACTION and message.completed_ms is not None and not message.tokens.total:
             return  # it asked no model, or nobody recorded what it used
-        batch.problems += decode.unknown_tokens(wire, message, f"{self._name}#{row.id}", session)
+        batch.problems += self._unknown(wire, message, session)
         # Without completion it is read again by id, and without usage it does not count yet.
-        if message.completed_ms is None:
+        if message.completed_ms is None or self._may_be_tried_again(message):
             self._cursor.in_flight.append(row.id)
+        if message.completed_ms is None:
+            self._unfinished.add(row.id)
             if row.kind == COMPACTION or message.tokens.total:
-                self.unsettled[message.session_id] = message.created_ms
+                began_ms = self.unsettled.get(message.session_id, 0)
+                self.unsettled[message.session_id] = max(message.created_ms, began_ms)
         if message.completed_ms is not None or message.has_usage:
-            batch.messages.append(self._in_turn(message, row.place, session))
+            batch.messages.append(self._turns.placed(message, row.place, session))
 
-    def _in_turn(self, message: Message, place: Place | None, session: Session | None) -> Message:
-        """Return the message with its turn, and note if that has ended. 1.x says the turn in the message itself."""
-        if place is None or session is None:
-            return message
-        message = replace(message, turn_id=self._turns.turn_of(session, place))
-        last = self._turns.last_call(session, place, message)
-        if last is not None:
-            self._ended[message.turn] = last
-        return message
+    def _unknown(self, wire: decode.Wire, message: Message, session: Session | None) -> list[Problem]:
+        """Return what cannot be read of a message that must have used something."""
+        place = f"{self._name}#{message.id}"
+        problems = decode.unknown_tokens(wire, message, place, session) + decode.unknown_end(message, place, session)
+        silent = self._cursor.silent
+        if message.tokens.total:
+            silent.clear()
+        elif not message.compaction and decode.is_silent(wire, message):
+            if message.id not in silent and len(silent) < _TOO_SILENT:
+                silent.append(message.id)
+            if len(silent) >= _TOO_SILENT:
+                problems.append(decode.silence(place, session))
+        return problems
 
-    def _note_idle(self, row: "_Row") -> None:
-        """Note that the turn before this row ended."""
-        session, idle = self._session(row.session_id), row.place
-        last = None if session is None or idle is None else self._turns.last_before(idle, row.session_id)
-        if session is not None and last is not None:
-            self._ended[self._turns.turn_of(session, last) or last.id] = last.id
+    def _may_be_tried_again(self, message: Message) -> bool:
+        """Return True for a call of 2.x that failed a short time ago: a retry uses the same row, which its totals do not
+        wait for."""
+        failed = message.generation is Generation.V2 and message.error_type not in ("", KILLED)
+        return (
+            failed and not message.tokens.total and self._cursor.updated_ms - message.created_ms < _LONGEST_RETRIES_MS
+        )
 
-    def _wire(self, batch: Batch, row: "_Row") -> decode.Wire | None:
+    def _wire(self, batch: Batch, row: Row) -> decode.Wire | None:
         """Return the assistant message in a row, ``None`` for anything else."""
         place = f"{self._name}#{row.id}"
         if row.raw is None:
@@ -259,51 +287,3 @@ class TableReader:
             found = self._database.execute(query, (project_id,)).fetchall() if query else []
             self._worktrees[project_id] = text_of(found[0][0]) if len(found) == 1 else ""
         return self._worktrees[project_id]
-
-
-def read_calls(
-    database: sqlite3.Connection, tables: Sequence[Tables], messages: Sequence[Message], wanted: CallsWanted
-) -> Calls:
-    """Return the calls that are wanted of messages that were read earlier, and which of their turns ended."""
-    found = Calls()
-    for each in tables:
-        of_2_x = each.generation is Generation.V2
-        ours = [message for message in messages if (message.generation is Generation.V2) is of_2_x]
-        turns = TurnFinder(database, each)
-        calls = _part_reader(database, each, turns).calls(ours, wanted)
-        found.tool_calls |= calls.tool_calls
-        found.callers |= calls.callers
-        for message in ours if each.has_turns else ():
-            session, place = find_session(database, each, message.session_id), turns.place(message.id)
-            if session is not None and place is not None and turns.last_call(session, place, message):
-                found.ended.add(message.turn)
-    return found
-
-
-def _part_reader(database: sqlite3.Connection, tables: Tables, turns: TurnFinder) -> PartReader:
-    if tables.generation is Generation.V2:
-        return PartReader(ContentParts(database, tables, turns))
-    return PartReader(DatabaseParts(database, tables))
-
-
-class _Row(NamedTuple):
-    """One row of a table of messages; only the ids are known to be text."""
-
-    id: str
-    session_id: str
-    created_ms: object
-    updated_ms: object
-    size: object
-    """Characters of the JSON, ``None`` if there is none."""
-    raw: object
-    """The JSON, ``None`` if it is missing, too large or, if large, no JSON."""
-    kind: str
-    """The type of a row of 2.x; empty in 1.x."""
-    seq: object = None
-    """The number of a row of 2.x in its session."""
-
-    @property
-    def place(self) -> Place | None:
-        """The place of the row in its session, ``None`` if the table knows no order."""
-        created_ms = json_values.time_ms(self.created_ms) or 0
-        return Place(self.id, self.seq, created_ms, self.kind) if isinstance(self.seq, int) else None

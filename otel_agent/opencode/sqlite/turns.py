@@ -41,6 +41,7 @@ class Place(Struct, frozen=True):
 class _Turn(NamedTuple):
     id: str
     """Empty for a compaction outside any turn."""
+    began_ms: int
     first: int
     before: int
     """The numbers of the rows that are in it: from ``first``, and below ``before``."""
@@ -84,6 +85,10 @@ class TurnFinder:
         """Return the id of a row's turn: its first prompt, or what else began it. Empty for a row outside any turn."""
         return self._turn(session, place).id
 
+    def began_ms(self, session: Session, place: Place) -> int:
+        """Return when a row's turn began: when its prompt was taken up, which can be long after a person wrote it."""
+        return self._turn(session, place).began_ms
+
     def last_call(self, session: Session, place: Place, message: Message) -> str | None:
         """Return the last call of the turn of this message, ``None`` while something may still come to the turn."""
         turn = self._turn(session, place)
@@ -125,9 +130,10 @@ class TurnFinder:
         upto = place.seq if first is None else first.seq
         began = self._find(_PROMPT, session_id, low, upto) or self._find(WAKE, session_id, low, upto) or first
         if began is None:
-            return _Turn("", place.seq, place.seq + 1, last=place.id)
+            return _Turn("", place.created_ms, place.seq, place.seq + 1, last=place.id)
         last = None if end is None else self.last_before(end, session_id)
-        return _Turn(began.id, began.seq, _END if end is None else end.seq, None if last is None else last.id)
+        before = _END if end is None else end.seq
+        return _Turn(began.id, began.created_ms, began.seq, before, None if last is None else last.id)
 
     def _since_prompt(self, session_id: str, place: Place, low: int) -> _Turn:
         """Return the turn since the last prompt, or since a note that woke the session."""
@@ -136,12 +142,11 @@ class TurnFinder:
             # One that comes after the last call of a turn was ordered by a person, and is in no turn.
             answer = self._find(ASSISTANT, session_id, began.seq if began else low, place.seq, newest=True)
             if began is None or (answer is not None and self._was_last_call(answer)):
-                return _Turn("", place.seq, place.seq + 1, last=place.id)
-        if began is None:
-            return _Turn(place.id, place.seq, place.seq + 1, by_answer=True)
+                return _Turn("", place.created_ms, place.seq, place.seq + 1, last=place.id)
+        began = began or place
         following = (self._find(kind, session_id, place.seq, _END) for kind in (_PROMPT, WAKE))
         before = min((each.seq for each in following if each is not None), default=_END)
-        return _Turn(began.id, began.seq, before, by_answer=True)
+        return _Turn(began.id, began.created_ms, began.seq, before, by_answer=True)
 
     def _prompt_or_wake(self, session_id: str, place: Place, low: int) -> Place | None:
         prompt = self._find(_PROMPT, session_id, low, place.seq, newest=True)

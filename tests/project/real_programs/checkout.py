@@ -31,13 +31,14 @@ build)
 mod) if [ "$2" = download ]; then echo "{\\"Dir\\": \\"$MODULE\\"}"; fi ;;
 esac
 """
-# It links the command by its absolute path, as older packages do.
+# It links the command by its absolute path, as older packages do. The package of a binary alone names no command.
 NPM = """
 for last; do :; done
-mkdir -p node_modules/.bin
-printf '#!/bin/sh\\necho %s\\n' "${SAYS:-${last##*@}}" > node_modules/program
-chmod +x node_modules/program
-ln -s "$PWD/node_modules/program" node_modules/.bin/opencode
+program=node_modules/${last%@*}/bin/opencode
+mkdir -p "${program%/*}" node_modules/.bin
+printf '#!/bin/sh\\necho %s\\n' "${SAYS:-${last##*@}}" > "$program"
+chmod +x "$program"
+if [ "${last%@*}" = opencode-ai ]; then ln -s "$PWD/$program" node_modules/.bin/opencode; fi
 """
 JAVA = """
 echo "openjdk version \\"${JAVA:-17.0.9}\\" 2026-01-01" >&2

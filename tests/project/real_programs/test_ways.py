@@ -85,6 +85,17 @@ class TestNpm:
         said = [subprocess.run([command], capture_output=True, text=True, check=True).stdout for command in commands]
         assert said == [f"{version}\n" for version in table.OPENCODE]
 
+    def test_a_package_that_names_no_command_gives_its_binary(self, checkout: Checkout) -> None:
+        checkout.has(npm=NPM)
+        done = checkout.run("get", "opencode-releases")
+        assert done.returncode == 0, done.stderr
+        for version in table.OPENCODE_MATRIX:
+            command = checkout.cache / "opencode" / version / "opencode"
+            said = subprocess.run([command], capture_output=True, text=True, check=True).stdout
+            assert said == f"{version}\n"
+        asked = [call.rpartition(" ")[2] for call in checkout.calls if call.startswith("npm install")]
+        assert asked == [f"{table.OPENCODE_BINARY}@{version}" for version in table.OPENCODE_MATRIX]
+
     def test_a_release_that_says_it_is_another_is_not_kept(self, checkout: Checkout) -> None:
         checkout.has(npm=NPM)
         checkout.variables["SAYS"] = "9.9.9"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
-from zlib import crc32
 
 from tests.support.made_stores.database import DatabaseV2, compact, upsert
 from tests.support.made_stores.ids import message_id
@@ -15,6 +15,7 @@ from tests.support.made_stores.records import Session, Tokens
 S = 1_000
 """A second, in milliseconds."""
 USED = Tokens(10, 2)
+_numbers = count()
 
 
 @dataclass
@@ -25,6 +26,7 @@ class Rows:
     of: Session
     agent: str = "build"
     seq: int = field(default=0, init=False)
+    _number: int = field(default_factory=lambda: next(_numbers), init=False)
 
     def __post_init__(self) -> None:
         self.database.put(self.of.project, self.of)
@@ -83,8 +85,8 @@ class Rows:
     ) -> str:
         """Write one row of any type, or write the row `id_` again in its place. Returns its id."""
         row = {
-            # Two sessions can write at the same moment.
-            "id": id_ or message_id(at, self.seq + 64 * (crc32(self.of.id.encode()) % 60)),
+            # Several sessions of a test can write at the same moment.
+            "id": id_ or message_id(at, self.seq + 64 * (self._number % 60)),
             "session_id": self.of.id,
             "type": kind,
             "time_created": at,

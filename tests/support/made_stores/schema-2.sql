@@ -73,6 +73,22 @@ CREATE TABLE account (
   time_created integer NOT NULL,
   time_updated integer NOT NULL
 );
+CREATE TABLE account_state (
+  id integer PRIMARY KEY,
+  active_account_id text,
+  active_org_id text
+);
+CREATE TABLE control_account (
+  email text NOT NULL,
+  url text NOT NULL,
+  access_token text NOT NULL,
+  refresh_token text NOT NULL,
+  token_expiry integer,
+  active integer NOT NULL,
+  time_created integer NOT NULL,
+  time_updated integer NOT NULL,
+  CONSTRAINT control_account_pk PRIMARY KEY(email, url)
+);
 CREATE TABLE credential (
   id text PRIMARY KEY,
   integration_id text,
@@ -180,3 +196,12 @@ CREATE TABLE worktree (
   CONSTRAINT worktree_pk PRIMARY KEY(project_id, directory),
   CONSTRAINT fk_wt_project FOREIGN KEY (project_id) REFERENCES project(id) ON DELETE CASCADE
 );
+CREATE UNIQUE INDEX event_aggregate_seq_idx ON event (aggregate_id, seq);
+CREATE UNIQUE INDEX session_message_session_seq_idx ON session_message (session_id, seq);
+CREATE INDEX session_message_session_type_seq_idx ON session_message (session_id, type, seq);
+CREATE INDEX session_message_session_time_created_id_idx ON session_message (session_id, time_created, id);
+CREATE INDEX session_message_time_created_idx ON session_message (time_created);
+CREATE INDEX session_v2_project_idx ON session_v2 (project_id);
+CREATE INDEX session_v2_workspace_idx ON session_v2 (workspace_id);
+CREATE INDEX session_v2_parent_idx ON session_v2 (parent_id);
+CREATE INDEX session_v2_time_suspended_idx ON session_v2 (time_suspended) WHERE time_suspended IS NOT NULL;

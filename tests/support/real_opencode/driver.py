@@ -70,6 +70,10 @@ class RunningTurn:
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.communicate(timeout=10)
 
+    def interrupt(self) -> None:
+        """SIGINT, as Ctrl-C in a terminal sends it to the program and to its children."""
+        os.killpg(self._process.pid, signal.SIGINT)
+
     def wait(self, timeout: float = RUN_TIMEOUT_S) -> Turn:
         """The end of the run; kills it and raises TimeoutExpired when it does not come."""
         try:

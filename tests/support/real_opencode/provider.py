@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -75,6 +75,7 @@ class Provider:
         self._changed = threading.Condition()
         self._scripts: dict[str, deque[Reply | Refusal]] = defaultdict(deque)  # guarded by _changed
         self._bills: list[Bill] = []  # guarded by _changed
+        self._begun: list[Bill] = []  # guarded by _changed; what each reply costs if it is answered to its end
         self._asked: list[str] = []  # guarded by _changed; the model of each request, titles left out
         self._gates: list[
             threading.Event
@@ -116,6 +117,11 @@ class Provider:
         with self._changed:
             return tuple(bill for bill in self._bills if titles or bill.model != TITLE_MODEL)
 
+    def broken_off(self) -> tuple[Bill, ...]:
+        """Return what the replies would have cost that began and did not end (yet), titles left out."""
+        with self._changed:
+            return tuple((Counter(self._begun) - Counter(self._bills)).elements())
+
     def wait_for_requests(self, count: int, timeout: float = 60.0) -> None:
         """Return once `count` requests other than titles have arrived since the start; raise AssertionError if they do not."""
         with self._changed:
@@ -135,6 +141,8 @@ class Provider:
             script = self._scripts[model]
             reply = script.popleft() if script else Refusal(400, f"nothing is scripted for {model}")
             self._asked.append(model)
+            if isinstance(reply, Reply):
+                self._begun.append(Bill(model, reply.usage))
             self._changed.notify_all()
         return reply
 

@@ -1,6 +1,7 @@
-"""A ledger that version 5 wrote becomes a current one: it keeps its totals, and knows every copy by the new key.
+"""A ledger that an older version wrote becomes a current one: it keeps its totals, and knows every copy by its key.
 
-`ledger-5.sql` is the dump of one that counted the store `sqlite-1.18.33-fork`; its recount says what it holds.
+`ledger-5.sql` and `ledger-6.sql` are dumps of ledgers that those versions wrote when they counted the store
+`sqlite-1.18.33-fork`. Its recount says what they hold.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from otel_agent.ledger import records, schema
+from otel_agent.ledger import migrations, records, schema
 from otel_agent.ledger.files import ledger_path
 from otel_agent.ledger.fork_copies import completion_of
 from tests.support.agent import Agent
@@ -23,17 +24,21 @@ from tests.support.made_stores import Tokens
 from tests.support.otlp_receiver import OtlpReceiver
 from tests.support.paths import STORES
 
-VERSION_5 = Path(__file__).parent / "ledger-5.sql"
+OLDER = pytest.mark.parametrize("version", [5, 6])
 STORE = STORES / "sqlite-1.18.33-fork"
 MESSAGES = 15
 COPIES = 1
 TOKENS = Tokens(108_602, 4_196, 677, 29_041, 0)
 
 
+def dump(version: int) -> str:
+    return (Path(__file__).parent / f"ledger-{version}.sql").read_text()
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+def database(tmp_path: Path, version: int) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as database:
-        database.executescript(VERSION_5.read_text())
+        database.executescript(dump(version))
         yield database
 
 
@@ -42,6 +47,7 @@ def sums(database: sqlite3.Connection) -> list[tuple[int, ...]]:
     return database.execute(f"SELECT state, count(*), {columns} FROM message GROUP BY state ORDER BY state").fetchall()
 
 
+@OLDER
 def test_messages_and_series_stay_as_they_are(database: sqlite3.Connection) -> None:
     before, series = sums(database), database.execute("SELECT * FROM series ORDER BY 1, 2").fetchall()
     schema.prepare(database)
@@ -50,6 +56,7 @@ def test_messages_and_series_stay_as_they_are(database: sqlite3.Connection) -> N
     assert database.execute("SELECT * FROM series ORDER BY 1, 2").fetchall() == series
 
 
+@OLDER
 def test_every_message_gets_the_key_that_a_new_copy_has(database: sqlite3.Connection) -> None:
     schema.prepare(database)
     rows = database.execute(f"SELECT {records.MESSAGE_COLUMNS} FROM message").fetchall()
@@ -58,27 +65,30 @@ def test_every_message_gets_the_key_that_a_new_copy_has(database: sqlite3.Connec
     assert all(row[keys] == completion_of(records.message(row)) for row in rows)
 
 
-def test_a_migration_that_is_killed_leaves_version_5(
+@pytest.mark.parametrize("version", [5])
+def test_a_migration_that_is_killed_leaves_the_older_version(
     database: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(*_: object) -> int:
         raise KeyboardInterrupt
 
     before = list(database.iterdump())
-    monkeypatch.setattr(schema, "completion_hash", killed)
+    monkeypatch.setattr(migrations, "completion_hash", killed)
     with pytest.raises(sqlite3.OperationalError):
         schema.prepare(database)
     assert schema.version(database) == 5
     assert list(database.iterdump()) == before
 
 
-def test_nothing_counts_again(agent: Agent, receiver: OtlpReceiver) -> None:
+@OLDER
+def test_nothing_counts_again(agent: Agent, receiver: OtlpReceiver, version: int) -> None:
     agent.state_dir.mkdir(parents=True)
     with closing(sqlite3.connect(ledger_path(agent.state_dir))) as old:
-        old.executescript(VERSION_5.read_text())
+        old.executescript(dump(version))
     shutil.copytree(STORE / "opencode", agent.data_dir, dirs_exist_ok=True, copy_function=shutil.copyfile)
     agent.once()
     assert json.loads((STORE / "expected.json").read_text())["messages"] == MESSAGES
     arrived = Arrived(receiver)
     assert arrived.holds(tokens=TOKENS, messages=MESSAGES)
-    assert "opencode.usage.source" not in {key for point in receiver.latest().values() for key in point.attributes}
+    labelled = "opencode.usage.source" in {key for point in receiver.latest().values() for key in point.attributes}
+    assert labelled == (version >= 6), "a published series keeps its labels"

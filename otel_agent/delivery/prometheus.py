@@ -1,0 +1,59 @@
+"""Asks a Prometheus, or what speaks its API, one question."""
+
+import json
+from typing import Any, Final
+
+import requests
+from urllib3.exceptions import HTTPError
+
+from otel_agent.errors import NothingToVerify
+
+_LONGEST_ANSWER: Final = 64 * 1024 * 1024
+"""Bytes; the series of one agent take less than a megabyte."""
+
+Sample = tuple[dict[str, str], float]
+"""The labels of a row, and its value."""
+
+
+def ask(url: str, query: str, *, timeout_seconds: float) -> list[Sample]:
+    """Return the rows of an instant query. Raises ``NothingToVerify`` if there is no answer or none of Prometheus."""
+    address, shown = f"{url.rstrip('/')}/api/v1/query", _without_login(url)
+    try:
+        answer = requests.post(
+            address, data={"query": query}, timeout=timeout_seconds, allow_redirects=False, stream=True
+        )
+        with answer:
+            body = answer.raw.read(_LONGEST_ANSWER, decode_content=True)
+    except requests.Timeout:
+        raise NothingToVerify(f"--prometheus {shown}: no answer within {timeout_seconds:g} s.") from None
+    except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+        raise NothingToVerify(
+            f"--prometheus {shown}: cannot be reached ({type(error).__name__}). Check the address."
+        ) from None
+    return _samples(shown, answer.status_code, _decoded(body))
+
+
+def _without_login(url: str) -> str:
+    """Return the address as it may be shown: a name and a password in it stay here."""
+    before, _, after = url.partition("://")
+    return f"{before}://{after.rpartition('@')[2]}" if after else url
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def _samples(shown: str, status: int, content: Any) -> list[Sample]:
+    if not isinstance(content, dict) or content.get("status") not in ("success", "error"):
+        raise NothingToVerify(
+            f"--prometheus {shown}: HTTP {status}, and no answer of Prometheus. Name its base address."
+        )
+    if content["status"] == "error":
+        raise NothingToVerify(f"--prometheus {shown}: {str(content.get('error'))[:200]}")
+    return [
+        ({str(key): str(value) for key, value in row["metric"].items()}, float(row["value"][1]))
+        for row in content["data"]["result"]
+    ]

@@ -1,0 +1,142 @@
+"""The ledger's knowledge of what is in a session's totals, where a session is in several stores, forked or began anew."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from otel_agent.ledger.unattributed import Beside, KnownUsage
+from otel_agent.ledger.writer import Ledger
+from otel_agent.model import Checkpoint, SessionTotals, StoreTotals, Tokens
+
+_RESET: Final = "totals-reset"
+"""The end of the name of a checkpoint, after store and session: ids of messages that the totals there do not hold."""
+
+
+class Usage(Struct, frozen=True):
+    """Tokens and cost. Both may be negative."""
+
+    tokens: Tokens
+    cost_nusd: int
+
+
+class SessionRecords:
+    """Says which messages the totals of a session hold. One thread owns it, as it owns the ledger."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._stores: dict[str, StoreTotals] = {}
+        self._sessions: dict[str, set[str]] = {}
+        """Store to the sessions that it has."""
+        self._forks: dict[str, SessionTotals] = {}
+
+    def note(self, store: str, totals: StoreTotals) -> None:
+        """Keep what the latest totals of a store say of its sessions."""
+        self._stores[store] = totals
+        self._sessions.setdefault(store, set()).update(each.session.id for each in totals.sessions)
+        self._forks.update({each.session.id: each for each in totals.sessions if each.fork_of})
+
+    def unsettled(self, store: str) -> Mapping[str, int]:
+        """Return the sessions whose totals hold a call that its row does not have yet, and when it began."""
+        return self._stores[store].unsettled
+
+    def known(self, store: str, sessions: Mapping[str, SessionTotals]) -> dict[str, KnownUsage]:
+        """Return what the ledger has of these sessions' totals in this store."""
+        known = self._ledger.unattributed.known(list(sessions), self._beside(store, sessions))
+        for key, totals in sessions.items():
+            if key in known and totals.tokens.minus(known[key].tokens).total < 0 and self._was_reset(store, totals):
+                known |= self._ledger.unattributed.known([key], self._beside(store, {key: totals}))
+        return {key: self._with_copies(sessions[key], usage) for key, usage in self._filled(known, sessions).items()}
+
+    def beyond(self, store: str, totals: SessionTotals, migrated_ms: int | None) -> Usage:
+        """Return what the ledger has beyond these totals, which were read together with the messages just entered."""
+        key = totals.session.id
+        if store in self._stores:
+            beside = self._beside(store, {key: totals})
+        else:
+            # The first pass of this process: what is in other stores was not looked at yet.
+            beside = Beside(migrated_ms, outside=self._lost(store, key))
+        usage = self._ledger.unattributed.known([key], beside).get(key, KnownUsage())
+        return Usage(usage.tokens.minus(totals.tokens), usage.cost_nusd - totals.cost_nusd)
+
+    def _filled(self, known: dict[str, KnownUsage], sessions: Mapping[str, SessionTotals]) -> dict[str, KnownUsage]:
+        return {key: known.get(key, KnownUsage()) for key in sessions}
+
+    def _beside(self, store: str, sessions: Mapping[str, SessionTotals]) -> Beside:
+        of_store = self._stores[store]
+        imported = [
+            key
+            for key, totals in sessions.items()
+            if of_store.migrated_ms is not None and totals.session.version.startswith("1.")
+        ]
+        others = [self._sessions[name] for name in self._stores if name != store]
+        shared = [key for key in sessions if any(key in other for other in others)]
+        lost = {key: ids for key in sessions if (ids := self._lost(store, key))}
+        source = of_store.source
+        present = source.rows_of([*imported, *shared, *lost]) if source is not None else frozenset()
+        outside = self._elsewhere(store, shared).union(*lost.values()) - present
+        return Beside(of_store.migrated_ms, present, outside)
+
+    def _elsewhere(self, store: str, session_ids: Sequence[str]) -> frozenset[str]:
+        """Return the rows of these sessions in the other stores."""
+        sources = [totals.source for name, totals in self._stores.items() if name != store]
+        return frozenset().union(*(source.rows_of(session_ids) for source in sources if source is not None))
+
+    def _lost(self, store: str, session_id: str) -> frozenset[str]:
+        noted = self._ledger.recall(f"{store}#{session_id}#{_RESET}")
+        return frozenset(json.loads(noted)) if noted else frozenset()
+
+    def _was_reset(self, store: str, totals: SessionTotals) -> bool:
+        """Note which messages the totals do not hold any more, if that is certain: an import sets totals anew.
+
+        It is certain if what is there now, and some of what only the ledger knows, make exactly these totals.
+        """
+        key, of_store = totals.session.id, self._stores[store]
+        if of_store.source is None or of_store.source.totals_of([key]) != [totals]:
+            return False  # OpenCode wrote in between: the next pass compares again
+        present = of_store.source.rows_of([key])
+        ours = self._ledger.unattributed.of_session(key)
+        gone = [(id_, tokens) for id_, tokens in ours if id_ not in present]
+        beside = Beside(of_store.migrated_ms, present, frozenset(id_ for id_, _ in gone))
+        left = totals.tokens.minus(self._ledger.unattributed.known([key], beside)[key].tokens)
+        lost = []
+        for id_, tokens in gone:
+            rest = left.minus(tokens)
+            if min(rest.by_category()) >= 0:
+                left = rest
+            else:
+                lost.append(id_)
+        if any(left.by_category()):
+            return False
+        with self._ledger.transaction():
+            self._ledger.remember([Checkpoint(f"{store}#{key}#{_RESET}", json.dumps(lost).encode())])
+        return True
+
+    def _with_copies(self, totals: SessionTotals, usage: KnownUsage) -> KnownUsage:
+        """Add the copies in forks that count in place of this session's own messages: its totals hold them too."""
+        forks = self._forks_of(totals.session.id)
+        for copy in self._ledger.unattributed.counted_copies(list(forks)) if forks else ():
+            if self._owner(forks[copy.session_id], copy.created_ms) == totals.session.id:
+                usage = KnownUsage(usage.tokens.plus(copy.tokens), usage.cost_nusd + copy.cost_nusd, usage.rows)
+        return usage
+
+    def _forks_of(self, session_id: str) -> dict[str, SessionTotals]:
+        """Return the forks of a session, and their forks."""
+        found: dict[str, SessionTotals] = {}
+        parents = {session_id}
+        while parents:
+            forks = {key: each for key, each in self._forks.items() if each.fork_of in parents and key not in found}
+            found |= forks
+            parents = set(forks)
+        return found
+
+    def _owner(self, fork: SessionTotals, created_ms: int) -> str:
+        """Return the session in which a message was made that was copied into this fork and forks before it."""
+        met = {fork.session.id}
+        while (parent := self._forks.get(fork.fork_of)) is not None and parent.session.created_ms > created_ms:
+            if parent.session.id in met:
+                break
+            met.add(parent.session.id)
+            fork = parent
+        return fork.fork_of

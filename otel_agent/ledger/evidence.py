@@ -1,0 +1,79 @@
+"""The ledger as a proof of count needs it: every message, the published totals, and the facts beside them."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from otel_agent.model import Problem, ProblemKind
+
+_ROW: Final = (
+    "number, id, session_id, generation, state, created_ms, completed_ms, provider, model, "
+    "input, output, reasoning, cache_read, cache_write, cost_nusd, source, cached_in_input, reasoning_in_output"
+)
+
+Row = tuple[object, ...]
+"""Number, id, session, generation, state, created, completed, provider, model, the five tokens, cost, source, and the two
+overlaps (cached tokens in input, reasoning in output)."""
+
+
+class LedgerFacts(Struct, frozen=True):
+    """The facts of the ledger as a whole."""
+
+    instance_id: str
+    created_ms: int
+    backfill_from_ms: int
+    epoch_message: int
+    """Messages up to this number belong to the totals of another identity."""
+    swept_ms: int
+    """The time at which everything was read last; 0 if the first pass has not ended."""
+
+
+class Published(Struct, frozen=True):
+    """One series: its current value, and what is known of the backend's. All in the metric's smallest unit."""
+
+    metric: str
+    attributes: dict[str, str | bool]
+    value: int
+    accepted: int
+    unanswered: int | None
+    """A value that was sent without an answer: the backend may have it."""
+    accepted_ns: int
+
+
+class Evidence:
+    """Reads the ledger's tables whole. Each answer shows one moment; ``Queries.moment`` gives several the same one."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def last_number(self) -> int:
+        """Return the number of the message that was entered last, 0 if there is none."""
+        return int(self._database.execute("SELECT ifnull(max(number), 0) FROM message").fetchone()[0])
+
+    def rows(self) -> Iterator[Row]:
+        """Yield every message in any state, and the rows of usage that belongs to no message."""
+        yield from self._database.execute(f"SELECT {_ROW} FROM message")
+
+    def facts(self) -> LedgerFacts:
+        """Return the facts of the ledger as a whole."""
+        meta = dict(self._database.execute("SELECT key, value FROM meta").fetchall())
+        numbers = (int(meta.get(key, 0)) for key in ("backfill_from_ms", "epoch_message", "swept_ms"))
+        created_ms = int(meta.get("created_ns", 0)) // 1_000_000
+        return LedgerFacts(str(meta.get("instance_id", "")), created_ms, *numbers)
+
+    def problems(self) -> list[Problem]:
+        """Return each place that could not be read or counted."""
+        rows = self._database.execute("SELECT kind, place, detail FROM problem")
+        return [Problem(ProblemKind(kind), place, detail) for kind, place, detail in rows]
+
+    def published(self, metrics: Sequence[str]) -> list[Published]:
+        """Return the series of these metrics. A series that the backend never accepted has an accepted value of 0."""
+        query = (
+            "SELECT metric, attributes, value, ifnull(told_value, 0), open_value, told_ns FROM series "
+            "WHERE metric IN (SELECT value FROM json_each(?)) ORDER BY metric, attributes"
+        )
+        rows = self._database.execute(query, (json.dumps(list(metrics)),))
+        return [Published(row[0], json.loads(row[1]), *row[2:]) for row in rows]

@@ -1,0 +1,76 @@
+"""What is read beside messages: their tool calls, and when their turns began and ended."""
+
+import sqlite3
+from collections.abc import Container, Sequence
+
+from msgspec.structs import replace
+
+from otel_agent.model import Calls, CallsWanted, Generation, Message, Session
+from otel_agent.opencode.parts.reader import PartReader
+from otel_agent.opencode.sqlite.content import ContentParts
+from otel_agent.opencode.sqlite.known_tables import Tables
+from otel_agent.opencode.sqlite.parts import DatabaseParts, find_session
+from otel_agent.opencode.sqlite.turns import Place, TurnFinder
+
+
+class TurnNotes:
+    """Notes what the rows of a chunk say of turns, until the chunk was read."""
+
+    def __init__(self, turns: TurnFinder) -> None:
+        self._turns = turns
+        self._began_ms: dict[str, int] = {}
+        self._ended: dict[str, str] = {}
+        """The turns that ended, each with its last call."""
+
+    def placed(self, message: Message, place: Place | None, session: Session | None) -> Message:
+        """Return the message with its turn, and note if that has ended. 1.x says the turn in the message itself."""
+        if place is None or session is None:
+            return message
+        message = replace(message, turn_id=self._turns.turn_of(session, place))
+        self._began_ms[message.turn] = self._turns.began_ms(session, place)
+        last = self._turns.last_call(session, place, message)
+        if last is not None:
+            self._ended[message.turn] = last
+        return message
+
+    def note_idle(self, idle: Place | None, session: Session | None) -> None:
+        """Note that the turn before a row ``idle`` ended."""
+        last = None if session is None or idle is None else self._turns.last_before(idle, session.id)
+        if session is not None and last is not None:
+            self._ended[self._turns.turn_of(session, last) or last.id] = last.id
+
+    def move_to(self, calls: Calls, unfinished: Container[str]) -> None:
+        """Add the notes of the chunk, and begin with an empty page.
+
+        The last call may have been complete only after it was read. Then its own row says that the turn ended, once it is
+        read again. Otherwise the turn's span would be sent without that call, and once more with it.
+        """
+        calls.ended |= {turn for turn, last in self._ended.items() if last not in unfinished}
+        calls.began_ms |= self._began_ms
+        self._ended.clear()
+        self._began_ms.clear()
+        self._turns.forget()
+
+
+def part_reader(database: sqlite3.Connection, tables: Tables, turns: TurnFinder) -> PartReader:
+    """Return the reader of the parts that belong to these tables."""
+    if tables.generation is Generation.V2:
+        return PartReader(ContentParts(database, tables, turns))
+    return PartReader(DatabaseParts(database, tables))
+
+
+def read_calls(
+    database: sqlite3.Connection, tables: Sequence[Tables], messages: Sequence[Message], wanted: CallsWanted
+) -> Calls:
+    """Return the calls that are wanted of messages that were read earlier, and which of their turns ended."""
+    found = Calls()
+    for each in tables:
+        of_2_x = each.generation is Generation.V2
+        ours = [message for message in messages if (message.generation is Generation.V2) is of_2_x]
+        turns = TurnFinder(database, each)
+        found.add(part_reader(database, each, turns).calls(ours, wanted))
+        notes = TurnNotes(turns)
+        for message in ours if each.has_turns else ():
+            notes.placed(message, turns.place(message.id), find_session(database, each, message.session_id))
+        notes.move_to(found, ())
+    return found

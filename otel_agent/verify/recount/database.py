@@ -1,0 +1,174 @@
+"""The recount of a database: ``message`` of 1.x, and ``session_message`` of 2.x with the totals of its sessions."""
+
+import json
+import sqlite3
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from otel_agent.verify.recount.assistant import Place, compaction, is_whole_turn, record
+from otel_agent.verify.recount.opening import NotReady, looked_at
+from otel_agent.verify.recount.record import NONE, V1, V2, Five, Found, SessionRecord, StoreFacts, Trouble
+from otel_agent.verify.recount.tree import larger
+from otel_agent.verify.recount.values import dollars, five, moment, numbers, plus, words
+
+_FIELDS: Final = (
+    *("role", "time", "modelID", "providerID", "model", "tokens"),
+    *("cost", "finish", "parentID", "status", "id", "sessionID"),
+)
+# One call parses the JSON once; a row can have megabytes of tool output, of which nothing is read.
+_JSON: Final = f"json_extract(m.data, {', '.join(repr(f'$.{name}') for name in _FIELDS)})"
+_ROW: Final = (
+    f"m.rowid, m.id, m.session_id, m.time_created, m.time_updated, CASE WHEN json_valid(m.data) THEN {_JSON} END"
+)
+_TOTALS: Final = (
+    "tokens_input",
+    "tokens_output",
+    "tokens_reasoning",
+    "tokens_cache_read",
+    "tokens_cache_write",
+    "cost",
+)
+_NEEDED: Final = {"id", "session_id", "time_created", "time_updated", "data"}
+
+_Sessions = dict[str, tuple[int, bool]]
+"""The beginning of each session, and True if it is marked as a fork."""
+
+
+def read_database(path: Path, store: str) -> Iterator[Found]:
+    """Yield what a database holds, as of one moment."""
+    written_ms = _written_ms(path)
+    try:
+        with looked_at(path) as database:
+            yield from _read(database, store)
+            yield StoreFacts(store, written_ms, _migrated_ms(database))
+    except NotReady as failure:
+        yield Trouble(store, "", str(failure))
+
+
+def _read(database: sqlite3.Connection, store: str) -> Iterator[Found]:
+    tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    new = _sessions_of_2_x(database, tables)
+    if "message" in tables and "session" in tables and new != "session":
+        yield from _messages(database, store, _columns(database, "part") >= {"message_id", "data"})
+    if new:
+        yield from _session_messages(database, store, new)
+
+
+def _sessions_of_2_x(database: sqlite3.Connection, tables: set[str]) -> str:
+    """Return the table of 2.x's sessions, empty if there is none.
+
+    The previews of 2.x called it ``session``. From 1.14 to 1.18 there is a ``session_message`` too, which counts nothing.
+    """
+    if "session_message" not in tables:
+        return ""
+    if "session_v2" in tables:
+        return "session_v2"
+    if "fork_session_id" not in _columns(database, "session"):
+        return ""
+    is_empty = "message" not in tables or database.execute("SELECT 1 FROM message LIMIT 1").fetchone() is None
+    return "session" if is_empty else ""
+
+
+def _messages(database: sqlite3.Connection, store: str, has_parts: bool) -> Iterator[Found]:
+    if not _columns(database, "message") >= _NEEDED:
+        yield Trouble(store, "", "the table message has other columns")
+        return
+    sessions = yield from _sessions(database, store, "session", V1)
+    for row in database.execute(f"SELECT {_ROW} FROM message AS m"):
+        data = _fields(row[5])
+        if data is None:
+            yield Trouble(store, words(row[1]), "not a JSON object")
+        elif data["role"] == "assistant":
+            used = None
+            if has_parts and is_whole_turn(data, V1):
+                used = larger(five(data["tokens"]), _steps(database, row[1]))
+            found = record(data, _place(row, store, V1, sessions), used)
+            yield Trouble(store, words(row[1]), "no id, session or time") if found is None else found
+
+
+def _session_messages(database: sqlite3.Connection, store: str, table: str) -> Iterator[Found]:
+    if not _columns(database, "session_message") >= {*_NEEDED, "type"}:
+        yield Trouble(store, "", "the table session_message has other columns")
+        return
+    sessions = yield from _sessions(database, store, table, V2)
+    query = f"SELECT {_ROW}, m.type FROM session_message AS m WHERE m.type IN ('assistant', 'compaction')"
+    for row in database.execute(query):
+        data = _fields(row[5])
+        if data is None:
+            yield Trouble(store, words(row[1]), "not a JSON object")
+            continue
+        if words(row[2]) not in sessions:
+            continue  # a record that belongs to nothing
+        at = _place(row, store, V2, sessions)
+        if row[6] == "compaction":
+            found = compaction(data, at)
+            if found is not None:
+                yield found
+        else:
+            call = record(data, at)
+            yield Trouble(store, words(row[1]), "no id, session or time") if call is None else call
+
+
+def _sessions(database: sqlite3.Connection, store: str, table: str, form: str) -> Generator[Found, None, _Sessions]:
+    """Yield the sessions; return when each began and whether it is a fork's."""
+    have = _columns(database, table)
+    wanted = ("id", "time_created", "fork_session_id", "version", *_TOTALS)
+    selected = ", ".join(name if name in have else "NULL" for name in wanted)
+    began: dict[str, tuple[int, bool]] = {}
+    for row in database.execute(f"SELECT {selected} FROM {table}"):
+        session_id, created_ms, forked = words(row[0]), moment(row[1]) or 0, bool(row[2])
+        began[session_id] = (created_ms, forked)
+        used = numbers(*row[4:9]) if set(_TOTALS) <= have else NONE
+        version = words(row[3])
+        yield SessionRecord(session_id, store, form, created_ms, forked, version, *used, dollars(row[9]))
+    return began
+
+
+def _place(row: tuple[Any, ...], store: str, form: str, sessions: _Sessions) -> Place:
+    session_id = words(row[2])
+    written_ms = moment(row[4]) or 0
+    return Place(
+        store, str(row[0]), form, words(row[1]), session_id, moment(row[3]), written_ms, sessions.get(session_id)
+    )
+
+
+def _steps(database: sqlite3.Connection, message_id: str) -> Five:
+    """Return what all steps of a message used by its parts."""
+    query = (
+        "SELECT json_extract(data, '$.tokens') FROM part WHERE message_id = ? "
+        "AND json_valid(data) AND json_extract(data, '$.type') = 'step-finish'"
+    )
+    steps = NONE
+    for (tokens,) in database.execute(query, (message_id,)):
+        steps = plus(steps, five(json.loads(tokens) if isinstance(tokens, str) else None))
+    return steps
+
+
+def _fields(extracted: object) -> dict[str, Any] | None:
+    if not isinstance(extracted, str):
+        return None
+    try:
+        values = msgspec.json.decode(extracted)
+    except msgspec.MsgspecError:
+        values = json.loads(extracted)  # slower, and accepts the half of a character that JavaScript may leave
+    return dict(zip(_FIELDS, values, strict=True))
+
+
+def _columns(database: sqlite3.Connection, table: str) -> set[str]:
+    return {row[0] for row in database.execute("SELECT name FROM pragma_table_info(?)", (table,))}
+
+
+def _migrated_ms(database: sqlite3.Connection) -> int | None:
+    if not _columns(database, "kv") >= {"key", "time_created"}:
+        return None
+    row = database.execute("SELECT time_created FROM kv WHERE key = 'migration.v1-v2'").fetchone()
+    return moment(row[0]) if row else None
+
+
+def _written_ms(path: Path) -> int:
+    """Return when the database or its WAL was written; an empty WAL was made by a reader."""
+    found = [file.stat() for file in (path, Path(f"{path}-wal")) if file.exists()]
+    return max((status.st_mtime_ns // 1_000_000 for status in found if status.st_size), default=0)

@@ -1,0 +1,104 @@
+"""The recount of a JSON tree: every file of every session, read once."""
+
+import json
+import os
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+from otel_agent.verify.recount.assistant import Place, is_whole_turn, record, unwrapped
+from otel_agent.verify.recount.record import NONE, TREE, Five, Found, SessionRecord, StoreFacts, Trouble
+from otel_agent.verify.recount.values import below, five, moment, plus, words
+
+
+def read_tree(messages: Path, store: str) -> Iterator[Found]:
+    """Yield what a tree holds. ``messages`` is the folder that has a folder of messages for each session."""
+    # Up to 0.5 a tree belongs to a project: session/message, session/info, session/part/<session>/<message>.
+    old = messages.parent.name == "session"
+    parts = messages.parent / "part"
+    began = yield from _sessions(messages.parent / ("info" if old else "session"), store)
+    folders = yield from _listed(messages)
+    for folder in (path for path in folders if os.path.isdir(path)):  # noqa: PTH112 - Path's raises without permission
+        files = yield from _listed(folder)
+        for file in (path for path in files if path.suffix == ".json" and os.path.isfile(path)):  # noqa: PTH113 - likewise
+            of_message = parts / folder.name / file.stem if old else parts / file.stem
+            yield from _message(file, of_message, began.get(folder.name), store)
+    yield StoreFacts(store, 0, None)
+
+
+def _sessions(folder: Path, store: str) -> Generator[Found, None, dict[str, tuple[int, bool]]]:
+    """Yield the sessions; return when each began."""
+    began: dict[str, tuple[int, bool]] = {}
+    for path in folder.rglob("*.json"):
+        data = _loaded(path)
+        created_ms = moment(below(data, "time", "created")) or 0
+        if data is not None:
+            began[path.stem] = (created_ms, False)
+            yield SessionRecord(path.stem, store, TREE, created_ms, False, words(data.get("version")), *NONE, 0)
+    return began
+
+
+def _message(file: Path, parts: Path, session: tuple[int, bool] | None, store: str) -> Iterator[Found]:
+    data = _loaded(file)
+    if data is None:
+        yield Trouble(store, file.stem, "not a JSON object")
+        return
+    if data.get("role") != "assistant":
+        return
+    data = unwrapped(data)
+    at = Place(store, str(file), TREE, file.stem, file.parent.name, None, _written_ms(file), session)
+    used = _with_steps(five(data.get("tokens")), parts) if is_whole_turn(data, TREE) else None
+    found = record(data, at, used)
+    yield Trouble(store, file.stem, "no id, session or time") if found is None else found
+
+
+def _with_steps(used: Five, parts: Path) -> Five:
+    """Return what all steps of a turn used, if that is more than what its record says."""
+    steps = NONE
+    for path in _json_files(parts):
+        part = _loaded(path)
+        if part is not None and part.get("type") == "step-finish":
+            steps = plus(steps, five(part.get("tokens")))
+    return larger(used, steps)
+
+
+def larger(used: Five, steps: Five) -> Five:
+    """Return the larger number of each category if the steps used more in all, else ``used``."""
+    if sum(steps) <= sum(used):
+        return used
+    most = [max(mine, theirs) for mine, theirs in zip(used, steps, strict=True)]
+    return most[0], most[1], most[2], most[3], most[4]
+
+
+def _listed(folder: Path) -> Generator[Found, None, list[Path]]:
+    """Return what is in a folder; yield a trouble if that cannot be read."""
+    try:
+        return sorted(folder.iterdir())
+    except FileNotFoundError:
+        return []  # deleted a moment ago
+    except OSError as error:
+        yield Trouble(str(folder), "", error.strerror or str(error))
+        return []
+
+
+def _json_files(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(Path(entry.path) for entry in entries if entry.name.endswith(".json") and entry.is_file())
+    except OSError:
+        return []
+
+
+def _loaded(path: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_bytes().decode("utf-8", "replace"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _written_ms(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns // 1_000_000
+    except OSError:
+        return 0

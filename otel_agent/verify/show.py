@@ -1,0 +1,110 @@
+"""The report as text for a person, and as JSON for a script."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from otel_agent.model.plural import counted
+from otel_agent.verify.amounts import Amount
+from otel_agent.verify.report import Agreement, Explained, Report
+
+_NUSD: Final = 10**9
+_MOST_LINES: Final = 40
+"""Lines of what is unexplained; JSON has all."""
+
+_Row = tuple[str, Amount]
+
+
+def as_json(report: Report) -> str:
+    """Return the report as one JSON object, with the exit code and whether everything is explained."""
+    verdict: dict[str, Any] = {"ok": report.exit_code == 0, "exit_code": report.exit_code}
+    return msgspec.json.encode(verdict | msgspec.to_builtins(report)).decode()
+
+
+def lines(report: Report) -> Iterator[str]:
+    """Yield the lines of the report: the verdict, how the numbers are reached, and what is unexplained."""
+    wrong = len(report.unexplained)
+    if wrong:
+        yield f"NOT PROVEN: {counted(wrong, 'difference')} without an explanation."
+    else:
+        yield "Proven: every difference between OpenCode's records, the ledger and the backend has a name."
+    yield ""
+    yield from _table(list(_rows(report)))
+    yield ""
+    yield from _agreement(report)
+    beside = [each for each in report.explained if not (each.between or each.cause.is_of_delivery)]
+    if beside:
+        yield ""
+        yield "Also met:"
+        yield from _table([_explained(each) for each in beside])
+    if wrong:
+        yield ""
+        yield from _unexplained(report)
+
+
+def _rows(report: Report) -> Iterator[_Row]:
+    yield f"records in {counted(len(report.stores), 'store')}", report.records
+    if report.only_in_totals != Amount():
+        yield (
+            "only in OpenCode's session totals (titles, and records deleted before the first look)",
+            report.only_in_totals,
+        )
+    yield from (_explained(each) for each in report.explained if each.between)
+    yield "counted in the ledger", report.ledger
+    yield from (_explained(each) for each in report.explained if each.cause.is_of_delivery)
+    yield "accepted by the backend", report.accepted
+    if report.prometheus is not None:
+        yield "answered by Prometheus", report.prometheus
+
+
+def _explained(each: Explained) -> _Row:
+    return f"  {each.meaning}", each.amount
+
+
+def _agreement(report: Report) -> Iterator[str]:
+    def said(agreement: Agreement, noun: str) -> str:
+        return f"{agreement.agree:,} of {counted(agreement.all, noun)}"
+
+    yield (
+        f"The ledger agrees with the recount on {said(report.days, 'day')}, {said(report.models, 'model')} and "
+        f"{said(report.sessions, 'session')}."
+    )
+    if report.sessions_with_totals:
+        yield f"OpenCode's own totals of {counted(report.sessions_with_totals, 'session')} were compared too."
+    if report.delivery:
+        yield f"The backend does not accept totals now: {report.delivery}"
+    if report.spans_pending:
+        yield f"{counted(report.spans_pending, 'span')} pending."
+
+
+def _unexplained(report: Report) -> Iterator[str]:
+    yield "Unexplained:"
+    rows = report.unexplained[:_MOST_LINES]
+    for each in rows:
+        where = "  ".join(filter(None, (each.day, each.model, each.session)))
+        yield f"  {where or 'everywhere'}: {each.meaning}"
+        yield f"      {_in_words(each.amount)}"
+    if len(rows) < len(report.unexplained):
+        yield f"  and {len(report.unexplained) - len(rows):,} more; --json has all."
+
+
+def _in_words(amount: Amount) -> str:
+    names = ("input", "output", "reasoning", "cache read", "cache write")
+    said = [f"{amount.messages:+,} message{'' if abs(amount.messages) == 1 else 's'}"] if amount.messages else []
+    said += [f"{number:+,} {name}" for name, number in zip(names, amount.tokens, strict=True) if number]
+    if amount.cost_nusd:
+        said.append(f"{amount.cost_nusd / _NUSD:+,.6f} USD")
+    return ", ".join(said) or "no amount"
+
+
+def _table(rows: Sequence[_Row]) -> Iterator[str]:
+    """Yield aligned lines: a text, then messages, tokens and cost. The text is last, so that no line has to be cut."""
+    cells = [
+        (f"{amount.messages:,}", f"{amount.total:,}", f"{amount.cost_nusd / _NUSD:,.4f}", text) for text, amount in rows
+    ]
+    cells.insert(0, ("messages", "tokens", "USD", ""))
+    widths = [max(len(row[column]) for row in cells) for column in range(3)]
+    for row in cells:
+        numbers = "  ".join(cell.rjust(width) for cell, width in zip(row[:3], widths, strict=True))
+        yield f"{numbers}  {row[3]}".rstrip()
