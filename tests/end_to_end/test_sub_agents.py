@@ -8,7 +8,7 @@ import pytest
 
 from tests.end_to_end.turns import NOW, S, Store, answer, asked, named, put
 from tests.support.agent import Agent
-from tests.support.made_stores import Database, JsonTree, Message, Part, Session, in_flight, session, tool
+from tests.support.made_stores import Database, JsonTree, Message, Part, Session, in_flight, part_id, session, tool
 from tests.support.otlp_receiver import OtlpReceiver, SpanRow
 
 
@@ -142,3 +142,63 @@ def test_a_sub_agent_whose_parent_is_gone_has_a_trace_of_its_own(
     put(store, helper, question, answer(question, NOW + 200))
     agent.once()
     assert named(receiver)["invoke_agent build"].parent_span_id == ""
+
+
+def asking(of: Message, counter: int, agent: str, at: int, made: int | None = None, **fields: object) -> Part:
+    """A task's call with the input that says which sub-agent is to do what; its part was made at `made`."""
+    part = tool(of, "task", counter, at=at, **fields)  # type: ignore[arg-type]
+    part.body["state"]["input"] = {"description": "Look around", "prompt": "secret", "subagent_type": agent}
+    return part if made is None else replace(part, id=part_id(made, counter))
+
+
+def helper_of(parent: Session, agent: str, at: int, counter: int) -> Session:
+    return replace(session(at, counter), parent=parent.id, title=f"Look around (@{agent} subagent)")
+
+
+@pytest.mark.parametrize("behind", [0, 2_100])
+def test_two_sub_agents_at_once_are_below_their_own_calls_though_these_name_them_only_at_their_end(
+    agent: Agent, store: Store, receiver: OtlpReceiver, behind: int
+) -> None:
+    """As of 1.2 and 1.3 on a busy machine, which may also write a call 2 s after the turn that it began."""
+    top = session(NOW - S)
+    question = asked(top, NOW)
+    calling = answer(question, NOW + 200, 20 * S, finish="tool-calls")
+    helpers = {name: helper_of(top, name, NOW + 400 + n, 2 + n) for n, name in enumerate(["scout", "digger"])}
+    numbers = dict(zip(helpers, (5, 6), strict=True))
+    at_work = {"status": "running", "took": None}
+    made = {name: NOW + 500 + behind + number for name, number in numbers.items()}
+    put(store, top, question, in_flight(calling))
+    put(store, top, *(asking(calling, numbers[each], each, made[each], made[each], **at_work) for each in helpers))
+    for name, helper in helpers.items():
+        q = asked(helper, NOW + 500, numbers[name])
+        put(store, helper, q, answer(q, NOW + 600, 9 * S, agent=name, model=name, counter=numbers[name]))
+    agent.once()
+    for name, helper in helpers.items():
+        named_at_last = {"metadata": {"sessionId": helper.id}, "took": 11 * S}
+        put(store, top, asking(calling, numbers[name], name, made[name], made[name], **named_at_last))
+    put(store, top, calling, answer(question, NOW + 21 * S, counter=3))
+    agent.once()
+    spans = receiver.spans()
+    calls = {span.start_ns: span.span_id for span in spans if span.name == "execute_tool task"}
+    parents = {span.name: span.parent_span_id for span in spans if span.name.startswith("invoke_agent")}
+    assert parents == {
+        "invoke_agent build": "",
+        "invoke_agent scout": calls[made["scout"] * 10**6],
+        "invoke_agent digger": calls[made["digger"] * 10**6],
+    }
+    assert len({span.trace_id for span in spans}) == 1
+
+
+def test_a_running_call_of_another_sub_agent_is_not_the_caller(
+    agent: Agent, store: Store, receiver: OtlpReceiver
+) -> None:
+    """The own call is not written yet: no call is better than a wrong one."""
+    top = session(NOW - S)
+    question = asked(top, NOW)
+    calling = answer(question, NOW + 200, 20 * S, finish="tool-calls")
+    helper = helper_of(top, "digger", NOW + 400, 2)
+    q = asked(helper, NOW + 500, 2)
+    put(store, top, question, in_flight(calling), asking(calling, 5, "scout", NOW + 300, status="running", took=None))
+    put(store, helper, q, answer(q, NOW + 600, agent="digger", counter=2))
+    agent.once()
+    assert named(receiver)["invoke_agent digger"].parent_span_id == ""

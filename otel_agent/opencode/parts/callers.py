@@ -8,46 +8,67 @@ from msgspec import Struct
 from otel_agent.model import Outcome, Session
 from otel_agent.opencode.ids import minted_after_ms
 from otel_agent.opencode.parts.content import CODE_MODE, SUBAGENT
-from otel_agent.opencode.parts.part import Part, ToolUse
+from otel_agent.opencode.parts.part import TASKS, Part, ToolUse
 
 RECENT: Final = 8
 """Messages of the parent session that are looked through for the call. It is in the last one, or close to it if
 several calls began at once."""
 SLACK_MS: Final = 2_000
 """A call is written down a moment before or after the turn that it began."""
-_TASKS: Final = ("task", "delegate_task")
-"""The tools that call a sub-agent: OpenCode's, and that of oh-my-opencode 3."""
+BUSY_MS: Final = 30_000
+"""On a busy machine a call is written down seconds after the turn that it began: 1.2.27 and 1.3.0 took up to 2.1 s."""
+_TITLE_END: Final = " subagent)"
+"""The end of the title that OpenCode 1.x gives the session of a sub-agent."""
 _IN_BACKGROUND: Final = "delegate_task"
 """The tool whose call is complete before its sub-agent begins, and never names the session."""
 
 
-def which_began(session_id: str, at_ms: int, parts: Iterable[Part]) -> str | None:
+def which_began(session: Session, at_ms: int, parts: Iterable[Part]) -> str | None:
     """Return the id of the part whose call began a turn of this session at ``at_ms``, ``None`` if none of them did.
 
     A session can be called again: the last call before the turn began it. The time at which the part was made decides.
     The start in the call does not, because up to 1.1 OpenCode rewrites it for as long as the sub-agent works.
 
-    If no part names the session, and just one running task names none, it is that one. On a busy machine the real 1.1.27
-    left such a turn without its caller. A ``delegate_task`` need not run any more.
+    A call may name its session only when it ends. Until then the running task with the agent and the description of
+    the session's title began it, else the only running task, unless that one is for another sub-agent. A
+    ``delegate_task`` need not run any more.
     """
     began: list[tuple[int, str]] = []
-    silent: list[str] = []
+    late: list[tuple[int, str]] = []
+    silent: list[tuple[Part, int]] = []
     for part in parts:
         use = part.tool_use
         if use is None:
             continue
         made_ms = minted_after_ms(part.id, at_ms)
         late_ms = made_ms if made_ms is not None else (use.started_ms or at_ms) - at_ms
-        if late_ms > SLACK_MS:
+        if late_ms > BUSY_MS:
             continue  # this call began a later turn
-        if use.child_session == session_id:
-            began.append((late_ms, part.id))
-        elif use.tool in _TASKS and not use.child_session and (use.running or _is_background(use)):
-            silent.append(part.id)
-    # Of several calls of this session, the last one before the turn began it.
-    if began:
-        return max(began)[1]
-    return silent[0] if len(silent) == 1 else None
+        if use.child_session == session.id:
+            (began if late_ms <= SLACK_MS else late).append((late_ms, part.id))
+        elif use.tool in TASKS and not use.child_session and (use.running or _is_background(use)):
+            silent.append((part, late_ms))
+    # Of several calls of this session, the last one before the turn began it. One that was written down so late that it
+    # could be a later call began the turn only if there is no other.
+    if began or late:
+        return max(began)[1] if began else min(late)[1]
+    return _silent(session, silent)
+
+
+def _silent(session: Session, calls: Sequence[tuple[Part, int]]) -> str | None:
+    """Return which of the running calls that name no session began this one."""
+    titles = {part.id: _title(part.tool_use) for part, _ in calls}
+    # Several with the same title are all of one message, so each of them gives the right trace.
+    if alike := [part.id for part, _ in calls if session.title and titles[part.id] == session.title]:
+        return alike[0]
+    is_titled = session.title.endswith(_TITLE_END)
+    others = [part.id for part, late in calls if late <= SLACK_MS and not (is_titled and titles[part.id])]
+    return others[0] if len(others) == 1 else None
+
+
+def _title(use: ToolUse | None) -> str:
+    """Return the title that 1.x gives the session of a call; empty if the call's input is not known."""
+    return "" if use is None or not use.agent else f"{use.description} (@{use.agent}{_TITLE_END}"
 
 
 def _is_background(use: ToolUse) -> bool:

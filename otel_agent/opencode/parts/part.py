@@ -1,4 +1,4 @@
-"""One part of a message, from its JSON: names, states and times. The inputs and outputs of tools are skipped."""
+"""One part of a message, from its JSON: names, states and times. The inputs and outputs of tools are skipped, but for a task's agent and description."""
 
 from typing import Any, Final
 
@@ -11,6 +11,8 @@ from otel_agent.opencode.tokens import tokens
 
 MAX_PARTS: Final = 10_000
 """Parts of one message that are read at most."""
+TASKS: Final = ("task", "delegate_task")
+"""The tools of 1.x that call a sub-agent: OpenCode's, and that of oh-my-opencode 3."""
 _ABORTED: Final = "Tool execution aborted"
 """The error that OpenCode writes for a call that a person broke off."""
 INVALID: Final = "invalid"
@@ -40,7 +42,7 @@ class ToolUse(Struct, frozen=True, gc=False):
     by_provider: bool = False
     """True if the provider ran the tool, as a part of its answer."""
     agent: str = ""
-    """The sub-agent that is called, and what for, by the input of the call. Only 2.x is read for it."""
+    """The sub-agent that is called, and what for, by the input of the call; empty for every other tool."""
     description: str = ""
     saw_child_end: bool = False
     """True for the call of a sub-agent that is over, unless the sub-agent goes on in the background."""
@@ -80,7 +82,13 @@ class _State(Struct):
     status: Any = None
     time: Any = None
     error: Any = None
+    input: msgspec.Raw = msgspec.Raw(b"null")
     metadata: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Input(Struct):
+    subagent_type: Any = None
+    description: Any = None
 
 
 class _Metadata(Struct):
@@ -92,6 +100,7 @@ class _Metadata(Struct):
 
 _parts: Final = msgspec.json.Decoder(_Wire)
 _states: Final = msgspec.json.Decoder(_State)
+_inputs: Final = msgspec.json.Decoder(_Input)
 _metadatas: Final = msgspec.json.Decoder(_Metadata)
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -129,6 +138,7 @@ def _tool_use(wire: _Wire) -> ToolUse | None:
     except _UNREADABLE:
         return None
     metadata = _metadata(state.metadata)
+    asked = _input(state.input) if tool in TASKS else _Input()
     return ToolUse(
         tool=tool,
         call_id=json_values.text(wire.callID),
@@ -137,9 +147,18 @@ def _tool_use(wire: _Wire) -> ToolUse | None:
         child_session=json_values.text(metadata.sessionId),
         started_ms=json_values.time_ms(json_values.field(state.time, "start")),
         ended_ms=json_values.time_ms(json_values.field(state.time, "end")),
+        agent=json_values.text(asked.subagent_type),
+        description=json_values.text(asked.description),
         without_exit=metadata.exit is None,
         by_provider=_metadata(wire.metadata).providerExecuted is True,
     )
+
+
+def _input(raw: msgspec.Raw) -> _Input:
+    try:
+        return _inputs.decode(raw)
+    except _UNREADABLE:
+        return _Input()
 
 
 def _metadata(raw: msgspec.Raw) -> _Metadata:

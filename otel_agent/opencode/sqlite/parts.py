@@ -45,7 +45,7 @@ class DatabaseParts:
 
     def caller_in(self, message_id: str, session: Session, at_ms: int) -> Began | None:
         """Return the call in this message that began a turn of ``session`` at ``at_ms``, ``None`` if none did."""
-        part_id = which_began(session.id, at_ms, self.parts(session.parent_id, message_id, [], at_work=True))
+        part_id = which_began(session, at_ms, self.parts(session.parent_id, message_id, [], at_work=True))
         return Began(part_id) if part_id else None
 
     def origin_of(self, session: Session, turn_id: str) -> Origin | None:
