@@ -16,7 +16,7 @@ from otel_agent.opencode.answer_of_row import with_answer
 from otel_agent.opencode.ids import looks_copied
 from otel_agent.opencode.json_values import cost_nusd, count, field, text, time_ms
 from otel_agent.opencode.releases import release
-from otel_agent.opencode.tokens import is_unknown, overlap, tokens, total
+from otel_agent.opencode.tokens import overlap, tokens, total
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 """A larger message file or row is not read. Assistant messages have a few hundred bytes, and some hundred thousand
@@ -109,67 +109,6 @@ def answered(raw: bytes | None) -> str:
         return ""
 
 
-def looks_like_an_answer(wire: Wire) -> bool:
-    """Return True if the object has what only the answer of a model has, whatever it says of its role."""
-    return bool(wire.tokens or wire.finish or wire.cost)
-
-
-def unknown_role(wire: Wire, place: str, session: Session | None) -> list[Problem]:
-    """Return the problem of an object that should say its role, and says none that we know."""
-    if wire.role in ("assistant", "user") or (wire.role is not None and not looks_like_an_answer(wire)):
-        return []
-    return [_unknown_fields(place, "no known role", session)]
-
-
-def unknown_tokens(wire: Wire, message: Message, place: str, session: Session | None) -> list[Problem]:
-    """Return the problem of an answer that must have used tokens, and whose record says none in a form that we know.
-
-    ``message`` is what was made of it, with the usage that its parts record.
-    """
-    wire = _unwrapped(wire)
-    silent = wire.tokens is None and not message.has_usage and _was_answered(wire, message)
-    if not silent and not is_unknown(wire.tokens):
-        return []
-    return [_unknown_fields(place, "no readable tokens", session)]
-
-
-def unknown_end(message: Message, place: str, session: Session | None) -> list[Problem]:
-    """Return the problem of a message of 2.x that has ended and does not say when in a form that we know.
-
-    2.x writes usage and completion at once. Only the import leaves usage without completion, for a call that was killed.
-    """
-    imported = session is not None and session.version.startswith("1.")
-    ended = message.generation is Generation.V2 and message.completed_ms is None and message.has_usage
-    return [_unknown_fields(place, "no readable time of completion", session)] if ended and not imported else []
-
-
-def is_silent(wire: Wire, message: Message) -> bool:
-    """Return True for a call of 2.x that is complete and says neither how it ended nor what it used.
-
-    The next start closes a killed call so. Many in a row mean that the fields have other names now.
-    """
-    complete = message.generation is Generation.V2 and message.completed_ms is not None
-    return complete and wire.tokens is None and not wire.error and not message.finish
-
-
-def silence(place: str, session: Session | None) -> Problem:
-    """Return the problem of a call that ``is_silent``, as others before it were."""
-    return _unknown_fields(place, "no readable tokens", session)
-
-
-def _was_answered(wire: Wire, message: Message) -> bool:
-    """Return True for a call that ended well. One that failed, was aborted or killed may have used nothing."""
-    if wire.error or message.finish in ("error", "unknown"):
-        return False
-    # A call that was killed is closed by the next start of 2.x, and looks complete but for its finish.
-    return bool(message.finish) or (message.generation is not Generation.V2 and message.completed_ms is not None)
-
-
-def _unknown_fields(place: str, what: str, session: Session | None) -> Problem:
-    written_by = f"; in a session of OpenCode {session.version[:32]}" if session and session.version else ""
-    return Problem(ProblemKind.UNKNOWN_FIELDS, place, f"{what}{written_by}")
-
-
 class Decoded(Struct):
     """An assistant message and its problems; ``message`` is ``None`` if it cannot be named or timed."""
 
@@ -191,7 +130,7 @@ def assistant(
 
     A bad number counts as zero and a bad time as missing; each is a problem, and the rest of the message counts.
     """
-    wire = _unwrapped(wire)
+    wire = unwrapped(wire)
     problems: list[Problem] = []
     own_id, own_session = text(wire.id) or text(message_id), text(wire.sessionID) or text(session_id)
     completed = _completed(wire, place, problems)
@@ -288,7 +227,7 @@ def _spent(wire: Wire, place: str, problems: list[Problem]) -> tuple[Tokens, int
     return recorded, cost or 0
 
 
-def _unwrapped(wire: Wire) -> Wire:
+def unwrapped(wire: Wire) -> Wire:
     """Return the object as later releases write it: 0.1 kept the fields of an answer under ``metadata``.
 
     It knew one agent only. 0.5 calls it ``build`` when it rewrites such a file.

@@ -27,7 +27,7 @@ from otel_agent.model import (
     Session,
     Unreadable,
 )
-from otel_agent.opencode import decode
+from otel_agent.opencode import decode, unknown_fields
 from otel_agent.opencode.bounded_files import RACY_NS, in_words, listing, read_bounded, status
 from otel_agent.opencode.json_tree.layout import Layout
 from otel_agent.opencode.json_tree.parts import TreeParts
@@ -136,7 +136,7 @@ class Folder:
             problems.append(Problem(ProblemKind.MALFORMED, place, str(failure)))
             return None
         if wire.role != "assistant":
-            problems += decode.unknown_role(wire, place, None)
+            problems += unknown_fields.unknown_role(wire, place, None)
             return None
         session = self._session_of_folder()
         decoded = decode.assistant(
@@ -152,7 +152,7 @@ class Folder:
             return None
         message = at_repository(decoded.message, session, self._sessions.worktree_of)
         message = self._parts.with_usage(message, session, problems)
-        problems += decode.unknown_tokens(wire, message, place, session)
+        problems += unknown_fields.unknown_tokens(wire, message, place, session)
         return message
 
     def _session_of_folder(self) -> Session | None:

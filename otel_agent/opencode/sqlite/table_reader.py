@@ -22,7 +22,7 @@ from otel_agent.model import (
     Session,
     StoreTotals,
 )
-from otel_agent.opencode import decode, json_values
+from otel_agent.opencode import decode, json_values, unknown_fields
 from otel_agent.opencode.sqlite import session_totals
 from otel_agent.opencode.sqlite.calls import TurnNotes, part_reader
 from otel_agent.opencode.sqlite.known_tables import COMPACTION, IDLE, Tables
@@ -238,15 +238,17 @@ class TableReader:
     def _unknown(self, wire: decode.Wire, message: Message, session: Session | None) -> list[Problem]:
         """Return what cannot be read of a message that must have used something."""
         place = f"{self._name}#{message.id}"
-        problems = decode.unknown_tokens(wire, message, place, session) + decode.unknown_end(message, place, session)
+        problems = unknown_fields.unknown_tokens(wire, message, place, session) + unknown_fields.unknown_end(
+            message, place, session
+        )
         silent = self._cursor.silent
         if message.tokens.total:
             silent.clear()
-        elif not message.compaction and decode.is_silent(wire, message):
+        elif not message.compaction and unknown_fields.is_silent(wire, message):
             if message.id not in silent and len(silent) < _TOO_SILENT:
                 silent.append(message.id)
             if len(silent) >= _TOO_SILENT:
-                problems.append(decode.silence(place, session))
+                problems.append(unknown_fields.silence(place, session))
         return problems
 
     def _may_be_tried_again(self, message: Message) -> bool:
@@ -271,7 +273,7 @@ class TableReader:
             batch.problems.append(Problem(ProblemKind.MALFORMED, place, str(failure)))
             return None
         if self._tables.names_role:
-            batch.problems += decode.unknown_role(wire, place, self._session(row.session_id))
+            batch.problems += unknown_fields.unknown_role(wire, place, self._session(row.session_id))
         elif wire.role is None:
             return wire
         return wire if wire.role == "assistant" else None

@@ -11,7 +11,7 @@ from typing import Final
 
 from otel_agent.model import Problem, ProblemKind
 from otel_agent.model.plural import counted
-from otel_agent.opencode import decode
+from otel_agent.opencode import decode, unknown_fields
 
 _LATER: Final = re.compile(r"session_v([3-9]|[1-9][0-9]+)|(session_)?message_v([2-9]|[1-9][0-9]+)")
 """Tables that come after ``session``, ``session_v2``, ``message`` and ``session_message``."""
@@ -95,7 +95,9 @@ def _is_answer(database: sqlite3.Connection, table: str, rowid: int) -> bool:
     query = f"SELECT data FROM {table} WHERE rowid = ? AND length(data) <= {decode.MAX_BYTES}"
     row = database.execute(query, (rowid,)).fetchone()
     try:
-        return row is not None and isinstance(row[0], bytes) and decode.looks_like_an_answer(decode.parse(row[0]))
+        return (
+            row is not None and isinstance(row[0], bytes) and unknown_fields.looks_like_an_answer(decode.parse(row[0]))
+        )
     except decode.Malformed:
         return False
 
