@@ -13,6 +13,7 @@ from tests.support.otlp_receiver import OtlpReceiver
 from tests.verify.verified import Verified, change_ledger
 
 USED = Tokens(1200, 80, 20, 400, 10)
+MOST_LOOKS = 100
 
 
 def test_an_agent_that_is_counting_raises_no_alarm(agent: Agent, database: Database, receiver: OtlpReceiver) -> None:
@@ -33,6 +34,9 @@ def test_an_agent_that_is_counting_raises_no_alarm(agent: Agent, database: Datab
         writer.start()
         try:
             found = [Verified(agent) for _ in range(4)]
+            # However slow the disk is, some messages are to be written between two looks.
+            while len(written) <= 10 and len(found) < MOST_LOOKS:
+                found.append(Verified(agent))
         finally:
             stop.set()
             writer.join()
