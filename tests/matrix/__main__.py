@@ -10,7 +10,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 from scripts.real_programs import table
 from scripts.real_programs.errors import GetError
@@ -75,12 +78,32 @@ def _run(versions: Sequence[str], keep: Path | None, *, write: bool) -> int:
     wrong = 0
     for version in versions:
         with tempfile.TemporaryDirectory(prefix="opencode-matrix-", ignore_cleanup_errors=True) as scratch:
-            is_equal, row = _one(version, keep / version if keep else Path(scratch))
+            home = keep / version if keep else Path(scratch)
+            try:
+                is_equal, row = _one(version, home)
+            finally:
+                _end_below(home)
         wrong += not is_equal
         if write:
             report.write({version: row})
     print(f"{len(versions) - wrong} of {len(versions)} releases: every call is equal everywhere")
     return 1 if wrong else 0
+
+
+def _end_below(home: Path) -> None:
+    """End the processes that have their home in this folder: a signal can come between a start and the `with` after it."""
+    left = [each for each in psutil.process_iter() if Path(_home_of(each)).is_relative_to(home)]
+    for each in left:
+        with suppress(psutil.NoSuchProcess):
+            each.kill()
+    psutil.wait_procs(left, timeout=10)
+
+
+def _home_of(process: psutil.Process) -> str:
+    try:
+        return process.environ().get("HOME", "")
+    except (psutil.Error, OSError):  # another user's, or just ended
+        return ""
 
 
 def _one(version: str, home: Path) -> tuple[bool, str]:

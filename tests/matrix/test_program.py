@@ -53,7 +53,7 @@ def test_an_interruption_ends_all_that_was_started(tmp_path: Path) -> None:
         assert "interrupted (SIGINT); all that was started has ended" in running.stderr.read()
     assert running.returncode == 130
     # A process that was killed is listed until its parent, or init, has taken note.
-    eventually(lambda: commands_below(tmp_path), [])
+    eventually(lambda: len(commands_below(tmp_path)), 0)
     assert list(tmp_path.iterdir()) == []
 
 
