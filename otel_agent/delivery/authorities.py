@@ -29,7 +29,7 @@ def context(named: Path | None, environ: Mapping[str, str] = os.environ) -> ssl.
     for path in bundles[1:]:
         found.load_verify_locations(cafile=str(path))
     for folder in environ.get("SSL_CERT_DIR", "").split(os.pathsep):
-        if Path(folder or ".").is_dir() and folder:
+        if folder and Path(folder).is_dir():
             found.load_verify_locations(capath=folder)
     return found
 

@@ -19,7 +19,7 @@ _EXAMPLE: Final = "Write authorization=Bearer%20KEY,x-team=shop."
 
 
 def parsed(text: str, variable: str) -> dict[str, str]:
-    """Return the headers by name. Raises ``SettingsError`` for an entry that has another form."""
+    """Return the headers by name, for ``check``. Raises ``SettingsError`` for an entry that has another form."""
     found: dict[str, str] = {}
     for number, entry in enumerate(text.split(","), start=1):
         if not entry.strip():  # a comma at the end, or two in a row
@@ -31,19 +31,11 @@ def parsed(text: str, variable: str) -> dict[str, str]:
             if character in entry:
                 raise _malformed(variable, number, f"has a {character} in it, which is written {encoded} in a value")
         found[unquote(name)] = unquote(value)
-    _check(found, variable)
     return found
 
 
 def check(headers: Mapping[str, str], place: str, *, grpc: bool) -> None:
     """Raise ``SettingsError`` for a header that cannot be sent. ``place`` names the variable or the table."""
-    _check(headers, place)
-    for number, (name, value) in enumerate(headers.items(), start=1):
-        if grpc and not value.isascii() and not name.lower().endswith("-bin"):
-            raise SettingsError(f"{place}: header {number} has a letter beyond ASCII, which gRPC cannot send.")
-
-
-def _check(headers: Mapping[str, str], place: str) -> None:
     for number, (name, value) in enumerate(headers.items(), start=1):
         if not _NAME.fullmatch(name):
             raise _malformed(place, number, "has a name with other characters than letters, digits and -")
@@ -51,6 +43,8 @@ def _check(headers: Mapping[str, str], place: str) -> None:
             raise _malformed(place, number, "has a line break or another control character in its value")
         if value != value.strip():
             raise _malformed(place, number, "has a blank at the begin or the end of its value")
+        if grpc and not value.isascii() and not name.lower().endswith("-bin"):
+            raise SettingsError(f"{place}: header {number} has a letter beyond ASCII, which gRPC cannot send.")
 
 
 def _malformed(place: str, number: int, what: str) -> SettingsError:

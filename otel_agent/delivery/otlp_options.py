@@ -12,6 +12,7 @@ from msgspec import Struct
 from otel_agent.delivery import headers
 from otel_agent.errors import SettingsError
 from otel_agent.semconv import Signal
+from otel_agent.settings.standard import SHORTEST_MS
 
 
 class OtlpOptions(Struct, frozen=True):
@@ -98,14 +99,14 @@ class OtlpOptions(Struct, frozen=True):
             milliseconds = 0.0
         if milliseconds is not None and not 0 < milliseconds < math.inf:
             raise SettingsError(f"{variable}: {value} is not a number of milliseconds above zero.")
-        if milliseconds is None or milliseconds < _SHORTEST_MS:
+        if milliseconds is None or milliseconds < SHORTEST_MS:
             return self.timeout_seconds or _TIMEOUT_SECONDS
         return milliseconds / 1_000
 
     def doubts(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> list[str]:
         """Return a sentence for each value that was probably meant otherwise, and says what is used instead."""
         variable, value = _named(signal, "TIMEOUT", environ)
-        if not value or float(value) >= _SHORTEST_MS:
+        if not value or float(value) >= SHORTEST_MS:
             return []
         used = self.timeout_of(signal, environ)
         meant = f"Were seconds meant? Then write {float(value) * 1_000:g}."
@@ -144,8 +145,6 @@ class OtlpOptions(Struct, frozen=True):
 _COMPRESSIONS: Final = {"http/protobuf": ("none", "gzip", "deflate"), "grpc": ("none", "gzip")}
 _TIMEOUT_SECONDS: Final = 10.0
 """The standard's default."""
-_SHORTEST_MS: Final = 100.0
-"""A shorter timeout is a mistake: the standard counts milliseconds, and several programs counted seconds."""
 
 
 def _variable(signal: Signal, suffix: str, environ: Mapping[str, str]) -> str:
