@@ -35,7 +35,7 @@ class Residual:
         self._waiting: dict[str, dict[str, SessionTotals]] = {}
         """The totals that were not compared yet: store, then session id."""
         self._late: set[str] = set()
-        """Sessions of which this pass read a message that the residual may hold."""
+        """Sessions with a message that this pass read and that the residual may hold."""
         self._records = SessionRecords(ledger)
 
     def note(self, store: str, totals: StoreTotals) -> None:

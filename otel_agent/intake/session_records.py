@@ -1,4 +1,4 @@
-"""The ledger's knowledge of what is in a session's totals, where a session is in several stores, forked or began anew."""
+"""The ledger's knowledge of what is in a session's totals, where a session is in several stores, was forked or began again."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -88,7 +88,7 @@ class SessionRecords:
         return frozenset(json.loads(noted)) if noted else frozenset()
 
     def _was_reset(self, store: str, totals: SessionTotals) -> bool:
-        """Note which messages the totals do not hold any more, if that is certain: an import sets totals anew.
+        """Note which messages the totals do not hold any more, if that is certain: an import resets totals.
 
         It is certain if what is there now, and some of what only the ledger knows, make exactly these totals.
         """

@@ -160,7 +160,7 @@ class Messages:
         after = replace(
             before, tokens=now.tokens, overlap=now.overlap, cost_nusd=now.cost_nusd, completed_ms=completed_ms
         )
-        # A retry of 2.x begins the same row anew at a later time, and that is the time that its copies have.
+        # A retry of 2.x begins the same row again at a later time, and that is the time that its copies have.
         began_ms = before.created_ms if before.tokens.total else message.created_ms
         row = records.message_row(after, known.state, completion_of(replace(after, created_ms=began_ms)))
         self._database.execute(records.REPLACE_MESSAGE, (*row, after.id))

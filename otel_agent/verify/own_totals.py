@@ -31,7 +31,7 @@ SELECT s.id, max(s.created_ms) AS created_ms, max(s.forked) AS forked, min(s.ver
     {", ".join(f"max(s.{name}) AS {name}" for name in _NUMBERS)}
 FROM session AS s LEFT JOIN store AS t ON t.store = s.store WHERE s.form = 'v2' GROUP BY s.id
 """
-"""A session can be in two databases, of which one is a copy that grows no more: the larger totals are the newer ones."""
+"""A session can be in two databases, and one of them is a copy that grows no more: the larger totals are the newer ones."""
 
 _ROWS: Final = f"""
 SELECT c.session_id, 0, {_sums("c")} FROM call AS c JOIN known AS k ON k.id = c.session_id

@@ -27,7 +27,7 @@ def arrived(*names: str) -> Callable[[OtlpReceiver], bool]:
 
 
 class Turn:
-    """A turn with two tools at once, one of which is a sub-agent, step by step as OpenCode writes it."""
+    """A turn with two tools at once, one of them a sub-agent, step by step as OpenCode writes it."""
 
     def __init__(self, agent: Agent) -> None:
         self.at = time.time_ns() // 1_000_000 - 10 * S

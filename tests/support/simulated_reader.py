@@ -31,7 +31,7 @@ class Counted:
 
 
 class Reader:
-    """An agent beside the programs of a world. ``look`` is one pass; ``restart`` begins it anew with the same ledger."""
+    """An agent beside the programs of a world. ``look`` is one pass; ``restart`` starts it again with the same ledger."""
 
     def __init__(self, world: World, state: Path) -> None:
         self._world, self._state = world, state

@@ -211,7 +211,7 @@ def test_spans_that_are_sent_after_a_restart_agree_with_the_histogram(
 def test_a_tool_call_of_1_17_and_later_begins_when_its_part_was_made(
     agent: Agent, database: Database, arrived: Arrived
 ) -> None:
-    """These releases write the start anew with each piece of output."""
+    """These releases rewrite the start with each piece of output."""
     of = call("1.17.0")
     put(database, of, bash(of, NOW + 3 * S, NOW + 63 * S - 10, NOW + 63 * S))
     agent.once()
@@ -276,7 +276,7 @@ def test_a_tool_that_reports_no_progress_begins_when_it_says(
 def test_a_tool_call_that_was_broken_off_and_lost_its_start_begins_when_its_part_was_made(
     agent: Agent, store: Store, arrived: Arrived
 ) -> None:
-    """OpenCode writes both times anew when it breaks off a call (anomalyco/opencode#19971)."""
+    """OpenCode rewrites both times when it breaks off a call (anomalyco/opencode#19971)."""
     of = call("1.2.27", finish=None, changes={"error": {"name": "MessageAbortedError"}})
     end = NOW + 63 * S
     put(store, of, bash(of, NOW + 3 * S, end, end, status="error", error="Tool execution aborted"))

@@ -121,7 +121,7 @@ def test_a_call_lasts_from_when_it_ran_until_it_was_complete(
 def test_calls_of_several_messages_with_the_same_id_are_several_calls(
     agent: Agent, rows: Rows, receiver: OtlpReceiver
 ) -> None:
-    """A model numbers its calls anew in each message, and may even give two of one message the same id."""
+    """A model numbers its calls from one in each message, and may even give two of one message the same id."""
     rows.prompt(AT)
     rows.answer(AT + S, tools=[call("read", AT + S), call("read", AT + S)])
     rows.answer(AT + 3 * S, tools=[call("read", AT + 3 * S)])

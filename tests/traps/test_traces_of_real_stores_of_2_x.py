@@ -113,7 +113,7 @@ DEEP = [
 def test_the_store_of_a_program_of_2_x_has_a_trace_for_each_prompt(agent: Agent, receiver: OtlpReceiver) -> None:
     """It was written before idle rows came. 13 prompts are left, of 15: one was reverted, one is in a deleted session.
 
-    The compaction is in the trace of the turn before it. Three sub-agents, of which one called a tool; 11 calls.
+    The compaction is in the trace of the turn before it. Three sub-agents, and one of them called a tool; 11 calls.
     """
     copy_to(agent, STORES / "v2" / "v2-live-session_v2")
     bring_to_now(agent.data_dir / "opencode.db")

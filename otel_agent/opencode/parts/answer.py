@@ -38,7 +38,7 @@ def _response_ms(message: Message, parts: Sequence[Part], *, restamped: bool) ->
 
 
 def _first_output_ms(message: Message, parts: Sequence[Part], response_ms: int | None) -> int | None:
-    """Return when the first part of the answer began. One part of which nothing is known may have been the first."""
+    """Return when the first part of the answer began. A part without a known time may have been the first."""
     began = [
         part.began_ms if part.began_ms is not None else made_at_ms(message, part.id)
         for part in parts

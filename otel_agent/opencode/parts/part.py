@@ -123,7 +123,7 @@ def decode_part(part_id: str, raw: bytes) -> Part | None:
 
 
 def _began_ms(time: object) -> int | None:
-    """Return the start. Several releases write the start of a text anew when it ends."""
+    """Return the start. Several releases rewrite the start of a text when it ends."""
     started_ms = json_values.time_ms(json_values.field(time, "start"))
     return None if started_ms == json_values.time_ms(json_values.field(time, "end")) else started_ms
 

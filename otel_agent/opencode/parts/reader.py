@@ -14,7 +14,7 @@ from otel_agent.opencode.parts.tool_calls import tool_calls
 from otel_agent.opencode.releases import release
 
 _RESTAMPS: Final = (1, 17)
-"""The first release that writes the start of a call anew with each piece of output, as all later ones of 1.x do."""
+"""The first release that rewrites the start of a call with each piece of output, as all later ones of 1.x do."""
 _DEEPEST: Final = 32
 """Sub-agents below each other. A longer chain, or a circle, ends in a trace of its own."""
 
@@ -100,7 +100,7 @@ class PartReader:
             found.answers[message.id] = times
 
     def _is_restamped(self, message: Message) -> bool:
-        """Return True if a release wrote the message that writes the start of a call anew with each piece of output.
+        """Return True if a release wrote the message that rewrites the start of a call with each piece of output.
 
         A session names the release that began it. A later one may have gone on with it: one that began another
         session before this message.

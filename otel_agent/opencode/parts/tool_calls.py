@@ -10,14 +10,14 @@ from otel_agent.opencode.ids import minted_after_ms
 from otel_agent.opencode.parts.part import Part, ToolUse
 
 _TRUE_STARTS: Final = ("write", "apply_patch")
-"""Tools that never report progress, so that their start is never written anew. The model may write their input for a
+"""Tools that never report progress, so that their start is never rewritten. The model may write their input for a
 minute, and the part is made when it begins to."""
 
 
 def tool_calls(message: Message, parts: Iterable[Part], *, restamped: bool) -> list[ToolCall]:
     """Return the message's calls, in the order of its parts. A call that was killed ends with its message.
 
-    ``restamped``: OpenCode wrote the starts anew with each piece of output, see ``begin_ms``.
+    ``restamped``: OpenCode rewrote the starts with each piece of output, see ``begin_ms``.
     """
     calls: list[ToolCall] = []
     for part in parts:
@@ -35,7 +35,7 @@ def tool_calls(message: Message, parts: Iterable[Part], *, restamped: bool) -> l
 def begin_ms(message: Message, part_id: str, use: ToolUse, *, restamped: bool) -> int | None:
     """Return when a call began, ``None`` if its part does not say it.
 
-    1.17 and 1.18 write the start anew with each piece of output (anomalyco/opencode#32574), so that it lies just before
+    1.17 and 1.18 rewrite the start with each piece of output (anomalyco/opencode#32574), so that it lies just before
     the end. The part was made when the model began to ask for the call, and its id says when that was.
     """
     # Earlier releases do so too, but only until the call ends, or when it is broken off.

@@ -18,7 +18,7 @@ _FIELDS: Final = (
     *("role", "time", "modelID", "providerID", "model", "tokens"),
     *("cost", "finish", "parentID", "status", "id", "sessionID"),
 )
-# One call parses the JSON once; a row can have megabytes of tool output, of which nothing is read.
+# One call parses the JSON once; a row can have megabytes of tool output, and none of it is read.
 _JSON: Final = f"json_extract(m.data, {', '.join(repr(f'$.{name}') for name in _FIELDS)})"
 _ROW: Final = (
     f"m.rowid, m.id, m.session_id, m.time_created, m.time_updated, CASE WHEN json_valid(m.data) THEN {_JSON} END"

@@ -136,7 +136,7 @@ class OpenCode2(Program):
         self.end(session, row, self.truth.called(MESSAGE))
 
     def retry(self, session: str, *, failed: bool = False) -> None:
-        """The first attempt gets a 429. The same row begins anew, at the time of the second attempt."""
+        """The first attempt gets a 429. The same row begins again, at the time of the second attempt."""
         self.prompt(session)
         row = self.begin(session)
         attempt = {
@@ -187,7 +187,7 @@ class OpenCode2(Program):
         return self.name, session
 
     def _make_tables(self) -> None:
-        """Add the tables of 2.x. Those of 1.x stay; the one that 1.14 to 1.18 used for something else begins anew."""
+        """Add the tables of 2.x. Those of 1.x stay; the one that 1.14 to 1.18 used for something else is made again."""
         if "session_inbox" in self.tables():
             return
         self.run("DROP TABLE IF EXISTS session_message")
