@@ -131,6 +131,8 @@ class Ingest:
             self._read(store, outcome, scope, stopping, progress)
             if stopping():
                 return  # what waits cannot be decided: the original of a copy may be in a store that was not read
+        if not self._ledger.swept_ms:
+            self._begin_session_series(stopping)
         self._resolve_waiting(outcome, stopping)
         self._end_turns(scope, stopping)
         self._count_residual()
@@ -260,22 +262,44 @@ class Ingest:
         new = NewSeries(now_ns - self._rules.lead_ns, history=not self._ledger.swept_ms)
         limit = SeriesLimit(self._rules.max_series, OVERFLOW)
         folded = totals.raise_by(tally.increases, now_ns=now_ns, new=new, limit=limit)
-        if changes:
-            window_ns = self._rules.session_window_ms * _NS_PER_MS
-            folded += totals.raise_by(
-                self._by_session(changes),
-                now_ns=now_ns,
-                new=replace(new, windowed=True),
-                limit=replace(limit, active_since_ns=now_ns - window_ns),
-            )
+        # A first look begins the series of sessions at its end: here each would cost a walk over all messages.
+        if changes and self._ledger.messages.indexed:
+            folded += self._raise_by_session(self._by_session(changes), now_ns)
+        self._note_overflow(folded)
+
+    def _raise_by_session(self, increases: Increases, now_ns: int) -> int:
+        """Return how many increases went into an overflow series."""
+        active_since_ns = now_ns - self._rules.session_window_ms * _NS_PER_MS
+        return self._ledger.totals.raise_by(
+            increases,
+            now_ns=now_ns,
+            new=NewSeries(now_ns - self._rules.lead_ns, windowed=True, history=not self._ledger.swept_ms),
+            limit=SeriesLimit(self._rules.max_series, OVERFLOW, active_since_ns),
+        )
+
+    def _note_overflow(self, folded: int) -> None:
         self.overflowed += folded
         if folded and not self._said_overflow:
             self._said_overflow = True
             log.warning(
                 "max_series is reached: what belongs to more than %d series of a metric is added up in one with "
                 "otel.metric.overflow=true. The totals stay true; raise max_series to tell them apart",
-                limit.max_series,
+                self._rules.max_series,
             )
+
+    def _begin_session_series(self, stopping: Callable[[], bool]) -> None:
+        """Begin the series of the sessions that the first look found, if they were active within the window."""
+        messages, sessions = self._ledger.messages, self._ledger.sessions
+        messages.make_indexes()
+        active = messages.active_sessions(since_ms=self._now_ms() - self._rules.session_window_ms)
+        for session_id in sorted(active - sessions.tracked(list(active))):
+            if stopping():
+                return
+            tally = Tally(disjoint=self._rules.disjoint)
+            with self._ledger.transaction():
+                tally.add_sessions(messages.history_of(session_id, after=self._ledger.epoch_message))
+                sessions.track(session_id)
+                self._note_overflow(self._raise_by_session(tally.increases, self._now_ns()))
 
     def _by_session(self, changes: list[Change]) -> Increases:
         """Return the increases of the sessions that were active within the window. A session without a series brings all

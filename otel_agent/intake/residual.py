@@ -69,7 +69,7 @@ class Residual:
     def enter(self, found: list[Found]) -> list[Change]:
         """Enter what ``find`` returned; return what counts. Runs inside a transaction."""
         self._ledger.messages.record([], [each.totals.session for each in found], count_from_ms=self._count_from_ms)
-        self._ledger.unattributed.enter([(each.change.message, each.state) for each in found])
+        self._ledger.unattributed.enter((each.change, each.state) for each in found)
         return [each.change for each in found if each.state is State.COUNTED]
 
     def set_off(self, store: str, changes: list[Change], beside: StoreTotals, *, now_ms: int) -> list[Change]:

@@ -44,29 +44,31 @@ class Traces:
 
     def enter(self, changes: Sequence[Change], calls: Calls) -> list[tuple[Message, ToolCall]]:
         """Enter the turns and the calls of the messages that count now; return these calls. Runs inside a transaction."""
-        counted = [change.message for change in changes if change.first]
-        by_turn: dict[str, list[Message]] = {}
-        for message in counted:
-            by_turn.setdefault(message.turn, []).append(message)
+        counted = [change for change in changes if change.first]
+        by_turn: dict[str, list[Change]] = {}
+        for change in counted:
+            by_turn.setdefault(change.message.turn, []).append(change)
         # A turn begins with its first counted message; every later one moves its end.
         turns = self._ledger.turns
         known = turns.known(by_turn) if by_turn else set()
+        callers, began_ms = calls.callers, calls.began_ms
         turns.begin(
-            [
-                (self._turn(messages[0], calls.callers.get(turn, []), calls.began_ms.get(turn)), messages)
-                for turn, messages in by_turn.items()
-                if turn not in known
-            ]
+            (self._turn(of_turn[0].message, callers.get(turn, ()), began_ms.get(turn)), of_turn)
+            for turn, of_turn in by_turn.items()
+            if turn not in known
         )
-        turns.extend([messages for turn, messages in by_turn.items() if turn in known])
+        turns.extend(of_turn for turn, of_turn in by_turn.items() if turn in known)
         # After its messages: a turn that a row of its own ends is sent once, with all of them.
-        turns.end(calls.ended | {turn for turn in by_turn if _saw_end(calls.callers.get(turn, []))})
+        turns.end(calls.ended | {turn for turn, of_turn in callers.items() if turn in by_turn and _saw_end(of_turn)})
+        return self._enter_calls(counted, calls) if calls.tool_calls else []
+
+    def _enter_calls(self, counted: Sequence[Change], calls: Calls) -> list[tuple[Message, ToolCall]]:
         entered: list[tuple[Message, ToolCall]] = []
-        for message in counted:
-            of_message = calls.tool_calls.get(message.id, [])
-            self._ledger.outbox.add_calls(message.id, [call for call in of_message if call.has_span])
-            turns.end_below(call.id for call in of_message if call.saw_child_end)
-            entered += [(message, call) for call in of_message]
+        for change in counted:
+            of_message = calls.tool_calls.get(change.message.id, [])
+            self._ledger.outbox.add_calls(change.number, [call for call in of_message if call.has_span])
+            self._ledger.turns.end_below(call.id for call in of_message if call.saw_child_end)
+            entered += [(change.message, call) for call in of_message]
         return entered
 
     def close_idle_turns(self, *, before_ms: int, limit: int) -> int:

@@ -55,7 +55,7 @@ class Evidence:
 
     def rows(self) -> Iterator[Row]:
         """Yield every message in any state, and the rows of usage that belongs to no message."""
-        yield from self._database.execute(f"SELECT {_ROW} FROM message")
+        yield from self._database.execute(f"SELECT {_ROW} FROM whole_message")
 
     def facts(self) -> LedgerFacts:
         """Return the facts of the ledger as a whole."""

@@ -6,12 +6,14 @@ its twin: a counted message that records the same completion.
 
 import sqlite3
 from collections.abc import Sequence
-from hashlib import blake2b
 
 from msgspec import Struct
 
 from otel_agent.ledger import records
 from otel_agent.model import Generation, Message, State
+
+Completion = tuple[int, str, str, tuple[int, int, int, int, int]]
+"""What a message has in common with its copies: creation in milliseconds, provider, model and tokens."""
 
 
 class Twin(Struct, frozen=True):
@@ -22,30 +24,29 @@ class Twin(Struct, frozen=True):
     generation: str
 
 
-def completion_of(message: Message) -> int:
-    """Hash what a message has in common with its copies, as a signed 64-bit integer.
+def completion_of(message: Message) -> Completion:
+    """Return what a message has in common with its copies.
 
-    Copies share the time of creation, provider, model and tokens. Ids and sessions differ. The time of completion
-    may differ too: the import into 2.x changes it, while 1.x kept the original's in its own copies.
+    Ids and sessions differ. The time of completion may differ too: the import into 2.x changes it, while 1.x kept the
+    original's in its own copies.
     """
-    return completion_hash(message.created_ms, message.provider, message.model, *message.tokens.by_category())
+    return message.created_ms, message.provider, message.model, message.tokens.by_category()
 
 
-def completion_hash(created_ms: int, provider: str, model: str, *tokens: int) -> int:
-    """Hash what copies share. A ledger keeps the result: another way to hash needs a migration."""
-    shared = repr((created_ms, provider, model, *tokens))
-    return int.from_bytes(blake2b(shared.encode(), digest_size=8).digest(), "big", signed=True)
-
-
-def find_twins(database: sqlite3.Connection, completions: Sequence[int]) -> dict[int, list[Twin]]:
+def find_twins(database: sqlite3.Connection, completions: Sequence[Completion]) -> dict[Completion, list[Twin]]:
     """Return the counted messages that record these completions, by completion."""
     query = (
-        "SELECT completion, session_id, copied, generation FROM message "
-        "WHERE state = ? AND completion IN (SELECT value FROM json_each(?))"
+        "SELECT began_ms, provider, model, input, output, reasoning, cache_read, cache_write, "
+        "session_id, copied, generation FROM whole_message "
+        "WHERE state = ? AND began_ms IN (SELECT value FROM json_each(?))"
     )
-    twins: dict[int, list[Twin]] = {}
-    for row in database.execute(query, (int(State.COUNTED), records.ids(list(completions)))):
-        twins.setdefault(row[0], []).append(Twin(row[1], bool(row[2]), row[3]))
+    wanted = set(completions)
+    twins: dict[Completion, list[Twin]] = {}
+    for row in database.execute(query, (int(State.COUNTED), records.ids([each[0] for each in completions]))):
+        # One moment can have many calls: the rest of what copies share is compared here.
+        completion = row[0], row[1], row[2], row[3:8]
+        if completion in wanted:
+            twins.setdefault(completion, []).append(Twin(row[8], bool(row[9]), row[10]))
     return twins
 
 

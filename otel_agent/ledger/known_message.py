@@ -6,9 +6,19 @@ from msgspec.structs import replace
 from otel_agent.model import Generation, Message, Overlap, State, Tokens
 
 
+class Entry(Struct, frozen=True):
+    """A message that is entered, with the number of its row and its state."""
+
+    number: int
+    message: Message
+    state: State
+
+
 class Known(Struct):
     """The ledger's knowledge of a message."""
 
+    number: int
+    """The row of the message."""
     state: State
     tokens: Tokens
     overlap: Overlap
@@ -32,6 +42,7 @@ class Known(Struct):
         """Return the larger number of the two in each field."""
         more = at_least(message, self)
         return Known(
+            self.number,
             self.state,
             more.tokens,
             more.overlap,
@@ -41,10 +52,13 @@ class Known(Struct):
         )
 
 
-def as_known(message: Message, state: State) -> Known:
+def as_known(entry: Entry) -> Known:
     """Return what the ledger knows once this message is entered."""
+    message = entry.message
     complete = message.completed_ms is not None
-    return Known(state, message.tokens, message.overlap, message.cost_nusd, complete, message.generation)
+    return Known(
+        entry.number, entry.state, message.tokens, message.overlap, message.cost_nusd, complete, message.generation
+    )
 
 
 def at_least(message: Message, known: Known) -> Message:

@@ -36,7 +36,7 @@ class Sessions:
             [(key,) for key in {message.session_id for message in messages}],
         )
 
-    def known(self, ids: Sequence[str]) -> dict[str, KnownSession]:
+    def known(self, ids: Collection[str]) -> dict[str, KnownSession]:
         """Return the sessions with these ids that were entered."""
         query = "SELECT id, parent_id, counted FROM session WHERE id IN (SELECT value FROM json_each(?))"
         return {

@@ -5,21 +5,26 @@ own: ``fork_copies`` recognises it by what it records. It does not matter which 
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from otel_agent.ledger import records
-from otel_agent.ledger.fork_copies import Twin, completion_of, find_twins, has_twin
-from otel_agent.ledger.known_message import Known, as_known, at_least
+from otel_agent.ledger.contexts import Contexts
+from otel_agent.ledger.fork_copies import Completion, Twin, completion_of, find_twins, has_twin
+from otel_agent.ledger.kept_sums import KeptSums
+from otel_agent.ledger.known_message import Entry, Known, as_known, at_least
 from otel_agent.ledger.known_sessions import Sessions
+from otel_agent.ledger.late_indexes import has_indexes, make_indexes
 from otel_agent.ledger.outbox import Outbox
 from otel_agent.model import Change, Generation, Message, Overlap, Session, State, Tokens
 
 _RESOLVED_AT_ONCE: Final = 2_000
 """Waiting messages that are decided in one transaction."""
+_MOST_WITHOUT_INDEXES: Final = 500_000
+"""Messages in a ledger that has no indexes yet: SQLite sorts them in memory to make one, 40 bytes each."""
 
 
 class Decision(Struct, frozen=True):
@@ -35,8 +40,15 @@ class Decision(Struct, frozen=True):
 class Messages:
     """The table ``message``. Everything that writes runs inside the writer's transaction."""
 
-    def __init__(self, database: sqlite3.Connection, sessions: Sessions, outbox: Outbox) -> None:
+    def __init__(
+        self, database: sqlite3.Connection, sessions: Sessions, outbox: Outbox, contexts: Contexts, sums: KeptSums
+    ) -> None:
         self._database, self._sessions, self._outbox = database, sessions, outbox
+        self._contexts, self._sums = contexts, sums
+        self._indexed = has_indexes(database)
+        # A first look that was cut short left messages of which nothing is known here: there may be both.
+        self._sides = {True, False} if self.last_number() else set[bool]()
+        """Of the messages that came before there were indexes: is their generation that of 2.x?"""
 
     def record(self, messages: Sequence[Message], sessions: Sequence[Session], *, count_from_ms: int) -> list[Change]:
         """Enter a batch of messages and sessions; return what it adds to the totals.
@@ -45,33 +57,54 @@ class Messages:
         """
         self._sessions.enter(sessions, messages)
         known = self._known([m.id for m in messages])
-        completions = [completion_of(m) for m in messages]
-        twins = self._twins_of_undecided(messages, completions, known)
-        counted: list[Message] = []
+        twins = self._twins_of_undecided(messages, known)
+        counted: list[tuple[int, Message]] = []
         changes: list[Change] = []
-        inserts: dict[str, tuple[object, ...]] = {}
-        for message, completion in zip(messages, completions, strict=True):
+        entered: dict[str, Entry] = {}
+        number = self.last_number()
+        for message in messages:
             before = known.get(message.id)
-            if before is not None and before.was_imported_as(message):
-                # The import sets the completion to the row's last change, which may be days later.
-                message = replace(message, completed_ms=None)  # noqa: PLW2901
-            if before is not None and not before.is_undecided(message):
-                # The message may be earlier in this very batch: a correction needs its row in the table.
-                self._insert(inserts)
-                changes += self._correct(message, before)
-                known[message.id] = before.merged_with(message)
-                continue
+            if before is None and message.id in entered:
+                before = known[message.id] = as_known(entered[message.id])
             if before is not None:
+                if before.was_imported_as(message):
+                    # The import sets the completion to the row's last change, which may be days later.
+                    message = replace(message, completed_ms=None)  # noqa: PLW2901
+                if not before.is_undecided(message):
+                    # The message may be earlier in this very batch: a correction needs its row in the table.
+                    self._insert(entered)
+                    changes += self._correct(message, before)
+                    known[message.id] = before.merged_with(message)
+                    continue
                 # The message had to wait: it counts for the most that any record of it says.
                 message = at_least(message, before)  # noqa: PLW2901
-            state = _state(message, twins.get(completion, []), count_from_ms)
-            self._put(inserts, message.id, records.message_row(message, state, completion), is_new=before is None)
-            known[message.id] = as_known(message, state)
+            state = _state(message, twins, count_from_ms)
+            if before is None:
+                number += 1
+                entered[message.id] = Entry(number, message, state)
+            else:
+                known[message.id] = self._replace(Entry(before.number, message, state), entered)
             # What counts is gathered: its sessions are looked up once for the whole batch.
             if state is State.COUNTED:
-                counted.append(message)
-        self._insert(inserts)
+                counted.append((number if before is None else before.number, message))
+        self._insert(entered)
         return changes + self._count(counted)
+
+    @property
+    def indexed(self) -> bool:
+        """True once there are indexes to look for messages by."""
+        return self._indexed
+
+    def make_indexes(self) -> None:
+        """Make the indexes that an empty ledger begins without. Whoever looks for messages by them calls it first."""
+        if not self._indexed:
+            make_indexes(self._database)
+            self._indexed = True
+
+    def forget(self) -> None:
+        """Forget what a transaction did that failed."""
+        self._contexts.forget()
+        self._indexed, self._sides = False, {True, False}
 
     def undecided(self, ids: Sequence[str]) -> set[str]:
         """Return those of the ids that may still count for the first time: the ledger does not know them, or they wait."""
@@ -85,6 +118,7 @@ class Messages:
         An unfinished message counts once a later message of its session is complete, or after ``grace_ms``.
         A suspected copy counts if no other record of its completion did.
         """
+        self.make_indexes()
         waiting = [(number, records.message(row)) for number, row in self._waiting(now_ms - grace_ms)]
         completions = [completion_of(message) for _, message in waiting]
         twins = find_twins(self._database, completions)
@@ -112,7 +146,7 @@ class Messages:
                 for m in [each.message]
             ],
         )
-        return self._count([each.message for each in decisions if each.state is State.COUNTED])
+        return self._count([(each.number, each.message) for each in decisions if each.state is State.COUNTED])
 
     def newest_ms(self) -> int | None:
         """Return when the newest counted message ended, ``None`` if nothing was counted."""
@@ -120,30 +154,45 @@ class Messages:
 
     def history_of(self, session_id: str, *, after: int) -> Iterator[Change]:
         """Yield one session's counted messages numbered above ``after``, as changes that add all they used."""
+        self.make_indexes()
         subagent = self._sessions.known([session_id])[session_id].subagent
-        query = f"SELECT {records.MESSAGE_COLUMNS} FROM message WHERE session_id = ? AND state = ? AND number > ?"
+        query = f"SELECT {records.MESSAGE_COLUMNS} FROM whole_message WHERE session_id = ? AND state = ? AND number > ?"
         for row in self._database.execute(query, (session_id, int(State.COUNTED), after)):
             message = records.message(row)
             yield Change(message, subagent, message.tokens, message.overlap, message.cost_nusd, True, False)
+
+    def active_sessions(self, *, since_ms: int) -> set[str]:
+        """Return the sessions with a counted message that ended then or later."""
+        ended = f"{records.IS_COUNTED} AND {records.ended('message')} >= ?"
+        return {row[0] for row in self._database.execute(f"SELECT session_id FROM message WHERE {ended}", (since_ms,))}
 
     def last_number(self) -> int:
         """Return the number of the message that was entered last, 0 if there is none."""
         return int(self._database.execute("SELECT ifnull(max(number), 0) FROM message").fetchone()[0])
 
-    def _put(
-        self, inserts: dict[str, tuple[object, ...]], message_id: str, row: tuple[object, ...], *, is_new: bool
-    ) -> None:
-        """Gather the row of a new message, and replace the row of a message that had to wait."""
-        # A second record of a new message, in the same batch, replaces the row before it is written.
-        if is_new or message_id in inserts:
-            inserts[message_id] = row
-        else:
-            self._database.execute(records.REPLACE_MESSAGE, (*row, message_id))
+    def _insert(self, entered: dict[str, Entry]) -> None:
+        """Write the rows of new messages, and empty the collection."""
+        number_of = self._contexts.number_of
+        self._database.executemany(
+            records.INSERT_MESSAGE,
+            [
+                (*records.message_row(m, each.state, number_of(m), m.created_ms), each.number)
+                for each in entered.values()
+                for m in [each.message]
+            ],
+        )
+        entered.clear()
 
-    def _insert(self, pending: dict[str, tuple[object, ...]]) -> None:
-        """Write the gathered rows, and empty the collection."""
-        self._database.executemany(records.INSERT_MESSAGE, pending.values())
-        pending.clear()
+    def _replace(self, entry: Entry, entered: dict[str, Entry]) -> Known:
+        """Write the further record of a message that had to wait, and return what is known of it now."""
+        message = entry.message
+        if message.id in entered:
+            # The row was not written yet: it is a second record of a new message, in the same batch.
+            entered[message.id] = entry
+        else:
+            row = records.message_row(message, entry.state, self._contexts.number_of(message), message.created_ms)
+            self._database.execute(records.REPLACE_MESSAGE, (*row, entry.number))
+        return as_known(entry)
 
     def _correct(self, message: Message, known: Known) -> list[Change]:
         """Add what a message that was read again has more of than before; no number ever falls.
@@ -154,73 +203,98 @@ class Messages:
         now = known.merged_with(message)
         if known.state in (State.COPY, State.SKIPPED) or now == known:
             return []
-        query = f"SELECT {records.MESSAGE_COLUMNS} FROM message WHERE id = ?"
-        before = records.message(self._database.execute(query, (message.id,)).fetchone())
+        query = f"SELECT {records.MESSAGE_COLUMNS} FROM whole_message WHERE number = ?"
+        before = records.message(self._database.execute(query, (known.number,)).fetchone())
         completed_ms = message.completed_ms if before.completed_ms is None else before.completed_ms
         after = replace(
             before, tokens=now.tokens, overlap=now.overlap, cost_nusd=now.cost_nusd, completed_ms=completed_ms
         )
         # A retry of 2.x begins the same row again at a later time, and that is the time that its copies have.
         began_ms = before.created_ms if before.tokens.total else message.created_ms
-        row = records.message_row(after, known.state, completion_of(replace(after, created_ms=began_ms)))
-        self._database.execute(records.REPLACE_MESSAGE, (*row, after.id))
+        row = records.message_row(after, known.state, self._contexts.number_of(after), began_ms)
+        self._database.execute(records.REPLACE_MESSAGE, (*row, known.number))
         # What waits is in no total yet: it adds all it used when it is decided.
         if known.state is not State.COUNTED:
             return []
-        return [
-            Change(
-                message=after,
-                subagent=self._sessions.known([after.session_id])[after.session_id].subagent,
-                tokens=now.tokens.minus(known.tokens),
-                overlap=now.overlap.minus(known.overlap),
-                cost_nusd=now.cost_nusd - known.cost_nusd,
-                first=False,
-                opens_session=False,
-            )
-        ]
+        change = Change(
+            message=after,
+            subagent=self._sessions.known([after.session_id])[after.session_id].subagent,
+            tokens=now.tokens.minus(known.tokens),
+            overlap=now.overlap.minus(known.overlap),
+            cost_nusd=now.cost_nusd - known.cost_nusd,
+            first=False,
+            opens_session=False,
+            number=known.number,
+        )
+        self._sums.add([change])
+        if after.ended_ms != before.ended_ms:
+            self._sums.renew(before, after)
+        return [change]
 
-    def _count(self, messages: Sequence[Message]) -> list[Change]:
+    def _count(self, messages: Sequence[tuple[int, Message]]) -> list[Change]:
         """Return what newly counted messages add; mark their sessions as counted and their spans as pending."""
-        sessions = self._sessions.known([message.session_id for message in messages])
+        sessions = self._sessions.known({message.session_id for _, message in messages})
         opened = {key for key, session in sessions.items() if not session.counted}
+        self._sessions.mark_counted(opened)
         changes = []
-        for message in messages:
-            subagent, opens = sessions[message.session_id].subagent, message.session_id in opened
-            opened.discard(message.session_id)  # only the first message of a session opens it
-            changes.append(Change(message, subagent, message.tokens, message.overlap, message.cost_nusd, True, opens))
-        self._sessions.mark_counted(sessions)
-        self._outbox.add_messages(messages)
+        for number, message in messages:
+            session_id = message.session_id
+            opens = session_id in opened
+            if opens:
+                opened.discard(session_id)  # only the first message of a session opens it
+            subagent = sessions[session_id].subagent
+            changes.append(
+                Change(message, subagent, message.tokens, message.overlap, message.cost_nusd, True, opens, number)
+            )
+        # A message that asked no model has no span of its own.
+        self._outbox.add_messages(number for number, message in messages if message.calls_model)
+        self._sums.add(changes)
         return changes
 
     def _known(self, ids: list[str]) -> dict[str, Known]:
         query = (
-            "SELECT id, state, input, output, reasoning, cache_read, cache_write, cached_in_input, reasoning_in_output, cost_nusd, "
-            "completed_ms IS NOT NULL, generation FROM message WHERE id IN (SELECT value FROM json_each(?))"
+            "SELECT id, number, state, input, output, reasoning, cache_read, cache_write, cached_in_input, reasoning_in_output, "
+            "cost_nusd, completed_ms IS NOT NULL, generation FROM message WHERE id IN (SELECT value FROM json_each(?))"
         )
         return {
             row[0]: Known(
-                State(row[1]), Tokens(*row[2:7]), Overlap(row[7], row[8]), row[9], bool(row[10]), Generation(row[11])
+                row[1],
+                State(row[2]),
+                Tokens(*row[3:8]),
+                Overlap(row[8], row[9]),
+                row[10],
+                bool(row[11]),
+                Generation(row[12]),
             )
             for row in self._database.execute(query, (records.ids(ids),))
         }
 
-    def _twins_of_undecided(
-        self, messages: Sequence[Message], completions: Sequence[int], known: dict[str, Known]
-    ) -> dict[int, list[Twin]]:
+    def _twins_of_undecided(self, messages: Sequence[Message], known: dict[str, Known]) -> dict[Completion, list[Twin]]:
         """Look up the twins of those messages only whose state is not decided yet: a correction needs none."""
+        if not self._indexed and not self._may_have_twins(messages):
+            return {}
+        self.make_indexes()
         undecided = [
-            completion
-            for message, completion in zip(messages, completions, strict=True)
+            completion_of(message)
+            for message in messages
             if message.id not in known or known[message.id].is_undecided(message)
         ]
         return find_twins(self._database, undecided)
+
+    def _may_have_twins(self, messages: Sequence[Message]) -> bool:
+        """Return False as long as nothing in a ledger without indexes can be a twin.
+
+        No copy counts before the first pass decides, and in one session only 2.x records a call of 1.x once more.
+        """
+        self._sides |= {message.generation is Generation.V2 for message in messages}
+        return len(self._sides) > 1 or self.last_number() > _MOST_WITHOUT_INDEXES
 
     def _waiting(self, killed_before_ms: int, limit: int = _RESOLVED_AT_ONCE) -> list[tuple[int, tuple[object, ...]]]:
         """Return number and row of undecided messages that can be decided at the end of a pass, those first that are the
         likeliest originals: another copy of the same call does not count then."""
         columns = ", ".join(f"m.{name}" for name in records.MESSAGE_COLUMNS.split(", "))
         query = (
-            f"SELECT number, {columns} FROM message AS m JOIN session AS s ON s.id = m.session_id "
+            f"SELECT number, {columns} FROM whole_message AS m JOIN session AS s ON s.id = m.session_id "
             f"WHERE m.{records.IS_UNDECIDED} AND (m.state = ? OR m.created_ms < ? OR EXISTS (SELECT 1 FROM message AS later "
             "WHERE later.session_id = m.session_id AND later.created_ms > m.created_ms "
             "AND later.completed_ms IS NOT NULL)) "
@@ -232,12 +306,14 @@ class Messages:
         return [(row[0], row[1:]) for row in rows]
 
 
-def _state(message: Message, twins: Sequence[Twin], count_from_ms: int) -> State:
+def _state(message: Message, twins: Mapping[Completion, Sequence[Twin]], count_from_ms: int) -> State:
     """Return the state that a message has when it is read."""
     if message.completed_ms is None:
         return State.UNFINISHED
-    if message.ended_ms < count_from_ms:
+    if message.completed_ms < count_from_ms:
         return State.SKIPPED
     if message.copied:
         return State.SUSPECTED_COPY
-    return State.COPY if has_twin(message, twins) else State.COUNTED
+    if twins and has_twin(message, twins.get(completion_of(message), ())):
+        return State.COPY
+    return State.COUNTED

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Final
 
 from otel_agent.ledger import one_name
-from otel_agent.ledger.fork_copies import completion_hash
 
 _VERSION_1: Final = """
 CREATE TABLE meta (
@@ -172,11 +171,9 @@ ALTER TABLE message ADD COLUMN response_ms INTEGER;
 ALTER TABLE message ADD COLUMN first_output_ms INTEGER;
 ALTER TABLE message ADD COLUMN retries INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE message ADD COLUMN variant TEXT NOT NULL DEFAULT '';
-DROP INDEX message_completion;
-UPDATE message SET completion = completion_hash(created_ms, provider, model, input, output, reasoning, cache_read, cache_write);
-CREATE INDEX message_completion ON message (completion);
 """
-"""``source`` is a ``model.UsageSource``: the flag that it was before has the same two values."""
+"""``source`` is a ``model.UsageSource``: the flag that it was before has the same two values. ``completion`` was made
+again here as well, which version 8 does without."""
 
 
 def create(database: sqlite3.Connection) -> None:
@@ -213,9 +210,6 @@ def _to_version_5(database: sqlite3.Connection) -> None:
 
 
 def _to_version_6(database: sqlite3.Connection) -> None:
-    """Recognise copies without their time of completion: in 2.x it differs between a message and its copies."""
-    # One statement on rows that hold no text to speak of: 100,000 messages take less than a second.
-    database.create_function("completion_hash", 8, completion_hash, deterministic=True)
     for statement in _statements(_VERSION_6):
         database.execute(statement)
 
@@ -234,7 +228,7 @@ STEPS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (
     _to_version_6,
     _to_version_7,
 )
-"""Index n holds the step from version n+1 to n+2; all steps run in one transaction."""
+"""Index n holds the step from version n+1 to n+2; all steps run in one transaction. ``layout_8`` has the last one."""
 
 
 def _statements(script: str) -> list[str]:

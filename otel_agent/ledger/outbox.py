@@ -60,24 +60,20 @@ class Outbox:
             )
         )
 
-    def add_messages(self, messages: Iterable[Message]) -> None:
-        """Make the spans of counted messages pending. A message that asked no model has no span of its own."""
-        self._database.executemany(
-            "INSERT INTO owed (message) SELECT number FROM message WHERE id = ? AND calls_model",
-            [(message.id,) for message in messages],
-        )
+    def add_messages(self, numbers: Iterable[int]) -> None:
+        """Make the spans of counted messages pending; the numbers are those of their rows."""
+        self._database.executemany("INSERT INTO owed (message) VALUES (?)", [(number,) for number in numbers])
 
-    def add_calls(self, message_id: str, calls: Sequence[ToolCall]) -> None:
+    def add_calls(self, number: int, calls: Sequence[ToolCall]) -> None:
         """Make the spans of a counted message's tool calls pending, even if the message has no span of its own."""
+        if not calls:
+            return
         self._database.executemany(
             "INSERT OR IGNORE INTO tool_call (id, message, call_id, tool, outcome, started_ms, ended_ms) "
-            "SELECT ?1, number, ?2, ?3, ?4, ?5, ?6 FROM message WHERE id = ?7",
-            [(c.id, c.call_id, c.tool, c.outcome.value, c.started_ms, c.ended_ms, message_id) for c in calls],
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(c.id, number, c.call_id, c.tool, c.outcome.value, c.started_ms, c.ended_ms) for c in calls],
         )
-        if calls:
-            self._database.execute(
-                "INSERT OR IGNORE INTO owed (message) SELECT number FROM message WHERE id = ?", (message_id,)
-            )
+        self._database.execute("INSERT OR IGNORE INTO owed (message) VALUES (?)", (number,))
 
     def oldest(self, limit: int) -> list[PendingSpans]:
         """Return the next entries to send, without those in quarantine: the oldest messages first, then the turns."""
@@ -118,7 +114,7 @@ class Outbox:
     def _messages(self, limit: int) -> list[PendingSpans]:
         query = (
             f"SELECT o.message, {_MESSAGE}, {_SESSION}, t.id, t.trace, t.caller, t.started_ms FROM owed AS o "
-            "JOIN message AS m ON m.number = o.message JOIN session AS s ON s.id = m.session_id "
+            "JOIN whole_message AS m ON m.number = o.message JOIN session AS s ON s.id = m.session_id "
             f"LEFT JOIN turn AS t ON t.id = {_TURN_OF_MESSAGE} WHERE NOT o.refused ORDER BY o.message LIMIT ?"
         )
         rows = self._database.execute(query, (limit,)).fetchall()
@@ -129,7 +125,7 @@ class Outbox:
     def _turns(self, limit: int) -> list[PendingSpans]:
         query = (
             f"SELECT t.number, {_MESSAGE}, {_SESSION}, t.id, t.trace, t.caller, t.started_ms FROM turn AS t "
-            "JOIN message AS m ON m.number = t.last_message JOIN session AS s ON s.id = m.session_id "
+            "JOIN whole_message AS m ON m.number = t.last_message JOIN session AS s ON s.id = m.session_id "
             f"WHERE t.{_PENDING} ORDER BY t.number LIMIT ?"
         )
         return [_entry(row, of_turn=True, calls=()) for row in self._database.execute(query, (limit,))]
@@ -148,7 +144,8 @@ class Outbox:
 
 
 def _entry(row: tuple[Any, ...], *, of_turn: bool, calls: tuple[ToolCall, ...]) -> PendingSpans:
-    message, session, turn = records.message(row[1:31]), records.session(row[31:39]), row[39:]
+    end = 1 + records.MESSAGE_WIDTH
+    message, session, turn = records.message(row[1:end]), records.session(row[end : end + 8]), row[end + 8 :]
     # A message counted before the ledger knew turns is a turn of its own.
     known = Turn(*turn) if turn[0] is not None else Turn(message.turn, message.turn, "", message.created_ms)
     return PendingSpans(row[0], of_turn, message, session, known, calls)

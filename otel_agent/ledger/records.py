@@ -6,13 +6,23 @@ from typing import Any, Final
 
 from otel_agent.model import Generation, Message, Overlap, Session, State, Tokens, UsageSource
 
-MESSAGE_COLUMNS: Final = (
-    "id, session_id, generation, state, created_ms, completed_ms, provider, model, agent, "
+_OWN_COLUMNS: Final = (
+    "id, session_id, generation, state, created_ms, completed_ms, context, "
     "input, output, reasoning, cache_read, cache_write, cached_in_input, reasoning_in_output, cost_nusd, turn_id, finish, error_type, "
-    "source, calls_model, worktree, directory, copied, completion, response_ms, first_output_ms, retries, variant"
+    "source, calls_model, copied, began_ms, response_ms, first_output_ms, retries, variant"
 )
-INSERT_MESSAGE: Final = f"INSERT INTO message ({MESSAGE_COLUMNS}) VALUES ({', '.join('?' * 30)})"
-REPLACE_MESSAGE: Final = f"UPDATE message SET ({MESSAGE_COLUMNS}) = ({', '.join('?' * 30)}) WHERE id = ?"
+"""The columns of the table ``message``."""
+_HOLES: Final = ", ".join("?" * (_OWN_COLUMNS.count(",") + 1))
+INSERT_MESSAGE: Final = f"INSERT INTO message ({_OWN_COLUMNS}, number) VALUES ({_HOLES}, ?)"
+REPLACE_MESSAGE: Final = f"UPDATE message SET ({_OWN_COLUMNS}) = ({_HOLES}) WHERE number = ?"
+
+MESSAGE_COLUMNS: Final = (
+    "id, session_id, generation, state, created_ms, completed_ms, provider, model, agent, worktree, directory, "
+    "input, output, reasoning, cache_read, cache_write, cached_in_input, reasoning_in_output, cost_nusd, turn_id, finish, error_type, "
+    "source, calls_model, copied, response_ms, first_output_ms, retries, variant"
+)
+"""The columns of a whole message, which ``whole_message`` has: a view of messages with their contexts."""
+MESSAGE_WIDTH: Final = MESSAGE_COLUMNS.count(",") + 1
 
 IS_COUNTED: Final = f"state = {State.COUNTED:d}"
 """Written out as the index ``message_ended`` has it: SQLite uses a partial index only if a query repeats its condition.
@@ -41,8 +51,12 @@ def newest_ms(database: sqlite3.Connection) -> int | None:
     return None if newest is None else int(newest)
 
 
-def message_row(message: Message, state: State, completion: int) -> tuple[object, ...]:
-    """Return the values for ``MESSAGE_COLUMNS``."""
+def message_row(message: Message, state: State, context: int, began_ms: int) -> tuple[object, ...]:
+    """Return the values for ``INSERT_MESSAGE`` and ``REPLACE_MESSAGE``, but for the number of the row.
+
+    ``began_ms`` is the time of creation that the message's copies have.
+    """
+    tokens, overlap = message.tokens, message.overlap
     return (
         message.id,
         message.session_id,
@@ -50,22 +64,22 @@ def message_row(message: Message, state: State, completion: int) -> tuple[object
         int(state),
         message.created_ms,
         message.completed_ms,
-        message.provider,
-        message.model,
-        message.agent,
-        *message.tokens.by_category(),
-        message.overlap.cached_in_input,
-        message.overlap.reasoning_in_output,
+        context,
+        tokens.input,
+        tokens.output,
+        tokens.reasoning,
+        tokens.cache_read,
+        tokens.cache_write,
+        overlap.cached_in_input,
+        overlap.reasoning_in_output,
         message.cost_nusd,
         message.turn_id,
         message.finish,
         message.error_type,
         int(message.source),
         message.calls_model,
-        message.worktree,
-        message.directory,
         message.copied,
-        completion,
+        began_ms,
         message.response_ms,
         message.first_output_ms,
         message.retries,
@@ -84,21 +98,21 @@ def message(row: tuple[Any, ...]) -> Message:
         provider=row[6],
         model=row[7],
         agent=row[8],
-        tokens=Tokens(*row[9:14]),
-        overlap=Overlap(row[14], row[15]),
-        cost_nusd=row[16],
-        turn_id=row[17],
-        finish=row[18],
-        error_type=row[19],
-        source=UsageSource(row[20]),
-        calls_model=bool(row[21]),
-        worktree=row[22],
-        directory=row[23],
+        worktree=row[9],
+        directory=row[10],
+        tokens=Tokens(*row[11:16]),
+        overlap=Overlap(row[16], row[17]),
+        cost_nusd=row[18],
+        turn_id=row[19],
+        finish=row[20],
+        error_type=row[21],
+        source=UsageSource(row[22]),
+        calls_model=bool(row[23]),
         copied=bool(row[24]),
-        response_ms=row[26],
-        first_output_ms=row[27],
-        retries=row[28],
-        variant=row[29],
+        response_ms=row[25],
+        first_output_ms=row[26],
+        retries=row[27],
+        variant=row[28],
     )
 
 

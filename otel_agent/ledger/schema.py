@@ -3,7 +3,8 @@
 Version 1 is the first. Version 2 adds the table ``problem``, and an index on when messages ended for reports.
 Version 3 adds whole traces (``turn``, ``tool_call``), the counts per store and the deliveries. Version 4 adds the last
 accepted point of each series, version 5 the unanswered one. Version 6 says from which record usage is known
-(``source``) and adds the times of a model's answer. Version 7 gives one agent and one project one name.
+(``source``) and adds the times of a model's answer. Version 7 gives one agent and one project one name. Version 8
+names contexts by number and keeps sums (``layout_8``).
 
 The tables keep the words of their time, because a ledger outlives the code that wrote it. ``owed`` holds what is
 pending, and ``refused`` marks what is quarantined. ``told_*`` is the last accepted point of a series, ``open_*`` the
@@ -14,8 +15,9 @@ import sqlite3
 from typing import Final
 
 from otel_agent.ledger import migrations
+from otel_agent.ledger.layout_8 import OnProgress, to_version_8
 
-VERSION: Final = 7
+VERSION: Final = 8
 """Kept in ``PRAGMA user_version``. A newer otel-agent wrote a ledger with a higher one, which is left alone."""
 
 WITH_PROBLEMS: Final = 2
@@ -25,13 +27,18 @@ WITH_DELIVERY: Final = 3
 
 WITH_SOURCE: Final = 6
 """The first version that has ``message.source``."""
+WITH_SUMS: Final = 8
+"""The first version that has contexts and keeps sums."""
 
 APPLICATION_ID: Final = 0x07E1A6E7
 """Kept in ``PRAGMA application_id``, so that no other program's database passes for a ledger."""
 
 
-def prepare(database: sqlite3.Connection) -> None:
-    """Create the tables in an empty database, or bring an older ledger up to ``VERSION``: all of it or nothing."""
+def prepare(database: sqlite3.Connection, on_progress: OnProgress = lambda _done, _total: None) -> None:
+    """Create the tables in an empty database, or bring an older ledger up to ``VERSION``: all of it or nothing.
+
+    ``on_progress`` is called with the number of messages that were moved, and of all, while that goes on.
+    """
     found = version(database)
     if found == VERSION:
         return
@@ -42,6 +49,7 @@ def prepare(database: sqlite3.Connection) -> None:
             database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         for migrate in migrations.STEPS[max(found, 1) - 1 :]:
             migrate(database)
+        to_version_8(database, on_progress)
         # Part of the transaction: no ledger ever claims a version whose tables it lacks.
         database.execute(f"PRAGMA user_version = {VERSION}")
         database.execute("COMMIT")

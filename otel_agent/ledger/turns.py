@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 
 from otel_agent.ledger import records
-from otel_agent.model import GOES_ON, Message, Session, Turn
+from otel_agent.model import GOES_ON, Change, Session, Turn
 
 
 class TurnState(IntEnum):
@@ -44,19 +44,19 @@ class Turns:
         row = self._database.execute(query, (session_id,)).fetchone()
         return Session(session_id) if row is None else records.session(row)
 
-    def begin(self, turns: Iterable[tuple[Turn, list[Message]]]) -> None:
+    def begin(self, turns: Iterable[tuple[Turn, list[Change]]]) -> None:
         """Enter new turns, each with its messages that are counted now. The span of one that ended is pending."""
-        # ``ended`` and ``state`` begin with the same number: TurnState.OPEN is 0 and TurnState.PENDING is 1.
+        rows = []
+        for turn, changes in turns:
+            started_ms, ended, last = _summary(changes)
+            # ``ended`` and ``state`` begin with the same number: TurnState.OPEN is 0 and TurnState.PENDING is 1.
+            rows.append((turn.id, turn.trace, turn.caller, min(turn.started_ms, started_ms), last, ended, ended))
         self._database.executemany(
-            "INSERT INTO turn (id, trace, caller, started_ms, last_message, ended, state) "
-            "SELECT ?1, ?2, ?3, min(?4, ?5), number, ?6, ?6 FROM message WHERE id = ?7",
-            [
-                (turn.id, turn.trace, turn.caller, turn.started_ms, *_summary(turn.id, messages)[1:])
-                for turn, messages in turns
-            ],
+            "INSERT INTO turn (id, trace, caller, started_ms, last_message, ended, state) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            rows,
         )
 
-    def extend(self, messages: Iterable[list[Message]]) -> None:
+    def extend(self, turns: Iterable[list[Change]]) -> None:
         """Enter further counted messages; each list belongs to one known turn.
 
         If the turn's span was accepted before, it becomes pending again with the same id, because the turn goes on.
@@ -65,10 +65,10 @@ class Turns:
         self._database.executemany(
             "UPDATE turn SET started_ms = min(started_ms, ?2), ended = max(ended, ?3), "
             f"state = iif(max(ended, ?3), {TurnState.PENDING:d}, state), last_message = ("
-            "SELECT number FROM message WHERE number = last_message OR id = ?4 "
+            "SELECT number FROM message WHERE number IN (last_message, ?4) "
             f"ORDER BY {records.ended('message')} DESC, number DESC LIMIT 1"
             ") WHERE id = ?1",
-            [_summary(of_turn[0].turn, of_turn) for of_turn in messages],
+            [(changes[0].message.turn, *_summary(changes)) for changes in turns],
         )
 
     def end(self, ids: Iterable[str]) -> None:
@@ -132,8 +132,11 @@ class Turns:
         )
 
 
-def _summary(turn: str, messages: list[Message]) -> tuple[object, ...]:
-    """Return the turn's id, its earliest start, whether it ended, and the id of its last message."""
-    last = max(messages, key=lambda message: message.ended_ms)
-    started_ms = min(message.created_ms for message in messages)
-    return turn, started_ms, any(message.ends_turn for message in messages), last.id
+def _summary(changes: list[Change]) -> tuple[int, bool, int]:
+    """Return when the first of a turn's messages began, whether the turn ended, and the row of its last message."""
+    if len(changes) == 1:
+        message = changes[0].message
+        return message.created_ms, message.ends_turn, changes[0].number
+    last = max(changes, key=lambda change: change.message.ended_ms)
+    started_ms = min(change.message.created_ms for change in changes)
+    return started_ms, any(change.message.ends_turn for change in changes), last.number

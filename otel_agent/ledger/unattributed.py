@@ -11,8 +11,10 @@ from typing import Final
 from msgspec import Struct
 
 from otel_agent.ledger import records
-from otel_agent.ledger.fork_copies import completion_of
-from otel_agent.model import Generation, Message, Overlap, SessionTotals, State, Tokens, UsageSource
+from otel_agent.ledger.contexts import Contexts
+from otel_agent.ledger.kept_sums import KeptSums
+from otel_agent.ledger.messages import Messages
+from otel_agent.model import Change, Generation, Message, Overlap, SessionTotals, State, Tokens, UsageSource
 
 _HAS_MARKED: Final = (
     f"EXISTS (SELECT 1 FROM message AS c WHERE c.session_id = m.session_id AND {records.is_marked_copy('c')})"
@@ -68,11 +70,12 @@ class Copied(Struct, frozen=True):
 class Unattributed:
     """The rows of unattributed usage in the table ``message``."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
+    def __init__(self, database: sqlite3.Connection, messages: Messages, contexts: Contexts, sums: KeptSums) -> None:
+        self._database, self._messages, self._contexts, self._sums = database, messages, contexts, sums
 
     def known(self, session_ids: Sequence[str], beside: Beside) -> dict[str, KnownUsage]:
         """Return what the ledger has of these sessions' totals, in any state; sessions without a message are missing."""
+        self._messages.make_indexes()
         # Messages that were left out or deleted are in the totals too, so every state counts.
         # Materialised: otherwise SQLite would ask for each of the sums once more whether the totals hold a message.
         query = (
@@ -124,25 +127,35 @@ class Unattributed:
         """Lower what counts as unattributed of a session, the latest first, and return by how much: a message says now
         that it used this. The caller adds so much less. Runs inside the writer's transaction."""
         query = (
-            f"SELECT number, {', '.join(_USED)} FROM message WHERE session_id = ? AND {records.IS_COUNTED} "
+            f"SELECT number, {records.MESSAGE_COLUMNS} FROM whole_message WHERE session_id = ? AND {records.IS_COUNTED} "
             f"AND source = {UsageSource.UNATTRIBUTED:d} ORDER BY number DESC"
         )
         taken, taken_nusd = Tokens(), 0
-        for number, *used, nusd in self._database.execute(query, (session_id,)).fetchall():
-            part = Tokens(*used).at_most(tokens.minus(taken))
-            part_nusd = min(nusd, cost_nusd - taken_nusd) if part.total else 0
-            rest = (*Tokens(*used).minus(part).by_category(), nusd - part_nusd)
+        for number, *row in self._database.execute(query, (session_id,)).fetchall():
+            message = records.message(tuple(row))
+            part = message.tokens.at_most(tokens.minus(taken))
+            part_nusd = min(message.cost_nusd, cost_nusd - taken_nusd) if part.total else 0
+            rest = (*message.tokens.minus(part).by_category(), message.cost_nusd - part_nusd)
             changes = ", ".join(f"{name} = ?" for name in _USED)
             self._database.execute(f"UPDATE message SET {changes} WHERE number = ?", (*rest, number))
+            less = Change(message, False, Tokens().minus(part), Overlap(), -part_nusd, first=False, opens_session=False)
+            self._sums.add([less])
             taken, taken_nusd = taken.plus(part), taken_nusd + part_nusd
         return taken, taken_nusd
 
-    def enter(self, rows: Iterable[tuple[Message, State]]) -> None:
+    def enter(self, rows: Iterable[tuple[Change, State]]) -> None:
         """Enter rows that ``unattributed_message`` made. Runs inside the writer's transaction."""
+        entered = list(rows)
+        first = self._messages.last_number() + 1
         self._database.executemany(
             records.INSERT_MESSAGE,
-            [records.message_row(message, state, completion_of(message)) for message, state in rows],
+            [
+                (*records.message_row(m, state, self._contexts.number_of(m), m.created_ms), number)
+                for number, (change, state) in enumerate(entered, first)
+                for m in [change.message]
+            ],
         )
+        self._sums.add(change for change, state in entered if state is State.COUNTED)
 
 
 def unattributed_message(totals: SessionTotals, number: int, at_ms: int, tokens: Tokens, cost_nusd: int) -> Message:

@@ -10,7 +10,9 @@ from typing import Final
 
 from otel_agent.errors import LedgerDamaged
 from otel_agent.ledger import checkpoints, files
+from otel_agent.ledger.contexts import Contexts
 from otel_agent.ledger.delivery_state import DeliveryState
+from otel_agent.ledger.kept_sums import KeptSums
 from otel_agent.ledger.known_sessions import Sessions
 from otel_agent.ledger.messages import Messages
 from otel_agent.ledger.outbox import Outbox
@@ -38,13 +40,15 @@ class Ledger:
         self._hold, self._database = hold, database
         self.outbox = Outbox(database)
         self.sessions = Sessions(database)
-        self.messages = Messages(database, self.sessions, self.outbox)
+        contexts = Contexts(database)
+        sums = KeptSums(database, contexts)
+        self.messages = Messages(database, self.sessions, self.outbox, contexts, sums)
         self.totals = Totals(database)
         self.problems = Problems(database)
         self.store_counts = StoreCounts(database)
         self.delivery_state = DeliveryState(database)
         self.turns = Turns(database)
-        self.unattributed = Unattributed(database)
+        self.unattributed = Unattributed(database, self.messages, contexts, sums)
 
     @property
     def id(self) -> str:
@@ -82,6 +86,7 @@ class Ledger:
             # A full disk has rolled the transaction back already.
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
+            self.messages.forget()
             raise
 
     def recall(self, place: str) -> bytes | None:

@@ -227,6 +227,8 @@ class Change(Struct, frozen=True, gc=False):
     """True when the message is counted now, False when a counted one was corrected upwards."""
     opens_session: bool
     """True for the first counted message of its session."""
+    number: int = 0
+    """The row of the message in the ledger; 0 for what is added up and not entered."""
 
 
 class ToolCall(Struct, frozen=True, gc=False):

@@ -1,0 +1,184 @@
+"""Sums that are kept beside the messages, so that a summary adds up thousands of rows and not a million.
+
+Each is written in the transaction of its messages, and can be made again from them (``rebuild``). There are sums by
+context, by session, and by quarter of an hour and session. Numbers of sessions cannot be added up, so they are counted
+apart, when a session first uses a model, an agent or a project.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Final
+
+from otel_agent.ledger import records
+from otel_agent.ledger.answers import SLOT_MS, UNATTRIBUTED
+from otel_agent.ledger.contexts import ContextKey, Contexts
+from otel_agent.model import Change, Message, UsageSource
+from otel_agent.model.project import is_outside_any
+
+NUMBERS: Final = (
+    *("messages", "input", "output", "reasoning", "cache_read", "cache_write"),
+    *("cached_in_input", "reasoning_in_output", "cost_nusd"),
+)
+"""The columns that each table of sums has, beside ``first_ms`` and ``last_ms``."""
+KINDS: Final = ("model", "agent", "project", "place")
+"""What ``reach`` counts sessions of. The key is a JSON array of the names by which ``queries`` groups."""
+
+_Row = tuple[int, ...]
+"""``NUMBERS`` and the time of one change."""
+_COLUMNS: Final = ", ".join((*NUMBERS, "first_ms", "last_ms"))
+_RAISE: Final = ", ".join(
+    (
+        *(f"{name} = {name} + excluded.{name}" for name in NUMBERS),
+        "first_ms = min(ifnull(first_ms, excluded.first_ms), excluded.first_ms)",
+        "last_ms = max(ifnull(last_ms, excluded.last_ms), excluded.last_ms)",
+    )
+)
+_VALUES: Final = ", ".join("?" * (len(NUMBERS) + 2))
+_TO_CONTEXT: Final = (
+    f"UPDATE context SET {', '.join(f'{name} = {name} + ?' for name in NUMBERS)}, "
+    "first_ms = min(ifnull(first_ms, ?10), ?10), last_ms = max(ifnull(last_ms, ?11), ?11) WHERE number = ?12"
+)
+_TO_SLOT: Final = (
+    f"INSERT INTO slot_use (slot, session_id, unattributed, {_COLUMNS}) VALUES (?, ?, ?, {_VALUES}) "
+    f"ON CONFLICT (slot, session_id, unattributed) DO UPDATE SET {_RAISE}"
+)
+_TO_SESSION: Final = (
+    f"INSERT INTO session_use (session_id, contexts, worktree, directory, {_COLUMNS}) VALUES (?, ?, ?, ?, {_VALUES}) "
+    "ON CONFLICT (session_id) DO UPDATE SET contexts = excluded.contexts, worktree = max(worktree, excluded.worktree), "
+    f"directory = max(directory, excluded.directory), {_RAISE}"
+)
+_TO_REACH: Final = "INSERT INTO reach (kind, key, sessions) VALUES (?, ?, 1) ON CONFLICT (kind, key) DO UPDATE SET sessions = sessions + 1"
+_OF_MESSAGES: Final = ", ".join(
+    (
+        f"sum(m.source <> {UsageSource.UNATTRIBUTED:d})",
+        *(f"sum(m.{name})" for name in NUMBERS[1:]),
+        f"min({records.ended('m')}), max({records.ended('m')})",
+    )
+)
+"""The same sums, made of the messages themselves."""
+_COUNTED: Final = f"FROM message AS m WHERE m.{records.IS_COUNTED} GROUP BY"
+_BY_CONTEXT: Final = f"SELECT m.context, {_OF_MESSAGES} {_COUNTED} 1"
+_SLOTS: Final = f"SELECT {records.ended('m')} / {SLOT_MS} AS slot, m.session_id, m.source = {UsageSource.UNATTRIBUTED:d}, {_OF_MESSAGES} "
+_BY_SLOT: Final = f"{_SLOTS} {_COUNTED} 1, 2, 3"
+_BY_SLOT_OF_SESSION: Final = (
+    f"{_SLOTS} FROM message AS m WHERE m.{records.IS_COUNTED} AND m.session_id = ?1 GROUP BY 1, 2, 3"
+)
+_BY_SESSION: Final = (
+    "SELECT m.session_id, json_group_array(DISTINCT m.context), max(c.worktree), max(c.directory), "
+    f"{_OF_MESSAGES} FROM message AS m JOIN context AS c ON c.number = m.context WHERE m.{records.IS_COUNTED} GROUP BY 1"
+)
+
+
+class KeptSums:
+    """The tables ``context`` (its numbers), ``session_use``, ``slot_use`` and ``reach``. Runs inside the writer's transaction."""
+
+    def __init__(self, database: sqlite3.Connection, contexts: Contexts) -> None:
+        self._database, self._contexts = database, contexts
+
+    def add(self, changes: Iterable[Change]) -> None:
+        """Add what counted messages bring, or what a correction adds to them; negative numbers take it away."""
+        by_context: dict[int, list[_Row]] = {}
+        by_slot: dict[tuple[int, str, bool], list[_Row]] = {}
+        by_session: dict[str, list[_Row]] = {}
+        used: dict[str, set[int]] = {}
+        number_of = self._contexts.number_of
+        # Rows are gathered and added up column by column at the end, which is three times as fast as adding each.
+        for change in changes:
+            message, tokens, overlap = change.message, change.tokens, change.overlap
+            ended_ms, session_id = message.ended_ms, message.session_id
+            unattributed = message.source is UsageSource.UNATTRIBUTED
+            row = (
+                change.first and not unattributed,
+                *tokens.by_category(),
+                overlap.cached_in_input,
+                overlap.reasoning_in_output,
+                change.cost_nusd,
+                ended_ms,
+            )
+            context = number_of(message)
+            by_context.setdefault(context, []).append(row)
+            by_slot.setdefault((ended_ms // SLOT_MS, session_id, unattributed), []).append(row)
+            by_session.setdefault(session_id, []).append(row)
+            used.setdefault(session_id, set()).add(context)
+        self._database.executemany(_TO_CONTEXT, [(*_sum(rows), number) for number, rows in by_context.items()])
+        self._database.executemany(_TO_SLOT, [(*key, *_sum(rows)) for key, rows in by_slot.items()])
+        self._add_sessions(by_session, used)
+
+    def renew(self, before: Message, after: Message) -> None:
+        """Add up again what holds a counted message that ended at another time than was known before."""
+        session_id = after.session_id
+        # A time cannot be taken out of a sum like a number. This happens once in a while, so the messages are asked.
+        slots = records.ids([before.ended_ms // SLOT_MS, after.ended_ms // SLOT_MS])
+        here = "slot IN (SELECT value FROM json_each(?)) AND session_id = ?"
+        self._database.execute(f"DELETE FROM slot_use WHERE {here}", (slots, session_id))
+        self._database.execute(
+            f"INSERT INTO slot_use (slot, session_id, unattributed, {_COLUMNS}) SELECT * FROM ({_BY_SLOT_OF_SESSION}) "
+            "WHERE slot IN (SELECT value FROM json_each(?2))",
+            (session_id, slots),
+        )
+        times = f"SELECT min({records.ended('m')}), max({records.ended('m')}) FROM message AS m WHERE m.{records.IS_COUNTED}"
+        self._database.execute(
+            f"UPDATE session_use SET (first_ms, last_ms) = ({times} AND m.session_id = ?1) WHERE session_id = ?1",
+            (session_id,),
+        )
+        self._database.execute(
+            f"UPDATE context SET (first_ms, last_ms) = ({times} AND m.context = ?1) WHERE number = ?1",
+            (self._contexts.number_of(after),),
+        )
+
+    def _add_sessions(self, by_session: dict[str, list[_Row]], used: dict[str, set[int]]) -> None:
+        query = "SELECT session_id, contexts FROM session_use WHERE session_id IN (SELECT value FROM json_each(?))"
+        found = self._database.execute(query, (records.ids(list(by_session)),))
+        known = {row[0]: set(json.loads(row[1])) for row in found}
+        rows: list[tuple[object, ...]] = []
+        reached: list[tuple[str, str]] = []
+        for session_id, changes in by_session.items():
+            before = known.get(session_id, set())
+            now = before | used[session_id]
+            if now != before:
+                reached += self._keys(now) - self._keys(before)
+            places = [self._contexts.key_of(number)[3:5] for number in used[session_id]]
+            worktree, directory = max(place[0] for place in places), max(place[1] for place in places)
+            rows.append((session_id, json.dumps(sorted(now)), worktree, directory, *_sum(changes)))
+        self._database.executemany(_TO_SESSION, rows)
+        self._database.executemany(_TO_REACH, reached)
+
+    def _keys(self, contexts: Iterable[int]) -> set[tuple[str, str]]:
+        """Return each kind and key that these contexts reach."""
+        return {pair for number in contexts for pair in _keys_of(self._contexts.key_of(number))}
+
+
+def rebuild(database: sqlite3.Connection) -> None:
+    """Make all sums again from the messages. Runs inside a transaction."""
+    for table in ("session_use", "slot_use", "reach"):
+        database.execute(f"DELETE FROM {table}")
+    zero = ", ".join(f"{name} = 0" for name in NUMBERS)
+    database.execute(f"UPDATE context SET {zero}, first_ms = NULL, last_ms = NULL")
+    rows = database.execute(_BY_CONTEXT).fetchall()
+    database.executemany(_TO_CONTEXT, [(*row[1:], row[0]) for row in rows])
+    database.execute(f"INSERT INTO slot_use (slot, session_id, unattributed, {_COLUMNS}) {_BY_SLOT}")
+    database.execute(f"INSERT INTO session_use (session_id, contexts, worktree, directory, {_COLUMNS}) {_BY_SESSION}")
+    contexts = Contexts(database)
+    for (used,) in database.execute("SELECT contexts FROM session_use").fetchall():
+        reached = {pair for number in json.loads(used) for pair in _keys_of(contexts.key_of(number))}
+        database.executemany(_TO_REACH, sorted(reached))
+
+
+def _sum(rows: Sequence[_Row]) -> tuple[int, ...]:
+    """Return the sum of each number, and the first and the last of the times."""
+    *numbers, times = zip(*rows, strict=True)
+    return (*map(sum, numbers), min(times), max(times))
+
+
+@lru_cache(maxsize=4096)
+def _keys_of(context: ContextKey) -> tuple[tuple[str, str], ...]:
+    """Return kind and key of all that a message of this context uses."""
+    provider, model, agent, worktree, directory, source = context
+    if source == UsageSource.UNATTRIBUTED:
+        model = agent = UNATTRIBUTED
+    outside = is_outside_any(worktree)
+    project, place = ("", directory) if outside else (worktree, "")
+    names = ((provider, model), (agent,), (project,), (project, place))
+    return tuple((kind, json.dumps(key, ensure_ascii=False)) for kind, key in zip(KINDS, names, strict=True))
