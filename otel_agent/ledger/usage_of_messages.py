@@ -1,0 +1,126 @@
+"""Usage added up from the messages themselves: for any choice among them, at the price of reading each."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from typing import Final
+
+from otel_agent.ledger import records, schema
+from otel_agent.ledger.answers import NO_USAGE, SLOT_MS, UNATTRIBUTED, Group, Scope, Usage
+from otel_agent.model import Overlap, Tokens, UsageSource
+from otel_agent.model.project import OUTSIDE_ANY
+
+_COUNTED: Final = f"m.{records.IS_COUNTED}"
+_ENDED: Final = records.ended("m")
+_OUTSIDE_ANY: Final = f"m.worktree IN ({', '.join(repr(worktree) for worktree in OUTSIDE_ANY)})"
+_TOKENS: Final = ", ".join(
+    f"ifnull(sum(m.{column}), 0)"
+    for column in (
+        *("input", "output", "reasoning", "cache_read", "cache_write"),
+        *("cached_in_input", "reasoning_in_output", "cost_nusd"),
+    )
+)
+_UNATTRIBUTED: Final = f"m.source = {UsageSource.UNATTRIBUTED:d}"
+_TIMES: Final = f"min({_ENDED}), max({_ENDED})"
+
+
+class UsageOfMessages:
+    """The usage of the counted messages in a scope, for a ledger of any version."""
+
+    def __init__(self, database: sqlite3.Connection, version: int) -> None:
+        self._database, self._version = database, version
+        self._from = f"FROM {'whole_message' if version >= schema.WITH_SUMS else 'message'} AS m"
+        # A ledger of an older version knows messages only.
+        with_source = version >= schema.WITH_SOURCE
+        self._messages = f"count(*) FILTER (WHERE NOT {_UNATTRIBUTED})" if with_source else "count(*)"
+        self._sums = f"{self._messages}, count(DISTINCT m.session_id), {_TOKENS}"
+        self._columns = {
+            name: f"iif({_UNATTRIBUTED}, '{UNATTRIBUTED}', m.{name})" if with_source else f"m.{name}"
+            for name in ("model", "agent")
+        }
+
+    def usage(self, scope: Scope) -> Usage:
+        """Return the sum over all messages in the scope; a session counts once."""
+        where, parameters = self._where(scope)
+        return _usage(self._database.execute(f"SELECT {self._sums} {self._from} WHERE {where}", parameters).fetchone())
+
+    def unattributed(self, scope: Scope) -> Usage:
+        """Return the part of ``usage`` that belongs to no message."""
+        if self._version < schema.WITH_SOURCE:
+            return NO_USAGE
+        where, parameters = self._where(scope)
+        query = f"SELECT {self._sums} {self._from} WHERE {where} AND {_UNATTRIBUTED}"
+        return _usage(self._database.execute(query, parameters).fetchone())
+
+    def grouped(self, kind: str, scope: Scope) -> list[Group]:
+        """Group by a kind of ``kept_sums.KINDS``: a model with its provider, an agent, or a project with or without its places."""
+        project = f"CASE WHEN {_OUTSIDE_ANY} THEN '' ELSE m.worktree END"
+        by = {
+            "model": ["m.provider", self._columns["model"]],
+            "agent": [self._columns["agent"]],
+            "project": [project],
+            "place": [project, f"CASE WHEN {_OUTSIDE_ANY} THEN m.directory ELSE '' END"],
+        }
+        return self._groups(by[kind], scope)
+
+    def by_session(self, scope: Scope) -> list[Group]:
+        """Group by (session id, worktree, directory).
+
+        A session belongs to a project if any of its messages does: its folder became a repository in between.
+        """
+        return self._groups(["m.session_id"], scope, also=["max(m.worktree)", "max(m.directory)"])
+
+    def by_slot(self, scope: Scope) -> list[tuple[int, str, Usage]]:
+        """Return (slot, session id, usage). A slot is ``SLOT_MS`` long; slots are numbered from the Unix epoch."""
+        where, parameters = self._where(scope)
+        query = (
+            f"SELECT {_ENDED} / {SLOT_MS}, m.session_id, {self._messages}, 1, {_TOKENS} {self._from} WHERE {where} "
+            "GROUP BY 1, 2 ORDER BY 1"
+        )
+        return [(row[0], row[1], _usage(row[2:])) for row in self._database.execute(query, parameters)]
+
+    def first_and_last_ms(self, scope: Scope) -> tuple[int, int] | None:
+        """Return when the first and the last message of the scope ended, ``None`` if there is none."""
+        where, parameters = self._where(scope)
+        first, last = self._database.execute(f"SELECT {_TIMES} {self._from} WHERE {where}", parameters).fetchone()
+        return None if first is None else (int(first), int(last))
+
+    def _groups(self, by: list[str], scope: Scope, also: Sequence[str] = ()) -> list[Group]:
+        where, parameters = self._where(scope)
+        keys = len(by) + len(also)
+        query = f"SELECT {', '.join([*by, *also])}, {self._sums}, {_TIMES} {self._from} WHERE {where} GROUP BY {', '.join(by)}"
+        rows = self._database.execute(query, parameters)
+        return [Group(row[:keys], _usage(row[keys:-2]), row[-2], row[-1]) for row in rows]
+
+    def _where(self, scope: Scope) -> tuple[str, list[object]]:
+        """Return the scope as an SQL condition on ``message AS m``, and its parameters."""
+        clauses: list[str] = [_COUNTED]
+        parameters: list[object] = []
+        for bound, sign in ((scope.since_ms, ">="), (scope.until_ms, "<")):
+            if bound is not None:
+                clauses.append(f"{_ENDED} {sign} ?")
+                parameters.append(bound)
+        # Sets of any size are one parameter, as JSON: SQLite limits the number of parameters.
+        if scope.projects is not None:
+            clauses.append(
+                "(m.worktree, m.directory) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))"
+            )
+            parameters.append(json.dumps([[key.worktree, key.directory] for key in sorted(scope.projects)]))
+        if scope.session_ids is not None:
+            clauses.append("m.session_id IN (SELECT value FROM json_each(?))")
+            parameters.append(json.dumps(sorted(scope.session_ids)))
+        for globs, columns in (
+            (scope.models, (self._columns["model"], "m.provider || '/' || m.model")),
+            (scope.agents, (self._columns["agent"],)),
+            (scope.sessions, ("m.session_id", "(SELECT s.title FROM session AS s WHERE s.id = m.session_id)")),
+        ):
+            if globs:
+                clauses.append(
+                    f"({' OR '.join(f'lower({column}) GLOB lower(?)' for _ in globs for column in columns)})"
+                )
+                parameters += [glob for glob in globs for _ in columns]
+        return " AND ".join(clauses), parameters
+
+
+def _usage(row: tuple[int, ...]) -> Usage:
+    return Usage(row[0], row[1], Tokens(*row[2:7]), Overlap(*row[7:9]), row[9])

@@ -1,0 +1,132 @@
+"""The same usage as ``usage_of_messages``, from the sums that are kept: what it costs does not follow the history."""
+
+import json
+import sqlite3
+from typing import Final
+
+from otel_agent.ledger.answers import NO_USAGE, SLOT_MS, UNATTRIBUTED, Group, Scope, Usage
+from otel_agent.ledger.kept_sums import NUMBERS
+from otel_agent.model import Overlap, Tokens, UsageSource
+from otel_agent.model.project import OUTSIDE_ANY
+
+_MESSAGES: Final = "ifnull(sum(messages), 0)"
+_TOKENS: Final = ", ".join(f"ifnull(sum({name}), 0)" for name in NUMBERS[1:])
+_TIMES: Final = "min(first_ms), max(last_ms)"
+_IS_UNATTRIBUTED: Final = f"source = {UsageSource.UNATTRIBUTED:d}"
+_OUTSIDE_ANY: Final = f"worktree IN ({', '.join(repr(worktree) for worktree in OUTSIDE_ANY)})"
+_PROJECT: Final = f"iif({_OUTSIDE_ANY}, '', worktree)"
+_GROUPED_BY: Final = {
+    "model": ("provider", f"iif({_IS_UNATTRIBUTED}, '{UNATTRIBUTED}', model)"),
+    "agent": (f"iif({_IS_UNATTRIBUTED}, '{UNATTRIBUTED}', agent)",),
+    "project": (_PROJECT,),
+    "place": (_PROJECT, f"iif({_OUTSIDE_ANY}, directory, '')"),
+}
+"""The groups of each kind that ``reach`` counts sessions of."""
+
+
+def is_unrestricted(scope: Scope) -> bool:
+    """Return True for all messages of all time: sums of contexts answer by model, agent and project."""
+    return scope == Scope()
+
+
+def is_of_slots(scope: Scope) -> bool:
+    """Return True for whole quarters of an hour without a filter, as every day is in every zone: sums of slots answer."""
+    bounds = (scope.since_ms, scope.until_ms)
+    whole = all(bound is None or bound % SLOT_MS == 0 for bound in bounds)
+    return whole and scope == Scope(since_ms=scope.since_ms, until_ms=scope.until_ms)
+
+
+def is_of_sessions(scope: Scope) -> bool:
+    """Return True for some sessions of all time: their own sums answer."""
+    return scope == Scope(session_ids=scope.session_ids)
+
+
+class UsageOfSums:
+    """The usage of the scopes that kept sums can answer; the functions above say which."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def usage(self, scope: Scope) -> Usage:
+        """Return the sum of whole slots; a session counts once."""
+        if is_unrestricted(scope):
+            query = f"SELECT {_MESSAGES}, (SELECT count(*) FROM session_use), {_TOKENS} FROM context"
+            return _usage(self._database.execute(query).fetchone())
+        return self._of_slots(scope, "1")
+
+    def unattributed(self, scope: Scope) -> Usage:
+        """Return the part of whole slots that belongs to no message."""
+        # A context is looked up first: nearly everybody has none.
+        any_ = f"SELECT 1 FROM context WHERE {_IS_UNATTRIBUTED} AND first_ms IS NOT NULL LIMIT 1"
+        return self._of_slots(scope, "unattributed") if self._database.execute(any_).fetchone() else NO_USAGE
+
+    def grouped(self, kind: str) -> list[Group]:
+        """Group all messages by a kind of ``kept_sums.KINDS``."""
+        reach = self._database.execute("SELECT key, sessions FROM reach WHERE kind = ?", (kind,))
+        sessions = {tuple(json.loads(key)): number for key, number in reach}
+        by = _GROUPED_BY[kind]
+        query = (
+            f"SELECT {', '.join(by)}, {_MESSAGES}, {_TOKENS}, {_TIMES} FROM context WHERE first_ms IS NOT NULL "
+            f"GROUP BY {', '.join(str(number + 1) for number in range(len(by)))}"
+        )
+        groups: list[Group] = []
+        for row in self._database.execute(query):
+            key, (messages, *numbers, first_ms, last_ms) = row[: len(by)], row[len(by) :]
+            groups.append(Group(key, _usage((messages, sessions.get(key, 0), *numbers)), first_ms, last_ms))
+        return groups
+
+    def by_session(self, scope: Scope) -> list[Group]:
+        """Group by (session id, worktree, directory)."""
+        keys, numbers = "u.session_id, s.worktree, s.directory", ", ".join(f"u.{name}" for name in NUMBERS[1:])
+        if is_of_sessions(scope):
+            where, parameters = "", tuple[object, ...]()
+            if scope.session_ids is not None:
+                where, parameters = "WHERE session_id IN (SELECT value FROM json_each(?))", (_ids(scope),)
+            query = (
+                f"SELECT session_id, worktree, directory, messages, 1, {', '.join(NUMBERS[1:])}, first_ms, last_ms "
+                f"FROM session_use {where}"
+            )
+        else:
+            where, parameters = _slots(scope)
+            sums = ", ".join(f"sum({name}) AS {name}" for name in NUMBERS)
+            query = (
+                f"SELECT {keys}, u.messages, 1, {numbers}, u.first_ms, u.last_ms FROM (SELECT session_id, {sums}, "
+                f"min(first_ms) AS first_ms, max(last_ms) AS last_ms FROM slot_use WHERE {where} GROUP BY session_id) AS u "
+                "JOIN session_use AS s ON s.session_id = u.session_id"
+            )
+        rows = self._database.execute(query, parameters)
+        return [Group(row[:3], _usage(row[3:-2]), row[-2], row[-1]) for row in rows]
+
+    def by_slot(self, scope: Scope) -> list[tuple[int, str, Usage]]:
+        """Return (slot, session id, usage) of each slot in order."""
+        where, parameters = _slots(scope)
+        query = (
+            f"SELECT slot, session_id, sum(messages), 1, {_TOKENS} FROM slot_use WHERE {where} GROUP BY 1, 2 ORDER BY 1"
+        )
+        return [(row[0], row[1], _usage(row[2:])) for row in self._database.execute(query, parameters)]
+
+    def first_and_last_ms(self, scope: Scope) -> tuple[int, int] | None:
+        """Return when the first and the last message of the slots ended, ``None`` if there is none."""
+        where, parameters = _slots(scope)
+        first, last = self._database.execute(f"SELECT {_TIMES} FROM slot_use WHERE {where}", parameters).fetchone()
+        return None if first is None else (int(first), int(last))
+
+    def _of_slots(self, scope: Scope, which: str) -> Usage:
+        where, parameters = _slots(scope)
+        query = f"SELECT {_MESSAGES}, count(DISTINCT session_id), {_TOKENS} FROM slot_use WHERE {where} AND {which}"
+        return _usage(self._database.execute(query, parameters).fetchone())
+
+
+def _slots(scope: Scope) -> tuple[str, tuple[object, ...]]:
+    bounds = [
+        (bound // SLOT_MS, sign) for bound, sign in ((scope.since_ms, ">="), (scope.until_ms, "<")) if bound is not None
+    ]
+    return " AND ".join(["1", *(f"slot {sign} ?" for _, sign in bounds)]), tuple(bound for bound, _ in bounds)
+
+
+def _ids(scope: Scope) -> str:
+    return json.dumps(sorted(scope.session_ids or ()))
+
+
+def _usage(row: tuple[int, ...]) -> Usage:
+    return Usage(row[0], row[1], Tokens(*row[2:7]), Overlap(*row[7:9]), row[9])
