@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from tests.support.agent import Agent
+from tests.support.otlp_receiver.tls import Authority
 from tests.support.real_programs import COLLECTOR
 from tests.support.real_programs.clickhouse import ClickHouse
 from tests.support.real_programs.kafka import Kafka
@@ -25,6 +26,8 @@ pytestmark = [pytest.mark.collector, pytest.mark.prometheus, pytest.mark.kafka, 
 
 CHATS = "SELECT count() FROM otel_agent.spans WHERE SpanAttributes['gen_ai.operation.name'] = 'chat'"
 
+PARTITIONS = 4
+"""The partitions of each topic, unless a test asks for others."""
 HISTORY_DAYS = 200
 """The age of the oldest span of a new agent."""
 KEPT_DAYS = 90
@@ -52,7 +55,8 @@ class Through:
             "kafka/in.yaml",
             "kafka/tls.yaml",
             **self.kafka.variables,
-            KAFKA_GROUP=group,
+            # The cluster remembers how far a group of an earlier test got.
+            KAFKA_GROUP=f"{self.folder.name}-{group}",
             PROMETHEUS_ENDPOINT=self.prometheus.otlp,
             CLICKHOUSE_ENDPOINT=self.clickhouse.endpoint,
         )
@@ -77,16 +81,34 @@ class Through:
         eventually(lambda: self.clickhouse.do(CHATS), [[expected["messages"]]])
 
 
+@dataclass
+class Shared:
+    """The cluster that all tests here share, because its start takes longer than a test."""
+
+    kafka: Kafka
+    is_new: bool = True
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    folder = tmp_path_factory.mktemp("kafka")
+    with Kafka(folder / "kafka", Authority(folder / "tls"), partitions=PARTITIONS) as kafka:
+        yield Shared(kafka)
+
+
 @pytest.fixture
 def partitions() -> int:
     """The number of partitions of each topic; a test can override it."""
-    return 4
+    return PARTITIONS
 
 
 @pytest.fixture
-def kafka(partitions: int, secrets: Secrets, tmp_path: Path) -> Iterator[Kafka]:
-    with Kafka(tmp_path / "kafka", secrets.authority, partitions=partitions) as kafka:
-        yield kafka
+def kafka(shared: Shared, partitions: int) -> Kafka:
+    """Return the cluster with all its brokers and with empty topics."""
+    if not shared.is_new or partitions != PARTITIONS:
+        shared.kafka.renew(partitions)
+    shared.is_new = False
+    return shared.kafka
 
 
 @pytest.fixture
@@ -101,6 +123,41 @@ def clickhouse(tmp_path: Path) -> Iterator[ClickHouse]:
 @pytest.fixture
 def through(kafka: Kafka, prometheus: Prometheus, clickhouse: ClickHouse, secrets: Secrets, tmp_path: Path) -> Through:
     return Through(kafka, prometheus, clickhouse, secrets, tmp_path)
+
+
+def test_topics_are_created_so_that_one_broker_may_be_lost(shared: Shared) -> None:
+    wanted = {
+        "replication.factor": "3",
+        "min.insync.replicas": "2",
+        "retention.ms": str(3 * 24 * 3_600 * 1_000),
+        "max.message.bytes": "4000000",
+    }
+    assert shared.kafka.settings() == {"otel-agent.metrics": wanted, "otel-agent.traces": wanted}
+
+
+def test_an_agents_metrics_go_to_one_partition_and_its_whole_history_fits_one_insert(
+    through: Through,
+) -> None:
+    """A partition of Kafka keeps the order. An insert into ClickHouse may touch only a limited number of its partitions."""
+    now_ns, day_ns = time.time_ns(), 24 * 3_600 * 10**9
+    of = {"service.instance.id": "one"}
+    spans = [
+        {
+            "traceId": f"{day:032x}",
+            "spanId": f"{day:016x}",
+            "name": "of another day",
+            "startTimeUnixNano": str(now_ns - day * day_ns),
+            "endTimeUnixNano": str(now_ns - day * day_ns + 1),
+        }
+        for day in range(1, HISTORY_DAYS + 1)
+    ]
+    metrics, traces = metrics_request([gauge("x")], **of), traces_request(spans, **of)
+    with through.gateway() as second, through.consumer() as first:
+        for path, body in (*[("metrics", metrics)] * 20, ("traces", traces)):
+            through.post(second, path, body)
+        kept = f"SELECT uniqExact(SpanId) FROM otel_agent.spans WHERE Timestamp > now() - INTERVAL {KEPT_DAYS} DAY"
+        eventually(lambda: through.clickhouse.do(kept), [[KEPT_DAYS - 1]], why_not=lambda: first.log)
+    assert len(through.kafka.filled("otel-agent.metrics")) == 1
 
 
 def test_a_lost_broker_and_a_killed_consumer_lose_nothing(
@@ -141,38 +198,3 @@ def test_data_that_only_one_broker_has_is_not_acknowledged(
                 lambda: agent.attempt(**through.secrets.direct(second)).returncode, 0, why_not=lambda: second.log
             )
             through.assert_holds(expected)
-
-
-def test_topics_are_created_so_that_one_broker_may_be_lost(kafka: Kafka) -> None:
-    for topic in ("otel-agent.metrics", "otel-agent.traces"):
-        assert kafka.settings(topic) == {
-            "replication.factor": "3",
-            "min.insync.replicas": "2",
-            "retention.ms": str(3 * 24 * 3_600 * 1_000),
-            "max.message.bytes": "4000000",
-        }
-
-
-def test_an_agents_metrics_go_to_one_partition_and_its_whole_history_fits_one_insert(
-    through: Through,
-) -> None:
-    """A partition of Kafka keeps the order. An insert into ClickHouse may touch only a limited number of its partitions."""
-    now_ns, day_ns = time.time_ns(), 24 * 3_600 * 10**9
-    of = {"service.instance.id": "one"}
-    spans = [
-        {
-            "traceId": f"{day:032x}",
-            "spanId": f"{day:016x}",
-            "name": "of another day",
-            "startTimeUnixNano": str(now_ns - day * day_ns),
-            "endTimeUnixNano": str(now_ns - day * day_ns + 1),
-        }
-        for day in range(1, HISTORY_DAYS + 1)
-    ]
-    metrics, traces = metrics_request([gauge("x")], **of), traces_request(spans, **of)
-    with through.gateway() as second, through.consumer() as first:
-        for path, body in (*[("metrics", metrics)] * 20, ("traces", traces)):
-            through.post(second, path, body)
-        kept = f"SELECT uniqExact(SpanId) FROM otel_agent.spans WHERE Timestamp > now() - INTERVAL {KEPT_DAYS} DAY"
-        eventually(lambda: through.clickhouse.do(kept), [[KEPT_DAYS - 1]], why_not=lambda: first.log)
-    assert len(through.kafka.filled("otel-agent.metrics")) == 1

@@ -82,13 +82,13 @@ class Broker(Program):
 
 
 class Kafka:
-    """A cluster with the topics of `collector/kafka/create-topics.sh`, which runs in `folder` during the block.
+    """A cluster that runs in `folder` during the block, with the topics of `collector/kafka/create-topics.sh`.
 
     Clients have to trust `authority` and log in as `USER`.
     """
 
     def __init__(self, folder: Path, authority: Authority, *, partitions: int) -> None:
-        self._folder, self._partitions, self._authority = folder, partitions, authority
+        self._folder, self._partitions, self.authority = folder, partitions, authority
         self._client = folder / "client.properties"
         folder.mkdir()
         ports = free_ports(3 * BROKERS)
@@ -118,7 +118,7 @@ class Kafka:
         """Return the variables for `kafka/out.yaml` and `kafka/in.yaml` with `kafka/tls.yaml`."""
         return {
             "KAFKA_BROKERS": f"[{self.bootstrap}]",
-            "KAFKA_CA_FILE": str(self._authority.certificate),
+            "KAFKA_CA_FILE": str(self.authority.certificate),
             "KAFKA_PASSWORD": PASSWORD,
         }
 
@@ -129,12 +129,8 @@ class Kafka:
 
     def __enter__(self) -> Self:
         try:
-            # They start at the same time, because none is ready before it knows another one.
-            with ThreadPoolExecutor() as threads:
-                started = [threads.submit(broker.__enter__) for broker in self.brokers]
-            for each in started:
-                each.result()
-            self._make_topics()
+            self._start(self.brokers)
+            self._make_topics(self._partitions)
         except BaseException:
             self._end()
             raise
@@ -143,31 +139,55 @@ class Kafka:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._end()
 
+    def renew(self, partitions: int) -> None:
+        """Make it as good as new: start the brokers that were killed, and make the topics again, empty.
+
+        Starting another cluster would take several times as long. Consumers need a group that did not read yet.
+        """
+        self._start([broker for broker in self.brokers if not broker.runs])
+        self._of_topics("--delete", "--topic", "otel-agent.*")
+        self._make_topics(partitions)
+
+    @staticmethod
+    def _start(brokers: Sequence[Broker]) -> None:
+        # They start at the same time, because none is ready before it knows another one.
+        with ThreadPoolExecutor() as threads:
+            started = [threads.submit(broker.__enter__) for broker in brokers]
+        for each in started:
+            each.result()
+
     def _end(self) -> None:
         for broker in self.brokers:
             broker.kill()  # a regular stop takes seconds, and nobody reads the data afterwards
 
     def leaders(self, topic: str) -> list[Broker]:
         """Return the leading broker of each partition of a topic."""
-        return [self.brokers[int(number)] for number in re.findall(r"Leader: (\d+)", self._described(topic))]
+        described = self._of_topics("--describe", "--topic", topic)
+        return [self.brokers[int(number)] for number in re.findall(r"Leader: (\d+)", described)]
 
-    def settings(self, topic: str) -> dict[str, str]:
-        """Return the settings of a topic, and its replication factor."""
-        ((copies, others),) = re.findall(r"ReplicationFactor: (\d+)\tConfigs: (.*)", self._described(topic))
-        return {"replication.factor": copies} | dict(each.split("=") for each in others.split(","))
+    def settings(self) -> dict[str, dict[str, str]]:
+        """Return the settings of each topic, and its replication factor."""
+        described = self._of_topics("--describe", "--topic", "otel-agent.*")
+        found = re.findall(r"Topic: (\S+)\t.*\tReplicationFactor: (\d+)\tConfigs: (.*)", described)
+        return {
+            topic: {"replication.factor": copies} | dict(each.split("=") for each in others.split(","))
+            for topic, copies, others in found
+        }
 
     def filled(self, topic: str) -> list[str]:
         """Return the partitions of a topic that are not empty on the last broker."""
         logs = (self._folder / str(BROKERS - 1) / "data").glob(f"{topic}-*/*.log")
-        return [path.parent.name for path in logs if path.stat().st_size]
+        # The folder of a deleted topic's partition stays for a minute, and has a longer name.
+        of_topic = re.compile(rf"{re.escape(topic)}-\d+")
+        return [path.parent.name for path in logs if of_topic.fullmatch(path.parent.name) and path.stat().st_size]
 
-    def _make_topics(self) -> None:
-        text = CLIENT.format(MECHANISM=MECHANISM, LOGIN=LOGIN, truststore=self._authority.certificate)
+    def _make_topics(self, partitions: int) -> None:
+        text = CLIENT.format(MECHANISM=MECHANISM, LOGIN=LOGIN, truststore=self.authority.certificate)
         self._client.write_text(text, encoding="utf-8")
-        self._run(COLLECTOR / "kafka" / "create-topics.sh", self.bootstrap, str(self._partitions))
+        self._run(COLLECTOR / "kafka" / "create-topics.sh", self.bootstrap, str(partitions))
 
-    def _described(self, topic: str) -> str:
-        asked = ("--bootstrap-server", self.bootstrap, "--describe", "--topic", topic)
+    def _of_topics(self, *words: str | Path) -> str:
+        asked = ("--bootstrap-server", self.bootstrap, *words)
         return self._run(command("kafka-topics.sh"), "--command-config", self._client, *asked)
 
     def _run(self, *words: str | Path) -> str:

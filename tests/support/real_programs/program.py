@@ -54,6 +54,11 @@ class Program:
         return self._process.pid
 
     @property
+    def runs(self) -> bool:
+        """True from its start until it is stopped or killed."""
+        return not self._is_over
+
+    @property
     def log(self) -> str:
         """Return what it logged so far."""
         return "".join(self._log)
