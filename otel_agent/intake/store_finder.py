@@ -13,7 +13,6 @@ from otel_agent.ledger.queries import open_to_read
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Checkpoint, Problem, Store
 from otel_agent.opencode.locations import StoreLocations, find_stores, locations, together
-from otel_agent.opencode.running.processes import environments
 from otel_agent.settings import Settings
 
 _NOTED: Final = "places"
@@ -60,6 +59,9 @@ class StoreFinder:
         """Note where the OpenCode processes that run now keep their data, unless ``discover_stores`` is off."""
         if not self._settings.discover_stores:
             return
+        # Only an agent learns. A summary opens sooner without psutil, which takes 0.02 s to import.
+        from otel_agent.opencode.running.processes import environments  # noqa: PLC0415
+
         new = [environment for environment in environments() if environment not in self._noted]
         if new:
             self._noted = [*self._noted, *new][-_MOST_NOTED:]

@@ -6,18 +6,22 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from otel_agent.errors import LedgerHeld
 from otel_agent.intake.catch_up import catch_up
 from otel_agent.ledger.files import ledger_path
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.opencode.configured_models import Configured, configured_models
-from otel_agent.opencode.running.processes import Processes
+from otel_agent.opencode.running.candidates import candidate_pids
 from otel_agent.settings import Settings
 from otel_agent.summary.answer import answer
 from otel_agent.summary.question import Question
 from otel_agent.summary.text.warnings import warnings
 from otel_agent.summary.view import Process, View, ViewName
+
+if TYPE_CHECKING:
+    from otel_agent.opencode.running.processes import Processes
 
 
 class Machine:
@@ -26,7 +30,7 @@ class Machine:
     def __init__(self, settings: Settings, now: Callable[[], datetime]) -> None:
         """``now`` returns the time in the zone in which a day begins."""
         self._settings, self._now = settings, now
-        self._processes = Processes()  # guarded by _sampling
+        self._processes: Processes | None = None  # guarded by _sampling
         self._sampling = threading.Lock()
         self._mark: list[tuple[int, int]] = []
 
@@ -61,6 +65,13 @@ class Machine:
     def processes(self) -> list[Process]:
         """Return the OpenCode processes that run now; their CPU use is that since the previous call."""
         with self._sampling:
+            if candidate_pids() == []:
+                return []
+            if self._processes is None:
+                # It imports psutil, for which a person would wait 0.02 s.
+                from otel_agent.opencode.running.processes import Processes  # noqa: PLC0415
+
+                self._processes = Processes()
             return [Process(sample, cpu) for sample, cpu in self._processes.sample()]
 
     def changed(self) -> bool:

@@ -15,7 +15,7 @@ import pytest
 import typer
 
 from otel_agent import __version__
-from otel_agent.cli import app
+from otel_agent.cli.commands import app
 from tests.support.made_stores import JsonTree, Tokens, message, session
 from tests.support.otlp_receiver import OtlpReceiver
 from tests.support.shell import Shell

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import typer
 
-from otel_agent.cli import app
+from otel_agent.cli.commands import app
 from otel_agent.semconv import METRICS, Attr
 from otel_agent.settings import Settings
 from otel_agent.settings.validation import settings_from

@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 
 import otel_agent
 import otel_agent.agent.assemble
-import otel_agent.cli
+import otel_agent.cli.commands
 import otel_agent.delivery.otlp_http
 import otel_agent.settings.validation
 

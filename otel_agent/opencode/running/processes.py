@@ -1,13 +1,15 @@
 """The OpenCode processes that run on this machine, at one moment."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Final, TypeVar
 
 import psutil
 from msgspec import Struct
 
 from otel_agent.model import ProcessMode, ProcessSample
+from otel_agent.opencode.running.candidates import candidate_pids
 from otel_agent.opencode.running.command_line import file_name, mode_of
 
 _T = TypeVar("_T")
@@ -18,12 +20,23 @@ _WHERE: Final = ("XDG_DATA_HOME", "OPENCODE_DB", "HOME")
 _ORDER: Final = {mode: number for number, mode in enumerate(ProcessMode)}
 
 
+def candidates() -> Iterator[psutil.Process]:
+    """Yield the processes that may be OpenCode, in the order of their pids; all processes if the system has no ``/proc``."""
+    pids = candidate_pids()
+    if pids is None:
+        yield from psutil.process_iter()
+        return
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            yield psutil.Process(pid)
+
+
 class Processes:
     """Samples the processes, and keeps the previous sample of each that still runs."""
 
     def __init__(
         self,
-        iterate: Callable[[], Iterable[psutil.Process]] = psutil.process_iter,
+        iterate: Callable[[], Iterable[psutil.Process]] = candidates,
         now: Callable[[], float] = time.time,
         min_bytes: int = 0,
     ) -> None:
@@ -53,7 +66,7 @@ class Processes:
 
 
 def environments(
-    iterate: Callable[[], Iterable[psutil.Process]] = psutil.process_iter,
+    iterate: Callable[[], Iterable[psutil.Process]] = candidates,
 ) -> list[dict[str, str]]:
     """Return the variables that say where this user's running OpenCode processes keep their data.
 
