@@ -34,9 +34,9 @@ def print_views(views: Sequence[View], form: Format, settings: Settings) -> None
 
 
 def _is_empty(view: View) -> bool:
-    """Return true if there is nothing to show at all: no message ever, no warning, no running OpenCode."""
+    """Return true if there is nothing to show at all: everything was read, no message, no warning, no running OpenCode."""
     running = view.activity is not None and bool(view.activity.processes)
-    return view.newest is None and not view.warnings and not running
+    return view.newest is None and view.reading is None and not view.warnings and not running
 
 
 def write_views(views: Sequence[View], form: Format, file: Path) -> None:
@@ -49,8 +49,14 @@ def write_views(views: Sequence[View], form: Format, file: Path) -> None:
         raise OtelAgentError(f"cannot write {file}: {error.strerror}. Pass another file with -o.") from None
 
 
+def _unread(view: View) -> list[str]:
+    from otel_agent.summary.text.captions import incomplete
+
+    return [sentence] if (sentence := incomplete(view)) else []
+
+
 def _warn_beside(views: Sequence[View], form: Format) -> None:
     """Print the warnings on standard error if the form has no place for them."""
     if form == "csv":
-        for warning in dict.fromkeys(warning for view in views for warning in view.warnings):
+        for warning in dict.fromkeys(sentence for view in views for sentence in (*_unread(view), *view.warnings)):
             print(f"Warning: {warning}", file=sys.stderr)

@@ -15,6 +15,7 @@ from otel_agent.ledger.known_sessions import Sessions
 from otel_agent.ledger.messages import Messages
 from otel_agent.ledger.outbox import Outbox
 from otel_agent.ledger.problems import Problems
+from otel_agent.ledger.reading import History
 from otel_agent.ledger.store_counts import StoreCounts
 from otel_agent.ledger.totals import Totals
 from otel_agent.ledger.turns import Turns
@@ -41,6 +42,7 @@ class Ledger:
         self.messages = Messages(database, self.sessions, self.outbox)
         self.totals = Totals(database)
         self.problems = Problems(database)
+        self.history = History(database)
         self.store_counts = StoreCounts(database)
         self.delivery_state = DeliveryState(database)
         self.turns = Turns(database)

@@ -7,9 +7,11 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from otel_agent.errors import LedgerHeld
 from otel_agent.intake.catch_up import catch_up
-from otel_agent.ledger.files import ledger_path
+from otel_agent.ledger.files import held_by, ledger_path
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.opencode.configured_models import Configured, configured_models
 from otel_agent.opencode.running.processes import Processes
@@ -45,6 +47,14 @@ class Machine:
         """
         # The mark is read first: a write during the answer then counts as a change, and the view is asked for again.
         self._mark = self._change_mark()
+        view = self._answer(name, question)
+        if view.reading is None or held_by(self._settings.state_dir) is not None:
+            return view
+        # Nobody reads on. Perhaps the reading ended a moment ago: a second answer shows the end.
+        again = self._answer(name, question)
+        return replace(again, reading_stopped=again.reading is not None)
+
+    def _answer(self, name: ViewName, question: Question) -> View:
         configured = configured_models(os.environ, Path.cwd()) if name == "agents" else Configured()
         with open_to_read(self._settings.state_dir) as ledger:
             return answer(
