@@ -14,6 +14,7 @@ import sqlite3
 from typing import Final
 
 from otel_agent.ledger import migrations
+from otel_agent.ledger.migration_progress import OnMigration, untold
 
 VERSION: Final = 7
 """Kept in ``PRAGMA user_version``. A newer otel-agent wrote a ledger with a higher one, which is left alone."""
@@ -30,11 +31,16 @@ APPLICATION_ID: Final = 0x07E1A6E7
 """Kept in ``PRAGMA application_id``, so that no other program's database passes for a ledger."""
 
 
-def prepare(database: sqlite3.Connection) -> None:
-    """Create the tables in an empty database, or bring an older ledger up to ``VERSION``: all of it or nothing."""
+def prepare(database: sqlite3.Connection, on_migration: OnMigration = untold) -> None:
+    """Create the tables in an empty database, or bring an older ledger up to ``VERSION``: all of it or nothing.
+
+    ``on_migration`` is called while an older ledger is brought up.
+    """
     found = version(database)
     if found == VERSION:
         return
+    tell = on_migration if found else untold  # a new ledger is made at once
+    tell(0, 1)
     database.execute("BEGIN IMMEDIATE")
     try:
         if found == 0:
@@ -49,6 +55,7 @@ def prepare(database: sqlite3.Connection) -> None:
         if database.in_transaction:  # a full disk has rolled it back already
             database.execute("ROLLBACK")
         raise
+    tell(1, 1)
 
 
 def version(database: sqlite3.Connection) -> int:

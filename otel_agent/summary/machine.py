@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from otel_agent.errors import LedgerHeld
 from otel_agent.intake.catch_up import catch_up
 from otel_agent.ledger.files import held_by, ledger_path
+from otel_agent.ledger.migration_progress import OnMigration, untold
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.opencode.configured_models import Configured, configured_models
 from otel_agent.opencode.running.processes import Processes
@@ -32,13 +33,14 @@ class Machine:
         self._sampling = threading.Lock()
         self._mark: list[tuple[int, int]] = []
 
-    def catch_up(self) -> None:
+    def catch_up(self, on_migration: OnMigration = untold) -> None:
         """Bring the ledger up to date. A running agent does that itself, so then this does nothing.
 
-        Raises ``LedgerError`` if the ledger cannot be written.
+        ``on_migration`` is called while a ledger of an older version is brought up to this one. Raises ``LedgerError`` if
+        the ledger cannot be written.
         """
         with suppress(LedgerHeld):
-            catch_up(self._settings)
+            catch_up(self._settings, on_migration=on_migration)
 
     def view(self, name: ViewName, question: Question) -> View:
         """Answer a question from the ledger as it is now, without reading OpenCode's storage.

@@ -30,6 +30,11 @@ def reading_line(view: View) -> Text:
     return Text("" if view.reading is None else reading_sentence(view.reading, stopped=False))
 
 
+def upgrade_line(done: int, total: int) -> Text:
+    """Return how far the upgrade of the ledger is; empty if it has ended."""
+    return Text(f"Upgrading the ledger: {100 * done // total} %" if done < total else "")
+
+
 def overview_lines(view: View, activity: Activity) -> Group:
     """Return what is shown above the rows of an overview: processes, categories, and active sessions."""
     parts = overview_head(view, activity)
