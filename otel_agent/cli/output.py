@@ -24,7 +24,7 @@ def print_views(views: Sequence[View], form: Format, settings: Settings) -> None
     from otel_agent.summary.text.tables import no_data, view_table
 
     console = Console()
-    if _is_empty(views[0]):
+    if _is_empty(views[0], settings):
         from otel_agent.intake.store_finder import configured_locations
 
         console.print(no_data(configured_locations(settings).paths))
@@ -33,10 +33,20 @@ def print_views(views: Sequence[View], form: Format, settings: Settings) -> None
         console.print(*([""] if number else []), view_table(view))
 
 
-def _is_empty(view: View) -> bool:
-    """Return true if there is nothing to show at all: everything was read, no message, no warning, no running OpenCode."""
+def _is_empty(view: View, settings: Settings) -> bool:
+    """Return true if there is nothing to show at all: no message ever, no warning, no running OpenCode."""
     running = view.activity is not None and bool(view.activity.processes)
-    return view.newest is None and view.reading is None and not view.warnings and not running
+    if view.newest is not None or view.warnings or running:
+        return False
+    return view.reading is None or not _has_stores(settings)
+
+
+def _has_stores(settings: Settings) -> bool:
+    """Return true if OpenCode has stored anything, which another process may be about to read."""
+    from otel_agent.intake.store_finder import known_locations
+    from otel_agent.opencode.locations import find_stores
+
+    return bool(find_stores(known_locations(settings))[0])
 
 
 def write_views(views: Sequence[View], form: Format, file: Path) -> None:

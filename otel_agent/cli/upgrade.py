@@ -19,10 +19,10 @@ _LOG_SECONDS: Final = 5.0
 
 
 @contextmanager
-def shown() -> Iterator["OnMigration"]:
+def shown(now: Callable[[], float] = time.monotonic) -> Iterator["OnMigration"]:
     """Yield the function to report an upgrade to. The bar on standard error is gone at the end."""
     if not sys.stderr.isatty():
-        yield _Log().tell
+        yield _Log(now).tell
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -36,14 +36,14 @@ def shown() -> Iterator["OnMigration"]:
         console=Console(stderr=True),
         transient=True,
     )
-    task, lines, began = bar.add_task("", total=None), _Log(), time.monotonic()
+    task, lines, began = bar.add_task("", total=None), _Log(now), now()
 
     def tell(done: int, total: int) -> None:
         lines.tell(done, total)
         bar.update(task, completed=done, total=total)
         if done >= total:
             bar.stop()
-        elif time.monotonic() - began > _SILENT_SECONDS:
+        elif now() - began > _SILENT_SECONDS:
             bar.start()
 
     try:
@@ -55,7 +55,7 @@ def shown() -> Iterator["OnMigration"]:
 class _Log:
     """Logs the begin of an upgrade, how far it is every few seconds, and its end."""
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._began: float | None = None
         self._said = 0.0

@@ -195,7 +195,7 @@ class Ingest:
             ledger.problems.forget_read(batch.messages, batch.problems)
             ledger.problems.note(batch.problems, now_ms=self._now_ms())
             ledger.remember(batch.checkpoints)
-            self._history.note(batch, outcome)
+            self._history.note()
         # Only now, because a transaction that failed is tried again and must say the same again.
         self._problem_log.write(new)
         self._note_lag(changes)
