@@ -19,6 +19,7 @@ from otel_agent.demo.receiver import Point, Span
 from otel_agent.demo.screen import Frame, screen_of
 from otel_agent.demo.store_writer import Written
 from otel_agent.intake.catch_up import catch_up
+from otel_agent.ledger.migration_progress import OnMigration
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.model import ProcessMode, ProcessSample
 from otel_agent.settings import Settings
@@ -156,7 +157,7 @@ class StillSource:
         """Return false: nothing changes."""
         return False
 
-    def catch_up(self) -> None:
+    def catch_up(self, on_migration: OnMigration) -> None:
         """Do nothing: the ledger is complete."""
 
 

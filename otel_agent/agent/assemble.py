@@ -17,6 +17,7 @@ from otel_agent.export.outcomes import Outcomes
 from otel_agent.export.span_export import SpanExport
 from otel_agent.intake.catch_up import Intake, opened
 from otel_agent.intake.ingest import Ingest
+from otel_agent.ledger.migration_progress import OnMigration, unreported
 from otel_agent.ledger.writer import Ledger
 from otel_agent.opencode.locations import StoreLocations, WatchedFolder, watched_folders
 from otel_agent.opencode.running.processes import Processes
@@ -53,12 +54,14 @@ class Agent(Struct):
 
 
 @contextmanager
-def assembled(settings: Settings, *, now_ns: Callable[[], int] = time.time_ns) -> Iterator[Agent]:
+def assembled(
+    settings: Settings, *, now_ns: Callable[[], int] = time.time_ns, on_migration: OnMigration = unreported
+) -> Iterator[Agent]:
     """Open the ledger and connect the parts; close them in reverse.
 
     Raises ``LedgerError`` if the ledger cannot be written and ``SettingsError`` if the exporters cannot be set up.
     """
-    with opened(settings, now_ns=now_ns) as parts:
+    with opened(settings, now_ns=now_ns, on_migration=on_migration) as parts:
         spans, metrics = _exports(settings, parts, now_ns)
         agent = Agent(settings, parts.ingest, spans, metrics, parts.finder.learn, lambda: parts.finder.locations)
         try:

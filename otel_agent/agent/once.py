@@ -11,6 +11,7 @@ from otel_agent.agent.state_log import log_first_pass
 from otel_agent.errors import DeliveryError
 from otel_agent.export.outcomes import SendSummary
 from otel_agent.intake.ingest import Pass
+from otel_agent.ledger.migration_progress import OnMigration, unreported
 from otel_agent.model.plural import counted
 from otel_agent.semconv import Signal
 from otel_agent.settings import Settings
@@ -40,14 +41,20 @@ class RunResult(Struct, frozen=True):
         )
 
 
-def run_once(settings: Settings, *, on_progress: Callable[[Pass], None] | None = None) -> RunResult:
+def run_once(
+    settings: Settings,
+    *,
+    on_progress: Callable[[Pass], None] | None = None,
+    on_migration: OnMigration = unreported,
+) -> RunResult:
     """Read every store and deliver everything that is pending.
 
-    ``on_progress`` is called with the state of the reading as it goes on. A backend that accepts nothing is no error
+    ``on_progress`` is called with the state of the reading as it goes on, ``on_migration`` before that while an older
+    ledger is brought up to this version. A backend that accepts nothing is no error
     here: the result says so. Raises ``LedgerError`` and ``SettingsError`` as ``assembled`` does.
     """
     started = time.monotonic()
-    with assembled(settings) as agent:
+    with assembled(settings, on_migration=on_migration) as agent:
         agent.learn()
         read = agent.ingest.run(sweep=True, on_progress=on_progress)
         log_first_pass(read, agent.ingest.stores, agent.known())

@@ -8,24 +8,30 @@ from otel_agent.agent.loop import Loop
 from otel_agent.agent.shutdown import Ended, ShutdownSignals, end_now, run_until_signal
 from otel_agent.errors import SettingsError
 from otel_agent.intake.ingest import Pass
+from otel_agent.ledger.migration_progress import OnMigration, unreported
 from otel_agent.settings import Settings
 
 log = logging.getLogger(__name__)
 
 
 def run_until_stopped(
-    settings: Settings, reload: Callable[[], Settings], *, on_progress: Callable[[Pass], None] | None = None
+    settings: Settings,
+    reload: Callable[[], Settings],
+    *,
+    on_progress: Callable[[Pass], None] | None = None,
+    on_migration: OnMigration = unreported,
 ) -> None:
     """Run the agent until a signal stops it. If its work does not end within the deadline, this ends the process.
 
     ``reload`` reads the settings again. If it raises ``SettingsError``, the agent goes on with the settings it has.
-    ``on_progress`` is called with the state of the very first pass.
+    ``on_progress`` is called with the state of the very first pass, ``on_migration`` before that while an older ledger is
+    brought up to this version.
     """
     with ShutdownSignals() as signals:
         usable = settings
         while True:
             try:
-                ended = _run(settings, signals, on_progress)
+                ended = _run(settings, signals, on_progress, on_migration)
             except SettingsError as error:
                 # Settings can be valid and still be of no use: a certificate that is not there, for example.
                 if settings is usable:
@@ -39,8 +45,13 @@ def run_until_stopped(
             usable, settings, on_progress = settings, _reloaded(settings, reload), None
 
 
-def _run(settings: Settings, signals: ShutdownSignals, on_progress: Callable[[Pass], None] | None) -> Ended:
-    with assemble.assembled(settings) as agent:
+def _run(
+    settings: Settings,
+    signals: ShutdownSignals,
+    on_progress: Callable[[Pass], None] | None,
+    on_migration: OnMigration,
+) -> Ended:
+    with assemble.assembled(settings, on_migration=on_migration) as agent:
         loop = Loop(agent, on_progress=on_progress)
         ended = run_until_signal(loop, signals, deadline_seconds=settings.shutdown_timeout_seconds)
         # The worker still holds the ledger: nothing here may be closed in order any more.

@@ -24,7 +24,7 @@ def print_views(views: Sequence[View], form: Format, settings: Settings) -> None
     from otel_agent.summary.text.tables import no_data, view_table
 
     console = Console()
-    if _is_empty(views[0]):
+    if _is_empty(views[0], settings):
         from otel_agent.intake.store_finder import configured_locations
 
         console.print(no_data(configured_locations(settings).paths))
@@ -33,10 +33,20 @@ def print_views(views: Sequence[View], form: Format, settings: Settings) -> None
         console.print(*([""] if number else []), view_table(view))
 
 
-def _is_empty(view: View) -> bool:
+def _is_empty(view: View, settings: Settings) -> bool:
     """Return true if there is nothing to show at all: no message ever, no warning, no running OpenCode."""
     running = view.activity is not None and bool(view.activity.processes)
-    return view.newest is None and not view.warnings and not running
+    if view.newest is not None or view.warnings or running:
+        return False
+    return view.reading is None or not _has_stores(settings)
+
+
+def _has_stores(settings: Settings) -> bool:
+    """Return true if OpenCode has stored anything, which another process may be about to read."""
+    from otel_agent.intake.store_finder import known_locations
+    from otel_agent.opencode.locations import find_stores
+
+    return bool(find_stores(known_locations(settings))[0])
 
 
 def write_views(views: Sequence[View], form: Format, file: Path) -> None:
@@ -49,8 +59,14 @@ def write_views(views: Sequence[View], form: Format, file: Path) -> None:
         raise OtelAgentError(f"cannot write {file}: {error.strerror}. Pass another file with -o.") from None
 
 
+def _unread(view: View) -> list[str]:
+    from otel_agent.summary.text.captions import incomplete
+
+    return [sentence] if (sentence := incomplete(view)) else []
+
+
 def _warn_beside(views: Sequence[View], form: Format) -> None:
     """Print the warnings on standard error if the form has no place for them."""
     if form == "csv":
-        for warning in dict.fromkeys(warning for view in views for warning in view.warnings):
+        for warning in dict.fromkeys(sentence for view in views for sentence in (*_unread(view), *view.warnings)):
             print(f"Warning: {warning}", file=sys.stderr)

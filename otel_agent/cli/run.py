@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from otel_agent.cli import progress
+from otel_agent.cli import progress, upgrade
 from otel_agent.cli.options import FLAG, ConfigOption, LogFormatOption, loaded
+from otel_agent.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -25,17 +26,20 @@ def run(
 ) -> None:
     """Watch OpenCode's storage and deliver what is new, until SIGTERM or Ctrl-C. SIGHUP reads the settings again."""
     settings = loaded(config, log_format=log_format).for_export()
-    with progress.shown() as tell:
+    with upgrade.shown() as on_migration, progress.shown() as on_progress:
         if once:
             from otel_agent.agent.once import require_delivery, run_once
 
-            result = run_once(settings, on_progress=tell)
+            result = run_once(settings, on_progress=on_progress, on_migration=on_migration)
             log.info("%s", result.in_words)
             require_delivery(settings, result)
         else:
             from otel_agent.agent.resident import run_until_stopped
 
-            run_until_stopped(settings, lambda: loaded(config, log_format=log_format).for_export(), on_progress=tell)
+            def reload() -> Settings:
+                return loaded(config, log_format=log_format).for_export()
+
+            run_until_stopped(settings, reload, on_progress=on_progress, on_migration=on_migration)
 
 
 def demo(

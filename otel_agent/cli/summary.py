@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 
-from otel_agent.cli import progress
+from otel_agent.cli import progress, upgrade
 from otel_agent.cli import summary_options as options
 from otel_agent.cli.asked import Asked, chosen_format, clock
 from otel_agent.cli.options import ConfigOption, loaded
@@ -91,5 +91,5 @@ def _catch_up(settings: Settings) -> None:
     """Bring the ledger up to date, with a progress bar for a long history. A running agent has done it already."""
     from otel_agent.intake.catch_up import catch_up
 
-    with progress.shown() as report, suppress(LedgerHeld):
-        catch_up(settings, on_progress=report)
+    with upgrade.shown() as on_migration, progress.shown() as on_progress, suppress(LedgerHeld):
+        catch_up(settings, on_progress=on_progress, on_migration=on_migration)

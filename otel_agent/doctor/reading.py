@@ -7,7 +7,9 @@ from pathlib import Path
 
 from otel_agent.doctor.finding import Finding, fail, fine, skip, warn
 from otel_agent.intake.store_finder import known_locations
+from otel_agent.ledger.files import Holder, held_by
 from otel_agent.ledger.queries import open_to_read
+from otel_agent.ledger.reading import Reading
 from otel_agent.model import CallsWanted, Problem, ProblemKind, ReadScope, Store, Unreadable
 from otel_agent.model.plural import counted
 from otel_agent.opencode.configured_models import telemetry_plugins
@@ -105,13 +107,18 @@ def _tried(store: Store) -> tuple[list[Problem], bool]:
 
 
 def releases(settings: Settings) -> Iterator[Finding]:
-    """Check that no OpenCode newer than those tested wrote the data, and that everything could be read."""
+    """Check that the whole history was read, that no OpenCode newer than those tested wrote the data, and that everything
+    could be read."""
+    # Asked before the ledger: a process that ends in between leaves a ledger that says that everything was read.
+    reader = held_by(settings.state_dir)
     with open_to_read(settings.state_dir) as ledger:
         if ledger is None:
             yield skip("OpenCode releases", "no message was counted yet")
             return
+        history = ledger.reading()
         newer = newer_than_known(ledger.versions())
         troubles = ledger.problems()
+    yield _history(history, reader)
     if newer:
         yield warn(
             "OpenCode releases",
@@ -128,6 +135,20 @@ def releases(settings: Settings) -> Iterator[Finding]:
             f"Each {trouble.kind.meaning}.",
             "Check the paths listed above.",
         )
+
+
+def _history(reading: Reading | None, reader: Holder | None) -> Finding:
+    if reading is None:
+        return fine("history", "everything that OpenCode had stored was read")
+    number = counted(reading.looked_at, "file or row", "files or rows")
+    return warn(
+        "history",
+        f"{number} of about {reading.found:,} were read ({reading.percent} %)" if reading.found else f"{number} read",
+        "All totals are incomplete until everything was read.",
+        f"Process {reader.pid} reads on: wait for it."
+        if reader
+        else "`otel-agent summary` or `otel-agent run` continues the reading.",
+    )
 
 
 def processes() -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from otel_agent.intake.store_finder import known_locations
 from otel_agent.ledger.delivery_state import SignalDelivery
 from otel_agent.ledger.files import Holder, held_by
 from otel_agent.ledger.queries import open_to_read
+from otel_agent.ledger.reading import NOT_BEGUN, Reading
 from otel_agent.ledger.store_counts import StoreCount
 from otel_agent.model import Store
 from otel_agent.opencode.locations import find_stores
@@ -41,6 +42,8 @@ class Status(Struct, frozen=True, kw_only=True):
     """The JSON keeps the name of its first version: monitoring reads it."""
     deliveries: list[SignalDelivery]
     state_dir: str
+    reading: Reading | None = None
+    """How far the reading of history is; ``None`` if it has ended. Until then all numbers are too small."""
     warnings: tuple[str, ...] = ()
     """Sentences about what could not be read of OpenCode's storage, one for each kind of problem."""
 
@@ -56,10 +59,12 @@ def status_of(settings: Settings, now: datetime) -> Status:
     """Return the status now, without disturbing an agent that runs. Raises ``LedgerError`` if its ledger is unreadable."""
     locations = known_locations(settings)
     found, _ = find_stores(locations)
+    # Asked before the ledger: a process that ends in between leaves a ledger that says that everything was read.
+    running = held_by(settings.state_dir)
     with open_to_read(settings.state_dir) as ledger:
         newest_ms = ledger.newest_ms() if ledger else None
         return Status(
-            running=held_by(settings.state_dir),
+            running=running,
             stores=_stores(found, ledger.store_counts() if ledger else []),
             looked_in=[str(path) for path in locations.paths],
             newest_message_ms=newest_ms,
@@ -68,6 +73,7 @@ def status_of(settings: Settings, now: datetime) -> Status:
             spans_pending=ledger.pending() if ledger else 0,
             deliveries=ledger.deliveries() if ledger else [],
             state_dir=str(settings.state_dir),
+            reading=ledger.reading() if ledger else NOT_BEGUN,
             warnings=warnings(ledger) if ledger else (),
         )
 

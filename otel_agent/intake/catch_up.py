@@ -11,6 +11,7 @@ from otel_agent import identity
 from otel_agent.errors import LedgerDamaged
 from otel_agent.intake.ingest import Ingest, Pass, Rules
 from otel_agent.intake.store_finder import StoreFinder
+from otel_agent.ledger.migration_progress import OnMigration, unreported
 from otel_agent.ledger.writer import Ledger, open_ledger
 from otel_agent.model import ProblemKind
 from otel_agent.settings import Settings
@@ -31,10 +32,14 @@ class Intake(Struct):
 
 @contextmanager
 def opened(
-    settings: Settings, *, now_ns: Callable[[], int] = time.time_ns, hurried: bool = False
+    settings: Settings,
+    *,
+    now_ns: Callable[[], int] = time.time_ns,
+    hurried: bool = False,
+    on_migration: OnMigration = unreported,
 ) -> Iterator["Intake"]:
     """Open the ledger and the parts that fill it; close them in reverse. ``hurried``: neither wait for the ledger nor look
-    for damage first.
+    for damage first. ``on_migration`` is called while an older ledger is brought up to this version.
 
     Raises ``LedgerError`` if the ledger cannot be written, ``LedgerHeld`` if another agent writes it.
     """
@@ -44,6 +49,7 @@ def opened(
         backfill_from_ms=_backfill_from_ms(settings, now_ns()),
         patience_seconds=0.0 if hurried else _PATIENCE_SECONDS,
         thorough=not hurried,
+        on_migration=on_migration,
     )
     try:
         ledger.adopt(identity.instance_id(ledger.id))
@@ -57,7 +63,12 @@ def opened(
         ledger.close()
 
 
-def catch_up(settings: Settings, *, on_progress: Callable[[Pass], None] | None = None) -> Pass:
+def catch_up(
+    settings: Settings,
+    *,
+    on_progress: Callable[[Pass], None] | None = None,
+    on_migration: OnMigration = unreported,
+) -> Pass:
     """Bring the ledger up to date and export nothing: pending spans stay pending.
 
     It reads what is new, and what was in flight or could not be read before. The sweep of each day finds a file of a
@@ -65,7 +76,7 @@ def catch_up(settings: Settings, *, on_progress: Callable[[Pass], None] | None =
     Raises ``LedgerHeld`` if an agent does this already, and other ``LedgerError``.
     """
     try:
-        with opened(settings, hurried=True) as parts:
+        with opened(settings, hurried=True, on_migration=on_migration) as parts:
             # A store with unknown tables gets a chance each time: this version may be newer than the last one.
             due = abs(time.time_ns() // 1_000_000 - parts.ledger.swept_ms) > _SWEEP_MS  # a clock can have been wrong
             sweep = due or parts.ledger.problems.has_kind(ProblemKind.UNKNOWN_SCHEMA)

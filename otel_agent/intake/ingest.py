@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from otel_agent.errors import LedgerError
+from otel_agent.intake.history import History
 from otel_agent.intake.pass_progress import Pass, Progress
 from otel_agent.intake.problem_log import ProblemLog
 from otel_agent.intake.residual import Residual
@@ -74,6 +75,7 @@ class Ingest:
         self._count_from_ms = ledger.backfill_from_ms
         self._traces = Traces(ledger)
         self._residual = Residual(ledger)
+        self._history = History(ledger)
         self._stores: dict[str, Store] = {}
         self._problem_log = ProblemLog()
         self._said_overflow = False
@@ -106,10 +108,7 @@ class Ingest:
         """
         found, problems = self._find_stores()
         self._adopt(found)
-        outcome = Pass(stores=len(found))
-        # Only the first import takes so long that counting the files first is worth it.
-        if not self._ledger.swept_ms:
-            outcome.found = sum(store.length() for store in self._stores.values())
+        outcome = self._history.begin(self._stores)
         progress = Progress(outcome, self._now_ns, on_progress)
         try:
             # A place whose problem may be gone is looked at again, and only a sweep looks at everything.
@@ -137,9 +136,12 @@ class Ingest:
         self._end_turns(scope, stopping)
         self._count_residual()
         self._passed = True
-        if scope.sweep and abs(self._now_ms() - self._ledger.swept_ms) > _NOTE_SWEEPS_MS:
+        swept = scope.sweep and abs(self._now_ms() - self._ledger.swept_ms) > _NOTE_SWEEPS_MS
+        if swept or self._history.has_news(scope):
             with self._ledger.transaction():
-                self._ledger.note_sweep(self._now_ms())
+                if swept:
+                    self._ledger.note_sweep(self._now_ms())
+                self._history.end()
 
     def close(self) -> None:
         """Forget what was read beyond the checkpoints, and close the stores."""
@@ -170,6 +172,7 @@ class Ingest:
                 if stopping():
                     store.close()
                     return
+            self._history.note_read(store, met)
             self._forget(self._ledger.problems.not_seen_again(store.name, met, sweep=scope.sweep))
         except Unreadable as failure:
             store.close()
@@ -182,6 +185,7 @@ class Ingest:
         """Write one batch, all or nothing: messages, turns and calls, totals, problems, and the checkpoints last read."""
         new = self._problem_log.new(batch.problems)
         ledger = self._ledger
+        self._history.before_batch(store, batch, outcome)
         messages = [batch.calls.timed(message) for message in batch.messages]
         with ledger.transaction():
             changes = ledger.messages.record(messages, batch.sessions, count_from_ms=self._count_from_ms)
@@ -193,6 +197,7 @@ class Ingest:
             ledger.problems.forget_read(batch.messages, batch.problems)
             ledger.problems.note(batch.problems, now_ms=self._now_ms())
             ledger.remember(batch.checkpoints)
+            self._history.note()
         # Only now, because a transaction that failed is tried again and must say the same again.
         self._problem_log.write(new)
         self._note_lag(changes)

@@ -20,6 +20,8 @@ class Pass(Struct):
     """Files and rows that were read …"""
     found: int = 0
     """… of about so many; 0 if that was not looked up."""
+    looked_at_before: int = 0
+    """The part of ``looked_at`` that earlier passes read, which were broken off."""
     done: bool = False
     stores: int = 0
     problems: int = 0
@@ -50,8 +52,9 @@ class Progress:
     def _remaining(self) -> str:
         """Return how much of a first import remains, as the end of a sentence; empty if that is not known."""
         looked_at, found = self._outcome.looked_at, self._outcome.found
-        if not 0 < looked_at < found:
+        now = looked_at - self._outcome.looked_at_before
+        if not 0 < now <= looked_at < found:
             return ""
         seconds = (self._now_ns() - self._began_ns) / 1e9
-        left = seconds / looked_at * (found - looked_at)
+        left = seconds / now * (found - looked_at)
         return f"; looked at {looked_at} of about {found} files and rows, about {left:.0f} s left"

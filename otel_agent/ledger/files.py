@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from otel_agent.errors import LedgerDamaged, LedgerError, LedgerHeld, LedgerNewer
 from otel_agent.ledger import schema
+from otel_agent.ledger.migration_progress import OnMigration, unreported
 
 NAME: Final = "ledger.db"
 _LOCK: Final = "ledger.lock"
@@ -118,7 +119,7 @@ def _ours(error: sqlite3.Error) -> LedgerError:
     return LedgerError(f"cannot use the ledger: {error}. Check the disk and its permissions")
 
 
-def open_writable(path: Path, *, thorough: bool = True) -> sqlite3.Connection:
+def open_writable(path: Path, *, thorough: bool = True, on_migration: OnMigration = unreported) -> sqlite3.Connection:
     """Open or create the ledger for its one writer, which must have the ``Hold``.
 
     Raises ``LedgerNewer`` and ``LedgerDamaged``. The file then stays as it is; only a write that was never finished is
@@ -137,7 +138,7 @@ def open_writable(path: Path, *, thorough: bool = True) -> sqlite3.Connection:
         database.execute("PRAGMA synchronous = NORMAL")
         # Each minute an export sorts a megabyte or two: not worth a file on the disk.
         database.execute("PRAGMA temp_store = MEMORY")
-        schema.prepare(database)
+        schema.prepare(database, on_migration)
     except LedgerError:
         database.close()
         raise

@@ -1,14 +1,11 @@
 """Version 8 of the tables: contexts, sums that are kept, and indexes that a first look makes at its end."""
 
 import sqlite3
-from collections.abc import Callable
 from typing import Final
 
 from otel_agent.ledger import kept_sums
 from otel_agent.ledger.late_indexes import make_indexes
-
-OnProgress = Callable[[int, int], None]
-"""Takes how many messages were moved, of how many."""
+from otel_agent.ledger.migration_progress import OnMigration
 
 _AT_ONCE: Final = 50_000
 """Messages that are moved between two reports of progress: a second or less."""
@@ -104,7 +101,7 @@ FROM message AS m JOIN context AS c ON c.number = m.context
 _UNSETTLED: Final = "CREATE INDEX message_unsettled ON message (state) WHERE state < 2"
 
 
-def to_version_8(database: sqlite3.Connection, on_progress: OnProgress) -> None:
+def to_version_8(database: sqlite3.Connection, on_migration: OnMigration) -> None:
     """Move the messages into the new table, and add up the sums. Runs inside a migration.
 
     A call of 2.x that was retried in the same row gets its first beginning back, because the hash that stood for the
@@ -114,7 +111,7 @@ def to_version_8(database: sqlite3.Connection, on_progress: OnProgress) -> None:
         if statement.strip():
             database.execute(statement)
     database.execute(f"INSERT INTO context ({_CONTEXT}) SELECT DISTINCT {_CONTEXT} FROM message")
-    _move(database, on_progress)
+    _move(database, on_migration)
     database.execute("DROP TABLE message")
     database.execute("ALTER TABLE message_8 RENAME TO message")
     database.execute(_VIEW)
@@ -124,7 +121,7 @@ def to_version_8(database: sqlite3.Connection, on_progress: OnProgress) -> None:
         kept_sums.rebuild(database)
 
 
-def _move(database: sqlite3.Connection, on_progress: OnProgress) -> None:
+def _move(database: sqlite3.Connection, on_migration: OnMigration) -> None:
     total = int(database.execute("SELECT count(*) FROM message").fetchone()[0])
     last = int(database.execute("SELECT ifnull(max(number), 0) FROM message").fetchone()[0])
     old = ", ".join(f"m.{name}" for name in _KEPT.split(", "))
@@ -138,4 +135,4 @@ def _move(database: sqlite3.Connection, on_progress: OnProgress) -> None:
             "WHERE m.number > ? AND m.number <= ? ORDER BY m.number",
             (begin, begin + _AT_ONCE),
         ).rowcount
-        on_progress(moved, total)
+        on_migration(moved, 2 * total)  # indexes and sums take about as long again

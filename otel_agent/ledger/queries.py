@@ -13,6 +13,7 @@ from otel_agent.ledger.evidence import Evidence
 from otel_agent.ledger.files import connect_to_read, ledger_path
 from otel_agent.ledger.outbox import Outbox
 from otel_agent.ledger.problems import ProblemSummary, problem_summaries
+from otel_agent.ledger.reading import Reading, reading
 from otel_agent.ledger.store_counts import StoreCount, store_counts
 from otel_agent.ledger.usage_of_messages import UsageOfMessages
 from otel_agent.ledger.usage_of_sums import UsageOfSums, is_of_sessions, is_of_slots, is_unrestricted
@@ -33,7 +34,8 @@ def open_to_read(state_dir: Path) -> Iterator["Queries | None"]:
             found = schema.version(database)
             if found > schema.VERSION:
                 raise LedgerNewer(f"{path} was written by a newer otel-agent. Upgrade this one to read it.")
-            yield Queries(database, found)
+            # Another process is just about to create the tables.
+            yield None if found == 0 and schema.belongs_to_us(database) else Queries(database, found)
     except LedgerDamaged as damage:
         raise LedgerDamaged(f"cannot read the ledger {path}: {damage}. `otel-agent run` sets it aside.") from None
 
@@ -147,6 +149,10 @@ class Queries:
     def problems(self) -> list[ProblemSummary]:
         """Return what cannot be read of OpenCode's storage now, the most frequent kind first."""
         return problem_summaries(self._database) if self._version >= schema.WITH_PROBLEMS else []
+
+    def reading(self) -> Reading | None:
+        """Return how far the reading of history is; ``None`` if it has ended, so that totals are complete."""
+        return reading(self._database, self._version)
 
     def versions(self) -> list[str]:
         """Return the releases of OpenCode that created the sessions."""

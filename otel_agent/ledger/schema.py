@@ -15,7 +15,8 @@ import sqlite3
 from typing import Final
 
 from otel_agent.ledger import migrations
-from otel_agent.ledger.layout_8 import OnProgress, to_version_8
+from otel_agent.ledger.layout_8 import to_version_8
+from otel_agent.ledger.migration_progress import OnMigration, unreported
 
 VERSION: Final = 8
 """Kept in ``PRAGMA user_version``. A newer otel-agent wrote a ledger with a higher one, which is left alone."""
@@ -34,14 +35,16 @@ APPLICATION_ID: Final = 0x07E1A6E7
 """Kept in ``PRAGMA application_id``, so that no other program's database passes for a ledger."""
 
 
-def prepare(database: sqlite3.Connection, on_progress: OnProgress = lambda _done, _total: None) -> None:
+def prepare(database: sqlite3.Connection, on_migration: OnMigration = unreported) -> None:
     """Create the tables in an empty database, or bring an older ledger up to ``VERSION``: all of it or nothing.
 
-    ``on_progress`` is called with the number of messages that were moved, and of all, while that goes on.
+    ``on_migration`` is called while an older ledger is brought up.
     """
     found = version(database)
     if found == VERSION:
         return
+    report = on_migration if found else unreported  # a new ledger is made at once
+    report(0, 1)
     database.execute("BEGIN IMMEDIATE")
     try:
         if found == 0:
@@ -49,7 +52,7 @@ def prepare(database: sqlite3.Connection, on_progress: OnProgress = lambda _done
             database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         for migrate in migrations.STEPS[max(found, 1) - 1 :]:
             migrate(database)
-        to_version_8(database, on_progress)
+        to_version_8(database, report)
         # Part of the transaction: no ledger ever claims a version whose tables it lacks.
         database.execute(f"PRAGMA user_version = {VERSION}")
         database.execute("COMMIT")
@@ -57,6 +60,7 @@ def prepare(database: sqlite3.Connection, on_progress: OnProgress = lambda _done
         if database.in_transaction:  # a full disk has rolled it back already
             database.execute("ROLLBACK")
         raise
+    report(1, 1)
 
 
 def version(database: sqlite3.Connection) -> int:

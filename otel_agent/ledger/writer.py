@@ -15,8 +15,10 @@ from otel_agent.ledger.delivery_state import DeliveryState
 from otel_agent.ledger.kept_sums import KeptSums
 from otel_agent.ledger.known_sessions import Sessions
 from otel_agent.ledger.messages import Messages
+from otel_agent.ledger.migration_progress import OnMigration, unreported
 from otel_agent.ledger.outbox import Outbox
 from otel_agent.ledger.problems import Problems
+from otel_agent.ledger.reading import History
 from otel_agent.ledger.store_counts import StoreCounts
 from otel_agent.ledger.totals import Totals
 from otel_agent.ledger.turns import Turns
@@ -45,6 +47,7 @@ class Ledger:
         self.messages = Messages(database, self.sessions, self.outbox, contexts, sums)
         self.totals = Totals(database)
         self.problems = Problems(database)
+        self.history = History(database)
         self.store_counts = StoreCounts(database)
         self.delivery_state = DeliveryState(database)
         self.turns = Turns(database)
@@ -172,13 +175,20 @@ class Ledger:
 
 
 def open_ledger(
-    state_dir: Path, *, now_ns: int, backfill_from_ms: int, patience_seconds: float = 0.0, thorough: bool = True
+    state_dir: Path,
+    *,
+    now_ns: int,
+    backfill_from_ms: int,
+    patience_seconds: float = 0.0,
+    thorough: bool = True,
+    on_migration: OnMigration = unreported,
 ) -> Ledger:
     """Open the ledger in ``state_dir`` for writing, or begin one.
 
     ``patience_seconds`` is how long to wait for another process that has it, such as a summary that brings it up to
     date. ``thorough`` reads every page of it, which takes tens of milliseconds per hundred thousand messages.
-    Otherwise damage is noticed when a damaged page is read.
+    Otherwise damage is noticed when a damaged page is read. ``on_migration`` is called while a ledger of an older version
+    is brought up to this one.
 
     A damaged ledger is moved aside, the log says so, and a new one begins with what OpenCode still has.
     Raises ``LedgerHeld``, ``LedgerNewer``, and ``LedgerError`` if the folder cannot be used.
@@ -187,12 +197,12 @@ def open_ledger(
     path = files.ledger_path(state_dir)
     try:
         try:
-            database = files.open_writable(path, thorough=thorough)
+            database = files.open_writable(path, thorough=thorough, on_migration=on_migration)
         except LedgerDamaged as damage:
             # Nothing is lost for good: OpenCode's storage is counted again, under a new ledger id.
             aside = files.move_aside(path)
             log.error("%s; kept as %s; counting again from what OpenCode has on disk", damage, aside.name)
-            database = files.open_writable(path, thorough=thorough)
+            database = files.open_writable(path, thorough=thorough, on_migration=on_migration)
         ledger = Ledger(hold, database)
         ledger.begin(now_ns, backfill_from_ms)
     except BaseException:

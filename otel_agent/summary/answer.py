@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from otel_agent.ledger.answers import NO_USAGE, UNATTRIBUTED, Group, ProjectKey, Scope, Usage
 from otel_agent.ledger.queries import Queries
+from otel_agent.ledger.reading import NOT_BEGUN, Reading
 from otel_agent.model.agent_name import agent_name
 from otel_agent.model.project import from_home, is_outside_any, project_name
 from otel_agent.summary.question import Question
@@ -65,6 +66,7 @@ def answer(
         activity=Activity(processes, figures.active) if name == "overview" else None,
         warnings=tuple(warnings),
         hints=tuple(hints),
+        reading=figures.reading,
     )
 
 
@@ -77,6 +79,7 @@ class _Figures(Struct, frozen=True):
     unattributed: Usage = NO_USAGE
     newest_ms: int | None = None
     active: Sequence[SessionRow] = ()
+    reading: Reading | None = NOT_BEGUN
 
 
 def _figures(name: ViewName, question: Question, ledger: Queries, now: datetime, configured: ModelOf) -> _Figures:
@@ -85,9 +88,8 @@ def _figures(name: ViewName, question: Question, ledger: Queries, now: datetime,
         asked = _Asked(ledger, question, now)
         rows, cut = _rows(name, asked, configured)
         active = _active(asked) if name == "overview" else []
-        return _Figures(
-            rows, cut, ledger.usage(asked.scope), ledger.unattributed(asked.scope), ledger.newest_ms(), active
-        )
+        totals, unattributed = ledger.usage(asked.scope), ledger.unattributed(asked.scope)
+        return _Figures(rows, cut, totals, unattributed, ledger.newest_ms(), active, ledger.reading())
 
 
 class _Asked:

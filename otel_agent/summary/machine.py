@@ -8,9 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from otel_agent.errors import LedgerHeld
 from otel_agent.intake.catch_up import catch_up
-from otel_agent.ledger.files import ledger_path
+from otel_agent.ledger.files import held_by, ledger_path
+from otel_agent.ledger.migration_progress import OnMigration, unreported
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.opencode.configured_models import Configured, configured_models
 from otel_agent.opencode.running.candidates import candidate_pids
@@ -34,13 +37,14 @@ class Machine:
         self._sampling = threading.Lock()
         self._mark: list[tuple[int, int]] = []
 
-    def catch_up(self) -> None:
+    def catch_up(self, on_migration: OnMigration = unreported) -> None:
         """Bring the ledger up to date. A running agent does that itself, so then this does nothing.
 
-        Raises ``LedgerError`` if the ledger cannot be written.
+        ``on_migration`` is called while a ledger of an older version is brought up to this one. Raises ``LedgerError`` if
+        the ledger cannot be written.
         """
         with suppress(LedgerHeld):
-            catch_up(self._settings)
+            catch_up(self._settings, on_migration=on_migration)
 
     def view(self, name: ViewName, question: Question) -> View:
         """Answer a question from the ledger as it is now, without reading OpenCode's storage.
@@ -49,6 +53,14 @@ class Machine:
         """
         # The mark is read first: a write during the answer then counts as a change, and the view is asked for again.
         self._mark = self._change_mark()
+        view = self._answer(name, question)
+        if view.reading is None or held_by(self._settings.state_dir) is not None:
+            return view
+        # Nobody reads on. Perhaps the reading ended a moment ago: a second answer shows the end.
+        again = self._answer(name, question)
+        return replace(again, reading_stopped=again.reading is not None)
+
+    def _answer(self, name: ViewName, question: Question) -> View:
         configured = configured_models(os.environ, Path.cwd()) if name == "agents" else Configured()
         with open_to_read(self._settings.state_dir) as ledger:
             return answer(

@@ -11,6 +11,7 @@ from typing import Final, Literal, get_args
 from msgspec import Struct
 
 from otel_agent.ledger.answers import NO_USAGE, Usage
+from otel_agent.ledger.reading import Reading
 from otel_agent.model import ProcessSample, Tokens, without_overlap
 
 ViewName = Literal["overview", "sessions", "projects", "models", "agents", "timeline"]
@@ -121,6 +122,10 @@ class View(Struct, frozen=True, kw_only=True):
     """Sentences that a reader needs to trust the numbers; each says what to do."""
     hints: tuple[str, ...] = ()
     """Sentences that are only good to know, such as a configuration file that is not valid JSON."""
+    reading: Reading | None = None
+    """How far the reading of history is; ``None`` if it has ended. Until then all numbers are too small."""
+    reading_stopped: bool = False
+    """True if no process reads on now."""
 
     def total_of(self, usage: Usage) -> int:
         """Return the tokens of a usage, summed over the categories under this view's accounting."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from otel_agent.summary.text.captions import cut_line, footnotes, nothing_in, title_of
+from otel_agent.summary.text.captions import cut_line, footnotes, incomplete, nothing_in, title_of, total_name
 from otel_agent.summary.text.columns import columns
 from otel_agent.summary.view import View
 
@@ -20,12 +20,14 @@ def as_markdown(views: Sequence[View]) -> str:
 def _section(view: View) -> str:
     shown = columns(view)
     lines = [f"## {escaped(title_of(view))}", ""]
+    if sentence := incomplete(view):
+        lines += [f"**{escaped(sentence)}**", ""]
     if view.rows:
         lines.append(_line([column.title for column in shown]))
         lines.append(_line(["---:" if column.kind == "number" else ":---" for column in shown], escape=False))
         lines += [_line([column.cell(view, row) for column in shown]) for row in view.rows]
         # The stars for bold are added after escaping, or they would be escaped too.
-        totals = ["Total", *(column.total(view, view.totals) if column.total else "" for column in shown[1:])]
+        totals = [total_name(view), *(column.total(view, view.totals) if column.total else "" for column in shown[1:])]
         lines.append(_line([f"**{escaped(text)}**" if text else "" for text in totals], escape=False))
     else:
         lines.append(escaped(nothing_in(view)))

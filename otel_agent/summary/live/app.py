@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import ClassVar, Final
 
 from msgspec.structs import replace
+from rich.text import Text
 from textual import work
 from textual.app import App, ComposeResult
 from textual.binding import BindingType
@@ -18,7 +19,14 @@ from otel_agent.errors import OtelAgentError
 from otel_agent.summary.live.crumbs import Trail
 from otel_agent.summary.live.help import Help
 from otel_agent.summary.live.keys import SCREEN_KEYS
-from otel_agent.summary.live.lines import foot_lines, overview_lines, trouble_line, where_line
+from otel_agent.summary.live.lines import (
+    foot_lines,
+    overview_lines,
+    reading_line,
+    trouble_line,
+    upgrade_line,
+    where_line,
+)
 from otel_agent.summary.live.row_list import Listing, RowList, list_rows
 from otel_agent.summary.live.source import Ask, Source
 from otel_agent.summary.question import Question, RangeName
@@ -44,6 +52,7 @@ class Live(App[None]):
     AUTO_FOCUS = "#rows"
     CSS = """
     #where { height: 1; padding: 0 1; color: $text-muted; }
+    #note { height: auto; padding: 0 1; color: $warning; text-style: bold; display: none; }
     #head { height: auto; max-height: 60%; padding: 0 1 1 1; }
     #rows { height: 1fr; padding: 0 1; background: $background; }
     #foot { height: auto; max-height: 6; padding: 0 1; }
@@ -68,6 +77,7 @@ class Live(App[None]):
         tabs = (Tab(f"{number} {name.title()}", id=name) for number, name in enumerate(VIEW_NAMES, 1))
         yield _Tabs(*tabs, active=self._trail.here.view)
         yield Static(id="where", markup=False)
+        yield Static(id="note", markup=False)
         with VerticalScroll(id="head", can_focus=False):
             yield Static(id="overview", markup=False)
         yield RowList(id="rows")
@@ -204,7 +214,15 @@ class Live(App[None]):
         self.query_one(RowList).show(list_rows(view, self.size.width, only) if only else unfiltered)
         self._show_overview(view)
         self.query_one("#where", Static).update(where_line(self._trail.here, view))
+        # The line moves by itself: each batch changes the ledger, and so the view is asked for again.
+        self._show_note(reading_line(view))
         self._show_foot()
+
+    def _show_note(self, note: Text) -> None:
+        """Show a line above the numbers, or none if it is empty."""
+        line = self.query_one("#note", Static)
+        line.display = bool(note)
+        line.update(note)
 
     def _show_overview(self, view: View) -> None:
         if view.activity is not None:
@@ -252,11 +270,14 @@ class Live(App[None]):
         while not worker.is_cancelled:
             began = time.monotonic()
             try:
-                self._source.catch_up()
+                self._source.catch_up(self._tell_upgrade)
             except OtelAgentError as error:
                 self._pass_on(self._show_trouble, self._asked, str(error))
             if self._leaving.wait(max(_LEAST_REST_SECONDS, _REST * (time.monotonic() - began))):
                 return
+
+    def _tell_upgrade(self, done: int, total: int) -> None:
+        self._pass_on(self._show_note, upgrade_line(done, total))
 
     def _pass_on(self, show: Callable[..., None], *found: object) -> None:
         """Let the screen's own thread show what a worker found, unless the screen is gone."""

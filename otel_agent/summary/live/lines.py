@@ -11,6 +11,7 @@ from otel_agent.model.plural import counted
 from otel_agent.summary.live.crumbs import Crumb
 from otel_agent.summary.text import words
 from otel_agent.summary.text.captions import footnotes
+from otel_agent.summary.text.history import reading_sentence
 from otel_agent.summary.text.tables import active_sessions, overview_head
 from otel_agent.summary.view import Activity, View
 
@@ -23,6 +24,17 @@ def where_line(here: Crumb, view: View) -> Text:
     return Text(f"{way}   {words.range_in_words(view.range)}", no_wrap=True)
 
 
+def reading_line(view: View) -> Text:
+    """Return how far the reading of history is; empty if it has ended."""
+    # The screen reads on by itself. If it cannot, the line about the trouble says so.
+    return Text("" if view.reading is None else reading_sentence(view.reading, stopped=False))
+
+
+def upgrade_line(done: int, total: int) -> Text:
+    """Return how far the upgrade of the ledger is; empty if it has ended."""
+    return Text(f"Upgrading the ledger: {100 * done // total} %" if done < total else "")
+
+
 def overview_lines(view: View, activity: Activity) -> Group:
     """Return what is shown above the rows of an overview: processes, categories, and active sessions."""
     parts = overview_head(view, activity)
@@ -33,10 +45,13 @@ def foot_lines(view: View, kept: tuple[int, Usage] | None) -> Group:
     """Return the totals and the footnotes. ``kept`` is what a filter leaves: how many rows, and their usage."""
     total = counted(view.total_of(view.totals), "token")
     line = f"{counted(len(view.rows), 'row')}, {counted(view.totals.messages, 'message')}, {total}"
+    if view.reading is not None:
+        line += " so far"
     if kept is not None:
         number, usage = kept
         line = f"{words.exact(number)} of {line}; shown rows: {counted(view.total_of(usage), 'token')}"
-    notes = [Text(note, style="dim") for note in footnotes(view) or [_NO_DATA]]
+    # While history is read, nobody knows yet that there is no data.
+    notes = [Text(note, style="dim") for note in footnotes(view) or ([] if view.reading else [_NO_DATA])]
     return Group(Text(line, style="bold"), *notes)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from otel_agent.ledger.migration_progress import OnMigration
 from otel_agent.summary.question import Question, RangeName
 from otel_agent.summary.view import Process, View, ViewName
 
@@ -19,8 +20,8 @@ class Source(Protocol):
     def processes(self) -> list[Process]:
         """Return the OpenCode processes that run now."""
 
-    def catch_up(self) -> None:
-        """Bring the ledger up to date."""
+    def catch_up(self, on_migration: OnMigration) -> None:
+        """Bring the ledger up to date. ``on_migration`` is called while an older one is brought up to this version."""
 
     def changed(self) -> bool:
         """Return true if the ledger was written since the last view."""

@@ -5,6 +5,7 @@ from typing import Final
 
 from otel_agent.model.plural import counted
 from otel_agent.summary.text import words
+from otel_agent.summary.text.history import reading_sentence
 from otel_agent.summary.view import View, ViewName, overlap
 
 _TITLES: Final[dict[ViewName, str]] = {
@@ -22,8 +23,20 @@ def title_of(view: View) -> str:
     return f"{_TITLES[view.name]}, {words.range_in_words(view.range)}"
 
 
+def incomplete(view: View) -> str:
+    """Return the sentence to show above everything else while history is being read; empty once that has ended."""
+    return "" if view.reading is None else reading_sentence(view.reading, stopped=view.reading_stopped)
+
+
+def total_name(view: View) -> str:
+    """Return the name of the line of totals."""
+    return "Total" if view.reading is None else "Total so far"
+
+
 def nothing_in(view: View) -> str:
     """Return the sentence to show instead of a table without rows."""
+    if view.reading is not None:
+        return "No completed messages match so far."
     if view.range.name == "all":
         return "No completed messages match."
     return f"No completed messages {words.in_range(view.range)}. --range all shows all messages."

@@ -17,7 +17,7 @@ from otel_agent.model.plural import counted
 from otel_agent.model.project import from_home
 from otel_agent.summary.answer import ACTIVE_MINUTES
 from otel_agent.summary.text import words
-from otel_agent.summary.text.captions import cut_line, footnotes, nothing_in, title_of
+from otel_agent.summary.text.captions import cut_line, footnotes, incomplete, nothing_in, title_of, total_name
 from otel_agent.summary.text.columns import name_of
 from otel_agent.summary.text.widths import GAP, TableLayout, fit_table
 from otel_agent.summary.view import Activity, Process, SessionRow, View, shown
@@ -31,8 +31,14 @@ _GAP: Final = " " * GAP
 def view_table(view: View) -> RenderableType:
     """Return everything a terminal shows of a view, as wide as the console that prints it."""
     if view.activity is not None:
-        return _overview(view, view.activity)
-    return Group(_title(title_of(view)), _body(view), Text(), _footnotes(view))
+        return Group(*incomplete_line(view), _overview(view, view.activity))
+    return Group(*incomplete_line(view), _title(title_of(view)), _body(view), Text(), _footnotes(view))
+
+
+def incomplete_line(view: View) -> list[Text]:
+    """Return the line that says that the numbers are incomplete; none if they are complete."""
+    sentence = incomplete(view)
+    return [Text(sentence, style="bold yellow")] if sentence else []
 
 
 def no_data(places: Sequence[Path]) -> RenderableType:
@@ -59,7 +65,7 @@ class _RowsTable:
         total = view.total_of(view.totals)
         # Shortened numbers are good to compare; somebody who copies the total needs all digits.
         if words.exact(total) not in " ".join(layout.totals):
-            yield Text(f"Exact total: {counted(total, 'token')}", style="dim")
+            yield Text(f"Exact {total_name(view).lower()}: {counted(total, 'token')}", style="dim")
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         return Measurement(1, options.max_width)
@@ -138,7 +144,7 @@ def _categories(view: View) -> Table:
             words.share(number, tokens.total),
             Text(bar(max(part, 0), _BAR_COLUMNS), style="cyan"),
         )
-    table.add_row(Text("Total", style="bold"), Text(words.exact(tokens.total), style="bold"))
+    table.add_row(Text(total_name(view), style="bold"), Text(words.exact(tokens.total), style="bold"))
     return table
 
 

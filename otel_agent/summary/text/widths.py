@@ -5,6 +5,7 @@ from typing import Final
 from msgspec import Struct
 from rich.cells import cell_len, set_cell_size
 
+from otel_agent.summary.text.captions import total_name
 from otel_agent.summary.text.columns import Column, columns
 from otel_agent.summary.view import Row, View
 
@@ -67,7 +68,7 @@ class _Candidate:
     def __init__(self, view: View, kept: tuple[Column, ...], shortened: bool, narrowest: int) -> None:
         self._kept, self._narrowest = kept, narrowest
         self._rows = [[_cell(column, view, row, shortened) for column in kept] for row in view.rows]
-        self._totals = ["Total", *(_total(column, view, shortened) for column in kept[1:])]
+        self._totals = [total_name(view), *(_total(column, view, shortened) for column in kept[1:])]
         self._natural = [
             max(cell_len(text) for text in (column.title, *(row[index] for row in self._rows), self._totals[index]))
             for index, column in enumerate(kept)

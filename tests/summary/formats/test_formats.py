@@ -113,6 +113,8 @@ class TestJsonOfAnOverview:
             "accounting": "recorded",
             "cut": None,
             "newest": "2026-01-23T14:25:30+01:00",
+            "complete": True,
+            "reading": None,
             "warnings": [],
             "hints": [],
         }

@@ -15,6 +15,7 @@ from textual.binding import Binding
 
 from otel_agent.errors import LedgerError
 from otel_agent.ledger.files import ledger_path
+from otel_agent.ledger.migration_progress import OnMigration
 from otel_agent.model import ProcessMode, ProcessSample
 from otel_agent.settings import Settings
 from otel_agent.summary.live.app import Live
@@ -57,7 +58,7 @@ class MadeSource:
     def changed(self) -> bool:
         return self._real.changed()
 
-    def catch_up(self) -> None:
+    def catch_up(self, on_migration: OnMigration) -> None:
         """Do nothing: the tests decide when the ledger changes."""
 
     def caught_up(self) -> None:

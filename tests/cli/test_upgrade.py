@@ -1,0 +1,109 @@
+"""The upgrade of a ledger of an older version says how far it is."""
+
+from __future__ import annotations
+
+import io
+import logging
+import shutil
+import sqlite3
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from otel_agent.cli import upgrade
+from otel_agent.ledger import schema
+from otel_agent.ledger.writer import open_ledger
+from tests.support.agent import Agent
+from tests.support.paths import ROOT, STORES
+
+OLD = ROOT / "tests" / "ledger" / "ledger-5.sql"
+
+
+def put_old_ledger(state_dir: Path) -> None:
+    state_dir.mkdir(parents=True)
+    with closing(sqlite3.connect(state_dir / "ledger.db")) as database:
+        database.executescript(OLD.read_text())
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_opening_an_older_ledger_reports_its_begin_and_its_end(tmp_path: Path) -> None:
+    put_old_ledger(tmp_path / "state")
+    told: list[tuple[int, int]] = []
+
+    def tell(done: int, total: int) -> None:
+        told.append((done, total))
+        if done < total:
+            assert version(tmp_path / "state") == 5
+
+    for _ in range(2):  # the second time it is of this version, which brings no report
+        open_ledger(tmp_path / "state", now_ns=time.time_ns(), backfill_from_ms=0, on_migration=tell).close()
+    first, last = told[0], told[-1]
+    assert first[0] == 0
+    assert last[0] == last[1] > 0
+    assert all(done < total for done, total in told[:-1])
+    assert version(tmp_path / "state") == schema.VERSION
+
+
+def version(state_dir: Path) -> int:
+    with closing(sqlite3.connect(f"file:{state_dir / 'ledger.db'}?mode=ro", uri=True)) as database:
+        return schema.version(database)
+
+
+def test_a_new_ledger_is_no_upgrade(tmp_path: Path) -> None:
+    told: list[int] = []
+    open_ledger(
+        tmp_path / "state", now_ns=time.time_ns(), backfill_from_ms=0, on_migration=lambda done, _: told.append(done)
+    ).close()
+    assert told == []
+
+
+@pytest.mark.parametrize("command", [("run", "--once"), ("summary", "models", "--range", "all")])
+def test_the_log_of_a_run_says_that_the_ledger_is_upgraded_and_a_pipe_stays_clean(
+    command: tuple[str, ...], agent: Agent
+) -> None:
+    put_old_ledger(agent.state_dir)
+    shutil.copytree(STORES / "sqlite-1.18.33-fork" / "opencode", agent.data_dir, dirs_exist_ok=True)
+    run = agent.command(*command)
+    assert run.returncode == 0
+    if command[0] == "run":
+        assert run.stderr.count("upgrading the ledger to this version of otel-agent") == 1
+        assert run.stderr.count("upgraded the ledger in ") == 1
+    else:
+        assert run.stderr == ""
+
+
+def test_the_resident_agent_logs_the_upgrade_before_it_reads(agent: Agent) -> None:
+    put_old_ledger(agent.state_dir)
+    with agent.process("run") as run:
+        run.wait_for_log("upgraded the ledger in ")
+        assert run.stop().returncode == 0
+
+
+def test_a_long_upgrade_shows_a_bar_on_a_terminal_that_is_gone_at_the_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    terminal, clock = Terminal(), [0.0]
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    with caplog.at_level(logging.INFO), upgrade.shown(lambda: clock[-1]) as tell:
+        tell(0, 1)
+        assert "Upgrading" not in terminal.getvalue(), "a short upgrade needs no bar"
+        clock.append(6.0)
+        tell(36, 100)
+        assert "Upgrading the ledger" in terminal.getvalue()
+        clock.append(7.0)
+        tell(1, 1)
+    assert "36 %" in terminal.getvalue()
+    assert terminal.getvalue().endswith("\x1b[2K"), "the line is empty again"
+    assert [record.message for record in caplog.records] == [
+        "upgrading the ledger to this version of otel-agent",
+        "upgrading the ledger: 36 %",
+        "upgraded the ledger in 7.0 s",
+    ]
