@@ -35,8 +35,14 @@ class Calls(Struct):
     ended: set[str] = set()
     """Ids of the turns that ended by what the store says beside its messages. Only 2.x says it so."""
 
+    def __bool__(self) -> bool:
+        """Return True if anything was found. In a history nothing is asked, so nothing needs to be joined."""
+        return bool(self.tool_calls or self.callers or self.answers or self.began_ms or self.ended)
+
     def add(self, other: "Calls") -> None:
         """Add what was found elsewhere; what is known here already stays."""
+        if not other:
+            return
         self.tool_calls = other.tool_calls | self.tool_calls
         self.callers = other.callers | self.callers
         self.answers = other.answers | self.answers
@@ -45,7 +51,7 @@ class Calls(Struct):
 
     def timed(self, message: Message) -> Message:
         """Return the message with the times of its answer, if they are known here."""
-        answer = self.answers.get(message.id)
+        answer = self.answers.get(message.id) if self.answers else None
         if answer is None:
             return message
         return replace(
@@ -118,6 +124,15 @@ class Batch(Struct):
     """Only in the last batch of a store, and only if the store keeps totals."""
     beside: StoreTotals | None = None
     """The totals of the sessions of these very messages, read together with them; ``None`` if there are none."""
+
+    def add(self, other: "Batch") -> None:
+        """Add what was read next. Neither of the two may have totals."""
+        self.messages += other.messages
+        self.sessions += other.sessions
+        self.problems += other.problems
+        self.checkpoints += other.checkpoints
+        self.calls.add(other.calls)
+        self.looked_at += other.looked_at
 
 
 Recall = Callable[[str], bytes | None]

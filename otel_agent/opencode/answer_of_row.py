@@ -26,13 +26,12 @@ _items: Final = msgspec.json.Decoder(list[_Item])
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
-def with_answer(message: Message, times: object, content: object, *, imported: bool) -> Message:
+def with_answer(message: Message, streamed_ms: int | None, content: object, *, imported: bool) -> Message:
     """Return the message with the times of its answer.
 
-    ``times`` and ``content`` are the row's own. ``imported`` says that 1.x wrote the call: its completion is then the time
+    ``streamed_ms`` and ``content`` are the row's own. ``imported`` says that 1.x wrote the call: its completion is then the time
     at which the row of 1.x was last written to, and no end of anything.
     """
-    streamed_ms = time_ms(field(times, "streamed"))
     items = _read(content) if streamed_ms is None or not _begins_with_text(content) else []
     response_ms = streamed_ms if streamed_ms is not None else _first_tool_ms(items)
     if response_ms is None and message.error_type == KILLED:

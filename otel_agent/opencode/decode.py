@@ -172,7 +172,7 @@ def _answered(message: Message, wire: Wire, session: Session | None) -> Message:
     # 2.x goes on in sessions of 1.x. What the import wrote there has tokens, zeros at least, and was never streamed.
     version = release(session.version) if session and wire.tokens is not None else None
     imported = version is not None and version < (2, 0) and field(wire.time, "streamed") is None
-    return with_answer(message, wire.time, wire.content, imported=imported)
+    return with_answer(message, time_ms(field(wire.time, "streamed")), wire.content, imported=imported)
 
 
 def _variant(wire: Wire) -> str:
@@ -204,7 +204,7 @@ def _placed(message: Message, wire: Wire, session: Session | None) -> Message:
         message,
         worktree=text(field(wire.path, "root")) or (session.worktree if session else ""),
         directory=(session.directory if session else "") or text(field(wire.path, "cwd")),
-        copied=looks_copied(message, session),
+        copied=looks_copied(message.generation, message.id, message.created_ms, message.completed_ms, session),
         overlap=overlap(message, total(wire.tokens), session.version if session else ""),
     )
 

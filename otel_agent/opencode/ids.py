@@ -3,9 +3,9 @@
 import re
 from typing import Final
 
-from otel_agent.model import Generation, Message, Session
+from otel_agent.model import Generation, Session
 
-_TIMED_ID: Final = re.compile(r"(?:msg|prt)_([0-9a-f]{12})[0-9A-Za-z]{14}")
+_TIMED_ID: Final = re.compile(r"(?:msg|prt)_[0-9a-f]{12}[0-9A-Za-z]{14}")
 _MARKED_COPY: Final = re.compile(r"msg_.+_[0-9]+")
 _WRAP_MS: Final = 1 << 36
 """The 12 hex digits hold 48 bits, 12 of them a counter: the time they carry repeats after 795 days."""
@@ -21,11 +21,10 @@ def minted_after_ms(message_id: str, created_ms: int) -> int | None:
 
     ``None`` if the id carries no time. The answer is right up to 397 days either way, half of what an id can hold.
     """
-    match = _TIMED_ID.fullmatch(message_id)
-    if match is None:
+    if _TIMED_ID.fullmatch(message_id) is None:
         return None
-    # Modulo the wrap, the difference is right if it is less than half of it.
-    late = ((int(match[1], 16) >> 12) - created_ms) % _WRAP_MS
+    # Modulo the wrap, the difference is right if it is less than half of it. The last three digits are the counter.
+    late = (int(message_id[4:13], 16) - created_ms) % _WRAP_MS
     return late - _WRAP_MS if late >= _WRAP_MS // 2 else late
 
 
@@ -34,20 +33,21 @@ def is_marked_copy(message_id: str) -> bool:
     return _MARKED_COPY.fullmatch(message_id) is not None
 
 
-def looks_copied(message: Message, session: Session | None) -> bool:
-    """Return True if this message may be a fork copy. It is one only if another message records the same call.
+def looks_copied(
+    generation: Generation, message_id: str, created_ms: int, completed_ms: int | None, session: Session | None
+) -> bool:
+    """Return True if such a message may be a fork copy. It is one only if another message records the same call.
 
     A copy of 2.x has a marked id, or is older than its session, as the imported copies of 1.x are.
     In 1.x the id decides if it carries a time: a copy's was minted at another time than that of its message. Otherwise
     the session decides. It is a fork's if it is marked as one, or began after the message that it holds; one that 2.x
     imported may be any. No message was complete before its session began, however soon after the reply the fork was made.
     """
-    message_id, created_ms = message.id, message.created_ms
-    if message.generation is Generation.V2:
+    if generation is Generation.V2:
         # The import changes the time of completion, so only the creation says whether a message is older than its session.
         if is_marked_copy(message_id) or (session is not None and session.created_ms > created_ms):
             return True
-    elif session is not None and message.completed_ms is not None and session.created_ms > message.completed_ms:
+    elif session is not None and completed_ms is not None and session.created_ms > completed_ms:
         return True
     late = minted_after_ms(message_id, created_ms)
     if late is not None:
@@ -55,7 +55,7 @@ def looks_copied(message: Message, session: Session | None) -> bool:
         return abs(late) > _GENUINE_MS
     if session is None:
         return False
-    imported = message.generation is Generation.V2 and session.version.startswith("1.")
+    imported = generation is Generation.V2 and session.version.startswith("1.")
     return imported or session.forked or session.created_ms > created_ms + _GENUINE_MS
 
 

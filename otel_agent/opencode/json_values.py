@@ -12,7 +12,7 @@ MAX_COST_NUSD: Final = 10**6 * 10**9
 """A million dollars for one message, which fits likewise."""
 MAX_TIME_MS: Final = 9_000_000_000_000
 """The year 2255: later times do not fit in the nanoseconds of OTLP."""
-_MAX_TEXT: Final = 1_024
+MAX_TEXT: Final = 1_024
 """Ids, names and paths are cut here; nothing real comes near."""
 
 
@@ -23,7 +23,7 @@ def text(value: object) -> str:
     """
     if not isinstance(value, str):
         return ""
-    return value[:_MAX_TEXT].replace("\0", "?").encode("utf-8", "replace").decode("utf-8")
+    return value[:MAX_TEXT].replace("\0", "?").encode("utf-8", "replace").decode("utf-8")
 
 
 def field(value: object, *names: str) -> object:

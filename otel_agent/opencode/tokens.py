@@ -11,6 +11,7 @@ _CACHE_APART: Final = (1, 0, 62)
 """The first release whose input never contains the cached tokens."""
 _CACHE_ALWAYS_APART: Final = ("anthropic", "amazon-bedrock", "google-vertex-anthropic")
 """Providers whose input never contained the cached tokens, in any release."""
+NO_OVERLAP: Final = Overlap()
 
 
 def tokens(value: object) -> tuple[Tokens, list[str]]:
@@ -51,25 +52,33 @@ def is_unknown(value: object) -> bool:
 
 
 def overlap(message: Message, total: object, session_version: str) -> Overlap:
-    """Return how many of the message's tokens are recorded in two categories.
+    """Return how many of the message's tokens are recorded in two categories; ``total`` is the recorded one."""
+    return overlap_of(message.generation, message.tokens, total, message.provider, message.finish, session_version)
+
+
+def overlap_of(
+    generation: Generation, recorded: Tokens, total: object, provider: str, finish: str, session_version: str
+) -> Overlap:
+    """Return how many tokens of such a message are recorded in two categories.
 
     Reasoning: ``tokens.total`` (from 1.2 on) shows whether output contains it. Rows without a total are older, and in
     theirs it does. Google's counts were separate already, and in 2.x all are.
     Cached tokens: up to 1.0.61 input contains them, except for Anthropic and Bedrock. Those releases wrote no
     ``finish``; a row that has one, or a session that a later release began, is free of it.
     """
-    recorded = message.tokens
-    if message.generation is Generation.V2:
-        return Overlap()
+    if generation is Generation.V2:
+        return NO_OVERLAP
     reasoning = min(recorded.reasoning, recorded.output)
+    if not reasoning and finish:
+        return NO_OVERLAP
     # The total says it for each row; without one the provider and the release have to do.
     if count(total):
         reasoning = reasoning if total == recorded.total - recorded.reasoning else 0
-    elif message.provider.startswith("google"):
+    elif provider.startswith("google"):
         reasoning = 0
-    old = not message.finish and not count(total) and _version(session_version) < _CACHE_APART
+    old = not finish and not count(total) and _version(session_version) < _CACHE_APART
     # More cached tokens than input: this row cannot contain them, whoever wrote it.
-    if not old or message.provider.startswith(_CACHE_ALWAYS_APART) or recorded.input < recorded.cache_read:
+    if not old or provider.startswith(_CACHE_ALWAYS_APART) or recorded.input < recorded.cache_read:
         return Overlap(0, reasoning)
     return Overlap(recorded.cache_read, reasoning)
 

@@ -28,27 +28,32 @@ def at_repository(message: Message, session: Session | None, worktree_of_project
 
     It keeps the folder if the store does not say which repository that is, and if a user made the worktree.
     """
-    made = made_worktree(message.project_directory)
-    if made is None:
-        return message
-    # A project can get another id; the folder is then named by the old one.
-    of_session = session.worktree if session and made.certain else ""
-    known = (worktree_of_project(made.project_id), of_session)
-    repository = next((each for each in known if is_repository(each)), "")
+    repository = repository_of(message.project_directory, session, worktree_of_project)
     return replace(message, worktree=repository) if repository else message
 
 
-def worktree_of(directory: str, repository_of: Callable[[str], str] = lambda _: "") -> str:
+def repository_of(project_directory: str, session: Session | None, worktree_of_project: WorktreeOf) -> str:
+    """Return the repository of a worktree that OpenCode made; empty for any other folder, or if nothing tells it."""
+    made = made_worktree(project_directory)
+    if made is None:
+        return ""
+    # A project can get another id; the folder is then named by the old one.
+    of_session = session.worktree if session and made.certain else ""
+    known = (worktree_of_project(made.project_id), of_session)
+    return next((each for each in known if is_repository(each)), "")
+
+
+def worktree_of(directory: str, known_repository: Callable[[str], str] = lambda _: "") -> str:
     """Return the root of the repository that holds the folder, as OpenCode would name the project.
 
-    Outside any repository it is the folder itself; empty for an empty path. ``repository_of`` returns the repository of
+    Outside any repository it is the folder itself; empty for an empty path. ``known_repository`` returns the repository of
     a worktree that OpenCode made, empty if it is not known there; then git is asked.
     """
     if not directory:
         return ""
     made = made_worktree(directory)
     if made is not None and (made.certain or _is_data_folder(made)):
-        known = (repository_of(made.folder), _repository_by_git(made.folder))
+        known = (known_repository(made.folder), _repository_by_git(made.folder))
         return next((each for each in known if is_repository(each)), made.folder)
     folder = Path(directory)
     for candidate in (folder, *folder.parents):

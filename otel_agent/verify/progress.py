@@ -71,7 +71,7 @@ class Progress:
     def _is_unread_file(self, file: Path) -> bool:
         state = self._checkpoint(f"tree:{in_words(file.parent)}")
         try:
-            return state is None or not was_read(state, file.name, file.stat())
+            return state is None or not was_read(state, file.stat())
         except OSError:
             return True
 

@@ -6,18 +6,17 @@ text with an old tail. None of these parses, so none is counted, and the file is
 
 import os
 from collections.abc import Iterator
-from hashlib import blake2b
 from os import DirEntry
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from otel_agent.model import (
     AskWanted,
     Batch,
     BeingWritten,
-    Calls,
+    CallsWanted,
     Checkpoint,
     Generation,
     Message,
@@ -28,33 +27,38 @@ from otel_agent.model import (
     Unreadable,
 )
 from otel_agent.opencode import decode, unknown_fields
-from otel_agent.opencode.bounded_files import RACY_NS, in_words, listing, read_bounded, status
+from otel_agent.opencode.bounded_files import RACY_NS, OpenFolder, in_words, listing, read_bounded, status
 from otel_agent.opencode.json_tree.layout import Layout
 from otel_agent.opencode.json_tree.parts import TreeParts
 from otel_agent.opencode.json_tree.sessions import Sessions
+from otel_agent.opencode.json_values import text
+from otel_agent.opencode.ordinary import Answer, OrdinaryMessages, Question, ordinary
 from otel_agent.opencode.parts.reader import PartReader
 from otel_agent.opencode.worktrees import at_repository
 
 _IN_FLIGHT_NS: Final = 24 * 3600 * 10**9
 """A message that is not complete is read again at each pass for a day after its last write: a rewrite does not touch
 the folder's own time. Later only a sweep finds that its file changed."""
+_FILE: Final = ".json"
+_ASK_FOR: Final = 100
+"""Messages about which the ledger is asked at once."""
 _MARK: Final = 8
 """Bytes of a mark. Two of one folder agree by chance once in 10^13 folders of a thousand files."""
 
 
-class FileContent(Struct):
-    """The content of one file that is new or changed."""
+class _Read(Struct, gc=False):
+    """A message that counts, until the ledger said which of its calls it wants."""
 
-    message: Message | None = None
-    """The assistant message that counts; ``None`` for any other file."""
-    calls: Calls = field(default_factory=Calls)
-    problems: list[Problem] = []
+    message: Message
+    mark: bytes
+    settled: bool
+    problems: list[Problem]
 
 
 class Folder:
     """The messages of one session.
 
-    Its checkpoint holds a mark (of name, size and times) for each file that need not be read again unless it
+    Its checkpoint holds a mark (of size, times and inode) for each file that need not be read again unless it
     changes. A batch can be lost between reading and the ledger, and then its marks are lost with it.
     """
 
@@ -65,6 +69,10 @@ class Folder:
         self._recalled = recall(self._place) or b""
         self._known = {self._recalled[i : i + _MARK] for i in range(0, len(self._recalled), _MARK)}
         self._marks: list[bytes] = []
+        self._waiting: list[_Read] = []
+        self._problems: list[Problem] = []
+        self._looked_at = 0
+        self._ordinary: OrdinaryMessages | None = None
         self.session: list[Session] = []
         """The folder's session, once a message of it was read and if its file says so."""
         self.at_rest = True
@@ -72,29 +80,21 @@ class Folder:
         self.put_off = False
         """True once a message was left for the next pass, because OpenCode is writing what it needs."""
 
-    def read(self, ask_wanted: AskWanted) -> Iterator[FileContent]:
-        """Yield the content of each file that is new or changed. A file whose session or calls OpenCode is writing just
-        now is left for the next pass."""
+    def read(self, ask_wanted: AskWanted) -> Iterator[Batch]:
+        """Yield what is new or changed, a few files at a time. A file whose session or calls OpenCode is writing just now
+        is left for the next pass."""
         listed: list[Problem] = []
-        for entry in listing(self._path, listed):
-            if not entry.name.endswith(".json"):
-                continue
-            found = status(entry)
-            if found is None:
-                continue
-            mark = _mark(entry.name, found)
-            # The file is as it was when it was read for the last time: its mark goes into the next checkpoint.
-            if mark in self._known:
-                self._marks.append(mark)
-                continue
-            try:
-                yield self._content(entry, mark, self._now_ns - found.st_mtime_ns, ask_wanted)
-            except BeingWritten:
-                self.at_rest, self.put_off = False, True
+        with OpenFolder(self._path, decode.MAX_BYTES) as folder:
+            for entry in listing(self._path, listed):
+                if entry.name.endswith(_FILE) and not self._is_known(entry):
+                    self._read_file(folder, entry)
+                    if len(self._waiting) >= _ASK_FOR:
+                        yield self._asked(ask_wanted)
         # A folder that could not be listed to its end is no folder at rest.
         if listed:
             self.at_rest = False
-            yield FileContent(problems=listed)
+            self._problems += listed
+        yield self._asked(ask_wanted)
 
     def finish(self, batch: Batch) -> None:
         """Add the folder's session, and its checkpoint if it changed; call it after everything was read."""
@@ -103,35 +103,111 @@ class Folder:
         if state != self._recalled:
             batch.checkpoints.append(Checkpoint(self._place, state))
 
-    def _content(self, entry: DirEntry[str], mark: bytes, age_ns: int, ask_wanted: AskWanted) -> FileContent:
-        """Raises ``BeingWritten``."""
+    def _is_known(self, entry: DirEntry[str]) -> bool:
+        """Return True for a file that is as it was when it was read for the last time, or that is gone."""
+        if not self._known:
+            return False
+        found = status(entry)
+        if found is None:
+            return True
+        mark = _mark(found)
+        if mark not in self._known:
+            return False
+        self._marks.append(mark)
+        return True
+
+    def _read_file(self, folder: OpenFolder, entry: DirEntry[str]) -> None:
+        file = folder.read(entry.name)
+        if file is not None:
+            self._decode(entry, *file)
+            return
+        # A link that leads nowhere, a pipe, a file that is too large or may not be read: this way knows each of them.
+        found = status(entry)
+        if found is None:
+            return
+        try:
+            raw = read_bounded(entry.path, decode.MAX_BYTES)
+        except Unreadable as failure:
+            self._take(None, [failure.problem], found)
+            return
+        if raw is None:
+            self._take(None, [], found)
+        else:
+            self._decode(entry, raw, found)
+
+    def _decode(self, entry: DirEntry[str], raw: bytes, found: os.stat_result) -> None:
+        answer = ordinary(raw)
+        if isinstance(answer, Question):
+            self._done(_mark(found), self._now_ns - found.st_mtime_ns > RACY_NS, [])
+            return
         problems: list[Problem] = []
-        message = self._message(entry, problems)
-        counts = message is not None and (message.completed_ms is not None or message.has_usage)
-        calls = Calls()
-        if message is not None and counts:
-            calls = self._parts.calls([message], ask_wanted([message]))
-        # From here on nothing can be put off any more, so the mark is true once the batch is in the ledger.
-        settled = _is_settled(message, problems, age_ns)
+        try:
+            if answer is None:
+                message = self._unusual_message(entry, raw, problems)
+            else:
+                message = self._ordinary_message(entry, answer, problems)
+        except BeingWritten:
+            self.at_rest, self.put_off = False, True
+            return
+        self._take(message, problems, found)
+
+    def _take(self, message: Message | None, problems: list[Problem], found: os.stat_result) -> None:
+        """Keep a message that counts until the ledger was asked; of any other file nothing more is to be read."""
+        mark, settled = _mark(found), _is_settled(message, problems, self._now_ns - found.st_mtime_ns)
+        if message is not None and (message.completed_ms is not None or message.has_usage):
+            self._waiting.append(_Read(message, mark, settled, problems))
+        else:
+            self._done(mark, settled, problems)
+
+    def _done(self, mark: bytes, settled: bool, problems: list[Problem]) -> None:
+        """Note a file that was read to its end: the mark is true once the batch is in the ledger."""
+        self._looked_at += 1
         if settled:
             self._marks.append(mark)
         else:
             self.at_rest = False
-        # A file that is still torn is no problem yet: OpenCode may be writing it.
-        said = [each for each in problems if settled or each.kind is not ProblemKind.MALFORMED]
-        return FileContent(message if counts else None, calls, said)
+        if problems:
+            # A file that is still torn is no problem yet: OpenCode may be writing it.
+            self._problems += [each for each in problems if settled or each.kind is not ProblemKind.MALFORMED]
 
-    def _message(self, entry: DirEntry[str], problems: list[Problem]) -> Message | None:
+    def _asked(self, ask_wanted: AskWanted) -> Batch:
+        """Return what was read since the last time, with the calls that the ledger wants."""
+        batch = Batch()
+        # One question for many files: a question for each took a fifth of the time of a first look.
+        wanted = ask_wanted([each.message for each in self._waiting]) if self._waiting else CallsWanted()
+        asks = bool(wanted.messages or wanted.turns)
+        for each in self._waiting:
+            if asks:
+                try:
+                    batch.calls.add(self._parts.calls([each.message], wanted))
+                except BeingWritten:
+                    self.at_rest, self.put_off = False, True
+                    continue
+            batch.messages.append(each.message)
+            self._done(each.mark, each.settled, each.problems)
+        batch.problems, batch.looked_at = self._problems, self._looked_at
+        self._waiting, self._problems, self._looked_at = [], [], 0
+        self._parts.forget()
+        return batch
+
+    def _ordinary_message(self, entry: DirEntry[str], answer: Answer, problems: list[Problem]) -> Message:
+        """Raises ``BeingWritten``."""
+        if self._ordinary is None:
+            session = self._session_of_folder()
+            self._ordinary = OrdinaryMessages(
+                Generation.TREE, text(self._path.name), session, self._sessions.worktree_of
+            )
+        message = self._ordinary.message(answer, answer.id or text(entry.name.removesuffix(_FILE)))
+        # Only these can ask their parts for more.
+        if not message.turn_id or not message.tokens.input:
+            message = self._parts.with_usage(message, self._session_of_folder(), problems)
+        return message
+
+    def _unusual_message(self, entry: DirEntry[str], raw: bytes, problems: list[Problem]) -> Message | None:
         """Return the assistant message in a file, ``None`` for anything else. Raises ``BeingWritten``."""
         place = in_words(entry.path)
         try:
-            raw = read_bounded(entry.path, decode.MAX_BYTES)
-            if raw is None:
-                return None
             wire = decode.parse(raw)
-        except Unreadable as failure:
-            problems.append(failure.problem)
-            return None
         except decode.Malformed as failure:
             problems.append(Problem(ProblemKind.MALFORMED, place, str(failure)))
             return None
@@ -143,7 +219,7 @@ class Folder:
             wire,
             place=place,
             generation=Generation.TREE,
-            message_id=entry.name.removesuffix(".json"),
+            message_id=entry.name.removesuffix(_FILE),
             session_id=self._path.name,
             session=session,
         )
@@ -163,20 +239,22 @@ class Folder:
         return self.session[0] if self.session else None
 
 
-def was_read(state: bytes, name: str, found: os.stat_result) -> bool:
-    """Return True if a folder's checkpoint says that the file was read as it is now."""
-    return _mark(name, found) in {state[i : i + _MARK] for i in range(0, len(state), _MARK)}
+def was_read(state: bytes, found: os.stat_result) -> bool:
+    """Return True if a folder's checkpoint says that a file was read as it is now."""
+    return _mark(found) in {state[i : i + _MARK] for i in range(0, len(state), _MARK)}
 
 
 def _is_settled(message: Message | None, problems: list[Problem], age_ns: int) -> bool:
     """Return True if the file need not be read again unless its status changes. A permission can be given, and a disk
     recover, without such a change."""
-    if any(each.kind is ProblemKind.NO_ACCESS for each in problems):
+    if problems and any(each.kind is ProblemKind.NO_ACCESS for each in problems):
         return False
     in_flight = message is not None and message.completed_ms is None
     return age_ns > (_IN_FLIGHT_NS if in_flight else RACY_NS)
 
 
-def _mark(name: str, found: os.stat_result) -> bytes:
-    marked = f"{name}\0{found.st_mtime_ns}\0{found.st_ctime_ns}\0{found.st_size}\0{found.st_ino}"
-    return blake2b(marked.encode("utf-8", "surrogateescape"), digest_size=_MARK).digest()
+def _mark(found: os.stat_result) -> bytes:
+    # Python's hash of whole numbers is the same in each process, and takes a tenth of the time of a cryptographic one.
+    # A file that gets another name gets another change time with it.
+    marked = (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
+    return hash(marked).to_bytes(_MARK, "little", signed=True)

@@ -14,7 +14,7 @@ class Sessions:
 
     def __init__(self, layout: Layout, now_ns: int) -> None:
         self._layout, self._now_ns = layout, now_ns
-        self._files: dict[str, Path] | None = None
+        self._files: dict[str, str] | None = None
         self._worktrees: dict[str, str] = {}
 
     def get(self, session_id: str) -> Session | None:
@@ -50,9 +50,9 @@ class Sessions:
         if project_id not in self._worktrees:
             path = self._layout.project_file(project_id) if _is_name(project_id) else None
             try:
-                wire = _parse_file(path) if path else None
+                wire = _parse_file(str(path)) if path else None
             except decode.Malformed:
-                if path is not None and _is_young(path, self._now_ns):
+                if path is not None and _is_young(str(path), self._now_ns):
                     raise BeingWritten from None
                 wire = None
             self._worktrees[project_id] = text(wire.worktree) if wire else ""
@@ -64,17 +64,17 @@ def _is_name(project_id: str) -> bool:
     return bool(project_id) and Path(project_id).name == project_id
 
 
-def _is_young(path: Path, now_ns: int) -> bool:
+def _is_young(path: str, now_ns: int) -> bool:
     try:
-        return path.stat().st_mtime_ns > now_ns - RACY_NS
+        return Path(path).stat().st_mtime_ns > now_ns - RACY_NS
     except OSError:
         return False
 
 
-def _parse_file(path: Path) -> decode.SessionWire | None:
+def _parse_file(path: str) -> decode.SessionWire | None:
     """Return a session's or a project's file, ``None`` if it is gone or may not be read. Raises ``Malformed``."""
     try:
-        raw = read_bounded(str(path), decode.MAX_BYTES)
+        raw = read_bounded(path, decode.MAX_BYTES)
     except Unreadable:
         return None
     return None if raw is None else decode.parse_session(raw)

@@ -10,7 +10,7 @@ import msgspec
 
 from otel_agent.model import AskWanted, Batch, Calls, CallsWanted, Checkpoint, Message, ReadScope, Recall
 from otel_agent.opencode.bounded_files import RACY_NS, in_words, is_folder, listing, status
-from otel_agent.opencode.json_tree.folder import FileContent, Folder
+from otel_agent.opencode.json_tree.folder import Folder
 from otel_agent.opencode.json_tree.layout import Layout
 from otel_agent.opencode.json_tree.parts import TreeParts
 from otel_agent.opencode.json_tree.sessions import Sessions
@@ -71,13 +71,13 @@ class JsonTree:
                 continue
             path = self._layout.messages / name
             folder = Folder(self._layout, sessions, path, recall, now_ns)
-            for content in folder.read(ask_wanted):
-                _add(batch, content)
-                if _is_full(batch):
+            for read in folder.read(ask_wanted):
+                if _size(batch) + _size(read) > _FLUSH:
                     # The folder's checkpoint comes with its last batch: a file that is read twice counts once.
                     batch.sessions += folder.session
                     yield batch
                     batch = Batch()
+                batch.add(read)
             folder.finish(batch)
             self._note(folder, path.name, changed_ns, now_ns)
         if scope.sweep:
@@ -146,15 +146,5 @@ def _below(folders: set[str], hinted: frozenset[str]) -> set[str]:
     }
 
 
-def _add(batch: Batch, content: FileContent) -> None:
-    batch.looked_at += 1
-    batch.problems += content.problems
-    if content.message is not None:
-        batch.messages.append(content.message)
-    batch.calls.tool_calls |= content.calls.tool_calls
-    batch.calls.callers |= content.calls.callers
-    batch.calls.answers |= content.calls.answers
-
-
-def _is_full(batch: Batch) -> bool:
-    return len(batch.messages) + len(batch.problems) + len(batch.checkpoints) >= _FLUSH
+def _size(batch: Batch) -> int:
+    return len(batch.messages) + len(batch.problems) + len(batch.checkpoints)

@@ -63,7 +63,7 @@ class PartReader:
     def __init__(self, source: PartSource) -> None:
         self._source = source
         self._kept: dict[str, list[Part]] = {}
-        """Parts that were read for the message's usage, until its calls were read."""
+        """Parts that were read for a message's usage, and may be wanted for its calls."""
         self._callers: dict[str, list[Caller]] = {}
         """Id of a sub-agent's turn to its callers: a turn has many messages and is looked up once."""
         self._last_session = Session("")
@@ -88,8 +88,11 @@ class PartReader:
                 found.callers[message.turn] = callers
             if message.id in wanted.messages:
                 self._add(found, message, self._parts_of(message))
-        self._kept.clear()
         return found
+
+    def forget(self) -> None:
+        """Forget the parts that were read for the usage of messages whose calls nobody asks for any more."""
+        self._kept.clear()
 
     def _add(self, found: Calls, message: Message, parts: list[Part]) -> None:
         """Add the tool calls of one message and, for 1.x, the times of its answer: rows of 2.x say those themselves."""

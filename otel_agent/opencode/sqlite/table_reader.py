@@ -180,6 +180,7 @@ class TableReader:
             self._database.execute("ROLLBACK")
         # Parts can be megabytes, and a long transaction keeps OpenCode from checkpointing: each is read on its own.
         batch.calls = self._parts.calls(batch.messages, self._ask.wanted(batch.messages))
+        self._parts.forget()
         self._turns.move_to(batch.calls, self._unfinished)
         self._sessions.clear()
         self._cursor.in_flight = self._cursor.in_flight[-_KEEP_IN_FLIGHT:]
