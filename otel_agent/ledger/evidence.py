@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from otel_agent.ledger import kept_sums
 from otel_agent.model import Problem, ProblemKind
 
 _ROW: Final = (
@@ -56,6 +57,10 @@ class Evidence:
     def rows(self) -> Iterator[Row]:
         """Yield every message in any state, and the rows of usage that belongs to no message."""
         yield from self._database.execute(f"SELECT {_ROW} FROM whole_message")
+
+    def differing_sums(self) -> dict[str, int]:
+        """Return how many of the sums that are kept are not what the messages add up to, by table."""
+        return kept_sums.differing(self._database)
 
     def facts(self) -> LedgerFacts:
         """Return the facts of the ledger as a whole."""

@@ -7,6 +7,7 @@ apart, when a session first uses a model, an agent or a project.
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
@@ -65,10 +66,12 @@ _BY_SLOT: Final = f"{_SLOTS} {_COUNTED} 1, 2, 3"
 _BY_SLOT_OF_SESSION: Final = (
     f"{_SLOTS} FROM message AS m WHERE m.{records.IS_COUNTED} AND m.session_id = ?1 GROUP BY 1, 2, 3"
 )
-_BY_SESSION: Final = (
-    "SELECT m.session_id, json_group_array(DISTINCT m.context), max(c.worktree), max(c.directory), "
-    f"{_OF_MESSAGES} FROM message AS m JOIN context AS c ON c.number = m.context WHERE m.{records.IS_COUNTED} GROUP BY 1"
-)
+_USED: Final = "json_group_array(DISTINCT m.context)"
+_PLACES: Final = "max(m.worktree), max(m.directory)"
+_COUNTED_WHOLE: Final = f"FROM whole_message AS m WHERE m.{records.IS_COUNTED} GROUP BY"
+_BY_SESSION: Final = f"SELECT m.session_id, {_USED}, {_PLACES}, {_OF_MESSAGES} {_COUNTED_WHOLE} 1"
+_BY_SESSION_ALONE: Final = f"SELECT m.session_id, {_PLACES}, {_OF_MESSAGES} {_COUNTED_WHOLE} 1"
+_CONTEXTS_BY_SESSION: Final = f"SELECT {_USED} {_COUNTED} m.session_id"
 
 
 class KeptSums:
@@ -182,3 +185,28 @@ def _keys_of(context: ContextKey) -> tuple[tuple[str, str], ...]:
     project, place = ("", directory) if outside else (worktree, "")
     names = ((provider, model), (agent,), (project,), (project, place))
     return tuple((kind, json.dumps(key, ensure_ascii=False)) for kind, key in zip(KINDS, names, strict=True))
+
+
+def differing(database: sqlite3.Connection) -> dict[str, int]:
+    """Return how many sums of each table are not what the messages add up to; empty if all are right."""
+    kept = {
+        "context": (f"SELECT number, {_COLUMNS} FROM context WHERE first_ms IS NOT NULL", _BY_CONTEXT),
+        "session_use": (f"SELECT session_id, worktree, directory, {_COLUMNS} FROM session_use", _BY_SESSION_ALONE),
+        "slot_use": (f"SELECT slot, session_id, unattributed, {_COLUMNS} FROM slot_use", _BY_SLOT),
+    }
+    found = {table: _apart(database, *queries) for table, queries in kept.items()}
+    contexts, reach = Contexts(database), Counter[tuple[str, str]]()
+    for (used,) in database.execute(_CONTEXTS_BY_SESSION):
+        reach.update({pair for number in json.loads(used) for pair in _keys_of(contexts.key_of(number))})
+    stored = {(kind, key): number for kind, key, number in database.execute("SELECT kind, key, sessions FROM reach")}
+    found["reach"] = len({pair for pair, _ in stored.items() ^ reach.items()})
+    return {table: number for table, number in found.items() if number}
+
+
+def _apart(database: sqlite3.Connection, kept: str, right: str) -> int:
+    """Return how many rows are in one of the two only; a row that differs is in both, and counts once."""
+    both = (
+        f"SELECT count(*) FROM (SELECT * FROM ({one}) EXCEPT SELECT * FROM ({other}))"
+        for one, other in ((kept, right), (right, kept))
+    )
+    return max(int(database.execute(query).fetchone()[0]) for query in both)

@@ -91,6 +91,7 @@ class Cause(StrEnum):
     PUBLISHED = "published"
     UNBALANCED = "unbalanced"
     PROMETHEUS = "prometheus"
+    SUMS = "sums"
 
     @property
     def is_explained(self) -> bool:
@@ -118,6 +119,7 @@ _UNEXPLAINED: Final = frozenset(
             Cause.PUBLISHED,
             Cause.UNBALANCED,
             Cause.PROMETHEUS,
+            Cause.SUMS,
         ),
     }
 )
@@ -155,4 +157,5 @@ _MEANING: Final = {
     Cause.PUBLISHED: "messages and published totals of the ledger differ",
     Cause.UNBALANCED: "records and differences do not add up to the ledger",
     Cause.PROMETHEUS: "Prometheus answers something else than it accepted",
+    Cause.SUMS: "a sum that the ledger keeps is not what its messages add up to",
 }

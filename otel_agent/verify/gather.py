@@ -56,8 +56,9 @@ class Gathered:
     def unexplained(self, beside: Sequence[Difference]) -> list[Unexplained]:
         """Return what is unexplained, by cause, day, model and session, the newest day first."""
         causes = ", ".join(f"'{cause}'" for cause in Cause if not cause.is_explained)
+        of_a_place = f"cause IN ('{Cause.NOT_RECOUNTED}', '{Cause.SUMS}')"
         query = (
-            f"SELECT cause, day(ended_ms), iif(cause = '{Cause.NOT_RECOUNTED}', '', {_MODEL}), session_id, iif(cause = '{Cause.NOT_RECOUNTED}', id, ''), {_SUMS} "
+            f"SELECT cause, day(ended_ms), iif({of_a_place}, '', {_MODEL}), session_id, iif({of_a_place}, id, ''), {_SUMS} "
             f"FROM difference WHERE cause IN ({causes}) GROUP BY 1, 2, 3, 4, 5 ORDER BY 2 DESC, 1, 3, 4"
         )
         found = [

@@ -1,6 +1,6 @@
 """One look at stores and ledger, while both may be written."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -71,6 +71,7 @@ def look(
         with ledger.moment():
             seen = _seen(ledger)
             scratch.put_entries(ledger.evidence().rows())
+            _note_sums(scratch, ledger.evidence().differing_sums())
         progress = Progress(
             ledger.checkpoint,
             seen.facts,
@@ -144,6 +145,13 @@ def _note_troubles(scratch: Scratch, problems: list[Problem]) -> None:
             if any(place == found or place.startswith(f"{found}#") for place in known):
                 cause, messages = Cause.UNREADABLE, 1
         row = (cause, 0, f"{found} ({what})", "", None, "", "", messages, 0, 0, 0, 0, 0, 0)
+        scratch.database.execute("INSERT INTO difference VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+
+def _note_sums(scratch: Scratch, differing: Mapping[str, int]) -> None:
+    """Add the sums from which summaries are made, if they are not those of the messages."""
+    for table, number in differing.items():
+        row = (Cause.SUMS, 0, f"{table}, {number:,}", "", None, "", "", 0, 0, 0, 0, 0, 0, 0)
         scratch.database.execute("INSERT INTO difference VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
 

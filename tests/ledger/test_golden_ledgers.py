@@ -15,9 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from otel_agent.ledger import migrations, records, schema
+from otel_agent.ledger import kept_sums, schema
 from otel_agent.ledger.files import ledger_path
-from otel_agent.ledger.fork_copies import completion_of
 from tests.support.agent import Agent
 from tests.support.arrived import Arrived
 from tests.support.made_stores import Tokens
@@ -57,24 +56,32 @@ def test_messages_and_series_stay_as_they_are(database: sqlite3.Connection) -> N
 
 
 @OLDER
-def test_every_message_gets_the_key_that_a_new_copy_has(database: sqlite3.Connection) -> None:
+def test_every_message_begins_when_a_new_copy_of_it_does(database: sqlite3.Connection) -> None:
     schema.prepare(database)
-    rows = database.execute(f"SELECT {records.MESSAGE_COLUMNS} FROM message").fetchall()
-    keys = records.MESSAGE_COLUMNS.split(", ").index("completion")
+    rows = database.execute("SELECT began_ms, created_ms FROM message").fetchall()
     assert len(rows) == MESSAGES + COPIES
-    assert all(row[keys] == completion_of(records.message(row)) for row in rows)
+    assert all(began_ms == created_ms for began_ms, created_ms in rows)
+
+
+@OLDER
+def test_sums_of_the_messages_are_kept(database: sqlite3.Connection) -> None:
+    schema.prepare(database)
+    for table in ("context", "session_use", "slot_use"):
+        columns = ", ".join(f"sum({kind})" for kind in Tokens._fields)
+        assert database.execute(f"SELECT sum(messages), {columns} FROM {table}").fetchone() == (MESSAGES, *TOKENS)
+    assert kept_sums.differing(database) == {}
 
 
 @pytest.mark.parametrize("version", [5])
 def test_a_migration_that_is_killed_leaves_the_older_version(
     database: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(*_: object) -> int:
+    def killed(_: sqlite3.Connection) -> None:
         raise KeyboardInterrupt
 
     before = list(database.iterdump())
-    monkeypatch.setattr(migrations, "completion_hash", killed)
-    with pytest.raises(sqlite3.OperationalError):
+    monkeypatch.setattr(kept_sums, "rebuild", killed)
+    with pytest.raises(KeyboardInterrupt):
         schema.prepare(database)
     assert schema.version(database) == 5
     assert list(database.iterdump()) == before

@@ -101,7 +101,12 @@ def test_an_original_that_is_taken_for_a_copy(counted: Agent, first: Message) ->
 
 
 def test_a_message_under_another_model(counted: Agent, first: Message) -> None:
-    change_ledger(counted, f"UPDATE message SET model = 'another' WHERE id = '{first.id}'")
+    change_ledger(
+        counted,
+        "INSERT INTO context (provider, model, agent, worktree, directory, source) "
+        f"SELECT provider, 'another', agent, worktree, directory, source FROM whole_message WHERE id = '{first.id}'",
+        f"UPDATE message SET context = (SELECT max(number) FROM context) WHERE id = '{first.id}'",
+    )
     found = Verified(counted)
     assert ("elsewhere", DAY, "zai-coding-plan/another", first.session.id) in found.unexplained()
 
@@ -173,3 +178,24 @@ def test_equal_calls_that_are_two_are_no_difference(agent: Agent, database: Data
     assert found.exit_code == 0
     assert found.ledger == USED.plus(USED)
     assert tokens(found.report["records"]) == USED.plus(USED)
+
+
+@pytest.mark.parametrize(
+    ("statement", "wrong"),
+    [
+        ("UPDATE context SET input = input + 1", "context, 1"),
+        ("UPDATE context SET last_ms = last_ms + 1", "context, 1"),
+        ("UPDATE session_use SET messages = messages - 1", "session_use, 1"),
+        ("DELETE FROM session_use", "session_use, 1"),
+        ("UPDATE slot_use SET slot = slot + 1", "slot_use, 1"),
+        ("UPDATE slot_use SET cost_nusd = 0", "slot_use, 1"),
+        ("UPDATE reach SET sessions = 2 WHERE kind = 'model'", "reach, 1"),
+    ],
+)
+def test_a_kept_sum_that_is_wrong(agent: Agent, database: Database, first: Message, statement: str, wrong: str) -> None:
+    database.put_turn(first)
+    agent.once()
+    assert Verified(agent).exit_code == 0
+    change_ledger(agent, statement)
+    found = Verified(agent)
+    assert (found.exit_code, found.wrong_sums(), found.unexplained()) == (1, {wrong}, [])

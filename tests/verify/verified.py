@@ -46,8 +46,14 @@ class Verified:
         return found
 
     def unexplained(self) -> list[tuple[str, str, str, str]]:
-        """Name, day, model and session of each unexplained difference."""
-        return [(each["cause"], each["day"], each["model"], each["session"]) for each in self.report["unexplained"]]
+        """Name, day, model and session of each unexplained difference, but for the sums that the ledger keeps."""
+        found = ((each["cause"], each["day"], each["model"], each["session"]) for each in self.report["unexplained"])
+        return [each for each in found if each[0] != "sums"]
+
+    def wrong_sums(self) -> set[str]:
+        """The tables with sums that are not those of the messages, as `table, number`."""
+        found = (each["meaning"] for each in self.report["unexplained"] if each["cause"] == "sums")
+        return {meaning.rpartition(": ")[2] for meaning in found}
 
     def amount(self, cause: str) -> tuple[int, Tokens]:
         """Messages and tokens of the one unexplained difference with this name."""
