@@ -14,6 +14,10 @@ from otel_agent.settings import Settings
 log = logging.getLogger(__name__)
 
 
+class _StoppedEarly(Exception):
+    """A signal asked the process to stop before it could use the ledger."""
+
+
 def run_until_stopped(
     settings: Settings,
     reload: Callable[[], Settings],
@@ -32,6 +36,9 @@ def run_until_stopped(
         while True:
             try:
                 ended = _run(settings, signals, on_progress, on_migration)
+            except _StoppedEarly:
+                log.info("stopped before the ledger was upgraded; the next start upgrades it")
+                return
             except SettingsError as error:
                 # Settings can be valid and still be of no use: a certificate that is not there, for example.
                 if settings is usable:
@@ -51,7 +58,13 @@ def _run(
     on_progress: Callable[[Pass], None] | None,
     on_migration: OnMigration,
 ) -> Ended:
-    with assemble.assembled(settings, on_migration=on_migration) as agent:
+    def tell(done: int, total: int) -> None:
+        on_migration(done, total)
+        # It can take minutes, and the ledger stays as it was: the next start upgrades it.
+        if done < total and signals.is_stopping:
+            raise _StoppedEarly
+
+    with assemble.assembled(settings, on_migration=tell) as agent:
         loop = Loop(agent, on_progress=on_progress)
         ended = run_until_signal(loop, signals, deadline_seconds=settings.shutdown_timeout_seconds)
         # The worker still holds the ledger: nothing here may be closed in order any more.

@@ -131,6 +131,11 @@ class ShutdownSignals:
         self._waiting_end.close()
         self._waking_end.close()
 
+    @property
+    def is_stopping(self) -> bool:
+        """True once a signal has asked the process to stop."""
+        return self._stopping
+
     def report(self, ended: Ended) -> None:
         """Add a reason to end, and wake the main thread. May be called from any thread."""
         self._reported.append(ended)

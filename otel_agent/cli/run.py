@@ -1,13 +1,15 @@
 """``otel-agent run`` and ``otel-agent demo``."""
 
 import logging
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from otel_agent.cli import progress, upgrade
 from otel_agent.cli.options import FLAG, ConfigOption, LogFormatOption, loaded
-from otel_agent.settings import Settings
+
+if TYPE_CHECKING:
+    from otel_agent.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ def run(
         else:
             from otel_agent.agent.resident import run_until_stopped
 
-            def reload() -> Settings:
+            def reload() -> "Settings":
                 return loaded(config, log_format=log_format).for_export()
 
             run_until_stopped(settings, reload, on_progress=on_progress, on_migration=on_migration)

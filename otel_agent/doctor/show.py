@@ -13,9 +13,8 @@ from otel_agent.delivery.advice import advice
 from otel_agent.doctor.finding import Finding, Verdict
 from otel_agent.doctor.status import GOOD, Status
 from otel_agent.ledger.delivery_state import SignalDelivery
+from otel_agent.ledger.reading import reading_keys
 from otel_agent.model.plural import counted
-from otel_agent.summary.formats.as_json import reading_object
-from otel_agent.summary.text.history import reading_sentence
 from otel_agent.summary.text.words import plain
 
 _SIGNS: Final = {
@@ -58,11 +57,7 @@ def as_json(findings: Sequence[Finding]) -> str:
 def status_json(status: Status) -> str:
     """Return the status as a JSON object, with ``ok`` and the exit code for a script that reads nothing else."""
     verdict: dict[str, Any] = {"ok": status.exit_code == GOOD, "exit_code": status.exit_code}
-    reading = status.reading
-    history = {
-        "complete": reading is None,
-        "reading": None if reading is None else reading_object(reading, stopped=status.running is None),
-    }
+    history = reading_keys(status.reading, stopped=status.running is None)
     return msgspec.json.encode(verdict | msgspec.to_builtins(status) | history).decode()
 
 
@@ -94,7 +89,7 @@ def _status_lines(status: Status, now: datetime) -> Iterator[tuple[str, str]]:
         messages = ", ".join(f"{counted(number, 'message')} ({kind})" for kind, number in store.counted.items())
         yield "store", f"{store.name}: {messages or 'no message counted yet'}"
     if status.reading is not None:
-        yield "history", reading_sentence(status.reading, stopped=status.running is None)
+        yield "history", status.reading.in_words(stopped=status.running is None)
     for warning in status.warnings:
         yield "warning", warning
     if status.newest_message_ms is None or status.newest_message_age_s is None:

@@ -139,7 +139,7 @@ def open_writable(path: Path, *, thorough: bool = True, on_migration: OnMigratio
         # Each minute an export sorts a megabyte or two: not worth a file on the disk.
         database.execute("PRAGMA temp_store = MEMORY")
         schema.prepare(database, on_migration)
-    except LedgerError:
+    except BaseException:
         database.close()
         raise
     return database

@@ -5,7 +5,7 @@ Each batch of a history writes it in its own transaction, so it is as true as th
 
 import sqlite3
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -20,6 +20,8 @@ _WITH_SWEEPS: Final = 2
 """The first version of a ledger that notes sweeps."""
 _MOST_PERCENT: Final = 99
 """Shown as long as the reading has not ended: files may appear while others are read."""
+_INCOMPLETE: Final = "totals are incomplete"
+_NEXT: Final = "`otel-agent summary` or `otel-agent run`"
 
 
 class Reading(Struct, frozen=True):
@@ -34,6 +36,16 @@ class Reading(Struct, frozen=True):
     def percent(self) -> int:
         """The part that was looked at, from 0 to 99."""
         return min(100 * self.looked_at // self.found, _MOST_PERCENT) if self.found else 0
+
+    def in_words(self, *, stopped: bool) -> str:
+        """Return how far it is as a sentence. ``stopped``: nobody reads on now, so it also says what to do."""
+        # Without the number of files and rows there is no part of them.
+        part = f"{self.percent} %" if self.found else ""
+        if not stopped:
+            return f"Still reading history{part and ': '}{part}; {_INCOMPLETE}."
+        if not self.looked_at:
+            return f"History was not read yet; {_INCOMPLETE}. {_NEXT} reads it."
+        return f"Reading history stopped{part and ' at '}{part}; {_INCOMPLETE}. {_NEXT} continues it."
 
 
 NOT_BEGUN: Final = Reading()
@@ -66,6 +78,14 @@ class History:
     def note_stores(self, names: Iterable[str]) -> None:
         """Replace the stores that were once read to their end."""
         _write(self._database, _STORES, msgspec.json.encode(sorted(names)).decode())
+
+
+def reading_keys(found: Reading | None, *, stopped: bool) -> dict[str, Any]:
+    """Return the two keys that each JSON document with totals has: ``complete``, and ``reading``, which is null then."""
+    if found is None:
+        return {"complete": True, "reading": None}
+    numbers = {"looked_at": found.looked_at, "found": found.found, "percent": found.percent}
+    return {"complete": False, "reading": {**numbers, "stopped": stopped}}
 
 
 def reading(database: sqlite3.Connection, version: int) -> Reading | None:

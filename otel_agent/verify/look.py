@@ -9,6 +9,7 @@ from otel_agent.errors import NothingToVerify
 from otel_agent.ledger.evidence import LedgerFacts, Published
 from otel_agent.ledger.files import held_by, ledger_path
 from otel_agent.ledger.queries import Queries, open_to_read
+from otel_agent.ledger.reading import Reading
 from otel_agent.model import Problem, Store
 from otel_agent.settings import Settings
 from otel_agent.verify import published
@@ -31,6 +32,8 @@ class LedgerSeen(Struct, frozen=True):
     spans_pending: int
     failing: str
     """The reason why totals are not accepted at present; empty if they are."""
+    reading: Reading | None
+    """How far the reading of history is; ``None`` if it has ended."""
 
 
 class Looked(Struct):
@@ -122,6 +125,7 @@ def _seen(ledger: Queries) -> LedgerSeen:
         evidence.problems(),
         ledger.pending(),
         reasons[0] if reasons else "",
+        ledger.reading(),
     )
 
 

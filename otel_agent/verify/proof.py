@@ -104,4 +104,6 @@ def _report(settings: Settings, asked: Asked, stores: dict[str, Store], looked: 
         unexplained=unexplained,
         spans_pending=seen.spans_pending,
         delivery=seen.failing,
+        reading=seen.reading,
+        reading_stopped=seen.reading is not None and not looked.running,
     )

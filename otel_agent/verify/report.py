@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from otel_agent.ledger.reading import Reading
 from otel_agent.verify.amounts import Amount, Cause
 
 
@@ -69,6 +70,10 @@ class Report(Struct, frozen=True, kw_only=True):
     spans_pending: int
     delivery: str
     """The reason why the backend accepts no totals at present; empty if it does."""
+    reading: Reading | None = None
+    """How far the reading of history is; ``None`` if it has ended."""
+    reading_stopped: bool = False
+    """True if no process reads on now."""
 
     @property
     def exit_code(self) -> int:

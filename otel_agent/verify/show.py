@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
+from otel_agent.ledger.reading import reading_keys
 from otel_agent.model.plural import counted
 from otel_agent.verify.amounts import Amount
 from otel_agent.verify.report import Agreement, Explained, Report
@@ -19,12 +20,16 @@ _Row = tuple[str, Amount]
 def as_json(report: Report) -> str:
     """Return the report as one JSON object, with the exit code and whether everything is explained."""
     verdict: dict[str, Any] = {"ok": report.exit_code == 0, "exit_code": report.exit_code}
-    return msgspec.json.encode(verdict | msgspec.to_builtins(report)).decode()
+    fields = msgspec.to_builtins(report)
+    history = reading_keys(report.reading, stopped=fields.pop("reading_stopped"))
+    return msgspec.json.encode(verdict | fields | history).decode()
 
 
 def lines(report: Report) -> Iterator[str]:
     """Yield the lines of the report: the verdict, how the numbers are reached, and what is unexplained."""
     wrong = len(report.unexplained)
+    if report.reading is not None:
+        yield report.reading.in_words(stopped=report.reading_stopped)
     if wrong:
         yield f"NOT PROVEN: {counted(wrong, 'difference')} without an explanation."
     else:

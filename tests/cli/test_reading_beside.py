@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from otel_agent.ledger.files import Hold
 from tests.support.agent import Agent, Process, Run
 from tests.support.made_stores import T0, Database, JsonTree, Message, Tokens, message, session
 
@@ -140,6 +141,40 @@ def test_status_and_doctor_say_that_the_reading_goes_on(agent: Agent, asker: Age
         assert history["verdict"] == "warning"
         assert history["seen"] == "36 files or rows of about 100 were read (36 %)"
         assert history["advice"] == f"Process {process.pid} reads on: wait for it."
+
+
+def test_a_proof_says_that_it_compares_with_a_part(agent: Agent, asker: Agent) -> None:
+    with stopped(agent, "run"):
+        run = asker.command("verify", "--json")
+        found = json.loads(run.stdout)
+        assert (found["complete"], found["reading"]["percent"]) == (False, 36)
+        assert found["ledger"]["messages"] == 36
+        assert "reading_stopped" not in found
+        assert asker.command("verify").stdout.startswith(f"{STILL}\n")
+
+
+def test_a_table_of_nothing_does_not_say_that_there_is_nothing(agent: Agent, asker: Agent) -> None:
+    """Another process has the ledger, and has not written its first batch."""
+    agent.state_dir.mkdir(parents=True)
+    hold = Hold(agent.state_dir)
+    try:
+        printed = asked(asker, *EVERYTHING).stdout
+        found = as_json(asker, *EVERYTHING)
+    finally:
+        hold.release()
+    assert printed.splitlines()[0] == "Still reading history; totals are incomplete."
+    assert "No completed messages match so far." in printed
+    assert (found["complete"], found["reading"]["found"]) == (False, 0)
+
+
+def test_a_machine_on_which_nothing_was_read_says_so(agent: Agent, asker: Agent) -> None:
+    status = " ".join(asked(asker, "status", code=5).stdout.split())
+    assert (
+        "History was not read yet; totals are incomplete. `otel-agent summary` or `otel-agent run` reads it." in status
+    )
+    found = as_json(asker, "status", code=5)
+    assert found["reading"] == {"looked_at": 0, "found": 0, "percent": 0, "stopped": True}
+    assert not agent.state_dir.exists()
 
 
 def test_a_reading_that_was_killed_is_named_until_the_next_process_ends_it(agent: Agent, asker: Agent) -> None:

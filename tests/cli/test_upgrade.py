@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import shutil
+import signal
 import sqlite3
 import sys
 import time
@@ -20,6 +22,17 @@ from tests.support.agent import Agent
 from tests.support.paths import ROOT, STORES
 
 OLD = ROOT / "tests" / "ledger" / "ledger-5.sql"
+STOP_IN_THE_MIDDLE = """
+import os, signal
+from otel_agent.ledger import schema
+prepare = schema.prepare
+def slowly(database, on_migration):
+    on_migration(0, 100)
+    os.kill(os.getpid(), signal.SIGSTOP)
+    on_migration(50, 100)
+    prepare(database, on_migration)
+schema.prepare = slowly
+"""
 
 
 def put_old_ledger(state_dir: Path) -> None:
@@ -84,6 +97,22 @@ def test_the_resident_agent_logs_the_upgrade_before_it_reads(agent: Agent) -> No
     with agent.process("run") as run:
         run.wait_for_log("upgraded the ledger in ")
         assert run.stop().returncode == 0
+
+
+def test_an_agent_that_is_stopped_in_the_middle_of_an_upgrade_leaves_the_ledger_as_it_was(agent: Agent) -> None:
+    put_old_ledger(agent.state_dir)
+    with agent.process("run", prelude=STOP_IN_THE_MIDDLE) as run:
+        stopped = os.waitid(os.P_PID, run.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        assert stopped is not None
+        assert stopped.si_status == signal.SIGSTOP, run.log
+        run.send(signal.SIGTERM)
+        run.send(signal.SIGCONT)
+        ended = run.wait()
+    assert ended.returncode == 0
+    assert "stopped before the ledger was upgraded; the next start upgrades it" in ended.stderr
+    assert version(agent.state_dir) == 5
+    agent.once()
+    assert version(agent.state_dir) == schema.VERSION
 
 
 def test_a_long_upgrade_shows_a_bar_on_a_terminal_that_is_gone_at_the_end(

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from otel_agent.ledger.answers import Usage
-from otel_agent.ledger.reading import Reading
+from otel_agent.ledger.reading import reading_keys
 from otel_agent.summary.view import (
     Accounting,
     Activity,
@@ -56,8 +56,7 @@ def document(view: View) -> dict[str, Any]:
         "overlap_tokens": overlap(view.totals) if view.accounting == "recorded" else 0,
         "unattributed": _usage(view.unattributed, view.accounting),
         "newest": _time(view.newest),
-        "complete": view.reading is None,
-        "reading": _reading(view),
+        **reading_keys(view.reading, stopped=view.reading_stopped),
         "warnings": list(view.warnings),
         "hints": list(view.hints),
         **(_activity(view, view.activity) if view.activity else {}),
@@ -110,21 +109,6 @@ def _facts(row: Row, view: View) -> dict[str, Any]:
             part = view.total_of(row.usage) / whole if whole else 0.0
             ratio = cache_hit_ratio(row.usage)
             return {"share": round(part, 6), "cache_hit_ratio": None if ratio is None else round(ratio, 6)}
-
-
-def _reading(view: View) -> dict[str, Any] | None:
-    reading = view.reading
-    return None if reading is None else reading_object(reading, stopped=view.reading_stopped)
-
-
-def reading_object(reading: Reading, *, stopped: bool) -> dict[str, Any]:
-    """Return the object about a reading of history that has not ended."""
-    return {
-        "looked_at": reading.looked_at,
-        "found": reading.found,
-        "percent": reading.percent,
-        "stopped": stopped,
-    }
 
 
 def _activity(view: View, activity: Activity) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from otel_agent.model.plural import counted
 from otel_agent.summary.live.crumbs import Crumb
 from otel_agent.summary.text import words
 from otel_agent.summary.text.captions import footnotes
-from otel_agent.summary.text.history import reading_sentence
 from otel_agent.summary.text.tables import active_sessions, overview_head
 from otel_agent.summary.view import Activity, View
 
@@ -27,7 +26,7 @@ def where_line(here: Crumb, view: View) -> Text:
 def reading_line(view: View) -> Text:
     """Return how far the reading of history is; empty if it has ended."""
     # The screen reads on by itself. If it cannot, the line about the trouble says so.
-    return Text("" if view.reading is None else reading_sentence(view.reading, stopped=False))
+    return Text("" if view.reading is None else view.reading.in_words(stopped=False))
 
 
 def upgrade_line(done: int, total: int) -> Text:

@@ -5,7 +5,6 @@ from typing import Final
 
 from otel_agent.model.plural import counted
 from otel_agent.summary.text import words
-from otel_agent.summary.text.history import reading_sentence
 from otel_agent.summary.view import View, ViewName, overlap
 
 _TITLES: Final[dict[ViewName, str]] = {
@@ -25,7 +24,7 @@ def title_of(view: View) -> str:
 
 def incomplete(view: View) -> str:
     """Return the sentence to show above everything else while history is being read; empty once that has ended."""
-    return "" if view.reading is None else reading_sentence(view.reading, stopped=view.reading_stopped)
+    return "" if view.reading is None else view.reading.in_words(stopped=view.reading_stopped)
 
 
 def total_name(view: View) -> str:

@@ -16,6 +16,8 @@ from textual.binding import Binding
 from otel_agent.errors import LedgerError
 from otel_agent.ledger.files import ledger_path
 from otel_agent.ledger.migration_progress import OnMigration
+from otel_agent.ledger.reading import Reading
+from otel_agent.ledger.writer import open_ledger
 from otel_agent.model import ProcessMode, ProcessSample
 from otel_agent.settings import Settings
 from otel_agent.summary.live.app import Live
@@ -408,6 +410,48 @@ def test_text_from_storage_is_shown_on_the_screen_and_never_interpreted(title: s
             assert "\x1b" not in shown
 
     drive(MadeSource(machine), ASK, steps)
+
+
+def note(machine: MadeMachine, reading: Reading | None) -> None:
+    """Write how far a reading is, as the process that reads does."""
+    ledger = open_ledger(machine.state_dir, now_ns=T0 * 1_000_000, backfill_from_ms=0)
+    with ledger.transaction():
+        if reading is None:
+            ledger.history.end()
+        else:
+            ledger.history.note(reading)
+    ledger.close()
+
+
+@pytest.mark.parametrize("view", ["1", "4"], ids=["overview", "models"])
+def test_a_line_follows_the_reading_of_history_up_to_its_end(
+    view: str, source: MadeSource, machine: MadeMachine
+) -> None:
+    async def steps(pilot: Screen, app: Live) -> None:
+        await press(pilot, app, view)
+        for looked_at in (36, 72):
+            note(machine, Reading(looked_at, 100))
+            shown = await tick(pilot, app)
+            assert shown[3].strip() == f"Still reading history: {looked_at} %; totals are incomplete."
+            assert [line for line in shown if line.rstrip().endswith(" tokens so far")]
+        note(machine, None)
+        ended = "\n".join(await tick(pilot, app))
+        assert "history" not in ended
+        assert "so far" not in ended
+
+    drive(source, ASK, steps)
+
+
+def test_a_line_follows_the_upgrade_of_the_ledger(source: MadeSource) -> None:
+    async def steps(pilot: Screen, app: Live) -> None:
+        app._tell_upgrade(36, 100)
+        await settled(pilot, app)
+        assert lines(app)[3].strip() == "Upgrading the ledger: 36 %"
+        app._tell_upgrade(1, 1)
+        await settled(pilot, app)
+        assert "Upgrading" not in seen(app)
+
+    drive(source, ASK, steps)
 
 
 def test_without_data_every_view_says_when_it_will_come(machine: MadeMachine, tmp_path: Path) -> None:
