@@ -10,6 +10,7 @@ import pytest
 
 from otel_agent.ledger.writer import Ledger, open_ledger
 from tests.support.agent import Agent
+from tests.support.ledgers import assert_sums_are_right
 from tests.support.made_stores import JsonTree
 from tests.support.otlp_receiver import OtlpReceiver
 from tests.support.records import START_NS
@@ -44,7 +45,8 @@ def tree(agent: Agent) -> JsonTree:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """Yield an empty ledger that counts the whole history."""
+    """Yield an empty ledger that counts the whole history. At the end its kept sums are those of its messages."""
     ledger = open_ledger(tmp_path / "state", now_ns=START_NS, backfill_from_ms=0)
     yield ledger
     ledger.close()
+    assert_sums_are_right(tmp_path / "state")

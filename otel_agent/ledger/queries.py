@@ -1,7 +1,7 @@
 """Read-only queries beside the ledger's writer: plain numbers for reports (see ``answers``)."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -141,9 +141,18 @@ class Queries:
             query = "SELECT DISTINCT worktree, directory FROM context WHERE first_ms IS NOT NULL"
         return [ProjectKey(*row) for row in self._database.execute(query)]
 
-    def session_facts(self) -> dict[str, SessionFacts]:
-        """Return the facts of every session, by its id."""
-        rows = self._database.execute("SELECT id, parent_id, title FROM session")
+    def session_facts(self, ids: Iterable[str] | None = None) -> dict[str, SessionFacts]:
+        """Return the facts of every session by its id; with ``ids``, of these sessions and of all above them."""
+        query, parameters = "SELECT id, parent_id, title FROM session", tuple[str, ...]()
+        if ids is not None:
+            # UNION drops what was met before, so a circle of a damaged store ends too.
+            query = (
+                "WITH RECURSIVE up (id) AS (SELECT value FROM json_each(?) UNION "
+                "SELECT s.parent_id FROM up JOIN session AS s ON s.id = up.id WHERE s.parent_id <> '') "
+                f"{query} WHERE id IN (SELECT id FROM up)"
+            )
+            parameters = (records.ids(list(ids)),)
+        rows = self._database.execute(query, parameters)
         return {row[0]: SessionFacts(row[1], row[2]) for row in rows}
 
     def problems(self) -> list[ProblemSummary]:

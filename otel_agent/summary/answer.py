@@ -214,7 +214,7 @@ def _active(asked: _Asked) -> list[SessionRow]:
         return []
     # The second query has no range: an active session is shown with all the usage it ever had.
     found = asked.ledger.by_session(Scope(session_ids=ids))
-    flat = session_rows(found, asked.ledger.session_facts(), at=asked.at, order=lambda group: group.last_ms)
+    flat = session_rows(found, asked.ledger.session_facts(ids), at=asked.at, order=lambda group: group.last_ms)
     return sorted(flat, key=lambda row: row.last.timestamp(), reverse=True)
 
 

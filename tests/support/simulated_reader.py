@@ -13,6 +13,7 @@ from otel_agent.ledger.writer import Ledger, open_ledger
 from otel_agent.opencode.locations import find_stores, locations
 from otel_agent.semconv import COST_USAGE, TOKEN_USAGE, Attr
 from otel_agent.series.attributes import from_json
+from tests.support.ledgers import assert_sums_are_right
 from tests.support.made_stores import Tokens
 from tests.support.made_stores.simulated.truth import DAY
 from tests.support.made_stores.simulated.world import World
@@ -51,7 +52,8 @@ class Reader:
         self._ledger.close()
 
     def counted(self) -> Counted:
-        """Return what the series say, and check that the ledger's rows say the same."""
+        """Return what the series say, and check that the ledger's rows and its kept sums say the same."""
+        assert_sums_are_right(self._state)
         with closing(sqlite3.connect(ledger_path(self._state))) as ledger:
             series = ledger.execute("SELECT metric, attributes, value FROM series").fetchall()
             rows = ledger.execute(

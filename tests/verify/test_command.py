@@ -56,11 +56,20 @@ def test_it_names_what_is_unexplained(agent: Agent, database: Database) -> None:
     run = agent.command("verify", "--tz", "UTC")
     assert run.returncode == 1
     lines = run.stdout.splitlines()
-    assert lines[0] == "NOT PROVEN: 2 differences without an explanation."
-    assert lines[-5:] == [
+    assert lines[0] == "NOT PROVEN: 5 differences without an explanation."
+    sums = [
+        line
+        for table in ("context, 1", "session_use, 1", "slot_use, 1")
+        for line in (
+            f"  everywhere: a sum that the ledger keeps is not what its messages add up to: {table}",
+            "      no amount",
+        )
+    ]
+    assert lines[-11:] == [
         "Unexplained:",
         f"  2026-01-23  zai-coding-plan/glm-4.7  {of.id}: other numbers in the ledger than in the store",
         "      +1 input, -10 cache write",
+        *sums,
         "  zai-coding-plan/glm-4.7: messages and published totals of the ledger differ",
         "      -1 input, +10 cache write",
     ]
