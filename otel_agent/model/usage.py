@@ -65,6 +65,8 @@ class Overlap(Struct, frozen=True, gc=False):
 
 def without_overlap(tokens: Tokens, overlap: Overlap) -> Tokens:
     """Return the same tokens, each in one category only, as a provider bills them."""
+    if not (overlap.cached_in_input or overlap.reasoning_in_output):
+        return tokens
     return Tokens(
         tokens.input - overlap.cached_in_input,
         tokens.output - overlap.reasoning_in_output,

@@ -10,19 +10,22 @@ from otel_agent.semconv import Attr, provider_name
 
 AttributeValue = str | bool
 
+_ENCODER: Final = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
+
 OVERFLOW: Final = json.dumps({Attr.OVERFLOW: True})
 """Attributes of the series that collects what finds no room for a series of its own."""
 
 
 def message_attributes(message: Message, *, subagent: bool) -> dict[str, AttributeValue]:
     """Return provider, model, agent, project and kind of agent. Unknown ones are left out, never made up."""
+    project = project_name(message.project_directory)
+    return attributes_of(message.provider, message.model, message.agent, project, subagent)
+
+
+def attributes_of(provider: str, model: str, agent: str, project: str, subagent: bool) -> dict[str, AttributeValue]:
+    """Return the attributes of messages with this provider, model, agent and name of the project, as above."""
     attributes = _without_empty(
-        {
-            Attr.PROVIDER: provider_name(message.provider),
-            Attr.MODEL: message.model,
-            Attr.AGENT: message.agent,
-            Attr.PROJECT: project_name(message.project_directory),
-        }
+        {Attr.PROVIDER: provider_name(provider), Attr.MODEL: model, Attr.AGENT: agent, Attr.PROJECT: project}
     )
     attributes[Attr.AGENT_KIND] = agent_kind(subagent)
     return attributes
@@ -51,7 +54,7 @@ def agent_kind(subagent: bool) -> str:
 
 def to_json(attributes: Mapping[str, AttributeValue]) -> str:
     """Return the one text for this set of attributes, whatever their order."""
-    return json.dumps(attributes, sort_keys=True, ensure_ascii=False)
+    return _ENCODER.encode(attributes)
 
 
 def from_json(text: str) -> dict[str, AttributeValue]:

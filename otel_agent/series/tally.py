@@ -3,36 +3,23 @@
 All metrics are kept, whichever are published: a metric that is switched on later shows its whole total.
 """
 
-from bisect import bisect_left
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections import Counter
+from collections.abc import Iterable
 
-from otel_agent import semconv
-from otel_agent.model import Change, Increase, Message, Tokens, ToolCall, UsageSource, without_overlap
-from otel_agent.semconv import Attr, Metric
-from otel_agent.series.attributes import (
-    AttributeValue,
-    message_attributes,
-    session_attributes,
-    to_json,
-    tool_call_attributes,
+from otel_agent.model import Change, Increase, Message, ToolCall, without_overlap
+from otel_agent.series.keys import (
+    CallKeys,
+    SeriesKey,
+    UsageKeys,
+    message_keys,
+    problem_key,
+    session_keys,
+    tool_call_key,
 )
+from otel_agent.series.sums import Histogram, ModelCalls, Usage
 
-Increases = dict[tuple[str, str], Increase]
-"""The gain of each series, by metric name and attributes as JSON."""
-
-_Extra = tuple[tuple[str, str], ...]
-"""Attributes that a series has beside those of the message. A tuple, because it is part of a key."""
-
-_CALL: Final[_Extra] = ((Attr.OPERATION, semconv.CHAT),)
-_USAGE: Final[_Extra] = (*_CALL, (Attr.MODALITY, "unknown"))
-"""OpenCode does not record the modality."""
-_SOURCES: Final[dict[UsageSource, _Extra]] = {
-    source: ((Attr.USAGE_SOURCE, source.name.lower()),) for source in UsageSource
-}
-_TYPES: Final[tuple[_Extra, ...]] = tuple(((Attr.TOKEN_TYPE, type_),) for type_ in semconv.TOKEN_TYPES)
-_INPUT: Final[_Extra] = (*_CALL, (Attr.TOKEN_TYPE, "input"))
-_OUTPUT: Final[_Extra] = (*_CALL, (Attr.TOKEN_TYPE, "output"))
+Increases = dict[SeriesKey, Increase]
+"""The gain of each series."""
 
 
 class Tally:
@@ -41,128 +28,143 @@ class Tally:
     def __init__(self, *, disjoint: bool) -> None:
         """``disjoint``: count a token that OpenCode recorded in two categories only once."""
         self._disjoint = disjoint
-        self._series_by_origin: dict[tuple[object, ...], _MessageSeries] = {}
-        self.increases: Increases = {}
+        self._origins: dict[tuple[object, ...], _Origin] = {}
+        self._sessions: dict[tuple[object, ...], tuple[UsageKeys, Usage]] = {}
+        self._counts: Counter[SeriesKey] = Counter()
 
     def add(self, changes: Iterable[Change]) -> "Tally":
         """Add messages to the metrics of tokens, cost, messages, sessions and model calls. Returns itself."""
+        # One look-up and plain sums for a message instead of sixteen series: 4 µs instead of 26 µs.
+        origins, disjoint = self._origins, self._disjoint
         for change in changes:
-            series = self._series_of(change)
-            source = _SOURCES[change.message.source]
-            series.add_tokens(semconv.TOKEN_USAGE, self._published_tokens(change), source)
-            series.increase(semconv.COST_USAGE, source).value += change.cost_nusd
+            message = change.message
+            # Everything that the attributes of the series are made from.
+            origin = (
+                message.provider,
+                message.model,
+                message.agent,
+                message.worktree,
+                message.directory,
+                message.error_type,
+                message.source,
+                message.generation,
+                message.calls_model,
+                change.subagent,
+            )
+            sums = origins.get(origin)
+            if sums is None:
+                sums = origins[origin] = _Origin(message, subagent=change.subagent)
+            tokens = without_overlap(change.tokens, change.overlap)
+            sums.usage.add(tokens if disjoint else change.tokens, change.cost_nusd)
             # The rest happens once for each message: a correction only adds tokens and cost.
             if change.first:
-                outcome = ((Attr.OUTCOME, change.message.outcome.value),)
-                series.increase(semconv.MESSAGE_COUNT, outcome).value += 1
-                self._increase(semconv.INGESTED_COUNT, {Attr.SOURCE: change.message.generation.value}).value += 1
+                sums.messages += 1
             if change.opens_session:
-                self._increase(semconv.SESSION_COUNT, session_attributes(series.attributes)).value += 1
-            if change.message.calls_model:
-                series.add_call(change)
+                sums.sessions += 1
+            if message.calls_model:
+                sums.calls.add(change, tokens)
         return self
 
     def add_sessions(self, changes: Iterable[Change]) -> "Tally":
         """Add the same changes to the metrics that have one series for each session. Returns itself."""
         for change in changes:
-            series = self._series_of(change)
-            session = ((Attr.SESSION, change.message.session_id), *_SOURCES[change.message.source])
-            series.add_tokens(semconv.SESSION_TOKEN_USAGE, self._published_tokens(change), session)
-            series.increase(semconv.SESSION_COST_USAGE, session).value += change.cost_nusd
+            message = change.message
+            origin = (
+                message.session_id,
+                message.provider,
+                message.model,
+                message.agent,
+                message.worktree,
+                message.directory,
+                message.source,
+                change.subagent,
+            )
+            found = self._sessions.get(origin)
+            if found is None:
+                found = self._sessions[origin] = session_keys(message, subagent=change.subagent), Usage()
+            tokens = without_overlap(change.tokens, change.overlap) if self._disjoint else change.tokens
+            found[1].add(tokens, change.cost_nusd)
         return self
 
     def add_calls(self, calls: Iterable[tuple[Message, ToolCall]]) -> "Tally":
         """Add tool calls, each with the message that made it. Returns itself."""
-        for message, call in calls:
-            self._increase(semconv.TOOL_CALL_COUNT, tool_call_attributes(message, call)).value += 1
+        self._counts.update(tool_call_key(message, call) for message, call in calls)
         return self
 
     def add_problems(self, kinds: Iterable[str]) -> "Tally":
         """Add one problem for each kind. Returns itself."""
-        for kind in kinds:
-            self._increase(semconv.UNREADABLE_COUNT, {Attr.PROBLEM: kind}).value += 1
+        self._counts.update(problem_key(kind) for kind in kinds)
         return self
 
-    def _published_tokens(self, change: Change) -> Tokens:
-        return without_overlap(change.tokens, change.overlap) if self._disjoint else change.tokens
-
-    def _series_of(self, change: Change) -> "_MessageSeries":
-        message = change.message
-        # Everything that the attributes are made from: building them for each message would take most of the time.
-        origin = (
-            message.provider,
-            message.model,
-            message.agent,
-            message.worktree,
-            message.directory,
-            change.subagent,
-        )
-        series = self._series_by_origin.get(origin)
-        if series is None:
-            series = _MessageSeries(message_attributes(message, subagent=change.subagent), self.increases)
-            self._series_by_origin[origin] = series
-        return series
-
-    def _increase(self, metric: Metric, attributes: Mapping[str, AttributeValue]) -> Increase:
-        return self.increases.setdefault((metric.name, to_json(attributes)), Increase())
+    @property
+    def increases(self) -> Increases:
+        """The gain of each series, in the order in which the changes came."""
+        found = _Found()
+        for origin in self._origins.values():
+            origin.add_to(found)
+        for keys, usage in self._sessions.values():
+            found.add(keys, usage.numbers())
+        found.add(self._counts.keys(), self._counts.values())
+        return found.increases
 
 
-class _MessageSeries:
-    """The series of all messages with the same attributes. Their JSON is made once for each series."""
+class _Origin:
+    """What the messages add that have the same attributes."""
 
-    def __init__(self, attributes: dict[str, AttributeValue], increases: Increases) -> None:
-        self.attributes, self._increases = attributes, increases
-        self._known: dict[tuple[str, _Extra], Increase] = {}
+    __slots__ = ("_message", "_subagent", "calls", "messages", "sessions", "usage")
 
-    def increase(self, metric: Metric, extra: _Extra = ()) -> Increase:
-        """Return what the series with these further attributes gains; the caller adds to it."""
-        increase = self._known.get((metric.name, extra))
+    def __init__(self, message: Message, *, subagent: bool) -> None:
+        self._message, self._subagent = message, subagent
+        self.usage, self.calls = Usage(), ModelCalls()
+        self.messages = self.sessions = 0
+
+    def add_to(self, found: "_Found") -> None:
+        keys = message_keys(self._message, subagent=self._subagent)
+        found.add(keys.usage, self.usage.numbers())
+        if self.messages:
+            found.add(keys.messages, (self.messages, self.messages))
+        if self.sessions:
+            found.add((keys.sessions,), (self.sessions,))
+        if self._message.calls_model:
+            self._add_calls(keys.calls, found)
+
+    def _add_calls(self, keys: CallKeys, found: "_Found") -> None:
+        calls, usage = self.calls, self.usage
+        numbers = calls.input, calls.output, usage.cache_read, usage.cache_write, usage.reasoning
+        found.add(keys.usage, numbers)
+        if calls.has_sizes:
+            found.add_histogram(keys.input_sizes, calls.input_sizes)
+            found.add_histogram(keys.output_sizes, calls.output_sizes)
+        if any(calls.durations.buckets):
+            for key in keys.durations:
+                found.add_histogram(key, calls.durations)
+        if any(calls.first_outputs.buckets):
+            found.add_histogram(keys.first_outputs, calls.first_outputs)
+
+
+class _Found:
+    """Increases under their keys. Two origins can have one key, such as two folders of one project."""
+
+    def __init__(self) -> None:
+        self.increases: Increases = {}
+
+    def add(self, keys: Iterable[SeriesKey], numbers: Iterable[int]) -> None:
+        """Add each number to the series with its key. A zero makes a series too."""
+        increases = self.increases
+        for key, number in zip(keys, numbers, strict=True):
+            increase = increases.get(key)
+            if increase is None:
+                increases[key] = Increase(number)
+            else:
+                increase.value += number
+
+    def add_histogram(self, key: SeriesKey, histogram: Histogram) -> None:
+        increase = self.increases.get(key)
         if increase is None:
-            key = metric.name, to_json({**self.attributes, **dict(extra)})
-            increase = self._known[metric.name, extra] = self._increases.setdefault(key, Increase())
-        return increase
-
-    def add_tokens(self, metric: Metric, tokens: Tokens, extra: _Extra = ()) -> None:
-        """Add the tokens of each category, zeros too: a model that never writes to a cache is worth showing."""
-        for type_, number in zip(_TYPES, tokens.by_category(), strict=True):
-            # Only a corrected overlap makes a number negative. A sum that falls would look like a restarted counter.
-            self.increase(metric, type_ + extra).value += max(number, 0)
-
-    def add_call(self, change: Change) -> None:
-        """Add OpenTelemetry's GenAI numbers: input contains cached tokens, output reasoning, and each token counts once."""
-        tokens = without_overlap(change.tokens, change.overlap)
-        # Negative after a corrected overlap, as above.
-        input_tokens = max(tokens.input + tokens.cache_read + tokens.cache_write, 0)
-        output_tokens = max(tokens.output + tokens.reasoning, 0)
-        self.increase(semconv.INPUT_TOKENS, _USAGE).value += input_tokens
-        self.increase(semconv.OUTPUT_TOKENS, _USAGE).value += output_tokens
-        self.increase(semconv.CACHE_READ_TOKENS, _USAGE).value += tokens.cache_read
-        self.increase(semconv.CACHE_WRITE_TOKENS, _USAGE).value += tokens.cache_write
-        self.increase(semconv.REASONING_TOKENS, _USAGE).value += tokens.reasoning
-        if change.message.tokens.total:
-            # Completed without tokens and corrected later: the histogram has not seen this call yet.
-            first = change.tokens == change.message.tokens
-            self._observe(semconv.LEGACY_TOKEN_USAGE, _INPUT, input_tokens, first=first)
-            self._observe(semconv.LEGACY_TOKEN_USAGE, _OUTPUT, output_tokens, first=first)
-        if change.first:
-            self._add_times(change.message)
-
-    def _add_times(self, message: Message) -> None:
-        """Add the durations that are known. A wrong one would be worse than none."""
-        if message.answered_ms is not None:
-            duration_ms = max(message.answered_ms - message.created_ms, 0)
-            extra = (*_CALL, (Attr.ERROR_TYPE, message.error_type)) if message.error_type else _CALL
-            self._observe(semconv.INFERENCE_DURATION, extra, duration_ms, first=True)
-            self._observe(semconv.LEGACY_DURATION, extra, duration_ms, first=True)
-        if message.first_output_ms is not None:
-            first_ms = max(message.first_output_ms - message.created_ms, 0)
-            self._observe(semconv.TIME_TO_FIRST_CHUNK, _CALL, first_ms, first=True)
-
-    def _observe(self, metric: Metric, extra: _Extra, value: int, *, first: bool) -> None:
-        """Add to a histogram. A correction raises its sum only: the message has its bucket already."""
-        increase = self.increase(metric, extra)
-        increase.value += value
-        if first:
-            bucket = bisect_left(metric.boundaries, value / metric.scale)
-            increase.count += 1
-            increase.buckets[bucket] = increase.buckets.get(bucket, 0) + 1
+            increase = self.increases[key] = Increase()
+        increase.value += histogram.value
+        increase.count += sum(histogram.buckets)
+        buckets = increase.buckets
+        for bucket, number in enumerate(histogram.buckets):
+            if number:
+                buckets[bucket] = buckets.get(bucket, 0) + number

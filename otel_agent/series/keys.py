@@ -1,0 +1,139 @@
+"""The keys of the series that a message raises: metric name, and attributes as JSON.
+
+Making the JSON takes longer than adding up a message, and the next batch has messages of the same kind. So the keys are
+remembered, by everything that they are made from.
+"""
+
+from functools import lru_cache
+from typing import Final
+
+from msgspec import Struct
+
+from otel_agent import semconv
+from otel_agent.model import Generation, Message, Outcome, ToolCall, UsageSource
+from otel_agent.model.project import project_name
+from otel_agent.semconv import Attr, Metric
+from otel_agent.series.attributes import (
+    AttributeValue,
+    attributes_of,
+    session_attributes,
+    to_json,
+    tool_call_attributes,
+)
+
+SeriesKey = tuple[str, str]
+"""Metric name, and attributes as JSON."""
+
+UsageKeys = tuple[SeriesKey, ...]
+"""The series of tokens in the order of ``semconv.TOKEN_TYPES``, and of cost."""
+
+_Origin = tuple[str, str, str, str, bool]
+"""Provider, model, agent, name of the project, and whether it is a sub-agent: what ``attributes_of`` is made from."""
+
+_REMEMBERED: Final = 1024
+"""About 4 MB if all are in use. Nobody has as many models, agents and projects at once."""
+
+_CALL: Final = {Attr.OPERATION: semconv.CHAT}
+_MODALITY: Final = "unknown"
+"""OpenCode does not record the modality."""
+_USAGE_METRICS: Final = (
+    semconv.INPUT_TOKENS,
+    semconv.OUTPUT_TOKENS,
+    semconv.CACHE_READ_TOKENS,
+    semconv.CACHE_WRITE_TOKENS,
+    semconv.REASONING_TOKENS,
+)
+
+
+class CallKeys(Struct, frozen=True):
+    """The series of a model call, by OpenTelemetry's conventions."""
+
+    usage: tuple[SeriesKey, ...]
+    """Input, output, read from a cache, written to a cache, reasoning."""
+    input_sizes: SeriesKey
+    output_sizes: SeriesKey
+    durations: tuple[SeriesKey, ...]
+    first_outputs: SeriesKey
+
+
+class MessageKeys(Struct, frozen=True):
+    """All series that one message can raise, those of its session excepted."""
+
+    usage: UsageKeys
+    messages: tuple[SeriesKey, SeriesKey]
+    """Those that count the message itself: by its origin, and by the form of storage."""
+    sessions: SeriesKey
+    calls: CallKeys
+
+
+def message_keys(message: Message, *, subagent: bool) -> MessageKeys:
+    """Return the series of all messages with the same attributes."""
+    return _message_keys(
+        _origin(message, subagent), message.source, message.generation, message.outcome, message.error_type
+    )
+
+
+def session_keys(message: Message, *, subagent: bool) -> UsageKeys:
+    """Return the series of the message's session."""
+    return _session_keys(_origin(message, subagent), message.source, message.session_id)
+
+
+def tool_call_key(message: Message, call: ToolCall) -> SeriesKey:
+    """Return the series that counts such calls."""
+    return _key(semconv.TOOL_CALL_COUNT, tool_call_attributes(message, call))
+
+
+def problem_key(kind: str) -> SeriesKey:
+    """Return the series that counts problems of this kind."""
+    return _key(semconv.UNREADABLE_COUNT, {Attr.PROBLEM: kind})
+
+
+def _origin(message: Message, subagent: bool) -> _Origin:
+    return message.provider, message.model, message.agent, project_name(message.project_directory), subagent
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _message_keys(
+    origin: _Origin, source: UsageSource, generation: Generation, outcome: Outcome, error_type: str
+) -> MessageKeys:
+    attributes = attributes_of(*origin)
+    return MessageKeys(
+        usage=_usage_keys(semconv.TOKEN_USAGE, semconv.COST_USAGE, attributes, source),
+        messages=(
+            _key(semconv.MESSAGE_COUNT, {**attributes, Attr.OUTCOME: outcome.value}),
+            _key(semconv.INGESTED_COUNT, {Attr.SOURCE: generation.value}),
+        ),
+        sessions=_key(semconv.SESSION_COUNT, session_attributes(attributes)),
+        calls=_call_keys(attributes, error_type),
+    )
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _session_keys(origin: _Origin, source: UsageSource, session_id: str) -> UsageKeys:
+    attributes = {**attributes_of(*origin), Attr.SESSION: session_id}
+    return _usage_keys(semconv.SESSION_TOKEN_USAGE, semconv.SESSION_COST_USAGE, attributes, source)
+
+
+def _usage_keys(tokens: Metric, cost: Metric, attributes: dict[str, AttributeValue], source: UsageSource) -> UsageKeys:
+    attributes = {**attributes, Attr.USAGE_SOURCE: source.name.lower()}
+    return (
+        *(_key(tokens, {**attributes, Attr.TOKEN_TYPE: type_}) for type_ in semconv.TOKEN_TYPES),
+        _key(cost, attributes),
+    )
+
+
+def _call_keys(attributes: dict[str, AttributeValue], error_type: str) -> CallKeys:
+    call = {**attributes, **_CALL}
+    usage, failed = to_json({**call, Attr.MODALITY: _MODALITY}), {Attr.ERROR_TYPE: error_type} if error_type else {}
+    duration = to_json({**call, **failed})
+    return CallKeys(
+        tuple((metric.name, usage) for metric in _USAGE_METRICS),
+        _key(semconv.LEGACY_TOKEN_USAGE, {**call, Attr.TOKEN_TYPE: "input"}),
+        _key(semconv.LEGACY_TOKEN_USAGE, {**call, Attr.TOKEN_TYPE: "output"}),
+        tuple((metric.name, duration) for metric in (semconv.INFERENCE_DURATION, semconv.LEGACY_DURATION)),
+        _key(semconv.TIME_TO_FIRST_CHUNK, call),
+    )
+
+
+def _key(metric: Metric, attributes: dict[str, AttributeValue]) -> SeriesKey:
+    return metric.name, to_json(attributes)
