@@ -15,10 +15,10 @@ from msgspec import Struct, field
 
 from otel_agent.agent import assemble
 from otel_agent.agent.state_log import StateLog, log_first_pass
-from otel_agent.agent.watch import Hints, Watch
 from otel_agent.delivery import retry
 from otel_agent.errors import LedgerDamaged, LedgerError
 from otel_agent.intake.ingest import Pass
+from otel_agent.intake.watch import Hints, Watch
 from otel_agent.model.plural import counted
 
 log = logging.getLogger(__name__)

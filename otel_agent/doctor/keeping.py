@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from otel_agent.agent.watch import no_instance_left
 from otel_agent.doctor.finding import Finding, fail, fine, skip, warn
 from otel_agent.errors import LedgerError
 from otel_agent.intake.store_finder import known_locations
+from otel_agent.intake.watch import no_instance_left
 from otel_agent.ledger.files import find_damage, held_by, ledger_path
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.model.plural import counted

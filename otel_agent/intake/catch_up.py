@@ -66,13 +66,17 @@ def opened(
 def catch_up(
     settings: Settings,
     *,
+    changed_paths: frozenset[str] | None = None,
     on_progress: Callable[[Pass], None] | None = None,
     on_migration: OnMigration = unreported,
+    then: Callable[[Intake], None] = lambda _: None,
 ) -> Pass:
     """Bring the ledger up to date and export nothing: pending spans stay pending.
 
     It reads what is new, and what was in flight or could not be read before. The sweep of each day finds a file of a
     JSON tree that was at rest and then rewritten in place; OpenCode does that to no completed message.
+    With ``changed_paths`` it looks only at these folders and files of JSON trees. ``then`` gets the parts at the end,
+    before they are closed.
     Raises ``LedgerHeld`` if an agent does this already, and other ``LedgerError``.
     """
     try:
@@ -80,7 +84,9 @@ def catch_up(
             # A store with unknown tables gets a chance each time: this version may be newer than the last one.
             due = abs(time.time_ns() // 1_000_000 - parts.ledger.swept_ms) > _SWEEP_MS  # a clock can have been wrong
             sweep = due or parts.ledger.problems.has_kind(ProblemKind.UNKNOWN_SCHEMA)
-            return parts.ingest.run(sweep=sweep, on_progress=on_progress)
+            read = parts.ingest.run(sweep=sweep, changed_paths=changed_paths, on_progress=on_progress)
+            then(parts)
+            return read
     except LedgerDamaged as damage:
         raise LedgerDamaged(f"{damage}. `otel-agent run --once` sets it aside and counts again.") from None
 

@@ -3,17 +3,15 @@
 import os
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from otel_agent.errors import LedgerHeld
-from otel_agent.intake.catch_up import catch_up
+from otel_agent.errors import LedgerError
 from otel_agent.ledger.files import held_by, ledger_path
-from otel_agent.ledger.migration_progress import OnMigration, unreported
+from otel_agent.ledger.migration_progress import OnMigration
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.opencode.configured_models import Configured, configured_models
 from otel_agent.opencode.running.candidates import candidate_pids
@@ -26,6 +24,9 @@ from otel_agent.summary.view import Process, View, ViewName
 if TYPE_CHECKING:
     from otel_agent.opencode.running.processes import Processes
 
+_STEP_SECONDS: Final = 0.1
+"""Pause between two looks at whether OpenCode has written."""
+
 
 class Machine:
     """Answers questions. Each answer opens the ledger again, because it may be replaced at any moment."""
@@ -37,14 +38,27 @@ class Machine:
         self._sampling = threading.Lock()
         self._mark: list[tuple[int, int]] = []
 
-    def catch_up(self, on_migration: OnMigration = unreported) -> None:
-        """Bring the ledger up to date. A running agent does that itself, so then this does nothing.
+    def follow(
+        self, until: threading.Event, on_error: Callable[[LedgerError], None], on_migration: OnMigration
+    ) -> None:
+        """Bring the ledger up to date whenever OpenCode writes, until the event is set.
 
-        ``on_migration`` is called while a ledger of an older version is brought up to this one. Raises ``LedgerError`` if
-        the ledger cannot be written.
+        A running agent does that itself, so then this does nothing. ``on_error`` gets the reason each time the ledger
+        cannot be written. ``on_migration`` is called while a ledger of an older version is brought up to this one.
         """
-        with suppress(LedgerHeld):
-            catch_up(self._settings, on_migration=on_migration)
+        # Only the live screen follows, and only for it watchdog is imported, which takes 0.05 s.
+        from otel_agent.intake.following import Following  # noqa: PLC0415
+
+        following = Following(self._settings, on_migration)
+        try:
+            while not until.is_set():
+                try:
+                    following.step()
+                except LedgerError as error:
+                    on_error(error)
+                until.wait(_STEP_SECONDS)
+        finally:
+            following.close()
 
     def view(self, name: ViewName, question: Question) -> View:
         """Answer a question from the ledger as it is now, without reading OpenCode's storage.

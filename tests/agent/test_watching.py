@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from otel_agent.agent.watch import Watch
+from otel_agent.intake.watch import Watch
 from otel_agent.opencode.locations import WatchedFolder
 from tests.support.agent import Agent
 from tests.support.made_stores import T0, Database, DatabaseV2, JsonTree, Project, Tokens, in_flight, message, session

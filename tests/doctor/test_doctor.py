@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import pytest
 
-from otel_agent.agent import watch
+from otel_agent.intake import watch
 from otel_agent.doctor.finding import Verdict
 from otel_agent.doctor.keeping import watching
 from otel_agent.settings import Settings

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from itertools import count
 from typing import ClassVar, Final
 
 from msgspec.structs import replace
@@ -13,10 +14,9 @@ from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.events import Resize
 from textual.widgets import Footer, Input, Static, Tab, Tabs
-from textual.worker import get_current_worker
 
 from otel_agent.errors import OtelAgentError
-from otel_agent.summary.live.crumbs import Trail
+from otel_agent.summary.live.crumbs import Trail, Wish
 from otel_agent.summary.live.help import Help
 from otel_agent.summary.live.keys import SCREEN_KEYS
 from otel_agent.summary.live.lines import (
@@ -32,12 +32,15 @@ from otel_agent.summary.live.source import Ask, Source
 from otel_agent.summary.question import Question, RangeName
 from otel_agent.summary.view import VIEW_NAMES, Process, View, ViewName
 
-_TICK_SECONDS: Final = 1.0
-_AGAIN_SECONDS: Final = 15.0
+_LOOK_SECONDS: Final = 0.1
+"""Pause between two looks at whether the ledger was written. A look reads the status of two files: 0.1 % of a core."""
+_LOOKS_TO_PROCESSES: Final = 20
+"""Looks from one list of the processes to the next: to list 300 of them takes 3 ms."""
+_LEAST_SECONDS: Final = 0.5
+"""Shortest time between two questions while the ledger is written all the time."""
+_AGAIN_SECONDS: Final[dict[ViewName, float]] = {"overview": 15.0}
+_AGAIN_SELDOM_SECONDS: Final = 60.0
 """Ask for a view again after this even if nothing was written: sessions cease to be active, a day ends."""
-_REST: Final = 20
-"""After a catch-up, pause this many times as long as it took: at most 5 % of a core."""
-_LEAST_REST_SECONDS: Final = 2.0
 
 
 class _Tabs(Tabs, can_focus=False):
@@ -69,6 +72,10 @@ class Live(App[None]):
         self._asked = 0
         """Number of the latest question. An answer to an older one comes too late and is dropped."""
         self._asked_at = 0.0
+        self._answered = 0
+        """Number of the latest question that was answered, even if by an error."""
+        self._last: dict[ViewName, tuple[Wish, Listing]] = {}
+        """The last answer of each view, with what was wished then, laid out for the present width."""
         self._shown: View | None = None
         self._leaving = threading.Event()
 
@@ -89,7 +96,7 @@ class Live(App[None]):
     def on_mount(self) -> None:
         """Ask for the first view, and begin to follow the ledger."""
         self._arrive()
-        self.set_interval(_TICK_SECONDS, self._tick)
+        self._look_on()
         self._keep_up()
 
     def on_unmount(self) -> None:
@@ -166,6 +173,7 @@ class Live(App[None]):
 
     def on_resize(self, event: Resize) -> None:
         """Lay the rows out for the new width."""
+        self._last.clear()
         if self._shown is not None:
             rows = self.query_one(RowList)
             rows.show(list_rows(self._shown, event.size.width, rows.only))
@@ -179,13 +187,17 @@ class Live(App[None]):
     # --- asking, and showing the answer
 
     def _arrive(self) -> None:
-        """Show that another view is coming, and ask for it."""
-        # Rows of another view would be misread under the new title, so they are covered until the answer comes.
+        """Show the last answer of the view, or that one is coming, and ask for it."""
         view = self._trail.here.view
         self.query_one(Tabs).active = view
         self.query_one("#head").display = view == "overview"
         self._close_filter()
-        self.query_one(RowList).loading = self._shown is None or self._shown.name != view
+        wish, listing = self._last.get(view, (None, None))
+        if listing is not None and wish == self._trail.wish:
+            self._show_listing(listing)  # at once; the new answer replaces it
+        else:
+            # Rows of another view would be misread under the new title, so they are covered until the answer comes.
+            self.query_one(RowList).loading = self._shown is None or self._shown.name != view
         self._load()
 
     def _load(self) -> None:
@@ -207,8 +219,13 @@ class Live(App[None]):
     def _show(self, number: int, unfiltered: Listing) -> None:
         if number != self._asked:
             return
-        view = self._shown = unfiltered.view
+        self._answered = number
+        self._last[unfiltered.view.name] = self._trail.wish, unfiltered
         self.query_one("#trouble").display = False
+        self._show_listing(unfiltered)
+
+    def _show_listing(self, unfiltered: Listing) -> None:
+        view = self._shown = unfiltered.view
         # A filter that is open holds for the new answer too; it may have been typed while the answer was made.
         only = self.query_one("#filter", Input).value.strip()
         self.query_one(RowList).show(list_rows(view, self.size.width, only) if only else unfiltered)
@@ -236,6 +253,7 @@ class Live(App[None]):
         """Say what went wrong; the last answer stays on the screen."""
         if number != self._asked:
             return
+        self._answered = number
         self.query_one(RowList).loading = False
         trouble = self.query_one("#trouble", Static)
         trouble.update(trouble_line(what, self._shown.now if self._shown else None))
@@ -243,40 +261,42 @@ class Live(App[None]):
 
     # --- following what happens
 
-    def _tick(self) -> None:
-        """Look for news each second, unless the last look still goes on."""
-        if not any(worker.group == "look" and worker.is_running for worker in self.workers):
-            self._look()
+    @work(thread=True, group="look on")
+    def _look_on(self) -> None:
+        """Look for news as long as the screen is open. A thread of its own costs a tenth of Textual's timers."""
+        for number in count(1):
+            if self._leaving.wait(_LOOK_SECONDS):
+                return
+            if time.monotonic() - self._asked_at > _LEAST_SECONDS:
+                self._look(processes=number % _LOOKS_TO_PROCESSES == 0)
 
-    @work(thread=True, group="look")
-    def _look(self) -> None:
-        """Find out whether the ledger changed and, for the overview, which processes run."""
-        changed = self._source.changed()
-        processes = self._source.processes() if self._trail.here.view == "overview" else None
-        self._pass_on(self._show_news, changed, processes)
-
-    def _show_news(self, changed: bool, processes: list[Process] | None) -> None:
-        if changed or time.monotonic() - self._asked_at > _AGAIN_SECONDS:
-            self._load()
+    def _look(self, *, processes: bool = True) -> None:
+        """Find out whether the ledger changed and, for the overview, which processes run. Pass on only what is new."""
+        if self._asked != self._answered:
+            return  # the answer may know the news, and if it does not, the next look finds them
+        view, passed = self._trail.here.view, time.monotonic() - self._asked_at
+        if self._source.changed() or passed > _AGAIN_SECONDS.get(view, _AGAIN_SELDOM_SECONDS):
+            self._pass_on(self._load)
         # Without news in the ledger only the processes are drawn again: no query is needed.
-        elif processes is not None and self._shown is not None and self._shown.activity is not None:
+        elif processes and view == "overview":
+            found, shown = self._source.processes(), self._shown
+            if shown is not None and shown.activity is not None and shown.activity.processes != found:
+                self._pass_on(self._show_processes, found)
+
+    def _show_processes(self, processes: list[Process]) -> None:
+        if self._shown is not None and self._shown.activity is not None:
             self._shown = replace(self._shown, activity=replace(self._shown.activity, processes=processes))
             self._show_overview(self._shown)
 
     @work(thread=True, group="keep up")
     def _keep_up(self) -> None:
-        """Bring the ledger up to date again and again, as long as the screen is open."""
-        worker = get_current_worker()
-        while not worker.is_cancelled:
-            began = time.monotonic()
-            try:
-                self._source.catch_up(self._tell_upgrade)
-            except OtelAgentError as error:
-                self._pass_on(self._show_trouble, self._asked, str(error))
-            if self._leaving.wait(max(_LEAST_REST_SECONDS, _REST * (time.monotonic() - began))):
-                return
+        """Keep the ledger up to date as long as the screen is open."""
+        self._source.follow(self._leaving, self._show_failure, self._show_upgrade)
 
-    def _tell_upgrade(self, done: int, total: int) -> None:
+    def _show_failure(self, error: OtelAgentError) -> None:
+        self._pass_on(self._show_trouble, self._asked, str(error))
+
+    def _show_upgrade(self, done: int, total: int) -> None:
         self._pass_on(self._show_note, upgrade_line(done, total))
 
     def _pass_on(self, show: Callable[..., None], *found: object) -> None:

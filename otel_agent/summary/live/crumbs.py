@@ -64,6 +64,14 @@ class Crumb(Struct, frozen=True):
         return replace(question, filters=filters, range=self.period or question.range)
 
 
+class Wish(Struct, frozen=True):
+    """Everything that decides a question, except the clock."""
+
+    here: Crumb
+    range: RangeName | None
+    by: By | None
+
+
 class Trail:
     """The crumbs from a tab to where the person is, and the range and step that hold for all tabs."""
 
@@ -78,6 +86,11 @@ class Trail:
     def here(self) -> Crumb:
         """The crumb that is on the screen."""
         return self._crumbs[-1]
+
+    @property
+    def wish(self) -> Wish:
+        """What the question here and now follows from."""
+        return Wish(self.here, self._range, self._by)
 
     def open(self, view: ViewName) -> None:
         """Begin a new way at a tab."""

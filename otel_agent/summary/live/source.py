@@ -1,8 +1,10 @@
 """The outside world of the live screen: something that answers questions, and the question of each view."""
 
+import threading
 from collections.abc import Callable
 from typing import Protocol
 
+from otel_agent.errors import LedgerError
 from otel_agent.ledger.migration_progress import OnMigration
 from otel_agent.summary.question import Question, RangeName
 from otel_agent.summary.view import Process, View, ViewName
@@ -12,7 +14,7 @@ Ask = Callable[[ViewName, RangeName | None], Question]
 
 
 class Source(Protocol):
-    """Answers questions. All methods but ``changed`` may take long, and may raise ``OtelAgentError``."""
+    """Answers questions. All methods but ``changed`` may take long. ``view`` may raise ``OtelAgentError``."""
 
     def view(self, name: ViewName, question: Question) -> View:
         """Answer a question from the ledger as it is now."""
@@ -20,8 +22,13 @@ class Source(Protocol):
     def processes(self) -> list[Process]:
         """Return the OpenCode processes that run now."""
 
-    def catch_up(self, on_migration: OnMigration) -> None:
-        """Bring the ledger up to date. ``on_migration`` is called while an older one is brought up to this version."""
+    def follow(
+        self, until: threading.Event, on_error: Callable[[LedgerError], None], on_migration: OnMigration
+    ) -> None:
+        """Keep the ledger up to date until the event is set; ``on_error`` gets the reason each time that fails.
+
+        ``on_migration`` is called while a ledger of an older version is brought up to this one.
+        """
 
     def changed(self) -> bool:
         """Return true if the ledger was written since the last view."""

@@ -58,7 +58,7 @@ async def settled(pilot: Screen, app: Live) -> None:
     """Wait until every question is answered and everything is drawn."""
     for _ in count():
         await pilot.pause()
-        under_way = [worker for worker in app.workers if worker.group in ("answer", "look") and not worker.is_finished]
+        under_way = [worker for worker in app.workers if worker.group == "answer" and not worker.is_finished]
         if not under_way:
             break
         await app.workers.wait_for_complete(under_way)
@@ -74,8 +74,8 @@ async def press(pilot: Screen, app: Live, *keys: str) -> list[str]:
 
 
 async def tick(pilot: Screen, app: Live) -> list[str]:
-    """Do what happens each second, without waiting for one."""
-    app._tick()
+    """Do what happens again and again, without waiting for it."""
+    app._look()
     await settled(pilot, app)
     return lines(app)
 

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from textual.binding import Binding
 
 from otel_agent.errors import LedgerError
+from otel_agent.intake.catch_up import catch_up
 from otel_agent.ledger.files import ledger_path
 from otel_agent.ledger.migration_progress import OnMigration
 from otel_agent.ledger.reading import Reading
@@ -39,12 +40,13 @@ class MadeSource:
     """A machine that updates its ledger only when a test asks for it, and runs the processes that it is given."""
 
     def __init__(self, machine: MadeMachine) -> None:
-        self._real = Machine(Settings(state_dir=machine.state_dir), lambda: NOW)
+        self._settings = Settings(state_dir=machine.state_dir)
+        self._real = Machine(self._settings, lambda: NOW)
         self.running: list[Process] = []
         self.trouble: LedgerError | None = None
         self.asked: list[ViewName] = []
         self.before: Callable[[ViewName], None] = lambda _: None
-        self._real.catch_up()
+        self.caught_up()
 
     def view(self, name: ViewName, question: Question) -> View:
         self.asked.append(name)
@@ -60,11 +62,13 @@ class MadeSource:
     def changed(self) -> bool:
         return self._real.changed()
 
-    def catch_up(self, on_migration: OnMigration) -> None:
+    def follow(
+        self, until: threading.Event, on_error: Callable[[LedgerError], None], on_migration: OnMigration
+    ) -> None:
         """Do nothing: the tests decide when the ledger changes."""
 
     def caught_up(self) -> None:
-        self._real.catch_up()
+        catch_up(self._settings)
 
 
 def put(machine: MadeMachine, number: int, tokens: int, minutes: int = 0, **fields: Any) -> None:
@@ -444,10 +448,10 @@ def test_a_line_follows_the_reading_of_history_up_to_its_end(
 
 def test_a_line_follows_the_upgrade_of_the_ledger(source: MadeSource) -> None:
     async def steps(pilot: Screen, app: Live) -> None:
-        app._tell_upgrade(36, 100)
+        app._show_upgrade(36, 100)
         await settled(pilot, app)
         assert lines(app)[3].strip() == "Upgrading the ledger: 36 %"
-        app._tell_upgrade(1, 1)
+        app._show_upgrade(1, 1)
         await settled(pilot, app)
         assert "Upgrading" not in seen(app)
 

@@ -2,7 +2,8 @@
 
 watchdog reports what happens below the folders of JSON trees and beside databases. Events are not available
 everywhere (limits on watches, network file systems). Some get lost without a sign: a new folder's first files, an
-overflow of the kernel's queue. A lost hint costs time and no message: the loop reads everything now and then anyway.
+overflow of the kernel's queue. A lost hint costs time and no message: whoever watches reads everything now and then
+anyway.
 """
 
 import logging
@@ -57,7 +58,7 @@ _LIMITS: Final = "the limits are fs.inotify.max_user_watches and max_user_instan
 
 
 class Watch:
-    """Collects hints from watchdog's threads, and wakes the loop for each."""
+    """Collects hints from watchdog's threads, and wakes who waits for them."""
 
     def __init__(self, wake: threading.Event) -> None:
         """``wake`` is set for each hint."""
@@ -68,6 +69,7 @@ class Watch:
         """Each watched folder, with its inode when the watch began."""
         self._unwatchable: set[WatchedFolder] = set()
         """Folders that are not tried again: only a person can raise the limit that is missing."""
+        self._is_complete = False
         self._lock = threading.Lock()
         self._paths: set[str] = set()  # guarded by _lock
 
@@ -84,7 +86,13 @@ class Watch:
         before = len(self._watched)
         for folder in sorted(wanted - self._watched.keys() - self._unwatchable, key=lambda each: each.folder):
             self._add(folder)
+        self._is_complete = wanted == self._watched.keys()
         return len(self._watched) > before
+
+    @property
+    def is_complete(self) -> bool:
+        """True if each folder of the last ``set_folders`` sends events; one that does not exist yet sends none."""
+        return self._is_complete
 
     @property
     def blind(self) -> bool:
