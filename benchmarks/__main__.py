@@ -1,87 +1,144 @@
-"""Measure the time and the memory of the main job, and compare them with another program: `make bench`.
+"""Measure the time and the memory of the main job, in turn with another program: `make bench`.
 
-make bench ARGS="--messages 100000"
+    make bench ARGS="--messages 100000"
+    make bench ARGS="--messages 10000 100000 1000000 --write docs/benchmarks.md"
+
+It first writes a made-up history. Then it measures a first look, which reads all of it into a new ledger, and later looks at
+each view. ccusage is measured beside the first look, and adds up everything each time. It comes from npm at the first
+use. `run --once` sends spans and totals to a receiver here, and a profile says what share of it is the SDK's encoding.
+At the end comes the resident agent with the live screen.
 """
 
 import argparse
-import statistics
+import os
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
-from benchmarks.agent_process import clean_environ
-from benchmarks.measure import Figure, machine, row, run
-from benchmarks.peer import PACKAGE, peer_command
-from benchmarks.running_agent import idle, latencies
-from benchmarks.stores import make_tree
+import msgspec
+from msgspec.structs import replace
+
+from benchmarks.document import Results, Sent, document
+from benchmarks.encoding import Encoding
+from benchmarks.measure import machine, medians, run
+from benchmarks.pairs import AGENT, MAKERS, Case, StoreKind, compare
+from benchmarks.peer import peer_command
+from benchmarks.running_agent import resident
+from otel_agent import __version__
 from otel_agent.demo.receiver import Receiver
 
-_ONCE = [sys.executable, "-m", "otel_agent", "run", "--once"]
-_SUMMARY = [sys.executable, "-m", "otel_agent", "summary"]
-_SESSIONS = [*_SUMMARY, "sessions", "--range", "all"]
+_LARGEST_TREE: Final = 200_000
+"""Larger histories are measured as SQLite only: a tree has a file for each message."""
+_LARGEST_SENT: Final = 200_000
+"""The largest history up to this one is sent, and a resident agent is measured on it: that takes minutes."""
+_DROP_CACHES: Final = Path("/proc/sys/vm/drop_caches")
 
 
 def main() -> None:
-    """Measure, and print a line for each figure."""
+    """Measure, print the document, and write what was asked for."""
+    chosen = _parser().parse_args()
+    results = _read(chosen.render) if chosen.render else _measured(chosen)
+    text = document(results)
+    print(text)
+    if chosen.json:
+        chosen.json.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1))
+    if chosen.write:
+        chosen.write.write_text(text, encoding="utf-8")
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="make bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--messages", type=int, default=10_000, help="assistant messages in the tree")
-    parser.add_argument("--runs", type=int, default=5, help="runs of each command, in turn")
-    parser.add_argument("--idle-seconds", type=float, default=120, help="seconds for which the idle agent is measured")
-    parser.add_argument("--no-resident", action="store_true", help="leave out the agent that keeps running")
-    chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="otel-agent-bench-") as scratch, Receiver() as receiver:
-        data = Path(scratch) / "opencode"
-        make_tree(data, chosen.messages)
-        print(f"{machine()}\n{chosen.messages:,} assistant messages in a JSON tree, {chosen.runs} runs each, in turn\n")
-        _compare(data, receiver.endpoint, chosen.runs)
-    if not chosen.no_resident:
-        with tempfile.TemporaryDirectory(prefix="otel-agent-bench-") as scratch:
-            print("\nthe agent that keeps running")
-            for line in latencies(Path(scratch), 200):
-                print(line)
-            print(idle(Path(scratch), chosen.messages, chosen.idle_seconds))
+    add = parser.add_argument
+    add("--messages", type=int, nargs="+", default=[10_000], help="assistant messages of each history (default: 10000)")
+    add("--store", choices=MAKERS, nargs="+", default=list(MAKERS), help="kinds of store (default: both)")
+    add("--runs", type=int, default=3, help="runs of each command, in turn (default: %(default)s)")
+    add("--cold", action="store_true", help="empty the page cache before each first look (Linux, as root)")
+    add("--no-sent", action="store_true", help="leave out `run --once` with everything sent")
+    add("--no-resident", action="store_true", help="leave out the resident agent and the live screen")
+    add("--idle-seconds", type=float, default=60, help="seconds for which it is watched at rest (default: %(default)s)")
+    add("--json", type=Path, metavar="FILE", help="write the figures as JSON")
+    add("--write", type=Path, metavar="FILE", help="write the document, such as docs/benchmarks.md")
+    add("--render", type=Path, metavar="FILE", help="measure nothing, and take the figures that --json wrote")
+    return parser
 
 
-def _compare(data: Path, endpoint: str, runs: int) -> None:
-    """Run the commands in turn, so that a change of the machine's speed affects all of them."""
+def _read(file: Path) -> Results:
+    return msgspec.json.decode(file.read_bytes(), type=Results)
+
+
+def _measured(chosen: argparse.Namespace) -> Results:
+    """Measure each store in turn, and delete it before the next one is written."""
+    results = Results(
+        date=datetime.now(UTC).date().isoformat(),
+        agent=__version__,
+        machine=machine(),
+        runs=chosen.runs,
+        cold=chosen.cold,
+    )
     peer = peer_command()
-    first, sent, again, others = list[Figure](), list[Figure](), list[Figure](), list[Figure]()
-    today, sessions = list[Figure](), list[Figure]()
-    for number in range(runs):
-        looking = _environ(data, data.parent / f"count-{number}")
-        counting = looking | {"OTEL_AGENT_EXPORTER": "none"}
-        sending = _environ(data, data.parent / f"send-{number}") | {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
-        first.append(run(_ONCE, counting))
-        again.append(run(_ONCE, counting))
-        today.append(run(_SUMMARY, looking))
-        sessions.append(run(_SESSIONS, looking))
-        sent.append(run(_ONCE, sending))
-        if peer is not None:
-            others.append(run(peer, counting))
-    print(row("run --once, all new, counted only", first))
-    print(row("run --once, all new, spans and totals sent", sent))
-    print(row("run --once, nothing new", again))
-    print(row("summary, nothing new", today))
-    print(row("summary sessions --range all, nothing new", sessions))
-    if others:
-        print(row(PACKAGE, others))
-        print(
-            f"\n{PACKAGE}, pair by pair: {_ratios(others, first)} as run --once (all new), "
-            f"{_ratios(others, again)} as the next one, {_ratios(others, today)} as summary"
-        )
-    else:
-        print(f"\n{PACKAGE}: not measured, because npm is not here")
+    if peer is None:
+        _say("ccusage is not measured: it needs Linux on x86-64 or ARM, and npm")
+    for messages in chosen.messages:
+        for store in chosen.store:
+            if store == "tree" and messages > _LARGEST_TREE:
+                _say(f"tree, {messages:,} messages: left out, only SQLite is measured at this size")
+                continue
+            with tempfile.TemporaryDirectory(prefix="otel-agent-bench-") as scratch:
+                results = _add_store(results, chosen, store, messages, Path(scratch), peer)
+    return results
 
 
-def _ratios(theirs: list[Figure], ours: list[Figure]) -> str:
-    ratios = [a.wall_s / b.wall_s for a, b in zip(theirs, ours, strict=True)]
-    return f"{statistics.median(ratios):.1f} times as long"
+def _add_store(
+    results: Results,
+    chosen: argparse.Namespace,
+    store: StoreKind,
+    messages: int,
+    scratch: Path,
+    peer: list[str] | None,
+) -> Results:
+    """Measure one store, and return the results with it."""
+    case = Case(store, messages, scratch)
+    _say(f"{store}, {messages:,} messages: the history is written")
+    case.make()
+    compared = compare(case, peer, chosen.runs, _emptied_cache if chosen.cold else lambda: None, _say)
+    results = replace(results, compared=[*results.compared, compared])
+    if messages != max((each for each in chosen.messages if each <= _LARGEST_SENT), default=0):
+        return results
+    if not chosen.no_sent:
+        results = replace(results, sent=[*results.sent, _sent(case, chosen.runs)])
+    if not chosen.no_resident:
+        found = resident(case, scratch / "resident", chosen.idle_seconds, _say)
+        results = replace(results, resident=[*results.resident, found])
+    return results
 
 
-def _environ(data: Path, state: Path) -> dict[str, str]:
-    return clean_environ(data, state) | {"OPENCODE_DATA_DIR": str(data)}
+def _sent(case: Case, runs: int) -> Sent:
+    """Measure a run that sends everything, and one more with a clock on the encoding."""
+    with Receiver() as receiver:
+        figures = []
+        for number in range(1, runs + 1):
+            _say(f"{case.store}, {case.messages:,} messages: everything sent, run {number} of {runs}")
+            environ = case.fresh(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint)
+            figures.append(run([*AGENT, "run", "--once"], environ))
+        profile = case.data.parent / "encoding.json"
+        command = [sys.executable, "-m", "benchmarks.encoding", str(profile), "run", "--once"]
+        run(command, case.fresh(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint))
+    share = msgspec.json.decode(profile.read_bytes(), type=Encoding).share
+    return Sent(case.store, case.messages, medians(figures), share)
+
+
+def _emptied_cache() -> None:
+    """Let the system forget all pages that are on the disk. Raises `PermissionError` unless root asks."""
+    os.sync()
+    _DROP_CACHES.write_text("3")
+
+
+def _say(what: str) -> None:
+    print(f"{datetime.now(UTC):%H:%M:%S} {what}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

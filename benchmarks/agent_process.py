@@ -16,7 +16,9 @@ import psutil
 
 _TICK_SECONDS: Final = 0.002
 _PATIENCE_SECONDS: Final = 120.0
-_COUNTED: Final = "SELECT count(*) FROM message WHERE state = 2"
+_PENDING: Final = "SELECT EXISTS (SELECT 1 FROM owed) OR EXISTS (SELECT 1 FROM turn WHERE state = 1)"
+_COUNTED: Final = "SELECT coalesce(sum(messages), 0) FROM store"
+"""A few rows: asking for the messages themselves would keep a core busy. Fork copies that turn out to count are not in it."""
 
 
 def clean_environ(data: Path, state: Path) -> dict[str, str]:
@@ -63,11 +65,16 @@ class AgentProcess:
     def wait_until_counted(self, messages: int) -> None:
         """Wait until the ledger has counted so many. Raises `TimeoutError`, as `wait_until` does."""
         with closing(self._open_ledger()) as ledger:
-            self.wait_until(lambda: int(ledger.execute(_COUNTED).fetchone()[0]) >= messages)
+            self.wait_until(lambda: int(ledger.execute(_COUNTED).fetchone()[0]) >= messages, 600)
 
-    def wait_until(self, true: Callable[[], bool]) -> None:
+    def wait_until_sent(self) -> None:
+        """Wait until no span is pending. Raises `TimeoutError`, as `wait_until` does."""
+        with closing(self._open_ledger()) as ledger:
+            self.wait_until(lambda: not ledger.execute(_PENDING).fetchone()[0], 600)
+
+    def wait_until(self, true: Callable[[], bool], patience_s: float = _PATIENCE_SECONDS) -> None:
         """Wait until something is true. Raises `TimeoutError` with the log if it takes too long or the agent ends."""
-        until, tick = time.monotonic() + _PATIENCE_SECONDS, threading.Event()
+        until, tick = time.monotonic() + patience_s, threading.Event()
         while not true():
             if time.monotonic() > until or self._process.poll() is not None:
                 raise TimeoutError(f"the agent did not get there; the end of its log:\n{self._log.read_text()[-2000:]}")

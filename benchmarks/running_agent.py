@@ -1,4 +1,4 @@
-"""Measures how soon a running agent counts a message, and how much it uses while nothing happens."""
+"""Measures how soon a running agent counts a message, and how much it uses for that and while nothing happens."""
 
 import statistics
 import threading
@@ -7,52 +7,100 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from benchmarks.agent_process import AgentProcess
-from benchmarks.stores import GrowingDatabase, append_to_tree, make_tree
+from msgspec import Struct
+
+from benchmarks.agent_process import AgentProcess, clean_environ
+from benchmarks.live_screen import LiveFigures, LiveScreen
+from benchmarks.pairs import Case, Say
+from benchmarks.stores import GrowingDatabase, append_to_tree
 from otel_agent.demo.receiver import Receiver
 
 _FIRST_SWEEP_SECONDS: Final = 45.0
 """The pause after a restart, in which the agent looks at everything once."""
+_SINGLE_MESSAGES: Final = 100
+_BURST: Final = 5_000
 
 
-def latencies(scratch: Path, messages: int) -> list[str]:
-    """Measure the time from the completion of a message until it is in the ledger, and the same for a burst.
+class Latency(Struct, frozen=True):
+    """The seconds from the completion of a message until it was in the ledger."""
 
-    Returns a line for each figure.
-    """
+    median_s: float
+    p99_s: float
+
+
+class Resident(Struct, frozen=True):
+    """An agent beside a store with a history."""
+
+    store: str
+    messages: int
+    share: float
+    """Of a core, at rest."""
+    memory_mb: float
+    written_bytes: int
+    """What it wrote to the disk at rest."""
+    seconds: float
+    """How long it was watched at rest."""
+    latency: Latency
+    cpu_ms: float
+    """CPU time for each message that came alone. Milliseconds."""
+    burst_s: float
+    """From the end of the writing of a burst until all of it was in the ledger. Seconds."""
+    live: LiveFigures
+
+
+def resident(case: Case, state: Path, seconds: float, say: Say) -> Resident:
+    """Measure an agent that starts again on a history that it has counted and sent: at rest, then while messages come."""
     with Receiver() as receiver:
-        data, state = scratch / "SQLite" / "opencode", scratch / "SQLite" / "state"
-        data.mkdir(parents=True)
-        with AgentProcess(data, state, receiver.endpoint) as agent:
-            database = GrowingDatabase(data)
-            took = _one_by_one(agent, messages, lambda _: database.add_messages(1))
-            database.close()
-            rows = [_row(f"completed to ledger, SQLite, {messages} messages", took), _burst(agent, data)]
-        data, state = scratch / "JSON tree" / "opencode", scratch / "JSON tree" / "state"
-        make_tree(data, 1_000)
-        with AgentProcess(data, state, receiver.endpoint) as agent:
-            took = _one_by_one(agent, messages, lambda number: append_to_tree(data, number))
-            rows.append(_row(f"completed to ledger, JSON tree, {messages} messages", took))
-    return rows
-
-
-def idle(scratch: Path, messages: int, seconds: float) -> str:
-    """Measure how much an agent uses after a restart while its history does not change. Returns a line."""
-    data, state = scratch / "idle" / "opencode", scratch / "idle" / "state"
-    make_tree(data, messages)
-    with Receiver() as receiver:
-        with AgentProcess(data, state, receiver.endpoint) as agent:
-            agent.wait_until_counted(messages)
-            # Each message is also a turn, so it has two spans.
-            agent.wait_until(lambda: receiver.span_count >= 2 * messages)
-        tick = threading.Event()
-        with AgentProcess(data, state, receiver.endpoint) as agent:
+        say(f"{case.store}, {case.messages:,} messages: the resident agent counts and sends everything")
+        with AgentProcess(case.data, state, receiver.endpoint) as agent:
+            agent.wait_until_counted(case.messages)
+            agent.wait_until_sent()
+        with AgentProcess(case.data, state, receiver.endpoint) as agent:
+            say(f"{case.store}, {case.messages:,} messages: {seconds:.0f} s at rest")
+            tick = threading.Event()
             tick.wait(_FIRST_SWEEP_SECONDS)
             cpu_s, written, began = agent.cpu_s, agent.written_bytes, time.monotonic()
             tick.wait(seconds)
             share = (agent.cpu_s - cpu_s) / (time.monotonic() - began)
-            rss, more = agent.process.memory_info().rss / 1e6, agent.written_bytes - written
-    return f"idle on {messages:,} messages, {seconds:.0f} s: {share:.2%} of a core, {rss:.0f} MB, {more:,} bytes written to disk"
+            memory, written = agent.process.memory_info().rss / 1e6, agent.written_bytes - written
+            say(f"{case.store}, {case.messages:,} messages: the live screen")
+            with LiveScreen(clean_environ(case.data, state)) as screen:
+                live = screen.measure(min(seconds, 30))
+            say(f"{case.store}, {case.messages:,} messages: {_SINGLE_MESSAGES} messages one by one, and a burst")
+            latency, cpu_ms = _singles(agent, case, share)
+            burst_s = _burst(agent, case.data)
+    return Resident(
+        store=case.store,
+        messages=case.messages,
+        share=share,
+        memory_mb=memory,
+        written_bytes=written,
+        seconds=seconds,
+        latency=latency,
+        cpu_ms=cpu_ms,
+        burst_s=burst_s,
+        live=live,
+    )
+
+
+def _singles(agent: AgentProcess, case: Case, share_at_rest: float) -> tuple[Latency, float]:
+    """Write messages one by one. Return their latency and the CPU time of each, without what the agent uses at rest."""
+    database = GrowingDatabase(case.data, "opencode-local.db") if case.store == "sqlite" else None
+
+    def write(number: int) -> None:
+        if database is None:
+            append_to_tree(case.data, number)
+        else:
+            database.add_messages(1)
+
+    write(_SINGLE_MESSAGES)  # the first message of a new session, project or database costs more than those that follow
+    agent.wait_until_counted(case.messages + 1)
+    began, cpu_s = time.monotonic(), agent.cpu_s
+    took = _one_by_one(agent, _SINGLE_MESSAGES, write)
+    used_s = agent.cpu_s - cpu_s - share_at_rest * (time.monotonic() - began)
+    if database is not None:
+        database.close()
+    return latency(took), 1_000 * used_s / len(took)
 
 
 def _one_by_one(agent: AgentProcess, messages: int, write: Callable[[int], None]) -> list[float]:
@@ -67,18 +115,17 @@ def _one_by_one(agent: AgentProcess, messages: int, write: Callable[[int], None]
     return took
 
 
-def _burst(agent: AgentProcess, data: Path, messages: int = 5_000) -> str:
+def _burst(agent: AgentProcess, data: Path) -> float:
     database, known = GrowingDatabase(data, name="opencode-burst.db"), agent.counted()
-    began = time.perf_counter()
-    database.add_messages(messages)
-    wrote = time.perf_counter() - began
-    agent.wait_until_counted(known + messages)
-    took = time.perf_counter() - began - wrote
+    database.add_messages(_BURST)
+    wrote = time.perf_counter()
+    agent.wait_until_counted(known + _BURST)
+    took = time.perf_counter() - wrote
     database.close()
-    return f"a burst of {messages:,} messages, written in {wrote:.2f} s: all in the ledger {took:.2f} s later"
+    return took
 
 
-def _row(name: str, took: list[float]) -> str:
+def latency(took: list[float]) -> Latency:
+    """Return the median and the 99th percentile: the smallest that 99 of 100 do not exceed."""
     ordered = sorted(took)
-    p99 = ordered[min(len(ordered) - 1, round(len(ordered) * 0.99))]
-    return f"{name}: median {statistics.median(took):.2f} s, 99th percentile {p99:.2f} s, maximum {ordered[-1]:.2f} s"
+    return Latency(statistics.median(ordered), ordered[-(-99 * len(ordered) // 100) - 1])

@@ -1,60 +1,70 @@
-"""Stores that grow while an agent reads them: a JSON tree as OpenCode 1.1 writes it, and a database as 1.18 does."""
+"""Stores of any size, a JSON tree as OpenCode 1.1 writes it and a database as 1.18 does, and stores that grow meanwhile."""
 
 import random
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
+from benchmarks.history import COUNTERS, MODELS, PROJECTS, history, project
 from tests.support.made_stores import (
     Database,
     JsonTree,
     Message,
-    Project,
     Session,
     Tokens,
+    UserMessage,
+    as_file,
     message,
     prompt,
     session,
     tool,
 )
 
-_BEGIN_MS: Final = 1_779_000_000_000
-_MINUTE_MS: Final = 60_000
-_CALLS_PER_SESSION: Final = 25
-_PROJECTS: Final = 40
-_MODELS: Final = (
-    ("anthropic", "claude-sonnet-4-5"),
-    ("openai", "gpt-5.2-codex"),
-    ("zai-coding-plan", "glm-4.7"),
-    ("google", "gemini-3"),
-)
-_AGENTS: Final = ("build", "plan", "general")
-_COUNTERS: Final = 4096
-"""The number of ids that one millisecond can have."""
+_ROWS_AT_ONCE: Final = 10_000
 
 
 def make_tree(data: Path, messages: int) -> None:
-    """Write a tree with so many completed assistant messages, each with its prompt. It is the same tree each time."""
-    tree, chance = JsonTree(data), random.Random(1)
-    for number in range(_PROJECTS):
-        tree.put(_project(number))
-    for first in range(0, messages, _CALLS_PER_SESSION):
-        began_ms = _BEGIN_MS + first * _MINUTE_MS
-        of = _session(first // _CALLS_PER_SESSION % _PROJECTS, began_ms)
-        tree.put(of)
-        for call in range(min(_CALLS_PER_SESSION, messages - first)):
-            _put_call(tree, of, began_ms + call * _MINUTE_MS, chance)
+    """Write a tree of 1.1 with so many completed assistant messages and their prompts. It is the same tree each time."""
+    tree = JsonTree(data)
+    for number in range(PROJECTS):
+        tree.put(project(number))
+    for each in history(messages, version="1.1.27"):
+        tree.put(each.session)
+        tree.path(each.said[0]).parent.mkdir(parents=True)
+        for record in each.said:
+            tree.path(record).write_bytes(as_file(record.document()))
+
+
+def make_database(data: Path, messages: int) -> None:
+    """Write the database of 1.18 with the same history. A million messages take less than a minute."""
+    database = Database(data / "opencode.db").create()
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as connection:
+        # Nobody needs the file if this is interrupted.
+        connection.executescript("PRAGMA synchronous = OFF; BEGIN")
+        database.put_through(connection, *(project(number) for number in range(PROJECTS)))
+        rows = list[tuple[object, ...]]()
+        for each in history(messages, version="1.18.33"):
+            database.put_through(connection, each.session)
+            rows += map(_row, each.said)
+            if len(rows) >= _ROWS_AT_ONCE:
+                _insert(connection, rows)
+        _insert(connection, rows)
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def append_to_tree(data: Path, number: int) -> None:
     """Write one more message, completed now. Every ten numbers share a session."""
     tree, now_ms = JsonTree(data), _now_ms()
     # The session's id depends on the number alone, so that the next call finds it.
-    of = session(number // 10, project=_project(0), directory=_project(0).worktree)
+    of = session(number // 10, project=project(0), directory=project(0).worktree)
     if not tree.path(of).exists():
         tree.put(of)
-    _put_call(tree, of, now_ms - 30_000, random.Random(number), counter=number % _COUNTERS, took_ms=30_000)
+    _put_call(tree, of, now_ms - 30_000, random.Random(number), number % COUNTERS)
 
 
 class GrowingDatabase:
@@ -64,7 +74,8 @@ class GrowingDatabase:
         self._database = Database(data / name).create()
         self._connection = sqlite3.connect(data / name, isolation_level=None, check_same_thread=False)
         now_ms = _now_ms()
-        self._session = _session(0, now_ms, version="1.18.33")
+        of = project(0)
+        self._session = session(now_ms, project=of, directory=of.worktree, title="a made-up session", version="1.18.33")
         self._number = 0
         self._database.put_through(self._connection, self._session.project, self._session)
 
@@ -87,7 +98,7 @@ class GrowingDatabase:
             self._session,
             Tokens(input=100, output=20, reasoning=10),
             now_ms - 900,
-            self._number % _COUNTERS,
+            self._number % COUNTERS,
             completed=now_ms,
             total=130,
             cost=0.001,
@@ -96,38 +107,37 @@ class GrowingDatabase:
         )
 
 
-def _put_call(
-    tree: JsonTree, of: Session, at_ms: int, chance: random.Random, *, counter: int = 1, took_ms: int = 0
-) -> None:
-    """Write a prompt and the message that answers it."""
-    provider, model = chance.choice(_MODELS)
-    agent = chance.choice(_AGENTS)
-    read = chance.randrange(9_000)
-    tokens = Tokens(chance.randrange(20_000), chance.randrange(900), chance.randrange(100), read)
+def _row(record: UserMessage | Message) -> tuple[object, ...]:
+    """Return the row that `Database.put` writes of it, but for the time of the writing."""
+    document = record.document()
+    del document["id"], document["sessionID"]
+    changed_ms = record.completed if isinstance(record, Message) else record.created
+    return record.id, record.session.id, record.created, changed_ms, msgspec.json.encode(document).decode()
+
+
+def _insert(connection: sqlite3.Connection, rows: list[tuple[object, ...]]) -> None:
+    """Insert rows of the table `message`, and empty the list."""
+    into = "INSERT INTO message (id, session_id, time_created, time_updated, data) VALUES (?, ?, ?, ?, ?)"
+    connection.executemany(into, rows)
+    rows.clear()
+
+
+def _put_call(tree: JsonTree, of: Session, at_ms: int, chance: random.Random, counter: int) -> None:
+    """Write a prompt and the message that answers it within half a minute."""
+    provider, model = chance.choice(MODELS)
     asked = prompt(of, at_ms - 100, counter)
-    completed_ms = at_ms + (took_ms or chance.randrange(500, 30_000))
     answer = message(
         of,
-        tokens,
+        Tokens(chance.randrange(20_000), chance.randrange(900), chance.randrange(100), chance.randrange(9_000)),
         at_ms,
         counter,
-        completed=completed_ms,
+        completed=at_ms + 30_000,
         cost=0.0123,
         model=model,
         provider=provider,
-        agent=agent,
         parent=asked.id,
     )
     tree.put(asked, answer)
-
-
-def _session(project: int, created_ms: int, *, version: str = "1.1.27") -> Session:
-    of = _project(project)
-    return session(created_ms, project=of, directory=of.worktree, title="a made-up session", version=version)
-
-
-def _project(number: int) -> Project:
-    return Project(id=f"{number:040x}", worktree=f"/home/dev/projects/project-{number}")
 
 
 def _now_ms() -> int:

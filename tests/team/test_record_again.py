@@ -18,11 +18,11 @@ from tests.team.support.rules import FOLDER
 
 pytestmark = pytest.mark.prometheus
 
-WINDOW_S = 5
+WINDOW_S = 3
 """Replaces the five minutes of the rules, so that a test sees several windows recorded live."""
-SECONDS = 50
+SECONDS = 30
 """How long points are sent, one each second."""
-AGAIN_S = 20
+AGAIN_S = 12
 """How much of that is recorded again."""
 STRANGE = 'a "b", c="d" \\ é {e} => 1'
 """A project's name with everything that has a meaning where it is written."""
