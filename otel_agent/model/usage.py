@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 
-class Tokens(Struct, frozen=True, gc=False):
+class Tokens(Struct, frozen=True, gc=False, array_like=True):
     """The five categories as OpenCode recorded them (before 1.14 ``reasoning`` can be inside ``output``)."""
 
     input: int = 0
@@ -38,7 +38,7 @@ class Tokens(Struct, frozen=True, gc=False):
         return self.input, self.output, self.reasoning, self.cache_read, self.cache_write
 
 
-class Overlap(Struct, frozen=True, gc=False):
+class Overlap(Struct, frozen=True, gc=False, array_like=True):
     """Tokens that OpenCode recorded in two categories at once, as its older releases did for most providers."""
 
     cached_in_input: int = 0

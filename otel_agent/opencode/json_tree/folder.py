@@ -65,13 +65,14 @@ class Folder:
     def __init__(self, layout: Layout, sessions: Sessions, path: Path, recall: Recall, now_ns: int) -> None:
         self._sessions, self._path, self._now_ns = sessions, path, now_ns
         self._parts = PartReader(TreeParts(layout, sessions))
-        self._place = f"tree:{in_words(path)}"
+        self._place = place_of(path)
         self._recalled = recall(self._place) or b""
         self._known = {self._recalled[i : i + _MARK] for i in range(0, len(self._recalled), _MARK)}
         self._marks: list[bytes] = []
         self._waiting: list[_Read] = []
         self._problems: list[Problem] = []
         self._looked_at = 0
+        self._gave_session = False
         self._ordinary: OrdinaryMessages | None = None
         self.session: list[Session] = []
         """The folder's session, once a message of it was read and if its file says so."""
@@ -99,9 +100,15 @@ class Folder:
     def finish(self, batch: Batch) -> None:
         """Add the folder's session, and its checkpoint if it changed; call it after everything was read."""
         state = b"".join(sorted(self._marks))
-        batch.sessions += self.session
+        self._give_session(batch)
         if state != self._recalled:
             batch.checkpoints.append(Checkpoint(self._place, state))
+
+    def _give_session(self, batch: Batch) -> None:
+        """Add the session to the first batch after it was read, so never after its messages."""
+        if self.session and not self._gave_session:
+            self._gave_session = True
+            batch.sessions += self.session
 
     def _is_known(self, entry: DirEntry[str]) -> bool:
         """Return True for a file that is as it was when it was read for the last time, or that is gone."""
@@ -173,6 +180,7 @@ class Folder:
     def _asked(self, ask_wanted: AskWanted) -> Batch:
         """Return what was read since the last time, with the calls that the ledger wants."""
         batch = Batch()
+        self._give_session(batch)
         # One question for many files: a question for each took a fifth of the time of a first look.
         wanted = ask_wanted([each.message for each in self._waiting]) if self._waiting else CallsWanted()
         asks = bool(wanted.messages or wanted.turns)
@@ -237,6 +245,11 @@ class Folder:
             found = self._sessions.get(self._path.name)
             self.session = [] if found is None else [found]
         return self.session[0] if self.session else None
+
+
+def place_of(folder: Path) -> str:
+    """Return the place of the folder's checkpoint."""
+    return f"tree:{in_words(folder)}"
 
 
 def was_read(state: bytes, found: os.stat_result) -> bool:

@@ -1,16 +1,17 @@
 """The JSON trees of OpenCode up to 1.1. Every user from before 1.2 still has one on disk."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from time import time_ns
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
-from otel_agent.model import AskWanted, Batch, Calls, CallsWanted, Checkpoint, Message, ReadScope, Recall
+from otel_agent.model import AskWanted, Batch, Calls, CallsWanted, Checkpoint, Message, Problem, ReadScope, Recall
 from otel_agent.opencode.bounded_files import RACY_NS, in_words, is_folder, listing, status
-from otel_agent.opencode.json_tree.folder import Folder
+from otel_agent.opencode.json_tree.folder import Folder, place_of
 from otel_agent.opencode.json_tree.layout import Layout
 from otel_agent.opencode.json_tree.parts import TreeParts
 from otel_agent.opencode.json_tree.sessions import Sessions
@@ -18,9 +19,27 @@ from otel_agent.opencode.parts.reader import PartReader
 
 _FLUSH: Final = 8_000
 """Messages, problems and checkpoints in a batch, about 8 MB: memory does not follow the length of the history."""
+_MANY: Final = 200
+"""Folders from which on other processes help with a first look: they take 0.15 s to begin, and save more than that."""
 _YOUNG_NS: Final = 10 * 10**9
 """A folder that is not at rest is looked at without a hint for so long. Its first files appear before the watch exists,
 and are never reported."""
+
+
+class _Listed(NamedTuple):
+    """A folder to look at, and when it changed."""
+
+    name: str
+    changed_ns: int
+
+
+class _Look(NamedTuple):
+    """What is the same for all folders of a pass."""
+
+    recall: Recall
+    ask_wanted: AskWanted
+    sessions: Sessions
+    now_ns: int
 
 
 class JsonTree:
@@ -57,33 +76,58 @@ class JsonTree:
     def read(self, recall: Recall, ask_wanted: AskWanted, *, now_ms: int, scope: ReadScope) -> Iterator[Batch]:
         """Yield what may be new since the checkpoints; a folder that is at rest is not even listed, except in a sweep."""
         now_ns = now_ms * 1_000_000
-        sessions = Sessions(self._layout, now_ns)
-        recalled = recall(self._place) or b""
+        recalled = recall(self._place)
         # A new process begins with what the last sweep left; a store that was closed begins with it as well.
         if not self._at_rest and recalled:
             self._at_rest = msgspec.msgpack.decode(recalled, type=dict[str, int])
-        seen: set[str] = set()
-        batch = Batch()
-        for name, changed_ns in self._folders(scope, now_ns, batch):
-            seen.add(name)
-            # Nothing in it has changed since everything in it was final.
-            if not scope.sweep and self._at_rest.get(name) == changed_ns:
-                continue
-            path = self._layout.messages / name
-            folder = Folder(self._layout, sessions, path, recall, now_ns)
-            for read in folder.read(ask_wanted):
+        problems: list[Problem] = []
+        listed = list(self._folders(scope, now_ns, problems))
+        # Nothing in the others has changed since everything in them was final.
+        changed = [each for each in listed if scope.sweep or self._at_rest.get(each.name) != each.changed_ns]
+        look = _Look(recall, ask_wanted, Sessions(self._layout, now_ns), now_ns)
+        first = scope.sweep and recalled is None
+        batch = Batch(problems=problems)
+        with closing(self._first_reads(changed, look) if first else self._reads(changed, look)) as reads:
+            for read in reads:
                 if _size(batch) + _size(read) > _FLUSH:
-                    # The folder's checkpoint comes with its last batch: a file that is read twice counts once.
-                    batch.sessions += folder.session
                     yield batch
                     batch = Batch()
                 batch.add(read)
-            folder.finish(batch)
-            self._note(folder, path.name, changed_ns, now_ns)
         if scope.sweep:
-            self._leave(seen, recalled, batch)
+            self._leave({each.name for each in listed}, recalled or b"", batch)
         if batch != Batch():
             yield batch
+
+    def _reads(self, folders: Iterable[_Listed], look: _Look) -> Generator[Batch]:
+        """Yield what is new in these folders. The checkpoint of a folder comes with its last messages."""
+        for listed in folders:
+            folder = Folder(self._layout, look.sessions, self._path(listed), look.recall, look.now_ns)
+            yield from folder.read(look.ask_wanted)
+            last = Batch()
+            folder.finish(last)
+            self._note(listed, look.now_ns, at_rest=folder.at_rest, put_off=folder.put_off)
+            yield last
+
+    def _first_reads(self, folders: Sequence[_Listed], look: _Look) -> Generator[Batch]:
+        """Yield the same; other processes read what is at rest, if there is much of it."""
+        unknown = [each for each in folders if look.recall(place_of(self._path(each))) is None]
+        if len(unknown) < _MANY:
+            yield from self._reads(folders, look)
+            return
+        from otel_agent.opencode.json_tree.helpers import Helpers  # noqa: PLC0415 - only a long first look needs processes
+
+        done: set[str] = set()
+        with Helpers(self._layout, [each.name for each in unknown], look.now_ns) as helpers:
+            for number, found in helpers.found():
+                folder = unknown[number]
+                # Their parts are read here, by the code that reads them for a message that comes today.
+                wanted = look.ask_wanted(found.messages)
+                if not wanted.messages and not wanted.turns:
+                    done.add(folder.name)
+                    self._note(folder, look.now_ns, at_rest=True, put_off=False)
+                    checkpoints = [Checkpoint(place_of(self._path(folder)), found.state)] if found.state else []
+                    yield Batch(found.messages, found.sessions, [], checkpoints, looked_at=found.looked_at)
+        yield from self._reads([each for each in folders if each.name not in done], look)
 
     def read_calls(self, messages: Sequence[Message], wanted: CallsWanted) -> Calls:
         """Return the calls of messages that were read earlier. Raises ``BeingWritten``."""
@@ -94,26 +138,27 @@ class JsonTree:
         folders = (entry.path for entry in listing(self._layout.messages, []) if is_folder(entry))
         return sum(1 for folder in folders for _ in listing(folder, []))
 
-    def _note(self, folder: Folder, name: str, changed_ns: int, now_ns: int) -> None:
+    def _note(self, folder: _Listed, now_ns: int, *, at_rest: bool, put_off: bool) -> None:
         """Note if the folder is at rest. One that changed a moment ago is not: it can change again without a new time."""
-        if folder.at_rest and changed_ns < now_ns - RACY_NS:
+        name, changed_ns = folder
+        if at_rest and changed_ns < now_ns - RACY_NS:
             self._at_rest[name] = changed_ns
             self._restless.pop(name, None)
         else:
             self._at_rest.pop(name, None)
             # A message that was put off must be looked at soon, however long its folder has been restless.
-            self._restless[name] = now_ns if folder.put_off else self._restless.get(name, now_ns)
+            self._restless[name] = now_ns if put_off else self._restless.get(name, now_ns)
 
-    def _folders(self, scope: ReadScope, now_ns: int, batch: Batch) -> Iterator[tuple[str, int]]:
-        """Yield the names of the folders to look at, with their modification times in nanoseconds.
+    def _path(self, folder: _Listed) -> Path:
+        return self._layout.messages / folder.name
 
-        Names instead of paths, because a pass over 4,000 folders at rest takes half of the time so.
-        """
+    def _folders(self, scope: ReadScope, now_ns: int, problems: list[Problem]) -> Iterator[_Listed]:
+        """Yield the folders to look at. Names instead of paths: a pass over 4,000 folders at rest takes half of the time so."""
         if scope.sweep or scope.changed_paths is None:
-            for entry in listing(self._layout.messages, batch.problems):
+            for entry in listing(self._layout.messages, problems):
                 found = status(entry)
                 if found is not None and is_folder(entry):
-                    yield entry.name, found.st_mtime_ns
+                    yield _Listed(entry.name, found.st_mtime_ns)
             return
         # Hints are not enough in a new folder: its first files come before the watch.
         young = (name for name, since_ns in self._restless.items() if now_ns - since_ns < _YOUNG_NS)
@@ -124,7 +169,7 @@ class JsonTree:
             except (OSError, ValueError):
                 continue
             if path.is_dir():
-                yield name, found.st_mtime_ns
+                yield _Listed(name, found.st_mtime_ns)
 
     def _leave(self, seen: set[str], recalled: bytes, batch: Batch) -> None:
         """Write down which folders are at rest, without those that are gone. A name that is no text is no session."""
