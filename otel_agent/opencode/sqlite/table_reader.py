@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -23,12 +23,13 @@ from otel_agent.model import (
     StoreTotals,
 )
 from otel_agent.opencode import decode, json_values, unknown_fields
+from otel_agent.opencode.ordinary import Answer, AnswerOfRow, OrdinaryMessages, Question, ordinary, ordinary_row
 from otel_agent.opencode.sqlite import session_totals
 from otel_agent.opencode.sqlite.calls import TurnNotes, part_reader
-from otel_agent.opencode.sqlite.known_tables import COMPACTION, IDLE, Tables
+from otel_agent.opencode.sqlite.known_tables import ASSISTANT, COMPACTION, IDLE, Tables
 from otel_agent.opencode.sqlite.parts import find_session, text_of
 from otel_agent.opencode.sqlite.row import Row
-from otel_agent.opencode.sqlite.turns import TurnFinder
+from otel_agent.opencode.sqlite.turns import Place, TurnFinder
 from otel_agent.opencode.worktrees import at_repository
 
 _CHUNK: Final = 4_000
@@ -45,6 +46,12 @@ _LONGEST_RETRIES_MS: Final = 14_400_000
 _TOO_SILENT: Final = 3
 """So many calls in a row were hardly all killed."""
 _BEFORE_ALL: Final = -(2**63)
+
+
+_Columns = tuple[Any, ...]
+_ROWID, _ID, _SESSION, _UPDATED, _DATA, _KIND = 0, 1, 2, 4, 6, 7
+"""The columns of a query; our connection returns text as bytes."""
+_ASSISTANT: Final = ASSISTANT.encode()
 
 
 class Cursor(Struct):
@@ -98,6 +105,8 @@ class TableReader:
         recalled = ask.recall(self._name)
         self._cursor = msgspec.json.decode(recalled, type=Cursor) if recalled else Cursor()
         self._sessions: dict[str, Session | None] = {}
+        self._ordinary: dict[object, OrdinaryMessages] = {}
+        """Session id, as its column has it, to the session's way of reading, for one read transaction."""
         self._worktrees: dict[str, str] = {}
         """Project id, or the beginning of one, to its worktree; empty if it is unknown or could be either of two."""
         self._unfinished: set[str] = set()
@@ -158,21 +167,21 @@ class TableReader:
 
     def _fill(self, batch: Batch, query: str, arguments: tuple[object, ...], *, forward: bool = False) -> int | None:
         """Read one chunk in one transaction; return the last rowid in it. ``forward``: the cursor moves along."""
-        last = None
+        last, tail, cursor = None, None, self._cursor
         # One snapshot for rows and sessions.
         self._database.execute("BEGIN")
         try:
             with closing(self._database.execute(query, arguments)) as rows:
-                for rowid, row_id, session_id, created_ms, updated_ms, size, raw, kind, seq in rows:
-                    names = text_of(row_id), text_of(session_id)
-                    row = Row(*names, created_ms, updated_ms, size, raw, text_of(kind), seq)
-                    last = rowid
-                    if forward:
-                        self._cursor.rowid, self._cursor.tail = rowid, row.id
+                for row in rows:
+                    last, tail, updated_ms = row[_ROWID], row[_ID], row[_UPDATED]
                     # A column of OpenCode's can hold anything; a time of another type is no time.
-                    if isinstance(updated_ms, int):
-                        self._cursor.updated_ms = max(self._cursor.updated_ms, updated_ms)
-                    self._take(batch, row)
+                    if isinstance(updated_ms, int) and updated_ms > cursor.updated_ms:
+                        cursor.updated_ms = updated_ms
+                    batch.looked_at += 1
+                    if not self._take_ordinary(batch, row):
+                        self._take(batch, _row(row))
+            if forward and last is not None:
+                cursor.rowid, cursor.tail = last, text_of(tail)
             used = {m.session_id for m in batch.messages}
             batch.sessions += [found for key in used if (found := self._session(key))]
             batch.beside = self._totals_beside(used)
@@ -183,6 +192,7 @@ class TableReader:
         self._parts.forget()
         self._turns.move_to(batch.calls, self._unfinished)
         self._sessions.clear()
+        self._ordinary.clear()
         self._cursor.in_flight = self._cursor.in_flight[-_KEEP_IN_FLIGHT:]
         return last
 
@@ -195,7 +205,6 @@ class TableReader:
 
     def _take(self, batch: Batch, row: Row) -> None:
         """Add what one row holds, and keep in mind if it must be read again."""
-        batch.looked_at += 1
         if row.kind == IDLE:
             self._turns.note_idle(row.place, self._session(row.session_id))
             return
@@ -225,16 +234,58 @@ class TableReader:
         if row.kind == COMPACTION and message.completed_ms is not None and not message.tokens.total:
             return  # it asked no model, or nobody recorded what it used
         batch.problems += self._unknown(wire, message, session)
+        self._keep(batch, message, row.id, row.place, session)
+
+    def _keep(self, batch: Batch, message: Message, row_id: str, place: Place | None, session: Session | None) -> None:
+        """Add a message that counts, and keep in mind one that must be read again."""
         # Without completion it is read again by id, and without usage it does not count yet.
-        if message.completed_ms is None or self._may_be_tried_again(message):
-            self._cursor.in_flight.append(row.id)
+        if message.completed_ms is None or (message.error_type and self._may_be_tried_again(message)):
+            self._cursor.in_flight.append(row_id)
         if message.completed_ms is None:
-            self._unfinished.add(row.id)
-            if row.kind == COMPACTION or message.tokens.total:
+            self._unfinished.add(row_id)
+            if message.compaction or message.tokens.total:
                 began_ms = self.unsettled.get(message.session_id, 0)
                 self.unsettled[message.session_id] = max(message.created_ms, began_ms)
         if message.completed_ms is not None or message.has_usage:
-            batch.messages.append(self._turns.placed(message, row.place, session))
+            batch.messages.append(message if place is None else self._turns.placed(message, place, session))
+
+    def _take_ordinary(self, batch: Batch, columns: _Columns) -> bool:
+        """Add what an ordinary row holds; return False for any other, which ``_take`` looks at with care."""
+        raw = columns[_DATA]
+        if not isinstance(raw, bytes):
+            return False
+        if self._tables.names_role:
+            answer: Answer | Question | AnswerOfRow | None = ordinary(raw)
+            if isinstance(answer, Question):
+                return True
+        else:
+            answer = ordinary_row(raw) if columns[_KIND] == _ASSISTANT else None
+        if answer is None:
+            return False
+        of_session = self._ordinary_of(columns[_SESSION])
+        session = of_session.session
+        if session is None and self._tables.needs_session:
+            return False
+        message_id = text_of(columns[_ID])
+        message = of_session.message(answer, message_id)
+        place = _row(columns).place if self._tables.has_turns else None
+        # Only these can ask their parts for more, or say that the call used nothing.
+        if not message.turn_id or not message.tokens.input:
+            message = self._parts.with_usage(message, session, [])
+        if message.completed_ms is None:
+            batch.problems += unknown_fields.unknown_end(message, f"{self._name}#{message.id}", session)
+        if self._cursor.silent and message.tokens.total:
+            self._cursor.silent.clear()
+        self._keep(batch, message, message_id, place, session)
+        return True
+
+    def _ordinary_of(self, session_id: object) -> OrdinaryMessages:
+        found = self._ordinary.get(session_id)
+        if found is None:
+            name = text_of(session_id)
+            found = OrdinaryMessages(self._tables.generation, name, self._session(name), self._worktree_of_project)
+            self._ordinary[session_id] = found
+        return found
 
     def _unknown(self, wire: decode.Wire, message: Message, session: Session | None) -> list[Problem]:
         """Return what cannot be read of a message that must have used something."""
@@ -290,3 +341,8 @@ class TableReader:
             found = self._database.execute(query, (project_id,)).fetchall() if query else []
             self._worktrees[project_id] = text_of(found[0][0]) if len(found) == 1 else ""
         return self._worktrees[project_id]
+
+
+def _row(columns: _Columns) -> Row:
+    _, row_id, session_id, created_ms, updated_ms, size, raw, kind, seq = columns
+    return Row(text_of(row_id), text_of(session_id), created_ms, updated_ms, size, raw, text_of(kind), seq)
