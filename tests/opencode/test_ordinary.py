@@ -172,7 +172,7 @@ TEXTS = st.one_of(
         ["a\0b", "x" * 1_025, "\u200bbuild", "\u00e9t\u00e9 \u2728", "msg_1_2", "msg_bfe02d6f5001AbCdEfGhIjKlMn"]
     ),
 )
-VALUES = st.one_of(TEXTS, NUMBERS, st.just({}), st.just([]))
+VALUES: st.SearchStrategy[Any] = st.one_of(TEXTS, NUMBERS, st.just({}), st.just([]))
 
 
 def objects(names: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:

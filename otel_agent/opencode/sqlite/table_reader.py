@@ -4,31 +4,28 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any, Final
+from typing import Final
 
 import msgspec
-from msgspec import Struct
 
 from otel_agent.model import (
-    KILLED,
-    AskWanted,
     Batch,
     Checkpoint,
     Generation,
     Message,
     Problem,
     ProblemKind,
-    Recall,
     Session,
     StoreTotals,
 )
 from otel_agent.opencode import decode, json_values, unknown_fields
-from otel_agent.opencode.ordinary import Answer, AnswerOfRow, OrdinaryMessages, Question, ordinary, ordinary_row
+from otel_agent.opencode.ordinary import Answer, AnswerOfRow, OrdinaryMessages, Question, ordinary
 from otel_agent.opencode.sqlite import session_totals
 from otel_agent.opencode.sqlite.calls import TurnNotes, part_reader
+from otel_agent.opencode.sqlite.cursor import BEFORE_ALL, READS, Ask, Cursor, DatabaseFile
 from otel_agent.opencode.sqlite.known_tables import ASSISTANT, COMPACTION, IDLE, Tables
 from otel_agent.opencode.sqlite.parts import find_session, text_of
-from otel_agent.opencode.sqlite.row import Row
+from otel_agent.opencode.sqlite.row import DATA, ID, KIND, ROWID, SESSION, UPDATED, Columns, Row
 from otel_agent.opencode.sqlite.turns import Place, TurnFinder
 from otel_agent.opencode.worktrees import at_repository
 
@@ -39,51 +36,11 @@ _KEEP_IN_FLIGHT: Final = 1_000
 kills long ago, are found by the sweep if OpenCode ever writes them again."""
 _SLACK_MS: Final = 60_000
 """A row gets its ``time_updated`` before its transaction commits: look that far behind the last sweep."""
-_READS: Final = 1
-"""Raise it when rows that were read before would be read better now: every table is then read once more."""
-_LONGEST_RETRIES_MS: Final = 14_400_000
-"""Ten attempts, each at most 15 minutes after the last one, and what they take."""
 _TOO_SILENT: Final = 3
 """So many calls in a row were hardly all killed."""
-_BEFORE_ALL: Final = -(2**63)
 
 
-_Columns = tuple[Any, ...]
-_ROWID, _ID, _SESSION, _UPDATED, _DATA, _KIND = 0, 1, 2, 4, 6, 7
-"""The columns of a query; our connection returns text as bytes."""
 _ASSISTANT: Final = ASSISTANT.encode()
-
-
-class Cursor(Struct):
-    """The mark up to which one table was read."""
-
-    inode: int = 0
-    rowid: int = _BEFORE_ALL
-    tail: str = ""
-    """The id at ``rowid``: another one there means that rows were deleted and their rowids used again."""
-    updated_ms: int = 0
-    """The newest ``time_updated`` seen."""
-    swept_ms: int = 0
-    """``updated_ms`` at the last sweep, and no later than the sweep: every row that was written before is known."""
-    in_flight: list[str] = []
-    silent: list[str] = []
-    """The calls, since the last one that said what it used, that were complete and said nothing. No more than a few."""
-    reads: int = 0
-    """``_READS`` of the release that read the rows."""
-
-
-class DatabaseFile(Struct, frozen=True):
-    """The database file that holds a table."""
-
-    name: str
-    inode: int
-
-
-class Ask(Struct, frozen=True):
-    """The two questions that a reader may ask the ledger."""
-
-    recall: Recall
-    wanted: AskWanted
 
 
 class TableReader:
@@ -117,11 +74,11 @@ class TableReader:
     def read(self, *, now_ms: int, sweep: bool) -> Iterator[Batch]:
         """Yield a batch for each chunk of rows. The last one may be empty; it brings the checkpoint of a sweep."""
         cursor = self._cursor
-        if (cursor.inode, cursor.reads) != (self._inode, _READS) or not self._tail_is_known():
+        if (cursor.inode, cursor.reads) != (self._inode, READS) or not self._tail_is_known():
             # Another file, another way of reading, or rowids that are used again: the cursor says nothing about these rows.
-            self._cursor = cursor = Cursor(inode=self._inode, reads=_READS)
+            self._cursor = cursor = Cursor(inode=self._inode, reads=READS)
             sweep = True
-        elif sweep and cursor.rowid > _BEFORE_ALL:
+        elif sweep and cursor.rowid > BEFORE_ALL:
             yield from self._rewritten()
         # Rows that were in flight are asked for by id; those that still are put themselves on the new list.
         in_flight, cursor.in_flight = cursor.in_flight, []
@@ -140,14 +97,14 @@ class TableReader:
                 return
 
     def _tail_is_known(self) -> bool:
-        if self._cursor.rowid == _BEFORE_ALL:
+        if self._cursor.rowid == BEFORE_ALL:
             return True
         row = self._database.execute(self._tables.id_at, (self._cursor.rowid,)).fetchone()
         return row is not None and text_of(row[0]) == self._cursor.tail
 
     def _rewritten(self) -> Iterator[Batch]:
         """Yield the rows that were written since the last sweep. It walks the table by rowid, a chunk at a time."""
-        since, upto, at = self._cursor.swept_ms - _SLACK_MS, self._cursor.rowid, _BEFORE_ALL
+        since, upto, at = self._cursor.swept_ms - _SLACK_MS, self._cursor.rowid, BEFORE_ALL
         while True:
             batch = Batch()
             last = self._fill(batch, self._tables.updated_since, (since, at, upto, _CHUNK))
@@ -173,13 +130,13 @@ class TableReader:
         try:
             with closing(self._database.execute(query, arguments)) as rows:
                 for row in rows:
-                    last, tail, updated_ms = row[_ROWID], row[_ID], row[_UPDATED]
+                    last, tail, updated_ms = row[ROWID], row[ID], row[UPDATED]
                     # A column of OpenCode's can hold anything; a time of another type is no time.
                     if isinstance(updated_ms, int) and updated_ms > cursor.updated_ms:
                         cursor.updated_ms = updated_ms
                     batch.looked_at += 1
                     if not self._take_ordinary(batch, row):
-                        self._take(batch, _row(row))
+                        self._take(batch, Row.of(row))
             if forward and last is not None:
                 cursor.rowid, cursor.tail = last, text_of(tail)
             used = {m.session_id for m in batch.messages}
@@ -239,7 +196,7 @@ class TableReader:
     def _keep(self, batch: Batch, message: Message, row_id: str, place: Place | None, session: Session | None) -> None:
         """Add a message that counts, and keep in mind one that must be read again."""
         # Without completion it is read again by id, and without usage it does not count yet.
-        if message.completed_ms is None or (message.error_type and self._may_be_tried_again(message)):
+        if message.completed_ms is None or (message.error_type and self._cursor.may_be_tried_again(message)):
             self._cursor.in_flight.append(row_id)
         if message.completed_ms is None:
             self._unfinished.add(row_id)
@@ -249,9 +206,9 @@ class TableReader:
         if message.completed_ms is not None or message.has_usage:
             batch.messages.append(message if place is None else self._turns.placed(message, place, session))
 
-    def _take_ordinary(self, batch: Batch, columns: _Columns) -> bool:
+    def _take_ordinary(self, batch: Batch, columns: Columns) -> bool:
         """Add what an ordinary row holds; return False for any other, which ``_take`` looks at with care."""
-        raw = columns[_DATA]
+        raw = columns[DATA]
         if not isinstance(raw, bytes):
             return False
         if self._tables.names_role:
@@ -259,16 +216,16 @@ class TableReader:
             if isinstance(answer, Question):
                 return True
         else:
-            answer = ordinary_row(raw) if columns[_KIND] == _ASSISTANT else None
+            answer = ordinary_row(raw) if columns[KIND] == _ASSISTANT else None
         if answer is None:
             return False
-        of_session = self._ordinary_of(columns[_SESSION])
+        of_session = self._ordinary_of(columns[SESSION])
         session = of_session.session
         if session is None and self._tables.needs_session:
             return False
-        message_id = text_of(columns[_ID])
+        message_id = text_of(columns[ID])
         message = of_session.message(answer, message_id)
-        place = _row(columns).place if self._tables.has_turns else None
+        place = Row.of(columns).place if self._tables.has_turns else None
         # Only these can ask their parts for more, or say that the call used nothing.
         if not message.turn_id or not message.tokens.input:
             message = self._parts.with_usage(message, session, [])
@@ -303,14 +260,6 @@ class TableReader:
                 problems.append(unknown_fields.silence(place, session))
         return problems
 
-    def _may_be_tried_again(self, message: Message) -> bool:
-        """Return True for a call of 2.x that failed a short time ago: a retry uses the same row, which its totals do not
-        wait for."""
-        failed = message.generation is Generation.V2 and message.error_type not in ("", KILLED)
-        return (
-            failed and not message.tokens.total and self._cursor.updated_ms - message.created_ms < _LONGEST_RETRIES_MS
-        )
-
     def _wire(self, batch: Batch, row: Row) -> decode.Wire | None:
         """Return the assistant message in a row, ``None`` for anything else."""
         place = f"{self._name}#{row.id}"
@@ -341,8 +290,3 @@ class TableReader:
             found = self._database.execute(query, (project_id,)).fetchall() if query else []
             self._worktrees[project_id] = text_of(found[0][0]) if len(found) == 1 else ""
         return self._worktrees[project_id]
-
-
-def _row(columns: _Columns) -> Row:
-    _, row_id, session_id, created_ms, updated_ms, size, raw, kind, seq = columns
-    return Row(text_of(row_id), text_of(session_id), created_ms, updated_ms, size, raw, text_of(kind), seq)
