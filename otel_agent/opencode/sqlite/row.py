@@ -12,6 +12,7 @@ ROWID: Final = 0
 ID: Final = 1
 SESSION: Final = 2
 UPDATED: Final = 4
+SIZE: Final = 5
 DATA: Final = 6
 KIND: Final = 7
 

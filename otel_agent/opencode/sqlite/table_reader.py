@@ -23,9 +23,9 @@ from otel_agent.opencode.ordinary import Answer, AnswerOfRow, OrdinaryMessages, 
 from otel_agent.opencode.sqlite import session_totals
 from otel_agent.opencode.sqlite.calls import TurnNotes, part_reader
 from otel_agent.opencode.sqlite.cursor import BEFORE_ALL, READS, Ask, Cursor, DatabaseFile
-from otel_agent.opencode.sqlite.known_tables import ASSISTANT, COMPACTION, IDLE, Tables
+from otel_agent.opencode.sqlite.known_tables import ASSISTANT, COMPACTION, IDLE, LARGE, Tables, whole
 from otel_agent.opencode.sqlite.parts import find_session, text_of
-from otel_agent.opencode.sqlite.row import DATA, ID, KIND, ROWID, SESSION, UPDATED, Columns, Row
+from otel_agent.opencode.sqlite.row import DATA, ID, KIND, ROWID, SESSION, SIZE, UPDATED, Columns, Row
 from otel_agent.opencode.sqlite.turns import Place, TurnFinder
 from otel_agent.opencode.worktrees import at_repository
 
@@ -209,7 +209,7 @@ class TableReader:
     def _take_ordinary(self, batch: Batch, columns: Columns) -> bool:
         """Add what an ordinary row holds; return False for any other, which ``_take`` looks at with care."""
         raw = columns[DATA]
-        if not isinstance(raw, bytes):
+        if not isinstance(raw, bytes) or columns[SIZE] > LARGE:
             return False
         if self._tables.names_role:
             answer: Answer | Question | AnswerOfRow | None = ordinary(raw)
@@ -269,8 +269,10 @@ class TableReader:
             batch.problems.append(Problem(kind, place, "no content" if row.size is None else f"{row.size} characters"))
             return None
         try:
-            wire = decode.parse(row.raw if isinstance(row.raw, bytes) else str(row.raw).encode())
-        except decode.Malformed as failure:
+            raw = row.raw if isinstance(row.raw, bytes) else str(row.raw).encode()
+            large = not self._tables.names_role and isinstance(row.size, int) and row.size > LARGE
+            wire = decode.parse(whole(raw) if large else raw)
+        except (decode.Malformed, msgspec.MsgspecError) as failure:
             batch.problems.append(Problem(ProblemKind.MALFORMED, place, str(failure)))
             return None
         if self._tables.names_role:
