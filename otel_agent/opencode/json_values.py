@@ -23,6 +23,8 @@ def text(value: object) -> str:
     """
     if not isinstance(value, str):
         return ""
+    if value.isascii() and len(value) <= MAX_TEXT and "\0" not in value:
+        return value  # nearly every one
     return value[:MAX_TEXT].replace("\0", "?").encode("utf-8", "replace").decode("utf-8")
 
 

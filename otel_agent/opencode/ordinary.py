@@ -94,7 +94,7 @@ class Question(Struct, frozen=True, gc=False, tag_field="role", tag="user"):
     """A user's message, of which nothing is built. It can hold whole files."""
 
 
-class Row(Struct, frozen=True, gc=False):
+class AnswerOfRow(Struct, frozen=True, gc=False):
     """The data of an ordinary row of 2.x; a column says that it is an assistant's."""
 
     time: _Times
@@ -120,7 +120,7 @@ class Row(Struct, frozen=True, gc=False):
 
 
 _decode: Final = msgspec.json.Decoder(Answer | Question).decode
-_decode_row: Final = msgspec.json.Decoder(Row).decode
+_decode_row: Final = msgspec.json.Decoder(AnswerOfRow).decode
 _REFUSED: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -135,7 +135,7 @@ def ordinary(raw: bytes) -> Answer | Question | None:
     return None if _has_nul(raw) or _is_unnamed(found.error) else found
 
 
-def ordinary_row(raw: bytes) -> Row | None:
+def ordinary_row(raw: bytes) -> AnswerOfRow | None:
     """Return the data of a row of 2.x that a column calls an assistant's; ``None`` if it is not ordinary."""
     try:
         row = _decode_row(raw)
@@ -164,7 +164,7 @@ class OrdinaryMessages:
     def __init__(
         self, generation: Generation, session_id: str, session: Session | None, worktree_of_project: WorktreeOf
     ) -> None:
-        self._generation, self._session_id, self._session = generation, session_id, session
+        self._generation, self._session_id, self.session = generation, session_id, session
         self._worktree_of_project = worktree_of_project
         self._directory, self._worktree, self._version = "", "", ""
         if session is not None:
@@ -173,11 +173,13 @@ class OrdinaryMessages:
         self._last_worktree = ""
         """Worktree and folder of the last answer, and the worktree that it got: nearly all answers share them."""
 
-    def message(self, answer: Answer, message_id: str) -> Message:
-        """Return the message of an answer up to 1.18, as ``decode.assistant`` and ``at_repository`` would.
+    def message(self, answer: Answer | AnswerOfRow, message_id: str) -> Message:
+        """Return the message of an answer, as ``decode.assistant`` and ``at_repository`` would.
 
         ``message_id`` holds if the answer names no id. Raises ``BeingWritten`` if OpenCode is writing its project.
         """
+        if isinstance(answer, AnswerOfRow):
+            return self._message_of_row(answer, message_id)
         times, used, model, finish = answer.time, answer.tokens, answer.model, answer.finish
         provider, name, variant = answer.providerID, answer.modelID, answer.variant
         if model is not None:
@@ -208,12 +210,11 @@ class OrdinaryMessages:
             source=UsageSource.COMPACTION if answer.summary else UsageSource.MESSAGE,
             worktree=self._placed(answer.path.root or self._worktree, directory),
             directory=directory,
-            copied=looks_copied(self._generation, own_id, created_ms, completed_ms, self._session),
+            copied=looks_copied(self._generation, own_id, created_ms, completed_ms, self.session),
             variant="" if variant == "default" else variant,
         )
 
-    def row_message(self, row: Row, message_id: str) -> Message:
-        """Return the message of a row of 2.x, likewise."""
+    def _message_of_row(self, row: AnswerOfRow, message_id: str) -> Message:
         answer = Answer(
             row.time, row.tokens, model=row.model, agent=row.agent, cost=row.cost, finish=row.finish, error=row.error
         )
@@ -228,6 +229,6 @@ class OrdinaryMessages:
         place = worktree, directory
         if place != self._last_place:
             project = directory if is_outside_any(worktree) else worktree
-            self._last_worktree = repository_of(project, self._session, self._worktree_of_project) or worktree
+            self._last_worktree = repository_of(project, self.session, self._worktree_of_project) or worktree
             self._last_place = place
         return self._last_worktree

@@ -10,7 +10,7 @@ import msgspec
 from otel_agent.ledger.evidence import LedgerFacts
 from otel_agent.opencode.bounded_files import in_words
 from otel_agent.opencode.json_tree.folder import was_read
-from otel_agent.opencode.sqlite.table_reader import Cursor
+from otel_agent.opencode.sqlite.cursor import Cursor
 from otel_agent.verify.amounts import Cause
 from otel_agent.verify.recount.record import TREE
 from otel_agent.verify.scratch import Scratch

@@ -82,6 +82,8 @@ class PartReader:
         Raises ``BeingWritten`` if the call that began a turn is being written just now.
         """
         found = Calls()
+        if not wanted.messages and not wanted.turns:
+            return found
         for message in messages:
             # Callers first: if one is being written, no part of this message is read in vain.
             if message.turn in wanted.turns and (callers := self._callers_of(message)):

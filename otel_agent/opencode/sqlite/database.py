@@ -32,8 +32,9 @@ from otel_agent.opencode.bounded_files import in_words
 from otel_agent.opencode.json_values import MAX_TIME_MS
 from otel_agent.opencode.sqlite import session_totals
 from otel_agent.opencode.sqlite.calls import read_calls
+from otel_agent.opencode.sqlite.cursor import Ask, DatabaseFile
 from otel_agent.opencode.sqlite.known_tables import Tables, probe
-from otel_agent.opencode.sqlite.table_reader import Ask, DatabaseFile, TableReader
+from otel_agent.opencode.sqlite.table_reader import TableReader
 
 _BUSY_SECONDS: Final = 2.0
 """Wait so long if OpenCode holds the database; then the next pass tries again."""

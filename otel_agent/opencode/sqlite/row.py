@@ -1,9 +1,20 @@
 """One row of a table of messages, as it was read."""
 
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 from otel_agent.opencode import json_values
+from otel_agent.opencode.sqlite.parts import text_of
 from otel_agent.opencode.sqlite.turns import Place
+
+Columns = tuple[Any, ...]
+"""A row as SQLite gives it; our connection returns text as bytes."""
+ROWID: Final = 0
+ID: Final = 1
+SESSION: Final = 2
+UPDATED: Final = 4
+SIZE: Final = 5
+DATA: Final = 6
+KIND: Final = 7
 
 
 class Row(NamedTuple):
@@ -21,6 +32,12 @@ class Row(NamedTuple):
     """The type of a row of 2.x; empty in 1.x."""
     seq: object = None
     """The number of a row of 2.x in its session."""
+
+    @classmethod
+    def of(cls, columns: Columns) -> Self:
+        """Return the row with its texts decoded."""
+        _, row_id, session_id, created_ms, updated_ms, size, raw, kind, seq = columns
+        return cls(text_of(row_id), text_of(session_id), created_ms, updated_ms, size, raw, text_of(kind), seq)
 
     @property
     def place(self) -> Place | None:

@@ -7,28 +7,26 @@ from contextlib import closing
 from typing import Final
 
 import msgspec
-from msgspec import Struct
 
 from otel_agent.model import (
-    KILLED,
-    AskWanted,
     Batch,
     Checkpoint,
     Generation,
     Message,
     Problem,
     ProblemKind,
-    Recall,
     Session,
     StoreTotals,
 )
 from otel_agent.opencode import decode, json_values, unknown_fields
+from otel_agent.opencode.ordinary import Answer, AnswerOfRow, OrdinaryMessages, Question, ordinary, ordinary_row
 from otel_agent.opencode.sqlite import session_totals
 from otel_agent.opencode.sqlite.calls import TurnNotes, part_reader
-from otel_agent.opencode.sqlite.known_tables import COMPACTION, IDLE, Tables
+from otel_agent.opencode.sqlite.cursor import BEFORE_ALL, READS, Ask, Cursor, DatabaseFile
+from otel_agent.opencode.sqlite.known_tables import ASSISTANT, COMPACTION, IDLE, LARGE, Tables, whole
 from otel_agent.opencode.sqlite.parts import find_session, text_of
-from otel_agent.opencode.sqlite.row import Row
-from otel_agent.opencode.sqlite.turns import TurnFinder
+from otel_agent.opencode.sqlite.row import DATA, ID, KIND, ROWID, SESSION, SIZE, UPDATED, Columns, Row
+from otel_agent.opencode.sqlite.turns import Place, TurnFinder
 from otel_agent.opencode.worktrees import at_repository
 
 _CHUNK: Final = 4_000
@@ -38,45 +36,11 @@ _KEEP_IN_FLIGHT: Final = 1_000
 kills long ago, are found by the sweep if OpenCode ever writes them again."""
 _SLACK_MS: Final = 60_000
 """A row gets its ``time_updated`` before its transaction commits: look that far behind the last sweep."""
-_READS: Final = 1
-"""Raise it when rows that were read before would be read better now: every table is then read once more."""
-_LONGEST_RETRIES_MS: Final = 14_400_000
-"""Ten attempts, each at most 15 minutes after the last one, and what they take."""
 _TOO_SILENT: Final = 3
 """So many calls in a row were hardly all killed."""
-_BEFORE_ALL: Final = -(2**63)
 
 
-class Cursor(Struct):
-    """The mark up to which one table was read."""
-
-    inode: int = 0
-    rowid: int = _BEFORE_ALL
-    tail: str = ""
-    """The id at ``rowid``: another one there means that rows were deleted and their rowids used again."""
-    updated_ms: int = 0
-    """The newest ``time_updated`` seen."""
-    swept_ms: int = 0
-    """``updated_ms`` at the last sweep, and no later than the sweep: every row that was written before is known."""
-    in_flight: list[str] = []
-    silent: list[str] = []
-    """The calls, since the last one that said what it used, that were complete and said nothing. No more than a few."""
-    reads: int = 0
-    """``_READS`` of the release that read the rows."""
-
-
-class DatabaseFile(Struct, frozen=True):
-    """The database file that holds a table."""
-
-    name: str
-    inode: int
-
-
-class Ask(Struct, frozen=True):
-    """The two questions that a reader may ask the ledger."""
-
-    recall: Recall
-    wanted: AskWanted
+_ASSISTANT: Final = ASSISTANT.encode()
 
 
 class TableReader:
@@ -98,6 +62,8 @@ class TableReader:
         recalled = ask.recall(self._name)
         self._cursor = msgspec.json.decode(recalled, type=Cursor) if recalled else Cursor()
         self._sessions: dict[str, Session | None] = {}
+        self._ordinary: dict[object, OrdinaryMessages] = {}
+        """Session id, as its column has it, to the session's way of reading, for one read transaction."""
         self._worktrees: dict[str, str] = {}
         """Project id, or the beginning of one, to its worktree; empty if it is unknown or could be either of two."""
         self._unfinished: set[str] = set()
@@ -108,11 +74,11 @@ class TableReader:
     def read(self, *, now_ms: int, sweep: bool) -> Iterator[Batch]:
         """Yield a batch for each chunk of rows. The last one may be empty; it brings the checkpoint of a sweep."""
         cursor = self._cursor
-        if (cursor.inode, cursor.reads) != (self._inode, _READS) or not self._tail_is_known():
+        if (cursor.inode, cursor.reads) != (self._inode, READS) or not self._tail_is_known():
             # Another file, another way of reading, or rowids that are used again: the cursor says nothing about these rows.
-            self._cursor = cursor = Cursor(inode=self._inode, reads=_READS)
+            self._cursor = cursor = Cursor(inode=self._inode, reads=READS)
             sweep = True
-        elif sweep and cursor.rowid > _BEFORE_ALL:
+        elif sweep and cursor.rowid > BEFORE_ALL:
             yield from self._rewritten()
         # Rows that were in flight are asked for by id; those that still are put themselves on the new list.
         in_flight, cursor.in_flight = cursor.in_flight, []
@@ -131,14 +97,14 @@ class TableReader:
                 return
 
     def _tail_is_known(self) -> bool:
-        if self._cursor.rowid == _BEFORE_ALL:
+        if self._cursor.rowid == BEFORE_ALL:
             return True
         row = self._database.execute(self._tables.id_at, (self._cursor.rowid,)).fetchone()
         return row is not None and text_of(row[0]) == self._cursor.tail
 
     def _rewritten(self) -> Iterator[Batch]:
         """Yield the rows that were written since the last sweep. It walks the table by rowid, a chunk at a time."""
-        since, upto, at = self._cursor.swept_ms - _SLACK_MS, self._cursor.rowid, _BEFORE_ALL
+        since, upto, at = self._cursor.swept_ms - _SLACK_MS, self._cursor.rowid, BEFORE_ALL
         while True:
             batch = Batch()
             last = self._fill(batch, self._tables.updated_since, (since, at, upto, _CHUNK))
@@ -158,21 +124,21 @@ class TableReader:
 
     def _fill(self, batch: Batch, query: str, arguments: tuple[object, ...], *, forward: bool = False) -> int | None:
         """Read one chunk in one transaction; return the last rowid in it. ``forward``: the cursor moves along."""
-        last = None
+        last, tail, cursor = None, None, self._cursor
         # One snapshot for rows and sessions.
         self._database.execute("BEGIN")
         try:
             with closing(self._database.execute(query, arguments)) as rows:
-                for rowid, row_id, session_id, created_ms, updated_ms, size, raw, kind, seq in rows:
-                    names = text_of(row_id), text_of(session_id)
-                    row = Row(*names, created_ms, updated_ms, size, raw, text_of(kind), seq)
-                    last = rowid
-                    if forward:
-                        self._cursor.rowid, self._cursor.tail = rowid, row.id
+                for row in rows:
+                    last, tail, updated_ms = row[ROWID], row[ID], row[UPDATED]
                     # A column of OpenCode's can hold anything; a time of another type is no time.
-                    if isinstance(updated_ms, int):
-                        self._cursor.updated_ms = max(self._cursor.updated_ms, updated_ms)
-                    self._take(batch, row)
+                    if isinstance(updated_ms, int) and updated_ms > cursor.updated_ms:
+                        cursor.updated_ms = updated_ms
+                    batch.looked_at += 1
+                    if not self._take_ordinary(batch, row):
+                        self._take(batch, Row.of(row))
+            if forward and last is not None:
+                cursor.rowid, cursor.tail = last, text_of(tail)
             used = {m.session_id for m in batch.messages}
             batch.sessions += [found for key in used if (found := self._session(key))]
             batch.beside = self._totals_beside(used)
@@ -183,6 +149,7 @@ class TableReader:
         self._parts.forget()
         self._turns.move_to(batch.calls, self._unfinished)
         self._sessions.clear()
+        self._ordinary.clear()
         self._cursor.in_flight = self._cursor.in_flight[-_KEEP_IN_FLIGHT:]
         return last
 
@@ -195,7 +162,6 @@ class TableReader:
 
     def _take(self, batch: Batch, row: Row) -> None:
         """Add what one row holds, and keep in mind if it must be read again."""
-        batch.looked_at += 1
         if row.kind == IDLE:
             self._turns.note_idle(row.place, self._session(row.session_id))
             return
@@ -225,16 +191,58 @@ class TableReader:
         if row.kind == COMPACTION and message.completed_ms is not None and not message.tokens.total:
             return  # it asked no model, or nobody recorded what it used
         batch.problems += self._unknown(wire, message, session)
+        self._keep(batch, message, row.id, row.place, session)
+
+    def _keep(self, batch: Batch, message: Message, row_id: str, place: Place | None, session: Session | None) -> None:
+        """Add a message that counts, and keep in mind one that must be read again."""
         # Without completion it is read again by id, and without usage it does not count yet.
-        if message.completed_ms is None or self._may_be_tried_again(message):
-            self._cursor.in_flight.append(row.id)
+        if message.completed_ms is None or (message.error_type and self._cursor.may_be_tried_again(message)):
+            self._cursor.in_flight.append(row_id)
         if message.completed_ms is None:
-            self._unfinished.add(row.id)
-            if row.kind == COMPACTION or message.tokens.total:
+            self._unfinished.add(row_id)
+            if message.compaction or message.tokens.total:
                 began_ms = self.unsettled.get(message.session_id, 0)
                 self.unsettled[message.session_id] = max(message.created_ms, began_ms)
         if message.completed_ms is not None or message.has_usage:
-            batch.messages.append(self._turns.placed(message, row.place, session))
+            batch.messages.append(message if place is None else self._turns.placed(message, place, session))
+
+    def _take_ordinary(self, batch: Batch, columns: Columns) -> bool:
+        """Add what an ordinary row holds; return False for any other, which ``_take`` looks at with care."""
+        raw = columns[DATA]
+        if not isinstance(raw, bytes) or columns[SIZE] > LARGE:
+            return False
+        if self._tables.names_role:
+            answer: Answer | Question | AnswerOfRow | None = ordinary(raw)
+            if isinstance(answer, Question):
+                return True
+        else:
+            answer = ordinary_row(raw) if columns[KIND] == _ASSISTANT else None
+        if answer is None:
+            return False
+        of_session = self._ordinary_of(columns[SESSION])
+        session = of_session.session
+        if session is None and self._tables.needs_session:
+            return False
+        message_id = text_of(columns[ID])
+        message = of_session.message(answer, message_id)
+        place = Row.of(columns).place if self._tables.has_turns else None
+        # Only these can ask their parts for more, or say that the call used nothing.
+        if not message.turn_id or not message.tokens.input:
+            message = self._parts.with_usage(message, session, [])
+        if message.completed_ms is None:
+            batch.problems += unknown_fields.unknown_end(message, f"{self._name}#{message.id}", session)
+        if self._cursor.silent and message.tokens.total:
+            self._cursor.silent.clear()
+        self._keep(batch, message, message_id, place, session)
+        return True
+
+    def _ordinary_of(self, session_id: object) -> OrdinaryMessages:
+        found = self._ordinary.get(session_id)
+        if found is None:
+            name = text_of(session_id)
+            found = OrdinaryMessages(self._tables.generation, name, self._session(name), self._worktree_of_project)
+            self._ordinary[session_id] = found
+        return found
 
     def _unknown(self, wire: decode.Wire, message: Message, session: Session | None) -> list[Problem]:
         """Return what cannot be read of a message that must have used something."""
@@ -252,14 +260,6 @@ class TableReader:
                 problems.append(unknown_fields.silence(place, session))
         return problems
 
-    def _may_be_tried_again(self, message: Message) -> bool:
-        """Return True for a call of 2.x that failed a short time ago: a retry uses the same row, which its totals do not
-        wait for."""
-        failed = message.generation is Generation.V2 and message.error_type not in ("", KILLED)
-        return (
-            failed and not message.tokens.total and self._cursor.updated_ms - message.created_ms < _LONGEST_RETRIES_MS
-        )
-
     def _wire(self, batch: Batch, row: Row) -> decode.Wire | None:
         """Return the assistant message in a row, ``None`` for anything else."""
         place = f"{self._name}#{row.id}"
@@ -269,8 +269,10 @@ class TableReader:
             batch.problems.append(Problem(kind, place, "no content" if row.size is None else f"{row.size} characters"))
             return None
         try:
-            wire = decode.parse(row.raw if isinstance(row.raw, bytes) else str(row.raw).encode())
-        except decode.Malformed as failure:
+            raw = row.raw if isinstance(row.raw, bytes) else str(row.raw).encode()
+            large = not self._tables.names_role and isinstance(row.size, int) and row.size > LARGE
+            wire = decode.parse(whole(raw) if large else raw)
+        except (decode.Malformed, msgspec.MsgspecError) as failure:
             batch.problems.append(Problem(ProblemKind.MALFORMED, place, str(failure)))
             return None
         if self._tables.names_role:
