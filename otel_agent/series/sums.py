@@ -57,15 +57,14 @@ class Histogram:
     def __init__(self, bounds: tuple[int, ...]) -> None:
         self._bounds = bounds
         self.value = 0
-        self.buckets = [0] * (len(bounds) + 1)
+        self.buckets: dict[int, int] = {}
+        """The number of observations, by the index of their bucket."""
 
     def observe(self, value: int) -> None:
-        """Add an observation, at least zero: a clock can be set back."""
-        if value > 0:
-            self.value += value
-            self.buckets[bisect_left(self._bounds, value)] += 1
-        else:
-            self.buckets[0] += 1
+        """Add an observation."""
+        bucket = bisect_left(self._bounds, value)
+        self.buckets[bucket] = self.buckets.get(bucket, 0) + 1
+        self.value += value
 
 
 class ModelCalls:
@@ -105,8 +104,9 @@ class ModelCalls:
 
     def _add_times(self, message: Message) -> None:
         """Add the durations that are known. A wrong one would be worse than none."""
-        answered_ms, first_output_ms = message.answered_ms, message.first_output_ms
+        created_ms, answered_ms, first_output_ms = message.created_ms, message.answered_ms, message.first_output_ms
+        # A clock can be set back.
         if answered_ms is not None:
-            self.durations.observe(answered_ms - message.created_ms)
+            self.durations.observe(answered_ms - created_ms if answered_ms > created_ms else 0)
         if first_output_ms is not None:
-            self.first_outputs.observe(first_output_ms - message.created_ms)
+            self.first_outputs.observe(first_output_ms - created_ms if first_output_ms > created_ms else 0)
