@@ -3,10 +3,12 @@
 All metrics are kept, whichever are published: a metric that is switched on later shows its whole total.
 """
 
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Final
 
-from otel_agent.model import Change, Increase, Message, ToolCall, without_overlap
+from otel_agent.model import Change, Increase, Message, Tokens, ToolCall, without_overlap
 from otel_agent.series.keys import (
     CallKeys,
     SeriesKey,
@@ -20,6 +22,10 @@ from otel_agent.series.sums import Histogram, ModelCalls, Usage
 
 Increases = dict[SeriesKey, Increase]
 """The gain of each series."""
+
+_Key = tuple[object, ...]
+_AT_ONCE: Final = 8192
+"""Changes that are grouped together. A batch of a reader has about as many."""
 
 
 class Tally:
@@ -35,24 +41,21 @@ class Tally:
     def add(self, changes: Iterable[Change]) -> "Tally":
         """Add messages to the metrics of tokens, cost, messages, sessions and model calls. Returns itself."""
         # One look-up and plain sums for a message instead of sixteen series: 4 µs instead of 26 µs.
-        origins, disjoint = self._origins, self._disjoint
-        for change in changes:
-            origin = _origin(change)
-            sums = origins.get(origin)
+        for origin, group in _grouped(changes, _origin):
+            sums = self._origins.get(origin)
             if sums is None:
-                sums = origins[origin] = _Origin(change)
-            sums.add(change, disjoint=disjoint)
+                sums = self._origins[origin] = _Origin(group[0])
+            sums.add(group, disjoint=self._disjoint)
         return self
 
     def add_sessions(self, changes: Iterable[Change]) -> "Tally":
         """Add the same changes to the metrics that have one series for each session. Returns itself."""
-        for change in changes:
-            origin = change.message.session_id, *_origin(change)
+        for origin, group in _grouped(changes, _session_origin):
             found = self._sessions.get(origin)
             if found is None:
-                found = self._sessions[origin] = session_keys(change.message, subagent=change.subagent), Usage()
-            tokens = without_overlap(change.tokens, change.overlap) if self._disjoint else change.tokens
-            found[1].add(tokens, change.cost_nusd)
+                one = group[0]
+                found = self._sessions[origin] = session_keys(one.message, subagent=one.subagent), Usage()
+            found[1].add(group, _once(group) if self._disjoint else _recorded(group))
         return self
 
     def add_calls(self, calls: Iterable[tuple[Message, ToolCall]]) -> "Tally":
@@ -72,12 +75,22 @@ class Tally:
         for origin in self._origins.values():
             origin.add_to(found)
         for keys, usage in self._sessions.values():
-            found.add(keys, usage.numbers())
+            found.add(keys, usage.numbers)
         found.add(self._counts.keys(), self._counts.values())
         return found.increases
 
 
-def _origin(change: Change) -> tuple[object, ...]:
+def _grouped(changes: Iterable[Change], key: Callable[[Change], _Key]) -> Iterator[tuple[_Key, list[Change]]]:
+    """Yield the changes by their key, in order, some thousands at a time: memory does not follow a session's length."""
+    rest = iter(changes)
+    while part := list(islice(rest, _AT_ONCE)):
+        groups: defaultdict[_Key, list[Change]] = defaultdict(list)
+        for change in part:
+            groups[key(change)].append(change)
+        yield from groups.items()
+
+
+def _origin(change: Change) -> _Key:
     """Return everything that decides which series a change raises."""
     message = change.message
     return (
@@ -94,6 +107,18 @@ def _origin(change: Change) -> tuple[object, ...]:
     )
 
 
+def _session_origin(change: Change) -> _Key:
+    return change.message.session_id, *_origin(change)
+
+
+def _recorded(changes: Iterable[Change]) -> list[Tokens]:
+    return [change.tokens for change in changes]
+
+
+def _once(changes: Iterable[Change]) -> list[Tokens]:
+    return [without_overlap(change.tokens, change.overlap) for change in changes]
+
+
 class _Origin:
     """The sums of all changes that raise the same series."""
 
@@ -104,20 +129,18 @@ class _Origin:
         self._usage, self._calls = Usage(), ModelCalls()
         self._messages = self._sessions = 0
 
-    def add(self, change: Change, *, disjoint: bool) -> None:
-        tokens = without_overlap(change.tokens, change.overlap)
-        self._usage.add(tokens if disjoint else change.tokens, change.cost_nusd)
+    def add(self, changes: list[Change], *, disjoint: bool) -> None:
+        once = _once(changes)
+        self._usage.add(changes, once if disjoint else _recorded(changes))
         # The rest happens once for each message: a correction only adds tokens and cost.
-        if change.first:
-            self._messages += 1
-        if change.opens_session:
-            self._sessions += 1
-        if change.message.calls_model:
-            self._calls.add(change, tokens)
+        self._messages += sum([change.first for change in changes])
+        self._sessions += sum([change.opens_session for change in changes])
+        if self._message.calls_model:
+            self._calls.add(changes, once)
 
     def add_to(self, found: "_Found") -> None:
         keys = message_keys(self._message, subagent=self._subagent)
-        found.add(keys.usage, self._usage.numbers())
+        found.add(keys.usage, self._usage.numbers)
         if self._messages:
             found.add(keys.messages, (self._messages, self._messages))
         if self._sessions:
@@ -126,9 +149,9 @@ class _Origin:
             self._add_calls(keys.calls, found)
 
     def _add_calls(self, keys: CallKeys, found: "_Found") -> None:
-        calls, usage = self._calls, self._usage
-        numbers = calls.input, calls.output, usage.cache_read, usage.cache_write, usage.reasoning
-        found.add(keys.usage, numbers)
+        calls = self._calls
+        _, _, reasoning, cache_read, cache_write, _ = self._usage.numbers
+        found.add(keys.usage, (calls.input, calls.output, cache_read, cache_write, reasoning))
         if calls.has_sizes:
             found.add_histogram(keys.input_sizes, calls.input_sizes)
             found.add_histogram(keys.output_sizes, calls.output_sizes)
