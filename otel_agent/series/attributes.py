@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from otel_agent.model import Message, ToolCall
+from otel_agent.model import Message, Outcome
 from otel_agent.model.project import project_name
 from otel_agent.semconv import Attr, provider_name
 
@@ -36,15 +36,9 @@ def session_attributes(message: Mapping[str, AttributeValue]) -> dict[str, Attri
     return {key: message[key] for key in (Attr.PROJECT, Attr.AGENT_KIND) if key in message}
 
 
-def tool_call_attributes(message: Message, call: ToolCall) -> dict[str, AttributeValue]:
-    """Return the tool, how the call went, and the project."""
-    return _without_empty(
-        {
-            Attr.TOOL: call.tool,
-            Attr.TOOL_OUTCOME: call.outcome.value,
-            Attr.PROJECT: project_name(message.project_directory),
-        }
-    )
+def tool_call_attributes(tool: str, outcome: Outcome, project: str) -> dict[str, AttributeValue]:
+    """Return the tool, how the call went, and the name of the project."""
+    return _without_empty({Attr.TOOL: tool, Attr.TOOL_OUTCOME: outcome.value, Attr.PROJECT: project})
 
 
 def agent_kind(subagent: bool) -> str:

@@ -80,7 +80,7 @@ def session_keys(message: Message, *, subagent: bool) -> UsageKeys:
 
 def tool_call_key(message: Message, call: ToolCall) -> SeriesKey:
     """Return the series that counts such calls."""
-    return _key(semconv.TOOL_CALL_COUNT, tool_call_attributes(message, call))
+    return _tool_call_key(call.tool, call.outcome, project_name(message.project_directory))
 
 
 def problem_key(kind: str) -> SeriesKey:
@@ -112,6 +112,11 @@ def _message_keys(
 def _session_keys(origin: _Origin, source: UsageSource, session_id: str) -> UsageKeys:
     attributes = {**attributes_of(*origin), Attr.SESSION: session_id}
     return _usage_keys(semconv.SESSION_TOKEN_USAGE, semconv.SESSION_COST_USAGE, attributes, source)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _tool_call_key(tool: str, outcome: Outcome, project: str) -> SeriesKey:
+    return _key(semconv.TOOL_CALL_COUNT, tool_call_attributes(tool, outcome, project))
 
 
 def _usage_keys(tokens: Metric, cost: Metric, attributes: dict[str, AttributeValue], source: UsageSource) -> UsageKeys:

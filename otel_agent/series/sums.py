@@ -1,13 +1,15 @@
-"""What messages of one kind add, as plain integers: all that happens once for each message of a long history.
+"""What messages with the same attributes add, as plain integers: all that happens once for each message of a history.
 
-The time of one ``add`` counts, so numbers are compared with zero in place: calling ``max`` takes three times as long.
+The methods take many changes at once and loop over them with local variables, without a call for each number. That
+halves the time for a message.
 """
 
 from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from otel_agent import semconv
-from otel_agent.model import Change, Message, Tokens
+from otel_agent.model import Change, Tokens
 
 
 def _bounds(metric: semconv.Metric) -> tuple[int, ...]:
@@ -23,30 +25,33 @@ _TIME_BOUNDS: Final = _bounds(semconv.INFERENCE_DURATION)
 class Usage:
     """Tokens by category, and cost."""
 
-    __slots__ = ("cache_read", "cache_write", "cost_nusd", "input", "output", "reasoning")
+    __slots__ = ("_numbers",)
 
     def __init__(self) -> None:
-        self.input = self.output = self.reasoning = self.cache_read = self.cache_write = 0
-        self.cost_nusd = 0
+        self._numbers = (0, 0, 0, 0, 0, 0)
 
-    def add(self, tokens: Tokens, cost_nusd: int) -> None:
-        """Add the tokens and the cost of a change."""
-        # Only a corrected overlap makes a number negative. A sum that falls would look like a restarted counter.
-        if (number := tokens.input) > 0:
-            self.input += number
-        if (number := tokens.output) > 0:
-            self.output += number
-        if (number := tokens.reasoning) > 0:
-            self.reasoning += number
-        if (number := tokens.cache_read) > 0:
-            self.cache_read += number
-        if (number := tokens.cache_write) > 0:
-            self.cache_write += number
-        self.cost_nusd += cost_nusd
-
+    @property
     def numbers(self) -> tuple[int, int, int, int, int, int]:
-        """Return the tokens in the order of ``Tokens.by_category``, and the cost."""
-        return self.input, self.output, self.reasoning, self.cache_read, self.cache_write, self.cost_nusd
+        """The tokens in the order of ``Tokens.by_category``, and the cost."""
+        return self._numbers
+
+    def add(self, changes: Sequence[Change], tokens: Sequence[Tokens]) -> None:
+        """Add the cost of changes, and their tokens as they are published."""
+        input_, output, reasoning, cache_read, cache_write, cost_nusd = self._numbers
+        for each in tokens:
+            # Only a corrected overlap makes a number negative. A sum that falls would look like a restarted counter.
+            if (number := each.input) > 0:
+                input_ += number
+            if (number := each.output) > 0:
+                output += number
+            if (number := each.reasoning) > 0:
+                reasoning += number
+            if (number := each.cache_read) > 0:
+                cache_read += number
+            if (number := each.cache_write) > 0:
+                cache_write += number
+        cost_nusd += sum([change.cost_nusd for change in changes])
+        self._numbers = input_, output, reasoning, cache_read, cache_write, cost_nusd
 
 
 class Histogram:
@@ -57,15 +62,18 @@ class Histogram:
     def __init__(self, bounds: tuple[int, ...]) -> None:
         self._bounds = bounds
         self.value = 0
-        self.buckets = [0] * (len(bounds) + 1)
+        self.buckets: dict[int, int] = {}
+        """The number of observations, by the index of their bucket."""
 
-    def observe(self, value: int) -> None:
-        """Add an observation, at least zero: a clock can be set back."""
-        if value > 0:
-            self.value += value
-            self.buckets[bisect_left(self._bounds, value)] += 1
-        else:
-            self.buckets[0] += 1
+    def observe(self, values: Iterable[int]) -> None:
+        """Add observations; a negative one counts as zero."""
+        bounds, buckets, total = self._bounds, self.buckets, self.value
+        for value in values:
+            bucket = bisect_left(bounds, value)
+            buckets[bucket] = buckets.get(bucket, 0) + 1
+            if value > 0:
+                total += value
+        self.value = total
 
 
 class ModelCalls:
@@ -80,33 +88,42 @@ class ModelCalls:
         self.input_sizes, self.output_sizes = Histogram(_TOKEN_BOUNDS), Histogram(_TOKEN_BOUNDS)
         self.durations, self.first_outputs = Histogram(_TIME_BOUNDS), Histogram(_TIME_BOUNDS)
 
-    def add(self, change: Change, tokens: Tokens) -> None:
-        """Add a change of a message that called a model; ``tokens`` are the change's without overlap."""
-        input_tokens = tokens.input + tokens.cache_read + tokens.cache_write
-        output_tokens = tokens.output + tokens.reasoning
+    def add(self, changes: Sequence[Change], tokens: Sequence[Tokens]) -> None:
+        """Add changes of messages that called a model; ``tokens`` are those of each change, without overlap."""
         # Negative after a corrected overlap, as in ``Usage``.
-        if input_tokens < 0 or output_tokens < 0:
-            input_tokens, output_tokens = max(input_tokens, 0), max(output_tokens, 0)
-        self.input += input_tokens
-        self.output += output_tokens
-        message = change.message
-        if message.tokens.total:
+        inputs = [n if (n := each.input + each.cache_read + each.cache_write) > 0 else 0 for each in tokens]
+        outputs = [n if (n := each.output + each.reasoning) > 0 else 0 for each in tokens]
+        self.input += sum(inputs)
+        self.output += sum(outputs)
+        self._add_sizes(changes, inputs, outputs)
+        self._add_times(changes)
+
+    def _add_sizes(self, changes: Sequence[Change], inputs: Sequence[int], outputs: Sequence[int]) -> None:
+        """Add to the histograms of tokens. A correction raises the sum only, because the message has its bucket."""
+        seen = []
+        for change, input_tokens, output_tokens in zip(changes, inputs, outputs, strict=True):
+            whole = change.message.tokens
+            if not whole.total:
+                continue
             self.has_sizes = True
             # Completed without tokens and corrected later: the histogram has not seen this call yet.
-            if change.tokens == message.tokens:
-                self.input_sizes.observe(input_tokens)
-                self.output_sizes.observe(output_tokens)
+            if change.tokens == whole:
+                seen.append((input_tokens, output_tokens))
             else:
-                # The message has its bucket already: a correction raises the sum only.
                 self.input_sizes.value += input_tokens
                 self.output_sizes.value += output_tokens
-        if change.first:
-            self._add_times(message)
+        self.input_sizes.observe([size for size, _ in seen])
+        self.output_sizes.observe([size for _, size in seen])
 
-    def _add_times(self, message: Message) -> None:
+    def _add_times(self, changes: Sequence[Change]) -> None:
         """Add the durations that are known. A wrong one would be worse than none."""
-        answered_ms, first_output_ms = message.answered_ms, message.first_output_ms
-        if answered_ms is not None:
-            self.durations.observe(answered_ms - message.created_ms)
-        if first_output_ms is not None:
-            self.first_outputs.observe(first_output_ms - message.created_ms)
+        durations, first_outputs = [], []
+        for change in changes:
+            if change.first:
+                message = change.message
+                if (answered_ms := message.answered_ms) is not None:
+                    durations.append(answered_ms - message.created_ms)
+                if (first_output_ms := message.first_output_ms) is not None:
+                    first_outputs.append(first_output_ms - message.created_ms)
+        self.durations.observe(durations)
+        self.first_outputs.observe(first_outputs)

@@ -3,10 +3,12 @@
 All metrics are kept, whichever are published: a metric that is switched on later shows its whole total.
 """
 
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Final
 
-from otel_agent.model import Change, Increase, Message, ToolCall, without_overlap
+from otel_agent.model import Change, Increase, Message, Tokens, ToolCall, without_overlap
 from otel_agent.series.keys import (
     CallKeys,
     SeriesKey,
@@ -20,6 +22,10 @@ from otel_agent.series.sums import Histogram, ModelCalls, Usage
 
 Increases = dict[SeriesKey, Increase]
 """The gain of each series."""
+
+_Key = tuple[object, ...]
+_AT_ONCE: Final = 8192
+"""Changes that are grouped together. A batch of a reader has about as many."""
 
 
 class Tally:
@@ -35,55 +41,21 @@ class Tally:
     def add(self, changes: Iterable[Change]) -> "Tally":
         """Add messages to the metrics of tokens, cost, messages, sessions and model calls. Returns itself."""
         # One look-up and plain sums for a message instead of sixteen series: 4 µs instead of 26 µs.
-        origins, disjoint = self._origins, self._disjoint
-        for change in changes:
-            message = change.message
-            # Everything that the attributes of the series are made from.
-            origin = (
-                message.provider,
-                message.model,
-                message.agent,
-                message.worktree,
-                message.directory,
-                message.error_type,
-                message.source,
-                message.generation,
-                message.calls_model,
-                change.subagent,
-            )
-            sums = origins.get(origin)
+        for origin, group in _grouped(changes, _origin):
+            sums = self._origins.get(origin)
             if sums is None:
-                sums = origins[origin] = _Origin(message, subagent=change.subagent)
-            tokens = without_overlap(change.tokens, change.overlap)
-            sums.usage.add(tokens if disjoint else change.tokens, change.cost_nusd)
-            # The rest happens once for each message: a correction only adds tokens and cost.
-            if change.first:
-                sums.messages += 1
-            if change.opens_session:
-                sums.sessions += 1
-            if message.calls_model:
-                sums.calls.add(change, tokens)
+                sums = self._origins[origin] = _Origin(group[0])
+            sums.add(group, disjoint=self._disjoint)
         return self
 
     def add_sessions(self, changes: Iterable[Change]) -> "Tally":
         """Add the same changes to the metrics that have one series for each session. Returns itself."""
-        for change in changes:
-            message = change.message
-            origin = (
-                message.session_id,
-                message.provider,
-                message.model,
-                message.agent,
-                message.worktree,
-                message.directory,
-                message.source,
-                change.subagent,
-            )
+        for origin, group in _grouped(changes, _session_origin):
             found = self._sessions.get(origin)
             if found is None:
-                found = self._sessions[origin] = session_keys(message, subagent=change.subagent), Usage()
-            tokens = without_overlap(change.tokens, change.overlap) if self._disjoint else change.tokens
-            found[1].add(tokens, change.cost_nusd)
+                one = group[0]
+                found = self._sessions[origin] = session_keys(one.message, subagent=one.subagent), Usage()
+            found[1].add(group, _once(group) if self._disjoint else _recorded(group))
         return self
 
     def add_calls(self, calls: Iterable[tuple[Message, ToolCall]]) -> "Tally":
@@ -103,42 +75,90 @@ class Tally:
         for origin in self._origins.values():
             origin.add_to(found)
         for keys, usage in self._sessions.values():
-            found.add(keys, usage.numbers())
+            found.add(keys, usage.numbers)
         found.add(self._counts.keys(), self._counts.values())
         return found.increases
 
 
+def _grouped(changes: Iterable[Change], key: Callable[[Change], _Key]) -> Iterator[tuple[_Key, list[Change]]]:
+    """Yield the changes by their key, in order, some thousands at a time: memory does not follow a session's length."""
+    rest = iter(changes)
+    while part := list(islice(rest, _AT_ONCE)):
+        groups: defaultdict[_Key, list[Change]] = defaultdict(list)
+        for change in part:
+            groups[key(change)].append(change)
+        yield from groups.items()
+
+
+def _origin(change: Change) -> _Key:
+    """Return everything that decides which series a change raises."""
+    message = change.message
+    return (
+        message.provider,
+        message.model,
+        message.agent,
+        message.worktree,
+        message.directory,
+        message.error_type,
+        message.source,
+        message.generation,
+        message.calls_model,
+        change.subagent,
+    )
+
+
+def _session_origin(change: Change) -> _Key:
+    return change.message.session_id, *_origin(change)
+
+
+def _recorded(changes: Iterable[Change]) -> list[Tokens]:
+    return [change.tokens for change in changes]
+
+
+def _once(changes: Iterable[Change]) -> list[Tokens]:
+    return [without_overlap(change.tokens, change.overlap) for change in changes]
+
+
 class _Origin:
-    """What the messages add that have the same attributes."""
+    """The sums of all changes that raise the same series."""
 
-    __slots__ = ("_message", "_subagent", "calls", "messages", "sessions", "usage")
+    __slots__ = ("_calls", "_message", "_messages", "_sessions", "_subagent", "_usage")
 
-    def __init__(self, message: Message, *, subagent: bool) -> None:
-        self._message, self._subagent = message, subagent
-        self.usage, self.calls = Usage(), ModelCalls()
-        self.messages = self.sessions = 0
+    def __init__(self, one: Change) -> None:
+        self._message, self._subagent = one.message, one.subagent
+        self._usage, self._calls = Usage(), ModelCalls()
+        self._messages = self._sessions = 0
+
+    def add(self, changes: list[Change], *, disjoint: bool) -> None:
+        once = _once(changes)
+        self._usage.add(changes, once if disjoint else _recorded(changes))
+        # The rest happens once for each message: a correction only adds tokens and cost.
+        self._messages += sum([change.first for change in changes])
+        self._sessions += sum([change.opens_session for change in changes])
+        if self._message.calls_model:
+            self._calls.add(changes, once)
 
     def add_to(self, found: "_Found") -> None:
         keys = message_keys(self._message, subagent=self._subagent)
-        found.add(keys.usage, self.usage.numbers())
-        if self.messages:
-            found.add(keys.messages, (self.messages, self.messages))
-        if self.sessions:
-            found.add((keys.sessions,), (self.sessions,))
+        found.add(keys.usage, self._usage.numbers)
+        if self._messages:
+            found.add(keys.messages, (self._messages, self._messages))
+        if self._sessions:
+            found.add((keys.sessions,), (self._sessions,))
         if self._message.calls_model:
             self._add_calls(keys.calls, found)
 
     def _add_calls(self, keys: CallKeys, found: "_Found") -> None:
-        calls, usage = self.calls, self.usage
-        numbers = calls.input, calls.output, usage.cache_read, usage.cache_write, usage.reasoning
-        found.add(keys.usage, numbers)
+        calls = self._calls
+        _, _, reasoning, cache_read, cache_write, _ = self._usage.numbers
+        found.add(keys.usage, (calls.input, calls.output, cache_read, cache_write, reasoning))
         if calls.has_sizes:
             found.add_histogram(keys.input_sizes, calls.input_sizes)
             found.add_histogram(keys.output_sizes, calls.output_sizes)
-        if any(calls.durations.buckets):
+        if calls.durations.buckets:
             for key in keys.durations:
                 found.add_histogram(key, calls.durations)
-        if any(calls.first_outputs.buckets):
+        if calls.first_outputs.buckets:
             found.add_histogram(keys.first_outputs, calls.first_outputs)
 
 
@@ -152,19 +172,17 @@ class _Found:
         """Add each number to the series with its key. A zero makes a series too."""
         increases = self.increases
         for key, number in zip(keys, numbers, strict=True):
-            increase = increases.get(key)
-            if increase is None:
-                increases[key] = Increase(number)
-            else:
-                increase.value += number
+            new = Increase(number)
+            # Nearly every key is new, and hashing it takes longer than making the increase.
+            known = increases.setdefault(key, new)
+            if known is not new:
+                known.value += number
 
     def add_histogram(self, key: SeriesKey, histogram: Histogram) -> None:
-        increase = self.increases.get(key)
-        if increase is None:
-            increase = self.increases[key] = Increase()
-        increase.value += histogram.value
-        increase.count += sum(histogram.buckets)
-        buckets = increase.buckets
-        for bucket, number in enumerate(histogram.buckets):
-            if number:
-                buckets[bucket] = buckets.get(bucket, 0) + number
+        new = Increase(histogram.value, sum(histogram.buckets.values()), histogram.buckets.copy())
+        known = self.increases.setdefault(key, new)
+        if known is not new:
+            known.value += new.value
+            known.count += new.count
+            for bucket, number in new.buckets.items():
+                known.buckets[bucket] = known.buckets.get(bucket, 0) + number

@@ -114,9 +114,52 @@ def test_series_out_of_the_window_make_room_for_new_ones(ledger: Ledger) -> None
     assert values(ledger, later) == {"new": 2}
 
 
+def test_each_series_is_looked_at_in_the_order_of_the_batch(ledger: Ledger) -> None:
+    """Two series may be active. The old one is active again when it changes, so only what follows it finds no room."""
+    raise_by(ledger, {"old": Increase(1), "older": Increase(1)}, active_since_ns=0)
+    later = START_NS + 2 * HOUR_NS
+    batch = {"a": Increase(2), "old": Increase(4), "b": Increase(8), "older": Increase(16), "c": Increase(32)}
+    assert raise_by(ledger, batch, max_series=2, now_ns=later, active_since_ns=later - HOUR_NS) == 2
+    assert values(ledger) == {"a": 2, "old": 5, "older": 17, OVERFLOW: 40}
+
+
+def test_each_metric_has_a_limit_of_its_own(ledger: Ledger) -> None:
+    batch = {(metric, attributes): Increase(1) for attributes in "ab" for metric in (METRIC, "opencode.cost.usage")}
+    with ledger.transaction():
+        folded = ledger.totals.raise_by(batch, now_ns=START_NS, new=NewSeries(START_NS), limit=SeriesLimit(1, OVERFLOW))
+    assert folded == 2
+    assert ledger.totals.counts() == {METRIC: 2, "opencode.cost.usage": 2}
+
+
+def test_buckets_in_the_overflow_series_add_up(ledger: Ledger) -> None:
+    batch = {"a": Increase(1, 1, {0: 1}), "b": Increase(9, 2, {1: 1, 3: 1}), "c": Increase(8, 1, {3: 1})}
+    assert raise_by(ledger, batch, max_series=1) == 2
+    found = published(ledger)[OVERFLOW]
+    assert (found.value, found.count, found.buckets) == (17, 3, (0, 1, 0, 2))
+
+
+def test_the_first_point_of_history_is_its_value(ledger: Ledger) -> None:
+    """Any other series begins at zero, and keeps the beginning it has."""
+    for history, attributes in ((True, "old"), (False, "new"), (True, "new")):
+        with ledger.transaction():
+            ledger.totals.raise_by(
+                {(METRIC, attributes): Increase(3)},
+                now_ns=START_NS,
+                new=NewSeries(START_NS, history=history),
+                limit=SeriesLimit(9, OVERFLOW),
+            )
+    assert published(ledger)["old"].last_accepted is None
+    new = published(ledger)["new"]
+    assert new.value == 6
+    assert new.last_accepted is not None
+    assert (new.last_accepted.value, new.last_accepted.count, new.last_accepted.buckets) == (0, 0, ())
+
+
 def test_nothing_is_raised_by_a_transaction_that_fails(ledger: Ledger) -> None:
     """The second of these has a number that no column can hold."""
     raise_by(ledger, {"a": Increase(1)})
     with pytest.raises(OverflowError):
         raise_by(ledger, {"a": Increase(5), "b": Increase(0, 2**64)})
     assert values(ledger) == {"a": 1}
+    raise_by(ledger, {"b": Increase(2)})
+    assert values(ledger) == {"a": 1, "b": 2}, "nothing of it is left for the next batch either"

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from otel_agent.model import Change, Generation, Message, Overlap, Tokens, without_overlap
+from otel_agent.model import Change, Generation, Message, Outcome, Overlap, Tokens, ToolCall, without_overlap
 from otel_agent.otlp.spans import Tracer
+from otel_agent.series import tally
 from otel_agent.series.attributes import from_json
 from otel_agent.series.tally import Increases, Tally
 from tests.otlp.made import EMITTER, MESSAGE, SESSION, TURN, change, made
@@ -122,8 +124,8 @@ def test_an_overlap_that_is_seen_late_takes_no_published_token_back() -> None:
 def test_a_call_that_got_its_tokens_later_is_counted_in_the_histogram_then() -> None:
     """Completed with nothing, and with tokens when read again: the histogram counts it then, in its bucket."""
     versions = [made(tokens=Tokens(), overlap=Overlap()), made(tokens=Tokens(700, 50), overlap=Overlap())]
-    tally = Tally(disjoint=False).add(corrected(versions))
-    found = [each for (metric, _), each in tally.increases.items() if metric == "gen_ai.client.token.usage"]
+    batch = Tally(disjoint=False).add(corrected(versions))
+    found = [each for (metric, _), each in batch.increases.items() if metric == "gen_ai.client.token.usage"]
     assert [(each.value, each.count, sum(each.buckets.values())) for each in found] == [(700, 1, 1), (50, 1, 1)]
 
 
@@ -131,10 +133,10 @@ def test_a_call_that_got_its_tokens_later_is_counted_in_the_histogram_then() -> 
 def test_a_bucket_holds_its_upper_bound(value: int) -> None:
     boundaries = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
     expected = sum(value > bound for bound in boundaries)
-    tally = Tally(disjoint=False).add([change(made(tokens=Tokens(value, 1), overlap=Overlap()))])
+    batch = Tally(disjoint=False).add([change(made(tokens=Tokens(value, 1), overlap=Overlap()))])
     (buckets,) = (
         each.buckets
-        for (metric, labels), each in tally.increases.items()
+        for (metric, labels), each in batch.increases.items()
         if metric == "gen_ai.client.token.usage" and '"input"' in labels
     )
     assert buckets == {expected: 1}
@@ -225,9 +227,9 @@ def test_each_attribute_makes_a_series_of_its_own() -> None:
         made(error_type="APIError"),
         made(error_type="MessageAbortedError"),
     ]
-    tally = Tally(disjoint=False).add([change(each) for each in (MESSAGE, *others)]).add([change(subagent=True)])
-    counts = {labels: each.value for (name, labels), each in tally.increases.items() if name.endswith(".count")}
-    messages = [labels for name, labels in tally.increases if name == "opencode.message.count"]
+    batch = Tally(disjoint=False).add([change(each) for each in (MESSAGE, *others)]).add([change(subagent=True)])
+    counts = {labels: each.value for (name, labels), each in batch.increases.items() if name.endswith(".count")}
+    messages = [labels for name, labels in batch.increases if name == "opencode.message.count"]
     assert len(messages) == 8
     assert {counts[labels] for labels in messages} == {1}
     outcomes = Counter(from_json(each)["opencode.message.outcome"] for each in messages)
@@ -235,17 +237,95 @@ def test_each_attribute_makes_a_series_of_its_own() -> None:
 
 
 def test_sessions_have_series_of_their_own() -> None:
-    tally = Tally(disjoint=False).add_sessions([change(), change(made(session_id="ses_2"))])
+    batch = Tally(disjoint=False).add_sessions([change(), change(made(session_id="ses_2"))])
     by_session = Counter(
-        from_json(labels)["session.id"] for metric, labels in tally.increases if metric == "opencode.session.cost.usage"
+        from_json(labels)["session.id"] for metric, labels in batch.increases if metric == "opencode.session.cost.usage"
     )
     assert by_session == {MESSAGE.session_id: 1, "ses_2": 1}
-    assert totals(tally.increases)["opencode.session.token.usage"] == 2 * MESSAGE.tokens.total
+    assert totals(batch.increases)["opencode.session.token.usage"] == 2 * MESSAGE.tokens.total
+
+
+def written_out(increases: Increases) -> dict[str, tuple[int, int, dict[int, int]]]:
+    """Metric and what tells its series apart: value, number of observations, buckets."""
+    shared = {"gen_ai.provider.name", "gen_ai.request.model", "gen_ai.agent.name", "opencode.project.name"}
+    shared |= {"opencode.agent.kind", "gen_ai.operation.name", "gen_ai.token.modality"}
+    return {
+        " ".join([metric, *(str(value) for key, value in sorted(from_json(labels).items()) if key not in shared)]): (
+            each.value,
+            each.count,
+            each.buckets,
+        )
+        for (metric, labels), each in increases.items()
+    }
+
+
+def test_a_batch_adds_each_number_to_its_series_once() -> None:
+    """Two messages, the second in another folder of the project, and a correction of the first. One token of output
+    turns out to be reasoning too, so the second number of output is negative, and counts as zero."""
+    first = made(tokens=Tokens(700, 50, 20, 300, 7), overlap=Overlap(0, 20), response_ms=MESSAGE.created_ms + 100)
+    second = made(
+        id="msg_2",
+        directory="/elsewhere/persona",
+        worktree="/elsewhere/persona",
+        tokens=Tokens(5, 4, 0, 0, 0),
+        overlap=Overlap(),
+        cost_nusd=1,
+        response_ms=MESSAGE.created_ms + 90,
+        first_output_ms=MESSAGE.created_ms + 30,
+    )
+    again = replace(first, tokens=Tokens(701, 50, 20, 300, 7), overlap=Overlap(0, 21), cost_nusd=MESSAGE.cost_nusd + 2)
+    correction = change(again, tokens=Tokens(1), overlap=Overlap(0, 1), cost_nusd=2, first=False, opens_session=False)
+    changes = [change(first), change(second, opens_session=False), correction]
+    assert written_out(Tally(disjoint=True).add(changes).increases) == {
+        "opencode.token.usage input message": (706, 0, {}),
+        "opencode.token.usage output message": (34, 0, {}),
+        "opencode.token.usage reasoning message": (20, 0, {}),
+        "opencode.token.usage cache_read message": (300, 0, {}),
+        "opencode.token.usage cache_write message": (7, 0, {}),
+        "opencode.cost.usage message": (12_345_681, 0, {}),
+        "opencode.message.count ok": (2, 0, {}),
+        "otel_agent.message.ingested v1": (2, 0, {}),
+        "opencode.session.count": (1, 0, {}),
+        "gen_ai.client.inference.usage.input_tokens": (1_013, 0, {}),
+        "gen_ai.client.inference.usage.output_tokens": (54, 0, {}),
+        "gen_ai.client.inference.usage.cache_read.input_tokens": (300, 0, {}),
+        "gen_ai.client.inference.usage.cache_write.input_tokens": (7, 0, {}),
+        "gen_ai.client.inference.usage.reasoning.output_tokens": (20, 0, {}),
+        "gen_ai.client.token.usage input": (1_013, 2, {2: 1, 5: 1}),
+        "gen_ai.client.token.usage output": (54, 2, {1: 1, 3: 1}),
+        "gen_ai.client.inference.duration": (190, 2, {4: 2}),
+        "gen_ai.client.operation.duration": (190, 2, {4: 2}),
+        "gen_ai.client.inference.time_to_first_chunk": (30, 1, {2: 1}),
+    }
+
+
+def test_a_history_in_parts_adds_up_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tally, "_AT_ONCE", 2)
+    changes = [change(made(id=f"msg_{number}"), opens_session=number == 0) for number in range(5)]
+    found = tallied(iter(changes))
+    assert found["opencode.message.count"] == 5
+    assert found["opencode.cost.usage"] == 5 * 12_345_678
+    by_session = totals(Tally(disjoint=False).add_sessions(iter(changes)).increases)
+    assert by_session["opencode.session.token.usage"] == 5 * 1_077
+
+
+def test_tool_calls_are_counted_by_tool_outcome_and_project() -> None:
+    def call(tool: str, outcome: Outcome = Outcome.OK) -> ToolCall:
+        return ToolCall("prt_1", "call_1", tool, outcome, 1, 2)
+
+    elsewhere = made(worktree="/elsewhere/persona")
+    calls = [(MESSAGE, call("bash")), (elsewhere, call("bash")), (MESSAGE, call("bash", Outcome.ERROR))]
+    counted = Tally(disjoint=False).add_calls([*calls, (made(worktree="/srv/b"), call("edit"))]).increases
+    assert {labels: each.value for (_, labels), each in counted.items()} == {
+        '{"gen_ai.tool.name": "bash", "opencode.project.name": "persona", "opencode.tool.outcome": "ok"}': 2,
+        '{"gen_ai.tool.name": "bash", "opencode.project.name": "persona", "opencode.tool.outcome": "error"}': 1,
+        '{"gen_ai.tool.name": "edit", "opencode.project.name": "b", "opencode.tool.outcome": "ok"}': 1,
+    }
 
 
 def test_problems_are_counted_by_their_kind() -> None:
-    tally = Tally(disjoint=False).add_problems(["malformed", "locked", "malformed"])
-    assert {key[1]: each.value for key, each in tally.increases.items()} == {
+    batch = Tally(disjoint=False).add_problems(["malformed", "locked", "malformed"])
+    assert {key[1]: each.value for key, each in batch.increases.items()} == {
         '{"otel_agent.problem.kind": "malformed"}': 2,
         '{"otel_agent.problem.kind": "locked"}': 1,
     }
