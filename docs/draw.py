@@ -7,7 +7,8 @@ import os
 import random
 import re
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -18,6 +19,7 @@ from rich.console import Console
 from otel_agent.demo.receiver import Point, Span
 from otel_agent.demo.screen import Frame, screen_of
 from otel_agent.demo.store_writer import Written
+from otel_agent.errors import LedgerError
 from otel_agent.intake.catch_up import catch_up
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.model import ProcessMode, ProcessSample
@@ -156,7 +158,7 @@ class StillSource:
         """Return false: nothing changes."""
         return False
 
-    def catch_up(self) -> None:
+    def follow(self, until: threading.Event, on_error: Callable[[LedgerError], None]) -> None:
         """Do nothing: the ledger is complete."""
 
 
