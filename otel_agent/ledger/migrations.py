@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Final
 
 from otel_agent.ledger import one_name
+from otel_agent.ledger.layout_8 import to_version_8
+from otel_agent.ledger.migration_progress import OnMigration
 
 _VERSION_1: Final = """
 CREATE TABLE meta (
@@ -182,12 +184,12 @@ def create(database: sqlite3.Connection) -> None:
         database.execute(statement)
 
 
-def _to_version_2(database: sqlite3.Connection) -> None:
+def _to_version_2(database: sqlite3.Connection, _: OnMigration) -> None:
     for statement in _statements(_VERSION_2):
         database.execute(statement)
 
 
-def _to_version_3(database: sqlite3.Connection) -> None:
+def _to_version_3(database: sqlite3.Connection, _: OnMigration) -> None:
     """Give the messages that are pending the turn that their spans belong to."""
     for statement in _statements(_VERSION_3):
         database.execute(statement)
@@ -199,36 +201,37 @@ def _to_version_3(database: sqlite3.Connection) -> None:
     )
 
 
-def _to_version_4(database: sqlite3.Connection) -> None:
+def _to_version_4(database: sqlite3.Connection, _: OnMigration) -> None:
     for statement in _statements(_VERSION_4):
         database.execute(statement)
 
 
-def _to_version_5(database: sqlite3.Connection) -> None:
+def _to_version_5(database: sqlite3.Connection, _: OnMigration) -> None:
     for statement in _statements(_VERSION_5):
         database.execute(statement)
 
 
-def _to_version_6(database: sqlite3.Connection) -> None:
+def _to_version_6(database: sqlite3.Connection, _: OnMigration) -> None:
     for statement in _statements(_VERSION_6):
         database.execute(statement)
 
 
-def _to_version_7(database: sqlite3.Connection) -> None:
+def _to_version_7(database: sqlite3.Connection, _: OnMigration) -> None:
     """Give agents and projects the one name that they have in messages that are read from now on."""
     one_name.fold_agents(database)
     one_name.fold_worktrees(database)
 
 
-STEPS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (
+STEPS: Final[tuple[Callable[[sqlite3.Connection, OnMigration], None], ...]] = (
     _to_version_2,
     _to_version_3,
     _to_version_4,
     _to_version_5,
     _to_version_6,
     _to_version_7,
+    to_version_8,
 )
-"""Index n holds the step from version n+1 to n+2; all steps run in one transaction. ``layout_8`` has the last one."""
+"""Index n holds the step from version n+1 to n+2; all steps run in one transaction. A step that takes long says how far it is."""
 
 
 def _statements(script: str) -> list[str]:

@@ -15,7 +15,6 @@ import sqlite3
 from typing import Final
 
 from otel_agent.ledger import migrations
-from otel_agent.ledger.layout_8 import to_version_8
 from otel_agent.ledger.migration_progress import OnMigration, unreported
 
 VERSION: Final = 8
@@ -51,8 +50,7 @@ def prepare(database: sqlite3.Connection, on_migration: OnMigration = unreported
             migrations.create(database)
             database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         for migrate in migrations.STEPS[max(found, 1) - 1 :]:
-            migrate(database)
-        to_version_8(database, report)
+            migrate(database, report)
         # Part of the transaction: no ledger ever claims a version whose tables it lacks.
         database.execute(f"PRAGMA user_version = {VERSION}")
         database.execute("COMMIT")

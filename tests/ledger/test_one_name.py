@@ -50,8 +50,8 @@ def database() -> Iterator[sqlite3.Connection]:
         yield database
 
 
-def agents(database: sqlite3.Connection) -> dict[str, int]:
-    return dict(database.execute("SELECT agent, count(*) FROM message GROUP BY agent").fetchall())
+def agents(database: sqlite3.Connection, table: str = "whole_message") -> dict[str, int]:
+    return dict(database.execute(f"SELECT agent, count(*) FROM {table} GROUP BY agent").fetchall())
 
 
 def series(database: sqlite3.Connection) -> list[tuple[object, ...]]:
@@ -60,7 +60,7 @@ def series(database: sqlite3.Connection) -> list[tuple[object, ...]]:
 
 def test_an_agent_of_two_names_becomes_one_and_its_series_stay(database: sqlite3.Connection) -> None:
     before = series(database)
-    assert agents(database) == {HIDDEN: 4, "Sisyphus": 3, "build": 7, "general": 1, "Oracle": 1}
+    assert agents(database, "message") == {HIDDEN: 4, "Sisyphus": 3, "build": 7, "general": 1, "Oracle": 1}
     schema.prepare(database)
     assert agents(database) == {"Sisyphus": 7, "build": 7, "general": 1, "Oracle": 1}
     assert series(database) == before
@@ -102,9 +102,9 @@ def test_a_message_in_a_worktree_of_opencode_gets_the_repository_of_its_session(
     (moved,) = database.execute("SELECT session_id FROM message WHERE worktree = ?", (MONITOR,)).fetchone()
     database.execute("UPDATE session SET worktree = ? WHERE id = ?", (project, moved))
     database.execute("UPDATE message SET worktree = ? WHERE session_id = ?", (folder, moved))
-    others = "SELECT id, worktree FROM message WHERE session_id <> ? ORDER BY id"
-    before = database.execute(others, (moved,)).fetchall()
+    others = "SELECT id, worktree FROM {} WHERE session_id <> ? ORDER BY id"
+    before = database.execute(others.format("message"), (moved,)).fetchall()
     schema.prepare(database)
-    rows = database.execute("SELECT DISTINCT worktree FROM message WHERE session_id = ?", (moved,)).fetchall()
+    rows = database.execute("SELECT DISTINCT worktree FROM whole_message WHERE session_id = ?", (moved,)).fetchall()
     assert rows == [(afterwards,)]
-    assert database.execute(others, (moved,)).fetchall() == before
+    assert database.execute(others.format("whole_message"), (moved,)).fetchall() == before

@@ -12,6 +12,8 @@ import pytest
 
 from otel_agent.ledger import migrations, records, schema
 from otel_agent.ledger.files import ledger_path
+from otel_agent.ledger.late_indexes import make_indexes
+from otel_agent.ledger.migration_progress import OnMigration
 from otel_agent.ledger.turns import TurnState
 from tests.support.agent import Agent
 from tests.support.made_stores import JsonTree, Tokens, message, session
@@ -39,6 +41,7 @@ def test_an_empty_database_becomes_a_ledger(database: sqlite3.Connection) -> Non
         *("meta", "checkpoint", "session", "message", "series", "owed"),
         "problem",
         *("turn", "tool_call", "store", "delivery"),
+        *("context", "session_use", "slot_use", "reach"),
     }
     assert schema.version(database) == schema.VERSION
     assert schema.belongs_to_us(database)
@@ -61,11 +64,11 @@ def test_a_database_that_cannot_be_prepared_stays_as_it_is(database: sqlite3.Con
     assert not database.in_transaction
 
 
-def step(database: sqlite3.Connection) -> None:
+def step(database: sqlite3.Connection, _: OnMigration) -> None:
     database.execute("ALTER TABLE meta ADD COLUMN since TEXT")
 
 
-def broken_step(database: sqlite3.Connection) -> None:
+def broken_step(database: sqlite3.Connection, _: OnMigration) -> None:
     database.execute("ALTER TABLE nowhere ADD COLUMN until TEXT")
 
 
@@ -163,5 +166,6 @@ def test_conditions_of_the_queries_match_those_of_the_indexes(
 ) -> None:
     """The migrations repeat them, because they must stay as they were."""
     schema.prepare(database)
+    make_indexes(database)
     plan = " ".join(row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {query}"))
     assert index in plan

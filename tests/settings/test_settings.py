@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -19,6 +18,7 @@ from pydantic import ValidationError
 from otel_agent.errors import SettingsError
 from otel_agent.settings import Loaded, OtlpSettings, Settings, load
 from otel_agent.settings.validation import settings_from
+from tests.support.imported_modules import imported_modules
 from tests.support.paths import ROOT
 
 SAMPLE = ROOT / "config" / "otel-agent.toml"
@@ -258,19 +258,7 @@ class TestCheap:
 
     @staticmethod
     def imported(tmp_path: Path, *arguments: str, **variables: str) -> set[str]:
-        program = (
-            "import sys\nfrom otel_agent.cli import main\nsys.argv[0] = 'otel-agent'\ntry:\n    main()\n"
-            "finally:\n    print(*sys.modules, sep='\\n', file=sys.stderr)"
-        )
-        environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "TZ": "UTC"}
-        ran = subprocess.run(
-            [sys.executable, "-c", program, *arguments],
-            env=environ | variables,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return {name.partition(".")[0] for name in ran.stderr.splitlines()}
+        return {name.partition(".")[0] for name in imported_modules(tmp_path, *arguments, **variables)}
 
     def test_the_defaults_need_no_validation(self, tmp_path: Path) -> None:
         other = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x", "OTEL_RESOURCE_ATTRIBUTES": "team=search"}

@@ -32,9 +32,9 @@ from otel_agent.summary.live.source import Ask, Source
 from otel_agent.summary.question import Question, RangeName
 from otel_agent.summary.view import VIEW_NAMES, Process, View, ViewName
 
-_LOOK_SECONDS: Final = 0.1
+_LOOK_SECONDS: Final = 0.2
 """Pause between two looks at whether the ledger was written. A look reads the status of two files: 0.1 % of a core."""
-_LOOKS_TO_PROCESSES: Final = 20
+_LOOKS_TO_PROCESSES: Final = 10
 """Looks from one list of the processes to the next: to list 300 of them takes 3 ms."""
 _LEAST_SECONDS: Final = 0.5
 """Shortest time between two questions while the ledger is written all the time."""

@@ -165,7 +165,7 @@ def _searched(row: Row) -> str:
 
 def _line(listing: Listing, index: int) -> Text:
     row, gap = listing.rows[index], " " * GAP
-    text = Text(gap.join(listing.layout.rows[index]), style="" if row.usage.messages else "dim", no_wrap=True, end="")
+    text = Text(gap.join(listing.layout.row(index)), style="" if row.usage.messages else "dim", no_wrap=True, end="")
     if listing.layout.bar and listing.largest:
         share = listing.view.total_of(row.usage) / listing.largest
         text.append(gap + bar(share, listing.layout.bar), style="cyan")

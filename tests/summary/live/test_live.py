@@ -336,6 +336,35 @@ class TestMeanwhile:
 
         drive(source, ASK, steps)
 
+    def test_a_tab_shows_its_last_answer_until_the_new_one_is_there(self, source: MadeSource) -> None:
+        held, released = threading.Event(), threading.Event()
+
+        def before(name: ViewName) -> None:
+            if name == "sessions":
+                held.set()
+                assert released.wait(30)
+
+        async def steps(pilot: Screen, app: Live) -> None:
+            await press(pilot, app, "2", "4")
+            source.before = before
+            await pilot.press("2")
+            while not held.is_set():
+                await pilot.pause()
+            assert not app.query_one(RowList).loading
+            assert where(app) == "Sessions   all time"
+            assert len(keys_of(app)) == 4
+            # The answer to another range would be misread.
+            held.clear()
+            await pilot.press("4", "t", "2")
+            while not held.is_set():
+                await pilot.pause()
+            assert app.query_one(RowList).loading
+            released.set()
+            await settled(pilot, app)
+            assert where(app).startswith("Sessions   today")
+
+        drive(source, ASK, steps)
+
     def test_an_error_is_shown_above_the_old_answer_until_it_passes(self, source: MadeSource) -> None:
         async def steps(pilot: Screen, app: Live) -> None:
             await press(pilot, app, "4")
