@@ -7,8 +7,8 @@ apart, when a session first uses a model, an agent or a project.
 
 import json
 import sqlite3
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -50,7 +50,10 @@ _TO_SESSION: Final = (
     "ON CONFLICT (session_id) DO UPDATE SET contexts = excluded.contexts, worktree = max(worktree, excluded.worktree), "
     f"directory = max(directory, excluded.directory), {_RAISE}"
 )
-_TO_REACH: Final = "INSERT INTO reach (kind, key, sessions) VALUES (?, ?, 1) ON CONFLICT (kind, key) DO UPDATE SET sessions = sessions + 1"
+_TO_REACH: Final = (
+    "INSERT INTO reach (kind, key, sessions) VALUES (?1, ?2, ?3) "
+    "ON CONFLICT (kind, key) DO UPDATE SET sessions = sessions + ?3"
+)
 _OF_MESSAGES: Final = ", ".join(
     (
         f"sum(m.source <> {UsageSource.UNATTRIBUTED:d})",
@@ -82,10 +85,10 @@ class KeptSums:
 
     def add(self, changes: Iterable[Change]) -> None:
         """Add what counted messages bring, or what a correction adds to them; negative numbers take it away."""
-        by_context: dict[int, list[_Row]] = {}
-        by_slot: dict[tuple[int, str, bool], list[_Row]] = {}
-        by_session: dict[str, list[_Row]] = {}
-        used: dict[str, set[int]] = {}
+        by_context: defaultdict[int, list[_Row]] = defaultdict(list)
+        by_slot: defaultdict[tuple[int, str, bool], list[_Row]] = defaultdict(list)
+        by_session: defaultdict[str, list[_Row]] = defaultdict(list)
+        used: defaultdict[str, set[int]] = defaultdict(set)
         number_of = self._contexts.number_of
         # Rows are gathered and added up column by column at the end, which is three times as fast as adding each.
         for change in changes:
@@ -94,17 +97,21 @@ class KeptSums:
             unattributed = message.source is UsageSource.UNATTRIBUTED
             row = (
                 change.first and not unattributed,
-                *tokens.by_category(),
+                tokens.input,
+                tokens.output,
+                tokens.reasoning,
+                tokens.cache_read,
+                tokens.cache_write,
                 overlap.cached_in_input,
                 overlap.reasoning_in_output,
                 change.cost_nusd,
                 ended_ms,
             )
             context = number_of(message)
-            by_context.setdefault(context, []).append(row)
-            by_slot.setdefault((ended_ms // SLOT_MS, session_id, unattributed), []).append(row)
-            by_session.setdefault(session_id, []).append(row)
-            used.setdefault(session_id, set()).add(context)
+            by_context[context].append(row)
+            by_slot[ended_ms // SLOT_MS, session_id, unattributed].append(row)
+            by_session[session_id].append(row)
+            used[session_id].add(context)
         self._database.executemany(_TO_CONTEXT, [(*_sum(rows), number) for number, rows in by_context.items()])
         self._database.executemany(_TO_SLOT, [(*key, *_sum(rows)) for key, rows in by_slot.items()])
         self._add_sessions(by_session, used)
@@ -131,22 +138,22 @@ class KeptSums:
             (self._contexts.number_of(after),),
         )
 
-    def _add_sessions(self, by_session: dict[str, list[_Row]], used: dict[str, set[int]]) -> None:
+    def _add_sessions(self, by_session: Mapping[str, list[_Row]], used: Mapping[str, set[int]]) -> None:
         query = "SELECT session_id, contexts FROM session_use WHERE session_id IN (SELECT value FROM json_each(?))"
         found = self._database.execute(query, (records.ids(list(by_session)),))
         known = {row[0]: set(json.loads(row[1])) for row in found}
         rows: list[tuple[object, ...]] = []
-        reached: list[tuple[str, str]] = []
+        reached = Counter[tuple[str, str]]()
         for session_id, changes in by_session.items():
             before = known.get(session_id, set())
             now = before | used[session_id]
             if now != before:
-                reached += self._keys(now) - self._keys(before)
+                reached.update(self._keys(now) - self._keys(before))
             places = [self._contexts.key_of(number)[3:5] for number in used[session_id]]
             worktree, directory = max(place[0] for place in places), max(place[1] for place in places)
             rows.append((session_id, json.dumps(sorted(now)), worktree, directory, *_sum(changes)))
         self._database.executemany(_TO_SESSION, rows)
-        self._database.executemany(_TO_REACH, reached)
+        self._database.executemany(_TO_REACH, _rows(reached))
 
     def _keys(self, contexts: Iterable[int]) -> set[tuple[str, str]]:
         """Return each kind and key that these contexts reach."""
@@ -163,10 +170,19 @@ def rebuild(database: sqlite3.Connection) -> None:
     database.executemany(_TO_CONTEXT, [(*row[1:], row[0]) for row in rows])
     database.execute(f"INSERT INTO slot_use (slot, session_id, unattributed, {_COLUMNS}) {_BY_SLOT}")
     database.execute(f"INSERT INTO session_use (session_id, contexts, worktree, directory, {_COLUMNS}) {_BY_SESSION}")
-    contexts = Contexts(database)
-    for (used,) in database.execute("SELECT contexts FROM session_use").fetchall():
-        reached = {pair for number in json.loads(used) for pair in _keys_of(contexts.key_of(number))}
-        database.executemany(_TO_REACH, sorted(reached))
+    database.executemany(_TO_REACH, _rows(_reach(database)))
+
+
+def _reach(database: sqlite3.Connection) -> Counter[tuple[str, str]]:
+    """Return what ``reach`` counts, made of the messages."""
+    contexts, reach = Contexts(database), Counter[tuple[str, str]]()
+    for (used,) in database.execute(_CONTEXTS_BY_SESSION):
+        reach.update({pair for number in json.loads(used) for pair in _keys_of(contexts.key_of(number))})
+    return reach
+
+
+def _rows(reach: Counter[tuple[str, str]]) -> list[tuple[str, str, int]]:
+    return [(*pair, number) for pair, number in reach.items()]
 
 
 def _sum(rows: Sequence[_Row]) -> tuple[int, ...]:
@@ -195,11 +211,8 @@ def differing(database: sqlite3.Connection) -> dict[str, int]:
         "slot_use": (f"SELECT slot, session_id, unattributed, {_COLUMNS} FROM slot_use", _BY_SLOT),
     }
     found = {table: _apart(database, *queries) for table, queries in kept.items()}
-    contexts, reach = Contexts(database), Counter[tuple[str, str]]()
-    for (used,) in database.execute(_CONTEXTS_BY_SESSION):
-        reach.update({pair for number in json.loads(used) for pair in _keys_of(contexts.key_of(number))})
     stored = {(kind, key): number for kind, key, number in database.execute("SELECT kind, key, sessions FROM reach")}
-    found["reach"] = len({pair for pair, _ in stored.items() ^ reach.items()})
+    found["reach"] = len({pair for pair, _ in stored.items() ^ _reach(database).items()})
     return {table: number for table, number in found.items() if number}
 
 

@@ -72,6 +72,7 @@ class Messages:
                     message = replace(message, completed_ms=None)  # noqa: PLW2901
                 if not before.is_undecided(message):
                     # The message may be earlier in this very batch: a correction needs its row in the table.
+                    known |= {key: as_known(entry) for key, entry in entered.items() if key not in known}
                     self._insert(entered)
                     changes += self._correct(message, before)
                     known[message.id] = before.merged_with(message)

@@ -51,6 +51,10 @@ def newest_ms(database: sqlite3.Connection) -> int | None:
     return None if newest is None else int(newest)
 
 
+_WORD_OF: Final = {each: each.value for each in Generation}
+"""The word for each generation: an enumeration's ``value`` takes ten times as long to look up."""
+
+
 def message_row(message: Message, state: State, context: int, began_ms: int) -> tuple[object, ...]:
     """Return the values for ``INSERT_MESSAGE`` and ``REPLACE_MESSAGE``, but for the number of the row.
 
@@ -60,7 +64,7 @@ def message_row(message: Message, state: State, context: int, began_ms: int) -> 
     return (
         message.id,
         message.session_id,
-        message.generation.value,
+        _WORD_OF[message.generation],
         int(state),
         message.created_ms,
         message.completed_ms,
