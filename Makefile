@@ -104,7 +104,7 @@ lock: .venv/.dev ## Write requirements/*.txt again from pyproject.toml; UPGRADE=
 ## Measure
 
 .PHONY: bench
-bench: .venv/.dev ## Measure the agent on made-up stores
+bench: .venv/.dev ## Measure the agent on made-up stores, in turn with ccusage (from npm): ARGS=--help
 	@$(VENV_PYTHON) -m benchmarks $(ARGS)
 
 .PHONY: soak

@@ -6,7 +6,7 @@ from typing import Final
 from msgspec import Struct
 
 from benchmarks.measure import Figure
-from benchmarks.pairs import FIRST, STARTS, TODAY, VIEWS, Compared, Row
+from benchmarks.pairs import FIRST, LATER, STARTS, TODAY, VIEWS, Compared, Row
 from benchmarks.peer import NAME, VERSION
 from benchmarks.running_agent import Resident
 
@@ -41,6 +41,7 @@ def document(results: Results) -> str:
     """Return the document, in Markdown."""
     parts = [
         _head(results),
+        _short(results.compared),
         *(_compared(each) for each in results.compared),
         _flat(results.compared),
         _sent(results.sent),
@@ -70,6 +71,28 @@ def _head(results: Results) -> str:
     )
 
 
+def _short(compared: Sequence[Compared]) -> str:
+    """Return one line for each store: what README.md quotes."""
+    heads = ("", "first look", "ccusage", "ratio", "slowest later look", "ratio", "memory", "ccusage")
+    lines = []
+    for each in compared:
+        first = next(row for row in each.rows if row.name == FIRST)
+        later = max((row for row in each.rows if row.name in LATER), key=lambda row: row.figure.wall_s)
+        theirs = ("", "") if each.peer is None else (f"{each.peer.wall_s:.2f} s", _mb(each.peer_peak_mb))
+        cells = (
+            f"{_STORES[each.store]}, {each.messages:,} messages",
+            f"{first.figure.wall_s:.2f} s",
+            theirs[0],
+            _ratio(first),
+            f"{later.figure.wall_s:.2f} s",
+            _ratio(later),
+            _mb(_peak(first, each)),
+            theirs[1],
+        )
+        lines.append(_cells(*cells))
+    return f"## In short\n\n{_table(heads, lines)}"
+
+
 def _compared(of: Compared) -> str:
     title = f"## {_STORES[of.store]}, {of.messages:,} messages"
     lines = [_line(row, of) for row in of.rows]
@@ -82,9 +105,17 @@ def _compared(of: Compared) -> str:
 
 def _line(row: Row, of: Compared) -> str:
     figure = row.figure
-    peak = max(of.first_peak_mb, figure.peak_mb) if row.name == FIRST else figure.peak_mb
-    ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-    return _cells(_name(row.name), f"{figure.wall_s:.2f} s", f"{figure.cpu_s:.2f} s", _mb(peak), ratio)
+    times = f"{figure.wall_s:.2f} s", f"{figure.cpu_s:.2f} s"
+    return _cells(_name(row.name), *times, _mb(_peak(row, of)), _ratio(row))
+
+
+def _peak(row: Row, of: Compared) -> float:
+    """Return the memory of a command, for a first look with that of its helper processes."""
+    return max(of.first_peak_mb, row.figure.peak_mb) if row.name == FIRST else row.figure.peak_mb
+
+
+def _ratio(row: Row) -> str:
+    return "" if row.ratio is None else f"{row.ratio:.2f}"
 
 
 def _name(name: str) -> str:
@@ -104,8 +135,8 @@ def _flat(compared: Sequence[Compared]) -> str:
         return ""
     heads = ("later look, SQLite", *(f"{each.messages:,}" for each in by_size), "last by the one before")
     lines = []
-    for view in VIEWS:
-        walls = [_wall(each, f"later look, {view}") for each in by_size]
+    for view, name in zip(VIEWS, LATER, strict=True):
+        walls = [_wall(each, name) for each in by_size]
         lines.append(_cells(view, *(f"{wall:.2f} s" for wall in walls), f"{walls[-1] / walls[-2]:.2f}"))
     return f"## Later looks at longer histories\n\n{_table(heads, lines)}"
 

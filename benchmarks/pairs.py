@@ -19,6 +19,7 @@ MAKERS: Final[Mapping[StoreKind, Callable[[Path, int], None]]] = {"tree": make_t
 VIEWS: Final = ("overview", "sessions", "projects", "models", "agents", "timeline")
 AGENT: Final = (sys.executable, "-m", "otel_agent")
 FIRST: Final = "first look"
+LATER: Final = tuple(f"later look, {view}" for view in VIEWS)
 TODAY: Final = "summary of today"
 STARTS: Final = ("--version", "--help")
 
@@ -105,7 +106,7 @@ def _commands() -> dict[str, list[str]]:
     all_time = ("--range", "all", "--json")
     return {
         FIRST: [*AGENT, "summary", "models", *all_time],
-        **{f"later look, {view}": [*AGENT, "summary", view, *all_time] for view in VIEWS},
+        **{name: [*AGENT, "summary", view, *all_time] for name, view in zip(LATER, VIEWS, strict=True)},
         TODAY: [*AGENT, "summary"],
         **{option: [*AGENT, option] for option in STARTS},
     }

@@ -156,7 +156,18 @@ def test_the_document_has_each_figure_in_its_place() -> None:
         '    make bench ARGS="--messages 100000 1000000 --runs 3 --write docs/benchmarks.md"',
     ):
         assert line in text.splitlines(), line
-    assert all(text.count(f"later look, {view}") == 2 for view in VIEWS)
+    assert all(text.count(f"later look, {view}:") == 2 for view in VIEWS)
+
+
+def test_the_document_begins_with_one_line_for_each_store() -> None:
+    """Of the later looks it has the slowest one."""
+    results = made_results()
+    slow = Row("later look, agents", Figure(0.3, 0.1, 50), 0.14)
+    results.compared[0].rows[:] = [slow if row.name == slow.name else row for row in results.compared[0].rows]
+    short = document(results).split("## In short", 1)[1].split("\n## ", 1)[0]
+    assert (
+        "| SQLite, 100,000 messages | 1.50 s | 2.00 s | 0.75 | 0.30 s | 0.14 | 90 MB | 210 MB |" in short.splitlines()
+    )
 
 
 def test_figures_that_were_kept_make_the_same_document() -> None:

@@ -44,6 +44,7 @@ class Database:
         """A connection like OpenCode's (WAL); closing the last one moves the WAL into the file and removes it."""
         with closing(sqlite3.connect(self.path)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=OFF")  # nobody pulls the plug of a test
             with connection:
                 yield connection
 
@@ -52,6 +53,7 @@ class Database:
         """A connection that stays open and never checkpoints: what it commits lies in the WAL and nowhere else."""
         with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=OFF")
             connection.execute("PRAGMA wal_autocheckpoint=0")
             yield connection
 
