@@ -27,7 +27,7 @@ class Screen:
         self.state_dir = tmp_path / "state"
         self.now = 1_000.0
         self.following = Following(
-            Settings(state_dir=self.state_dir, data_dirs=(tmp_path / "data" / "opencode",)), lambda: self.now
+            Settings(state_dir=self.state_dir, data_dirs=(tmp_path / "data" / "opencode",)), now=lambda: self.now
         )
 
     def put(self, number: int) -> None:

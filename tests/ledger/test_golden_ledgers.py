@@ -99,3 +99,22 @@ def test_nothing_counts_again(agent: Agent, receiver: OtlpReceiver, version: int
     assert arrived.holds(tokens=TOKENS, messages=MESSAGES)
     labelled = "opencode.usage.source" in {key for point in receiver.latest().values() for key in point.attributes}
     assert labelled == (version >= 6), "a published series keeps its labels"
+
+
+def test_a_ledger_of_version_1_keeps_its_totals_and_counts_nothing_again(agent: Agent) -> None:
+    """No dump of its content was kept: what later versions added is taken out of the ledger of version 5."""
+    agent.state_dir.mkdir(parents=True)
+    with closing(sqlite3.connect(ledger_path(agent.state_dir))) as old:
+        old.executescript(dump(5))
+        later = ("problem", "turn", "tool_call", "store", "delivery")
+        old.executescript("".join(f"DROP TABLE {name};" for name in later))
+        columns = [f"{then}_{what}" for then in ("told", "open") for what in ("value", "count", "buckets", "ns")]
+        old.executescript("".join(f"ALTER TABLE series DROP COLUMN {name};" for name in columns))
+        old.executescript("DROP INDEX message_ended; PRAGMA user_version = 1")
+    shutil.copytree(STORE / "opencode", agent.data_dir, dirs_exist_ok=True, copy_function=shutil.copyfile)
+    agent.once()
+    query = "SELECT sum(value) FROM series WHERE metric = ?"
+    with closing(sqlite3.connect(ledger_path(agent.state_dir))) as ledger:
+        assert ledger.execute(query, ("opencode.message.count",)).fetchone() == (MESSAGES,)
+        assert ledger.execute(query, ("opencode.token.usage",)).fetchone() == (TOKENS.total,)
+        assert kept_sums.differing(ledger) == {}

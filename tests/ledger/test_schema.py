@@ -11,13 +11,9 @@ from pathlib import Path
 import pytest
 
 from otel_agent.ledger import migrations, records, schema
-from otel_agent.ledger.files import ledger_path
 from otel_agent.ledger.late_indexes import make_indexes
 from otel_agent.ledger.migration_progress import OnMigration
 from otel_agent.ledger.turns import TurnState
-from tests.support.agent import Agent
-from tests.support.made_stores import JsonTree, Tokens, message, session
-from tests.support.otlp_receiver import OtlpReceiver
 
 NEXT = schema.VERSION + 1
 VERSION_1 = Path(__file__).parent / "ledger-1.sql"
@@ -129,26 +125,6 @@ def test_a_ledger_of_version_1_becomes_what_a_new_one_is(database: sqlite3.Conne
     with closing(sqlite3.connect(tmp_path / "new.db", isolation_level=None)) as new:
         schema.prepare(new)
         assert made_of(database) == made_of(new)
-
-
-def test_a_ledger_of_version_1_keeps_its_totals_and_counts_nothing_again(
-    agent: Agent, tree: JsonTree, receiver: OtlpReceiver
-) -> None:
-    tree.put_turn(message(session(), Tokens(input=5)))
-    agent.once()
-    with closing(sqlite3.connect(ledger_path(agent.state_dir))) as database:
-        later = ("problem", "turn", "tool_call", "store", "delivery")
-        database.executescript("".join(f"DROP TABLE {name};" for name in later))
-        columns = [f"{then}_{what}" for then in ("told", "open") for what in ("value", "count", "buckets", "ns")]
-        database.executescript("".join(f"ALTER TABLE series DROP COLUMN {name};" for name in columns))
-        later_columns = ("response_ms", "first_output_ms", "retries", "variant")
-        database.executescript("".join(f"ALTER TABLE message DROP COLUMN {name};" for name in later_columns))
-        database.executescript("ALTER TABLE message RENAME COLUMN source TO compaction")
-        database.executescript("DROP INDEX message_ended; PRAGMA user_version = 1")
-    tree.put_turn(message(session(), Tokens(input=7), counter=2, cost=1))
-    agent.once()
-    assert receiver.total("opencode.message.count") == 2
-    assert len(receiver.chats()) == 2
 
 
 @pytest.mark.parametrize(
