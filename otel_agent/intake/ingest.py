@@ -3,20 +3,19 @@
 Everything is read before the transaction begins. The transaction only writes.
 """
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from otel_agent.errors import LedgerError
+from otel_agent.intake.counting import Counting, Rules
 from otel_agent.intake.history import History
+from otel_agent.intake.joining import joined
 from otel_agent.intake.pass_progress import Pass, Progress
 from otel_agent.intake.problem_log import ProblemLog
 from otel_agent.intake.residual import Residual
 from otel_agent.intake.traces import Traces
-from otel_agent.ledger.totals import NewSeries, SeriesLimit
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import (
     Batch,
@@ -29,35 +28,17 @@ from otel_agent.model import (
     ReadScope,
     State,
     Store,
-    ToolCall,
     Unreadable,
 )
 from otel_agent.opencode import problem_files
-from otel_agent.series.attributes import OVERFLOW
-from otel_agent.series.tally import Increases, Tally
 
 __all__ = ["Ingest", "Pass", "Rules"]
-
-log = logging.getLogger(__name__)
 
 _NS_PER_MS: Final = 1_000_000
 _NOTE_SWEEPS_MS: Final = 3_600_000
 """A sweep within an hour of the last one is not written down: an agent at rest leaves the disk alone."""
 _TURNS_AT_ONCE: Final = 2_000
 """Turns ended in one transaction."""
-
-
-class Rules(Struct, frozen=True):
-    """The settings that decide how messages are counted."""
-
-    disjoint: bool
-    session_window_ms: int
-    max_series: int
-    killed_grace_ms: int
-    unattributed_usage: bool = True
-    """Count what only the totals of a session know."""
-    lead_ns: int = 0
-    """A series begins at zero, so long before it is first counted: one export interval."""
 
 
 class Ingest:
@@ -75,16 +56,19 @@ class Ingest:
         self._count_from_ms = ledger.backfill_from_ms
         self._traces = Traces(ledger)
         self._residual = Residual(ledger)
+        self._counting = Counting(ledger, rules, now_ns)
         self._history = History(ledger)
         self._stores: dict[str, Store] = {}
         self._problem_log = ProblemLog()
-        self._said_overflow = False
         self._passed = False
         self.lag_s: float | None = None
         """Seconds from the completion of the last counted message until it was counted. ``None`` before there was one;
         the history that the first pass finds does not count."""
-        self.overflowed = 0
+
+    @property
+    def overflowed(self) -> int:
         """Number of increases that were added to an overflow series."""
+        return self._counting.overflowed
 
     @property
     def stores(self) -> list[Store]:
@@ -131,7 +115,7 @@ class Ingest:
             if stopping():
                 return  # what waits cannot be decided: the original of a copy may be in a store that was not read
         if not self._ledger.swept_ms:
-            self._begin_session_series(stopping)
+            self._counting.begin_session_series(stopping)
         self._resolve_waiting(outcome, stopping)
         self._end_turns(scope, stopping)
         self._count_residual()
@@ -163,7 +147,8 @@ class Ingest:
         met: set[str] = set()
         try:
             # The reader works between two transactions, never inside one.
-            for batch in store.read(self._ledger.recall, self._traces.wanted, now_ms=self._now_ms(), scope=scope):
+            batches = store.read(self._ledger.recall, self._traces.wanted, now_ms=self._now_ms(), scope=scope)
+            for batch in batches if self._ledger.swept_ms else joined(batches):
                 met.update(each.place for each in batch.problems)
                 self._enter(batch, outcome, store)
                 if batch.totals is not None and self._rules.unattributed_usage:
@@ -191,7 +176,7 @@ class Ingest:
             changes = ledger.messages.record(messages, batch.sessions, count_from_ms=self._count_from_ms)
             if batch.beside is not None and store is not None:
                 changes = self._residual.set_off(store.name, changes, batch.beside, now_ms=self._now_ms())
-            self._add(changes, self._traces.enter(changes, batch.calls), new)
+            self._counting.add(changes, self._traces.enter(changes, batch.calls), new)
             if store is not None:
                 ledger.store_counts.add(store.name, [change.message for change in changes if change.first])
             ledger.problems.forget_read(batch.messages, batch.problems)
@@ -215,10 +200,10 @@ class Ingest:
     def _resolve_waiting(self, outcome: Pass, stopping: Callable[[], bool]) -> None:
         """Decide the messages and end the turns that had to wait until every store was read."""
         now_ms, grace_ms = self._now_ms(), self._rules.killed_grace_ms
-        messages = self._ledger.messages
+        waiting = self._ledger.waiting
         # A chunk at a time: a copy may be decided by an original that counted in the chunk before.
         while not stopping() and (
-            decisions := messages.decide_waiting(now_ms=now_ms, grace_ms=grace_ms, count_from_ms=self._count_from_ms)
+            decisions := waiting.decide(now_ms=now_ms, grace_ms=grace_ms, count_from_ms=self._count_from_ms)
         ):
             # The stores are read before the transaction begins: it must not wait for OpenCode.
             try:
@@ -227,8 +212,8 @@ class Ingest:
                 break  # the next pass decides them, with their calls
             decisions = [replace(each, message=calls.timed(each.message)) for each in decisions]
             with self._ledger.transaction():
-                changes = messages.resolve_waiting(decisions)
-                self._add(changes, self._traces.enter(changes, calls), [])
+                changes = waiting.resolve(decisions)
+                self._counting.add(changes, self._traces.enter(changes, calls), [])
             outcome.messages += len(changes)
 
     def _end_turns(self, scope: ReadScope, stopping: Callable[[], bool]) -> None:
@@ -244,7 +229,7 @@ class Ingest:
         """Count what only the totals of sessions know, now that every row of the pass is in the ledger."""
         while found := self._residual.find(now_ms=self._now_ms()):
             with self._ledger.transaction():
-                self._add(self._residual.enter(found), [], [])
+                self._counting.add(self._residual.enter(found), [], [])
 
     def _read_calls(self, counted: list[Message]) -> Calls:
         """A message is not tied to a store: each is asked, and the first that knows calls of a message is right."""
@@ -257,68 +242,6 @@ class Ingest:
     def _note_lag(self, changes: list[Change]) -> None:
         if self._passed and (counted := [change.message.ended_ms for change in changes if change.first]):
             self.lag_s = max(self._now_ms() - max(counted), 0) / 1_000
-
-    def _add(self, changes: list[Change], calls: list[tuple[Message, ToolCall]], problems: list[Problem]) -> None:
-        """Raise the totals by what a batch brought."""
-        now_ns = self._now_ns()
-        tally = Tally(disjoint=self._rules.disjoint).add(changes).add_calls(calls)
-        tally.add_problems(each.kind.value for each in problems)
-        totals = self._ledger.totals
-        new = NewSeries(now_ns - self._rules.lead_ns, history=not self._ledger.swept_ms)
-        limit = SeriesLimit(self._rules.max_series, OVERFLOW)
-        folded = totals.raise_by(tally.increases, now_ns=now_ns, new=new, limit=limit)
-        # A first look begins the series of sessions at its end: here each would cost a walk over all messages.
-        if changes and self._ledger.messages.indexed:
-            folded += self._raise_by_session(self._by_session(changes), now_ns)
-        self._note_overflow(folded)
-
-    def _raise_by_session(self, increases: Increases, now_ns: int) -> int:
-        """Return how many increases went into an overflow series."""
-        active_since_ns = now_ns - self._rules.session_window_ms * _NS_PER_MS
-        return self._ledger.totals.raise_by(
-            increases,
-            now_ns=now_ns,
-            new=NewSeries(now_ns - self._rules.lead_ns, windowed=True, history=not self._ledger.swept_ms),
-            limit=SeriesLimit(self._rules.max_series, OVERFLOW, active_since_ns),
-        )
-
-    def _note_overflow(self, folded: int) -> None:
-        self.overflowed += folded
-        if folded and not self._said_overflow:
-            self._said_overflow = True
-            log.warning(
-                "max_series is reached: what belongs to more than %d series of a metric is added up in one with "
-                "otel.metric.overflow=true. The totals stay true; raise max_series to tell them apart",
-                self._rules.max_series,
-            )
-
-    def _begin_session_series(self, stopping: Callable[[], bool]) -> None:
-        """Begin the series of the sessions that the first look found, if they were active within the window."""
-        messages, sessions = self._ledger.messages, self._ledger.sessions
-        messages.make_indexes()
-        active = messages.active_sessions(since_ms=self._now_ms() - self._rules.session_window_ms)
-        for session_id in sorted(active - sessions.tracked(list(active))):
-            if stopping():
-                return
-            tally = Tally(disjoint=self._rules.disjoint)
-            with self._ledger.transaction():
-                tally.add_sessions(messages.history_of(session_id, after=self._ledger.epoch_message))
-                sessions.track(session_id)
-                self._note_overflow(self._raise_by_session(tally.increases, self._now_ns()))
-
-    def _by_session(self, changes: list[Change]) -> Increases:
-        """Return the increases of the sessions that were active within the window. A session without a series brings all
-        it ever used, so that its series shows the session's total from the start."""
-        messages = self._ledger.messages
-        since_ms = self._now_ms() - self._rules.session_window_ms
-        tracked = self._ledger.sessions.tracked([change.message.session_id for change in changes])
-        tally = Tally(disjoint=self._rules.disjoint)
-        tally.add_sessions(change for change in changes if change.message.session_id in tracked)
-        active = {change.message.session_id for change in changes if change.message.ended_ms >= since_ms}
-        for session_id in sorted(active - tracked):
-            tally.add_sessions(messages.history_of(session_id, after=self._ledger.epoch_message))
-            self._ledger.sessions.track(session_id)
-        return tally.increases
 
     def _now_ms(self) -> int:
         return self._now_ns() // _NS_PER_MS

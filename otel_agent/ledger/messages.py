@@ -8,7 +8,6 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from otel_agent.ledger import records
@@ -21,20 +20,8 @@ from otel_agent.ledger.late_indexes import has_indexes, make_indexes
 from otel_agent.ledger.outbox import Outbox
 from otel_agent.model import Change, Generation, Message, Overlap, Session, State, Tokens
 
-_RESOLVED_AT_ONCE: Final = 2_000
-"""Waiting messages that are decided in one transaction."""
 _MOST_WITHOUT_INDEXES: Final = 500_000
 """Messages in a ledger that has no indexes yet: SQLite sorts them in memory to make one, 40 bytes each."""
-
-
-class Decision(Struct, frozen=True):
-    """The state that a message gets at the end of the pass for which it waited."""
-
-    number: int
-    """The row of the message."""
-    message: Message
-    state: State
-    """``COUNTED``, ``COPY`` or ``SKIPPED``."""
 
 
 class Messages:
@@ -89,7 +76,7 @@ class Messages:
             if state is State.COUNTED:
                 counted.append((number if before is None else before.number, message))
         self._insert(entered)
-        return changes + self._count(counted)
+        return changes + self.count(counted)
 
     @property
     def indexed(self) -> bool:
@@ -111,43 +98,6 @@ class Messages:
         """Return those of the ids that may still count for the first time: the ledger does not know them, or they wait."""
         query = f"SELECT id FROM message WHERE {records.IS_DECIDED} AND id IN (SELECT value FROM json_each(?))"
         return set(ids) - {row[0] for row in self._database.execute(query, (records.ids(list(ids)),))}
-
-    def decide_waiting(self, *, now_ms: int, grace_ms: int, count_from_ms: int) -> list[Decision]:
-        """Decide some of the messages that had to wait for the end of a pass, and write nothing yet.
-
-        Return nothing if none waits.
-        An unfinished message counts once a later message of its session is complete, or after ``grace_ms``.
-        A suspected copy counts if no other record of its completion did.
-        """
-        self.make_indexes()
-        waiting = [(number, records.message(row)) for number, row in self._waiting(now_ms - grace_ms)]
-        completions = [completion_of(message) for _, message in waiting]
-        twins = find_twins(self._database, completions)
-        decisions: list[Decision] = []
-        for (number, message), completion in zip(waiting, completions, strict=True):
-            same = twins.setdefault(completion, [])
-            if message.ended_ms < count_from_ms:
-                state = State.SKIPPED
-            elif has_twin(message, same):
-                state = State.COPY
-            else:
-                # The next of two copies without an original must not count as well.
-                state = State.COUNTED
-                same.append(Twin(message.session_id, message.copied, message.generation))
-            decisions.append(Decision(number, message, state))
-        return decisions
-
-    def resolve_waiting(self, decisions: Sequence[Decision]) -> list[Change]:
-        """Write what ``decide_waiting`` returned; return what it adds to the totals. Call both until none waits."""
-        self._database.executemany(
-            "UPDATE message SET state = ?, response_ms = ?, first_output_ms = ?, retries = ? WHERE number = ?",
-            [
-                (int(each.state), m.response_ms, m.first_output_ms, m.retries, each.number)
-                for each in decisions
-                for m in [each.message]
-            ],
-        )
-        return self._count([(each.number, each.message) for each in decisions if each.state is State.COUNTED])
 
     def newest_ms(self) -> int | None:
         """Return when the newest counted message ended, ``None`` if nothing was counted."""
@@ -232,7 +182,7 @@ class Messages:
             self._sums.renew(before, after)
         return [change]
 
-    def _count(self, messages: Sequence[tuple[int, Message]]) -> list[Change]:
+    def count(self, messages: Sequence[tuple[int, Message]]) -> list[Change]:
         """Return what newly counted messages add; mark their sessions as counted and their spans as pending."""
         sessions = self._sessions.known({message.session_id for _, message in messages})
         opened = {key for key, session in sessions.items() if not session.counted}
@@ -289,22 +239,6 @@ class Messages:
         """
         self._sides |= {message.generation is Generation.V2 for message in messages}
         return len(self._sides) > 1 or self.last_number() > _MOST_WITHOUT_INDEXES
-
-    def _waiting(self, killed_before_ms: int, limit: int = _RESOLVED_AT_ONCE) -> list[tuple[int, tuple[object, ...]]]:
-        """Return number and row of undecided messages that can be decided at the end of a pass, those first that are the
-        likeliest originals: another copy of the same call does not count then."""
-        columns = ", ".join(f"m.{name}" for name in records.MESSAGE_COLUMNS.split(", "))
-        query = (
-            f"SELECT number, {columns} FROM whole_message AS m JOIN session AS s ON s.id = m.session_id "
-            f"WHERE m.{records.IS_UNDECIDED} AND (m.state = ? OR m.created_ms < ? OR EXISTS (SELECT 1 FROM message AS later "
-            "WHERE later.session_id = m.session_id AND later.created_ms > m.created_ms "
-            "AND later.completed_ms IS NOT NULL)) "
-            # A marked id is a copy's, and a message older than its session was copied. An original's session began first.
-            f"ORDER BY {records.is_marked_copy('m')}, m.created_ms < s.created_ms, s.created_ms, +number LIMIT ?"
-        )
-        # "+number" keeps SQLite from walking the whole table in that order: the index of undecided messages is nearly empty.
-        rows = self._database.execute(query, (int(State.SUSPECTED_COPY), killed_before_ms, limit)).fetchall()
-        return [(row[0], row[1:]) for row in rows]
 
 
 def _state(message: Message, twins: Mapping[Completion, Sequence[Twin]], count_from_ms: int) -> State:

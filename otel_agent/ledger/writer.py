@@ -23,6 +23,7 @@ from otel_agent.ledger.store_counts import StoreCounts
 from otel_agent.ledger.totals import Totals
 from otel_agent.ledger.turns import Turns
 from otel_agent.ledger.unattributed import Unattributed
+from otel_agent.ledger.waiting import Waiting
 from otel_agent.model import Checkpoint
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class Ledger:
         contexts = Contexts(database)
         sums = KeptSums(database, contexts)
         self.messages = Messages(database, self.sessions, self.outbox, contexts, sums)
+        self.waiting = Waiting(database, self.messages)
         self.totals = Totals(database)
         self.problems = Problems(database)
         self.history = History(database)

@@ -71,9 +71,9 @@ def enter(ledger: Ledger, *records: Message, count_from_ms: int = 0) -> list[Cha
 def end_pass(ledger: Ledger, *, now_ms: int = LONG_AFTER, count_from_ms: int = 0) -> list[Change]:
     """Decide the messages that waited for the end of a pass, and raise the totals. Return the changes."""
     changes: list[Change] = []
-    while decided := ledger.messages.decide_waiting(now_ms=now_ms, grace_ms=GRACE, count_from_ms=count_from_ms):
+    while decided := ledger.waiting.decide(now_ms=now_ms, grace_ms=GRACE, count_from_ms=count_from_ms):
         with ledger.transaction():
-            resolved = ledger.messages.resolve_waiting(decided)
+            resolved = ledger.waiting.resolve(decided)
             _raise_totals(ledger, resolved)
         changes += resolved
     return changes

@@ -1,0 +1,107 @@
+"""What a batch adds to the series: those of all messages, and those of the sessions that were active lately."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from otel_agent.ledger.totals import NewSeries, SeriesLimit
+from otel_agent.ledger.writer import Ledger
+from otel_agent.model import Change, Message, Problem, ToolCall
+from otel_agent.series.attributes import OVERFLOW
+from otel_agent.series.tally import Increases, Tally
+
+log = logging.getLogger(__name__)
+
+_NS_PER_MS: Final = 1_000_000
+
+
+class Rules(Struct, frozen=True):
+    """The settings that decide how messages are counted."""
+
+    disjoint: bool
+    session_window_ms: int
+    max_series: int
+    killed_grace_ms: int
+    unattributed_usage: bool = True
+    """Count what only the totals of a session know."""
+    lead_ns: int = 0
+    """A series begins at zero, so long before it is first counted: one export interval."""
+
+
+class Counting:
+    """Raises the totals. Everything but ``begin_session_series`` runs inside the writer's transaction."""
+
+    def __init__(self, ledger: Ledger, rules: Rules, now_ns: Callable[[], int]) -> None:
+        self._ledger, self._rules, self._now_ns = ledger, rules, now_ns
+        self._said_overflow = False
+        self.overflowed = 0
+        """Number of increases that were added to an overflow series."""
+
+    def add(
+        self, changes: list[Change], calls: Sequence[tuple[Message, ToolCall]], problems: Sequence[Problem]
+    ) -> None:
+        """Raise the totals by what a batch brought."""
+        now_ns = self._now_ns()
+        tally = Tally(disjoint=self._rules.disjoint).add(changes).add_calls(calls)
+        tally.add_problems(each.kind.value for each in problems)
+        totals = self._ledger.totals
+        new = NewSeries(now_ns - self._rules.lead_ns, history=not self._ledger.swept_ms)
+        limit = SeriesLimit(self._rules.max_series, OVERFLOW)
+        folded = totals.raise_by(tally.increases, now_ns=now_ns, new=new, limit=limit)
+        # A first look begins the series of sessions at its end: here each would cost a walk over all messages.
+        if changes and self._ledger.messages.indexed:
+            folded += self._raise_by_session(self._by_session(changes), now_ns)
+        self._note_overflow(folded)
+
+    def _raise_by_session(self, increases: Increases, now_ns: int) -> int:
+        """Return how many increases went into an overflow series."""
+        active_since_ns = now_ns - self._rules.session_window_ms * _NS_PER_MS
+        return self._ledger.totals.raise_by(
+            increases,
+            now_ns=now_ns,
+            new=NewSeries(now_ns - self._rules.lead_ns, windowed=True, history=not self._ledger.swept_ms),
+            limit=SeriesLimit(self._rules.max_series, OVERFLOW, active_since_ns),
+        )
+
+    def _note_overflow(self, folded: int) -> None:
+        self.overflowed += folded
+        if folded and not self._said_overflow:
+            self._said_overflow = True
+            log.warning(
+                "max_series is reached: what belongs to more than %d series of a metric is added up in one with "
+                "otel.metric.overflow=true. The totals stay true; raise max_series to tell them apart",
+                self._rules.max_series,
+            )
+
+    def begin_session_series(self, stopping: Callable[[], bool]) -> None:
+        """Begin the series of the sessions that the first look found, if they were active within the window."""
+        messages, sessions = self._ledger.messages, self._ledger.sessions
+        messages.make_indexes()
+        active = messages.active_sessions(since_ms=self._now_ms() - self._rules.session_window_ms)
+        for session_id in sorted(active - sessions.tracked(list(active))):
+            if stopping():
+                return
+            tally = Tally(disjoint=self._rules.disjoint)
+            with self._ledger.transaction():
+                tally.add_sessions(messages.history_of(session_id, after=self._ledger.epoch_message))
+                sessions.track(session_id)
+                self._note_overflow(self._raise_by_session(tally.increases, self._now_ns()))
+
+    def _by_session(self, changes: list[Change]) -> Increases:
+        """Return the increases of the sessions that were active within the window. A session without a series brings all
+        it ever used, so that its series shows the session's total from the start."""
+        messages = self._ledger.messages
+        since_ms = self._now_ms() - self._rules.session_window_ms
+        tracked = self._ledger.sessions.tracked([change.message.session_id for change in changes])
+        tally = Tally(disjoint=self._rules.disjoint)
+        tally.add_sessions(change for change in changes if change.message.session_id in tracked)
+        active = {change.message.session_id for change in changes if change.message.ended_ms >= since_ms}
+        for session_id in sorted(active - tracked):
+            tally.add_sessions(messages.history_of(session_id, after=self._ledger.epoch_message))
+            self._ledger.sessions.track(session_id)
+        return tally.increases
+
+    def _now_ms(self) -> int:
+        return self._now_ns() // _NS_PER_MS
