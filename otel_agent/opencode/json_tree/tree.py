@@ -3,6 +3,7 @@
 import os
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
+from os import DirEntry
 from pathlib import Path
 from time import time_ns
 from typing import Final, NamedTuple
@@ -135,8 +136,7 @@ class JsonTree:
 
     def length(self) -> int:
         """Return how many files there are."""
-        folders = (entry.path for entry in listing(self._layout.messages, []) if is_folder(entry))
-        return sum(1 for folder in folders for _ in listing(folder, []))
+        return sum(_number_of_files(entry) for entry in listing(self._layout.messages, []) if is_folder(entry))
 
     def _note(self, folder: _Listed, now_ns: int, *, at_rest: bool, put_off: bool) -> None:
         """Note if the folder is at rest. One that changed a moment ago is not: it can change again without a new time."""
@@ -193,3 +193,10 @@ def _below(folders: set[str], hinted: frozenset[str]) -> set[str]:
 
 def _size(batch: Batch) -> int:
     return len(batch.messages) + len(batch.problems) + len(batch.checkpoints)
+
+
+def _number_of_files(folder: DirEntry[str]) -> int:
+    try:
+        return len(os.listdir(folder))  # noqa: PTH208 - two thirds of the time of going through the entries
+    except OSError:
+        return 0
