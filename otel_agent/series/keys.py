@@ -14,8 +14,9 @@ from otel_agent.model import Generation, Message, Outcome, ToolCall, UsageSource
 from otel_agent.model.project import project_name
 from otel_agent.semconv import Attr, Metric
 from otel_agent.series.attributes import (
-    AttributeValue,
     attributes_of,
+    joined,
+    members,
     session_attributes,
     to_json,
     tool_call_attributes,
@@ -33,9 +34,11 @@ _Origin = tuple[str, str, str, str, bool]
 _REMEMBERED: Final = 1024
 """About 4 MB if all are in use. Nobody has as many models, agents and projects at once."""
 
-_CALL: Final = {Attr.OPERATION: semconv.CHAT}
-_MODALITY: Final = "unknown"
+_CALL: Final = members({Attr.OPERATION: semconv.CHAT})
+_MODALITY: Final = members({Attr.MODALITY: "unknown"})
 """OpenCode does not record the modality."""
+_TYPES: Final = [member for type_ in semconv.TOKEN_TYPES for member in members({Attr.TOKEN_TYPE: type_})]
+_SOURCES: Final = {source: members({Attr.USAGE_SOURCE: source.name.lower()})[0] for source in UsageSource}
 _USAGE_METRICS: Final = (
     semconv.INPUT_TOKENS,
     semconv.OUTPUT_TOKENS,
@@ -85,7 +88,7 @@ def tool_call_key(message: Message, call: ToolCall) -> SeriesKey:
 
 def problem_key(kind: str) -> SeriesKey:
     """Return the series that counts problems of this kind."""
-    return _key(semconv.UNREADABLE_COUNT, {Attr.PROBLEM: kind})
+    return semconv.UNREADABLE_COUNT.name, to_json({Attr.PROBLEM: kind})
 
 
 def _origin(message: Message, subagent: bool) -> _Origin:
@@ -97,48 +100,45 @@ def _message_keys(
     origin: _Origin, source: UsageSource, generation: Generation, outcome: Outcome, error_type: str
 ) -> MessageKeys:
     attributes = attributes_of(*origin)
+    shared = members(attributes)
     return MessageKeys(
-        usage=_usage_keys(semconv.TOKEN_USAGE, semconv.COST_USAGE, attributes, source),
+        usage=_usage_keys(semconv.TOKEN_USAGE, semconv.COST_USAGE, shared, source),
         messages=(
-            _key(semconv.MESSAGE_COUNT, {**attributes, Attr.OUTCOME: outcome.value}),
-            _key(semconv.INGESTED_COUNT, {Attr.SOURCE: generation.value}),
+            (semconv.MESSAGE_COUNT.name, joined([*shared, *members({Attr.OUTCOME: outcome.value})])),
+            (semconv.INGESTED_COUNT.name, to_json({Attr.SOURCE: generation.value})),
         ),
-        sessions=_key(semconv.SESSION_COUNT, session_attributes(attributes)),
-        calls=_call_keys(attributes, error_type),
+        sessions=(semconv.SESSION_COUNT.name, to_json(session_attributes(attributes))),
+        calls=_call_keys([*shared, *_CALL], error_type),
     )
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def _session_keys(origin: _Origin, source: UsageSource, session_id: str) -> UsageKeys:
-    attributes = {**attributes_of(*origin), Attr.SESSION: session_id}
-    return _usage_keys(semconv.SESSION_TOKEN_USAGE, semconv.SESSION_COST_USAGE, attributes, source)
+    shared = members({**attributes_of(*origin), Attr.SESSION: session_id})
+    return _usage_keys(semconv.SESSION_TOKEN_USAGE, semconv.SESSION_COST_USAGE, shared, source)
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def _tool_call_key(tool: str, outcome: Outcome, project: str) -> SeriesKey:
-    return _key(semconv.TOOL_CALL_COUNT, tool_call_attributes(tool, outcome, project))
+    return semconv.TOOL_CALL_COUNT.name, to_json(tool_call_attributes(tool, outcome, project))
 
 
-def _usage_keys(tokens: Metric, cost: Metric, attributes: dict[str, AttributeValue], source: UsageSource) -> UsageKeys:
-    attributes = {**attributes, Attr.USAGE_SOURCE: source.name.lower()}
-    return (
-        *(_key(tokens, {**attributes, Attr.TOKEN_TYPE: type_}) for type_ in semconv.TOKEN_TYPES),
-        _key(cost, attributes),
-    )
+def _usage_keys(tokens: Metric, cost: Metric, shared: list[str], source: UsageSource) -> UsageKeys:
+    of_source = [*shared, _SOURCES[source]]
+    return *((tokens.name, joined([*of_source, type_])) for type_ in _TYPES), (cost.name, joined(of_source))
 
 
-def _call_keys(attributes: dict[str, AttributeValue], error_type: str) -> CallKeys:
-    call = {**attributes, **_CALL}
-    usage, failed = to_json({**call, Attr.MODALITY: _MODALITY}), {Attr.ERROR_TYPE: error_type} if error_type else {}
-    duration = to_json({**call, **failed})
+def _call_keys(call: list[str], error_type: str) -> CallKeys:
+    usage, duration = joined([*call, *_MODALITY]), joined([*call, *_error(error_type)])
+    input_type, output_type, *_ = _TYPES
     return CallKeys(
-        tuple((metric.name, usage) for metric in _USAGE_METRICS),
-        _key(semconv.LEGACY_TOKEN_USAGE, {**call, Attr.TOKEN_TYPE: "input"}),
-        _key(semconv.LEGACY_TOKEN_USAGE, {**call, Attr.TOKEN_TYPE: "output"}),
-        tuple((metric.name, duration) for metric in (semconv.INFERENCE_DURATION, semconv.LEGACY_DURATION)),
-        _key(semconv.TIME_TO_FIRST_CHUNK, call),
+        usage=tuple((metric.name, usage) for metric in _USAGE_METRICS),
+        input_sizes=(semconv.LEGACY_TOKEN_USAGE.name, joined([*call, input_type])),
+        output_sizes=(semconv.LEGACY_TOKEN_USAGE.name, joined([*call, output_type])),
+        durations=tuple((metric.name, duration) for metric in (semconv.INFERENCE_DURATION, semconv.LEGACY_DURATION)),
+        first_outputs=(semconv.TIME_TO_FIRST_CHUNK.name, joined(call)),
     )
 
 
-def _key(metric: Metric, attributes: dict[str, AttributeValue]) -> SeriesKey:
-    return metric.name, to_json(attributes)
+def _error(error_type: str) -> list[str]:
+    return members({Attr.ERROR_TYPE: error_type}) if error_type else []

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from otel_agent.model.project import from_home, project_name
-from otel_agent.semconv import provider_name
+from otel_agent.semconv import Attr, provider_name
 from otel_agent.series.attributes import OVERFLOW, from_json, message_attributes, session_attributes, to_json
 from tests.otlp.made import made
 
@@ -113,4 +115,12 @@ def test_a_set_of_attributes_has_one_text_whatever_its_order() -> None:
     there = to_json({"b": "ü", "a": '"quoted"\n'})
     assert there == to_json({"a": '"quoted"\n', "b": "ü"})
     assert from_json(there) == {"a": '"quoted"\n', "b": "ü"}
+    assert there == '{"a": "\\"quoted\\"\\n", "b": "ü"}'
     assert from_json(OVERFLOW) == {"otel.metric.overflow": True}
+
+
+def test_the_keys_of_a_text_are_sorted_even_if_one_begins_another() -> None:
+    """The text is the primary key of a series, so it must stay what earlier releases wrote."""
+    keys = [value for name, value in vars(Attr).items() if isinstance(value, str) and not name.startswith("_")]
+    attributes = dict.fromkeys([*reversed(keys), "a", "a.b", "a-b", "ab", "a_b"], "value")
+    assert to_json(attributes) == json.dumps(attributes, sort_keys=True, ensure_ascii=False)
