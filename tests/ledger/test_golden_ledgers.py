@@ -31,7 +31,8 @@ TOKENS = Tokens(108_602, 4_196, 677, 29_041, 0)
 
 
 def dump(version: int) -> str:
-    return (Path(__file__).parent / f"ledger-{version}.sql").read_text()
+    # One transaction: otherwise each of the 400 statements waits for the disk.
+    return f"BEGIN; {(Path(__file__).parent / f'ledger-{version}.sql').read_text()}; COMMIT"
 
 
 @pytest.fixture
