@@ -87,7 +87,7 @@ class Folder:
         listed: list[Problem] = []
         with OpenFolder(self._path, decode.MAX_BYTES) as folder:
             for entry in listing(self._path, listed):
-                if entry.name.endswith(_FILE) and not self._is_known(entry):
+                if entry.name.endswith(_FILE) and not (self._known and self._is_known(entry)):
                     self._read_file(folder, entry)
                     if len(self._waiting) >= _ASK_FOR:
                         yield self._asked(ask_wanted)
@@ -112,8 +112,6 @@ class Folder:
 
     def _is_known(self, entry: DirEntry[str]) -> bool:
         """Return True for a file that is as it was when it was read for the last time, or that is gone."""
-        if not self._known:
-            return False
         found = status(entry)
         if found is None:
             return True
