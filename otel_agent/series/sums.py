@@ -1,7 +1,6 @@
 """What messages with the same attributes add, as plain integers: all that happens once for each message of a history.
 
-The methods take many changes at once and loop over them with local variables, without a call for each number. That
-halves the time for a message.
+The methods take many changes at once and loop over them with local variables, without a call for each number.
 """
 
 from bisect import bisect_left

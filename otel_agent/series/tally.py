@@ -40,7 +40,7 @@ class Tally:
 
     def add(self, changes: Iterable[Change]) -> "Tally":
         """Add messages to the metrics of tokens, cost, messages, sessions and model calls. Returns itself."""
-        # One look-up and plain sums for a message instead of sixteen series: 4 µs instead of 26 µs.
+        # Plain sums for a message instead of sixteen series: a fifth of the time, which was 26 µs for each.
         for origin, group in _grouped(changes, _origin):
             sums = self._origins.get(origin)
             if sums is None:
