@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from otel_agent.model import Message, Session
 
-MODULE: Final = "otel_agent.opencode.json_tree.helper"
+MODULE: Final = "otel_agent.opencode.json_tree.reading_process"
 MOST_MESSAGES: Final = 8_000
 """A folder with more messages is left to the process that counts: it reads them in several batches."""
 _FRAME: Final = 400

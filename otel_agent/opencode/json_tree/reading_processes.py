@@ -6,11 +6,12 @@ Python runs the code of one thread at a time, and two threads that read files hi
 
 import logging
 import os
-import selectors
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from queue import Full, Queue
 from typing import IO, Final, Self
 
 import msgspec
@@ -20,14 +21,18 @@ from otel_agent.opencode.json_tree.layout import Layout, ProjectLayout
 
 log = logging.getLogger(__name__)
 
-_HELPERS: Final = 2
+_PROCESSES: Final = 2
 _READ: Final = 1 << 20
+"""Bytes that are taken at once, of about 3,000 messages."""
+_AHEAD: Final = 12
+"""Readings that wait to be counted. With fewer the processes stand still while a batch is written."""
+_PATIENCE_SECONDS: Final = 0.1
 _PASSED_ON: Final = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT")
 _PASSED_ON_BY_BEGINNING: Final = ("LC_", "LD_", "DYLD_", "PYTHON", "COVERAGE_")
-"""The variables that an interpreter needs. The others, keys of backends among them, are none of a helper's business."""
+"""The variables that an interpreter needs. The others, keys of backends among them, are none of its business."""
 
 
-class Helpers:
+class ReadingProcesses:
     """Two processes that read every second folder each. A folder that they do not answer for is left to the caller.
 
     There are none on a machine that cannot do two things at once.
@@ -35,36 +40,39 @@ class Helpers:
 
     def __init__(self, layout: Layout, folders: Sequence[str], now_ns: int) -> None:
         self._layout, self._folders, self._now_ns = layout, folders, now_ns
-        self._helpers: list[_Helper] = []
+        self._processes: list[_Process] = []
+        self._received: Queue[tuple[_Process, bytes]] = Queue(_AHEAD)
+        self._closing = threading.Event()
 
     def __enter__(self) -> Self:
         # All are started before the first one gets its task: a task waits until its process has loaded its modules.
         numbers = range(len(self._folders))
-        if os.name != "posix" or _processors() < _HELPERS or not sys.executable:
+        if os.name != "posix" or _processors() < _PROCESSES or not sys.executable:
             return self
         with suppress(OSError):
-            for first in range(_HELPERS):
-                self._helpers.append(_Helper(numbers[first::_HELPERS]))
+            for first in range(_PROCESSES):
+                self._processes.append(_Process(numbers[first::_PROCESSES]))
         return self
 
     def __exit__(self, *_: object) -> None:
-        for helper in self._helpers:
-            helper.end()
+        self._closing.set()
+        for process in self._processes:
+            process.end()
 
     def found(self) -> Iterator[tuple[int, AtRest]]:
         """Yield the folders that were read, each with its number in the list. A process that fails only ends early."""
-        for helper in self._helpers:
-            helper.ask(self._task(helper.numbers))
-        with selectors.DefaultSelector() as ready:
-            for helper in self._helpers:
-                ready.register(helper.answers, selectors.EVENT_READ, helper)
-            while ready.get_map():
-                for key, _ in ready.select():
-                    found = key.data.take()
-                    if found is None:
-                        ready.unregister(key.fileobj)
-                        continue
-                    yield from found
+        # The processes read on while the caller counts. A pipe alone holds what they find in a few milliseconds.
+        for process in self._processes:
+            process.ask(self._task(process.numbers))
+            process.pass_on(self._received, self._closing)
+        reading = len(self._processes)
+        while reading:
+            process, received = self._received.get()
+            found = process.take(received)
+            if found is None:
+                reading -= 1
+            else:
+                yield from found
 
     def _task(self, numbers: Sequence[int]) -> bytes:
         folders = [os.fsencode(self._folders[number]) for number in numbers]
@@ -72,13 +80,15 @@ class Helpers:
         return msgspec.msgpack.encode(Task(os.fsencode(self._layout.storage), by_project, self._now_ns, folders))
 
 
-class _Helper:
+class _Process:
     """One process, and what came from it so far."""
 
     def __init__(self, numbers: Sequence[int]) -> None:
         self.numbers = numbers
         self._answered = 0
         self._frames = FrameReader()
+        self._failed = False
+        self._reader: threading.Thread | None = None
         # -P: a module of the same name in the current folder must not be taken for ours.
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", MODULE],
@@ -88,11 +98,6 @@ class _Helper:
             env=_environment(),
         )
 
-    @property
-    def answers(self) -> IO[bytes]:
-        """The stream of frames."""
-        return _opened(self._process.stdout)
-
     def ask(self, task: bytes) -> None:
         """Give it its folders. One that ended already answers nothing."""
         with suppress(OSError):
@@ -100,16 +105,37 @@ class _Helper:
         with suppress(OSError):
             _opened(self._process.stdin).close()
 
-    def take(self) -> list[tuple[int, AtRest]] | None:
-        """Return what came next, ``None`` after the last one."""
+    def pass_on(self, to: "Queue[tuple[_Process, bytes]]", closing: threading.Event) -> None:
+        """Put everything that it answers into the queue, and nothing at its end, until ``closing`` is set."""
+        answers = _opened(self._process.stdout)
+        _widen(answers)
+
+        def read() -> None:
+            received = b"."
+            while received and not closing.is_set():
+                try:
+                    received = os.read(answers.fileno(), _READ)
+                except (OSError, ValueError):
+                    received = b""
+                while not closing.is_set():
+                    with suppress(Full):
+                        to.put((self, received), timeout=_PATIENCE_SECONDS)
+                        break
+
+        self._reader = threading.Thread(target=read, name="answers", daemon=True)
+        self._reader.start()
+
+    def take(self, received: bytes) -> list[tuple[int, AtRest]] | None:
+        """Return the folders that came, ``None`` after the last one."""
+        if self._failed:
+            return [] if received else None
         try:
-            received = os.read(self.answers.fileno(), _READ)
             found = self._frames.take(received)
-        except (OSError, ValueError, msgspec.MsgspecError):
-            received, found = b"", []
+        except (ValueError, msgspec.MsgspecError):
+            self._failed, found = True, []
+        if not received and self._answered < len(self.numbers):
+            log.debug("a reading process ended early, with %d of %d folders", self._answered, len(self.numbers))
         if not received:
-            if self._answered < len(self.numbers):
-                log.debug("a helper ended early, with %d of %d folders", self._answered, len(self.numbers))
             return None
         numbers = self.numbers[self._answered : self._answered + len(found)]
         self._answered += len(numbers)
@@ -118,10 +144,20 @@ class _Helper:
     def end(self) -> None:
         """End the process, whatever it is at, and wait until it is gone."""
         self._process.kill()
-        with suppress(OSError):
-            _opened(self._process.stdin).close()
-        self.answers.close()
         self._process.wait()
+        if self._reader is not None:
+            self._reader.join()
+        for stream in (self._process.stdin, self._process.stdout):
+            with suppress(OSError):
+                _opened(stream).close()
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Let a pipe hold as much as one reading takes, if the system can do that."""
+    with suppress(ImportError, AttributeError, OSError):
+        import fcntl  # noqa: PLC0415 - only POSIX has it
+
+        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _READ)
 
 
 def _opened(stream: IO[bytes] | None) -> IO[bytes]:
@@ -131,7 +167,7 @@ def _opened(stream: IO[bytes] | None) -> IO[bytes]:
 
 
 def _environment() -> dict[str, str]:
-    """Return the variables for a helper, which finds its modules where this process found them."""
+    """Return the variables for such a process, which finds its modules where this process found them."""
     kept = {
         name: value
         for name, value in os.environ.items()

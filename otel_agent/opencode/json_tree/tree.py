@@ -115,11 +115,11 @@ class JsonTree:
         if len(unknown) < _MANY:
             yield from self._reads(folders, look)
             return
-        from otel_agent.opencode.json_tree.helpers import Helpers  # noqa: PLC0415 - only a long first look needs processes
+        from otel_agent.opencode.json_tree.reading_processes import ReadingProcesses  # noqa: PLC0415 - only a long first look needs processes
 
         done: set[str] = set()
-        with Helpers(self._layout, [each.name for each in unknown], look.now_ns) as helpers:
-            for number, found in helpers.found():
+        with ReadingProcesses(self._layout, [each.name for each in unknown], look.now_ns) as processes:
+            for number, found in processes.found():
                 folder = unknown[number]
                 # Their parts are read here, by the code that reads them for a message that comes today.
                 wanted = look.ask_wanted(found.messages)

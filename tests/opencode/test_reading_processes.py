@@ -15,11 +15,11 @@ import pytest
 
 from otel_agent.model import Batch, CallsWanted, Message, ReadScope
 from otel_agent.opencode.json_tree import folder as folder_module
-from otel_agent.opencode.json_tree import helpers as helpers_module
+from otel_agent.opencode.json_tree import reading_processes
 from otel_agent.opencode.json_tree import tree as tree_module
 from otel_agent.opencode.json_tree.exchange import MODULE, Task
-from otel_agent.opencode.json_tree.helpers import Helpers
 from otel_agent.opencode.json_tree.layout import FlatLayout
+from otel_agent.opencode.json_tree.reading_processes import ReadingProcesses
 from otel_agent.opencode.json_tree.tree import JsonTree as TreeReader
 from tests.support.made_stores import T0, JsonTree, Tokens, in_flight, message, prompt, session
 
@@ -94,7 +94,7 @@ def alone(tree: JsonTree, monkeypatch: pytest.MonkeyPatch) -> Batch:
 
 @pytest.fixture(autouse=True)
 def two_processors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(helpers_module, "_processors", lambda: 2)
+    monkeypatch.setattr(reading_processes, "_processors", lambda: 2)
 
 
 def test_they_find_what_one_process_finds(
@@ -137,7 +137,7 @@ def test_messages_whose_calls_are_wanted_are_read_by_the_process_that_counts(
 def test_a_later_look_has_no_helpers(tree: JsonTree, monkeypatch: pytest.MonkeyPatch) -> None:
     left = {each.place: each.state for each in read(tree).checkpoints}
     assert len(left) == FOLDERS + 1
-    monkeypatch.setattr(helpers_module, "_Helper", None)
+    monkeypatch.setattr(reading_processes, "_Process", None)
     reader = TreeReader(FlatLayout(tree.data_dir / "storage"))
     now_ms = time.time_ns() // 1_000_000
     again = list(reader.read(left.get, lambda _: CallsWanted(), now_ms=now_ms, scope=ReadScope(sweep=True)))
@@ -157,9 +157,9 @@ def test_helpers_that_cannot_start_are_done_without(
 
 def test_the_folders_of_a_helper_that_is_killed_are_left(tree: JsonTree) -> None:
     names = sorted(path.name for path in (tree.data_dir / "storage" / "message").iterdir())
-    with Helpers(FlatLayout(tree.data_dir / "storage"), names, time.time_ns()) as helpers:
-        helpers._helpers[0]._process.kill()
-        found = dict(helpers.found())
+    with ReadingProcesses(FlatLayout(tree.data_dir / "storage"), names, time.time_ns()) as processes:
+        processes._processes[0]._process.kill()
+        found = dict(processes.found())
     assert set(range(1, FOLDERS, 2)) <= found.keys()
     assert found.keys() != set(range(FOLDERS))
     for number, each in found.items():
@@ -193,7 +193,7 @@ def test_a_helper_ends_when_nobody_reads_its_answers(tree: JsonTree) -> None:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=helpers_module._environment(),
+        env=reading_processes._environment(),
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -213,7 +213,7 @@ def test_a_helper_takes_no_module_from_the_current_folder_and_no_key_from_the_en
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=secret")
     assert len(read(tree).messages) == FOLDERS
     assert not read_here
-    assert "secret" not in str(helpers_module._environment())
+    assert "secret" not in str(reading_processes._environment())
 
 
 def test_messages_survive_the_way_between_two_processes(tree: JsonTree) -> None:
