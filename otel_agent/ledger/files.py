@@ -138,6 +138,9 @@ def open_writable(path: Path, *, thorough: bool = True, on_migration: OnMigratio
         database.execute("PRAGMA synchronous = NORMAL")
         # Each minute an export sorts a megabyte or two: not worth a file on the disk.
         database.execute("PRAGMA temp_store = MEMORY")
+        # The indexes and series of a long first look fit into 16 MB. With 2 MB it takes a tenth longer.
+        database.execute("PRAGMA cache_size = -16000")
+        database.execute("PRAGMA wal_autocheckpoint = 4000")
         schema.prepare(database, on_migration)
     except BaseException:
         database.close()

@@ -12,7 +12,8 @@ _OWN_COLUMNS: Final = (
     "source, calls_model, copied, began_ms, response_ms, first_output_ms, retries, variant"
 )
 """The columns of the table ``message``."""
-_HOLES: Final = ", ".join("?" * (_OWN_COLUMNS.count(",") + 1))
+_MAY_BE_UNKNOWN: Final = ("response_ms", "first_output_ms")
+_HOLES: Final = ", ".join("nullif(?, 0)" if name in _MAY_BE_UNKNOWN else "?" for name in _OWN_COLUMNS.split(", "))
 INSERT_MESSAGE: Final = f"INSERT INTO message ({_OWN_COLUMNS}, number) VALUES ({_HOLES}, ?)"
 REPLACE_MESSAGE: Final = f"UPDATE message SET ({_OWN_COLUMNS}) = ({_HOLES}) WHERE number = ?"
 
@@ -58,7 +59,8 @@ _WORD_OF: Final = {each: each.value for each in Generation}
 def message_row(message: Message, state: State, context: int, began_ms: int) -> tuple[object, ...]:
     """Return the values for ``INSERT_MESSAGE`` and ``REPLACE_MESSAGE``, but for the number of the row.
 
-    ``began_ms`` is the time of creation that the message's copies have.
+    ``began_ms`` is the time of creation that the message's copies have. All are plain numbers and texts: Python looks for
+    an adapter of any other value, ``True`` and ``None`` included, which made a row take twice as long.
     """
     tokens, overlap = message.tokens, message.overlap
     return (
@@ -81,11 +83,11 @@ def message_row(message: Message, state: State, context: int, began_ms: int) -> 
         message.finish,
         message.error_type,
         int(message.source),
-        message.calls_model,
-        message.copied,
+        int(message.calls_model),
+        int(message.copied),
         began_ms,
-        message.response_ms,
-        message.first_output_ms,
+        message.response_ms or 0,
+        message.first_output_ms or 0,
         message.retries,
         message.variant,
     )

@@ -132,11 +132,11 @@ class Turns:
         )
 
 
-def _summary(changes: list[Change]) -> tuple[int, bool, int]:
-    """Return when the first of a turn's messages began, whether the turn ended, and the row of its last message."""
+def _summary(changes: list[Change]) -> tuple[int, int, int]:
+    """Return when the first of a turn's messages began, 1 if the turn ended or else 0, and the row of its last message."""
     if len(changes) == 1:
         message = changes[0].message
-        return message.created_ms, message.ends_turn, changes[0].number
+        return message.created_ms, int(message.ends_turn), changes[0].number
     last = max(changes, key=lambda change: change.message.ended_ms)
     started_ms = min(change.message.created_ms for change in changes)
-    return started_ms, any(change.message.ends_turn for change in changes), last.number
+    return started_ms, int(any(change.message.ends_turn for change in changes)), last.number
