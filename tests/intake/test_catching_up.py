@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -213,14 +215,20 @@ def test_catching_up_does_not_wait_for_the_process_that_holds_the_ledger(setting
         hold.release()
 
 
+def damage_messages(path: Path) -> None:
+    """Overwrite the first page of the messages. All that a hurried start looks at stays as it is."""
+    with closing(sqlite3.connect(path)) as database:
+        page = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'message'").fetchone()[0]
+        size = database.execute("PRAGMA page_size").fetchone()[0]
+    content = bytearray(path.read_bytes())
+    content[(page - 1) * size : page * size] = b"\xff" * size
+    path.write_bytes(content)
+
+
 def test_the_error_about_a_damaged_ledger_says_what_to_do(tree: JsonTree, settings: Settings) -> None:
     tree.put_turn(*(call(number) for number in range(1, 400)))
     caught_up(settings)
-    path = ledger_path(settings.state_dir)
-    content = bytearray(path.read_bytes())
-    begin = len(content) * 2 // 3
-    content[begin:] = b"\xff" * len(content[begin:])
-    path.write_bytes(content)
+    damage_messages(ledger_path(settings.state_dir))
     tree.put_turn(call(500))
     with pytest.raises(LedgerDamaged, match=r"`otel-agent run --once` sets it aside"):
         catch_up(settings)
