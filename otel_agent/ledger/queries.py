@@ -11,9 +11,10 @@ from otel_agent.ledger.answers import Group, ProjectKey, Scope, SessionFacts, Us
 from otel_agent.ledger.delivery_state import SignalDelivery, deliveries
 from otel_agent.ledger.evidence import Evidence
 from otel_agent.ledger.files import connect_to_read, ledger_path
+from otel_agent.ledger.history import reading
 from otel_agent.ledger.outbox import Outbox
 from otel_agent.ledger.problems import ProblemSummary, problem_summaries
-from otel_agent.ledger.reading import Reading, reading
+from otel_agent.ledger.reading import Reading
 from otel_agent.ledger.store_counts import StoreCount, store_counts
 from otel_agent.ledger.usage_of_messages import UsageOfMessages
 from otel_agent.ledger.usage_of_sums import UsageOfSums, is_of_sessions, is_of_slots, is_unrestricted

@@ -12,13 +12,13 @@ from otel_agent.errors import LedgerDamaged
 from otel_agent.ledger import checkpoints, files
 from otel_agent.ledger.contexts import Contexts
 from otel_agent.ledger.delivery_state import DeliveryState
+from otel_agent.ledger.history import History
 from otel_agent.ledger.kept_sums import KeptSums
 from otel_agent.ledger.known_sessions import Sessions
 from otel_agent.ledger.messages import Messages
 from otel_agent.ledger.migration_progress import OnMigration, unreported
 from otel_agent.ledger.outbox import Outbox
 from otel_agent.ledger.problems import Problems
-from otel_agent.ledger.reading import History
 from otel_agent.ledger.store_counts import StoreCounts
 from otel_agent.ledger.totals import Totals
 from otel_agent.ledger.turns import Turns

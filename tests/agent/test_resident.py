@@ -186,10 +186,11 @@ def test_a_long_first_pass_does_not_delay_the_stop(agent: Agent, receiver: OtlpR
 def test_a_last_pass_that_is_given_up_ends_after_a_transaction(
     agent: Agent, receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No signal can stop the last pass any more, but giving up can."""
+    """No signal can stop the last pass any more, but giving up can. A first look was before: it joins more in a transaction."""
     monkeypatch.setenv("XDG_DATA_HOME", str(agent.data_dir.parent))
     count, of, stop = 9_000, session(), threading.Event()
     database = Database(agent.data_dir / "opencode.db").create()
+    agent.once()
     with database.connection() as connection:
         records = [message(of, Tokens(1), T0 + 10_000 * number) for number in range(count)]
         database.put_through(connection, of.project, of, *records)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,8 @@ from otel_agent.ledger.answers import Scope
 from otel_agent.ledger.files import Hold, ledger_path
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.ledger.writer import open_ledger
+from otel_agent.model import Batch
+from otel_agent.opencode.sqlite.table_reader import TableReader
 from otel_agent.settings import Settings
 from tests.support.made_stores import T0, Database, JsonTree, Message, Tokens, in_flight, message, session
 
@@ -101,6 +104,31 @@ def test_rows_of_a_database_that_appeared_are_counted(tree: JsonTree, settings: 
     assert caught_up(settings) == 1
     database.put(call(3))
     assert caught_up(settings) == 1
+
+
+def test_rows_that_were_rewritten_are_looked_for_only_if_somebody_wrote(
+    tree: JsonTree, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The walk over all rows takes a second for a million of them."""
+    walks: list[str] = []
+    walk = TableReader._rewritten
+
+    def noted(reader: TableReader) -> Iterator[Batch]:
+        walks.append(reader._name)
+        return walk(reader)
+
+    monkeypatch.setattr(TableReader, "_rewritten", noted)
+    database = Database(tree.data_dir / "opencode.db").create()
+    database.put_turn(call(1))
+    then = time.time() - 60
+    os.utime(database.path, (then, then))
+    assert caught_up(settings) == 1
+    assert caught_up(settings) == 0
+    assert walks == []
+    database.put(replace(call(1), tokens=Tokens(input=50)))
+    catch_up(settings)
+    assert len(walks) == 1
+    assert input_tokens(settings) == 50
 
 
 def test_a_file_at_rest_that_is_rewritten_in_place_is_read_by_the_daily_sweep(

@@ -9,7 +9,8 @@ from contextlib import closing
 import pytest
 
 from otel_agent.ledger import schema
-from otel_agent.ledger.reading import NOT_BEGUN, History, Reading, reading
+from otel_agent.ledger.history import History, reading
+from otel_agent.ledger.reading import NOT_BEGUN, Reading
 
 
 @pytest.fixture
