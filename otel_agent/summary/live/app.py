@@ -29,6 +29,8 @@ from otel_agent.summary.live.lines import (
 )
 from otel_agent.summary.live.row_list import Listing, RowList, list_rows
 from otel_agent.summary.live.source import Ask, Source
+from otel_agent.summary.live.style import STYLE
+from otel_agent.summary.live.tabs import ViewTabs
 from otel_agent.summary.question import Question, RangeName
 from otel_agent.summary.view import VIEW_NAMES, Process, View, ViewName
 
@@ -43,25 +45,13 @@ _AGAIN_SELDOM_SECONDS: Final = 60.0
 """Ask for a view again after this even if nothing was written: sessions cease to be active, a day ends."""
 
 
-class _Tabs(Tabs, can_focus=False):
-    """Tabs without focus, so that the arrow keys always move in the rows."""
-
-
 class Live(App[None]):
     """The screen. Everything runs in its own thread, except the three workers, which pass on what they found."""
 
     TITLE = "otel-agent"
     ENABLE_COMMAND_PALETTE = False
     AUTO_FOCUS = "#rows"
-    CSS = """
-    #where { height: 1; padding: 0 1; color: $text-muted; }
-    #note { height: auto; padding: 0 1; color: $warning; text-style: bold; display: none; }
-    #head { height: auto; max-height: 60%; padding: 0 1 1 1; }
-    #rows { height: 1fr; padding: 0 1; background: $background; }
-    #foot { height: auto; max-height: 6; padding: 0 1; }
-    #trouble { height: auto; padding: 0 1; color: $warning; display: none; }
-    #filter { display: none; }
-    """
+    CSS = STYLE
     BINDINGS: ClassVar[list[BindingType]] = SCREEN_KEYS
 
     def __init__(self, source: Source, ask: Ask, view: ViewName = "overview") -> None:
@@ -82,7 +72,7 @@ class Live(App[None]):
     def compose(self) -> ComposeResult:
         """Create the widgets, from top to bottom."""
         tabs = (Tab(f"{number} {name.title()}", id=name) for number, name in enumerate(VIEW_NAMES, 1))
-        yield _Tabs(*tabs, active=self._trail.here.view)
+        yield ViewTabs(*tabs, active=self._trail.here.view)
         yield Static(id="where", markup=False)
         yield Static(id="note", markup=False)
         with VerticalScroll(id="head", can_focus=False):
