@@ -171,7 +171,8 @@ class Ingest:
         new = self._problem_log.new(batch.problems)
         ledger = self._ledger
         self._history.before_batch(store, batch, outcome)
-        messages = [batch.calls.timed(message) for message in batch.messages]
+        calls = batch.calls
+        messages = [calls.timed(message) for message in batch.messages] if calls.answers else batch.messages
         with ledger.transaction():
             changes = ledger.messages.record(messages, batch.sessions, count_from_ms=self._count_from_ms)
             if batch.beside is not None and store is not None:

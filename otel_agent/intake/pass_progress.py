@@ -6,6 +6,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from otel_agent.model.plural import counted
+
 log = logging.getLogger(__name__)
 
 _LOG_EVERY_NS: Final = 5 * 10**9
@@ -41,7 +43,7 @@ class Progress:
         now_ns = self._now_ns()
         if now_ns - self._logged_ns > _LOG_EVERY_NS:
             self._logged_ns = now_ns
-            log.info("counted %d messages so far%s", self._outcome.messages, self._remaining())
+            log.info("counted %s so far%s", counted(self._outcome.messages, "message"), self._remaining())
 
     def at_end(self) -> None:
         """Report the result."""

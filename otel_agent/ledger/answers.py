@@ -10,6 +10,9 @@ SLOT_MS: Final = 900_000
 """A quarter of an hour: every zone's clock is ahead of UTC by a multiple of it, and changes at one."""
 
 
+Period = tuple[int, int]
+"""Milliseconds at which a period begins, and at which the next one does."""
+
 UNATTRIBUTED: Final = "titles and other"
 """The name shown for the model and the agent of usage that only the totals of a session know."""
 

@@ -1,7 +1,7 @@
 """The indexes of messages that an empty ledger lacks until its first look ends.
 
-Made at the end they cost 0.4 s for 100,000 messages; kept up while the messages come, in the order of their files,
-they cost 0.9 s. Whoever needs one before makes them all.
+Made at the end, with look-ups that need none before, they make counting 100,000 messages a tenth shorter. Whoever needs
+one earlier makes them all.
 """
 
 import sqlite3

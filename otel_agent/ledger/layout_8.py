@@ -98,7 +98,12 @@ _VIEW: Final = """
 CREATE VIEW whole_message AS SELECT m.*, c.provider, c.model, c.agent, c.worktree, c.directory
 FROM message AS m JOIN context AS c ON c.number = m.context
 """
-_UNSETTLED: Final = "CREATE INDEX message_unsettled ON message (state) WHERE state < 2"
+_INDEXES: Final = (
+    "CREATE INDEX message_unsettled ON message (state) WHERE state < 2",
+    # Asked at each start, and at each pass. Hardly any row is in them.
+    "CREATE INDEX owed_refused ON owed (message) WHERE refused",
+    "CREATE INDEX turn_called ON turn (state) WHERE caller <> ''",
+)
 
 
 def to_version_8(database: sqlite3.Connection, on_migration: OnMigration) -> None:
@@ -115,7 +120,8 @@ def to_version_8(database: sqlite3.Connection, on_migration: OnMigration) -> Non
     database.execute("DROP TABLE message")
     database.execute("ALTER TABLE message_8 RENAME TO message")
     database.execute(_VIEW)
-    database.execute(_UNSETTLED)
+    for statement in _INDEXES:
+        database.execute(statement)
     if database.execute("SELECT 1 FROM message LIMIT 1").fetchone():
         make_indexes(database)
         kept_sums.rebuild(database)

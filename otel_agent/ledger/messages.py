@@ -48,7 +48,7 @@ class Messages:
         counted: list[tuple[int, Message]] = []
         changes: list[Change] = []
         entered: dict[str, Entry] = {}
-        number = self.last_number()
+        number = last = self.last_number()
         for message in messages:
             before = known.get(message.id)
             if before is None and message.id in entered:
@@ -76,7 +76,7 @@ class Messages:
             if state is State.COUNTED:
                 counted.append((number if before is None else before.number, message))
         self._insert(entered)
-        return changes + self.count(counted)
+        return changes + self.count(counted, new_after=last)
 
     @property
     def indexed(self) -> bool:
@@ -182,8 +182,11 @@ class Messages:
             self._sums.renew(before, after)
         return [change]
 
-    def count(self, messages: Sequence[tuple[int, Message]]) -> list[Change]:
-        """Return what newly counted messages add; mark their sessions as counted and their spans as pending."""
+    def count(self, messages: Sequence[tuple[int, Message]], *, new_after: int | None = None) -> list[Change]:
+        """Return what newly counted messages add; mark their sessions as counted and their spans as pending.
+
+        Rows with a number above ``new_after`` were entered just now.
+        """
         sessions = self._sessions.known({message.session_id for _, message in messages})
         opened = {key for key, session in sessions.items() if not session.counted}
         self._sessions.mark_counted(opened)
@@ -197,8 +200,13 @@ class Messages:
             changes.append(
                 Change(message, subagent, message.tokens, message.overlap, message.cost_nusd, True, opens, number)
             )
-        # A message that asked no model has no span of its own.
-        self._outbox.add_messages(number for number, message in messages if message.calls_model)
+        if new_after is not None:
+            # One statement for all new rows takes a fourth of the time.
+            self._outbox.add_messages_after(new_after)
+        known = [
+            number for number, message in messages if new_after is None or number <= new_after if message.calls_model
+        ]
+        self._outbox.add_messages(known)
         self._sums.add(changes)
         return changes
 

@@ -61,8 +61,15 @@ class Outbox:
         )
 
     def add_messages(self, numbers: Iterable[int]) -> None:
-        """Make the spans of counted messages pending; the numbers are those of their rows."""
+        """Make the spans of these rows pending: counted messages that asked a model. Others have no span of their own."""
         self._database.executemany("INSERT INTO owed (message) VALUES (?)", [(number,) for number in numbers])
+
+    def add_messages_after(self, number: int) -> None:
+        """Make the spans of the counted messages pending whose rows come after this one, if they asked a model."""
+        self._database.execute(
+            f"INSERT INTO owed (message) SELECT number FROM message WHERE number > ? AND {records.IS_COUNTED} AND calls_model",
+            (number,),
+        )
 
     def add_calls(self, number: int, calls: Sequence[ToolCall]) -> None:
         """Make the spans of a counted message's tool calls pending, even if the message has no span of its own."""

@@ -1,13 +1,13 @@
 """Read-only queries beside the ledger's writer: plain numbers for reports (see ``answers``)."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from otel_agent.errors import LedgerDamaged, LedgerError, LedgerNewer
 from otel_agent.ledger import checkpoints, records, schema
-from otel_agent.ledger.answers import Group, ProjectKey, Scope, SessionFacts, Usage
+from otel_agent.ledger.answers import SLOT_MS, Group, Period, ProjectKey, Scope, SessionFacts, Usage
 from otel_agent.ledger.delivery_state import SignalDelivery, deliveries
 from otel_agent.ledger.evidence import Evidence
 from otel_agent.ledger.files import connect_to_read, ledger_path
@@ -94,9 +94,10 @@ class Queries:
         """
         return self._answering(is_of_slots(scope) or is_of_sessions(scope)).by_session(scope)
 
-    def by_slot(self, scope: Scope) -> list[tuple[int, str, Usage]]:
-        """Return (slot, session id, usage). A slot is ``SLOT_MS`` long; slots are numbered from the Unix epoch."""
-        return self._answering(is_of_slots(scope)).by_slot(scope)
+    def by_period(self, scope: Scope, periods: Sequence[Period]) -> dict[int, Usage]:
+        """Return the usage of each period that has any, by its begin; a session counts once in each."""
+        whole = all(bound % SLOT_MS == 0 for period in periods for bound in period)
+        return self._answering(whole and is_of_slots(scope)).by_period(scope, periods)
 
     def first_and_last_ms(self, scope: Scope) -> tuple[int, int] | None:
         """Return when the first and the last message of the scope ended, ``None`` if there is none."""

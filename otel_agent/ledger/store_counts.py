@@ -25,10 +25,10 @@ class StoreCounts:
 
     def add(self, store: str, messages: Iterable[Message]) -> None:
         """Add messages that are counted now for the first time."""
-        by_generation = Counter(message.generation.value for message in messages)
+        by_generation = Counter(message.generation for message in messages)
         self._database.executemany(
             "INSERT INTO store VALUES (?1, ?2, ?3) ON CONFLICT (name, generation) DO UPDATE SET messages = messages + ?3",
-            [(store, generation, number) for generation, number in by_generation.items()],
+            [(store, generation.value, number) for generation, number in by_generation.items()],
         )
 
 

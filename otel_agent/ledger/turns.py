@@ -93,7 +93,7 @@ class Turns:
         state = TurnState.ACCEPTED if sent else TurnState.PENDING
         query = (
             "SELECT t.number FROM turn AS t JOIN message AS m ON m.number = t.last_message "
-            f"WHERE t.state = {state:d} AND t.caller != '' AND {records.ended('m')} < ? "
+            f"WHERE t.state = {state:d} AND t.caller <> '' AND {records.ended('m')} < ? "
             "AND (instr(t.caller, '/') AND NOT EXISTS (SELECT 1 FROM message AS calling "
             "WHERE calling.id = substr(t.caller, 1, instr(t.caller, '/') - 1) "
             f"AND calling.{records.IS_COUNTED} AND {records.ended('calling')} >= ?) "

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from otel_agent.ledger import records, schema
-from otel_agent.ledger.answers import NO_USAGE, SLOT_MS, UNATTRIBUTED, Group, Scope, Usage
+from otel_agent.ledger.answers import NO_USAGE, UNATTRIBUTED, Group, Period, Scope, Usage
 from otel_agent.model import Overlap, Tokens, UsageSource
 from otel_agent.model.project import OUTSIDE_ANY
 
@@ -70,14 +70,17 @@ class UsageOfMessages:
         """
         return self._groups(["m.session_id"], scope, also=["max(m.worktree)", "max(m.directory)"])
 
-    def by_slot(self, scope: Scope) -> list[tuple[int, str, Usage]]:
-        """Return (slot, session id, usage). A slot is ``SLOT_MS`` long; slots are numbered from the Unix epoch."""
+    def by_period(self, scope: Scope, periods: Sequence[Period]) -> dict[int, Usage]:
+        """Return the usage of each period that has any, by its begin."""
         where, parameters = self._where(scope)
+        # CROSS JOIN makes SQLite look up each period by the index of ends.
         query = (
-            f"SELECT {_ENDED} / {SLOT_MS}, m.session_id, {self._messages}, 1, {_TOKENS} {self._from} WHERE {where} "
-            "GROUP BY 1, 2 ORDER BY 1"
+            f"SELECT json_extract(p.value, '$[0]'), {self._sums} FROM json_each(?) AS p CROSS JOIN "
+            f"{self._from.removeprefix('FROM ')} WHERE {where} "
+            f"AND {_ENDED} >= json_extract(p.value, '$[0]') AND {_ENDED} < json_extract(p.value, '$[1]') GROUP BY p.key"
         )
-        return [(row[0], row[1], _usage(row[2:])) for row in self._database.execute(query, parameters)]
+        rows = self._database.execute(query, [json.dumps(periods), *parameters])
+        return {row[0]: _usage(row[1:]) for row in rows}
 
     def first_and_last_ms(self, scope: Scope) -> tuple[int, int] | None:
         """Return when the first and the last message of the scope ended, ``None`` if there is none."""

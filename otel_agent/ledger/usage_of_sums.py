@@ -2,9 +2,10 @@
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from typing import Final
 
-from otel_agent.ledger.answers import NO_USAGE, SLOT_MS, UNATTRIBUTED, Group, Scope, Usage
+from otel_agent.ledger.answers import NO_USAGE, SLOT_MS, UNATTRIBUTED, Group, Period, Scope, Usage
 from otel_agent.ledger.kept_sums import NUMBERS
 from otel_agent.model import Overlap, Tokens, UsageSource
 from otel_agent.model.project import OUTSIDE_ANY
@@ -97,13 +98,17 @@ class UsageOfSums:
         rows = self._database.execute(query, parameters)
         return [Group(row[:3], _usage(row[3:-2]), row[-2], row[-1]) for row in rows]
 
-    def by_slot(self, scope: Scope) -> list[tuple[int, str, Usage]]:
-        """Return (slot, session id, usage) of each slot in order."""
+    def by_period(self, scope: Scope, periods: Sequence[Period]) -> dict[int, Usage]:
+        """Return the usage of each period that has any, by its begin. Periods begin with a slot and end with one."""
         where, parameters = _slots(scope)
         query = (
-            f"SELECT slot, session_id, sum(messages), 1, {_TOKENS} FROM slot_use WHERE {where} GROUP BY 1, 2 ORDER BY 1"
+            f"SELECT json_extract(p.value, '$[0]'), {_MESSAGES}, count(DISTINCT session_id), {_TOKENS} "
+            f"FROM json_each(?) AS p CROSS JOIN slot_use WHERE {where} "
+            f"AND slot >= json_extract(p.value, '$[0]') / {SLOT_MS} AND slot < json_extract(p.value, '$[1]') / {SLOT_MS} "
+            "GROUP BY p.key"
         )
-        return [(row[0], row[1], _usage(row[2:])) for row in self._database.execute(query, parameters)]
+        rows = self._database.execute(query, (json.dumps(periods), *parameters))
+        return {row[0]: _usage(row[1:]) for row in rows}
 
     def first_and_last_ms(self, scope: Scope) -> tuple[int, int] | None:
         """Return when the first and the last message of the slots ended, ``None`` if there is none."""

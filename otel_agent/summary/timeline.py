@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from otel_agent.errors import UsageError
-from otel_agent.ledger.answers import NO_USAGE, SLOT_MS, Scope, Usage
+from otel_agent.ledger.answers import NO_USAGE, Scope
 from otel_agent.ledger.queries import Queries
 from otel_agent.summary.question import By, Question
 from otel_agent.summary.ranges import period_of
@@ -24,20 +24,14 @@ def period_rows(ledger: Queries, scope: Scope, question: Question, now: datetime
     begin = question.range.since or (ends and datetime.fromtimestamp(ends[0] / 1000, now.tzinfo))
     if begin is None:
         return []
-    used = _by_period(ledger, scope, question.by, now)
     # A clock that is ahead can write messages after now; they are shown too.
     last = max(_end(question, now), ends[1] / 1000 if ends else 0.0)
-    rows: list[PeriodRow] = []
-    since, until = period_of(begin, question.by)
-    while since.timestamp() <= last:
-        if len(rows) == _MOST:
-            raise UsageError(
-                f"the timeline would have more than {_MOST:,} {question.by}s. Shorten the range, or use --by day or month."
-            )
-        usage = used.get(since.timestamp(), NO_USAGE)
-        rows.append(PeriodRow(key=period_name(since, question.by), usage=usage, since=since, until=until))
-        # The next period begins where this one ends, even if the clock changed in between.
-        since, until = period_of(until, question.by)
+    periods = _periods(begin, last, question.by)
+    used = ledger.by_period(scope, [(_ms(since), _ms(until)) for since, until in periods])
+    rows = [
+        PeriodRow(key=period_name(since, question.by), usage=used.get(_ms(since), NO_USAGE), since=since, until=until)
+        for since, until in periods
+    ]
     return _sorted(rows, question)
 
 
@@ -57,19 +51,23 @@ def period_name(since: datetime, by: By) -> str:
             return f"{since:%Y-%m}"
 
 
-def _by_period(ledger: Queries, scope: Scope, by: By, now: datetime) -> dict[float, Usage]:
-    """Map the start of each period, in seconds since the Unix epoch, to its usage."""
-    used: dict[float, Usage] = {}
-    sessions: dict[float, set[str]] = {}
-    for slot, session_id, usage in ledger.by_slot(scope):
-        since = period_of(datetime.fromtimestamp(slot * SLOT_MS / 1000, now.tzinfo), by)[0].timestamp()
-        used[since] = used.get(since, NO_USAGE).plus(usage)
-        sessions.setdefault(since, set()).add(session_id)
-    # Slots share sessions, so their numbers cannot be added: count the distinct ids of the period.
-    return {
-        since: Usage(usage.messages, len(sessions[since]), usage.tokens, usage.overlap, usage.cost_nusd)
-        for since, usage in used.items()
-    }
+def _periods(begin: datetime, last: float, by: By) -> list[tuple[datetime, datetime]]:
+    """Return the periods from that of ``begin`` to that of ``last``, in seconds since the Unix epoch."""
+    periods: list[tuple[datetime, datetime]] = []
+    since, until = period_of(begin, by)
+    while since.timestamp() <= last:
+        if len(periods) == _MOST:
+            raise UsageError(
+                f"the timeline would have more than {_MOST:,} {by}s. Shorten the range, or use --by day or month."
+            )
+        periods.append((since, until))
+        # The next period begins where this one ends, even if the clock changed in between.
+        since, until = period_of(until, by)
+    return periods
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
 
 
 def _end(question: Question, now: datetime) -> float:

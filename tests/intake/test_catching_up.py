@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +19,8 @@ from otel_agent.ledger.answers import Scope
 from otel_agent.ledger.files import Hold, ledger_path
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.ledger.writer import open_ledger
+from otel_agent.model import Batch
+from otel_agent.opencode.sqlite.table_reader import TableReader
 from otel_agent.settings import Settings
 from tests.support.made_stores import T0, Database, JsonTree, Message, Tokens, in_flight, message, session
 
@@ -99,6 +104,31 @@ def test_rows_of_a_database_that_appeared_are_counted(tree: JsonTree, settings: 
     assert caught_up(settings) == 1
     database.put(call(3))
     assert caught_up(settings) == 1
+
+
+def test_rows_that_were_rewritten_are_looked_for_only_if_somebody_wrote(
+    tree: JsonTree, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The walk over all rows takes a second for a million of them."""
+    walks: list[str] = []
+    walk = TableReader._rewritten
+
+    def noted(reader: TableReader) -> Iterator[Batch]:
+        walks.append(reader._name)
+        return walk(reader)
+
+    monkeypatch.setattr(TableReader, "_rewritten", noted)
+    database = Database(tree.data_dir / "opencode.db").create()
+    database.put_turn(call(1))
+    then = time.time() - 60
+    os.utime(database.path, (then, then))
+    assert caught_up(settings) == 1
+    assert caught_up(settings) == 0
+    assert walks == []
+    database.put(replace(call(1), tokens=Tokens(input=50)))
+    catch_up(settings)
+    assert len(walks) == 1
+    assert input_tokens(settings) == 50
 
 
 def test_a_file_at_rest_that_is_rewritten_in_place_is_read_by_the_daily_sweep(
@@ -185,13 +215,20 @@ def test_catching_up_does_not_wait_for_the_process_that_holds_the_ledger(setting
         hold.release()
 
 
+def damage_messages(path: Path) -> None:
+    """Overwrite the first page of the messages. All that a hurried start looks at stays as it is."""
+    with closing(sqlite3.connect(path)) as database:
+        page = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'message'").fetchone()[0]
+        size = database.execute("PRAGMA page_size").fetchone()[0]
+    content = bytearray(path.read_bytes())
+    content[(page - 1) * size : page * size] = b"\xff" * size
+    path.write_bytes(content)
+
+
 def test_the_error_about_a_damaged_ledger_says_what_to_do(tree: JsonTree, settings: Settings) -> None:
     tree.put_turn(*(call(number) for number in range(1, 400)))
     caught_up(settings)
-    path = ledger_path(settings.state_dir)
-    content = bytearray(path.read_bytes())
-    content[len(content) // 3 :] = b"\xff" * len(content[len(content) // 3 :])
-    path.write_bytes(content)
+    damage_messages(ledger_path(settings.state_dir))
     tree.put_turn(call(500))
     with pytest.raises(LedgerDamaged, match=r"`otel-agent run --once` sets it aside"):
         catch_up(settings)

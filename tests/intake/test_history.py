@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from contextlib import closing
@@ -22,6 +23,8 @@ from tests.support.made_stores import T0, Database, JsonTree, Message, Tokens, m
 
 FILES, ROWS = 36, 64
 """Messages in the tree, which is read first, and in the database."""
+LONG_AGO = 1_000_000_000
+"""Seconds since the Unix epoch."""
 
 
 class Broken(Exception):
@@ -42,8 +45,10 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def stores(data: Path) -> None:
-    """Two stores, so that there is more than one batch."""
+    """Two stores, so that there is more than one batch. A file of this moment would be read again by the next pass."""
     JsonTree(data).put_turn(*calls(0, FILES))
+    for path in (data / "storage").rglob("*.json"):
+        os.utime(path, (LONG_AGO, LONG_AGO))
     Database(data / "opencode.db").create().put_turn(*calls(FILES, FILES + ROWS))
 
 

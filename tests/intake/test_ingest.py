@@ -11,6 +11,7 @@ import pytest
 
 from otel_agent import semconv
 from otel_agent.errors import LedgerError
+from otel_agent.intake import joining
 from otel_agent.intake.ingest import Ingest, Rules
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import AskWanted, Batch, Overlap, Problem, ProblemKind, ReadScope, Recall, Store, Tokens
@@ -104,7 +105,15 @@ def test_of_many_problems_all_are_counted_and_a_few_are_logged(
     assert "95 more" in caplog.messages[-1]
 
 
-def test_a_pass_that_is_cut_short_goes_on_from_its_checkpoint(ledger: Ledger) -> None:
+@pytest.mark.parametrize("first", [True, False], ids=["first look", "later"])
+def test_a_pass_that_is_cut_short_goes_on_from_its_checkpoint(
+    first: bool, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A first look joins batches: here it has room for one of them.
+    monkeypatch.setattr(joining, "_MOST", 2)
+    if not first:
+        with ledger.transaction():
+            ledger.note_sweep(T0)
     store = ListedStore("one", *(call(number) for number in range(5)))
     ingest = ingest_of(ledger, store)
     assert ingest.run(sweep=True, stopping=once_after(0)).messages == 2
@@ -235,8 +244,11 @@ def test_the_limit_of_series_is_logged_once(ledger: Ledger, caplog: pytest.LogCa
     assert "more than 5 series" in said[0]
 
 
-def test_a_long_first_import_logs_its_progress(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
-    """Each batch takes four seconds here, and every five seconds are worth a line."""
+def test_a_long_first_import_logs_its_progress(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each batch takes four seconds here, and counts when the next one was read. Every five seconds are worth a line."""
+    monkeypatch.setattr(joining, "_MOST", 2)
     caplog.set_level("INFO")
     clock = Clock()
 
@@ -244,8 +256,8 @@ def test_a_long_first_import_logs_its_progress(ledger: Ledger, caplog: pytest.Lo
         def read(self, recall: Recall, ask_wanted: AskWanted, *, now_ms: int, scope: ReadScope) -> Iterator[Batch]:
             for number in range(5):
                 clock.now_ms += 4_000
-                yield Batch(messages=[call(number)])
+                yield Batch(messages=[call(2 * number), call(2 * number + 1)])
 
     ingest_of(ledger, Slow("one"), clock=clock).run(sweep=True)
     said = [each.getMessage() for each in caplog.records if "so far" in each.getMessage()]
-    assert said == ["counted 2 messages so far", "counted 4 messages so far"]
+    assert said == ["counted 2 messages so far", "counted 6 messages so far"]

@@ -74,9 +74,17 @@ def test_whole_quarters_of_an_hour_and_others_have_the_same_answer(ledger: Ledge
         odd = Scope(since_ms=FIRST_SLOT + SLOT_MS + 1, until_ms=FIRST_SLOT + 2 * SLOT_MS + 1)
         assert queries.usage(odd) == queries.usage(of_second)
         assert sorted(sums(queries.by_session(odd)).items()) == sorted(sums(queries.by_session(of_second)).items())
-        assert [
-            (slot, usage.messages) for slot, session, usage in queries.by_slot(of_second) if session == "ses_0"
-        ] == [(FIRST_SLOT // SLOT_MS + 1, 5)]
+        slots = [(FIRST_SLOT + number * SLOT_MS, FIRST_SLOT + (number + 1) * SLOT_MS) for number in range(4)]
+        by_slot = queries.by_period(Scope(), slots)
+        assert {begin: (usage.messages, usage.sessions) for begin, usage in by_slot.items()} == {
+            slots[0][0]: (15, 3),
+            slots[1][0]: (15, 3),
+            slots[2][0]: (10, 3),
+        }
+        assert queries.by_period(odd, slots) == {slots[1][0]: queries.usage(of_second)}
+        assert queries.by_period(Scope(), [(begin + 1, end + 1) for begin, end in slots]) == {
+            begin + 1: usage for begin, usage in by_slot.items()
+        }
 
 
 def test_a_correction_raises_the_sums_and_counts_no_message(ledger: Ledger, state_dir: Path) -> None:
@@ -96,8 +104,9 @@ def test_a_killed_message_that_completes_after_all_moves_to_its_time(ledger: Led
     enter(ledger, whole)
     with reading(state_dir) as queries:
         assert queries.first_and_last_ms(Scope()) == (T0 + 3 * MINUTE + 4_000, T0 + 10 * SLOT_MS)
-        slots = [(slot, usage.tokens.input) for slot, _, usage in queries.by_slot(Scope())]
-        assert slots == [((T0 + 3 * MINUTE + 4_000) // SLOT_MS, 2), (T0 // SLOT_MS + 10, 4)]
+        slots = [(FIRST_SLOT + number * SLOT_MS, FIRST_SLOT + (number + 1) * SLOT_MS) for number in range(12)]
+        used = {begin: usage.tokens.input for begin, usage in queries.by_period(Scope(), slots).items()}
+        assert used == {(T0 + 3 * MINUTE + 4_000) // SLOT_MS * SLOT_MS: 2, FIRST_SLOT + 10 * SLOT_MS: 4}
         (group,) = [each for each in queries.by_model(Scope()) if each.key[1] == "model-0"]
         assert (group.first_ms, group.last_ms) == (T0 + 10 * SLOT_MS, T0 + 10 * SLOT_MS)
 

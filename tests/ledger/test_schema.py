@@ -135,6 +135,8 @@ def test_a_ledger_of_version_1_becomes_what_a_new_one_is(database: sqlite3.Conne
         (f"SELECT number FROM turn WHERE state = {TurnState.OPEN:d}", "turn_open"),
         (f"SELECT number FROM turn WHERE state = {TurnState.PENDING:d}", "turn_owed"),
         (f"SELECT number FROM turn WHERE state = {TurnState.QUARANTINED:d}", "turn_refused"),
+        (f"SELECT number FROM turn AS t WHERE t.state = {TurnState.PENDING:d} AND t.caller <> ''", "turn_called"),
+        ("UPDATE owed SET refused = 0 WHERE refused", "owed_refused"),
     ],
 )
 def test_conditions_of_the_queries_match_those_of_the_indexes(

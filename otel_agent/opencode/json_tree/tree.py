@@ -86,7 +86,8 @@ class JsonTree:
         # Nothing in the others has changed since everything in them was final.
         changed = [each for each in listed if scope.sweep or self._at_rest.get(each.name) != each.changed_ns]
         look = _Look(recall, ask_wanted, Sessions(self._layout, now_ns), now_ns)
-        first = scope.sweep and recalled is None
+        # A tree that appears while an agent runs is read as a whole without a sweep.
+        first = recalled is None and scope.changed_paths is None
         batch = Batch(problems=problems)
         with closing(self._first_reads(changed, look) if first else self._reads(changed, look)) as reads:
             for read in reads:
@@ -94,7 +95,7 @@ class JsonTree:
                     yield batch
                     batch = Batch()
                 batch.add(read)
-        if scope.sweep:
+        if scope.sweep or first:
             self._leave({each.name for each in listed}, recalled or b"", batch)
         if batch != Batch():
             yield batch

@@ -10,7 +10,8 @@ from otel_agent.opencode.parts.reader import PartReader
 from otel_agent.opencode.sqlite.content import ContentParts
 from otel_agent.opencode.sqlite.known_tables import Tables
 from otel_agent.opencode.sqlite.parts import DatabaseParts, find_session
-from otel_agent.opencode.sqlite.turns import Place, TurnFinder
+from otel_agent.opencode.sqlite.row_order import Place
+from otel_agent.opencode.sqlite.turns import TurnFinder
 
 
 class TurnNotes:

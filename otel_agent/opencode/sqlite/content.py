@@ -96,10 +96,11 @@ class ContentParts:
         child = None if row is None else self.session(text_of(row[0]))
         if child is None:
             return None
-        # Long may have passed since the call, but the sub-agent was prompted right after it.
+        # Long may have passed since the call, but the sub-agent was prompted right after it. The plus sign keeps SQLite
+        # to the index of the order: by that of the times it would sort the whole session.
         query = (
             f"SELECT time_created FROM {self._tables.messages} WHERE session_id = ? AND type = 'user' "
-            "AND time_created <= ? ORDER BY seq DESC LIMIT 1"
+            "AND +time_created <= ? ORDER BY seq DESC LIMIT 1"
         )
         prompt = self._database.execute(query, (child.id, row[1])).fetchone()
         at_ms = None if prompt is None else json_values.time_ms(prompt[0])

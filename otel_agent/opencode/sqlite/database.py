@@ -20,6 +20,7 @@ from otel_agent.model import (
     Batch,
     Calls,
     CallsWanted,
+    Checkpoint,
     Message,
     Problem,
     ProblemKind,
@@ -32,7 +33,7 @@ from otel_agent.opencode.bounded_files import in_words
 from otel_agent.opencode.json_values import MAX_TIME_MS
 from otel_agent.opencode.sqlite import session_totals
 from otel_agent.opencode.sqlite.calls import read_calls
-from otel_agent.opencode.sqlite.cursor import Ask, DatabaseFile
+from otel_agent.opencode.sqlite.cursor import Ask, DatabaseFile, mark_of
 from otel_agent.opencode.sqlite.known_tables import Tables, probe
 from otel_agent.opencode.sqlite.table_reader import TableReader
 
@@ -92,8 +93,13 @@ class Database:
         if scope.sweep:
             self._reopen(now_ms)
         try:
-            sweep = scope.sweep or self._unchanged_since is None
+            mark, place = mark_of(self._path, now_ms * 1_000_000), f"database:{self.name}"
+            # A new process would walk over all rows for those that were rewritten: a second for a million.
+            as_left = mark and recall(place) == mark
+            sweep = scope.sweep or (self._unchanged_since is None and not as_left)
             yield from self._read(Ask(recall, ask_wanted), now_ms=now_ms, sweep=sweep)
+            if sweep and mark and not as_left and self._unchanged_since is not None:
+                yield Batch(checkpoints=[Checkpoint(place, mark)])
         except sqlite3.Error as error:
             self.close()
             yield Batch(problems=[_problem(error, self.name)])

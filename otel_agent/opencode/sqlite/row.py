@@ -4,7 +4,7 @@ from typing import Any, Final, NamedTuple, Self
 
 from otel_agent.opencode import json_values
 from otel_agent.opencode.sqlite.parts import text_of
-from otel_agent.opencode.sqlite.turns import Place
+from otel_agent.opencode.sqlite.row_order import Place
 
 Columns = tuple[Any, ...]
 """A row as SQLite gives it; our connection returns text as bytes."""

@@ -26,7 +26,8 @@ from otel_agent.opencode.sqlite.cursor import BEFORE_ALL, READS, Ask, Cursor, Da
 from otel_agent.opencode.sqlite.known_tables import ASSISTANT, COMPACTION, IDLE, LARGE, Tables, whole
 from otel_agent.opencode.sqlite.parts import find_session, text_of
 from otel_agent.opencode.sqlite.row import DATA, ID, KIND, ROWID, SESSION, SIZE, UPDATED, Columns, Row
-from otel_agent.opencode.sqlite.turns import Place, TurnFinder
+from otel_agent.opencode.sqlite.row_order import Place
+from otel_agent.opencode.sqlite.turns import TurnFinder
 from otel_agent.opencode.worktrees import at_repository
 
 _CHUNK: Final = 4_000

@@ -10,32 +10,19 @@ import re
 import sqlite3
 from typing import Final, NamedTuple
 
-from msgspec import Struct
-
 from otel_agent.model import Message, Session
 from otel_agent.opencode import json_values
 from otel_agent.opencode.sqlite.known_tables import ASSISTANT, COMPACTION, IDLE, Tables
-from otel_agent.opencode.sqlite.parts import text_of
+from otel_agent.opencode.sqlite.row_order import END, START, Place, RowOrder
 
 _PROMPT: Final = "user"
 WAKE: Final = "synthetic"
 """A note of OpenCode's own. One that comes to a session at rest, for example when a sub-agent ends, begins a turn."""
-_START: Final = -1
-_END: Final = 2**63 - 1
 _GOT_IDLE: Final = "SELECT max(time_completed) FROM migration WHERE id LIKE '%_session_viewed_state'"
 """When this database got the columns that note idle sessions: older rows are a beta's or 1.x's."""
 _IMPORTED: Final = "SELECT max(max(time_created, time_updated)) FROM kv WHERE key = 'migration.v1-v2'"
 _RELEASE: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
 """The version of a session that no beta and no preview began."""
-
-
-class Place(Struct, frozen=True):
-    """The place of a row in its session."""
-
-    id: str
-    seq: int
-    created_ms: int
-    kind: str
 
 
 class _Turn(NamedTuple):
@@ -68,18 +55,21 @@ class TurnFinder:
         self._has_turns = tables.has_turns
         self._habits: dict[str, _Habit] = {}
         self._last: dict[str, _Turn] = {}
+        self._woken: dict[tuple[str, int], tuple[int, Place]] = {}
+        """Session and the row after which its notes were looked at, to the last one of them and what it belongs to."""
         self._got_idle_ms, self._imported_ms = self._time_of(_GOT_IDLE), self._time_of(_IMPORTED)
-        self._has_idle: bool | None = None
+        self._order = RowOrder(database, tables.messages)
 
     def forget(self) -> None:
         """Forget what was found in the last read transaction."""
         self._habits.clear()
         self._last.clear()
-        self._has_idle = None
+        self._woken.clear()
+        self._order.forget()
 
     def place(self, message_id: str) -> Place | None:
         """Return the place of a row, ``None`` if it is gone or the rows of this table are in no order."""
-        return self._place("id = ?", message_id) if self._has_turns else None
+        return self._order.place(message_id) if self._has_turns else None
 
     def turn_of(self, session: Session, place: Place) -> str:
         """Return the id of a row's turn: its first prompt, or what else began it. Empty for a row outside any turn."""
@@ -96,14 +86,14 @@ class TurnFinder:
 
     def last_before(self, idle: Place, session_id: str) -> Place | None:
         """Return the last row of a model's call in the turn that a row ``idle`` ends, ``None`` if there is none."""
-        since = self._find(IDLE, session_id, _START, idle.seq, newest=True)
-        low = _START if since is None else since.seq
-        calls = (self._find(kind, session_id, low, idle.seq, newest=True) for kind in (ASSISTANT, COMPACTION))
+        since = self._order.find(IDLE, session_id, START, idle.seq, newest=True)
+        low = START if since is None else since.seq
+        calls = (self._order.find(kind, session_id, low, idle.seq, newest=True) for kind in (ASSISTANT, COMPACTION))
         return max((call for call in calls if call is not None), key=lambda call: call.seq, default=None)
 
     def answer_before(self, session: Session, place: Place) -> Place | None:
         """Return the last answer of a model before a row, ``None`` if there is none of this session's own."""
-        found = self._find(ASSISTANT, session.id, _START, place.seq, newest=True)
+        found = self._order.find(ASSISTANT, session.id, START, place.seq, newest=True)
         return None if found is None or found.created_ms <= self._habit(session).copied_until_ms else found
 
     def _turn(self, session: Session, place: Place) -> _Turn:
@@ -114,7 +104,7 @@ class TurnFinder:
         marked = place.created_ms > habit.marked_from_ms
         # Rows from another time, or from another session, are in no turn with this one.
         bounds = (habit.copied_until_ms, habit.marked_from_ms if marked else 0)
-        low = self._up_to(session.id, max((at for at in bounds if at < place.created_ms), default=0))
+        low = self._order.up_to(session.id, max((at for at in bounds if at < place.created_ms), default=0))
         found = self._between_idle(session.id, place, low) if marked else self._since_prompt(session.id, place, low)
         if place.kind == ASSISTANT:  # a compaction can be outside the turn of the rows around it
             self._last[session.id] = found
@@ -122,17 +112,19 @@ class TurnFinder:
 
     def _between_idle(self, session_id: str, place: Place, low: int) -> _Turn:
         """Return the turn between two rows ``idle``."""
-        since = self._find(IDLE, session_id, low, place.seq, newest=True)
+        since = self._order.find(IDLE, session_id, low, place.seq, newest=True)
         low = low if since is None else since.seq
-        end = self._find(IDLE, session_id, place.seq, _END)
-        first = self._find(ASSISTANT, session_id, low, place.seq + 1)
+        end = self._order.find(IDLE, session_id, place.seq, END)
+        first = self._order.find(ASSISTANT, session_id, low, place.seq + 1)
         # Only what came before the first answer: a later prompt must not rename a turn that is under way.
         upto = place.seq if first is None else first.seq
-        began = self._find(_PROMPT, session_id, low, upto) or self._find(WAKE, session_id, low, upto) or first
+        began = (
+            self._order.find(_PROMPT, session_id, low, upto) or self._order.find(WAKE, session_id, low, upto) or first
+        )
         if began is None:
             return _Turn("", place.created_ms, place.seq, place.seq + 1, last=place.id)
         last = None if end is None else self.last_before(end, session_id)
-        before = _END if end is None else end.seq
+        before = END if end is None else end.seq
         return _Turn(began.id, began.created_ms, began.seq, before, None if last is None else last.id)
 
     def _since_prompt(self, session_id: str, place: Place, low: int) -> _Turn:
@@ -140,46 +132,51 @@ class TurnFinder:
         began = self._prompt_or_wake(session_id, place, low)
         if place.kind == COMPACTION:
             # One that comes after the last call of a turn was ordered by a person, and is in no turn.
-            answer = self._find(ASSISTANT, session_id, began.seq if began else low, place.seq, newest=True)
+            answer = self._order.find(ASSISTANT, session_id, began.seq if began else low, place.seq, newest=True)
             if began is None or (answer is not None and self._was_last_call(answer)):
                 return _Turn("", place.created_ms, place.seq, place.seq + 1, last=place.id)
         began = began or place
-        following = (self._find(kind, session_id, place.seq, _END) for kind in (_PROMPT, WAKE))
-        before = min((each.seq for each in following if each is not None), default=_END)
+        following = (self._order.find(kind, session_id, place.seq, END) for kind in (_PROMPT, WAKE))
+        before = min((each.seq for each in following if each is not None), default=END)
         return _Turn(began.id, began.created_ms, began.seq, before, by_answer=True)
 
     def _prompt_or_wake(self, session_id: str, place: Place, low: int) -> Place | None:
-        prompt = self._find(_PROMPT, session_id, low, place.seq, newest=True)
+        prompt = self._order.find(_PROMPT, session_id, low, place.seq, newest=True)
         low = low if prompt is None else prompt.seq
-        before = place.seq
-        earliest: Place | None = None
-        while (wake := self._find(WAKE, session_id, low, before, newest=True)) is not None:
-            answer = self._find(ASSISTANT, session_id, low, wake.seq, newest=True)
+        wake = newest = self._order.find(WAKE, session_id, low, place.seq, newest=True)
+        if newest is None:
+            return prompt
+        # A model at work can get many notes. Each belongs to what the one before it does, and that was just found.
+        seen, began = self._woken.get((session_id, low), (START, newest))
+        while wake is not None and wake.seq != seen:
+            earliest = wake
+            answer = self._order.find(ASSISTANT, session_id, low, wake.seq, newest=True)
             if answer is not None and self._was_last_call(answer):
-                return wake
-            before, earliest = wake.seq, wake
-        return prompt or earliest
+                began = wake
+                break
+            wake = self._order.find(WAKE, session_id, low, wake.seq, newest=True)
+            if wake is None:
+                began = prompt or earliest
+        self._woken[session_id, low] = newest.seq, began
+        return began
 
     def _habit(self, session: Session) -> _Habit:
         habit = self._habits.get(session.id)
         if habit is None:
             of_1_x = session.version.startswith("1.")
             since_ms = max(self._got_idle_ms, self._imported_ms if of_1_x else 0)
-            first = self._find(IDLE, session.id, _START, _END)
+            first = self._order.find(IDLE, session.id, START, END)
             if first is not None and first.created_ms <= since_ms:
                 since_ms = 0  # it comes from another database, in which such rows were written already
-            marked_from_ms = since_ms if first is not None or self._writes_idle(session) else _END
+            marked_from_ms = since_ms if first is not None or self._writes_idle(session) else END
             habit = _Habit(marked_from_ms, session.created_ms - 1 if session.forked else 0)
             self._habits[session.id] = habit
         return habit
 
     def _writes_idle(self, session: Session) -> bool:
         """Return True if a turn of this session, which has no row ``idle`` yet, is going to get one."""
-        if self._has_idle is None:
-            query = f"SELECT 1 FROM {self._messages} WHERE type = '{IDLE}' LIMIT 1"
-            self._has_idle = self._database.execute(query).fetchone() is not None
         # A store without any is a new one, whose first turn goes on, or a beta's that never writes one.
-        return self._has_idle or (self._notes_idle and _RELEASE.fullmatch(session.version) is not None)
+        return self._order.has(IDLE) or (self._notes_idle and _RELEASE.fullmatch(session.version) is not None)
 
     def _was_last_call(self, answer: Place) -> bool:
         query = (
@@ -188,32 +185,6 @@ class TurnFinder:
         )
         row = self._database.execute(query, (answer.id,)).fetchone()
         return row is not None and bool(row[0])
-
-    def _up_to(self, session_id: str, at_ms: int) -> int:
-        """Return the number of the last row that is not newer, ``_START`` if there is none."""
-        if not at_ms:
-            return _START
-        query = (
-            f"SELECT seq FROM {self._messages} WHERE session_id = ? AND time_created <= ? "
-            "ORDER BY time_created DESC, id DESC LIMIT 1"
-        )
-        row = self._database.execute(query, (session_id, at_ms)).fetchone()
-        return row[0] if row is not None and isinstance(row[0], int) else _START
-
-    def _find(self, kind: str, session_id: str, low: int, high: int, *, newest: bool = False) -> Place | None:
-        """Return the first row of a type between two numbers, or the newest. Both queries walk the same index."""
-        order = "DESC" if newest else "ASC"
-        return self._place(
-            f"session_id = ? AND type = ? AND seq > ? AND seq < ? ORDER BY seq {order} LIMIT 1",
-            *(session_id, kind, low, high),
-        )
-
-    def _place(self, where: str, *arguments: object) -> Place | None:
-        query = f"SELECT id, seq, time_created, type FROM {self._messages} WHERE {where}"
-        row = self._database.execute(query, arguments).fetchone()
-        if row is None or not isinstance(row[1], int):
-            return None
-        return Place(text_of(row[0]), row[1], json_values.time_ms(row[2]) or 0, text_of(row[3]))
 
     def _time_of(self, query: str) -> int:
         """Return 0 if this release has no such table or column."""
