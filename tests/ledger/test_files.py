@@ -154,27 +154,33 @@ def test_a_file_in_place_of_the_state_folder_is_left_alone(agent: Agent) -> None
     assert agent.state_dir.read_text() == "mine"
 
 
-@pytest.mark.skipif(WINDOWS, reason="resource limits are POSIX")
-def test_running_out_of_room_at_any_point_loses_nothing(agent: Agent, receiver: OtlpReceiver) -> None:
-    """No file may grow beyond a limit, which rises until a run succeeds.
-
-    Before that a run fails to open the ledger, to count, or to strike off what the backend accepted. Each failure is
-    reported, and none loses anything.
-    """
-    write_messages(agent, 600)
-    failed_after_sending = 0
-    for limit in itertools.count(0, 20_000):
+def failures_without_room(agent: Agent, first: int, step: int) -> Iterator[None]:
+    """Run with a limit on each file's size, which rises until a run succeeds. Yield after each failure."""
+    for limit in itertools.count(first, step):
         prelude = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))"
         with agent.process("run", "--once", prelude=prelude) as process:
             run = process.wait()
         if run.returncode == 0:
-            break
+            return
         assert run.returncode == CANNOT_WRITE
         assert "Traceback" not in run.stderr
         assert re.search("otel-agent: cannot (write to|use the ledger).*(File too large|disk I/O error)", run.stderr)
-        failed_after_sending += bool(receiver.chats())
-    assert failed_after_sending
+        yield
+
+
+@pytest.mark.skipif(WINDOWS, reason="resource limits are POSIX")
+def test_running_out_of_room_at_any_point_loses_nothing(agent: Agent, receiver: OtlpReceiver) -> None:
+    """A first look fails to open the ledger, to count, or to make the indexes. A later look also fails to strike off what
+    the backend accepted: a first look has more to write before it sends. None of these failures loses anything.
+    """
+    write_messages(agent, 600)
+    assert list(failures_without_room(agent, 0, 40_000))
     assert_exact(receiver, 600)
+    write_messages(agent, 300, 600)
+    sent_before = len(receiver.chats())
+    sent = [len(receiver.chats()) for _ in failures_without_room(agent, 100_000, 20_000)]
+    assert sent[-1] > sent_before
+    assert_exact(receiver, 900)
 
 
 @pytest.fixture
