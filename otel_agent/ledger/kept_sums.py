@@ -90,7 +90,7 @@ class KeptSums:
         by_session: defaultdict[str, list[_Row]] = defaultdict(list)
         used: defaultdict[str, set[int]] = defaultdict(set)
         number_of = self._contexts.number_of
-        # Rows are gathered and added up column by column at the end, which is three times as fast as adding each.
+        # Rows are gathered, and added up column by column at the end: adding each to its sums takes longer.
         for change in changes:
             message, tokens, overlap = change.message, change.tokens, change.overlap
             ended_ms, session_id = message.ended_ms, message.session_id
