@@ -51,10 +51,10 @@ class Progress:
         return self._now_ms - SOON_MS if self._running else self._written_ms - _SLACK_MS
 
     def note_unread(self, scratch: Scratch) -> None:
-        """Rename the differences of records that are missing because nobody has read them."""
+        """Rename the differences of records that nobody has read as they are now: they are missing, or were rewritten."""
         query = (
             "SELECT d.rowid, r.form, r.store, r.place, r.id, max(r.written_ms) FROM difference AS d "
-            f"JOIN record AS r ON r.id = d.id WHERE d.cause = '{Cause.MISSING}' AND r.completed_ms IS NOT NULL GROUP BY d.rowid"
+            f"JOIN record AS r ON r.id = d.id WHERE d.cause IN ('{Cause.MISSING}', '{Cause.NUMBERS}') AND r.completed_ms IS NOT NULL GROUP BY d.rowid"
         )
         unread = [(rowid,) for rowid, *record in scratch.database.execute(query).fetchall() if self._is_unread(*record)]
         scratch.database.executemany(f"UPDATE difference SET cause = '{Cause.UNREAD}' WHERE rowid = ?", unread)
@@ -64,9 +64,9 @@ class Progress:
             return True
         if self._running:
             return self._now_ms - written_ms < SOON_MS
-        return (
-            self._is_unread_file(Path(place)) if form == TREE else self._is_unread_row(form, store, place, message_id)
-        )
+        if form == TREE:
+            return self._is_unread_file(Path(place))
+        return self._is_unread_row(form, store, place, message_id, written_ms)
 
     def _is_unread_file(self, file: Path) -> bool:
         state = self._checkpoint(f"tree:{in_words(file.parent)}")
@@ -75,7 +75,7 @@ class Progress:
         except OSError:
             return True
 
-    def _is_unread_row(self, form: str, store: str, rowid: str, message_id: str) -> bool:
+    def _is_unread_row(self, form: str, store: str, rowid: str, message_id: str, written_ms: int) -> bool:
         state = self._checkpoint(f"{form}:{store}")
         if state is None:
             return True
@@ -83,4 +83,4 @@ class Progress:
         with suppress(OSError):
             if Path(store).stat().st_ino != cursor.inode:
                 return True  # another file than the one that was read
-        return int(rowid) > cursor.rowid or message_id in cursor.in_flight
+        return int(rowid) > cursor.rowid or message_id in cursor.in_flight or written_ms > cursor.updated_ms

@@ -111,6 +111,21 @@ def test_what_was_written_since_the_last_run(agent: Agent, database: Database) -
     assert Verified(agent).explained() == {}
 
 
+@pytest.mark.parametrize("kind", ["tree", "database"])
+def test_what_was_rewritten_since_the_last_run(agent: Agent, database: Database, tree: JsonTree, kind: str) -> None:
+    of = session(version="1.18.33")
+    call = message(of, USED)
+    rewritten = replace(call, tokens=USED.plus(OTHER), completed=call.completed + HOUR)
+    store = tree if kind == "tree" else database
+    store.put_turn(call)
+    agent.once()
+    store.put(rewritten)
+    found = Verified(agent)
+    assert (found.exit_code, found.explained()) == (0, {"unread": (0, minus(OTHER))})
+    agent.once()
+    assert Verified(agent).ledger == USED.plus(OTHER)
+
+
 def test_a_tree_that_nobody_read_yet(agent: Agent, database: Database, tree: JsonTree) -> None:
     database.put_turn(message(session(version="1.18.33"), USED))
     agent.once()
