@@ -176,11 +176,11 @@ def test_running_out_of_room_at_any_point_loses_nothing(agent: Agent, receiver: 
     write_messages(agent, 600)
     assert list(failures_without_room(agent, 0, 40_000))
     assert_exact(receiver, 600)
-    write_messages(agent, 300, 600)
+    write_messages(agent, 2_000, 600)
     sent_before = len(receiver.chats())
-    sent = [len(receiver.chats()) for _ in failures_without_room(agent, 100_000, 20_000)]
+    sent = [len(receiver.chats()) for _ in failures_without_room(agent, 540_000, 60_000)]
     assert sent[-1] > sent_before
-    assert_exact(receiver, 900)
+    assert_exact(receiver, 2_600)
 
 
 @pytest.fixture
