@@ -15,7 +15,8 @@ def joined(batches: Iterable[Batch]) -> Iterator[Batch]:
     try:
         for batch in batches:
             alone = batch.totals is not None or batch.beside is not None
-            if gathered != Batch() and (alone or len(gathered.messages) + len(batch.messages) > _MOST):
+            full = len(gathered.messages) + len(batch.messages) > _MOST
+            if gathered != Batch() and (alone or full or _differ(gathered, batch)):
                 yield gathered
                 gathered = Batch()
             if alone:
@@ -29,3 +30,9 @@ def joined(batches: Iterable[Batch]) -> Iterator[Batch]:
         raise
     if gathered != Batch():
         yield gathered
+
+
+def _differ(one: Batch, other: Batch) -> bool:
+    """Return True for batches of two tables. 2.x can hold a call of 1.x once more, and a batch has no twins in itself."""
+    both = one.messages[-1:] + other.messages[:1]
+    return len({message.generation for message in both}) > 1

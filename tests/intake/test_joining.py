@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from msgspec.structs import replace
 
 from otel_agent.intake import joining
 from otel_agent.intake.joining import joined
-from otel_agent.model import Batch, Checkpoint, StoreTotals
+from otel_agent.model import Batch, Checkpoint, Generation, StoreTotals
 from tests.support.records import call
 
 
@@ -41,6 +42,12 @@ def test_a_larger_batch_is_not_split() -> None:
 def test_a_batch_with_totals_comes_alone_and_after_those_before_it() -> None:
     found = joined([of(1), of(2, totals=StoreTotals([])), of(3)])
     assert numbers(found) == [["msg_1"], ["msg_2"], ["msg_3"]]
+
+
+def test_calls_of_1_x_and_of_2_x_are_not_joined() -> None:
+    """A call can be in both tables: the ledger must know the first record of it when the second one comes."""
+    imported = Batch([replace(call(1), id="msg_imported", generation=Generation.V2)])
+    assert numbers(joined([of(1), imported, Batch(looked_at=1)])) == [["msg_1"], ["msg_imported"]]
 
 
 def test_what_was_read_before_a_failure_is_yielded_before_it() -> None:
