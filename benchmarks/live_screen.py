@@ -24,7 +24,7 @@ _START_SECONDS: Final = 5.0
 _QUIET_SECONDS: Final = 0.3
 """A change is drawn if nothing more is written for this long."""
 _TABS: Final = b"234561"
-"""The keys of the tabs, each of which shows another view."""
+"""The keys of the tabs; each tab shows another view."""
 
 
 class LiveFigures(Struct, frozen=True):

@@ -85,23 +85,25 @@ class Counting:
                 return
             tally = Tally(disjoint=self._rules.disjoint)
             with self._ledger.transaction():
-                tally.add_sessions(messages.history_of(session_id, after=self._ledger.epoch_message))
-                sessions.track(session_id)
+                self._begin(session_id, tally)
                 self._note_overflow(self._raise_by_session(tally.increases, self._now_ns()))
 
     def _by_session(self, changes: list[Change]) -> Increases:
         """Return the increases of the sessions that were active within the window. A session without a series brings all
         it ever used, so that its series shows the session's total from the start."""
-        messages = self._ledger.messages
         since_ms = self._now_ms() - self._rules.session_window_ms
         tracked = self._ledger.sessions.tracked([change.message.session_id for change in changes])
         tally = Tally(disjoint=self._rules.disjoint)
         tally.add_sessions(change for change in changes if change.message.session_id in tracked)
         active = {change.message.session_id for change in changes if change.message.ended_ms >= since_ms}
         for session_id in sorted(active - tracked):
-            tally.add_sessions(messages.history_of(session_id, after=self._ledger.epoch_message))
-            self._ledger.sessions.track(session_id)
+            self._begin(session_id, tally)
         return tally.increases
+
+    def _begin(self, session_id: str, tally: Tally) -> None:
+        """Add all that a session ever used here, and note that it has series from now on."""
+        tally.add_sessions(self._ledger.messages.history_of(session_id, after=self._ledger.epoch_message))
+        self._ledger.sessions.track(session_id)
 
     def _now_ms(self) -> int:
         return self._now_ns() // _NS_PER_MS

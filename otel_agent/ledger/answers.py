@@ -1,6 +1,7 @@
 """Plain values of the questions that a report asks of the ledger, and of the answers. No SQL here."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, Self
 
 from msgspec import Struct
 
@@ -25,6 +26,11 @@ class Usage(Struct, frozen=True):
     tokens: Tokens
     overlap: Overlap
     cost_nusd: int
+
+    @classmethod
+    def of(cls, row: Sequence[int]) -> Self:
+        """Return the usage of a row of sums: messages, sessions, five categories, two overlaps and cost."""
+        return cls(row[0], row[1], Tokens(*row[2:7]), Overlap(*row[7:9]), row[9])
 
     @property
     def is_any(self) -> bool:

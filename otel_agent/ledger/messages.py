@@ -33,7 +33,7 @@ class Messages:
         self._database, self._sessions, self._outbox = database, sessions, outbox
         self._contexts, self._sums = contexts, sums
         self._indexed = has_indexes(database)
-        # A first look that was cut short left messages of which nothing is known here: there may be both.
+        # A first look that was cut short left messages that this process has not seen: there may be both.
         self._sides = {True, False} if self.last_number() else set[bool]()
         """Of the messages that came before there were indexes: is their generation that of 2.x?"""
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from otel_agent.ledger import records, schema
 from otel_agent.ledger.answers import NO_USAGE, UNATTRIBUTED, Group, Period, Scope, Usage
-from otel_agent.model import Overlap, Tokens, UsageSource
+from otel_agent.model import UsageSource
 from otel_agent.model.project import OUTSIDE_ANY
 
 _COUNTED: Final = f"m.{records.IS_COUNTED}"
@@ -42,7 +42,9 @@ class UsageOfMessages:
     def usage(self, scope: Scope) -> Usage:
         """Return the sum over all messages in the scope; a session counts once."""
         where, parameters = self._where(scope)
-        return _usage(self._database.execute(f"SELECT {self._sums} {self._from} WHERE {where}", parameters).fetchone())
+        return Usage.of(
+            self._database.execute(f"SELECT {self._sums} {self._from} WHERE {where}", parameters).fetchone()
+        )
 
     def unattributed(self, scope: Scope) -> Usage:
         """Return the part of ``usage`` that belongs to no message."""
@@ -50,7 +52,7 @@ class UsageOfMessages:
             return NO_USAGE
         where, parameters = self._where(scope)
         query = f"SELECT {self._sums} {self._from} WHERE {where} AND {_UNATTRIBUTED}"
-        return _usage(self._database.execute(query, parameters).fetchone())
+        return Usage.of(self._database.execute(query, parameters).fetchone())
 
     def grouped(self, kind: str, scope: Scope) -> list[Group]:
         """Group by a kind of ``kept_sums.KINDS``: a model with its provider, an agent, or a project with or without its places."""
@@ -80,7 +82,7 @@ class UsageOfMessages:
             f"AND {_ENDED} >= json_extract(p.value, '$[0]') AND {_ENDED} < json_extract(p.value, '$[1]') GROUP BY p.key"
         )
         rows = self._database.execute(query, [json.dumps(periods), *parameters])
-        return {row[0]: _usage(row[1:]) for row in rows}
+        return {row[0]: Usage.of(row[1:]) for row in rows}
 
     def first_and_last_ms(self, scope: Scope) -> tuple[int, int] | None:
         """Return when the first and the last message of the scope ended, ``None`` if there is none."""
@@ -93,7 +95,7 @@ class UsageOfMessages:
         keys = len(by) + len(also)
         query = f"SELECT {', '.join([*by, *also])}, {self._sums}, {_TIMES} {self._from} WHERE {where} GROUP BY {', '.join(by)}"
         rows = self._database.execute(query, parameters)
-        return [Group(row[:keys], _usage(row[keys:-2]), row[-2], row[-1]) for row in rows]
+        return [Group(row[:keys], Usage.of(row[keys:-2]), row[-2], row[-1]) for row in rows]
 
     def _where(self, scope: Scope) -> tuple[str, list[object]]:
         """Return the scope as an SQL condition on ``message AS m``, and its parameters."""
@@ -123,7 +125,3 @@ class UsageOfMessages:
                 )
                 parameters += [glob for glob in globs for _ in columns]
         return " AND ".join(clauses), parameters
-
-
-def _usage(row: tuple[int, ...]) -> Usage:
-    return Usage(row[0], row[1], Tokens(*row[2:7]), Overlap(*row[7:9]), row[9])

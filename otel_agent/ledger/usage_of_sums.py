@@ -7,7 +7,7 @@ from typing import Final
 
 from otel_agent.ledger.answers import NO_USAGE, SLOT_MS, UNATTRIBUTED, Group, Period, Scope, Usage
 from otel_agent.ledger.kept_sums import NUMBERS
-from otel_agent.model import Overlap, Tokens, UsageSource
+from otel_agent.model import UsageSource
 from otel_agent.model.project import OUTSIDE_ANY
 
 _MESSAGES: Final = "ifnull(sum(messages), 0)"
@@ -52,7 +52,7 @@ class UsageOfSums:
         """Return the sum of whole slots; a session counts once."""
         if is_unrestricted(scope):
             query = f"SELECT {_MESSAGES}, (SELECT count(*) FROM session_use), {_TOKENS} FROM context"
-            return _usage(self._database.execute(query).fetchone())
+            return Usage.of(self._database.execute(query).fetchone())
         return self._of_slots(scope, "1")
 
     def unattributed(self, scope: Scope) -> Usage:
@@ -73,7 +73,7 @@ class UsageOfSums:
         groups: list[Group] = []
         for row in self._database.execute(query):
             key, (messages, *numbers, first_ms, last_ms) = row[: len(by)], row[len(by) :]
-            groups.append(Group(key, _usage((messages, sessions.get(key, 0), *numbers)), first_ms, last_ms))
+            groups.append(Group(key, Usage.of((messages, sessions.get(key, 0), *numbers)), first_ms, last_ms))
         return groups
 
     def by_session(self, scope: Scope) -> list[Group]:
@@ -96,7 +96,7 @@ class UsageOfSums:
                 "JOIN session_use AS s ON s.session_id = u.session_id"
             )
         rows = self._database.execute(query, parameters)
-        return [Group(row[:3], _usage(row[3:-2]), row[-2], row[-1]) for row in rows]
+        return [Group(row[:3], Usage.of(row[3:-2]), row[-2], row[-1]) for row in rows]
 
     def by_period(self, scope: Scope, periods: Sequence[Period]) -> dict[int, Usage]:
         """Return the usage of each period that has any, by its begin. Periods begin with a slot and end with one."""
@@ -108,7 +108,7 @@ class UsageOfSums:
             "GROUP BY p.key"
         )
         rows = self._database.execute(query, (json.dumps(periods), *parameters))
-        return {row[0]: _usage(row[1:]) for row in rows}
+        return {row[0]: Usage.of(row[1:]) for row in rows}
 
     def first_and_last_ms(self, scope: Scope) -> tuple[int, int] | None:
         """Return when the first and the last message of the slots ended, ``None`` if there is none."""
@@ -119,7 +119,7 @@ class UsageOfSums:
     def _of_slots(self, scope: Scope, which: str) -> Usage:
         where, parameters = _slots(scope)
         query = f"SELECT {_MESSAGES}, count(DISTINCT session_id), {_TOKENS} FROM slot_use WHERE {where} AND {which}"
-        return _usage(self._database.execute(query, parameters).fetchone())
+        return Usage.of(self._database.execute(query, parameters).fetchone())
 
 
 def _slots(scope: Scope) -> tuple[str, tuple[object, ...]]:
@@ -131,7 +131,3 @@ def _slots(scope: Scope) -> tuple[str, tuple[object, ...]]:
 
 def _ids(scope: Scope) -> str:
     return json.dumps(sorted(scope.session_ids or ()))
-
-
-def _usage(row: tuple[int, ...]) -> Usage:
-    return Usage(row[0], row[1], Tokens(*row[2:7]), Overlap(*row[7:9]), row[9])

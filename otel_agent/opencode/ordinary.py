@@ -91,7 +91,7 @@ class Answer(Struct, frozen=True, gc=False, tag_field="role", tag="assistant"):
 
 
 class Question(Struct, frozen=True, gc=False, tag_field="role", tag="user"):
-    """A user's message, of which nothing is built. It can hold whole files."""
+    """A user's message. Nothing of it is built, because it can hold whole files."""
 
 
 class AnswerOfRow(Struct, frozen=True, gc=False):

@@ -1,4 +1,4 @@
-"""Whoever asks while another process reads a long history is told so, and how far it is."""
+"""Whoever asks while another process reads a long history sees that, and how far it is."""
 
 from __future__ import annotations
 

@@ -48,19 +48,19 @@ class Terminal(io.StringIO):
 
 def test_opening_an_older_ledger_reports_its_begin_and_its_end(tmp_path: Path) -> None:
     put_old_ledger(tmp_path / "state")
-    told: list[tuple[int, int]] = []
+    reported: list[tuple[int, int]] = []
 
     def tell(done: int, total: int) -> None:
-        told.append((done, total))
+        reported.append((done, total))
         if done < total:
             assert version(tmp_path / "state") == 5
 
     for _ in range(2):  # the second time it is of this version, which brings no report
         open_ledger(tmp_path / "state", now_ns=time.time_ns(), backfill_from_ms=0, on_migration=tell).close()
-    first, last = told[0], told[-1]
+    first, last = reported[0], reported[-1]
     assert first[0] == 0
     assert last[0] == last[1] > 0
-    assert all(done < total for done, total in told[:-1])
+    assert all(done < total for done, total in reported[:-1])
     assert version(tmp_path / "state") == schema.VERSION
 
 
@@ -70,11 +70,14 @@ def version(state_dir: Path) -> int:
 
 
 def test_a_new_ledger_is_no_upgrade(tmp_path: Path) -> None:
-    told: list[int] = []
+    reported: list[int] = []
     open_ledger(
-        tmp_path / "state", now_ns=time.time_ns(), backfill_from_ms=0, on_migration=lambda done, _: told.append(done)
+        tmp_path / "state",
+        now_ns=time.time_ns(),
+        backfill_from_ms=0,
+        on_migration=lambda done, _: reported.append(done),
     ).close()
-    assert told == []
+    assert reported == []
 
 
 @pytest.mark.parametrize("command", [("run", "--once"), ("summary", "models", "--range", "all")])
