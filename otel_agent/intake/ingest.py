@@ -16,6 +16,7 @@ from otel_agent.intake.pass_progress import Pass, Progress
 from otel_agent.intake.problem_log import ProblemLog
 from otel_agent.intake.residual import Residual
 from otel_agent.intake.traces import Traces
+from otel_agent.intake.unreadable_stores import UnreadableStores
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import (
     Batch,
@@ -37,6 +38,8 @@ __all__ = ["Ingest", "Pass", "Rules"]
 _NS_PER_MS: Final = 1_000_000
 _NOTE_SWEEPS_MS: Final = 3_600_000
 """A sweep within an hour of the last one is not written down: an agent at rest leaves the disk alone."""
+_FAILURES: Final = (Unreadable, OSError, ValueError, ArithmeticError, RecursionError, MemoryError)
+"""The ways in which the reading of a store fails, whatever is in it."""
 _TURNS_AT_ONCE: Final = 2_000
 """Turns ended in one transaction."""
 
@@ -60,6 +63,7 @@ class Ingest:
         self._history = History(ledger)
         self._stores: dict[str, Store] = {}
         self._problem_log = ProblemLog()
+        self._unreadable = UnreadableStores(ledger, rules)
         self._passed = False
         self.lag_s: float | None = None
         """Seconds from the completion of the last counted message until it was counted. ``None`` before there was one;
@@ -92,16 +96,15 @@ class Ingest:
         """
         found, problems = self._find_stores()
         self._adopt(found)
+        self._unreadable.begin_pass(self._stores, problems)
         outcome = self._history.begin(self._stores)
         progress = Progress(outcome, self._now_ns, on_progress)
         try:
             # A place whose problem may be gone is looked at again, and only a sweep looks at everything.
-            sweep = self._forget(problem_files.changed(self._ledger.problems.files_and_folders())) or sweep
+            sweep = self._forget(self._changed_places()) or sweep
             if problems:
                 self._enter(Batch(problems=problems), outcome)
             self._read_all(outcome, ReadScope(sweep, changed_paths), stopping, progress)
-        except Unreadable as failure:
-            self._enter(Batch(problems=[failure.problem]), outcome)
         except LedgerError:
             self.close()
             raise
@@ -145,6 +148,8 @@ class Ingest:
         """Whatever is wrong with a store's content, the others are read. A store that was not read to its end is closed: it
         forgets what it yielded, so that the next pass starts from its checkpoints."""
         met: set[str] = set()
+        if self._unreadable.rests(store, sweep=scope.sweep):
+            return
         try:
             # The reader works between two transactions, never inside one.
             batches = store.read(self._ledger.recall, self._traces.wanted, now_ms=self._now_ms(), scope=scope)
@@ -158,13 +163,27 @@ class Ingest:
                     store.close()
                     return
             self._history.note_read(store, met)
-            self._forget(self._ledger.problems.not_seen_again(store.name, met, sweep=scope.sweep))
-        except Unreadable as failure:
-            store.close()
-            self._enter(Batch(problems=[failure.problem]), outcome)
-        except (OSError, ValueError) as error:
-            store.close()
-            self._enter(Batch(problems=[Problem(ProblemKind.UNEXPECTED, store.name, str(error))]), outcome)
+            if store.name in met:
+                self._unreadable.note_failed(store)
+            else:
+                self._unreadable.note_read(store, whole=scope.changed_paths is None)
+            if not store.is_tree or scope.changed_paths is None:
+                self._forget(self._ledger.problems.not_seen_again(store.name, met, sweep=scope.sweep))
+        except _FAILURES as failure:
+            self._note_failure(store, failure, outcome)
+
+    def _note_failure(self, store: Store, failure: Exception, outcome: Pass) -> None:
+        store.close()
+        self._unreadable.note_failed(store)
+        unexpected = Problem(ProblemKind.UNEXPECTED, store.name, str(failure))
+        problem = failure.problem if isinstance(failure, Unreadable) else unexpected
+        self._enter(Batch(problems=[problem]), outcome)
+
+    def _changed_places(self) -> list[str]:
+        """Return the places with a problem that changed. A database is read in each pass, and says itself if it has one."""
+        databases = {store.name for store in self._stores.values() if not store.is_tree}
+        noted = self._ledger.problems.files_and_folders()
+        return problem_files.changed(each for each in noted if each.place not in databases)
 
     def _enter(self, batch: Batch, outcome: Pass, store: Store | None = None) -> None:
         """Write one batch, all or nothing: messages, turns and calls, totals, problems, and the checkpoints last read."""
@@ -173,6 +192,8 @@ class Ingest:
         self._history.before_batch(store, batch, outcome)
         calls = batch.calls
         messages = [calls.timed(message) for message in batch.messages] if calls.answers else batch.messages
+        if store is not None:
+            self._unreadable.note_origins(messages, store)
         with ledger.transaction():
             changes = ledger.messages.record(messages, batch.sessions, count_from_ms=self._count_from_ms)
             if batch.beside is not None and store is not None:
@@ -202,15 +223,21 @@ class Ingest:
         """Decide the messages and end the turns that had to wait until every store was read."""
         now_ms, grace_ms = self._now_ms(), self._rules.killed_grace_ms
         waiting = self._ledger.waiting
+        left = 0
         # A chunk at a time: a copy may be decided by an original that counted in the chunk before.
         while not stopping() and (
-            decisions := waiting.decide(now_ms=now_ms, grace_ms=grace_ms, count_from_ms=self._count_from_ms)
+            found := waiting.decide(now_ms=now_ms, grace_ms=grace_ms, count_from_ms=self._count_from_ms, left=left)
         ):
+            decisions = self._unreadable.decidable(found, self._unreadable.awaited(now_ms))
             # The stores are read before the transaction begins: it must not wait for OpenCode.
             try:
-                calls = self._read_calls([each.message for each in decisions if each.state is State.COUNTED])
+                calls = self._read_calls([each.message for each in decisions if each.state is State.COUNTED], outcome)
             except BeingWritten:
                 break  # the next pass decides them, with their calls
+            # Once more: a store may have failed just now, and what came from it waits.
+            decisions = self._unreadable.decidable(decisions, self._unreadable.awaited(now_ms))
+            left += len(found) - len(decisions)
+            self._unreadable.forget_decided(decisions)
             decisions = [replace(each, message=calls.timed(each.message)) for each in decisions]
             with self._ledger.transaction():
                 changes = waiting.resolve(decisions)
@@ -228,16 +255,22 @@ class Ingest:
 
     def _count_residual(self) -> None:
         """Count what only the totals of sessions know, now that every row of the pass is in the ledger."""
-        while found := self._residual.find(now_ms=self._now_ms()):
+        unreadable, awaited = self._unreadable.names, self._unreadable.awaited(self._now_ms())
+        while found := self._residual.find(now_ms=self._now_ms(), unreadable=unreadable, awaited=awaited):
             with self._ledger.transaction():
                 self._counting.add(self._residual.enter(found), [], [])
 
-    def _read_calls(self, counted: list[Message]) -> Calls:
-        """A message is not tied to a store: each is asked, and the first that knows calls of a message is right."""
+    def _read_calls(self, counted: list[Message], outcome: Pass) -> Calls:
+        """A message is not tied to a store: each that can be read is asked, and the first that knows its calls is right."""
         wanted = self._traces.wanted_of_counted(counted)
         calls = Calls()
         for store in self._stores.values() if wanted.messages else ():
-            calls.add(store.read_calls(counted, wanted))
+            if store.name in self._unreadable.names:
+                continue
+            try:
+                calls.add(store.read_calls(counted, wanted))
+            except _FAILURES as failure:
+                self._note_failure(store, failure, outcome)
         return calls
 
     def _note_lag(self, changes: list[Change]) -> None:

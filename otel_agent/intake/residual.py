@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from otel_agent.intake.session_records import SessionRecords, Usage
 from otel_agent.ledger.unattributed import KnownUsage, unattributed_message
 from otel_agent.ledger.writer import Ledger
-from otel_agent.model import Change, Overlap, SessionTotals, State, StoreTotals, Tokens
+from otel_agent.model import Change, Overlap, SessionTotals, State, StoreTotals, Tokens, Unreadable
 
 _LONGEST_COMPACTION_MS: Final = 86_400_000
 """A compaction that runs for longer was killed, and nobody went on with its session: its calls have no row."""
@@ -43,21 +43,26 @@ class Residual:
         self._records.note(store, totals)
         self._waiting.setdefault(store, {}).update({each.session.id: each for each in totals.sessions})
 
-    def find(self, *, now_ms: int) -> list[Found]:
-        """Return what the ledger misses, once for each session that is at rest, and write nothing of it yet."""
+    def find(
+        self, *, now_ms: int, unreadable: frozenset[str] = frozenset(), awaited: frozenset[str] = frozenset()
+    ) -> list[Found]:
+        """Return what the ledger misses, once for each session that is at rest, and write nothing of it yet.
+
+        A store that cannot be read is not compared. A session that is also in a store that is ``awaited`` waits for it.
+        """
         found: dict[str, Found] = {}
         self._late.clear()
+        self._records.unreadable = unreadable
         for store, waiting in self._waiting.items():
-            begun = self._records.unsettled(store)
-            ready = {
-                key: totals
-                for key, totals in waiting.items()
-                # The row of a running compaction gets what its calls used at the end; the totals have it already.
-                if key not in begun or now_ms - begun[key] > _LONGEST_COMPACTION_MS
-            }
+            if store in unreadable:
+                continue
+            ready = self._ready(store, waiting, now_ms, awaited)
             # The same session in a further store is compared in the next pass, with what is entered now.
             ready = {key: totals for key, totals in ready.items() if key not in found}
-            known = self._records.known(store, ready) if ready else {}
+            try:
+                known = self._records.known(store, ready) if ready else {}
+            except Unreadable:
+                continue  # since it was read: the next pass names it
             for key, totals in ready.items():
                 missing = self._missing(totals, known.get(key, KnownUsage()), now_ms)
                 if missing is None:
@@ -65,6 +70,18 @@ class Residual:
                 else:
                     found[key] = missing
         return list(found.values())
+
+    def _ready(
+        self, store: str, waiting: dict[str, SessionTotals], now_ms: int, awaited: frozenset[str]
+    ) -> dict[str, SessionTotals]:
+        begun = self._records.unsettled(store)
+        shared = self._records.shared_with(store, awaited) if awaited else set[str]()
+        return {
+            key: totals
+            for key, totals in waiting.items()
+            # The row of a running compaction gets what its calls used at the end; the totals have it already.
+            if (key not in begun or now_ms - begun[key] > _LONGEST_COMPACTION_MS) and key not in shared
+        }
 
     def enter(self, found: list[Found]) -> list[Change]:
         """Enter what ``find`` returned; return what counts. Runs inside a transaction."""

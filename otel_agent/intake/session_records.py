@@ -1,14 +1,15 @@
 """The ledger's knowledge of what is in a session's totals, where a session is in several stores, was forked or began again."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from msgspec import Struct
 
 from otel_agent.ledger.unattributed import Beside, KnownUsage
 from otel_agent.ledger.writer import Ledger
-from otel_agent.model import Checkpoint, SessionTotals, StoreTotals, Tokens
+from otel_agent.model import Checkpoint, SessionTotals, StoreTotals, Tokens, Unreadable
 
 _RESET: Final = "totals-reset"
 """The end of the name of a checkpoint, after store and session: ids of messages that the totals there do not hold."""
@@ -30,12 +31,20 @@ class SessionRecords:
         self._sessions: dict[str, set[str]] = {}
         """Store to the sessions that it has."""
         self._forks: dict[str, SessionTotals] = {}
+        self.unreadable: frozenset[str] = frozenset()
+        """Stores that cannot be read now, and so are not asked for rows."""
 
     def note(self, store: str, totals: StoreTotals) -> None:
         """Keep what the latest totals of a store say of its sessions."""
         self._stores[store] = totals
         self._sessions.setdefault(store, set()).update(each.session.id for each in totals.sessions)
         self._forks.update({each.session.id: each for each in totals.sessions if each.fork_of})
+
+    def shared_with(self, store: str, others: Collection[str]) -> set[str]:
+        """Return the sessions of a store that one of the others has too."""
+        own = self._sessions.get(store, set())
+        elsewhere = (self._sessions.get(name, set()) for name in others if name != store)
+        return own & set[str]().union(*elsewhere)
 
     def unsettled(self, store: str) -> Mapping[str, int]:
         """Return the sessions whose totals hold a call that its row does not have yet, and when it began."""
@@ -80,8 +89,13 @@ class SessionRecords:
 
     def _elsewhere(self, store: str, session_ids: Sequence[str]) -> frozenset[str]:
         """Return the rows of these sessions in the other stores."""
-        sources = [totals.source for name, totals in self._stores.items() if name != store]
-        return frozenset().union(*(source.rows_of(session_ids) for source in sources if source is not None))
+        sources = [totals.source for name, totals in self._stores.items() if name not in (store, *self.unreadable)]
+        found: set[str] = set()
+        for source in sources if session_ids else ():
+            # Without its rows the totals seem to hold more than they do, so the residual is too small and never too large.
+            with suppress(Unreadable):
+                found |= source.rows_of(session_ids) if source is not None else frozenset()
+        return frozenset(found)
 
     def _lost(self, store: str, session_id: str) -> frozenset[str]:
         noted = self._ledger.recall(f"{store}#{session_id}#{_RESET}")

@@ -22,6 +22,9 @@ _EXAMPLES: Final = 3
 _UNKNOWN: Final = (ProblemKind.UNKNOWN_SCHEMA, ProblemKind.UNKNOWN_FIELDS)
 _OF_ROWS: Final = (ProblemKind.UNKNOWN_FIELDS.value,)
 _OF_A_STORE: Final = tuple(kind for kind in ProblemKind if kind.is_of_a_store)
+_WHOLE: Final = (*_OF_A_STORE, ProblemKind.NO_ACCESS)
+"""The reasons why a whole store cannot be read. Its time stays when one of them gives way to another."""
+_WHOLE_IN_SQL: Final = ", ".join(f"'{kind.value}'" for kind in _WHOLE)
 
 
 class ProblemSummary(Struct, frozen=True):
@@ -31,6 +34,8 @@ class ProblemSummary(Struct, frozen=True):
     places: int
     examples: tuple[str, ...]
     """Some of the places, by name."""
+    since_ms: int = 0
+    """When the first of them was noted; 0 if that is not known."""
 
 
 class Problems:
@@ -46,7 +51,8 @@ class Problems:
             self._database.execute(
                 "INSERT INTO problem (place, kind, detail, seen_ms) SELECT ?, ?, ?, ? "
                 f"WHERE (SELECT count(*) FROM problem) < {_MOST} ON CONFLICT (place) DO UPDATE "
-                "SET kind = excluded.kind, detail = excluded.detail, seen_ms = excluded.seen_ms "
+                "SET kind = excluded.kind, detail = excluded.detail, seen_ms = "
+                f"iif(kind IN ({_WHOLE_IN_SQL}) AND excluded.kind IN ({_WHOLE_IN_SQL}), seen_ms, excluded.seen_ms) "
                 f"WHERE kind <> excluded.kind OR (kind = '{ProblemKind.UNKNOWN_SCHEMA}' AND detail <> excluded.detail)",
                 (problem.place, problem.kind.value, problem.detail, now_ms),
             )
@@ -57,6 +63,12 @@ class Problems:
         return [
             ProblemPlace(place, ProblemKind(kind), seen_ms) for place, kind, seen_ms in self._database.execute(query)
         ]
+
+    def of_places(self, places: Iterable[str]) -> list[ProblemPlace]:
+        """Return the problems of these places, and when each was noted."""
+        query = "SELECT place, kind, seen_ms FROM problem WHERE place IN (SELECT value FROM json_each(?))"
+        rows = self._database.execute(query, (json.dumps(list(places)),))
+        return [ProblemPlace(place, ProblemKind(kind), seen_ms) for place, kind, seen_ms in rows]
 
     def forget(self, places: Iterable[str]) -> None:
         """Remove the problems of these places."""
@@ -75,10 +87,13 @@ class Problems:
 
         Unknown tables only count as gone after a sweep: no other pass looks at tables that nobody wrote to.
         """
-        kinds = [*_OF_A_STORE, *([ProblemKind.UNKNOWN_SCHEMA] if sweep else [])]
-        query = "SELECT place FROM problem WHERE kind IN (SELECT value FROM json_each(?))"
-        places = [row[0] for row in self._database.execute(query, (json.dumps(kinds),))]
-        return [place for place in places if place.partition("#")[0] == store and place not in seen]
+        kinds = [*_WHOLE, *([ProblemKind.UNKNOWN_SCHEMA] if sweep else [])]
+        query = (
+            "SELECT place FROM problem WHERE kind IN (SELECT value FROM json_each(?1)) "
+            "AND (place = ?2 OR instr(place, ?2 || '#') = 1)"
+        )
+        places = [row[0] for row in self._database.execute(query, (json.dumps(kinds), store))]
+        return [place for place in places if place not in seen]
 
     def has_kind(self, kind: ProblemKind) -> bool:
         """True if there is a problem of this kind."""
@@ -87,8 +102,11 @@ class Problems:
 
 def problem_summaries(database: sqlite3.Connection) -> list[ProblemSummary]:
     """Return the problems that exist now, by kind, the most frequent kind first."""
-    rows = database.execute("SELECT kind, count(*) FROM problem GROUP BY kind ORDER BY 2 DESC, 1").fetchall()
-    return [ProblemSummary(ProblemKind(kind), number, _examples(database, kind)) for kind, number in rows]
+    query = "SELECT kind, count(*), min(seen_ms) FROM problem GROUP BY kind ORDER BY 2 DESC, 1"
+    return [
+        ProblemSummary(ProblemKind(kind), number, _examples(database, kind), since_ms)
+        for kind, number, since_ms in database.execute(query).fetchall()
+    ]
 
 
 def _examples(database: sqlite3.Connection, kind: str) -> tuple[str, ...]:

@@ -34,15 +34,15 @@ class Waiting:
     def __init__(self, database: sqlite3.Connection, messages: Messages) -> None:
         self._database, self._messages = database, messages
 
-    def decide(self, *, now_ms: int, grace_ms: int, count_from_ms: int) -> list[Decision]:
+    def decide(self, *, now_ms: int, grace_ms: int, count_from_ms: int, left: int = 0) -> list[Decision]:
         """Decide some of the messages that had to wait for the end of a pass, and write nothing yet.
 
-        Return nothing if none waits.
+        Return nothing if none waits. ``left`` of the messages that were decided before in this pass were not resolved.
         An unfinished message counts once a later message of its session is complete, or after ``grace_ms``.
         A suspected copy counts if no other record of its completion did.
         """
         self._messages.make_indexes()
-        waiting = [(number, records.message(row)) for number, row in self._waiting(now_ms - grace_ms)]
+        waiting = [(number, records.message(row)) for number, row in self._waiting(now_ms - grace_ms, left)]
         completions = [completion_of(message) for _, message in waiting]
         twins = find_twins(self._database, completions)
         decisions: list[Decision] = []
@@ -71,7 +71,7 @@ class Waiting:
         )
         return self._messages.count([(each.number, each.message) for each in decisions if each.state is State.COUNTED])
 
-    def _waiting(self, killed_before_ms: int, limit: int = _RESOLVED_AT_ONCE) -> list[tuple[int, tuple[object, ...]]]:
+    def _waiting(self, killed_before_ms: int, left: int) -> list[tuple[int, tuple[object, ...]]]:
         """Return number and row of undecided messages that can be decided at the end of a pass, those first that are the
         likeliest originals: another copy of the same call does not count then."""
         columns = ", ".join(f"m.{name}" for name in records.MESSAGE_COLUMNS.split(", "))
@@ -81,8 +81,10 @@ class Waiting:
             "WHERE later.session_id = m.session_id AND later.created_ms > m.created_ms "
             "AND later.completed_ms IS NOT NULL)) "
             # A marked id is a copy's, and a message older than its session was copied. An original's session began first.
-            f"ORDER BY {records.is_marked_copy('m')}, m.created_ms < s.created_ms, s.created_ms, +number LIMIT ?"
+            f"ORDER BY {records.is_marked_copy('m')}, m.created_ms < s.created_ms, s.created_ms, +number LIMIT ? OFFSET ?"
         )
         # "+number" keeps SQLite from walking the whole table in that order: the index of undecided messages is nearly empty.
-        rows = self._database.execute(query, (int(State.SUSPECTED_COPY), killed_before_ms, limit)).fetchall()
+        # What was left keeps its place in this order, before everything that was not looked at yet.
+        parameters = (int(State.SUSPECTED_COPY), killed_before_ms, _RESOLVED_AT_ONCE, left)
+        rows = self._database.execute(query, parameters).fetchall()
         return [(row[0], row[1:]) for row in rows]

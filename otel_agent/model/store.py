@@ -88,7 +88,7 @@ class SessionTotals(Struct, frozen=True, gc=False):
 
 
 class TotalsSource(Protocol):
-    """The store behind totals, for questions that are seldom asked. Answers nothing if the store cannot be read now."""
+    """The store behind totals, for questions that are seldom asked. They raise ``Unreadable`` if it cannot be read now."""
 
     def rows_of(self, session_ids: Sequence[str]) -> frozenset[str]:
         """Return the ids of the rows that can say what was used in these sessions."""

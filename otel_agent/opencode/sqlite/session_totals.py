@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Final
 
-from otel_agent.model import Session, SessionTotals, Tokens, Unreadable
+from otel_agent.model import Session, SessionTotals, Tokens
 from otel_agent.opencode import json_values
 from otel_agent.opencode.sqlite.known_tables import Tables
 from otel_agent.opencode.sqlite.parts import text_of
@@ -23,7 +23,7 @@ def read_rows(database: sqlite3.Connection, tables: Tables) -> frozenset[Row]:
 
 
 class DatabaseTotals:
-    """The ``TotalsSource`` of one database."""
+    """The ``TotalsSource`` of one database. Its answers raise ``Unreadable``."""
 
     def __init__(
         self, connected: Callable[[], AbstractContextManager[tuple[sqlite3.Connection, list[Tables]]]]
@@ -43,12 +43,9 @@ class DatabaseTotals:
         if not session_ids:
             return []
         wanted = json.dumps(list(session_ids))
-        try:
-            with self._connected() as (database, tables):
-                queries = [found for each in tables if (found := getattr(each, query))]
-                return [row for found in queries for row in database.execute(found, (wanted,))]
-        except Unreadable:
-            return []
+        with self._connected() as (database, tables):
+            queries = [found for each in tables if (found := getattr(each, query))]
+            return [row for found in queries for row in database.execute(found, (wanted,))]
 
 
 def decoded(row: Row) -> SessionTotals:

@@ -1,5 +1,6 @@
 """Sentences that a reader needs to trust the numbers: what could not be read, and an OpenCode that is too new."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 from msgspec import Struct
@@ -64,7 +65,16 @@ def problem_sentence(trouble: ProblemSummary) -> str:
     examples = [from_home(place) for place in trouble.examples]
     more = ["…"] if trouble.places > len(examples) else []
     number = counted(trouble.places, wording.noun, _PLURALS.get(wording.noun, ""))
-    return f"{number} {wording.happened}: {', '.join([*examples, *more])}. {wording.advice}".rstrip()
+    since = _since(trouble.since_ms) if trouble.kind.is_of_a_store else ""
+    return f"{number} {wording.happened}: {', '.join([*examples, *more])}{since}. {wording.advice}".rstrip()
+
+
+def _since(at_ms: int) -> str:
+    """Return when it began, in local time; empty if that is not known. A wrong clock can have written any number."""
+    try:
+        return f", since {datetime.fromtimestamp(at_ms / 1e3, UTC).astimezone():%Y-%m-%d %H:%M}" if at_ms else ""
+    except (ValueError, OverflowError, OSError):
+        return ""
 
 
 def _newer_releases(newer: list[str]) -> list[str]:
