@@ -13,12 +13,19 @@ class ProblemKind(StrEnum):
     TOO_LARGE = "too_large"
     BAD_NUMBER = "bad_number"
     BAD_TIME = "bad_time"
+    BAD_ID = "bad_id"
     NO_ACCESS = "no_access"
     LOCKED = "locked"
     DAMAGED = "damaged"
     UNKNOWN_SCHEMA = "unknown_schema"
     UNKNOWN_FIELDS = "unknown_fields"
     UNEXPECTED = "unexpected"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "ProblemKind":
+        """Read a kind that a later version noted in the ledger."""
+        del value
+        return cls.UNEXPECTED
 
     @property
     def meaning(self) -> str:
@@ -41,6 +48,7 @@ _MEANING: Final = {
     ProblemKind.TOO_LARGE: "is too large to be an assistant message; it is left out",
     ProblemKind.BAD_NUMBER: "has an impossible number; that number counts as zero, everything else counts",
     ProblemKind.BAD_TIME: "has an impossible time; it counts once the time is corrected",
+    ProblemKind.BAD_ID: "has an id that cannot be the name of a file; it counts, but its tool calls are not looked for",
     ProblemKind.NO_ACCESS: "cannot be read by this user; give permission, and the next pass reads it",
     ProblemKind.LOCKED: "is locked by another program; the next pass tries again",
     ProblemKind.DAMAGED: "is not a readable database; the next pass tries again",

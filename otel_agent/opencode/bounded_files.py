@@ -16,6 +16,17 @@ RACY_NS: Final = 2 * 10**9
 """A younger file may be written again without a change of its status, so it is read again next time."""
 
 
+_LONGEST_NAME: Final = 240
+"""Bytes of a name; file systems take 255, the ending included. OpenCode's ids have 30."""
+
+
+def is_plain_name(name: str) -> bool:
+    """Return True if a text from a file can be the name of a file or a folder, and so cannot lead out of its folder."""
+    if not name or name in (".", "..") or not name.isprintable():
+        return False
+    return not any(each in name for each in "/\\:") and len(name.encode("utf-8", "replace")) <= _LONGEST_NAME
+
+
 def read_bounded(path: str, limit: int) -> bytes | None:
     """Return the file's bytes, ``None`` if it is gone or no regular file (a pipe would block for ever).
 

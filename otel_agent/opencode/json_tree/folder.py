@@ -27,7 +27,15 @@ from otel_agent.model import (
     Unreadable,
 )
 from otel_agent.opencode import decode, unknown_fields
-from otel_agent.opencode.bounded_files import RACY_NS, OpenFolder, in_words, listing, read_bounded, status
+from otel_agent.opencode.bounded_files import (
+    RACY_NS,
+    OpenFolder,
+    in_words,
+    is_plain_name,
+    listing,
+    read_bounded,
+    status,
+)
 from otel_agent.opencode.json_tree.layout import Layout
 from otel_agent.opencode.json_tree.parts import TreeParts
 from otel_agent.opencode.json_tree.sessions import Sessions
@@ -204,6 +212,7 @@ class Folder:
                 Generation.TREE, text(self._path.name), session, self._sessions.worktree_of
             )
         message = self._ordinary.message(answer, answer.id or text(entry.name.removesuffix(_FILE)))
+        self._check_ids(message, entry, problems)
         # Only these can ask their parts for more.
         if not message.turn_id or not message.tokens.input:
             message = self._parts.with_usage(message, self._session_of_folder(), problems)
@@ -232,10 +241,18 @@ class Folder:
         problems += decoded.problems
         if decoded.message is None:
             return None
+        self._check_ids(decoded.message, entry, problems)
         message = at_repository(decoded.message, session, self._sessions.worktree_of)
         message = self._parts.with_usage(message, session, problems)
         problems += unknown_fields.unknown_tokens(wire, message, place, session)
         return message
+
+    def _check_ids(self, message: Message, entry: DirEntry[str], problems: list[Problem]) -> None:
+        """Add a problem for an id that is no name: nothing is looked for under it."""
+        # Nearly every file has the name of its message, in the folder of its session.
+        odd = entry.name != f"{message.id}{_FILE}" and not is_plain_name(message.id)
+        if odd or (message.session_id != self._path.name and not is_plain_name(message.session_id)):
+            problems.append(Problem(ProblemKind.BAD_ID, in_words(entry.path), "id" if odd else "sessionID"))
 
     def _session_of_folder(self) -> Session | None:
         """Raises ``BeingWritten``."""

@@ -6,13 +6,16 @@
                  <storage>/session/<project>/<session>.json                      <storage>/session/info/<session>.json
                  <storage>/part/<message>/<part>.json                            <storage>/session/part/<session>/<message>/<part>.json
                  <storage>/project/<project>.json                                (the project is known by the message's own path)
+
+The ids in these paths can come from the content of files. One that is no plain name has no path, so that nobody who can write
+a file here chooses what else is read.
 """
 
 from pathlib import Path
 from typing import Final, Protocol
 
 from otel_agent.model import Problem
-from otel_agent.opencode.bounded_files import is_folder, listing
+from otel_agent.opencode.bounded_files import is_folder, is_plain_name, listing
 
 _FILE: Final = ".json"
 
@@ -32,10 +35,10 @@ class Layout(Protocol):
         """Return the path of each session's file, by the session's id."""
 
     def project_file(self, project_id: str) -> Path | None:
-        """Return the file that says where a project is; ``None`` if this kind of tree has none."""
+        """Return the file that says where a project is; ``None`` if there can be none."""
 
-    def parts(self, session_id: str, message_id: str) -> Path:
-        """Return the folder that holds a message's parts."""
+    def parts(self, session_id: str, message_id: str) -> Path | None:
+        """Return the folder that holds a message's parts; ``None`` if there can be none."""
 
 
 class FlatLayout:
@@ -54,12 +57,12 @@ class FlatLayout:
         return files
 
     def project_file(self, project_id: str) -> Path | None:
-        """Return the file that says where a project is; it may be missing."""
-        return self.storage / "project" / f"{project_id}.json"
+        """Return the file that says where a project is; it may be missing. ``None`` for an id that is no name."""
+        return self.storage / "project" / f"{project_id}.json" if is_plain_name(project_id) else None
 
-    def parts(self, session_id: str, message_id: str) -> Path:
-        """Return the folder that holds a message's parts."""
-        return self.storage / "part" / message_id
+    def parts(self, session_id: str, message_id: str) -> Path | None:
+        """Return the folder that holds a message's parts; ``None`` for an id that is no name."""
+        return self.storage / "part" / message_id if is_plain_name(message_id) else None
 
 
 class ProjectLayout:
@@ -77,9 +80,15 @@ class ProjectLayout:
         """Return ``None``: these trees name the project in each message."""
         return None
 
-    def parts(self, session_id: str, message_id: str) -> Path:
-        """Return the folder that holds a message's parts."""
-        return self._session / "part" / session_id / message_id
+    def parts(self, session_id: str, message_id: str) -> Path | None:
+        """Return the folder that holds a message's parts; ``None`` for an id that is no name."""
+        plain = is_plain_name(session_id) and is_plain_name(message_id)
+        return self._session / "part" / session_id / message_id if plain else None
+
+
+def messages_of(layout: Layout, session_id: str) -> Path | None:
+    """Return the folder that holds a session's messages; ``None`` for an id that is no name."""
+    return layout.messages / session_id if is_plain_name(session_id) else None
 
 
 def _json_files(folder: Path | str) -> dict[str, str]:

@@ -11,9 +11,9 @@ from typing import Final
 
 from otel_agent.model import BeingWritten, Generation, Message, Problem, Session, Unreadable
 from otel_agent.opencode import decode
-from otel_agent.opencode.bounded_files import RACY_NS, listing, read_bounded, status
+from otel_agent.opencode.bounded_files import RACY_NS, is_plain_name, listing, read_bounded, status
 from otel_agent.opencode.ids import minted_after_ms, turn_began_ms
-from otel_agent.opencode.json_tree.layout import Layout
+from otel_agent.opencode.json_tree.layout import Layout, messages_of
 from otel_agent.opencode.json_tree.sessions import Sessions
 from otel_agent.opencode.parts.callers import RECENT, SLACK_MS, Began, Origin, which_began
 from otel_agent.opencode.parts.part import MAX_PARTS, Part, decode_part
@@ -49,7 +49,8 @@ class TreeParts:
 
     def recent(self, session_id: str, until_ms: int) -> list[str]:
         """Return the ids of the session's last messages, by the time in their ids; an id without a time may be one."""
-        files = listing(self._layout.messages / session_id, [])
+        folder = messages_of(self._layout, session_id)
+        files = () if folder is None else listing(folder, [])
         names = (entry.name.removesuffix(_FILE) for entry in files if entry.name.endswith(_FILE))
         return sorted((name for name in names if (minted_after_ms(name, until_ms) or 0) <= SLACK_MS), reverse=True)[
             :RECENT
@@ -71,8 +72,11 @@ class TreeParts:
 
     def turn_of(self, session_id: str, message_id: str) -> str:
         """Return the user message that a message answers; empty if it cannot be read or names none."""
+        folder = messages_of(self._layout, session_id)
+        if folder is None or not is_plain_name(message_id):
+            return ""
         try:
-            raw = read_bounded(str(self._layout.messages / session_id / f"{message_id}{_FILE}"), decode.MAX_BYTES)
+            raw = read_bounded(str(folder / f"{message_id}{_FILE}"), decode.MAX_BYTES)
         except Unreadable:
             return ""
         return decode.answered(raw)
@@ -89,7 +93,7 @@ class TreeParts:
         self, session_id: str, message_id: str, problems: list[Problem]
     ) -> Iterator[tuple[DirEntry[str], bytes]]:
         folder = self._layout.parts(session_id, message_id)
-        for entry in islice(listing(folder, problems), MAX_PARTS):
+        for entry in islice(listing(folder, problems), MAX_PARTS) if folder is not None else ():
             try:
                 yield entry, read_bounded(entry.path, decode.MAX_BYTES) or b""
             except Unreadable as failure:

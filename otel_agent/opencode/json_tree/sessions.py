@@ -48,7 +48,7 @@ class Sessions:
         Raises ``BeingWritten`` if the file is torn and young.
         """
         if project_id not in self._worktrees:
-            path = self._layout.project_file(project_id) if _is_name(project_id) else None
+            path = self._layout.project_file(project_id)
             try:
                 wire = _parse_file(str(path)) if path else None
             except decode.Malformed:
@@ -57,11 +57,6 @@ class Sessions:
                 wire = None
             self._worktrees[project_id] = text(wire.worktree) if wire else ""
         return self._worktrees[project_id]
-
-
-def _is_name(project_id: str) -> bool:
-    """A project id becomes a file name: one from a corrupt file must not lead out of the tree."""
-    return bool(project_id) and Path(project_id).name == project_id
 
 
 def _is_young(path: str, now_ns: int) -> bool:

@@ -30,6 +30,9 @@ _WORDINGS: Final = {
     ProblemKind.BAD_TIME: _Wording(
         "file or row", "not counted (impossible time)", "Each counts once its time is corrected."
     ),
+    ProblemKind.BAD_ID: _Wording(
+        "file", "with an id that cannot be the name of a file", "Each counts, but without its tool calls."
+    ),
     ProblemKind.NO_ACCESS: _Wording(
         "file or folder", "could not be read (no permission)", "Allow this user to read it. Each is retried."
     ),
