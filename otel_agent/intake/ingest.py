@@ -104,6 +104,8 @@ class Ingest:
             sweep = self._forget(self._changed_places()) or sweep
             if problems:
                 self._enter(Batch(problems=problems), outcome)
+            if sweep:
+                self._put_times_right()
             self._read_all(outcome, ReadScope(sweep, changed_paths), stopping, progress)
         except LedgerError:
             self.close()
@@ -129,6 +131,12 @@ class Ingest:
                 if swept:
                     self._ledger.note_sweep(self._now_ms())
                 self._history.end()
+
+    def _put_times_right(self) -> None:
+        """Replace what a wrong clock wrote, and go on with what holds now."""
+        self._ledger.put_times_right(now_ns=self._now_ns(), backfill_from_ms=self._ledger.backfill_from_ms)
+        self._count_from_ms = self._residual.count_from_ms = self._ledger.backfill_from_ms
+        self._traces.from_ms = self._ledger.calls_from_ms
 
     def close(self) -> None:
         """Forget what was read beyond the checkpoints, and close the stores."""

@@ -41,7 +41,7 @@ class Progress:
         if self._on_progress is not None:
             self._on_progress(self._outcome)
         now_ns = self._now_ns()
-        if now_ns - self._logged_ns > _LOG_EVERY_NS:
+        if abs(now_ns - self._logged_ns) > _LOG_EVERY_NS:  # the clock can be set back
             self._logged_ns = now_ns
             log.info("counted %s so far%s", counted(self._outcome.messages, "message"), self._remaining())
 
@@ -57,6 +57,6 @@ class Progress:
         now = looked_at - self._outcome.looked_at_before
         if not 0 < now <= looked_at < found:
             return ""
-        seconds = (self._now_ns() - self._began_ns) / 1e9
+        seconds = max(self._now_ns() - self._began_ns, 0) / 1e9
         left = seconds / now * (found - looked_at)
         return f"; looked at {looked_at} of about {found} files and rows, about {left:.0f} s left"

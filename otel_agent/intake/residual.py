@@ -31,7 +31,9 @@ class Residual:
     """Compares the totals of sessions with the ledger. One thread owns it, as it owns the ledger."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self._ledger, self._count_from_ms = ledger, ledger.backfill_from_ms
+        self._ledger = ledger
+        self.count_from_ms = ledger.backfill_from_ms
+        """What was used before this is history and does not count."""
         self._waiting: dict[str, dict[str, SessionTotals]] = {}
         """The totals that were not compared yet: store, then session id."""
         self._late: set[str] = set()
@@ -85,7 +87,7 @@ class Residual:
 
     def enter(self, found: list[Found]) -> list[Change]:
         """Enter what ``find`` returned; return what counts. Runs inside a transaction."""
-        self._ledger.messages.record([], [each.totals.session for each in found], count_from_ms=self._count_from_ms)
+        self._ledger.messages.record([], [each.totals.session for each in found], count_from_ms=self.count_from_ms)
         self._ledger.unattributed.enter((each.change, each.state) for each in found)
         return [each.change for each in found if each.state is State.COUNTED]
 
@@ -122,7 +124,7 @@ class Residual:
         # Costs are rounded message by message, so a difference without tokens is no usage.
         cost_nusd = max(totals.cost_nusd - known.cost_nusd, 0) if tokens.total else 0
         # What a session that is older than what is counted used before the first look is left out, like its messages.
-        is_history = not known.rows and totals.session.created_ms < self._count_from_ms
+        is_history = not known.rows and totals.session.created_ms < self.count_from_ms
         if not tokens.total and not is_history:
             return None
         message = unattributed_message(totals, known.rows, self._time(totals, known, now_ms), tokens, cost_nusd)
@@ -135,4 +137,4 @@ class Residual:
         session = totals.session
         if not known.rows and not session.version.startswith("1."):
             return min(session.created_ms, now_ms) or now_ms
-        return min(max(totals.updated_ms, self._count_from_ms), now_ms)
+        return min(max(totals.updated_ms, self.count_from_ms), now_ms)

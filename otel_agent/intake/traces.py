@@ -15,7 +15,9 @@ class Traces:
     """The turns and tool calls of the messages that are counted. One thread owns it, as it owns the ledger."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self._ledger, self._from_ms = ledger, ledger.calls_from_ms
+        self._ledger = ledger
+        self.from_ms = ledger.calls_from_ms
+        """Calls of messages that ended before this are left alone."""
 
     def wanted(self, messages: Sequence[Message]) -> CallsWanted:
         """Return which calls a reader should read along with these messages: of those that may count at once.
@@ -26,7 +28,7 @@ class Traces:
         ready = [
             message
             for message in messages
-            if message.ended_ms >= self._from_ms and message.completed_ms is not None and not message.copied
+            if message.ended_ms >= self.from_ms and message.completed_ms is not None and not message.copied
         ]
         if not ready:
             return CallsWanted()
@@ -35,7 +37,7 @@ class Traces:
 
     def wanted_of_counted(self, messages: Iterable[Message]) -> CallsWanted:
         """Return the calls to read for messages that are about to count: those of the history are left alone."""
-        recent = [message for message in messages if message.ended_ms >= self._from_ms]
+        recent = [message for message in messages if message.ended_ms >= self.from_ms]
         turns = {message.turn for message in recent}
         return CallsWanted(
             messages=frozenset(message.id for message in recent),
@@ -85,7 +87,7 @@ class Traces:
         A calling message of 2.x has no usage before its sub-agents end. If OpenCode is killed before, it never counts.
         ``sent`` looks at the turns that were sent already, which costs a walk over all turns.
         """
-        orphans = self._ledger.turns.orphans(before_ms=before_ms, sent=sent, calls_from_ms=self._from_ms)
+        orphans = self._ledger.turns.orphans(before_ms=before_ms, sent=sent, calls_from_ms=self.from_ms)
         if orphans:
             with self._ledger.transaction():
                 self._ledger.turns.free(orphans)

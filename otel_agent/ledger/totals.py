@@ -119,7 +119,8 @@ class Totals:
             "UPDATE gain SET attributes = ? WHERE position = ?", [(limit.overflow, each) for each in overflowed]
         )
         last_accepted = (None, None, None) if new.history else (0, 0, "[]")
-        self._database.execute(_RAISE, (new.start_ns, now_ns, new.windowed, *last_accepted))
+        # Before a clock is set it can show less than the lead, and no point can have a negative start.
+        self._database.execute(_RAISE, (max(new.start_ns, 1), now_ns, new.windowed, *last_accepted))
         self._database.execute("DELETE FROM gain")
         return len(overflowed)
 

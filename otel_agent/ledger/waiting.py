@@ -18,6 +18,9 @@ _RESOLVED_AT_ONCE: Final = 2_000
 """Waiting messages that are decided in one transaction."""
 
 
+_DAY_MS: Final = 86_400_000
+
+
 class Decision(Struct, frozen=True):
     """The state that a message gets at the end of the pass for which it waited."""
 
@@ -38,11 +41,12 @@ class Waiting:
         """Decide some of the messages that had to wait for the end of a pass, and write nothing yet.
 
         Return nothing if none waits. ``left`` of the messages that were decided before in this pass were not resolved.
-        An unfinished message counts once a later message of its session is complete, or after ``grace_ms``.
+        An unfinished message counts once a later message of its session is complete, or after ``grace_ms``. One that is
+        a day in the future was written under a wrong clock; nobody waits for that day.
         A suspected copy counts if no other record of its completion did.
         """
         self._messages.make_indexes()
-        waiting = [(number, records.message(row)) for number, row in self._waiting(now_ms - grace_ms, left)]
+        waiting = [(number, records.message(row)) for number, row in self._waiting(now_ms, grace_ms, left)]
         completions = [completion_of(message) for _, message in waiting]
         twins = find_twins(self._database, completions)
         decisions: list[Decision] = []
@@ -71,13 +75,13 @@ class Waiting:
         )
         return self._messages.count([(each.number, each.message) for each in decisions if each.state is State.COUNTED])
 
-    def _waiting(self, killed_before_ms: int, left: int) -> list[tuple[int, tuple[object, ...]]]:
+    def _waiting(self, now_ms: int, grace_ms: int, left: int) -> list[tuple[int, tuple[object, ...]]]:
         """Return number and row of undecided messages that can be decided at the end of a pass, those first that are the
         likeliest originals: another copy of the same call does not count then."""
         columns = ", ".join(f"m.{name}" for name in records.MESSAGE_COLUMNS.split(", "))
         query = (
             f"SELECT number, {columns} FROM whole_message AS m JOIN session AS s ON s.id = m.session_id "
-            f"WHERE m.{records.IS_UNDECIDED} AND (m.state = ? OR m.created_ms < ? OR EXISTS (SELECT 1 FROM message AS later "
+            f"WHERE m.{records.IS_UNDECIDED} AND (m.state = ? OR m.created_ms NOT BETWEEN ? AND ? OR EXISTS (SELECT 1 FROM message AS later "
             "WHERE later.session_id = m.session_id AND later.created_ms > m.created_ms "
             "AND later.completed_ms IS NOT NULL)) "
             # A marked id is a copy's, and a message older than its session was copied. An original's session began first.
@@ -85,6 +89,6 @@ class Waiting:
         )
         # "+number" keeps SQLite from walking the whole table in that order: the index of undecided messages is nearly empty.
         # What was left keeps its place in this order, before everything that was not looked at yet.
-        parameters = (int(State.SUSPECTED_COPY), killed_before_ms, _RESOLVED_AT_ONCE, left)
+        parameters = (int(State.SUSPECTED_COPY), now_ms - grace_ms, now_ms + _DAY_MS, _RESOLVED_AT_ONCE, left)
         rows = self._database.execute(query, parameters).fetchall()
         return [(row[0], row[1:]) for row in rows]

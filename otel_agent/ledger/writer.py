@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from otel_agent.errors import LedgerDamaged
-from otel_agent.ledger import checkpoints, files
+from otel_agent.ledger import checkpoints, files, wrong_clock
 from otel_agent.ledger.contexts import Contexts
 from otel_agent.ledger.delivery_state import DeliveryState
 from otel_agent.ledger.history import History
@@ -134,6 +134,11 @@ class Ledger:
         """Note the time of a sweep. Runs inside a transaction."""
         self._note("swept_ms", now_ms)
 
+    def put_times_right(self, *, now_ns: int, backfill_from_ms: int) -> None:
+        """Replace what a wrong clock wrote: negative times, and those that are in the future now."""
+        with self.transaction():
+            wrong_clock.put_right(self._database, now_ns=now_ns, backfill_from_ms=backfill_from_ms)
+
     def size_bytes(self) -> int:
         """Return the size on disk, with the write-ahead log."""
         name = str(self._database.execute("SELECT file FROM pragma_database_list WHERE name = 'main'").fetchone()[0])
@@ -207,6 +212,7 @@ def open_ledger(
             database = files.open_writable(path, thorough=thorough, on_migration=on_migration)
         ledger = Ledger(hold, database)
         ledger.begin(now_ns, backfill_from_ms)
+        ledger.put_times_right(now_ns=now_ns, backfill_from_ms=backfill_from_ms)
     except BaseException:
         hold.release()
         raise

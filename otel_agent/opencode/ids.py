@@ -62,4 +62,6 @@ def looks_copied(
 def turn_began_ms(turn_id: str, first_created_ms: int) -> int:
     """Return when a person asked, by the id of the question; if the id does not say it, when the first answer began."""
     late = minted_after_ms(turn_id, first_created_ms)
-    return first_created_ms + late if late is not None and -_LONGEST_WAIT_MS < late < 0 else first_created_ms
+    if late is None or not -_LONGEST_WAIT_MS < late < 0:
+        return first_created_ms
+    return max(first_created_ms + late, 1)  # before a clock is set, it shows the first minutes of 1970

@@ -3,8 +3,12 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from time import time_ns
+from typing import Final
 
 from otel_agent.model import ProblemKind, ProblemPlace
+
+_MINUTE_MS: Final = 60_000
 
 
 def changed(problems: Iterable[ProblemPlace]) -> list[str]:
@@ -22,4 +26,7 @@ def _changed(problem: ProblemPlace) -> bool:
     if problem.kind is ProblemKind.NO_ACCESS:
         # The permission may have been given to a folder above, which leaves no mark on the file.
         return os.access(problem.place, os.R_OK)
-    return not problem.kind.is_of_a_store and status.st_ctime_ns // 1_000_000 > problem.noted_ms
+    if problem.kind.is_of_a_store:
+        return False
+    # A clock that was ahead noted a time that no change of the file passes for years.
+    return status.st_ctime_ns // 1_000_000 > problem.noted_ms or problem.noted_ms > time_ns() // 1_000_000 + _MINUTE_MS

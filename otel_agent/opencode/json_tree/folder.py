@@ -151,7 +151,7 @@ class Folder:
     def _decode(self, entry: DirEntry[str], raw: bytes, found: os.stat_result) -> None:
         answer = ordinary(raw)
         if isinstance(answer, Question):
-            self._done(_mark(found), self._now_ns - found.st_mtime_ns > RACY_NS, [])
+            self._done(_mark(found), abs(self._now_ns - found.st_mtime_ns) > RACY_NS, [])
             return
         problems: list[Problem] = []
         try:
@@ -278,7 +278,8 @@ def _is_settled(message: Message | None, problems: list[Problem], age_ns: int) -
     if problems and any(each.kind is ProblemKind.NO_ACCESS for each in problems):
         return False
     in_flight = message is not None and message.completed_ms is None
-    return age_ns > (_IN_FLIGHT_NS if in_flight else RACY_NS)
+    # A time in the future is one of another clock: the file is not young for years.
+    return abs(age_ns) > (_IN_FLIGHT_NS if in_flight else RACY_NS)
 
 
 def _mark(found: os.stat_result) -> bytes:

@@ -142,7 +142,8 @@ class JsonTree:
     def _note(self, folder: _Listed, now_ns: int, *, at_rest: bool, put_off: bool) -> None:
         """Note if the folder is at rest. One that changed a moment ago is not: it can change again without a new time."""
         name, changed_ns = folder
-        if at_rest and changed_ns < now_ns - RACY_NS:
+        # A time in the future is one of another clock, and moves with the next change like any other.
+        if at_rest and abs(now_ns - changed_ns) > RACY_NS:
             self._at_rest[name] = changed_ns
             self._restless.pop(name, None)
         else:
@@ -162,7 +163,7 @@ class JsonTree:
                     yield _Listed(entry.name, found.st_mtime_ns)
             return
         # Hints are not enough in a new folder: its first files come before the watch.
-        young = (name for name, since_ns in self._restless.items() if now_ns - since_ns < _YOUNG_NS)
+        young = (name for name, since_ns in self._restless.items() if abs(now_ns - since_ns) < _YOUNG_NS)
         for name in sorted({*young, *_below(self._reported, scope.changed_paths)}):
             path = self._layout.messages / name
             try:
