@@ -12,11 +12,12 @@ from typing import Final
 from otel_agent.doctor.finding import Finding, fail, fine, skip, warn
 from otel_agent.errors import LedgerError
 from otel_agent.intake.store_finder import known_locations
-from otel_agent.intake.watch import no_instance_left
+from otel_agent.intake.watch import watch_trouble
+from otel_agent.intake.watch_counts import unwatched
 from otel_agent.ledger.files import find_damage, held_by, ledger_path
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.model.plural import counted
-from otel_agent.opencode.locations import find_stores
+from otel_agent.opencode.locations import WatchedFolder, find_stores, watched_folders
 from otel_agent.settings import Loaded, Settings
 
 _NO_ROOM: Final = 50_000_000
@@ -147,14 +148,15 @@ def watching(settings: Settings, proc: Path = _PROC) -> Iterator[Finding]:
     if not limits.is_dir():
         yield skip("watching", "this system has no known limit")
         return
-    found, _ = find_stores(known_locations(settings))
+    locations = known_locations(settings)
+    found, _ = find_stores(locations)
     # One watch for each session's folder of a tree, one for each store's own folder, and one for OpenCode's.
     needed = 1 + sum(_folders(store.folder) for store in found.values() if store.is_tree) + len(found)
     allowed = int((limits / "max_user_watches").read_text())
-    if trouble := no_instance_left():
+    if trouble := _trouble(settings, watched_folders(locations, found.values())):
         yield warn(
             "watching",
-            f"no folder can be watched ({trouble})",
+            f"not all folders can be watched ({trouble})",
             "OpenCode's folders are polled instead, which costs more.",
             f"sysctl fs.inotify.max_user_instances={2 * int((limits / 'max_user_instances').read_text()) or 128}",
         )
@@ -170,6 +172,12 @@ def watching(settings: Settings, proc: Path = _PROC) -> Iterator[Finding]:
         )
     else:
         yield fine("watching", seen)
+
+
+def _trouble(settings: Settings, folders: list[WatchedFolder]) -> str:
+    """Return why not all folders are watched: by an agent that runs, else by a trial; empty if they are."""
+    holder = held_by(settings.state_dir)
+    return watch_trouble(folders) if holder is None else unwatched(holder.pid, holder.since, folders)
 
 
 def _folders(folder: Path) -> int:

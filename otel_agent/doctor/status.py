@@ -6,13 +6,14 @@ from typing import Final
 from msgspec import Struct, field
 
 from otel_agent.intake.store_finder import known_locations
+from otel_agent.intake.watch_counts import unwatched
 from otel_agent.ledger.delivery_state import SignalDelivery
 from otel_agent.ledger.files import Holder, held_by
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.ledger.reading import NOT_BEGUN, Reading
 from otel_agent.ledger.store_counts import StoreCount
 from otel_agent.model import Store
-from otel_agent.opencode.locations import find_stores
+from otel_agent.opencode.locations import StoreLocations, find_stores, watched_folders
 from otel_agent.settings import Settings
 from otel_agent.summary.text.warnings import warnings
 
@@ -74,8 +75,14 @@ def status_of(settings: Settings, now: datetime) -> Status:
             deliveries=ledger.deliveries() if ledger else [],
             state_dir=str(settings.state_dir),
             reading=ledger.reading() if ledger else NOT_BEGUN,
-            warnings=warnings(ledger) if ledger else (),
+            warnings=(*(warnings(ledger) if ledger else ()), *_unwatched(running, locations, found)),
         )
+
+
+def _unwatched(running: Holder | None, locations: StoreLocations, found: dict[str, Store]) -> list[str]:
+    folders = watched_folders(locations, found.values())
+    why = unwatched(running.pid, running.since, folders) if running is not None else ""
+    return [f"Not all folders send events: {why}. All are polled instead, see `otel-agent doctor`."] if why else []
 
 
 def _stores(found: dict[str, Store], counted: list[StoreCount]) -> list[FoundStore]:

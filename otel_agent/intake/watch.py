@@ -7,8 +7,11 @@ anyway.
 """
 
 import logging
+import os
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +30,8 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver, ObservedWatch
 
+from otel_agent.intake.retry import Retry
+from otel_agent.intake.watch_counts import watches_missing
 from otel_agent.opencode.locations import WatchedFolder
 
 log = logging.getLogger(__name__)
@@ -54,40 +59,64 @@ class Hints(Struct, frozen=True):
         return self.paths is None or bool(self.paths)
 
 
+_WATCHDOG: Final = "watchdog"
+"""The name of watchdog's log."""
+_COUNT_SECONDS: Final = 30.0
+"""Time between two looks at the kernel's list of watches: 2 ms with 4,000 folders."""
 _LIMITS: Final = "the limits are fs.inotify.max_user_watches and max_user_instances, see `otel-agent doctor`"
 
 
 class Watch:
     """Collects hints from watchdog's threads, and wakes who waits for them."""
 
-    def __init__(self, wake: threading.Event) -> None:
-        """``wake`` is set for each hint."""
-        self._wake = wake
+    def __init__(self, wake: threading.Event, now: Callable[[], float] = time.monotonic) -> None:
+        """``wake`` is set for each hint; ``now`` returns seconds that never go back."""
+        self._wake, self._now = wake, now
         self._observer: BaseObserver | None = None
-        self._no_instance = False
         self._watched: dict[WatchedFolder, tuple[ObservedWatch, int]] = {}
         """Each watched folder, with its inode when the watch began."""
-        self._unwatchable: set[WatchedFolder] = set()
-        """Folders that are not tried again: only a person can raise the limit that is missing."""
+        self._unwatchable: dict[WatchedFolder, str] = {}
+        """Folders that send no events, and why. They are tried again now and then: a limit can be raised."""
+        self._missing = 0
+        """Folders inside trees that send no events."""
+        self._suspected = False
+        """True if the last count found too few watches."""
+        self._again = Retry()
+        self._count_at = 0.0
+        self._said: set[str] = set()
         self._is_complete = False
+        self._overflows = _Overflows(self)
         self._lock = threading.Lock()
         self._paths: set[str] = set()  # guarded by _lock
+        self._everything = False  # guarded by _lock
 
     def set_folders(self, folders: Iterable[WatchedFolder]) -> bool:
         """Watch these folders and no others; return whether any was added, whose earlier changes gave no hint.
 
         A folder that does not exist yet is tried again by the next call.
         """
-        wanted = set(folders)
+        wanted, now = set(folders), self._now()
         # A watch belongs to the inode: a folder that was replaced would never send an event again.
-        gone = [each for each, (_, inode) in self._watched.items() if each not in wanted or _inode(each) != inode]
+        at_work = self._at_work()
+        gone = [
+            each
+            for each, (watched, inode) in self._watched.items()
+            if each not in wanted or _inode(each) != inode or watched not in at_work
+        ]
         for folder in gone:
             self._forget(folder)
+        self._unwatchable = {each: why for each, why in self._unwatchable.items() if each in wanted}
+        again = self._again.is_due(now)
+        if again:
+            self._begin_again()
         before = len(self._watched)
-        for folder in sorted(wanted - self._watched.keys() - self._unwatchable, key=lambda each: each.folder):
+        for folder in sorted(wanted - self._watched.keys() - self._unwatchable.keys(), key=lambda each: each.folder):
             self._add(folder)
-        self._is_complete = wanted == self._watched.keys()
-        return len(self._watched) > before
+        added = len(self._watched) > before
+        if added or again or now >= self._count_at:
+            self._count_missing(wanted, now)
+        self._is_complete = wanted == self._watched.keys() and not self._missing
+        return added
 
     @property
     def is_complete(self) -> bool:
@@ -96,20 +125,28 @@ class Watch:
 
     @property
     def blind(self) -> bool:
-        """True if there is a tree that sends no events: then only a look at all its folders finds changes."""
-        return any(folder.recursive for folder in self._unwatchable)
+        """True if a tree or a part of it sends no events: then only a look at all its folders finds changes."""
+        return self._missing > 0 or any(folder.recursive for folder in self._unwatchable)
+
+    @property
+    def trouble(self) -> str:
+        """The reason why not all folders send events; empty if all do, or if the place of one never can."""
+        reasons = [why for folder, why in self._unwatchable.items() if not folder.no_events]
+        return reasons[0] if reasons else f"{self._missing} have no watch" if self._missing else ""
 
     def take(self) -> Hints:
         """Return the hints since the last call, and forget them."""
         with self._lock:
             paths, self._paths = self._paths, set()
-        return Hints(None if len(paths) > _MOST_HINTS else frozenset(paths))
+            everything, self._everything = self._everything, False
+        return Hints(None if everything or len(paths) > _MOST_HINTS else frozenset(paths))
 
     def close(self) -> None:
         """Watch nothing any more, and end watchdog's threads."""
         if self._observer is not None:
             self._observer.stop()
             self._observer.join()
+        logging.getLogger(_WATCHDOG).removeHandler(self._overflows)
         self._observer = None
         self._watched.clear()
 
@@ -121,6 +158,50 @@ class Watch:
                 self._paths.add(path)
         self._wake.set()
 
+    def hint_everything(self) -> None:
+        """Remember that anything may have changed. May be called from any thread."""
+        with self._lock:
+            self._everything = True
+        self._wake.set()
+
+    def _at_work(self) -> set[ObservedWatch]:
+        """Return the watches that still send events: one ends when its folder is removed, whatever gets its inode then."""
+        emitters = self._observer.emitters if self._observer is not None else ()
+        return {each.watch for each in emitters if each.is_alive()}
+
+    def _begin_again(self) -> None:
+        """Try the folders once more that could not be watched, and the trees in which some could not."""
+        self._unwatchable = {each: why for each, why in self._unwatchable.items() if each.no_events}
+        for folder in [each for each in self._watched if each.recursive and self._missing]:
+            self._forget(folder)
+
+    def _count_missing(self, wanted: Iterable[WatchedFolder], now: float) -> None:
+        """Ask the kernel if each folder inside the trees is watched; say it if not, and when all are."""
+        self._count_at = now + _COUNT_SECONDS
+        missing, of = watches_missing(os.getpid(), self._watched)
+        # A folder that was made this very moment gets its watch in the next one.
+        suspected, self._suspected = self._suspected, missing > 0
+        if missing and not suspected:
+            self._count_at = now
+            return
+        self._missing = missing
+        if self._missing:
+            why = f"inotify watch limit reached; {_LIMITS}"
+            self._say("", f"cannot watch {self._missing} of {of} folders ({why}); all are polled", logging.WARNING)
+        if self._missing or any(not each.no_events for each in self._unwatchable):
+            self._again.plan(now)
+            return
+        self._again = Retry()
+        if self._said and self._watched.keys() >= {each for each in wanted if not each.no_events and _inode(each)}:
+            self._said.clear()
+            log.info("all folders are watched again")
+
+    def _say(self, about: str, sentence: str, level: int) -> None:
+        """Log a sentence once, until all folders are watched again."""
+        if about not in self._said:
+            log.log(level, "%s every rescan_interval_seconds instead", sentence)
+        self._said.add(about)
+
     def _add(self, folder: WatchedFolder) -> None:
         inode = _inode(folder)
         if inode is None:  # not there yet
@@ -130,12 +211,12 @@ class Watch:
             return
         observer = self._started()
         if observer is None:
-            self._unwatchable.add(folder)
+            self._unwatchable[folder] = "no inotify instance"
             return
         try:
-            watched = observer.schedule(
-                _Handler(self, folder), folder.folder, recursive=folder.recursive, event_filter=_KINDS
-            )
+            # A link itself never changes; what it leads to does.
+            path = os.path.realpath(folder.folder)
+            watched = observer.schedule(_Handler(self, folder), path, recursive=folder.recursive, event_filter=_KINDS)
             self._watched[folder] = watched, inode
         except OSError as error:
             self._set_unwatchable(folder, f"{error.strerror or error}; {_LIMITS}")
@@ -145,39 +226,53 @@ class Watch:
 
         The first watch starts its thread; an agent that watches nothing has none.
         """
-        if self._observer is None and not self._no_instance:
+        if self._observer is None:
             try:
                 observer = Observer()
                 observer.name = "watch"
                 observer.start()
             except OSError as error:
-                self._no_instance = True
                 why = f"{error.strerror or error}; {_LIMITS}"
-                log.warning("cannot watch any folder (%s); all are polled every rescan_interval_seconds instead", why)
+                self._say("instances", f"cannot watch any folder ({why}); all are polled", logging.WARNING)
             else:
                 self._observer = observer
+                logging.getLogger(_WATCHDOG).addHandler(self._overflows)
         return self._observer
 
     def _set_unwatchable(self, folder: WatchedFolder, why: str) -> None:
-        self._unwatchable.add(folder)
-        log.warning("cannot watch %s (%s); it is polled every rescan_interval_seconds instead", folder.folder, why)
+        self._unwatchable[folder] = why
+        self._say(folder.folder, f"cannot watch {folder.folder} ({why}); it is polled", logging.WARNING)
 
     def _forget(self, folder: WatchedFolder) -> None:
         watched, _ = self._watched.pop(folder)
         if self._observer is not None:
-            self._observer.unschedule(watched)
+            # watchdog forgets by itself what it could not remove.
+            with suppress(KeyError, OSError):
+                self._observer.unschedule(watched)
 
 
-def no_instance_left() -> str:
-    """Return why no folder at all can be watched; empty if one can. inotify's instances are limited for each user."""
+class _Overflows(logging.Handler):
+    """Hears from watchdog's log that the kernel dropped events, which watchdog tells nobody else."""
+
+    def __init__(self, watch: Watch) -> None:
+        super().__init__(logging.WARNING)
+        self._watch = watch
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "overflow" in record.getMessage():
+            self._watch.hint_everything()
+
+
+def watch_trouble(folders: Iterable[WatchedFolder]) -> str:
+    """Return why these folders cannot all be watched now; empty if they can. It tries, and leaves no watch behind."""
+    watch = Watch(threading.Event())
     try:
-        observer = Observer()
-        observer.start()
-    except OSError as error:
-        return error.strerror or str(error)
-    observer.stop()
-    observer.join()
-    return ""
+        folders = list(folders)
+        for _ in range(2):  # the second call makes sure of what the first one found
+            watch.set_folders(folders)
+        return watch.trouble
+    finally:
+        watch.close()
 
 
 class _Handler(FileSystemEventHandler):

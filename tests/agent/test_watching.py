@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sqlite3
 import subprocess
 import threading
@@ -234,6 +235,37 @@ def test_an_agent_without_an_inotify_instance_goes_on_by_polling(
         run.stop()
     assert "Traceback" not in run.log
     assert run.log.count("inotify instance limit reached; the limits are") == 1
+
+
+FEW_WATCHES = (
+    NO_INOTIFY.replace("max_inotify_instances", "max_inotify_watches").replace('"0"', '"5"')
+    + """
+import signal
+import otel_agent.intake.retry, otel_agent.intake.watch
+otel_agent.intake.retry._FIRST_SECONDS = otel_agent.intake.watch._COUNT_SECONDS = 0.1
+signal.signal(signal.SIGUSR1, lambda *_: Path("/proc/sys/user/max_inotify_watches").write_text("1000"))
+"""
+)
+
+
+def test_an_agent_with_too_few_watches_says_so_polls_and_watches_once_it_may(
+    agent: Agent, receiver: OtlpReceiver, tree: JsonTree
+) -> None:
+    """A limit of five, and eight sessions: the message comes in one that has no watch."""
+    if subprocess.run(["unshare", "-Ur", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine allows no user namespace")
+    sessions = [session(T0 - 500 - number, counter=number) for number in range(8)]
+    tree.put_turn(*(message(of, Tokens(1), counter=number) for number, of in enumerate(sessions)))
+    with agent.process("run", prelude=FEW_WATCHES, **BRISK) as run:
+        arrived(receiver, 8)
+        run.wait_for_log("cannot watch ")
+        for number, of in enumerate(sessions):
+            tree.put_turn(message(of, Tokens(1), T0 + 60_000, counter=20 + number))
+        arrived(receiver, 16)
+        run.send(signal.SIGUSR1)
+        run.wait_for_log("all folders are watched again")
+        run.stop()
+    assert run.log.count("inotify watch limit reached; the limits are") == 1
 
 
 def test_a_burst_that_is_committed_while_the_agent_reads_is_counted(agent: Agent, receiver: OtlpReceiver) -> None:
