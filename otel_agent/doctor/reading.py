@@ -13,7 +13,7 @@ from otel_agent.ledger.reading import Reading
 from otel_agent.model import CallsWanted, Problem, ProblemKind, ReadScope, Store, Unreadable
 from otel_agent.model.plural import counted
 from otel_agent.opencode.configured_models import telemetry_plugins
-from otel_agent.opencode.locations import find_stores
+from otel_agent.opencode.locations import doubts, find_stores
 from otel_agent.opencode.mounts import network_file_system
 from otel_agent.opencode.releases import newer_than_known
 from otel_agent.opencode.running.processes import Processes
@@ -25,7 +25,12 @@ _UNKNOWN = (ProblemKind.UNKNOWN_SCHEMA, ProblemKind.UNKNOWN_FIELDS)
 
 def folders(settings: Settings) -> Iterator[Finding]:
     """Check that each folder in which OpenCode may keep data can be read, and is on this machine."""
-    for folder in known_locations(settings).folders:
+    places = known_locations(settings)
+    for doubt in doubts(places):
+        yield warn(
+            "data folder", doubt, "Nothing in it is counted.", "Correct XDG_DATA_HOME, OPENCODE_DB or data_dirs."
+        )
+    for folder in places.folders:
         if not os.path.isdir(folder):  # noqa: PTH112 - Path's raises where a folder may not be searched
             yield skip("data folder", f"{folder} does not exist", "OpenCode creates it when it first starts.")
         elif not os.access(folder, os.R_OK | os.X_OK):

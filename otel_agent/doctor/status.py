@@ -13,7 +13,7 @@ from otel_agent.ledger.queries import open_to_read
 from otel_agent.ledger.reading import NOT_BEGUN, Reading
 from otel_agent.ledger.store_counts import StoreCount
 from otel_agent.model import Store
-from otel_agent.opencode.locations import StoreLocations, find_stores, watched_folders
+from otel_agent.opencode.locations import StoreLocations, doubts, find_stores, watched_folders
 from otel_agent.settings import Settings
 from otel_agent.summary.text.warnings import warnings
 
@@ -75,7 +75,11 @@ def status_of(settings: Settings, now: datetime) -> Status:
             deliveries=ledger.deliveries() if ledger else [],
             state_dir=str(settings.state_dir),
             reading=ledger.reading() if ledger else NOT_BEGUN,
-            warnings=(*(warnings(ledger) if ledger else ()), *_unwatched(running, locations, found)),
+            warnings=(
+                *(warnings(ledger) if ledger else ()),
+                *doubts(locations),
+                *_unwatched(running, locations, found),
+            ),
         )
 
 

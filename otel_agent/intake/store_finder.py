@@ -4,6 +4,7 @@
 ``StoreFinder`` does the same for the agent itself, and notes what it learns.
 """
 
+import logging
 import os
 from typing import Final
 
@@ -12,8 +13,10 @@ import msgspec
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Checkpoint, Problem, Store
-from otel_agent.opencode.locations import StoreLocations, find_stores, locations, together
+from otel_agent.opencode.locations import StoreLocations, doubts, find_stores, locations, together
 from otel_agent.settings import Settings
+
+log = logging.getLogger(__name__)
 
 _NOTED: Final = "places"
 """The name of the checkpoint that holds the environments of OpenCode processes."""
@@ -45,6 +48,7 @@ class StoreFinder:
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self._settings, self._ledger = settings, ledger
         self._noted = _decoded(ledger.recall(_NOTED))
+        self._doubts: set[str] = set()
 
     @property
     def locations(self) -> StoreLocations:
@@ -53,7 +57,12 @@ class StoreFinder:
 
     def find(self) -> tuple[dict[str, Store], list[Problem]]:
         """Return the stores that are there now by name, and the folders that may not be read."""
-        return find_stores(self.locations)
+        places = self.locations
+        for doubt in doubts(places):
+            if doubt not in self._doubts:
+                self._doubts.add(doubt)
+                log.warning("%s", doubt)
+        return find_stores(places)
 
     def learn(self) -> None:
         """Note where the OpenCode processes that run now keep their data, unless ``discover_stores`` is off."""

@@ -290,5 +290,5 @@ class _Handler(FileSystemEventHandler):
 def _inode(folder: WatchedFolder) -> int | None:
     try:
         return Path(folder.folder).stat().st_ino
-    except OSError:
+    except (OSError, ValueError):
         return None

@@ -31,8 +31,9 @@ def watches_of(pid: int, proc: Path = _PROC) -> int | None:
 
 def watches_wanted(folders: Iterable[WatchedFolder]) -> int:
     """Return how many watches these folders need at least: one each, and one for each folder directly in a tree."""
-    there = {os.path.realpath(each.folder): each.recursive for each in folders if not each.no_events}
-    return sum(1 + (_folders_in(path) if recursive else 0) for path, recursive in there.items() if os.path.isdir(path))  # noqa: PTH112
+    there = [each for each in folders if not each.no_events and os.path.isdir(each.folder)]  # noqa: PTH112 - never raises
+    paths = {os.path.realpath(each.folder): each.recursive for each in there}
+    return sum(1 + (_folders_in(path) if recursive else 0) for path, recursive in paths.items())
 
 
 def watches_missing(pid: int, folders: Iterable[WatchedFolder]) -> tuple[int, int]:

@@ -20,6 +20,11 @@ _LONGEST_NAME: Final = 240
 """Bytes of a name; file systems take 255, the ending included. OpenCode's ids have 30."""
 
 
+def expanded(path: str | Path) -> Path:
+    """Return a path with the home of its user. If there is no such user it stays as it is, and nothing is found there."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's raises then
+
+
 def is_plain_name(name: str) -> bool:
     """Return True if a text from a file can be the name of a file or a folder, and so cannot lead out of its folder."""
     if not name or name in (".", "..") or not name.isprintable():

@@ -8,6 +8,7 @@ oh-my-opencode 4 moves its file to ``.omo/omo.jsonc`` at its first start. It als
 such as "Atlas - Plan Executor", under which messages are recorded, while the file goes on calling the agent ``atlas``.
 """
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,7 +18,7 @@ from msgspec import Struct
 
 from otel_agent.model import Unreadable
 from otel_agent.model.agent_name import agent_name
-from otel_agent.opencode.bounded_files import in_words, read_bounded
+from otel_agent.opencode.bounded_files import expanded, in_words, read_bounded
 from otel_agent.opencode.json_values import field
 
 _MAX_BYTES: Final = 1024 * 1024
@@ -124,17 +125,17 @@ def _plugins(entries: object) -> Iterator[str]:
 
 def _files(environ: Mapping[str, str], folder: Path) -> Iterator[_File]:
     """Yield each file there may be, with the keys under which it has agents; a later file wins."""
-    user = Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "opencode"
+    user = Path(environ.get("XDG_CONFIG_HOME") or expanded("~/.config")) / "opencode"
     yield from (_File(user / name) for name in ("config.json", *_OWN))
     if environ.get("OPENCODE_CONFIG"):
-        yield _File(Path(environ["OPENCODE_CONFIG"]).expanduser())
+        yield _File(expanded(environ["OPENCODE_CONFIG"]))
     project = _from_the_root_to(folder)
     yield from (_File(each / name) for each in project for name in _OWN)
     inner = [each / ".opencode" for each in project]
-    also = [Path(environ["OPENCODE_CONFIG_DIR"]).expanduser()] if environ.get("OPENCODE_CONFIG_DIR") else []
+    also = [expanded(environ["OPENCODE_CONFIG_DIR"])] if environ.get("OPENCODE_CONFIG_DIR") else []
     yield from (_File(each / name) for each in (*inner, *also) for name in _OWN)
     # The user's files first, then the project's. In each place the file of 4.x is the later one: it was made of the other.
-    places = [(user, Path.home() / ".omo"), *((each / ".opencode", each / ".omo") for each in project)]
+    places = [(user, expanded("~/.omo")), *((each / ".opencode", each / ".omo") for each in project)]
     for old, new in places:
         yield from (_File(_commented_or_not(old / name), _OF_PLUGIN) for name in _OH_MY)
         yield _File(_commented_or_not(new / "omo"), _OF_PLUGIN)
@@ -143,13 +144,14 @@ def _files(environ: Mapping[str, str], folder: Path) -> Iterator[_File]:
 def _commented_or_not(stem: Path) -> Path:
     """Return the file with the ending ``.jsonc`` if there is one, else the one with ``.json``."""
     commented = stem.with_name(f"{stem.name}.jsonc")
-    return commented if commented.exists() else stem.with_name(f"{stem.name}.json")
+    there = os.path.exists(commented)  # noqa: PTH110 - Path's raises in a folder that may not be searched
+    return commented if there else stem.with_name(f"{stem.name}.json")
 
 
 def _from_the_root_to(folder: Path) -> list[Path]:
     """Return the folders from the repository's root down; without a repository the folder alone."""
     above = [folder, *folder.parents]
-    root = next((index for index, each in enumerate(above) if (each / ".git").exists()), 0)
+    root = next((index for index, each in enumerate(above) if os.path.exists(each / ".git")), 0)  # noqa: PTH110
     return above[root::-1]
 
 

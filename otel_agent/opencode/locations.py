@@ -1,7 +1,8 @@
 """The places in which OpenCode keeps its data: where to look, which stores are there now, and what to watch."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import stat
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -9,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from otel_agent.model import Problem, Store
-from otel_agent.opencode.bounded_files import is_folder, listing
+from otel_agent.opencode.bounded_files import expanded, in_words, is_folder, listing
 from otel_agent.opencode.json_tree.layout import FlatLayout, ProjectLayout
 from otel_agent.opencode.json_tree.tree import JsonTree
 from otel_agent.opencode.mounts import network_file_system
@@ -54,12 +55,35 @@ def locations(environ: Mapping[str, str], more: Sequence[Path] = ()) -> StoreLoc
     These are ``$XDG_DATA_HOME/opencode``, else ``~/.local/share/opencode``; and ``OPENCODE_DB``, absolute or relative to
     that folder. ``more`` are further folders of the same form.
     """
-    home = Path(environ.get("HOME") or Path.home())
-    base = Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share").expanduser()
-    own = base / "opencode"
+    home = environ.get("HOME") or "~"
+    own = expanded(environ.get("XDG_DATA_HOME") or f"{home}/.local/share") / "opencode"
     named = environ.get("OPENCODE_DB")
-    databases = (own / Path(named).expanduser(),) if named and named != ":memory:" else ()
-    return StoreLocations(_distinct([own, *(folder.expanduser() for folder in more)]), databases)
+    databases = (own / expanded(named),) if named and named != ":memory:" else ()
+    return StoreLocations(_distinct([own, *map(expanded, more)]), databases)
+
+
+def doubts(places: StoreLocations) -> list[str]:
+    """Return a sentence for each of these places in which nobody can ever find data. One that is not there yet is none."""
+    found = [(path, _doubt(path, stat.S_ISDIR, "not a folder")) for path in places.folders]
+    found += [(path, _doubt(path, stat.S_ISREG, "not a file")) for path in places.databases]
+    return [f"{in_words(path)} {why}: no OpenCode data is found there." for path, why in found if why]
+
+
+def _doubt(path: Path, is_right: Callable[[int], bool], otherwise: str) -> str:
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        user = next((each for each in path.parts if each.startswith("~")), "")
+        if user:
+            return f"names the home of a user who does not exist ({user})"
+        return "" if path.is_absolute() else "is not an absolute path"
+    except NotADirectoryError:
+        return "is below something that is not a folder"
+    except PermissionError:
+        return ""  # ``find_stores`` names it
+    except (OSError, ValueError) as error:
+        return f"cannot be looked at ({getattr(error, 'strerror', None) or error})"
+    return "" if is_right(mode) else f"is {otherwise}"
 
 
 def together(places: Iterable[StoreLocations]) -> StoreLocations:
