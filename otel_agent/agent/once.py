@@ -11,6 +11,7 @@ from otel_agent.agent.state_log import log_first_pass
 from otel_agent.errors import DeliveryError
 from otel_agent.export.outcomes import SendSummary
 from otel_agent.intake.ingest import Pass
+from otel_agent.intake.settled import run_settled
 from otel_agent.ledger.migration_progress import OnMigration, unreported
 from otel_agent.model.plural import counted
 from otel_agent.semconv import Signal
@@ -56,7 +57,7 @@ def run_once(
     started = time.monotonic()
     with assembled(settings, on_migration=on_migration) as agent:
         agent.learn()
-        read = agent.ingest.run(sweep=True, on_progress=on_progress)
+        read = run_settled(agent.ingest, sweep=True, on_progress=on_progress)
         log_first_pass(read, agent.ingest.stores, agent.known())
         # Spans go first, other than in the loop: no interval has to be kept here, and the metrics, which are sent only
         # this once, then report the outbox and the attempts as they are at the end of the run.

@@ -10,6 +10,7 @@ from msgspec import Struct
 from otel_agent import identity
 from otel_agent.errors import LedgerDamaged
 from otel_agent.intake.ingest import Ingest, Pass, Rules
+from otel_agent.intake.settled import run_settled
 from otel_agent.intake.store_finder import StoreFinder
 from otel_agent.ledger.migration_progress import OnMigration, unreported
 from otel_agent.ledger.writer import Ledger, open_ledger
@@ -84,7 +85,7 @@ def catch_up(
             # A store with unknown tables gets a chance each time: this version may be newer than the last one.
             due = abs(time.time_ns() // 1_000_000 - parts.ledger.swept_ms) > _SWEEP_MS  # a clock can have been wrong
             sweep = due or parts.ledger.problems.has_kind(ProblemKind.UNKNOWN_SCHEMA)
-            read = parts.ingest.run(sweep=sweep, changed_paths=changed_paths, on_progress=on_progress)
+            read = run_settled(parts.ingest, sweep=sweep, changed_paths=changed_paths, on_progress=on_progress)
             then(parts)
             return read
     except LedgerDamaged as damage:

@@ -219,6 +219,7 @@ class Ingest:
         outcome.messages += sum(change.first for change in changes)
         outcome.looked_at += batch.looked_at
         outcome.problems += len(new)
+        outcome.settling += batch.settling
 
     def _forget(self, places: list[str]) -> bool:
         """Forget the problems of these places, which are gone or may be gone. Return True if there were any."""

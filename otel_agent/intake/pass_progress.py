@@ -27,6 +27,8 @@ class Pass(Struct):
     done: bool = False
     stores: int = 0
     problems: int = 0
+    settling: int = 0
+    """Folders in which a message was left for the next pass, because its file changed a moment before."""
 
 
 class Progress:

@@ -75,6 +75,10 @@ class BeingWritten(Exception):
     """OpenCode is writing just now what a reader needs: the next pass reads it."""
 
 
+class Settling(BeingWritten):
+    """A file changed so shortly before that it may hold new text with an old tail: it can be believed in a moment."""
+
+
 class SessionTotals(Struct, frozen=True, gc=False):
     """The usage of a session by OpenCode's own totals, which hold more than its messages do."""
 
@@ -122,6 +126,8 @@ class Batch(Struct):
     """Files or rows, whatever they turned out to hold."""
     totals: StoreTotals | None = None
     """Only in the last batch of a store, and only if the store keeps totals."""
+    settling: int = 0
+    """Folders in which a file changed so shortly before that its message is left for the next pass."""
     beside: StoreTotals | None = None
     """The totals of the sessions of these very messages, read together with them; ``None`` if there are none."""
 
@@ -133,6 +139,7 @@ class Batch(Struct):
         self.checkpoints += other.checkpoints
         self.calls.add(other.calls)
         self.looked_at += other.looked_at
+        self.settling += other.settling
 
 
 Recall = Callable[[str], bytes | None]

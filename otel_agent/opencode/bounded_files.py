@@ -16,6 +16,10 @@ RACY_NS: Final = 2 * 10**9
 """A younger file may be written again without a change of its status, so it is read again next time."""
 
 
+SETTLED_NS: Final = 150_000_000
+"""OpenCode overwrites a file in place. A younger file may be new text with an old tail, and be valid JSON by chance.
+
+A message is read 0.2 s after its last hint, so this delays hardly any."""
 _LONGEST_NAME: Final = 240
 """Bytes of a name; file systems take 255, the ending included. OpenCode's ids have 30."""
 

@@ -24,11 +24,13 @@ from otel_agent.model import (
     ProblemKind,
     Recall,
     Session,
+    Settling,
     Unreadable,
 )
 from otel_agent.opencode import decode, unknown_fields
 from otel_agent.opencode.bounded_files import (
     RACY_NS,
+    SETTLED_NS,
     OpenFolder,
     in_words,
     is_plain_name,
@@ -86,8 +88,8 @@ class Folder:
         """The folder's session, once a message of it was read and if its file says so."""
         self.at_rest = True
         """False once a file was met that must be read again in the next pass."""
-        self.put_off = False
-        """True once a message was left for the next pass, because OpenCode is writing what it needs."""
+        self.put_off = self.settling = False
+        """True once a message was left for the next pass: because OpenCode is writing what it needs, or did a moment before."""
 
     def read(self, ask_wanted: AskWanted) -> Iterator[Batch]:
         """Yield what is new or changed, a few files at a time. A file whose session or calls OpenCode is writing just now
@@ -159,8 +161,8 @@ class Folder:
                 message = self._unusual_message(entry, raw, problems)
             else:
                 message = self._ordinary_message(entry, answer, problems)
-        except BeingWritten:
-            self.at_rest, self.put_off = False, True
+        except BeingWritten as why:
+            self._put_off(why)
             return
         self._take(message, problems, found)
 
@@ -168,9 +170,17 @@ class Folder:
         """Keep a message that counts until the ledger was asked; of any other file nothing more is to be read."""
         mark, settled = _mark(found), _is_settled(message, problems, self._now_ns - found.st_mtime_ns)
         if message is not None and (message.completed_ms is not None or message.has_usage):
+            # The series of a message that counts is chosen for ever: by a mixture of two texts it would be a wrong one.
+            if abs(self._now_ns - found.st_mtime_ns) < SETTLED_NS:
+                self._put_off(Settling())
+                return
             self._waiting.append(_Read(message, mark, settled, problems))
         else:
             self._done(mark, settled, problems)
+
+    def _put_off(self, why: BeingWritten) -> None:
+        self.at_rest, self.put_off = False, True
+        self.settling = self.settling or isinstance(why, Settling)
 
     def _done(self, mark: bytes, settled: bool, problems: list[Problem]) -> None:
         """Note a file that was read to its end: the mark is true once the batch is in the ledger."""
@@ -194,8 +204,8 @@ class Folder:
             if asks:
                 try:
                     batch.calls.add(self._parts.calls([each.message], wanted))
-                except BeingWritten:
-                    self.at_rest, self.put_off = False, True
+                except BeingWritten as why:
+                    self._put_off(why)
                     continue
             batch.messages.append(each.message)
             self._done(each.mark, each.settled, each.problems)

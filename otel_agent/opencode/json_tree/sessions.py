@@ -1,10 +1,10 @@
 """The sessions of a JSON tree, and the projects they belong to: looked up when a message of theirs is read."""
 
-from pathlib import Path
+import os
 
-from otel_agent.model import BeingWritten, Session, Unreadable
+from otel_agent.model import BeingWritten, Session, Settling, Unreadable
 from otel_agent.opencode import decode
-from otel_agent.opencode.bounded_files import RACY_NS, read_bounded
+from otel_agent.opencode.bounded_files import RACY_NS, SETTLED_NS, read_bounded
 from otel_agent.opencode.json_tree.layout import Layout
 from otel_agent.opencode.json_values import text
 
@@ -21,6 +21,7 @@ class Sessions:
         """Return the session, ``None`` if its file is gone or was never whole.
 
         Raises ``BeingWritten`` if the file is torn and young: it is whole soon, and then it says whose the messages are.
+        Raises ``Settling`` if it changed a moment before: it can be whole and still be a mixture of two texts.
         """
         # Files of sessions are in folders of projects: one listing of all is cheaper than a search for each.
         if self._files is None:
@@ -36,6 +37,8 @@ class Sessions:
             return None
         if wire is None:
             return None
+        if _is_young(path, self._now_ns, SETTLED_NS):
+            raise Settling
         try:
             worktree = self.worktree_of(text(wire.projectID))
         except BeingWritten:
@@ -59,10 +62,10 @@ class Sessions:
         return self._worktrees[project_id]
 
 
-def _is_young(path: str, now_ns: int) -> bool:
+def _is_young(path: str, now_ns: int, age_ns: int = RACY_NS) -> bool:
     try:
         # A clock that was ahead gives a file a time that stays young for years.
-        return abs(now_ns - Path(path).stat().st_mtime_ns) < RACY_NS
+        return abs(now_ns - os.stat(path).st_mtime_ns) < age_ns  # noqa: PTH116 - asked for each session
     except OSError:
         return False
 

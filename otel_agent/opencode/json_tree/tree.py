@@ -107,6 +107,7 @@ class JsonTree:
             yield from folder.read(look.ask_wanted)
             last = Batch()
             folder.finish(last)
+            last.settling = int(folder.settling)
             self._note(listed, look.now_ns, at_rest=folder.at_rest, put_off=folder.put_off)
             yield last
 

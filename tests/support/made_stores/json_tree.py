@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,12 @@ from tests.support.made_stores.records import Message, Part, Project, Record, Se
 def as_file(document: dict[str, Any]) -> bytes:
     """The bytes OpenCode writes: two-space indentation, no newline at the end; lone surrogates stay escaped."""
     return json.dumps(document, indent=2, ensure_ascii=True).encode()
+
+
+def settle(path: Path) -> None:
+    """Let a file be as old as one is at the first look after its hint: the agent does not wait for a younger one."""
+    written = path.stat().st_mtime_ns - 200_000_000
+    os.utime(path, ns=(written, written))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,7 @@ class JsonTree:
         path = self.path(record)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+        settle(path)
         return path
 
     def put_turn(self, *messages: Message) -> None:
