@@ -209,7 +209,8 @@ class Folder:
                     continue
             batch.messages.append(each.message)
             self._done(each.mark, each.settled, each.problems)
-        batch.problems, batch.looked_at = self._problems, self._looked_at
+        batch.problems = self._problems + self._parts.problems + self._sessions.take_problems()
+        batch.looked_at = self._looked_at
         self._waiting, self._problems, self._looked_at = [], [], 0
         self._parts.forget()
         return batch

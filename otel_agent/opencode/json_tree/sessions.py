@@ -2,7 +2,7 @@
 
 import os
 
-from otel_agent.model import BeingWritten, Session, Settling, Unreadable
+from otel_agent.model import BeingWritten, Problem, Session, Settling, Unreadable
 from otel_agent.opencode import decode
 from otel_agent.opencode.bounded_files import RACY_NS, SETTLED_NS, read_bounded
 from otel_agent.opencode.json_tree.layout import Layout
@@ -16,6 +16,7 @@ class Sessions:
         self._layout, self._now_ns = layout, now_ns
         self._files: dict[str, str] | None = None
         self._worktrees: dict[str, str] = {}
+        self._problems: list[Problem] = []
 
     def get(self, session_id: str) -> Session | None:
         """Return the session, ``None`` if its file is gone or was never whole.
@@ -30,7 +31,7 @@ class Sessions:
         if path is None:
             return None
         try:
-            wire = _parse_file(path)
+            wire = self._parse_file(path)
         except decode.Malformed:
             if _is_young(path, self._now_ns):
                 raise BeingWritten from None
@@ -53,13 +54,27 @@ class Sessions:
         if project_id not in self._worktrees:
             path = self._layout.project_file(project_id)
             try:
-                wire = _parse_file(str(path)) if path else None
+                wire = self._parse_file(str(path)) if path else None
             except decode.Malformed:
                 if path is not None and _is_young(str(path), self._now_ns):
                     raise BeingWritten from None
                 wire = None
             self._worktrees[project_id] = text(wire.worktree) if wire else ""
         return self._worktrees[project_id]
+
+    def take_problems(self) -> list[Problem]:
+        """Return the files that could not be read since the last call: too large, or without permission."""
+        problems, self._problems = self._problems, []
+        return problems
+
+    def _parse_file(self, path: str) -> decode.SessionWire | None:
+        """Return a session's or a project's file, ``None`` if it is gone or may not be read. Raises ``Malformed``."""
+        try:
+            raw = read_bounded(path, decode.MAX_BYTES)
+        except Unreadable as failure:
+            self._problems.append(failure.problem)
+            return None
+        return None if raw is None else decode.parse_session(raw)
 
 
 def _is_young(path: str, now_ns: int, age_ns: int = RACY_NS) -> bool:
@@ -68,12 +83,3 @@ def _is_young(path: str, now_ns: int, age_ns: int = RACY_NS) -> bool:
         return abs(now_ns - os.stat(path).st_mtime_ns) < age_ns  # noqa: PTH116 - asked for each session
     except OSError:
         return False
-
-
-def _parse_file(path: str) -> decode.SessionWire | None:
-    """Return a session's or a project's file, ``None`` if it is gone or may not be read. Raises ``Malformed``."""
-    try:
-        raw = read_bounded(path, decode.MAX_BYTES)
-    except Unreadable:
-        return None
-    return None if raw is None else decode.parse_session(raw)

@@ -67,6 +67,8 @@ class PartReader:
         self._callers: dict[str, list[Caller]] = {}
         """Id of a sub-agent's turn to its callers: a turn has many messages and is looked up once."""
         self._last_session = Session("")
+        self.problems: list[Problem] = []
+        """Parts that could not be read for the calls of messages."""
 
     def with_usage(self, message: Message, session: Session | None, problems: list[Problem]) -> Message:
         """Return the message with what its parts say about its usage; most messages need no part for that."""
@@ -95,6 +97,7 @@ class PartReader:
     def forget(self) -> None:
         """Forget the parts that were read for the usage of messages whose calls nobody asks for any more."""
         self._kept.clear()
+        self.problems.clear()
 
     def _add(self, found: Calls, message: Message, parts: list[Part]) -> None:
         """Add the tool calls of one message and, for 1.x, the times of its answer: rows of 2.x say those themselves."""
@@ -127,7 +130,9 @@ class PartReader:
         if not self._source.has_calls(message):
             return []
         kept = self._kept.get(message.id)
-        return self._source.parts(message.session_id, message.id, [], at_work=False) if kept is None else kept
+        if kept is None:
+            return self._source.parts(message.session_id, message.id, self.problems, at_work=False)
+        return kept
 
     def _callers_of(self, message: Message) -> list[Caller]:
         session = self._session(message.session_id)
