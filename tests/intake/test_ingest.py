@@ -261,3 +261,31 @@ def test_a_long_first_import_logs_its_progress(
     ingest_of(ledger, Slow("one"), clock=clock).run(sweep=True)
     said = [each.getMessage() for each in caplog.records if "so far" in each.getMessage()]
     assert said == ["counted 2 messages so far", "counted 6 messages so far"]
+
+
+def test_a_session_series_holds_nothing_that_another_machine_counted(ledger: Ledger) -> None:
+    """Its ledger was copied here: that machine goes on exporting what it counted."""
+    store = ListedStore("one", call(0))
+    ingest = ingest_of(ledger, store, clock=Clock(T0 + DAY_MS // 2))
+    ledger.adopt("there")
+    ingest.run(sweep=True)
+    assert of_sessions(ledger) == {"ses_0": USED.total}
+    ledger.adopt("here")
+    store.messages.append(call(3))
+    ingest.run()
+    assert of_sessions(ledger) == {"ses_0": USED.total}
+
+
+def test_the_lag_is_that_of_the_newest_message_and_none_of_the_history(ledger: Ledger) -> None:
+    clock = Clock(T0 + DAY_MS)
+    store = ListedStore("one", call(0))
+    ingest = ingest_of(ledger, store, clock=clock)
+    ingest.run(sweep=True)
+    assert ingest.lag_s is None
+    newest = call(5, completed_ms=clock.now_ms - 2_500)
+    store.messages += [newest, call(4)]
+    ingest.run()
+    assert ingest.lag_s == 2.5
+    store.messages.append(call(6, completed_ms=clock.now_ms + 60_000))
+    ingest.run()
+    assert ingest.lag_s == 0.0, "a clock that was set back gives no negative lag"
