@@ -43,15 +43,15 @@ def test_a_calling_message_that_was_made_a_second_after_the_turn_is_looked_at(tm
 
 
 def test_the_caller_of_a_caller_is_the_one_at_the_callers_own_time(tmp_path: Path) -> None:
-    """A person's session calls the middle one twice, and in its first turn that one calls a sub-agent."""
+    """A person's session calls the middle one twice, and in its first turn that one calls a sub-agent, after the second call."""
     tree = JsonTree(tmp_path)
     top = Session(id="ses_top", created=T0)
     middle = Session(id="ses_middle", parent=top.id, created=T0 + 1_000)
-    leaf = Session(id="ses_leaf", parent=middle.id, created=T0 + 3_000)
+    leaf = Session(id="ses_leaf", parent=middle.id, created=T0 + 70_000)
     asked = [message(top, Tokens(1), at, counter=9) for at in (T0, T0 + 60_000)]
     calls = [tool(of, "task", at=of.created + 500, metadata={"sessionId": middle.id}) for of in asked]
     in_middle: Message = message(middle, Tokens(1), T0 + 2_000, parent=message_id(T0 + 1_500))
-    below = tool(in_middle, "task", at=T0 + 2_500, metadata={"sessionId": leaf.id})
+    below = tool(in_middle, "task", at=T0 + 70_000, metadata={"sessionId": leaf.id})
     tree.put(top.project, top, middle, leaf, *asked, *calls, in_middle, below)
     late = Read(
         id="msg_of_leaf",
@@ -65,7 +65,7 @@ def test_the_caller_of_a_caller_is_the_one_at_the_callers_own_time(tmp_path: Pat
         tokens=ReadTokens(),
         overlap=Overlap(),
         cost_nusd=0,
-        turn_id=message_id(T0 + 3_000),
+        turn_id=message_id(T0 + 70_500),
     )
     found = TreeReader(FlatLayout(tmp_path / "storage")).read_calls([late], CallsWanted(turns=frozenset({late.turn})))
     assert [each.part_id for each in found.callers[late.turn]] == [below.id, calls[0].id]
