@@ -1,12 +1,16 @@
 """The sessions of a JSON tree, and the projects they belong to: looked up when a message of theirs is read."""
 
 import os
+from typing import Final
 
 from otel_agent.model import BeingWritten, Problem, Session, Settling, Unreadable
 from otel_agent.opencode import decode
 from otel_agent.opencode.bounded_files import RACY_NS, SETTLED_NS, read_bounded
 from otel_agent.opencode.json_tree.layout import Layout
 from otel_agent.opencode.json_values import text
+
+_AHEAD_NS: Final = 120 * 10**9
+"""Two clocks differ by less. A time further in the future is that of a wrong clock, and would stay young for years."""
 
 
 class Sessions:
@@ -38,7 +42,7 @@ class Sessions:
             return None
         if wire is None:
             return None
-        if _is_young(path, self._now_ns, SETTLED_NS):
+        if _is_young(path, self._now_ns, SETTLED_NS, SETTLED_NS):
             raise Settling
         try:
             worktree = self.worktree_of(text(wire.projectID))
@@ -77,9 +81,9 @@ class Sessions:
         return None if raw is None else decode.parse_session(raw)
 
 
-def _is_young(path: str, now_ns: int, age_ns: int = RACY_NS) -> bool:
+def _is_young(path: str, now_ns: int, young_ns: int = RACY_NS, ahead_ns: int = _AHEAD_NS) -> bool:
     try:
-        # A clock that was ahead gives a file a time that stays young for years.
-        return abs(now_ns - os.stat(path).st_mtime_ns) < age_ns  # noqa: PTH116 - asked for each session
+        age_ns = now_ns - os.stat(path).st_mtime_ns  # noqa: PTH116 - asked for each session
     except OSError:
         return False
+    return -ahead_ns < age_ns < young_ns
