@@ -16,6 +16,8 @@ class SendResult(Struct, frozen=True):
     reason: str = ""
     unanswered: bool = False
     """No answer came: the backend may or may not have the request."""
+    retry_after_s: float = 0.0
+    """Seconds for which the backend asks to be left alone; 0 if it asked for nothing. At most a day."""
 
 
 class Observation(Struct, frozen=True):
