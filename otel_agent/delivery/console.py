@@ -1,7 +1,7 @@
 """Writes every span and every point as JSON to standard output, with the SDK's console exporters."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TextIO
 
@@ -9,6 +9,8 @@ from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 
+from otel_agent.delivery.encoding import NotEncodable
+from otel_agent.delivery.tries import NOTHING_SENT
 from otel_agent.model import SendResult
 
 
@@ -21,11 +23,7 @@ class ConsoleSpans:
 
     def send(self, spans: Sequence[ReadableSpan]) -> SendResult:
         """Write the spans. A reader that went away is a failure like any other."""
-        try:
-            self._exporter.export(spans)
-        except OSError as error:
-            return _not_shown(error)
-        return SendResult(accepted=True)
+        return _shown(self._output, lambda: "".join(self._exporter.formatter(span) for span in spans))
 
     def close(self) -> None:
         """Flush, if anybody still reads."""
@@ -41,11 +39,7 @@ class ConsoleMetrics:
 
     def send(self, data: MetricsData) -> SendResult:
         """Write the points. A reader that went away is a failure like any other."""
-        try:
-            self._exporter.export(data)
-        except OSError as error:
-            return _not_shown(error)
-        return SendResult(accepted=True)
+        return _shown(self._output, lambda: self._exporter.formatter(data))
 
     def close(self) -> None:
         """Flush, if anybody still reads."""
@@ -60,8 +54,20 @@ def _standard_output() -> TextIO:
     return open(sys.stdout.fileno(), "w", encoding=sys.stdout.encoding, errors="replace", closefd=False)
 
 
-def _not_shown(error: OSError) -> SendResult:
-    return SendResult(accepted=False, reason=error.strerror or "standard output is closed")
+def _shown(output: TextIO, text: Callable[[], str]) -> SendResult:
+    if output.closed:
+        return NOTHING_SENT
+    try:
+        # All of it before any of it is written: what is rejected is sent again in halves.
+        whole = text()
+    except Exception as error:  # noqa: BLE001 - a value that nobody can show must not end the thread that delivers
+        return NotEncodable(error).result
+    try:
+        output.write(whole)
+        output.flush()
+    except OSError as error:
+        return SendResult(accepted=False, reason=error.strerror or "standard output is closed")
+    return SendResult(accepted=True)
 
 
 def _close(output: TextIO) -> None:

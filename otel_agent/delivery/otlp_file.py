@@ -14,11 +14,10 @@ from typing import Any, Final
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message as ProtobufMessage
-from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
-from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
 
+from otel_agent.delivery.encoding import NotEncodable, metrics_request, spans_request
 from otel_agent.model import SendResult
 
 MAX_LINE: Final = 1_000_000
@@ -84,7 +83,10 @@ class FileSpans:
 
     def send(self, spans: Sequence[ReadableSpan]) -> SendResult:
         """Append one line. A line that is longer than readers accept is rejected permanently, so it is sent in halves."""
-        return _append(self._lines, encode_spans(spans))
+        try:
+            return _append(self._lines, spans_request(spans))
+        except NotEncodable as error:
+            return error.result
 
     def close(self) -> None:
         """Do nothing: no file is open between two lines."""
@@ -98,7 +100,10 @@ class FileMetrics:
 
     def send(self, data: MetricsData) -> SendResult:
         """Append one line. A line that is longer than readers accept is rejected permanently, so it is sent in halves."""
-        return _append(self._lines, encode_metrics(data))
+        try:
+            return _append(self._lines, metrics_request(data))
+        except NotEncodable as error:
+            return error.result
 
     def close(self) -> None:
         """Do nothing: no file is open between two lines."""
