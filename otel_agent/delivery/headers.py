@@ -9,10 +9,17 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import unquote
 
+from opentelemetry.exporter.otlp.proto.common.version import __version__ as sdk_version
+
+from otel_agent import __version__
 from otel_agent.errors import SettingsError
+
+USER_AGENT: Final = f"otel-agent/{__version__} OTel-OTLP-Exporter-Python/{sdk_version}"
+"""OTLP's specification wants the name of the exporter, and lets a product stand before it."""
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A token of RFC 9110."""
+_GRPC_NAME: Final = re.compile(r"[0-9A-Za-z_.-]+")
 _NEEDS_ENCODING: Final = {'"': "%22", ";": "%3B"}
 """Characters that W3C Baggage allows in no value, and that shells and files leave there by mistake."""
 _EXAMPLE: Final = "Write authorization=Bearer%20KEY,x-team=shop."
@@ -43,6 +50,8 @@ def check(headers: Mapping[str, str], place: str, *, grpc: bool) -> None:
             raise _malformed(place, number, "has a line break or another control character in its value")
         if value != value.strip():
             raise _malformed(place, number, "has a blank at the begin or the end of its value")
+        if grpc and not _GRPC_NAME.fullmatch(name):
+            raise _malformed(place, number, "has a name with other characters than letters, digits, - _ and .")
         if grpc and not value.isascii() and not name.lower().endswith("-bin"):
             raise SettingsError(f"{place}: header {number} has a letter beyond ASCII, which gRPC cannot send.")
 

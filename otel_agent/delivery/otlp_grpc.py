@@ -1,123 +1,160 @@
-"""OTLP over gRPC, by the SDK's exporters. Importing this costs 20 MB: it is done only if gRPC is asked for.
+"""OTLP over gRPC: the SDK encodes the request. Importing this costs 20 MB: it is done only if gRPC is asked for.
 
-These exporters ignore partial success, so items that a backend rejects from a request it accepts are not counted. They
-would not be sent again either way.
+A call is begun only on a channel that is connected, so a request without an answer may have arrived, and one without a
+connection surely has not. gRPC itself tries nothing again: that a first try may have arrived would be lost.
 """
 
-import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any, Final
 
 import grpc
-from opentelemetry.exporter.otlp.proto.grpc import exporter as grpc_exporter
-from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SpanExportResult
 
 from otel_agent.delivery import authorities, retry
+from otel_agent.delivery.acknowledgement import ENDLESS, MAX_ANSWER, Acknowledgement, partial_success
+from otel_agent.delivery.encoding import NotEncodable, metrics_request, spans_request, to_bytes
+from otel_agent.delivery.grpc_details import asked_pause, connected
+from otel_agent.delivery.headers import USER_AGENT
 from otel_agent.delivery.otlp_options import OtlpOptions
+from otel_agent.delivery.tries import Tried, Tries
 from otel_agent.model import SendResult
 from otel_agent.semconv import Signal
+
+_MOST_BYTES: Final = MAX_ANSWER + 1
+"""The limit of an answer. It is a number that no server has for requests, so that its text can be told apart."""
+_LONG_ANSWER: Final = f"vs. {_MOST_BYTES})"
+_CHANNEL: Final = (
+    ("grpc.primary_user_agent", USER_AGENT),
+    ("grpc.max_receive_message_length", _MOST_BYTES),
+    ("grpc.enable_retries", 0),
+    # Else a channel of the other signal keeps the pause after a failed connection, also for a new channel.
+    ("grpc.use_local_subchannel_pool", 1),
+)
+_SERVICES: Final[dict[Signal, str]] = {
+    "traces": "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+    "metrics": "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+}
 
 
 class GrpcSpans:
     """Sends spans. Its constructor raises ``SettingsError``, and ``OSError`` for a file that cannot be read."""
 
     def __init__(self, options: OtlpOptions) -> None:
-        self._exporter = OTLPSpanExporter(**_arguments(options, "traces"))
+        self._calls = _Calls(ExportTraceServiceResponse, options, "traces")
 
     def send(self, spans: Sequence[ReadableSpan]) -> SendResult:
-        """Send one request, tried again within the timeout as the SDK does."""
-        with _watched_status() as status:
-            success = self._exporter.export(spans) is SpanExportResult.SUCCESS
-        return status.result(success)
+        """Send one request, repeated within the timeout if the backend asks for it. Never raises."""
+        try:
+            return self._calls.send(to_bytes(spans_request(spans)))
+        except NotEncodable as error:
+            return error.result
 
     def close(self) -> None:
-        """End the retries under way and close the connection."""
-        self._exporter.shutdown()
+        """Break off the request under way. May be called from another thread; nothing is sent afterwards."""
+        self._calls.close()
 
 
 class GrpcMetrics:
     """Sends data points. Its constructor raises as that of ``GrpcSpans`` does."""
 
     def __init__(self, options: OtlpOptions) -> None:
-        self._exporter = OTLPMetricExporter(**_arguments(options, "metrics"))
+        self._calls = _Calls(ExportMetricsServiceResponse, options, "metrics")
 
     def send(self, data: MetricsData) -> SendResult:
-        """Send one request, tried again within the timeout as the SDK does."""
-        with _watched_status() as status:
-            success = self._exporter.export(data) is MetricExportResult.SUCCESS
-        return status.result(success)
+        """Send one request, repeated within the timeout if the backend asks for it. Never raises."""
+        try:
+            return self._calls.send(to_bytes(metrics_request(data)))
+        except NotEncodable as error:
+            return error.result
 
     def close(self) -> None:
-        """End the retries under way and close the connection."""
-        self._exporter.shutdown()
+        """Break off the request under way. May be called from another thread; nothing is sent afterwards."""
+        self._calls.close()
 
 
-def _arguments(options: OtlpOptions, signal: Signal) -> dict[str, Any]:
-    """Return the exporter's arguments, so that it finds nothing by itself in the environment.
+class _Calls:
+    """Calls the service of one signal. After a failed connection it makes a new channel: an old one waits ever longer."""
 
-    It would use an empty variable as a value, ignore a certificate that it cannot read, and fail on the
-    compression ``none``.
-    """
-    headers = options.headers_of(signal)
-    gzip = options.compression_of(signal) == "gzip"
-    return {
-        "endpoint": options.endpoint_of(signal),
-        "insecure": options.insecure(signal),
-        "headers": {key.lower(): value for key, value in headers.items()} if headers else None,
-        "compression": grpc.Compression.Gzip if gzip else grpc.Compression.NoCompression,
-        "timeout": options.timeout_of(signal),
-        "credentials": _credentials(options, signal),
-    }
+    def __init__(self, response: Acknowledgement, options: OtlpOptions, signal: Signal) -> None:
+        self._response, self._service = response, _SERVICES[signal]
+        self._target, self._seconds = options.grpc_target_of(signal), options.timeout_of(signal)
+        gzip = options.compression_of(signal) == "gzip"
+        self._compression = grpc.Compression.Gzip if gzip else grpc.Compression.NoCompression
+        headers = options.headers_of(signal).items()
+        self._metadata = tuple((name.lower(), _metadata(name, value)) for name, value in headers)
+        self._credentials = _credentials(options, signal)
+        self._tries, self._lock = Tries(), threading.Lock()
+        self._channel: grpc.Channel | None = None
+
+    def send(self, request: bytes) -> SendResult:
+        return self._tries.run(lambda deadline: self._call(request, deadline), self._seconds)
+
+    def close(self) -> None:
+        self._tries.close()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        with self._lock:
+            channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
+
+    def _call(self, request: bytes, deadline: float) -> Tried:
+        """Make one call until the deadline, which is on the monotonic clock. Never raises."""
+        try:
+            channel = self._opened()
+            if not connected(channel, deadline):
+                self._hang_up()
+                code = "UNAVAILABLE" if time.monotonic() < deadline else "DEADLINE_EXCEEDED"
+                return Tried(retry.grpc_failure(code, connected=False))
+            export: Any = channel.unary_unary(self._service, response_deserializer=self._response.FromString)
+            answer = export(request, metadata=self._metadata, timeout=max(deadline - time.monotonic(), 0.001))
+        except grpc.RpcError as error:
+            return self._failed(error)
+        except ValueError:  # another thread closed the channel before the call began
+            return Tried(SendResult(accepted=False, reason="broken off"))
+        return Tried(partial_success(answer.partial_success))
+
+    def _opened(self) -> grpc.Channel:
+        """Return the channel. Raises ``ValueError`` after ``close``."""
+        with self._lock:
+            if self._tries.closed:
+                raise ValueError
+            if self._channel is None:
+                self._channel = (
+                    grpc.insecure_channel(self._target, _CHANNEL, self._compression)
+                    if self._credentials is None
+                    else grpc.secure_channel(self._target, self._credentials, _CHANNEL, self._compression)
+                )
+            return self._channel
+
+    def _failed(self, error: Any) -> Tried:
+        code, details, pause = error.code().name, error.details() or "", asked_pause(error.trailing_metadata())
+        if code == "UNAVAILABLE":
+            self._hang_up()
+        if _LONG_ANSWER in details or "metadata size" in details:
+            # The limit is ours, and the backend may have kept the request: this is no request that is too large.
+            return Tried(SendResult(accepted=False, reason=ENDLESS, unanswered=True))
+        result = retry.grpc_failure(code, details, retry_after_s=pause)
+        return Tried(result, again=retry.grpc_asks_again(code, pause), again_s=pause)
+
+
+def _metadata(name: str, value: str) -> str | bytes:
+    return value.encode() if name.lower().endswith("-bin") else value
 
 
 def _credentials(options: OtlpOptions, signal: Signal) -> grpc.ChannelCredentials | None:
     """Return ``None`` without TLS. Raises ``OSError`` for a file that cannot be read."""
-    authority, key = options.file_of(signal, "certificate"), options.file_of(signal, "client_key")
-    certificate = options.file_of(signal, "client_certificate")
     if options.insecure(signal):
         return None
+    key, certificate = options.file_of(signal, "client_key"), options.file_of(signal, "client_certificate")
     return grpc.ssl_channel_credentials(
-        root_certificates=authorities.pem(authority), private_key=_read(key), certificate_chain=_read(certificate)
+        root_certificates=authorities.pem(options.file_of(signal, "certificate")),
+        private_key=None if key is None else key.read_bytes(),
+        certificate_chain=None if certificate is None else certificate.read_bytes(),
     )
-
-
-def _read(path: Path | None) -> bytes | None:
-    return None if path is None else path.read_bytes()
-
-
-class _Status(logging.Filter):
-    """Finds the status code of a failure. The exporter gives it only to its log, as one of the record's arguments."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.code: grpc.StatusCode | None = None
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Remember the status code, if there is one. Lets every record pass."""
-        arguments = record.args if isinstance(record.args, tuple) else ()
-        self.code = next((argument for argument in arguments if isinstance(argument, grpc.StatusCode)), self.code)
-        return True
-
-    def result(self, success: bool) -> SendResult:
-        """Return the result of an export that ended with ``success``."""
-        if success:
-            return SendResult(accepted=True)
-        return retry.grpc_failure(self.code.name if self.code else None)
-
-
-@contextmanager
-def _watched_status() -> Iterator[_Status]:
-    status = _Status()
-    filters = grpc_exporter.logger.filters
-    # First in the list: the exporter's own filter drops what it said already within the last minute.
-    filters.insert(0, status)
-    try:
-        yield status
-    finally:
-        filters.remove(status)

@@ -7,15 +7,22 @@
 
 A failed request is tried again at four places:
 
-1. The SDK's exporter, within the time of one export, if the answer asks for it (429, 503; a broken connection once).
+1. ``tries``, within the time of one export, if the answer asks for it or the connection broke. It does so only if
+   the request before succeeded: a backend that is away for long gets one request for each export.
 2. ``agent.loop`` after a pause, which doubles from ``FIRST_PAUSE_SECONDS`` to ``LONGEST_PAUSE_SECONDS``. Metrics are
    sent at their own interval.
 3. ``export.halving``, which sends permanently rejected requests in halves until what is at fault is alone.
 4. ``ledger``, which releases quarantined spans at the next start.
 
-A request that broke before any answer came is judged by ``strict_http``, which knows the errors of ``requests``.
+None of the first two comes earlier than the backend asked for (``SendResult.retry_after_s``). Whether a request without an
+answer may have arrived is known to ``exchange`` over HTTP: it sees the first byte leave. Over gRPC it is known by the
+channel, which was connected before the call or not.
 """
 
+import math
+import re
+import time
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 from otel_agent.model import SendResult
@@ -24,14 +31,36 @@ FIRST_PAUSE_SECONDS: Final = 5.0
 """Pause after the first export of spans that failed."""
 LONGEST_PAUSE_SECONDS: Final = 60.0
 """The pause doubles with each further failure, up to this."""
+LONGEST_RETRY_AFTER_SECONDS: Final = 86_400.0
+"""A day. A backend that asks for more is asked again after that."""
 
 _PERMANENT_STATUSES: Final = frozenset({400, 406, 413, 415, 422})
-_UNKNOWN_STATUSES: Final = frozenset({500, 502, 504})
-"""Something broke on the way or behind it, perhaps after the request was passed on."""
+"""A URL or headers that are too long (414, 431) are not among them: a person wrote those, and halving helps nothing."""
+_NEVER_PASSED_ON: Final = frozenset({501, 503, 505, 511})
+"""Statuses of 500 and above that say that nothing was done with the request. All others may come from behind a gateway."""
+_AGAIN_STATUSES: Final = frozenset({429, 502, 503, 504})
+"""Statuses after which OTLP asks for a further try."""
 
 _PERMANENT_CODES: Final = frozenset({"INVALID_ARGUMENT"})
-_UNKNOWN_CODES: Final = frozenset({"CANCELLED", "DEADLINE_EXCEEDED", "INTERNAL", "UNAVAILABLE", "UNKNOWN"})
-"""The connection broke, or nobody answered in time: the request may have arrived."""
+_UNKNOWN_CODES: Final = frozenset(
+    {"ABORTED", "CANCELLED", "DATA_LOSS", "DEADLINE_EXCEEDED", "INTERNAL", "UNAVAILABLE", "UNKNOWN"}
+)
+"""The connection broke, nobody answered in time, or something failed half-way: the request may have arrived."""
+_AGAIN_CODES: Final = frozenset(
+    {"ABORTED", "CANCELLED", "DATA_LOSS", "DEADLINE_EXCEEDED", "OUT_OF_RANGE", "UNAVAILABLE"}
+)
+"""Codes after which OTLP asks for a further try. RESOURCE_EXHAUSTED is one only if the answer says when."""
+_SIZE_CODES: Final = frozenset({"RESOURCE_EXHAUSTED", "OUT_OF_RANGE", "INTERNAL", "UNKNOWN"})
+_TOO_LARGE: Final = re.compile(
+    r"too (large|big|long)\b|\b(larger|bigger|longer) than\b"
+    r"|\bexceed(s|ed|ing)?\b.*\bsize\b|\bsize\b.*\bexceed(s|ed|ing)?\b|\bstatus\b.{0,30}\b413\b",
+    re.IGNORECASE,
+)
+"""What servers say of a request that is too large: gRPC in C++, Go, Java, .NET, Node and Rust, and proxies (HTTP 413)."""
+_QUOTA: Final = re.compile(
+    r"\b(rate|quota|throttl\w*|concurren\w*|memory|queue|per (second|minute|hour|day))\b|/s\b", re.IGNORECASE
+)
+"""What servers say of too many requests, often with a size. Later the same request is accepted."""
 
 
 def next_pause_seconds(pause_seconds: float) -> float:
@@ -39,21 +68,74 @@ def next_pause_seconds(pause_seconds: float) -> float:
     return min(pause_seconds * 2, LONGEST_PAUSE_SECONDS)
 
 
-def http_failure(status: int, phrase: str) -> SendResult:
+def http_failure(status: int, phrase: str, retry_after_s: float = 0.0) -> SendResult:
     """Return the result of a request that was answered with an HTTP status of 400 or above."""
+    permanent = status in _PERMANENT_STATUSES
     return SendResult(
         accepted=False,
-        permanent=status in _PERMANENT_STATUSES,
-        unanswered=status in _UNKNOWN_STATUSES,
+        permanent=permanent,
+        unanswered=status >= 500 and status not in _NEVER_PASSED_ON,
         reason=f"HTTP {status} {phrase}".rstrip(),
+        # The parts of a request that is permanently rejected are other requests, and need no pause.
+        retry_after_s=0.0 if permanent else retry_after_s,
     )
 
 
-def grpc_failure(code: str | None) -> SendResult:
-    """Return the result of a call that failed with this code, by name; ``None`` if the call never began."""
+def http_asks_again(status: int) -> bool:
+    """True if OTLP asks for a further try after this status."""
+    return status in _AGAIN_STATUSES
+
+
+def grpc_failure(
+    code: str, details: str = "", *, connected: bool = True, retry_after_s: float | None = None
+) -> SendResult:
+    """Return the result of a call that failed with this code, by name. ``details`` is what the server says of it.
+
+    ``connected`` says that the request may have left. A limit of size is permanent, a quota is not: that carries a time, or
+    does not speak of a size.
+    """
+    too_large = code in _SIZE_CODES and retry_after_s is None and _speaks_of_size(details)
+    permanent = code in _PERMANENT_CODES or too_large
     return SendResult(
         accepted=False,
-        permanent=code in _PERMANENT_CODES,
-        unanswered=code in _UNKNOWN_CODES,
-        reason=f"gRPC {code}" if code else "no answer",
+        permanent=permanent,
+        unanswered=connected and code in _UNKNOWN_CODES and not too_large,
+        reason=f"gRPC {code} (the request is too large)" if too_large else f"gRPC {code}",
+        retry_after_s=0.0 if permanent else retry_after_s or 0.0,
     )
+
+
+def _speaks_of_size(details: str) -> bool:
+    return bool(_TOO_LARGE.search(details)) and not _QUOTA.search(details)
+
+
+def grpc_asks_again(code: str, retry_after_s: float | None) -> bool:
+    """True if OTLP asks for a further try after this code. ``None`` if the answer names no time."""
+    return code in _AGAIN_CODES or (code == "RESOURCE_EXHAUSTED" and retry_after_s is not None)
+
+
+def retry_after(value: str | None, date: str = "", *, now: float | None = None) -> float | None:
+    """Return the seconds that a header ``Retry-After`` names, as a number or as a date; ``None`` for nonsense.
+
+    ``date`` is the answer's own ``Date``: a date of the backend is compared with the backend's clock.
+    """
+    text = (value or "").strip()
+    if re.fullmatch(r"[0-9]{1,30}(\.[0-9]{1,30})?", text):
+        return bounded(float(text))
+    until = _timestamp(text)
+    if until is None:
+        return None
+    since = _timestamp(date)
+    return bounded(until - (since if since is not None else time.time() if now is None else now))
+
+
+def bounded(seconds: float) -> float | None:
+    """Return a pause that a backend asks for, at most a day; ``None`` if it is no number. One in the past is over."""
+    return None if math.isnan(seconds) else min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
+
+
+def _timestamp(date: str) -> float | None:
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (TypeError, ValueError, OverflowError, IndexError):
+        return None

@@ -56,6 +56,8 @@ def test_an_otlp_acknowledgement_is_accepted(receiver: OtlpReceiver, behaviour: 
     assert len(receiver.requests) == 1
 
 
+UNKNOWN = {"hang", "portal", "garbage_body", "endless_body"}
+"""Who says 2xx and nothing that a backend says may have kept the request."""
 NOT_ACKNOWLEDGED = {
     "redirect": (redirect(), "HTTP 302 instead of an acknowledgement (a redirect or a portal?)", 1),
     "not-modified": (not_modified(), "HTTP 304 instead of an acknowledgement (a redirect or a portal?)", 1),
@@ -75,7 +77,10 @@ def test_an_answer_that_is_no_acknowledgement_is_a_failure_with_a_reason(
     receiver: OtlpReceiver, behaviour: Behaviour, reason: str, requests: int, signal: Signal
 ) -> None:
     assert answered(receiver, behaviour, signal) == SendResult(
-        accepted=False, reason=reason, unanswered=behaviour.name == "hang"
+        accepted=False,
+        reason=reason,
+        unanswered=behaviour.name in UNKNOWN,
+        retry_after_s=NOT_SOON if behaviour.name in ("unavailable", "throttled") else 0,
     )
     assert len(receiver.requests) == requests
     assert receiver.malformed == (), "a redirect was followed"

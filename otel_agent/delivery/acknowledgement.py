@@ -1,0 +1,71 @@
+"""What a backend's answer says: an OTLP acknowledgement, a partial success, or something that only looks like one."""
+
+import json
+from typing import Any, Final
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from otel_agent.model import SendResult
+
+MAX_ANSWER: Final = 64 * 1024
+"""Bytes of an answer's body that are read; an OTLP one has a few hundred."""
+ENDLESS: Final = "an endless answer instead of an acknowledgement"
+Acknowledgement = type[ExportTraceServiceResponse] | type[ExportMetricsServiceResponse]
+"""The message that a backend answers a signal with."""
+_PROTOBUF: Final = ("application/x-protobuf", "application/protobuf")
+_OTLP_KINDS: Final = (*_PROTOBUF, "application/json")
+
+
+def judge(status: int, kind: str, body: bytes, response: Acknowledgement, *, accept_any_2xx: bool) -> SendResult:
+    """Return the result of an HTTP answer below 400. An empty body is an acknowledgement, a page of HTML is none.
+
+    Who answers with 2xx and not as a backend may still have kept the request. Who answers with 3xx has not.
+    """
+    kind = kind.partition(";")[0].strip().lower()
+    if not 200 <= status < 300:
+        return SendResult(
+            accepted=False, reason=f"HTTP {status} instead of an acknowledgement (a redirect or a portal?)"
+        )
+    if len(body) > MAX_ANSWER:
+        return _unclear(ENDLESS)
+    if not body or (accept_any_2xx and kind not in _OTLP_KINDS):
+        return SendResult(accepted=True)
+    try:
+        if kind in _PROTOBUF:
+            return partial_success(response.FromString(body).partial_success)
+        if kind == "application/json":
+            return _partial_json(json.loads(body))
+    # json.loads recurses, and int() of what a stranger wrote fails in several ways.
+    except (DecodeError, ValueError, TypeError, OverflowError, RecursionError):
+        return _unclear(f"an answer that is not the {kind} it says it is")
+    return _unclear(f"an answer of type {_shortened(kind, 'unknown')} instead of an acknowledgement (a portal?)")
+
+
+def partial_success(partial: Any) -> SendResult:
+    """Return the result of a protobuf answer. A message without rejected items is only a warning, and is dropped."""
+    rejected = max(getattr(partial, "rejected_spans", 0) or getattr(partial, "rejected_data_points", 0), 0)
+    return SendResult(accepted=True, rejected=rejected, reason=_shortened(partial.error_message) if rejected else "")
+
+
+def _unclear(reason: str) -> SendResult:
+    return SendResult(accepted=False, reason=reason, unanswered=True)
+
+
+def _partial_json(content: object) -> SendResult:
+    """Return the result of a JSON answer. Raises ``ValueError`` or the like for numbers that are none."""
+    if not isinstance(content, dict):
+        return _unclear("a JSON answer that is no object instead of an acknowledgement")
+    partial = content.get("partialSuccess")
+    if not isinstance(partial, dict):
+        return SendResult(accepted=True)
+    # Protobuf's JSON writes 64-bit integers as strings.
+    rejected = max(int(partial.get("rejectedSpans") or partial.get("rejectedDataPoints") or 0), 0)
+    reason = _shortened(str(partial.get("errorMessage", ""))) if rejected else ""
+    return SendResult(accepted=True, rejected=rejected, reason=reason)
+
+
+def _shortened(text: str, instead: str = "no reason given") -> str:
+    """Return one line of the backend's message, without control characters: it is shown in terminals."""
+    return "".join(character if character.isprintable() else " " for character in text[:200]).strip() or instead
