@@ -12,37 +12,81 @@ from typing import Final
 
 import certifi
 
+from otel_agent.errors import SettingsError
+
 BUNDLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 """The variables that name a PEM file with authorities. ``SSL_CERT_DIR`` names folders of them."""
 
 
-def context(named: Path | None, environ: Mapping[str, str] = os.environ) -> ssl.SSLContext:
-    """Return a TLS context that trusts these authorities. Raises ``OSError`` for a file that cannot be read."""
+def context(named: Path | None, environ: Mapping[str, str] = os.environ, *, place: str = "") -> ssl.SSLContext:
+    """Return a TLS context that trusts these authorities. Raises ``SettingsError`` for a file that cannot be used.
+
+    ``place`` is the setting that names a certificate.
+    """
     if named is not None:
-        return ssl.create_default_context(cafile=str(named))
+        return _trusting([(place, named)])
     bundles = _bundles(environ)
     if not bundles:
         found = ssl.create_default_context()  # OpenSSL reads SSL_CERT_DIR by itself
         found.load_verify_locations(cafile=certifi.where())
         return found
-    found = ssl.create_default_context(cafile=str(bundles[0]))
-    for path in bundles[1:]:
-        found.load_verify_locations(cafile=str(path))
+    found = _trusting(bundles)
     for folder in environ.get("SSL_CERT_DIR", "").split(os.pathsep):
         if folder and Path(folder).is_dir():
             found.load_verify_locations(capath=folder)
     return found
 
 
+def add_client(found: ssl.SSLContext, certificate: Path, key: Path | None, *, place: str) -> None:
+    """Let the client show its certificate. Raises ``SettingsError`` for one that does not belong to its key."""
+    try:
+        # OpenSSL would ask for a password on the terminal, and wait there.
+        found.load_cert_chain(certificate, key, password=_no_password)
+    except _PasswordWanted:
+        raise SettingsError(
+            f"{place}: the key of {certificate} has a password, which nobody can type in. Use a key without one."
+        ) from None
+    except ssl.SSLError as error:
+        mismatch = "KEY_VALUES_MISMATCH" in (error.reason or "")
+        what = "the key does not belong to" if mismatch else "no certificate with its key, both in PEM, is in"
+        raise SettingsError(f"{place}: {what} {certificate}.") from None
+    except OSError as error:
+        raise SettingsError(f"{place}: cannot read {certificate}: {error.strerror}.") from None
+
+
 def pem(named: Path | None, environ: Mapping[str, str] = os.environ) -> bytes:
     """Return the same authorities for gRPC, which takes no folder. Raises ``OSError`` for a file that cannot be read."""
-    files = [named] if named is not None else _bundles(environ)
+    files = [named] if named is not None else [path for _, path in _bundles(environ)]
     if not files:
         system = ssl.get_default_verify_paths().cafile
         files = [Path(each) for each in (system, certifi.where()) if each]
     return b"\n".join(path.read_bytes() for path in files)
 
 
-def _bundles(environ: Mapping[str, str]) -> list[Path]:
-    """Return the files that the environment names. One that does not exist is for its reader to complain about."""
-    return [Path(value) for name in BUNDLES if (value := environ.get(name))]
+class _PasswordWanted(Exception):
+    pass
+
+
+def _no_password() -> str:
+    raise _PasswordWanted
+
+
+def _trusting(files: list[tuple[str, Path]]) -> ssl.SSLContext:
+    """Return a context that trusts the authorities in these files. Each comes with the setting that names it."""
+    found: ssl.SSLContext | None = None
+    for place, path in files:
+        try:
+            if found is None:
+                found = ssl.create_default_context(cafile=str(path))
+            else:
+                found.load_verify_locations(cafile=str(path))
+        except ssl.SSLError:
+            raise SettingsError(f"{place}: no certificate in PEM is in {path}.") from None
+        except OSError as error:
+            raise SettingsError(f"{place}: cannot read {path}: {error.strerror}.") from None
+    return found or ssl.create_default_context()
+
+
+def _bundles(environ: Mapping[str, str]) -> list[tuple[str, Path]]:
+    """Return the files that the environment names, each with its variable. One may not exist."""
+    return [(name, Path(value)) for name in BUNDLES if (value := environ.get(name))]

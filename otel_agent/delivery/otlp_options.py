@@ -2,17 +2,19 @@
 
 import math
 import os
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from otel_agent.delivery import headers
+from otel_agent.delivery import addresses, authorities, headers
 from otel_agent.errors import SettingsError
 from otel_agent.semconv import Signal
 from otel_agent.settings.standard import SHORTEST_MS
+
+TlsFile = Literal["certificate", "client_key", "client_certificate"]
 
 
 class OtlpOptions(Struct, frozen=True):
@@ -40,45 +42,62 @@ class OtlpOptions(Struct, frozen=True):
     def endpoint_of(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> str:
         """Return the address as it is written, without the path that HTTP adds."""
         grpc = self.protocol_of(signal, environ) == "grpc"
-        return _variable(signal, "ENDPOINT", environ) or self.endpoint or f"http://localhost:{4317 if grpc else 4318}"
+        written = _variable(signal, "ENDPOINT", environ) or (self.endpoint or "").strip()
+        return written or f"http://localhost:{4317 if grpc else 4318}"
 
     def target_of(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> str:
         """Return the address to show: without user, password and query, in which people keep keys."""
-        before, mark, rest = self.endpoint_of(signal, environ).partition("?")[0].rpartition("://")
-        return f"{before}{mark}{rest.rpartition('@')[2]}"
+        return addresses.without_secrets(self.endpoint_of(signal, environ))
 
     def url_of(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> str:
         """Return the URL to which HTTP posts this signal. A variable for the signal alone names the whole of it."""
         whole = _own_variable(signal, "ENDPOINT", environ)
-        return whole or f"{self.endpoint_of(signal, environ).rstrip('/')}/v1/{signal}"
+        return (
+            addresses.lowered(whole)
+            if whole
+            else addresses.with_path(self.endpoint_of(signal, environ), f"v1/{signal}")
+        )
+
+    def grpc_target_of(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> str:
+        """Return the name that gRPC calls for this signal."""
+        encrypted = not self.insecure(signal, environ)
+        return addresses.grpc_target(self.endpoint_of(signal, environ), encrypted=encrypted)
+
+    def host_and_port_of(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> tuple[str, int] | None:
+        """Return where the connection goes; ``None`` for a name that only gRPC understands."""
+        grpc, encrypted = self.protocol_of(signal, environ) == "grpc", self.encrypted(signal, environ)
+        return addresses.host_and_port(self.endpoint_of(signal, environ), grpc=grpc, encrypted=encrypted)
 
     def check(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> None:
-        """Raise ``SettingsError`` for whatever can never be sent so: protocol, address, headers, compression, timeout."""
+        """Raise ``SettingsError`` for whatever can never be sent so. It names the setting. Nothing is connected.
+
+        These are the protocol, the address, headers, compression, timeout and the files for TLS.
+        """
         protocol = self.protocol_of(signal, environ)
         if protocol not in _COMPRESSIONS:
-            raise SettingsError(f"OTLP over {protocol} is not supported. Use http/protobuf or grpc.")
+            place = self._place(signal, "PROTOCOL", environ)
+            raise SettingsError(f"{place}: OTLP over {protocol} is not supported. Use http/protobuf or grpc.")
         self.check_address(signal, environ)
         self.headers_of(signal, environ)
         self.compression_of(signal, environ)
         self.timeout_of(signal, environ)
+        for name in _TLS_FILES:
+            self.file_of(signal, name, environ)
+        if self.encrypted(signal, environ):
+            self.tls_of(signal, environ)
 
     def check_address(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> None:
         """Raise ``SettingsError`` for an address at which nothing can listen. Only gRPC has other forms than a URL."""
-        grpc = self.protocol_of(signal, environ) == "grpc"
-        endpoint = self.endpoint_of(signal, environ)
-        if "?" in endpoint and not _own_variable(signal, "ENDPOINT", environ):
+        grpc, endpoint = self.protocol_of(signal, environ) == "grpc", self.endpoint_of(signal, environ)
+        place = f"{self._place(signal, 'ENDPOINT', environ)}: {self.target_of(signal, environ)}"
+        fault = addresses.fault(endpoint, grpc=grpc)
+        if fault:
+            raise SettingsError(f"{place} {fault}")
+        if "?" in endpoint and not grpc and not _own_variable(signal, "ENDPOINT", environ):
             raise SettingsError(
-                f"{self.target_of(signal, environ)}: the address has a query, and /v1/{signal} would come after it. "
+                f"{place}: the address has a query, and /v1/{signal} would come after it. "
                 f"Set OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT to the whole address."
             )
-        try:
-            parts = urlsplit(endpoint)
-            url = parts.scheme in ("http", "https")
-            usable = bool(parts.hostname and parts.port != 0) if url else grpc and not parts.netloc
-        except ValueError:
-            usable = False
-        if not usable:
-            raise SettingsError(f"{self.target_of(signal, environ)} is no address such as http://localhost:4318.")
 
     def compression_of(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> str:
         """Return the compression. Raises ``SettingsError`` for one that the protocol lacks: exporters would not compress."""
@@ -112,19 +131,31 @@ class OtlpOptions(Struct, frozen=True):
         meant = f"Were seconds meant? Then write {float(value) * 1_000:g}."
         return [f"{variable}={value} means {value} milliseconds, which is too short: {used:g} s is used. {meant}"]
 
-    def file_of(
-        self,
-        signal: Signal,
-        name: Literal["certificate", "client_key", "client_certificate"],
-        environ: Mapping[str, str] = os.environ,
-    ) -> Path | None:
-        """Return a file of the TLS set-up. Raises ``OSError`` if it cannot be read: now, and not at the first request."""
+    def file_of(self, signal: Signal, name: TlsFile, environ: Mapping[str, str] = os.environ) -> Path | None:
+        """Return a file of the TLS set-up. Raises ``SettingsError`` if it cannot be read: now, not at the first request."""
         value = _variable(signal, name.upper(), environ)
         path = Path(value) if value else getattr(self, name)
         if path is not None:
-            with path.open("rb"):
-                pass
+            try:
+                with path.open("rb"):
+                    pass
+            except OSError as error:
+                place = self._place(signal, name.upper(), environ)
+                raise SettingsError(f"{place}: cannot read {path}: {error.strerror}.") from None
         return path
+
+    def tls_of(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> ssl.SSLContext:
+        """Return the TLS set-up: whom to trust, and the client's own certificate. Raises ``SettingsError``."""
+        certificate, key = (self.file_of(signal, name, environ) for name in ("client_certificate", "client_key"))
+        named = self.file_of(signal, "certificate", environ)
+        found = authorities.context(named, environ, place=self._place(signal, "CERTIFICATE", environ))
+        if certificate is not None:
+            place = self._place(signal, "CLIENT_CERTIFICATE", environ)
+            authorities.add_client(found, certificate, key, place=place)
+        elif key is not None:
+            place = self._place(signal, "CLIENT_KEY", environ)
+            raise SettingsError(f"{place}: a key is of no use without its client certificate.")
+        return found
 
     def headers_of(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
         """Return the headers. Raises ``SettingsError`` for one that is malformed or that the protocol cannot send."""
@@ -136,13 +167,25 @@ class OtlpOptions(Struct, frozen=True):
 
     def insecure(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> bool:
         """True if gRPC uses no TLS. The scheme decides; the variable only if there is none."""
-        scheme = urlsplit(self.endpoint_of(signal, environ)).scheme
-        if scheme in ("http", "https"):
-            return scheme == "http"
+        encrypted = addresses.is_encrypted(self.endpoint_of(signal, environ))
+        if encrypted is not None:
+            return not encrypted
         return _variable(signal, "INSECURE", environ).strip().lower() == "true"
+
+    def encrypted(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> bool:
+        """True if this signal goes over TLS."""
+        if self.protocol_of(signal, environ) == "grpc":
+            return not self.insecure(signal, environ)
+        return bool(addresses.is_encrypted(self.endpoint_of(signal, environ)))
+
+    def _place(self, signal: Signal, suffix: str, environ: Mapping[str, str]) -> str:
+        """Return the name of what sets a value: a variable, or a key of the settings file."""
+        variable, value = _named(signal, suffix, environ)
+        return variable if value or getattr(self, suffix.lower()) is None else f"[otlp] {suffix.lower()}"
 
 
 _COMPRESSIONS: Final = {"http/protobuf": ("none", "gzip", "deflate"), "grpc": ("none", "gzip")}
+_TLS_FILES: Final[tuple[TlsFile, ...]] = ("certificate", "client_key", "client_certificate")
 _TIMEOUT_SECONDS: Final = 10.0
 """The standard's default."""
 

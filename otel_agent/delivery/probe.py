@@ -6,7 +6,6 @@ import threading
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -26,13 +25,11 @@ class Reached(Struct, frozen=True):
     """When the certificate expires, if there was one."""
 
 
-def reach(address: str, *, default_port: int, trust: ssl.SSLContext | None) -> Reached:
-    """Try to reach an address, which is a URL or ``host:port``. Takes up to 5 s for each step, and never raises for it.
+def reach(host: str, port: int, *, trust: ssl.SSLContext | None) -> Reached:
+    """Try to reach a port. Takes up to 5 s for each step, and never raises for it.
 
     ``trust`` has the authorities that the other side may show; ``None`` uses no TLS.
     """
-    parts = urlsplit(address if "://" in address else f"//{address}")
-    host, port = parts.hostname or "localhost", parts.port or default_port
     if not _resolves(host, port):
         return Reached(host, port, "the name is not known", "name")
     try:

@@ -1,11 +1,15 @@
 """The proxy through which a request goes, by the variables that every program reads (``HTTPS_PROXY``, ``NO_PROXY``, …)."""
 
+from typing import Final
 from urllib.parse import urlsplit
 
 import requests
 
 from otel_agent.delivery.otlp_options import OtlpOptions
+from otel_agent.errors import SettingsError
 from otel_agent.semconv import Signal
+
+_PORTS: Final = {"http": 80, "https": 443, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
 
 
 def proxy_of(options: OtlpOptions, signal: Signal) -> str | None:
@@ -19,7 +23,20 @@ def proxy_of(options: OtlpOptions, signal: Signal) -> str | None:
     return requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
 
 
+def host_and_port(proxy: str) -> tuple[str, int]:
+    """Return where the proxy listens. Raises ``SettingsError`` for an address at which none can."""
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        host, port = parts.hostname, parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        host, port = None, None
+    if not host or not port:
+        raise SettingsError(
+            f"HTTPS_PROXY, HTTP_PROXY or ALL_PROXY: {shown(proxy)} is no address of a proxy such as http://proxy:3128."
+        )
+    return host, port
+
+
 def shown(proxy: str) -> str:
     """Return the address without the user and the password."""
-    parts = urlsplit(proxy if "://" in proxy else f"//{proxy}")
-    return f"{parts.hostname or proxy}:{parts.port}" if parts.port else parts.hostname or "?"
+    return proxy.rpartition("://")[2].rpartition("@")[2].partition("/")[0] or "?"

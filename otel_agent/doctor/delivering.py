@@ -9,7 +9,7 @@ from typing import Final
 from opentelemetry.sdk.metrics.export import MetricsData
 
 from otel_agent.agent import backend
-from otel_agent.delivery import authorities, proxies
+from otel_agent.delivery import proxies
 from otel_agent.delivery.advice import advice
 from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.delivery.probe import Reached, reach
@@ -68,26 +68,24 @@ def _over_otlp(settings: Settings, signal: Signal) -> Iterator[Finding]:
     for doubt in options.doubts(signal):
         yield warn("timeout", doubt, "A request may take longer than was meant.", "Correct the variable.")
     where = f"{options.target_of(signal)} ({options.protocol_of(signal)}{_by_way_of(through)})"
-    if reached.trouble:
+    if reached is not None and reached.trouble:
         yield _unreached(signal, where, reached)
         return
     # The certificate is worth a line of its own: its end is known before anything fails.
-    if reached.certificate_until is not None:
+    if reached is not None and reached.certificate_until is not None:
         yield _certificate(signal, reached)
     yield from _try_empty_request(settings, signal, where)
 
 
-def _reached(options: OtlpOptions, signal: Signal) -> Reached:
-    grpc, address = options.protocol_of(signal) == "grpc", options.target_of(signal)
-    secure = not options.insecure(signal) if grpc else address.startswith("https://")
-    port = 443 if address.startswith("https://") else 4317 if grpc else 80
-    trust = authorities.context(options.file_of(signal, "certificate")) if secure else None
-    return reach(address, default_port=port, trust=trust)
+def _reached(options: OtlpOptions, signal: Signal) -> Reached | None:
+    """Return how far a connection gets, ``None`` for an address that only gRPC can look up."""
+    where = options.host_and_port_of(signal)
+    return None if where is None else reach(*where, trust=options.tls_of(signal) if options.encrypted(signal) else None)
 
 
 def _reached_proxy(proxy: str) -> Reached:
     """Look no further than the proxy: only a request tells what is behind it."""
-    return reach(proxy, default_port=1080 if proxy.startswith("socks") else 8080, trust=None)
+    return reach(*proxies.host_and_port(proxy), trust=None)
 
 
 def _by_way_of(proxy: str | None) -> str:

@@ -388,14 +388,14 @@ class TestTls:
         self, wire: Wire, signal: Signal, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         absent = tmp_path / "absent.pem"
-        expected = f"cannot read {absent}: No such file or directory."
+        expected = f": cannot read {absent}: No such file or directory."
         with pytest.raises(SettingsError) as by_file:
             sent_nowhere(signal, options(wire, "https://127.0.0.1:1", **{name: absent}))
         monkeypatch.setenv(variable(name.upper()), str(absent))
         with pytest.raises(SettingsError) as by_variable:
             sent_nowhere(signal, options(wire, "https://127.0.0.1:1"))
-        assert str(by_file.value) == expected
-        assert str(by_variable.value) == expected
+        assert str(by_file.value) == f"[otlp] {name}{expected}"
+        assert str(by_variable.value) == variable(name.upper()) + expected
 
 
 def sent_nowhere(signal: Signal, chosen: OtlpOptions) -> None:

@@ -1,0 +1,100 @@
+"""The forms of an endpoint's address: which are refused, and what HTTP and gRPC make of the others."""
+
+import re
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+EXAMPLE: Final = "http://localhost:4318"
+_GRPC_NAMES: Final = ("dns", "ipv4", "ipv6", "unix", "unix-abstract", "vsock", "xds")
+"""Schemes of gRPC's own: it resolves such a name itself."""
+_NO_HOST: Final = re.compile(r"[\s*!\"#$&'()+,;=<>\\^`{|}]")
+_GRPC_PORT: Final = 4317
+
+
+def fault(address: str, *, grpc: bool) -> str:
+    """Return what is wrong with an address, as the end of a sentence that begins with it; empty if nothing is."""
+    if any(character.isspace() or ord(character) < 32 or ord(character) == 127 for character in address):
+        return "has a blank or a line break in it."
+    if "#" in address:
+        return "has a # in it, and what comes after that is never sent."
+    if grpc and _named(address):
+        return "" if _nameable(address) else _no_address()
+    parts = _parts(address, grpc=grpc)
+    if parts is None:
+        return _no_address()
+    if grpc and parts.query:
+        return "has a query, which gRPC cannot send."
+    if grpc and "@" in parts.netloc:
+        return "has a user or a password in it, which gRPC cannot send. Use OTEL_EXPORTER_OTLP_HEADERS for that."
+    return ""
+
+
+def is_encrypted(address: str) -> bool | None:
+    """True for https, False for http, ``None`` for an address that says neither."""
+    scheme = urlsplit(address).scheme
+    return scheme == "https" if scheme in ("http", "https") else None
+
+
+def with_path(address: str, path: str) -> str:
+    """Return the URL below a base address."""
+    return f"{lowered(address).rstrip('/')}/{path}"
+
+
+def lowered(url: str) -> str:
+    """Return the URL with its scheme in lower case: ``HTTPS://`` means TLS, too."""
+    scheme, mark, rest = url.partition("://")
+    return f"{scheme.lower()}{mark}{rest}"
+
+
+def grpc_target(address: str, *, encrypted: bool) -> str:
+    """Return what gRPC calls a target. gRPC itself would take port 443 also without TLS."""
+    where = host_and_port(address, grpc=True, encrypted=encrypted)
+    if where is None:
+        return address
+    host, port = where
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def host_and_port(address: str, *, grpc: bool, encrypted: bool) -> tuple[str, int] | None:
+    """Return where a connection goes, ``None`` for a name that only gRPC understands, such as a socket of this machine."""
+    parts = None if grpc and _named(address) else _parts(address, grpc=grpc)
+    if parts is None or not parts.hostname:
+        return None
+    return parts.hostname, parts.port or (443 if encrypted else _GRPC_PORT if grpc else 80)
+
+
+def without_secrets(address: str) -> str:
+    """Return the address to show: without user, password and query, in which people keep keys."""
+    before, mark, rest = address.partition("?")[0].partition("#")[0].rpartition("://")
+    shown = f"{before}{mark}{rest.rpartition('@')[2]}"
+    return "".join(character if character.isprintable() else " " for character in shown)
+
+
+def _no_address() -> str:
+    return f"is no address such as {EXAMPLE}."
+
+
+def _named(address: str) -> bool:
+    scheme, _, rest = address.partition(":")
+    # A machine may be called dns: then a port follows, and neither a path nor a name.
+    return scheme.lower() in _GRPC_NAMES and bool(rest) and not rest.isdigit()
+
+
+def _nameable(address: str) -> bool:
+    scheme, _, rest = address.partition(":")
+    if scheme.lower() != "dns":
+        return bool(rest.strip("/"))
+    return _parts(rest.rpartition("/")[2], grpc=True) is not None
+
+
+def _parts(address: str, *, grpc: bool) -> SplitResult | None:
+    """Return the parts of a URL, and of ``host:port`` for gRPC; ``None`` if nothing can listen there."""
+    try:
+        parts = urlsplit(address if "://" in address or not grpc else f"//{address}")
+        host, port = parts.hostname or "", parts.port
+        host.encode("idna")
+    except ValueError:  # also a name that is too long
+        return None
+    schemes = ("http", "https", "") if grpc else ("http", "https")
+    usable = parts.scheme in schemes and host and port != 0 and not _NO_HOST.search(host)
+    return parts if usable else None
