@@ -1,21 +1,50 @@
 """Advice for a person whose backend does not accept what is sent."""
 
+from typing import Final
+
+_DEFAULT: Final = (
+    "Start an OpenTelemetry Collector with an OTLP receiver, or set OTEL_EXPORTER_OTLP_ENDPOINT to yours; "
+    "`otel-agent demo` shows what would be sent."
+)
+_BY_SIGNS: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
+    (
+        ("cannot be written as OTLP",),
+        "Something in OpenCode's storage is at fault, not the backend. `otel-agent doctor` looks for more of that.",
+    ),
+    (
+        ("413", "is too large"),
+        "The backend accepts only smaller requests. They are sent in halves; raise its limit for the size of a request.",
+    ),
+    (("401", "403", "UNAUTHENTICATED", "PERMISSION_DENIED"), "Check the key in OTEL_EXPORTER_OTLP_HEADERS."),
+    (("431",), "The headers are too long for the backend: check OTEL_EXPORTER_OTLP_HEADERS."),
+    (
+        ("429", "RESOURCE_EXHAUSTED"),
+        "The backend has no room for more at the moment; it is asked again later. Check its quota.",
+    ),
+    (("proxy", "407"), "Check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, or name the backend in NO_PROXY."),
+    (
+        ("TLS",),
+        "Check OTEL_EXPORTER_OTLP_CERTIFICATE, and whether the address should begin with https:// or http://.",
+    ),
+    (
+        ("404", "405", "UNIMPLEMENTED"),
+        "Check the path in OTEL_EXPORTER_OTLP_ENDPOINT (/v1/traces and /v1/metrics are added to it), and the protocol.",
+    ),
+    (
+        ("does not speak HTTP",),
+        "Port 4317 is usually for gRPC (OTEL_EXPORTER_OTLP_PROTOCOL=grpc), and port 4318 for HTTP.",
+    ),
+    (("name of the backend",), "Check the name in OTEL_EXPORTER_OTLP_ENDPOINT, and the network."),
+    (
+        ("portal", "acknowledgement"),
+        "What answers there is no OTLP endpoint: check OTEL_EXPORTER_OTLP_ENDPOINT, and the proxy.",
+    ),
+    (("No space", "File too large", "Permission denied"), "Check the folder that `file_dir` names."),
+    (("HTTP 5",), "The backend or a gateway before it fails: look into its log. It is asked again later."),
+)
+"""The first entry with a sign that is in the reason counts."""
+
 
 def advice(reason: str) -> str:
     """Return one sentence or two of advice for the ``reason`` of a ``SendResult``."""
-    if any(sign in reason for sign in ("401", "403", "UNAUTHENTICATED", "PERMISSION_DENIED")):
-        return "Check the key in OTEL_EXPORTER_OTLP_HEADERS."
-    if "proxy" in reason:
-        return "Check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, or name the backend in NO_PROXY."
-    if "TLS" in reason:
-        return "Check OTEL_EXPORTER_OTLP_CERTIFICATE, and whether the address should begin with https:// or http://."
-    if any(sign in reason for sign in ("404", "405", "UNIMPLEMENTED")):
-        return "Check the path in OTEL_EXPORTER_OTLP_ENDPOINT (/v1/traces and /v1/metrics are added to it), and the protocol."
-    if any(sign in reason for sign in ("portal", "acknowledgement")):
-        return "What answers there is no OTLP endpoint: check OTEL_EXPORTER_OTLP_ENDPOINT, and the proxy."
-    if any(sign in reason for sign in ("No space", "File too large", "Permission denied")):
-        return "Check the folder that `file_dir` names."
-    return (
-        "Start an OpenTelemetry Collector with an OTLP receiver, or set OTEL_EXPORTER_OTLP_ENDPOINT to yours; "
-        "`otel-agent demo` shows what would be sent."
-    )
+    return next((words for signs, words in _BY_SIGNS if any(sign in reason for sign in signs)), _DEFAULT)

@@ -33,6 +33,9 @@ _KINDS: Final[tuple[tuple[type[BaseException] | tuple[type[BaseException], ...],
 def failure_reason(error: Exception) -> str:
     """Return what went wrong, in a few words."""
     causes = list(_causes(error))
+    # http.client has no kind of its own for too many headers.
+    if any(type(each) is HTTPException for each in causes):
+        return ENDLESS
     for kinds, words in _KINDS:
         if any(isinstance(each, kinds) for each in causes):
             return words
