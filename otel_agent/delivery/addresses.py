@@ -75,9 +75,9 @@ def _no_address() -> str:
 
 
 def _named(address: str) -> bool:
-    scheme, _, rest = address.partition(":")
+    scheme, mark, rest = address.partition(":")
     # A machine may be called dns: then a port follows, and neither a path nor a name.
-    return scheme.lower() in _GRPC_NAMES and bool(rest) and not rest.isdigit()
+    return scheme.lower() in _GRPC_NAMES and bool(mark) and not rest.isdigit()
 
 
 def _nameable(address: str) -> bool:

@@ -40,7 +40,7 @@ _BY_SIGNS: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
         "What answers there is no OTLP endpoint: check OTEL_EXPORTER_OTLP_ENDPOINT, and the proxy.",
     ),
     (("No space", "File too large", "Permission denied"), "Check the folder that `file_dir` names."),
-    (("HTTP 5",), "The backend or a gateway before it fails: look into its log. It is asked again later."),
+    (("HTTP 5",), "The backend, a Collector or a gateway before it fails: look into its log. It is asked again later."),
 )
 """The first entry with a sign that is in the reason counts."""
 

@@ -1,10 +1,10 @@
 """Checks the way from the agent to the backend: the name, the port, TLS, and an empty OTLP request."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Final, get_args
 
 from opentelemetry.sdk.metrics.export import MetricsData
 
@@ -41,19 +41,21 @@ def delivery(settings: Settings, signal: Signal) -> Iterator[Finding]:
         yield from _over_otlp(settings, signal)
 
 
-def proxy(environ: Mapping[str, str]) -> Iterator[Finding]:
+def proxy(settings: Settings) -> Iterator[Finding]:
     """Warn if a proxy that is meant for the internet would also receive what goes to a backend on this machine."""
-    proxied = [name for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy") if environ.get(name)]
-    spared = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
-    endpoint = environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318")
-    local = any(host in endpoint for host in ("localhost", "127.0.0.1", "[::1]"))
-    if proxied and local and not any(host in spared for host in ("localhost", "127.0.0.1", "*")):
-        yield warn(
-            "proxy",
-            f"{proxied[0]} is set, and the backend is on this machine",
-            "The proxy receives what is meant for the backend.",
-            "Set NO_PROXY=localhost,127.0.0.1",
-        )
+    options = backend.otlp_options(settings)
+    for signal in get_args(Signal):
+        if settings.exporter_of(signal) != "otlp":
+            continue
+        through, where = proxies.proxy_of(options, signal), options.host_and_port_of(signal)
+        if through and where and (where[0] in ("localhost", "::1") or where[0].startswith("127.")):
+            yield warn(
+                "proxy",
+                f"{proxies.shown(through)} is the proxy for {where[0]}, and the backend is on this machine",
+                "The proxy receives what is meant for the backend.",
+                "Set NO_PROXY=localhost,127.0.0.1",
+            )
+            return
 
 
 def _over_otlp(settings: Settings, signal: Signal) -> Iterator[Finding]:
@@ -132,7 +134,7 @@ def _try_empty_request(settings: Settings, signal: Signal, where: str) -> Iterat
     if result.accepted:
         yield fine(signal, f"an empty request was accepted by {where}")
     else:
-        meaning = f"{where} responds but does not accept OTLP. Undelivered data is kept."
+        meaning = f"A connection to {where} is possible, an OTLP request is not. Undelivered data is kept."
         yield fail(signal, f"an empty request was not accepted: {result.reason}", meaning, advice(result.reason))
     yield from _clock(date)
 

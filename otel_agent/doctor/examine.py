@@ -47,7 +47,7 @@ def _checks(settings: Settings) -> list[tuple[str, _Check]]:
         ("agent", lambda: keeping.agent(settings)),
         ("ledger", lambda: keeping.ledger(settings)),
         ("disk", lambda: keeping.disk(settings)),
-        ("proxy", lambda: delivering.proxy(os.environ)),
+        ("proxy", lambda: delivering.proxy(settings)),
         ("traces", lambda: delivering.delivery(settings, "traces")),
         ("metrics", lambda: delivering.delivery(settings, "metrics")),
         ("other telemetry", lambda: reading.other_telemetry(os.environ, Path.cwd())),

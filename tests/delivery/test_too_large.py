@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Sequence
 
-import grpc
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_agent.delivery import retry
@@ -16,12 +12,11 @@ from otel_agent.delivery.otlp_grpc import GrpcSpans
 from otel_agent.export.halving import Halving
 from otel_agent.export.outcomes import SendSummary
 from otel_agent.model import SendResult
+from tests.delivery.grpc_server import serving
 from tests.delivery.senders import options, sender
 from tests.support.otlp_receiver import Behaviour, OtlpReceiver
 from tests.support.otlp_receiver.behaviours import Refusal, Reply
 from tests.support.otlp_receiver.sending import span
-
-SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
 
 TOO_LARGE = {
     "C++ and Python": ("RESOURCE_EXHAUSTED", "Received message larger than max (5000000 vs. 4194304)"),
@@ -86,28 +81,6 @@ def test_an_answer_that_says_when_to_come_again_is_not_permanent_whatever_it_say
     assert result == SendResult(accepted=False, reason="gRPC RESOURCE_EXHAUSTED", retry_after_s=7.0)
 
 
-@contextmanager
-def limited(most_bytes: int, accepted: list[str]) -> Iterator[str]:
-    """A gRPC server that takes smaller requests only. The names of the spans that it accepts go into the list."""
-
-    def export(body: bytes, _: grpc.ServicerContext) -> bytes:
-        request = ExportTraceServiceRequest.FromString(body)
-        accepted.extend(
-            each.name for resource in request.resource_spans for scope in resource.scope_spans for each in scope.spans
-        )
-        return b""
-
-    workers = ThreadPoolExecutor(2)
-    server = grpc.server(workers, options=[("grpc.max_receive_message_length", most_bytes)])
-    method: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(export)
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Export": method}),))
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    yield f"http://127.0.0.1:{port}"
-    server.stop(grace=None).wait()
-    workers.shutdown()
-
-
 def halved(delivery: GrpcSpans, spans: Sequence[ReadableSpan]) -> tuple[SendSummary, list[str]]:
     alone: list[ReadableSpan] = []
     run = Halving[ReadableSpan](
@@ -121,7 +94,7 @@ def halved(delivery: GrpcSpans, spans: Sequence[ReadableSpan]) -> tuple[SendSumm
 def test_spans_that_are_too_large_together_for_a_grpc_server_all_arrive() -> None:
     accepted: list[str] = []
     names = [f"span {number:03}" for number in range(400)]
-    with limited(20_000, accepted) as endpoint:
+    with serving(accepted, most_bytes=20_000) as endpoint:
         delivery = GrpcSpans(options("grpc", endpoint))
         summary, alone = halved(delivery, [span(name) for name in names])
         delivery.close()
@@ -132,7 +105,7 @@ def test_spans_that_are_too_large_together_for_a_grpc_server_all_arrive() -> Non
 
 def test_one_span_that_is_too_large_for_a_grpc_server_does_not_hold_up_the_others() -> None:
     accepted: list[str] = []
-    with limited(60_000, accepted) as endpoint:
+    with serving(accepted, most_bytes=60_000) as endpoint:
         delivery = GrpcSpans(options("grpc", endpoint))
         huge = "x" * 100_000
         summary, alone = halved(delivery, [span(name) for name in ("a", "b", huge, "c")])
