@@ -119,8 +119,8 @@ class OtlpOptions(Struct, frozen=True):
         if milliseconds is not None and not 0 < milliseconds < math.inf:
             raise SettingsError(f"{variable}: {value} is not a number of milliseconds above zero.")
         if milliseconds is None or milliseconds < SHORTEST_MS:
-            return self.timeout_seconds or _TIMEOUT_SECONDS
-        return milliseconds / 1_000
+            return min(self.timeout_seconds or _TIMEOUT_SECONDS, _LONGEST_SECONDS)
+        return min(milliseconds / 1_000, _LONGEST_SECONDS)
 
     def doubts(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> list[str]:
         """Return a sentence for each value that was probably meant otherwise, and says what is used instead."""
@@ -188,6 +188,8 @@ _COMPRESSIONS: Final = {"http/protobuf": ("none", "gzip", "deflate"), "grpc": ("
 _TLS_FILES: Final[tuple[TlsFile, ...]] = ("certificate", "client_key", "client_certificate")
 _TIMEOUT_SECONDS: Final = 10.0
 """The standard's default."""
+_LONGEST_SECONDS: Final = 86_400.0
+"""A day. Sockets and locks refuse to wait for centuries."""
 
 
 def _variable(signal: Signal, suffix: str, environ: Mapping[str, str]) -> str:

@@ -2,12 +2,15 @@
 
 import socket
 import ssl
-import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
+
+from otel_agent.delivery.exchange import BrokenOff, Exchange, current
 
 PATIENCE_SECONDS: Final = 5.0
 """Time for each step."""
@@ -44,9 +47,16 @@ def reach(host: str, port: int, *, trust: ssl.SSLContext | None) -> Reached:
 
 def _greeted(connection: socket.socket, reached: Reached, trust: ssl.SSLContext) -> Reached:
     """Shake hands with TLS over the connection. Returns how far that got."""
-    try:
+
+    def certificate_shown() -> dict[str, Any]:
+        current().hold(connection)
         with trust.wrap_socket(connection, server_hostname=reached.host) as tls:
-            certificate = tls.getpeercert() or {}
+            return tls.getpeercert() or {}
+
+    try:
+        certificate = _within_patience(certificate_shown)
+    except BrokenOff:
+        return Reached(reached.host, reached.port, "no answer in time", "tls")
     except ssl.SSLCertVerificationError as error:
         return Reached(reached.host, reached.port, error.verify_message, "tls")
     except (ssl.SSLError, OSError) as error:
@@ -60,13 +70,12 @@ def _greeted(connection: socket.socket, reached: Reached, trust: ssl.SSLContext)
 
 def _resolves(host: str, port: int) -> bool:
     """True if the name is known. The system's look-up has no deadline, so one that takes too long is left behind."""
-    addresses: list[object] = []
+    try:
+        return bool(_within_patience(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+    except (OSError, UnicodeError):
+        return False
 
-    def look_up() -> None:
-        with suppress(OSError, UnicodeError):
-            addresses.extend(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
 
-    thread = threading.Thread(target=look_up, name="name", daemon=True)
-    thread.start()
-    thread.join(PATIENCE_SECONDS)
-    return bool(addresses)
+def _within_patience(step: Callable[[], Any]) -> Any:
+    """Return what the step returns. Raises ``BrokenOff`` after ``PATIENCE_SECONDS``, whatever it waits for."""
+    return Exchange(time.monotonic() + PATIENCE_SECONDS).run(step)

@@ -1,11 +1,13 @@
 """Asks a Prometheus, or what speaks its API, one question."""
 
 import json
+import time
 from typing import Any, Final
 
 import requests
 from urllib3.exceptions import HTTPError
 
+from otel_agent.delivery.exchange import BrokenOff, Exchange
 from otel_agent.errors import NothingToVerify
 
 _LONGEST_ANSWER: Final = 64 * 1024 * 1024
@@ -18,19 +20,23 @@ Sample = tuple[dict[str, str], float]
 def ask(url: str, query: str, *, timeout_seconds: float) -> list[Sample]:
     """Return the rows of an instant query. Raises ``NothingToVerify`` if there is no answer or none of Prometheus."""
     address, shown = f"{url.rstrip('/')}/api/v1/query", _without_login(url)
-    try:
+
+    def asked() -> tuple[int, bytes]:
         answer = requests.post(
             address, data={"query": query}, timeout=timeout_seconds, allow_redirects=False, stream=True
         )
         with answer:
-            body = answer.raw.read(_LONGEST_ANSWER, decode_content=True)
-    except requests.Timeout:
+            return answer.status_code, answer.raw.read(_LONGEST_ANSWER, decode_content=True)
+
+    try:
+        status, body = Exchange(time.monotonic() + timeout_seconds).run(asked)
+    except (requests.Timeout, BrokenOff):
         raise NothingToVerify(f"--prometheus {shown}: no answer within {timeout_seconds:g} s.") from None
     except (requests.RequestException, HTTPError, OSError, ValueError) as error:
         raise NothingToVerify(
             f"--prometheus {shown}: cannot be reached ({type(error).__name__}). Check the address."
         ) from None
-    return _samples(shown, answer.status_code, _decoded(body))
+    return _samples(shown, status, _decoded(body))
 
 
 def _without_login(url: str) -> str:

@@ -101,7 +101,8 @@ def test_an_unknown_compression_is_an_error_at_the_start(
 
 
 @pytest.mark.parametrize(
-    ("value", "seconds"), [("10000", 10.0), ("2500", 2.5), (" 3000\r", 3.0), ("100", 0.1), ("99", 7.0), ("3", 7.0)]
+    ("value", "seconds"),
+    [("10000", 10.0), ("2500", 2.5), (" 3000\r", 3.0), ("1e99", 86_400.0), ("100", 0.1), ("99", 7.0), ("3", 7.0)],
 )
 def test_a_timeout_in_the_environment_is_in_milliseconds(
     value: str, seconds: float, monkeypatch: pytest.MonkeyPatch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from otel_agent.delivery import probe
 from otel_agent.doctor import delivering
 from otel_agent.doctor.finding import Finding, Verdict
 from otel_agent.settings import Settings
@@ -117,3 +119,11 @@ def test_a_port_that_does_not_speak_http_is_named(monkeypatch: pytest.MonkeyPatc
         (failure,) = verdicts(monkeypatch, server.endpoint)
     assert "does not speak HTTP" in failure.seen
     assert "OTEL_EXPORTER_OTLP_PROTOCOL=grpc" in failure.advice
+
+
+def test_a_tls_handshake_that_trickles_is_a_failure_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte comes long before the timeout for one read."""
+    monkeypatch.setattr(probe, "PATIENCE_SECONDS", 0.5)
+    with LyingServer(lambda visit: visit.trickle(itertools.cycle(b"\x16\x03\x01\x40\x00"))) as server:
+        (failure,) = verdicts(monkeypatch, server.endpoint.replace("http:", "https:"))
+    assert "TLS failed (no answer in time)" in failure.seen
