@@ -116,8 +116,10 @@ class _Calls:
             answer = export(request, metadata=self._metadata, timeout=max(deadline - time.monotonic(), 0.001))
         except grpc.RpcError as error:
             return self._failed(error)
-        except ValueError:  # another thread closed the channel before the call began
-            return Tried(SendResult(accepted=False, reason="broken off"))
+        except Exception as error:  # noqa: BLE001 - gRPC raises several kinds, also for a channel that was closed meanwhile
+            closed = self._tries.closed
+            reason = "broken off" if closed else type(error).__name__
+            return Tried(SendResult(accepted=False, reason=reason, unanswered=not closed))
         return Tried(partial_success(answer.partial_success))
 
     def _opened(self) -> grpc.Channel:
@@ -135,12 +137,13 @@ class _Calls:
 
     def _failed(self, error: Any) -> Tried:
         code, details, pause = error.code().name, error.details() or "", asked_pause(error.trailing_metadata())
-        if code == "UNAVAILABLE":
-            self._hang_up()
         if _LONG_ANSWER in details or "metadata size" in details:
             # The limit is ours, and the backend may have kept the request: this is no request that is too large.
             return Tried(SendResult(accepted=False, reason=ENDLESS, unanswered=True))
         result = retry.grpc_failure(code, details, retry_after_s=pause)
+        if result.unanswered:
+            # A connection that a router forgot looks alive, and would let every call wait until its deadline.
+            self._hang_up()
         return Tried(result, again=retry.grpc_asks_again(code, pause), again_s=pause)
 
 

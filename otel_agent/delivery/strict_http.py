@@ -59,7 +59,7 @@ class StrictSession(requests.Session):
         try:
             answer: _Answer = exchange.run(lambda: self._answer(url, body, headers, exchange.remaining_seconds))
         except Exception as error:  # noqa: BLE001 - whatever the libraries below raise, the request may be sent again
-            reason = failure_reason(error)
+            reason = "broken off" if self._closed else failure_reason(error)
             return Tried(
                 SendResult(accepted=False, reason=reason, unanswered=exchange.left),
                 broke=exchange.left and reason == CLOSED,

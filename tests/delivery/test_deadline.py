@@ -19,6 +19,7 @@ from otel_agent.delivery.ports import SpanDelivery
 from otel_agent.model import SendResult
 from tests.delivery.lying_server import ACCEPTED, InAnotherThread, LyingServer, Talk, Visit, answered
 from tests.delivery.senders import NO_FILES, SIGNALS, options, sender
+from tests.support.otlp_receiver import OtlpReceiver, hang
 from tests.support.otlp_receiver.sending import span
 from tests.support.otlp_receiver.wire import Signal, Wire
 from tests.support.waiting import eventually
@@ -193,19 +194,57 @@ def test_a_name_that_is_looked_up_for_ever_ends_at_the_deadline_and_nothing_is_s
         assert server.visits == 1
 
 
-@pytest.mark.parametrize("wire", ["http", "grpc"])
-@pytest.mark.parametrize("talk", [silent, TRICKLING["headers"]], ids=["hanging", "trickling"])
-def test_closing_breaks_off_what_is_under_way(wire: Wire, talk: Talk) -> None:
-    """An hour would be left for it."""
+def hour_long(wire: Wire, server: LyingServer) -> SpanDelivery:
+    """Spans over a connection whose deadline is far away."""
+    chosen = options(wire, server.endpoint, timeout_seconds=3600)
+    spans, _ = deliveries(traces="otlp", metrics="none", otlp=chosen, file=NO_FILES)
+    assert spans is not None
+    return spans
+
+
+@pytest.mark.parametrize("answer", [b"", b"X-One: more\r\n"], ids=["hanging", "trickling"])
+def test_closing_breaks_off_what_is_under_way(answer: bytes) -> None:
+    arrived = threading.Event()
+
+    def talk(visit: Visit) -> None:
+        visit.read_request()
+        arrived.set()
+        visit.say(HEAD)
+        visit.trickle(itertools.cycle(answer))
+        visit.wait()
+
     with LyingServer(talk) as server:
-        chosen = options(wire, server.endpoint, timeout_seconds=3600)
-        spans, _ = deliveries(traces="otlp", metrics="none", otlp=chosen, file=NO_FILES)
-        assert spans is not None
+        spans = hour_long("http", server)
+        sent = InAnotherThread(lambda: spans.send([span()]))
+        eventually(arrived.is_set, True)
+        spans.close()
+        assert sent.result() == SendResult(accepted=False, reason="broken off", unanswered=True)
+        assert spans.send([span()]) == SendResult(accepted=False, reason="nothing was sent")
+
+
+def test_closing_breaks_off_a_connection_of_grpc() -> None:
+    with LyingServer(silent) as server:
+        spans = hour_long("grpc", server)
         sent = InAnotherThread(lambda: spans.send([span()]))
         eventually(lambda: server.visits, 1)
         spans.close()
-        assert not sent.result().accepted
+        assert sent.result() == SendResult(accepted=False, reason="broken off")
         assert spans.send([span()]) == SendResult(accepted=False, reason="nothing was sent")
+
+
+def test_closing_breaks_off_a_call_of_grpc(receiver: OtlpReceiver) -> None:
+    receiver.behave(then=hang())
+    spans, _ = deliveries(
+        traces="otlp",
+        metrics="none",
+        otlp=options("grpc", receiver.grpc_endpoint, timeout_seconds=3600),
+        file=NO_FILES,
+    )
+    assert spans is not None
+    sent = InAnotherThread(lambda: spans.send([span()]))
+    receiver.wait_for(lambda r: r.requests, 60)
+    spans.close()
+    assert sent.result() == SendResult(accepted=False, reason="gRPC CANCELLED", unanswered=True)
 
 
 def test_closing_ends_the_pause_before_a_repeat() -> None:

@@ -27,7 +27,8 @@ TALKS = {"lost": lost, "503": UNAVAILABLE, "400": REJECTED, "200": ACCEPTED}
 
 
 def outcome(result: SendResult) -> str:
-    """Return what the ledger is to know of it."""
+    """Return what the ledger is to know of it. It is one thing only."""
+    assert result.accepted + result.unanswered + result.permanent <= 1
     if result.accepted:
         return "accepted"
     return "unknown" if result.unanswered else "permanent" if result.permanent else "retryable"
