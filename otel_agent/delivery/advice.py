@@ -11,6 +11,7 @@ _BY_SIGNS: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
         ("cannot be written as OTLP",),
         "Something in OpenCode's storage is at fault, not the backend. `otel-agent doctor` looks for more of that.",
     ),
+    (("broken off", "nothing was sent"), "The agent was stopped; the next start sends it."),
     (
         ("413", "is too large"),
         "The backend accepts only smaller requests. They are sent in halves; raise its limit for the size of a request.",
