@@ -13,6 +13,7 @@ from tests.support.agent import Agent
 from tests.support.ledgers import assert_sums_are_right
 from tests.support.made_stores import JsonTree
 from tests.support.otlp_receiver import OtlpReceiver
+from tests.support.random_examples import choose, seed_line
 from tests.support.records import START_NS
 
 # A shell lets its background jobs ignore SIGINT, and nohup lets them ignore SIGHUP. The programs that a test starts would
@@ -20,6 +21,23 @@ from tests.support.records import START_NS
 for _signal in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
     if signal.getsignal(_signal) is signal.SIG_IGN:
         signal.signal(_signal, lambda _number, _frame: None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Decide which examples Hypothesis tries."""
+    choose(config)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say how the same examples are tried again."""
+    return seed_line(config)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say it below failures too, where a person looks for it."""
+    if terminalreporter.stats.get("failed"):
+        terminalreporter.write_line(seed_line(terminalreporter.config))
 
 
 @pytest.fixture

@@ -83,7 +83,7 @@ def ways_to_meet(draw: st.DrawFn, history: tuple[Call, ...]) -> Batches:
     return [records[start:end] for start, end in zip([0, *cuts], [*cuts, len(records)], strict=True)]
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_order_and_batches_of_the_records_do_not_change_the_totals(data: st.DataObject) -> None:
     """Theorem: the same set of records, in whatever order and batches a pass reads it, makes the same totals."""
@@ -96,7 +96,7 @@ def test_order_and_batches_of_the_records_do_not_change_the_totals(data: st.Data
         assert totals(one) == totals(other)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_the_number_of_passes_does_not_change_what_counts(data: st.DataObject) -> None:
     """Theorem: each call counts once and for the most that any record says, even if every batch is a pass of its own.
@@ -111,7 +111,7 @@ def test_the_number_of_passes_does_not_change_what_counts(data: st.DataObject) -
         assert total(ledger, semconv.MESSAGE_COUNT) == len(history)
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_a_second_reading_of_everything_changes_nothing(data: st.DataObject) -> None:
     """Theorem: a second reading of everything changes no total and makes no span pending."""

@@ -75,7 +75,7 @@ def test_buckets_of_a_histogram_add_up(ledger: Ledger) -> None:
 increases = st.dictionaries(st.sampled_from("abcdefgh"), st.builds(Increase, st.integers(0, 1_000)), max_size=8)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(increases, max_size=5), st.integers(1, 5))
 def test_all_series_of_a_metric_add_up_to_everything_that_was_added(
     batches: list[dict[str, Increase]], max_series: int

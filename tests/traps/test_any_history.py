@@ -190,7 +190,6 @@ def test_totals_are_the_calls_seen_each_once() -> None:
             max_examples=40,
             stateful_step_count=16,
             deadline=None,
-            derandomize=True,
             phases=(Phase.generate,),  # sixteen steps are short enough to read; shrinking them takes minutes
             suppress_health_check=list(HealthCheck),
         ),

@@ -27,7 +27,6 @@ def test_any_history_is_proven() -> None:
             max_examples=8,
             stateful_step_count=16,
             deadline=None,
-            derandomize=True,
             phases=(Phase.generate,),
             suppress_health_check=list(HealthCheck),
         ),
