@@ -125,7 +125,9 @@ class Exchange(BaseHTTPRequestHandler):
         return body
 
     def _reply(self, reply: Reply) -> None:
-        self.send_response(reply.status)
+        self.send_response_only(reply.status)
+        if "Date" not in dict(reply.headers):
+            self.send_header("Date", self.date_time_string())
         if reply.content_type:
             self.send_header("Content-Type", reply.content_type)
         for name, value in reply.headers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import trustme
@@ -27,9 +28,9 @@ class Authority:
         self.certificate = folder / "authority.pem"
         self._authority.cert_pem.write_to_path(self.certificate)
 
-    def issue(self, name: str, *identities: str) -> TlsFiles:
+    def issue(self, name: str, *identities: str, not_after: datetime | None = None) -> TlsFiles:
         """Make `name`.pem and `name`.key for the identities (default: the loopback interface)."""
-        issued = self._authority.issue_cert(*(identities or ("127.0.0.1", "localhost")))
+        issued = self._authority.issue_cert(*(identities or ("127.0.0.1", "localhost")), not_after=not_after)
         files = TlsFiles(self._folder / f"{name}.pem", self._folder / f"{name}.key")
         issued.private_key_pem.write_to_path(files.key)
         for position, blob in enumerate(issued.cert_chain_pems):
