@@ -89,6 +89,14 @@ coverage: .venv/.dev ## Run the tests and report which lines and branches they d
 	@.venv/bin/coverage combine --quiet
 	@.venv/bin/coverage report
 
+.PHONY: mutants
+mutants: .venv/.dev ## Make each mistake of a catalogue, and see whether the tests notice it: ARGS="--only series --jobs 2"
+	@$(VENV_PYTHON) -m tests.mutants $(ARGS)
+
+.PHONY: fuzz
+fuzz: .venv/.dev ## Give each decoder records that nobody wrote, for a while: ARGS="--seconds 60 --only row"
+	@$(VENV_PYTHON) -m tests.fuzz $(ARGS)
+
 .PHONY: pictures
 pictures: .venv/.dev ## Draw the pictures in docs/ again, of a made-up history
 	@$(VENV_PYTHON) -m docs.draw

@@ -39,7 +39,8 @@ def test_the_console_exporter_writes_spans_and_metrics_as_json(
     assert "opencode.token.usage" in names
     assert "gen_ai.client.operation.duration" in names
     assert turn["name"] == "invoke_agent build"
-    assert "gauge" in str(observed) or "opencode.process.count" in str(observed)
+    seen = {each["name"] for each in observed["resource_metrics"][0]["scope_metrics"][0]["metrics"]}
+    assert {"opencode.process.count", "otel_agent.outbox.size", "otel_agent.export.attempts"} <= seen
     assert receiver.requests == ()
 
 

@@ -172,7 +172,7 @@ def test_the_room_on_the_disk_decides(
 def test_a_store_in_which_no_model_ever_answered_is_a_warning(shell: Shell, receiver: OtlpReceiver) -> None:
     """Either that is so, or this version does not know how OpenCode calls an answer now."""
     database, of_today = Database(shell.data_dir / "opencode.db").create(), session()
-    question = prompt(message(of_today, Tokens(1)))
+    question = prompt(of_today)
     database.put(of_today.project, of_today, question)
     found = examined(shell, 0, **towards(receiver))
     assert "no answer of a model among them" in one(found, "store", "warning")["seen"]

@@ -71,10 +71,19 @@ class ListedStore:
 
 
 class SpansTo:
-    """Answers each request as `judge` says of the names of the messages in it. Turns are accepted."""
+    """Answers each request as `judge` says of the names of the messages in it.
 
-    def __init__(self, judge: Callable[[list[str]], SendResult]) -> None:
-        self.judge = judge
+    Turns come in requests of their own. `judge_turns` gets the number of their spans.
+    """
+
+    def __init__(
+        self,
+        judge: Callable[[list[str]], SendResult],
+        judge_turns: Callable[[int], SendResult] = lambda _: SendResult(accepted=True),
+    ) -> None:
+        self.judge, self.judge_turns = judge, judge_turns
+        self.turns: list[int] = []
+        """The number of spans in each request of turns."""
         self.requests: list[list[str]] = []
         self.accepted: list[str] = []
         self.closed = 0
@@ -82,7 +91,8 @@ class SpansTo:
     def send(self, spans: Sequence[ReadableSpan]) -> SendResult:
         ids = [str(id_) for span in spans if (id_ := (span.attributes or {}).get("opencode.message.id"))]
         if not ids:
-            return SendResult(accepted=True)
+            self.turns.append(len(spans))
+            return self.judge_turns(len(spans))
         self.requests.append(ids)
         result = self.judge(ids)
         if result.accepted:

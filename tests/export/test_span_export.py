@@ -12,7 +12,7 @@ from otel_agent.delivery.ports import SpanDelivery
 from otel_agent.export.outcomes import Outcomes, SendSummary
 from otel_agent.export.span_export import SpanExport
 from otel_agent.ledger.writer import Ledger
-from otel_agent.model import SendResult
+from otel_agent.model import SendResult, Turn
 from otel_agent.otlp.resource import emitter
 from tests.export.fakes import SpansTo
 from tests.support.ledgers import fresh_ledger
@@ -139,6 +139,50 @@ def test_a_backend_that_rejects_everything_is_at_fault_itself(ledger: Ledger, ca
     backend.judge = rejecting()
     export.send()
     assert backend.accepted == pending
+
+
+def add_turns(ledger: Ledger, count: int) -> None:
+    """That many pending turns; the spans of their messages were accepted before."""
+    calls = [call(number) for number in range(count)]
+    changes = enter(ledger, *calls)
+    with ledger.transaction():
+        ledger.turns.begin(
+            (Turn(change.message.turn, change.message.turn, "", change.message.created_ms), [change])
+            for change in changes
+        )
+        ledger.outbox.mark_accepted(entry for entry in ledger.outbox.oldest(2 * count) if not entry.of_turn)
+
+
+def test_turns_that_a_wrong_endpoint_rejects_are_sent_again_without_a_new_start(ledger: Ledger) -> None:
+    """More of them in a row than spans can be at fault."""
+    add_turns(ledger, 50)
+    backend = SpansTo(rejecting(), lambda _: REJECTED)
+    export = span_export(ledger, backend)
+    assert export.send().reason == REJECTED.reason
+    assert export.pending == 50
+    backend.judge_turns = lambda _: ACCEPTED
+    assert export.send() == SendSummary(accepted=50)
+    assert export.pending == 0
+
+
+def test_a_turn_at_fault_waits_for_the_next_start_and_holds_up_no_other(ledger: Ledger) -> None:
+    add_turns(ledger, 8)
+    alone: list[int] = []
+
+    def third_alone(spans: int) -> SendResult:
+        if spans > 1:
+            return REJECTED
+        alone.append(spans)
+        return REJECTED if len(alone) == 3 else ACCEPTED
+
+    backend = SpansTo(rejecting(), third_alone)
+    export = span_export(ledger, backend)
+    assert export.send() == SendSummary(accepted=7)
+    assert export.pending == 1
+    backend.judge_turns = lambda _: ACCEPTED
+    assert export.send() == SendSummary(), "it is not tried again before the next start"
+    ledger.outbox.release_quarantined()
+    assert export.send() == SendSummary(accepted=1)
 
 
 def test_a_span_that_was_rejected_before_the_backend_went_wrong_stays_quarantined(ledger: Ledger) -> None:

@@ -193,6 +193,9 @@ def test_a_clock_that_was_far_ahead_does_not_put_off_the_next_sweep(tree: JsonTr
     os.utime(tree.path(call(1)), (then, then))
     caught_up(settings)
     assert input_tokens(settings) == 100
+    # The sweep is noted as of now: else each summary would sweep until the time that the clock once showed.
+    with opened(settings) as parts:
+        assert abs(parts.ledger.swept_ms - time.time() * 1000) < DAY_MS
 
 
 def test_catching_up_reports_its_progress(tree: JsonTree, settings: Settings) -> None:

@@ -40,7 +40,7 @@ def test_a_model_call_is_a_span_with_these_attributes() -> None:
     assert row() == SpanRow(
         trace_id="03ca336a43614d829833e42e202cba39",
         span_id="bd822b6c85c4b669",
-        parent_span_id=f"{turn_span_id(TURN):016x}",
+        parent_span_id="a44ea6ad988354c7",
         name="chat glm-4.7",
         kind="CLIENT",
         start_ns=1_769_174_692_533_000_000,

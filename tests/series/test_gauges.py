@@ -76,15 +76,15 @@ def test_numbers_of_a_process_that_may_not_be_read_are_left_out() -> None:
     assert not any("opencode.project.name" in row.attributes for row in found)
 
 
-def test_processes_that_ended_are_observed_no_more() -> None:
-    """The SDK's instruments would go on with every one that they ever saw."""
-    observed = set()
-    for pid in range(1, 10_001):
-        found = rows(*process_observations([(generation(pid), 0.0, "")], NOW_S)) if pid % 2_000 == 0 else []
-        observed |= {frozenset({row.attributes.get("process.pid") for row in found} - {None}) for _ in found[:1]}
-    assert observed == {frozenset({pid}) for pid in (2_000, 4_000, 6_000, 8_000, 10_000)}
+def test_a_process_is_never_older_or_younger_than_zero_seconds() -> None:
+    """The clock was set back after it had started."""
+    found = {row.metric: row.value for row in rows(*process_observations([(SAMPLE, 0.0, "")], NOW_S - 600))}
+    assert found["process.uptime"] == 0.0
 
 
-def generation(pid: int) -> ProcessSample:
-    fields = {name: getattr(SAMPLE, name) for name in SAMPLE.__struct_fields__}
-    return ProcessSample(**fields | {"pid": pid, "created_s": float(pid)})
+def test_the_time_of_a_sum_lies_after_its_start_even_if_the_clock_was_set_back() -> None:
+    request = metrics.observations_request(
+        process_observations([(SAMPLE, 0.0, "")], NOW_S - 600), EMITTER, now_ns=round((NOW_S - 600) * 1e9)
+    )
+    (row,) = [each for each in point_rows(encode_metrics(request)) if each.metric == "process.cpu.time"]
+    assert row.time_ns == row.start_ns + 1

@@ -377,7 +377,10 @@ class TestRefusals:
 
 class TestFile:
     def test_without_a_settings_file_the_defaults_apply(self) -> None:
-        assert load() == Loaded(settings=Settings(), origins=dict.fromkeys(load().origins, "default"), file=None)
+        shown: dict[str, Any] = tomllib.loads(COMMENTED_OUT.sub("", SAMPLE.read_text()))
+        of_otlp = shown.pop("otlp")
+        names = [*shown, *(f"otlp.{name}" for name in of_otlp)]
+        assert load() == Loaded(settings=Settings(), origins=dict.fromkeys(names, "default"), file=None)
 
     def test_the_settings_file_is_found_by_the_xdg_rules(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))

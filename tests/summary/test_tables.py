@@ -207,10 +207,12 @@ def test_a_session_that_moved_counts_in_both_projects_and_once_in_the_total(mach
 
 def test_warnings_come_first_and_hints_last(machine: MadeMachine) -> None:
     machine.tree.put_turn(message(session(), Tokens(input=1)))
-    found = replace(machine.view("models"), warnings=("beware\x1b",), hints=("by the way",))
-    assert drawn(view_table(found))[-3:] == [
+    found = replace(machine.view("models", now=AT_T0), warnings=("beware\x1b", "mind"), hints=("by the way",))
+    lines = drawn(view_table(found))
+    assert lines[lines.index("") + 1 :] == [
         "Warning: beware\N{REPLACEMENT CHARACTER}",
-        drawn(view_table(found))[-2],
+        "Warning: mind",
+        "Newest message: 22 s ago.",
         "by the way",
     ]
 
