@@ -39,7 +39,7 @@ def field(value: object, *names: str) -> object:
 
 def time_ms(value: object) -> int | None:
     """Return a time in milliseconds, ``None`` for a value that cannot be one."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < MAX_TIME_MS:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value < MAX_TIME_MS:
         return None
     return int(value)
 

@@ -38,7 +38,7 @@ def below(value: object, *names: str) -> Any:
 def moment(value: object) -> int | None:
     """Return a time in milliseconds, ``None`` if it is none."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return int(value) if is_number and 0 < value < _LATEST_MS else None  # type: ignore[operator, call-overload]
+    return int(value) if is_number and 1 <= value < _LATEST_MS else None  # type: ignore[operator, call-overload]
 
 
 def dollars(value: object) -> int:
