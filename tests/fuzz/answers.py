@@ -21,7 +21,8 @@ class _Canned(requests.adapters.BaseAdapter):
         super().__init__()
         self._raw = raw
 
-    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        del args, kwargs
         head, _, body = self._raw.partition(b"\n")
         status, _, kind = head.decode("latin-1").partition(" ")
         answer = requests.Response()
