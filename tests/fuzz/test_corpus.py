@@ -64,12 +64,13 @@ def test_of_new_records_that_fail_the_shortest_is_kept() -> None:
 
 
 def test_the_same_seed_tries_the_same_records() -> None:
-    # Hypothesis also tries constants of the modules that are loaded. The first time loads some.
-    seen: list[list[bytes]] = [[], [], []]
+    """Changed bytes are enough to see it. For values Hypothesis also takes constants of the modules loaded so far, which
+    are the same in each new process, and not in this one."""
+    seen: list[list[bytes]] = [[], []]
     for records in seen:
-        fuzz(Target("part", records.append), seconds=0, first_seed=5)
-    assert seen[1] == seen[2]
-    assert len(set(seen[1])) > 100
+        fuzz(Target("part", records.append, byte_like), seconds=0, first_seed=5)
+    assert seen[0] == seen[1]
+    assert len(set(seen[0])) > 100
 
 
 def test_the_program_says_what_it_tried_and_how_to_repeat_it(
