@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.support.measured import measured
 from tests.support.paths import ROOT
 
 DEADLINE_S = 60.0
@@ -99,6 +100,7 @@ class Agent:
             "OTEL_AGENT_DISCOVER_STORES": "false",  # other tests run OpenCode beside this one
             "OTEL_EXPORTER_OTLP_ENDPOINT": self.endpoint,
             "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+            **measured(),
             **self.extra,
         }
 

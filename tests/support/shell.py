@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.agent import Run
+from tests.support.measured import measured
 from tests.support.paths import ROOT
 
 DEADLINE_S = 60.0
@@ -90,4 +91,5 @@ class Shell:
             "XDG_CONFIG_HOME": str(self.home / ".config"),
             "XDG_STATE_HOME": str(self.home / ".local" / "state"),
             "TMPDIR": str(self.scratch),
+            **measured(),
         }
