@@ -243,6 +243,9 @@ def test_sessions_have_series_of_their_own() -> None:
     )
     assert by_session == {MESSAGE.session_id: 1, "ses_2": 1}
     assert totals(batch.increases)["opencode.session.token.usage"] == 2 * MESSAGE.tokens.total
+    once = Tally(disjoint=True).add_sessions([change()])
+    # Of the 50 tokens of output, 20 are reasoning too.
+    assert totals(once.increases)["opencode.session.token.usage"] == MESSAGE.tokens.total - 20
 
 
 def written_out(increases: Increases) -> dict[str, tuple[int, int, dict[int, int]]]:
