@@ -25,14 +25,7 @@ SAMPLE = ROOT / "config" / "otel-agent.toml"
 COMMENTED_OUT = re.compile(r"^# (?=[a-z_]+ = )", re.MULTILINE)
 
 
-@pytest.fixture(autouse=True)
-def nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave no variable set, and no file in the home."""
-    for name in list(os.environ):
-        if name.upper().startswith(("OTEL_", "XDG_")):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / ".config"))
+pytestmark = pytest.mark.usefixtures("nothing_set")
 
 
 @pytest.fixture
