@@ -16,8 +16,10 @@ from otel_agent.opencode import json_values
 from otel_agent.opencode.parts.callers import RECENT, Began, Child, Origin, which_of_2_x
 from otel_agent.opencode.parts.content import CODE_MODE, SUBAGENT, Fields, Unreadable, fields_of, parts_of
 from otel_agent.opencode.parts.part import MAX_PARTS, Part
+from otel_agent.opencode.sqlite.failures import is_of_the_query
 from otel_agent.opencode.sqlite.known_tables import ASSISTANT, COMPACTION, LARGE, Tables
 from otel_agent.opencode.sqlite.parts import find_session, text_of
+from otel_agent.opencode.sqlite.row_size import all_of, first_of
 from otel_agent.opencode.sqlite.turns import WAKE, TurnFinder
 
 _PATHS: Final = (
@@ -29,6 +31,9 @@ _PATHS: Final = (
 _LONGEST_ERROR: Final = 4_096
 """Characters from the end of an error's text: a call of a sub-agent names its session there."""
 _IS_SUBAGENT: Final = f"json_extract(item.value, '$.name') IN ({', '.join(repr(name) for name in SUBAGENT)})"
+# The time for finding one text in another one is their product, and nothing can stop SQLite meanwhile.
+_ASKED: Final = "substr(json_extract(first.data, '$.text'), 1, 1048576)"
+_PROMPT: Final = "substr(json_extract(item.value, '$.state.input.prompt'), 1, 4096)"
 # One function for all fields of an item: each would read the row, which can have many megabytes, once more.
 _FIELDS: Final = f"json_extract(item.value, {', '.join(repr(f'$.{path}') for path in _PATHS)})"
 
@@ -47,7 +52,7 @@ class ContentParts:
         """Return the tool calls of a message, in the order in which the model made them. Nothing else is returned."""
         del session_id, problems, at_work
         query = f"SELECT CASE WHEN length(data) <= {LARGE} THEN data END FROM {self._tables.messages} WHERE id = ?"
-        row = self._database.execute(query, (message_id,)).fetchone()
+        row = first_of(self._database, query, (message_id,))
         if row is None:
             return []
         try:
@@ -65,7 +70,7 @@ class ContentParts:
             f"SELECT id FROM {self._tables.messages} WHERE session_id = ? AND time_created <= ? AND type = '{ASSISTANT}' "
             "ORDER BY time_created DESC LIMIT ?"
         )
-        return [text_of(row[0]) for row in self._database.execute(query, (session_id, until_ms, RECENT))]
+        return [text_of(row[0]) for row in all_of(self._database, query, (session_id, until_ms, RECENT))]
 
     def caller_in(self, message_id: str, session: Session, at_ms: int) -> Began | None:
         """Return the call in this message that began a turn of ``session`` at ``at_ms``, ``None`` if none did."""
@@ -92,9 +97,9 @@ class ContentParts:
             "SELECT json_extract(data, '$.metadata.childID'), time_created "
             f"FROM {self._tables.messages} WHERE id = ? AND json_valid(data)"
         )
-        row = self._database.execute(query, (turn_id,)).fetchone()
+        row = first_of(self._database, query, (turn_id,))
         child = None if row is None else self.session(text_of(row[0]))
-        if child is None:
+        if row is None or child is None:
             return None
         # Long may have passed since the call, but the sub-agent was prompted right after it. The plus sign keeps SQLite
         # to the index of the order: by that of the times it would sort the whole session.
@@ -134,7 +139,9 @@ class ContentParts:
         )
         try:
             rows = self._database.execute(query, (message_id,)).fetchall()
-        except sqlite3.OperationalError:
+        except sqlite3.Error as error:
+            if not is_of_the_query(error):
+                raise
             return []
         return [found for row in rows if (found := self._field(message_id, *row)) is not None]
 
@@ -173,7 +180,7 @@ class ContentParts:
         if "agent" not in self._tables.session_columns:
             return ""
         query = f"SELECT agent FROM {self._tables.sessions} WHERE id = ?"
-        row = self._database.execute(query, (session_id,)).fetchone()
+        row = first_of(self._database, query, (session_id,))
         return "" if row is None else text_of(row[0])
 
     def _by_prompt_or_order(
@@ -197,13 +204,15 @@ class ContentParts:
             return set()
         query = (
             f"SELECT json_extract(item.value, '$.id') FROM {self._tables.messages} AS m, json_each(m.data, '$.content') AS item "
-            f"WHERE m.id = ?1 AND item.type = 'object' AND {_IS_SUBAGENT} AND instr((SELECT json_extract(first.data, '$.text') "
+            f"WHERE m.id = ?1 AND item.type = 'object' AND {_IS_SUBAGENT} AND instr((SELECT {_ASKED} "
             f"FROM {self._tables.messages} AS first WHERE first.session_id = ?2 AND first.type = 'user' "
-            f"ORDER BY first.seq LIMIT 1), json_extract(item.value, '$.state.input.prompt')) > 0"
+            f"ORDER BY first.seq LIMIT 1), {_PROMPT}) > 0"
         )
         try:
             return {text_of(row[0]) for row in self._database.execute(query, (message_id, child_id)).fetchall()}
-        except sqlite3.OperationalError:
+        except sqlite3.Error as error:
+            if not is_of_the_query(error):
+                raise
             return set()
 
     def _sisters(self, session: Session, since_ms: int) -> list[str]:
@@ -212,7 +221,7 @@ class ContentParts:
             f"SELECT id FROM {self._tables.sessions} WHERE parent_id = ? AND coalesce(title, '') = ? AND time_created >= ? "
             "ORDER BY time_created, id"
         )
-        return [text_of(row[0]) for row in self._database.execute(query, (session.parent_id, session.title, since_ms))]
+        return [text_of(row[0]) for row in all_of(self._database, query, (session.parent_id, session.title, since_ms))]
 
 
 def _begun(part: Part) -> int:

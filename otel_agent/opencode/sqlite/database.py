@@ -6,14 +6,14 @@ key. Columns differ between releases, so they are probed.
 """
 
 import os
-import re
 import sqlite3
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from time import time_ns
+from time import monotonic, time_ns
 from typing import Final
+
+from msgspec.structs import replace
 
 from otel_agent.model import (
     AskWanted,
@@ -33,25 +33,16 @@ from otel_agent.opencode.bounded_files import in_words
 from otel_agent.opencode.json_values import MAX_TIME_MS
 from otel_agent.opencode.sqlite import session_totals
 from otel_agent.opencode.sqlite.calls import read_calls
+from otel_agent.opencode.sqlite.connection import Connection, Files, connect, is_being_made, must_be_immutable
 from otel_agent.opencode.sqlite.cursor import Ask, DatabaseFile, mark_of
+from otel_agent.opencode.sqlite.failures import is_endless, problem_of
 from otel_agent.opencode.sqlite.known_tables import Tables, probe
 from otel_agent.opencode.sqlite.table_reader import TableReader
 
-_BUSY_SECONDS: Final = 2.0
-"""Wait so long if OpenCode holds the database; then the next pass tries again."""
-_BEING_MADE_MS: Final = 2_000
-"""A younger database may still be being made. OpenCode turns it to WAL within milliseconds and does not wait for a lock
-meanwhile: if we looked at it just then, OpenCode's start would end with "database is locked"."""
-_MADE_WITHOUT_WAL: Final = re.compile(rb"(SQLite format 3\x00..\x01\x01.*)?", re.DOTALL)
-"""The beginning of such a file: nothing, or a header that names no WAL (sqlite.org/fileformat.html)."""
+__all__ = ["Database", "connect"]
 
-
-_open_files: Final[Counter[tuple[int, int]]] = Counter()
-"""Device and inode of the files to which this process has connections now, with their number.
-
-Nothing else may open such a file: closing it again would drop every lock that the connections hold on it
-(sqlite.org/howtocorrupt.html, 2.2). Whoever closes the database last would then remove the WAL below us."""
-
+_REST_SECONDS: Final = 600.0
+"""After a query that did not end, ask so long nothing that the other stores would have to wait for again."""
 _LONG_AFTER_MS: Final = MAX_TIME_MS
 """A time to give in place of the present for a database that was read before, and so is not being made."""
 
@@ -63,9 +54,13 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._connection: _Connection | None = None
-        self._inode = 0
-        self._shm_inode = 0
+        self._connection: Connection | None = None
+        self._opened = Files.at(path)
+        """The files as they were when the connection was opened."""
+        self._read_at: Files | None = None
+        """The files as they were before they were last read to the end."""
+        self._rests: tuple[float, Problem] | None = None
+        """Until when no query is asked, by a clock that never goes back, and why."""
         self._immutable = False
         self._unchanged_since: int | None = None
         self._totals: frozenset[session_totals.Row] = frozenset()
@@ -90,9 +85,10 @@ class Database:
 
     def read(self, recall: Recall, ask_wanted: AskWanted, *, now_ms: int, scope: ReadScope) -> Iterator[Batch]:
         """Yield what may be new since the checkpoints; nothing if nobody wrote, except in a sweep."""
-        if scope.sweep:
-            self._reopen(now_ms)
         try:
+            self._may_be_asked(again=scope.sweep)
+            if scope.sweep:
+                self._reopen(now_ms)
             mark, place = mark_of(self._path, now_ms * 1_000_000), f"database:{self.name}"
             # A new process would walk over all rows for those that were rewritten: a second for a million.
             as_left = mark and recall(place) == mark
@@ -100,9 +96,10 @@ class Database:
             yield from self._read(Ask(recall, ask_wanted), now_ms=now_ms, sweep=sweep)
             if sweep and mark and not as_left and self._unchanged_since is not None:
                 yield Batch(checkpoints=[Checkpoint(place, mark)])
-        except sqlite3.Error as error:
-            self.close()
-            yield Batch(problems=[_problem(error, self.name)])
+        except Unreadable as failure:
+            yield Batch(problems=[failure.problem])
+        except (sqlite3.Error, MemoryError) as error:
+            yield Batch(problems=[self._failed(error)])
         if self._immutable:
             self.close()  # it would not see what OpenCode writes from now on
 
@@ -120,41 +117,69 @@ class Database:
             return 0
 
     def _read(self, ask: Ask, *, now_ms: int, sweep: bool) -> Iterator[Batch]:
-        database = self._open(now_ms)
+        database, files = self._open(now_ms), Files.at(self._path)
         if database is None:
             return
         # The version changes with every commit of another connection, so an idle store costs one statement.
-        version = int(database.execute("PRAGMA data_version").fetchone()[0])
+        version = _version(database)
         if version == self._unchanged_since and not sweep:
-            return
+            if files == self._read_at:
+                return
+            # Somebody wrote, and our connection does not see it: a checkpoint, a backup that was copied over the file,
+            # or locks that this file system does not have. Only a new connection knows.
+            self._reopen(now_ms)
+            database = self._open(now_ms)
+            if database is None:
+                return
+            version, files = _version(database), Files.at(self._path)
         tables, problems = probe(database, self.name, thorough=sweep)
         if problems:
             yield Batch(problems=problems)
         # Totals before rows: a call that ends in between is missing in the totals only, and the next pass adds it.
         # The other way round it would be counted as unattributed, and then as a message too.
         known = {each.generation: session_totals.read_rows(database, each) for each in tables}
-        migrated_ms = session_totals.migrated_ms(database) if any(known.values()) else None
+        migrated_ms = session_totals.migrated_ms(database, tables) if any(known.values()) else None
         for each in tables:
-            reader = TableReader(database, each, DatabaseFile(self.name, self._inode), ask, migrated_ms)
+            reader = TableReader(database, each, DatabaseFile(self.name, self._opened.database[0]), ask, migrated_ms)
             yield from reader.read(now_ms=now_ms, sweep=sweep)
             if known[each.generation]:
                 changed = [session_totals.decoded(row) for row in known[each.generation] - self._totals]
                 yield Batch(totals=StoreTotals(changed, reader.unsettled, migrated_ms, self._source))
                 self._totals = known[each.generation]
         # Asked before reading: a row that was written meanwhile is read in the next pass.
-        self._unchanged_since = version
+        self._unchanged_since, self._read_at = version, files
 
     @contextmanager
     def _connected(self, now_ms: int) -> Iterator[tuple[sqlite3.Connection, list[Tables]]]:
         """Connect for a question that no pass asks. Raises ``Unreadable``."""
+        self._may_be_asked()
         try:
             database = self._open(now_ms)
             if database is None:
                 raise Unreadable(Problem(ProblemKind.NO_ACCESS, self.name, "it is not there, or not ready yet"))
             yield database, probe(database, self.name)[0]
-        except sqlite3.Error as error:
-            self.close()
-            raise Unreadable(_problem(error, self.name)) from None
+        except (sqlite3.Error, MemoryError) as error:
+            raise Unreadable(self._failed(error)) from None
+
+    def _may_be_asked(self, *, again: bool = False) -> None:
+        """Raise ``Unreadable`` while a query that did not end is a short time ago; ``again`` forgets it."""
+        if self._rests is not None and (again or monotonic() > self._rests[0]):
+            self._rests = None
+        if self._rests is not None:
+            raise Unreadable(self._rests[1])
+
+    def _failed(self, error: sqlite3.Error | MemoryError) -> Problem:
+        """Close the connection, so that the next pass begins from the checkpoints. Return what is wrong."""
+        self.close()
+        if isinstance(error, MemoryError):
+            return Problem(ProblemKind.UNEXPECTED, self.name, "no memory")
+        problem = problem_of(error, self.name)
+        # Of a readable file, SQLite means the files beside it: permission for the file would not help.
+        if problem.kind is ProblemKind.NO_ACCESS and os.access(self._path, os.R_OK):
+            problem = replace(problem, kind=ProblemKind.DAMAGED)
+        if is_endless(error):
+            self._rests = monotonic() + _REST_SECONDS, problem
+        return problem
 
     def _reopen(self, now_ms: int) -> None:
         """Open a connection that sees a file that was overwritten in place."""
@@ -181,115 +206,29 @@ class Database:
             return None
         except OSError as error:
             raise sqlite3.OperationalError(f"unable to open database file: {error.strerror}") from None
-        if self._connection is not None and status.st_ino == self._inode and not self._is_cut_off():
+        if self._connection is not None and self._opened.database[0] == status.st_ino and not self._is_cut_off():
             return self._connection
         self.close()
-        # A file to which we have a connection was made long ago, and must not be opened beside it.
-        file = status.st_dev, status.st_ino
-        if not _open_files[file] and _is_being_made(self._path, status, now_ms):
+        if is_being_made(self._path, status, now_ms):
             return None
         # Decided for each connection: a WAL may have appeared or gone since the last one.
-        self._immutable = _must_be_immutable(self._path, status)
+        self._immutable = must_be_immutable(self._path, status)
         self._connection = connect(self._path, immutable=self._immutable)
-        self._connection.note(file)
-        self._inode, self._shm_inode = status.st_ino, self._shm_now()
+        # If the file was replaced meanwhile, the next pass sees it: the inode is that of before.
+        self._opened = Files.at(self._path, status)
         return self._connection
 
     def _is_cut_off(self) -> bool:
         """Return True if somebody removed the side files of the WAL below our connection, which then sees no write."""
         if self._connection is None or self._immutable:
             return False
-        now = self._shm_now()
-        if not self._shm_inode:
-            self._shm_inode = now  # the database was turned to WAL after we opened it
-        return now != self._shm_inode
-
-    def _shm_now(self) -> int:
-        """Return the inode of the index of the write-ahead log, 0 if there is none."""
-        try:
-            return Path(f"{self._path}-shm").stat().st_ino
-        except OSError:
-            return 0
-
-
-class _Connection(sqlite3.Connection):
-    """A connection that keeps ``_open_files`` true."""
-
-    _file: tuple[int, int] | None = None
-
-    def note(self, file: tuple[int, int]) -> None:
-        """Note the device and the inode of the file."""
-        self._file = file
-        _open_files[file] += 1
-
-    def close(self) -> None:
-        super().close()
-        if self._file is not None:
-            _open_files[self._file] -= 1
-            if not _open_files[self._file]:
-                del _open_files[self._file]
-            self._file = None
-
-
-def connect(path: Path, *, immutable: bool = False) -> _Connection:
-    """Open a database of OpenCode's for reading. Text comes as bytes: one bad byte must not fail a whole query.
-
-    Raises ``sqlite3.Error``. ``immutable`` is for a file that nobody writes while it is read.
-    """
-    uri = f"{path.absolute().as_uri()}?mode=ro"
-    return _connect(f"{uri}&immutable=1" if immutable else uri)
-
-
-def _is_being_made(path: Path, status: os.stat_result, now_ms: int) -> bool:
-    if now_ms - status.st_mtime_ns // 1_000_000 > _BEING_MADE_MS:
-        return False
-    try:
-        with path.open("rb") as file:
-            return _MADE_WITHOUT_WAL.fullmatch(file.read(20)) is not None
-    except OSError:
+        now = Files.at(self._path)
+        if not now.are_those_of(self._opened):
+            return True
+        if not self._opened.shm:  # the database was turned to WAL after we opened it
+            self._opened = replace(self._opened, wal=now.wal, shm=now.shm)
         return False
 
 
-def _must_be_immutable(path: Path, status: os.stat_result) -> bool:
-    """Return True if we must not make the two side files of a WAL here.
-
-    They could not be made, or they would belong to us in another user's folder, and that user's OpenCode could not
-    write any more. Only without a WAL is the database whole in its file. Root's side files get the database's owner.
-    """
-    wal = Path(f"{path}-wal")
-    if os.path.exists(wal) and os.path.getsize(wal):  # noqa: PTH110, PTH202 - do not raise where Path's do
-        return False
-    # Root may write anywhere, and SQLite gives root's side files to the owner of the database.
-    foreign = hasattr(os, "geteuid") and os.geteuid() not in (0, status.st_uid)
-    return foreign or not os.access(path.parent, os.W_OK)
-
-
-def _connect(uri: str) -> _Connection:
-    connection = sqlite3.connect(
-        uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, factory=_Connection
-    )
-    try:
-        connection.text_factory = bytes
-        connection.execute("PRAGMA query_only = ON")
-        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def _problem(error: sqlite3.Error, place: str) -> Problem:
-    """Return what SQLite's error means for a person."""
-    code = getattr(error, "sqlite_errorcode", None)
-    primary = code & 0xFF if isinstance(code, int) else None
-    kind = {
-        sqlite3.SQLITE_BUSY: ProblemKind.LOCKED,
-        sqlite3.SQLITE_LOCKED: ProblemKind.LOCKED,
-        sqlite3.SQLITE_CORRUPT: ProblemKind.DAMAGED,
-        sqlite3.SQLITE_NOTADB: ProblemKind.DAMAGED,
-        sqlite3.SQLITE_IOERR: ProblemKind.DAMAGED,
-        sqlite3.SQLITE_CANTOPEN: ProblemKind.NO_ACCESS,
-        sqlite3.SQLITE_PERM: ProblemKind.NO_ACCESS,
-        sqlite3.SQLITE_AUTH: ProblemKind.NO_ACCESS,
-    }.get(primary or -1, ProblemKind.NO_ACCESS if primary is None else ProblemKind.DAMAGED)
-    return Problem(kind, place, str(error))
+def _version(database: sqlite3.Connection) -> int:
+    return int(database.execute("PRAGMA data_version").fetchone()[0])

@@ -35,15 +35,19 @@ class Tables(Struct, frozen=True):
     needs_session: bool
     """True if only rows count whose session the table of sessions has."""
     after_rowid: str
-    """Parameters: rowid, limit."""
+    """Parameters: rowid above which, rowid up to which, limit."""
     by_id: str
     """Parameters: JSON array of ids, limit."""
     updated_since: str
     """Parameters: milliseconds, rowid above which, rowid up to which, limit."""
-    id_at: str
-    """Parameter: rowid. Selects the id only."""
-    session: str | None
-    """Parameter: session id. Selects parent, directory, title, version, created, worktree, fork."""
+    of_rowid: str
+    """The query behind the columns of one row. Parameter: rowid."""
+    last_rowid: str
+    """Selects the highest rowid, ``NULL`` without any row."""
+    session: tuple[str, ...]
+    """The columns of a session ``s``: parent, directory, title, version, created, worktree, fork. Empty without a table."""
+    of_session: str
+    """The query behind these columns. Parameter: session id."""
     project: str | None
     """Parameter: project id, or its first six letters. Selects the worktrees of the projects that it can be."""
     parts: str | None
@@ -52,15 +56,18 @@ class Tables(Struct, frozen=True):
     """Parameters: session id, milliseconds up to which, limit. Selects the ids of the last messages, newest first."""
     releases: str | None
     """Selects each release that began sessions, and the milliseconds at which it began the first one."""
-    totals: str | None
-    """Selects id, what ``session`` selects, updated, cost and the five tokens of every session. ``None`` in 1.x, whose
-    columns of the same names leave out what came before 1.15."""
-    totals_of: str | None
-    """The same of some sessions. Parameter: JSON array of ids."""
+    totals: tuple[str, ...]
+    """The columns of the totals of a session ``s``: id, what ``session`` has, updated, cost and the five tokens. Empty
+    in 1.x, whose columns of the same names leave out what came before 1.15."""
+    of_totals: str
+    """The query behind these columns, to which a condition can be added."""
     rows_of: str | None
-    """Selects the ids of the rows of some sessions that can say what was used, if there are totals. Parameter: as above."""
+    """Selects the rowids and ids of the rows of some sessions that can say what was used, if there are totals. Parameter:
+    JSON array of session ids. A condition can be added."""
     count: str
     """Selects the number of rows."""
+    present: frozenset[str]
+    """The names of all tables; nothing else may be asked."""
 
 
 class _Known(Struct, frozen=True):
@@ -84,6 +91,8 @@ _GENERATIONS: Final = (
     # of 1.x, so it may hold what nothing else does. On a database of 1.x they went on beside ``message``.
     _Known(Generation.V2, "session_message", "session", has_type=True, preview=True),
 )
+_OURS: Final = frozenset({"message", "session", "session_message", "session_v2", "part", "project"})
+"""The tables of OpenCode that are read."""
 ASSISTANT: Final = "assistant"
 COMPACTION: Final = "compaction"
 """The types of ``session_message`` that say what they used …"""
@@ -131,12 +140,9 @@ def probe(database: sqlite3.Connection, place: str, *, thorough: bool = False) -
     A database without any of the tables and without content is a new one: nothing to say. ``thorough`` looks
     for unknown types of rows too, which costs a walk over an index. Raises ``sqlite3.Error``.
     """
-    names = {
-        unknown_tables.name_of(row[0])
-        for row in database.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
-    }
+    names, views = _names(database)
     found: list[Tables] = []
-    problems: list[Problem] = []
+    problems = [unknown_tables.view(place, name) for name in sorted(views & _OURS)]
     for known in _GENERATIONS:
         if known.messages not in names or (known.has_type and known.sessions not in names):
             continue
@@ -154,6 +160,16 @@ def probe(database: sqlite3.Connection, place: str, *, thorough: bool = False) -
     if not found and not problems:
         problems = unknown_tables.strangers(database, names, place)
     return found, problems
+
+
+def _names(database: sqlite3.Connection) -> tuple[set[str], set[str]]:
+    """Return the names of the tables, and those of views and virtual tables.
+
+    The latter run what somebody wrote, and it need not end. OpenCode has none; the root page of each is 0.
+    """
+    query = "SELECT name, rootpage FROM sqlite_master WHERE type IN ('table', 'view')"
+    rows = [(unknown_tables.name_of(name), root) for name, root in database.execute(query)]
+    return {name for name, root in rows if root}, {name for name, root in rows if not root}
 
 
 def _is_preview(database: sqlite3.Connection, names: set[str]) -> bool:
@@ -175,7 +191,7 @@ def _why_unknown(database: sqlite3.Connection, known: _Known) -> str:
 def _tables(database: sqlite3.Connection, names: set[str], known: _Known) -> Tables:
     columns = _columns(database, known.messages)
     has_type = known.has_type and "type" in columns
-    session_columns = _columns(database, known.sessions)
+    session_columns = _columns(database, known.sessions) if known.sessions in names else set()
     has_turns = has_type and {"seq", "time_created"} <= columns
     created = "m.time_created" if "time_created" in columns else "NULL"
     updated = "m.time_updated" if "time_updated" in columns else "NULL"
@@ -185,7 +201,8 @@ def _tables(database: sqlite3.Connection, names: set[str], known: _Known) -> Tab
         f"{'m.seq' if has_turns else 'NULL'} FROM {known.messages} AS m"
     )
     # Rows of 2.x that used nothing are megabytes: the query leaves them out before their JSON is read.
-    totals = _totals_query(database, names, known)
+    totals, of_totals = _totals_query(database, names, known)
+    facts = _session_facts(database, names, session_columns) if "id" in session_columns else ()
     ours = f"m.type IN ('{ASSISTANT}', '{COMPACTION}')" if has_type else "1"
     read = f"({ours} OR m.type = '{IDLE}')" if has_type else "1"
     return Tables(
@@ -197,22 +214,25 @@ def _tables(database: sqlite3.Connection, names: set[str], known: _Known) -> Tab
         notes_idle=bool({"time_idle", "idle_outcome"} & session_columns),
         names_role=not known.has_type,
         needs_session=known.has_type,
-        after_rowid=f"{select} WHERE m.rowid > ? AND {read} ORDER BY m.rowid LIMIT ?",
+        after_rowid=f"{select} WHERE m.rowid > ? AND m.rowid <= ? AND {read} ORDER BY m.rowid LIMIT ?",
         by_id=f"{select} WHERE m.id IN (SELECT value FROM json_each(?)) AND {read} LIMIT ?",
         updated_since=(
             f"{select} WHERE coalesce({updated}, 0) >= ? AND m.rowid > ? AND m.rowid <= ? AND {read} "
             "ORDER BY m.rowid LIMIT ?"
         ),
-        id_at=f"SELECT id FROM {known.messages} WHERE rowid = ?",
-        session=_session_query(database, names, known.sessions),
+        of_rowid=f"FROM {known.messages} WHERE rowid = ?",
+        last_rowid=f"SELECT max(rowid) FROM {known.messages}",
+        session=facts,
+        of_session=f"FROM {known.sessions} AS s WHERE s.id = ?",
         project=_WORKTREES_OF if _has_worktrees(database, names) else None,
         parts=_parts_query(database, names),
         recent=_recent_query(known, created),
         releases=_releases_query(database, names, known.sessions),
         totals=totals,
-        totals_of=f"{totals} AND s.id IN (SELECT value FROM json_each(?))" if totals else None,
-        rows_of=f"SELECT m.id FROM {known.messages} AS m WHERE {_OF_SESSIONS} AND {ours}" if totals else None,
+        of_totals=of_totals,
+        rows_of=f"SELECT m.rowid, m.id FROM {known.messages} AS m WHERE {_OF_SESSIONS} AND {ours}" if totals else None,
         count=f"SELECT count(*) FROM {known.messages}",
+        present=frozenset(names),
     )
 
 
@@ -235,32 +255,25 @@ def _parts_query(database: sqlite3.Connection, names: set[str]) -> str | None:
     )
 
 
-def _session_query(database: sqlite3.Connection, names: set[str], table: str) -> str | None:
-    columns = _columns(database, table) if table in names else set()
-    if "id" not in columns:
-        return None
-    return f"SELECT {_session_facts(database, names, columns)} FROM {table} AS s WHERE s.id = ?"
-
-
 def _releases_query(database: sqlite3.Connection, names: set[str], table: str) -> str | None:
     if table not in names or not {"version", "time_created"} <= _columns(database, table):
         return None
     return f"SELECT version, min(time_created) FROM {table} GROUP BY version"
 
 
-def _totals_query(database: sqlite3.Connection, names: set[str], known: _Known) -> str | None:
-    columns = _columns(database, known.sessions)
+def _totals_query(database: sqlite3.Connection, names: set[str], known: _Known) -> tuple[tuple[str, ...], str]:
+    columns = _columns(database, known.sessions) if known.sessions in names else set()
     if not known.has_type or not {"id", *_TOTALS} <= columns:
-        return None
+        return (), ""
     updated = "s.time_updated" if "time_updated" in columns else "NULL"
-    totals = ", ".join(f"s.{name}" for name in _TOTALS)
+    totals = (f"s.{name}" for name in _TOTALS)
     # A preview on a database of 1.x has the sessions of both in one table.
     whose = "s.version NOT GLOB '1.*'" if known.preview and "version" in columns else "1"
-    facts = _session_facts(database, names, columns)
-    return f"SELECT s.id, {facts}, {updated}, {totals} FROM {known.sessions} AS s WHERE {whose}"
+    selected = ("s.id", *_session_facts(database, names, columns), updated, *totals)
+    return selected, f"FROM {known.sessions} AS s WHERE {whose}"
 
 
-def _session_facts(database: sqlite3.Connection, names: set[str], columns: set[str]) -> str:
+def _session_facts(database: sqlite3.Connection, names: set[str], columns: set[str]) -> tuple[str, ...]:
     """Return what to select of a session, ``NULL`` for what its table does not have."""
 
     def column(name: str) -> str:
@@ -268,8 +281,8 @@ def _session_facts(database: sqlite3.Connection, names: set[str], columns: set[s
 
     project = "project_id" in columns and _has_worktrees(database, names)
     worktree = "(SELECT p.worktree FROM project AS p WHERE p.id = s.project_id)" if project else "NULL"
-    wanted = [column(name) for name in ("parent_id", "directory", "title", "version", "time_created")]
-    return f"{', '.join(wanted)}, {worktree}, {column('fork_session_id')}"
+    wanted = ("parent_id", "directory", "title", "version", "time_created")
+    return (*map(column, wanted), worktree, column("fork_session_id"))
 
 
 def _has_worktrees(database: sqlite3.Connection, names: set[str]) -> bool:

@@ -2,18 +2,23 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from otel_agent.model import Message, Problem, Session
 from otel_agent.opencode import decode, json_values
+from otel_agent.opencode.decode import MAX_BYTES
 from otel_agent.opencode.ids import turn_began_ms
 from otel_agent.opencode.parts.callers import RECENT, Began, Origin, which_began
 from otel_agent.opencode.parts.part import MAX_PARTS, Part, decode_part
+from otel_agent.opencode.sqlite.failures import is_too_large
 from otel_agent.opencode.sqlite.known_tables import Tables
+from otel_agent.opencode.sqlite.row_size import all_of, facts_of, first_of
 
 _DATA: Final = 6
 """The column of the JSON in a row of messages."""
+_FACTS: Final = ("parent_id", "directory", "title", "version", "time_created", "worktree", "fork_session_id")
+"""The columns of ``Tables.session``, as a person knows them."""
 
 
 class DatabaseParts:
@@ -33,15 +38,26 @@ class DatabaseParts:
         del session_id, problems, at_work
         if self._tables.parts is None:
             return []
-        rows = self._database.execute(self._tables.parts, (message_id, MAX_PARTS))
-        parts = (decode_part(text_of(id_), raw) for id_, raw in rows if isinstance(raw, bytes))
-        return [part for part in parts if part is not None]
+        try:
+            return _decoded(self._database.execute(self._tables.parts, (message_id, MAX_PARTS)))
+        except sqlite3.Error as error:
+            if not is_too_large(error):
+                raise
+        return _decoded(self._small_parts(message_id))
+
+    def _small_parts(self, message_id: str) -> Iterator[tuple[object, object]]:
+        """Yield the parts of a message but those that are too large, which hold no call that could be named."""
+        rowids = self._database.execute("SELECT rowid FROM part WHERE message_id = ? LIMIT ?", (message_id, MAX_PARTS))
+        of_row = "SELECT id, data FROM part WHERE rowid = ?"
+        rows = [first_of(self._database, of_row, rowid) for rowid in rowids.fetchall()]
+        yield from sorted((row[0], row[1]) for row in rows if row is not None and isinstance(row[0], bytes))
 
     def recent(self, session_id: str, until_ms: int) -> list[str]:
         """Return the ids of the session's last messages that began before ``until_ms``, newest first."""
         if self._tables.recent is None:
             return []
-        return [text_of(row[0]) for row in self._database.execute(self._tables.recent, (session_id, until_ms, RECENT))]
+        rows = all_of(self._database, self._tables.recent, (session_id, until_ms, RECENT))
+        return [text_of(row[0]) for row in rows]
 
     def caller_in(self, message_id: str, session: Session, at_ms: int) -> Began | None:
         """Return the call in this message that began a turn of ``session`` at ``at_ms``, ``None`` if none did."""
@@ -60,7 +76,7 @@ class DatabaseParts:
     def turn_of(self, session_id: str, message_id: str) -> str:
         """Return the user message that a message answers; empty if it is gone, too large or names none."""
         del session_id
-        row = self._database.execute(self._tables.by_id, (json.dumps([message_id]), 1)).fetchone()
+        row = first_of(self._database, self._tables.by_id, (json.dumps([message_id]), 1))
         return decode.answered(row[_DATA] if row is not None and isinstance(row[_DATA], bytes) else None)
 
     def session(self, session_id: str) -> Session | None:
@@ -70,14 +86,23 @@ class DatabaseParts:
     def releases(self) -> Mapping[str, int]:
         """Return when each release of OpenCode began its first session here. The walk over the sessions is made once."""
         if self._releases is None:
-            rows = self._database.execute(self._tables.releases) if self._tables.releases else ()
+            rows = all_of(self._database, self._tables.releases, ()) if self._tables.releases else ()
             self._releases = {text_of(version): began for version, began in rows if isinstance(began, int)}
         return self._releases
 
 
-def find_session(database: sqlite3.Connection, tables: Tables, session_id: str) -> Session | None:
-    """Return the session from the columns that its release has, ``None`` if it is gone."""
-    row = database.execute(tables.session, (session_id,)).fetchone() if tables.session else None
+def find_session(
+    database: sqlite3.Connection, tables: Tables, session_id: str, too_large: list[str] | None = None
+) -> Session | None:
+    """Return the session from the columns that its release has, ``None`` if it is gone.
+
+    ``too_large`` gets the names of what is left out because it is too large.
+    """
+    if not tables.session:
+        return None
+    row, left_out = facts_of(database, tables.session, tables.of_session, (session_id,))
+    if too_large is not None:
+        too_large += [_FACTS[tables.session.index(column)] for column in left_out]
     if row is None:
         return None
     parent, directory, title, version, created, worktree, fork_of = row
@@ -91,6 +116,11 @@ def find_session(database: sqlite3.Connection, tables: Tables, session_id: str) 
         created_ms=json_values.time_ms(created) or 0,
         forked=bool(fork_of),
     )
+
+
+def _decoded(rows: Iterable[tuple[object, object]]) -> list[Part]:
+    parts = (decode_part(text_of(id_), raw) for id_, raw in rows if isinstance(raw, bytes) and len(raw) <= MAX_BYTES)
+    return [part for part in parts if part is not None]
 
 
 def text_of(value: object) -> str:

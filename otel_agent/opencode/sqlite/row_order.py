@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from otel_agent.opencode import json_values
 from otel_agent.opencode.sqlite.parts import text_of
+from otel_agent.opencode.sqlite.row_size import first_of
 
 START: Final = -1
 """Lower than the number of every row in its session."""
@@ -114,7 +115,7 @@ class RowOrder:
 
     def _place(self, where: str, *arguments: object) -> Place | None:
         query = f"SELECT id, seq, time_created, type FROM {self._table} WHERE {where}"
-        row = self._database.execute(query, arguments).fetchone()
+        row = first_of(self._database, query, arguments)
         if row is None or not isinstance(row[1], int):
             return None
         return Place(text_of(row[0]), row[1], json_values.time_ms(row[2]) or 0, text_of(row[3]))

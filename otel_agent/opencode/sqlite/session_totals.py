@@ -2,24 +2,69 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Final
+from typing import Final, TypeVar
 
 from otel_agent.model import Session, SessionTotals, Tokens
 from otel_agent.opencode import json_values
+from otel_agent.opencode.sqlite.cursor import BEFORE_ALL
+from otel_agent.opencode.sqlite.failures import is_of_the_query, is_too_large
 from otel_agent.opencode.sqlite.known_tables import Tables
 from otel_agent.opencode.sqlite.parts import text_of
+from otel_agent.opencode.sqlite.row_order import END
+from otel_agent.opencode.sqlite.row_size import TooLarge, facts_of, rows_in
+from otel_agent.opencode.sqlite.unknown_tables import has_rowid
 
 _MIGRATED: Final = "SELECT max(time_created, time_updated) FROM kv WHERE key = 'migration.v1-v2'"
 
+_Answer = TypeVar("_Answer")
 Row = tuple[object, ...]
-"""A row of ``Tables.totals``, as it came."""
+"""The columns of ``Tables.totals``, as they came."""
 
 
 def read_rows(database: sqlite3.Connection, tables: Tables) -> frozenset[Row]:
     """Return the totals of all sessions as rows; none if the release keeps no totals. Raises ``sqlite3.Error``."""
-    return frozenset(database.execute(tables.totals).fetchall()) if tables.totals else frozenset()
+    if not tables.totals:
+        return frozenset()
+    try:
+        return frozenset(database.execute(f"SELECT {', '.join(tables.totals)} {tables.of_totals}").fetchall())
+    except sqlite3.Error as error:
+        if not is_too_large(error):
+            raise
+    return frozenset(_one_by_one(database, tables, _ids(database, tables)))
+
+
+def rows_of_sessions(database: sqlite3.Connection, tables: Tables, session_ids: Sequence[str]) -> list[Row]:
+    """Return the totals of these sessions as rows. Raises ``sqlite3.Error``."""
+    if not tables.totals:
+        return []
+    query = f"SELECT {', '.join(tables.totals)} {tables.of_totals} AND s.id IN (SELECT value FROM json_each(?))"
+    try:
+        return database.execute(query, (json.dumps(list(session_ids)),)).fetchall()
+    except sqlite3.Error as error:
+        if not is_too_large(error):
+            raise
+    return list(_one_by_one(database, tables, session_ids))
+
+
+def _ids(database: sqlite3.Connection, tables: Tables) -> list[object]:
+    """Return the ids of all sessions but those that are too large; none if they are not numbered."""
+    if not has_rowid(database, tables.sessions):
+        return []
+    query = f"SELECT s.rowid, s.id {tables.of_totals} AND s.rowid > ? AND s.rowid <= ? ORDER BY s.rowid LIMIT ?"
+    last = database.execute(f"SELECT max(rowid) FROM {tables.sessions}").fetchone()[0] or 0
+    rows = rows_in(lambda *bounds: database.execute(query, bounds), BEFORE_ALL, last, END)
+    return [row[1] for row in rows if not isinstance(row, TooLarge)]
+
+
+def _one_by_one(database: sqlite3.Connection, tables: Tables, session_ids: Iterable[object]) -> Iterator[Row]:
+    """Yield rows with nothing in place of what is too large."""
+    for session_id in session_ids:
+        key = session_id.decode("utf-8", "replace") if isinstance(session_id, bytes) else session_id
+        row, _ = facts_of(database, tables.totals, f"{tables.of_totals} AND s.id = ?", (key,))
+        if row is not None:
+            yield row
 
 
 class DatabaseTotals:
@@ -33,19 +78,38 @@ class DatabaseTotals:
 
     def rows_of(self, session_ids: Sequence[str]) -> frozenset[str]:
         """Return the ids of the rows that can say what was used in these sessions."""
-        return frozenset(text_of(row[0]) for row in self._ask("rows_of", session_ids))
+        wanted = json.dumps(list(session_ids))
+        return frozenset(self._ask(session_ids, lambda database, tables: _row_ids(database, tables, wanted)))
 
     def totals_of(self, session_ids: Sequence[str]) -> list[SessionTotals]:
         """Return the totals of these sessions as they are now."""
-        return [decoded(row) for row in self._ask("totals_of", session_ids)]
+        return self._ask(
+            session_ids,
+            lambda database, tables: [decoded(row) for row in rows_of_sessions(database, tables, session_ids)],
+        )
 
-    def _ask(self, query: str, session_ids: Sequence[str]) -> list[Row]:
+    def _ask(
+        self, session_ids: Sequence[str], question: Callable[[sqlite3.Connection, Tables], list[_Answer]]
+    ) -> list[_Answer]:
         if not session_ids:
             return []
-        wanted = json.dumps(list(session_ids))
         with self._connected() as (database, tables):
-            queries = [found for each in tables if (found := getattr(each, query))]
-            return [row for found in queries for row in database.execute(found, (wanted,))]
+            return [answer for each in tables for answer in question(database, each)]
+
+
+def _row_ids(database: sqlite3.Connection, tables: Tables, session_ids: str) -> list[str]:
+    """Return the ids of the rows of these sessions but those that are too large."""
+    if tables.rows_of is None:
+        return []
+    try:
+        return [text_of(row[1]) for row in database.execute(tables.rows_of, (session_ids,))]
+    except sqlite3.Error as error:
+        if not is_too_large(error):
+            raise
+    query = f"{tables.rows_of} AND m.rowid > ? AND m.rowid <= ? ORDER BY m.rowid LIMIT ?"
+    last = database.execute(tables.last_rowid).fetchone()[0] or 0
+    rows = rows_in(lambda *bounds: database.execute(query, (session_ids, *bounds)), BEFORE_ALL, last, END)
+    return [text_of(row[1]) for row in rows if not isinstance(row, TooLarge)]
 
 
 def decoded(row: Row) -> SessionTotals:
@@ -71,13 +135,17 @@ def decoded(row: Row) -> SessionTotals:
     )
 
 
-def migrated_ms(database: sqlite3.Connection) -> int | None:
+def migrated_ms(database: sqlite3.Connection, tables: Sequence[Tables]) -> int | None:
     """Return when 2.x imported the sessions of 1.x into this database, ``None`` if it did not.
 
     An import that was made to run again leaves the time of the first one, so the last change says more.
     """
+    if not any("kv" in each.present for each in tables):
+        return None
     try:
         row = database.execute(_MIGRATED).fetchone()
-    except sqlite3.OperationalError:
-        return None  # no such table or column: this release imports nothing
+    except sqlite3.Error as error:
+        if not is_of_the_query(error):
+            raise
+        return None  # no such column: this release imports nothing
     return json_values.time_ms(row[0]) if row else None

@@ -1,6 +1,5 @@
 """The rows of one table of messages: what was inserted, what was in flight, and in a sweep what was rewritten."""
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -24,9 +23,12 @@ from otel_agent.opencode.sqlite import session_totals
 from otel_agent.opencode.sqlite.calls import TurnNotes, part_reader
 from otel_agent.opencode.sqlite.cursor import BEFORE_ALL, READS, Ask, Cursor, DatabaseFile
 from otel_agent.opencode.sqlite.known_tables import ASSISTANT, COMPACTION, IDLE, LARGE, Tables, whole
-from otel_agent.opencode.sqlite.parts import find_session, text_of
+from otel_agent.opencode.sqlite.parts import text_of
 from otel_agent.opencode.sqlite.row import DATA, ID, KIND, ROWID, SESSION, SIZE, UPDATED, Columns, Row
 from otel_agent.opencode.sqlite.row_order import Place
+from otel_agent.opencode.sqlite.row_size import TooLarge
+from otel_agent.opencode.sqlite.rows import NO_ID, Found, Rows
+from otel_agent.opencode.sqlite.sessions import Sessions
 from otel_agent.opencode.sqlite.turns import TurnFinder
 from otel_agent.opencode.worktrees import at_repository
 
@@ -57,16 +59,15 @@ class TableReader:
         migrated_ms: int | None = None,
     ) -> None:
         self._database, self._tables, self._ask, self._migrated_ms = database, tables, ask, migrated_ms
+        self._rows = Rows(database, tables)
         self._name, self._inode = f"{tables.generation}:{file.name}", file.inode
         turns = TurnFinder(database, tables)
         self._turns, self._parts = TurnNotes(turns), part_reader(database, tables, turns)
         recalled = ask.recall(self._name)
         self._cursor = msgspec.json.decode(recalled, type=Cursor) if recalled else Cursor()
-        self._sessions: dict[str, Session | None] = {}
+        self._sessions = Sessions(database, tables, self._name)
         self._ordinary: dict[object, OrdinaryMessages] = {}
         """Session id, as its column has it, to the session's way of reading, for one read transaction."""
-        self._worktrees: dict[str, str] = {}
-        """Project id, or the beginning of one, to its worktree; empty if it is unknown or could be either of two."""
         self._unfinished: set[str] = set()
         """Ids of the rows of this pass that are not complete."""
         self.unsettled: dict[str, int] = {}
@@ -85,10 +86,10 @@ class TableReader:
         in_flight, cursor.in_flight = cursor.in_flight, []
         self._unfinished.clear()
         if in_flight:
-            yield self._batch(self._tables.by_id, (msgspec.json.encode(in_flight).decode(), _KEEP_IN_FLIGHT))
+            yield self._batch(self._rows.by_id(in_flight, _KEEP_IN_FLIGHT))
         while True:
             before = cursor.rowid
-            batch = self._batch(self._tables.after_rowid, (before, _CHUNK), forward=True)
+            batch = self._batch(self._rows.after(before, _CHUNK), forward=True)
             if sweep and cursor.rowid == before:
                 # The end of a sweep: only now the next one may begin at this time.
                 cursor.swept_ms = min(cursor.updated_ms, now_ms)
@@ -98,39 +99,42 @@ class TableReader:
                 return
 
     def _tail_is_known(self) -> bool:
-        if self._cursor.rowid == BEFORE_ALL:
-            return True
-        row = self._database.execute(self._tables.id_at, (self._cursor.rowid,)).fetchone()
-        return row is not None and text_of(row[0]) == self._cursor.tail
+        return self._cursor.rowid == BEFORE_ALL or self._rows.id_at(self._cursor.rowid) == self._cursor.tail
 
     def _rewritten(self) -> Iterator[Batch]:
         """Yield the rows that were written since the last sweep. It walks the table by rowid, a chunk at a time."""
         since, upto, at = self._cursor.swept_ms - _SLACK_MS, self._cursor.rowid, BEFORE_ALL
         while True:
             batch = Batch()
-            last = self._fill(batch, self._tables.updated_since, (since, at, upto, _CHUNK))
+            last = self._fill(batch, self._rows.updated_since(since, at, upto, _CHUNK))
             if last is None:
                 return
             at = last
             yield batch
 
-    def _batch(self, query: str, arguments: tuple[object, ...], *, forward: bool = False) -> Batch:
+    def _batch(self, rows: Found, *, forward: bool = False) -> Batch:
         batch = Batch()
-        self._fill(batch, query, arguments, forward=forward)
+        self._fill(batch, rows, forward=forward)
         batch.checkpoints.append(self._checkpoint())
         return batch
 
     def _checkpoint(self) -> Checkpoint:
         return Checkpoint(self._name, msgspec.json.encode(self._cursor))
 
-    def _fill(self, batch: Batch, query: str, arguments: tuple[object, ...], *, forward: bool = False) -> int | None:
+    def _fill(self, batch: Batch, rows: Found, *, forward: bool = False) -> int | None:
         """Read one chunk in one transaction; return the last rowid in it. ``forward``: the cursor moves along."""
         last, tail, cursor = None, None, self._cursor
         # One snapshot for rows and sessions.
         self._database.execute("BEGIN")
         try:
-            with closing(self._database.execute(query, arguments)) as rows:
+            with closing(rows):
                 for row in rows:
+                    if isinstance(row, TooLarge):
+                        problem, tail = self._rows.left_out(row, self._name)
+                        last = row.rowid
+                        batch.problems.append(problem)
+                        batch.looked_at += 1
+                        continue
                     last, tail, updated_ms = row[ROWID], row[ID], row[UPDATED]
                     # A column of OpenCode's can hold anything; a time of another type is no time.
                     if isinstance(updated_ms, int) and updated_ms > cursor.updated_ms:
@@ -139,9 +143,10 @@ class TableReader:
                     if not self._take_ordinary(batch, row):
                         self._take(batch, Row.of(row))
             if forward and last is not None:
-                cursor.rowid, cursor.tail = last, text_of(tail)
+                cursor.rowid, cursor.tail = last, text_of(tail) or NO_ID
             used = {m.session_id for m in batch.messages}
-            batch.sessions += [found for key in used if (found := self._session(key))]
+            batch.sessions += [found for key in used if (found := self._sessions.find(key))]
+            batch.problems += self._sessions.take_problems()
             batch.beside = self._totals_beside(used)
         finally:
             self._database.execute("ROLLBACK")
@@ -149,27 +154,27 @@ class TableReader:
         batch.calls = self._parts.calls(batch.messages, self._ask.wanted(batch.messages))
         self._parts.forget()
         self._turns.move_to(batch.calls, self._unfinished)
-        self._sessions.clear()
+        self._sessions.forget()
         self._ordinary.clear()
         self._cursor.in_flight = self._cursor.in_flight[-_KEEP_IN_FLIGHT:]
         return last
 
     def _totals_beside(self, session_ids: set[str]) -> StoreTotals | None:
         """Return the totals of these sessions in the transaction of their rows."""
-        if not session_ids or not self._tables.totals_of:
+        if not session_ids or not self._tables.totals:
             return None
-        rows = self._database.execute(self._tables.totals_of, (json.dumps(list(session_ids)),))
+        rows = session_totals.rows_of_sessions(self._database, self._tables, list(session_ids))
         return StoreTotals([session_totals.decoded(row) for row in rows], migrated_ms=self._migrated_ms)
 
     def _take(self, batch: Batch, row: Row) -> None:
         """Add what one row holds, and keep in mind if it must be read again."""
         if row.kind == IDLE:
-            self._turns.note_idle(row.place, self._session(row.session_id))
+            self._turns.note_idle(row.place, self._sessions.find(row.session_id))
             return
         wire = self._wire(batch, row)
         if wire is None:
             return
-        session = self._session(row.session_id)
+        session = self._sessions.find(row.session_id)
         if session is None and self._tables.needs_session:
             self._cursor.in_flight.append(row.id)  # not its own, or its session is not written yet
             return
@@ -187,7 +192,7 @@ class TableReader:
         batch.problems += decoded.problems
         if decoded.message is None:
             return
-        message = at_repository(decoded.message, session, self._worktree_of_project)
+        message = at_repository(decoded.message, session, self._sessions.worktree_of_project)
         message = self._parts.with_usage(message, session, [])
         if row.kind == COMPACTION and message.completed_ms is not None and not message.tokens.total:
             return  # it asked no model, or nobody recorded what it used
@@ -241,7 +246,9 @@ class TableReader:
         found = self._ordinary.get(session_id)
         if found is None:
             name = text_of(session_id)
-            found = OrdinaryMessages(self._tables.generation, name, self._session(name), self._worktree_of_project)
+            found = OrdinaryMessages(
+                self._tables.generation, name, self._sessions.find(name), self._sessions.worktree_of_project
+            )
             self._ordinary[session_id] = found
         return found
 
@@ -277,19 +284,7 @@ class TableReader:
             batch.problems.append(Problem(ProblemKind.MALFORMED, place, str(failure)))
             return None
         if self._tables.names_role:
-            batch.problems += unknown_fields.unknown_role(wire, place, self._session(row.session_id))
+            batch.problems += unknown_fields.unknown_role(wire, place, self._sessions.find(row.session_id))
         elif wire.role is None:
             return wire
         return wire if wire.role == "assistant" else None
-
-    def _session(self, session_id: str) -> Session | None:
-        if session_id not in self._sessions:
-            self._sessions[session_id] = find_session(self._database, self._tables, session_id)
-        return self._sessions[session_id]
-
-    def _worktree_of_project(self, project_id: str) -> str:
-        if project_id not in self._worktrees:
-            query = self._tables.project
-            found = self._database.execute(query, (project_id,)).fetchall() if query else []
-            self._worktrees[project_id] = text_of(found[0][0]) if len(found) == 1 else ""
-        return self._worktrees[project_id]

@@ -12,8 +12,10 @@ from typing import Final, NamedTuple
 
 from otel_agent.model import Message, Session
 from otel_agent.opencode import json_values
+from otel_agent.opencode.sqlite.failures import is_of_the_query
 from otel_agent.opencode.sqlite.known_tables import ASSISTANT, COMPACTION, IDLE, Tables
 from otel_agent.opencode.sqlite.row_order import END, START, Place, RowOrder
+from otel_agent.opencode.sqlite.row_size import first_of
 
 _PROMPT: Final = "user"
 WAKE: Final = "synthetic"
@@ -57,7 +59,8 @@ class TurnFinder:
         self._last: dict[str, _Turn] = {}
         self._woken: dict[tuple[str, int], tuple[int, Place]] = {}
         """Session and the row after which its notes were looked at, to the last one of them and what it belongs to."""
-        self._got_idle_ms, self._imported_ms = self._time_of(_GOT_IDLE), self._time_of(_IMPORTED)
+        self._got_idle_ms = self._time_of(_GOT_IDLE) if "migration" in tables.present else 0
+        self._imported_ms = self._time_of(_IMPORTED) if "kv" in tables.present else 0
         self._order = RowOrder(database, tables.messages)
 
     def forget(self) -> None:
@@ -183,13 +186,15 @@ class TurnFinder:
             "SELECT coalesce(json_extract(data, '$.finish'), '') NOT IN ('', 'tool-calls', 'unknown') "
             f"OR json_extract(data, '$.error') IS NOT NULL FROM {self._messages} WHERE id = ? AND json_valid(data)"
         )
-        row = self._database.execute(query, (answer.id,)).fetchone()
+        row = first_of(self._database, query, (answer.id,))
         return row is not None and bool(row[0])
 
     def _time_of(self, query: str) -> int:
-        """Return 0 if this release has no such table or column."""
+        """Return 0 if this release has no such column."""
         try:
             row = self._database.execute(query).fetchone()
-        except sqlite3.OperationalError:
+        except sqlite3.Error as error:
+            if not is_of_the_query(error):
+                raise
             return 0
         return json_values.time_ms(row[0]) or 0 if row else 0

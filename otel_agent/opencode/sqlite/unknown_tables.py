@@ -12,6 +12,8 @@ from typing import Final
 from otel_agent.model import Problem, ProblemKind
 from otel_agent.model.plural import counted
 from otel_agent.opencode import decode, unknown_fields
+from otel_agent.opencode.sqlite.failures import is_of_the_query
+from otel_agent.opencode.sqlite.row_size import first_of
 
 _LATER: Final = re.compile(r"session_v([3-9]|[1-9][0-9]+)|(session_)?message_v([2-9]|[1-9][0-9]+)")
 """Tables that come after ``session``, ``session_v2``, ``message`` and ``session_message``."""
@@ -43,7 +45,13 @@ def name_of(value: bytes | str) -> str:
 
 def has_rowid(database: sqlite3.Connection, table: str) -> bool:
     """Return True if the rows of the table are numbered."""
-    return database.execute("SELECT 1 FROM pragma_table_list(?) WHERE wr", (table,)).fetchone() is None
+    # Not by the list of all tables: to make it, SQLite looks into every view and virtual table.
+    return database.execute("SELECT 1 FROM pragma_index_info(?)", (table,)).fetchone() is None
+
+
+def view(place: str, name: str) -> Problem:
+    """Return the problem of a view or a virtual table that has the name of a table of OpenCode's."""
+    return Problem(ProblemKind.UNKNOWN_SCHEMA, f"{place}#{name}", "a view or a virtual table, which is not read")
 
 
 def unknown(database: sqlite3.Connection, names: Collection[str], place: str, table: str, why: str) -> Problem:
@@ -81,7 +89,13 @@ def unknown_types(database: sqlite3.Connection, names: Collection[str], place: s
         "GROUP BY type ORDER BY type"
     )
     said = []
-    for kind, number, newest in database.execute(query, _KINDS).fetchall():
+    try:
+        rows = database.execute(query, _KINDS).fetchall()
+    except sqlite3.Error as error:
+        if not is_of_the_query(error):
+            raise
+        return []  # a type too large to be one
+    for kind, number, newest in rows:
         if _is_answer(database, table, newest):
             shown = re.sub(r"[^\w-]", "?", name_of(kind) if isinstance(kind, bytes | str) else "")[:32]
             said.append(f"{counted(number, 'row')} of the unknown type {shown}")
@@ -93,7 +107,7 @@ def unknown_types(database: sqlite3.Connection, names: Collection[str], place: s
 
 def _is_answer(database: sqlite3.Connection, table: str, rowid: int) -> bool:
     query = f"SELECT data FROM {table} WHERE rowid = ? AND length(data) <= {decode.MAX_BYTES}"
-    row = database.execute(query, (rowid,)).fetchone()
+    row = first_of(database, query, (rowid,))
     try:
         return (
             row is not None and isinstance(row[0], bytes) and unknown_fields.looks_like_an_answer(decode.parse(row[0]))
@@ -108,8 +122,10 @@ def _rows(database: sqlite3.Connection, table: str, most: int = _MOST_ROWS) -> i
     try:
         query = f'SELECT count(*) FROM (SELECT 1 FROM "{quoted}" LIMIT {most + 1})'
         return int(database.execute(query).fetchone()[0])
-    except sqlite3.OperationalError:
-        return 0  # a virtual table of an extension that we do not have, or a broken view
+    except sqlite3.Error as error:
+        if not is_of_the_query(error):
+            raise
+        return 0
 
 
 def _written_by(database: sqlite3.Connection, names: Collection[str]) -> str:
@@ -123,7 +139,7 @@ def _written_by(database: sqlite3.Connection, names: Collection[str]) -> str:
         # Sessions come in the order of their rowids; without rowids any row has to do.
         order = "ORDER BY rowid DESC" if has_rowid(database, name) else ""
         quoted = name.replace('"', '""')
-        row = database.execute(f'SELECT version FROM "{quoted}" {order} LIMIT 1').fetchone()
+        row = first_of(database, f'SELECT version FROM "{quoted}" {order} LIMIT 1', ())
         version = re.match(r"[\w.+-]{1,32}", name_of(row[0] or "")) if row else None
         if version:
             return f"; written by OpenCode {version[0]}"
