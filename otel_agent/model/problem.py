@@ -45,7 +45,7 @@ _OF_A_STORE: Final = frozenset({ProblemKind.LOCKED, ProblemKind.DAMAGED, Problem
 
 _MEANING: Final = {
     ProblemKind.MALFORMED: "is not a complete JSON object; it is read again when it changes",
-    ProblemKind.TOO_LARGE: "is too large to be an assistant message; it is left out",
+    ProblemKind.TOO_LARGE: "is too large to be read; it is left out",
     ProblemKind.BAD_NUMBER: "has an impossible number; that number counts as zero, everything else counts",
     ProblemKind.BAD_TIME: "has an impossible time; it counts once the time is corrected",
     ProblemKind.BAD_ID: "has an id that cannot be the name of a file; it counts, but its tool calls are not looked for",

@@ -133,11 +133,11 @@ class Database:
                 return
             version, files = _version(database), Files.at(self._path)
         tables, problems = probe(database, self.name, thorough=sweep)
-        if problems:
-            yield Batch(problems=problems)
         # Totals before rows: a call that ends in between is missing in the totals only, and the next pass adds it.
         # The other way round it would be counted as unattributed, and then as a message too.
-        known = {each.generation: session_totals.read_rows(database, each) for each in tables}
+        known = {each.generation: session_totals.read_rows(database, each, self.name, problems) for each in tables}
+        if problems:
+            yield Batch(problems=problems)
         migrated_ms = session_totals.migrated_ms(database, tables) if any(known.values()) else None
         for each in tables:
             reader = TableReader(database, each, DatabaseFile(self.name, self._opened.database[0]), ask, migrated_ms)

@@ -9,9 +9,10 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from otel_agent.model import Generation, Problem
+from otel_agent.model import Generation, Problem, ProblemKind
 from otel_agent.opencode.decode import MAX_BYTES
 from otel_agent.opencode.sqlite import unknown_tables
+from otel_agent.opencode.sqlite.row_size import without_large_ids
 from otel_agent.opencode.sqlite.unknown_tables import columns as _columns
 
 
@@ -23,7 +24,7 @@ class Tables(Struct, frozen=True):
     generation: Generation
     messages: str
     sessions: str
-    """The names of the two tables."""
+    """The name of the first table, and what to ask for the second one."""
     has_turns: bool
     """True if the rows of a session are in order, and say of what type they are: they tell the turns."""
     session_columns: frozenset[str]
@@ -152,7 +153,10 @@ def probe(database: sqlite3.Connection, place: str, *, thorough: bool = False) -
         if why:
             problems.append(unknown_tables.unknown(database, names, place, known.messages, why))
         else:
-            found.append(_tables(database, names, known))
+            has_ids = known.sessions in names and "id" in _columns(database, known.sessions)
+            sessions, large = without_large_ids(database, known.sessions) if has_ids else (known.sessions, [])
+            problems += [Problem(ProblemKind.TOO_LARGE, f"{place}#{known.sessions}", f"row {row}") for row in large]
+            found.append(_tables(database, names, known, sessions))
             if thorough and known.has_type:
                 problems += unknown_tables.unknown_types(database, names, place, known.messages)
     # What we cannot read is said, so that nobody takes its missing numbers for the truth.
@@ -188,7 +192,7 @@ def _why_unknown(database: sqlite3.Connection, known: _Known) -> str:
     return "" if unknown_tables.has_rowid(database, known.messages) else "no rowid"
 
 
-def _tables(database: sqlite3.Connection, names: set[str], known: _Known) -> Tables:
+def _tables(database: sqlite3.Connection, names: set[str], known: _Known, sessions: str) -> Tables:
     columns = _columns(database, known.messages)
     has_type = known.has_type and "type" in columns
     session_columns = _columns(database, known.sessions) if known.sessions in names else set()
@@ -201,14 +205,14 @@ def _tables(database: sqlite3.Connection, names: set[str], known: _Known) -> Tab
         f"{'m.seq' if has_turns else 'NULL'} FROM {known.messages} AS m"
     )
     # Rows of 2.x that used nothing are megabytes: the query leaves them out before their JSON is read.
-    totals, of_totals = _totals_query(database, names, known)
+    totals, of_totals = _totals_query(database, names, known, sessions)
     facts = _session_facts(database, names, session_columns) if "id" in session_columns else ()
     ours = f"m.type IN ('{ASSISTANT}', '{COMPACTION}')" if has_type else "1"
     read = f"({ours} OR m.type = '{IDLE}')" if has_type else "1"
     return Tables(
         generation=known.generation,
         messages=known.messages,
-        sessions=known.sessions,
+        sessions=sessions,
         has_turns=has_turns,
         session_columns=frozenset(session_columns),
         notes_idle=bool({"time_idle", "idle_outcome"} & session_columns),
@@ -223,7 +227,7 @@ def _tables(database: sqlite3.Connection, names: set[str], known: _Known) -> Tab
         of_rowid=f"FROM {known.messages} WHERE rowid = ?",
         last_rowid=f"SELECT max(rowid) FROM {known.messages}",
         session=facts,
-        of_session=f"FROM {known.sessions} AS s WHERE s.id = ?",
+        of_session=f"FROM {sessions} AS s WHERE s.id = ?",
         project=_WORKTREES_OF if _has_worktrees(database, names) else None,
         parts=_parts_query(database, names),
         recent=_recent_query(known, created),
@@ -261,7 +265,9 @@ def _releases_query(database: sqlite3.Connection, names: set[str], table: str) -
     return f"SELECT version, min(time_created) FROM {table} GROUP BY version"
 
 
-def _totals_query(database: sqlite3.Connection, names: set[str], known: _Known) -> tuple[tuple[str, ...], str]:
+def _totals_query(
+    database: sqlite3.Connection, names: set[str], known: _Known, sessions: str
+) -> tuple[tuple[str, ...], str]:
     columns = _columns(database, known.sessions) if known.sessions in names else set()
     if not known.has_type or not {"id", *_TOTALS} <= columns:
         return (), ""
@@ -270,7 +276,7 @@ def _totals_query(database: sqlite3.Connection, names: set[str], known: _Known) 
     # A preview on a database of 1.x has the sessions of both in one table.
     whose = "s.version NOT GLOB '1.*'" if known.preview and "version" in columns else "1"
     selected = ("s.id", *_session_facts(database, names, columns), updated, *totals)
-    return selected, f"FROM {known.sessions} AS s WHERE {whose}"
+    return selected, f"FROM {sessions} AS s WHERE {whose}"
 
 
 def _session_facts(database: sqlite3.Connection, names: set[str], columns: set[str]) -> tuple[str, ...]:

@@ -14,8 +14,9 @@ from typing import Final
 from msgspec import Struct
 
 from otel_agent.opencode import json_values
+from otel_agent.opencode.sqlite.failures import is_too_large
 from otel_agent.opencode.sqlite.parts import text_of
-from otel_agent.opencode.sqlite.row_size import first_of
+from otel_agent.opencode.sqlite.row_size import TooLarge, first_of, rows_of_table
 
 START: Final = -1
 """Lower than the number of every row in its session."""
@@ -85,8 +86,14 @@ class RowOrder:
         """Return True if any session has a row of this type. It costs a walk over an index, once until somebody writes."""
         self._drop_what_is_old()
         if kind not in self._has:
-            query = f"SELECT 1 FROM {self._table} WHERE type = ? LIMIT 1"
-            self._has[kind] = self._database.execute(query, (kind,)).fetchone() is not None
+            query = f"SELECT rowid FROM {self._table} WHERE type = ?"
+            try:
+                self._has[kind] = self._database.execute(f"{query} LIMIT 1", (kind,)).fetchone() is not None
+            except sqlite3.Error as error:
+                if not is_too_large(error):
+                    raise
+                found = rows_of_table(self._database, self._table, query, kind)
+                self._has[kind] = any(not isinstance(row, TooLarge) for row in found)
         return self._has[kind]
 
     def _has_indexes(self) -> bool:
@@ -139,10 +146,28 @@ class _ReadOrder:
     def __init__(self, database: sqlite3.Connection, table: str) -> None:
         rows = f"FROM {table} WHERE typeof(seq) = 'integer'"
         by_type = f"SELECT session_id, type, seq, rowid {rows} ORDER BY session_id, type, seq"
-        self._of_types = _grouped(((key, kind), seq, at) for key, kind, seq, at in database.execute(by_type))
-        by_time = f"SELECT session_id, time_created, seq {rows} AND typeof(time_created) = 'integer'"
-        ordered = database.execute(f"{by_time} ORDER BY session_id, time_created, id")
-        self._of_times = _grouped(((key, None), time, seq) for key, time, seq in ordered)
+        by_time = (
+            f"SELECT session_id, time_created, seq {rows} AND typeof(time_created) = 'integer' "
+            "ORDER BY session_id, time_created, id"
+        )
+        try:
+            self._of_types = _grouped(((key, kind), seq, at) for key, kind, seq, at in database.execute(by_type))
+            self._of_times = _grouped(((key, None), time, seq) for key, time, seq in database.execute(by_time))
+        except sqlite3.Error as error:
+            if not is_too_large(error):
+                raise
+            self._sort_here(database, table)
+
+    def _sort_here(self, database: sqlite3.Connection, table: str) -> None:
+        """Order the rows without SQLite, which orders none if one of them is too large."""
+        query = f"SELECT rowid, session_id, type, seq, time_created, id FROM {table} WHERE typeof(seq) = 'integer'"
+        found = rows_of_table(database, table, query)
+        rows = [row for row in found if not isinstance(row, TooLarge) and isinstance(row[1], bytes)]
+        rows.sort(key=lambda row: row[3])
+        self._of_types = _grouped(((key, kind), seq, at) for at, key, kind, seq, *_ in rows)
+        timed = [row for row in rows if isinstance(row[4], int) and isinstance(row[5], bytes)]
+        timed.sort(key=lambda row: (row[4], row[5]))
+        self._of_times = _grouped(((row[1], None), row[4], row[3]) for row in timed)
 
     def row(self, kind: str, session_id: str, low: int, high: int, *, newest: bool) -> int | None:
         """Return the rowid of the first row of a type between two numbers, or of the newest."""

@@ -13,6 +13,9 @@ from otel_agent.opencode.sqlite.failures import is_too_large
 MOST_BYTES: Final = 32 * 1024 * 1024
 """The largest value that is read. Rows of 2.x with the output of many tools have some megabytes."""
 
+_LOWEST: Final = -(2**63)
+_ALL: Final = 2**63 - 1
+
 _Columns = tuple[Any, ...]
 _Ask = Callable[[int, int, int], sqlite3.Cursor]
 """Asks for the rows above one rowid and up to another one, in their order; the third number is the most to return."""
@@ -38,23 +41,41 @@ def rows_in(ask: _Ask, after: int, upto: int, most: int) -> Iterator[_Columns | 
         except sqlite3.Error as error:
             if not is_too_large(error):
                 raise
-        after, most = _first_too_large(ask, after, upto), most - 1
-        yield TooLarge(after)
+        # The row before may be lost too: Python asks for the next one before it returns it.
+        found = _first(ask, after, upto)
+        after, most = found[0], most - 1
+        yield found
 
 
-def _first_too_large(ask: _Ask, after: int, upto: int) -> int:
-    """Return the rowid of the first row above ``after`` that is too large; there is one, and no other row before it."""
+def rows_of_table(
+    database: sqlite3.Connection, table: str, query: str, *arguments: object
+) -> Iterator[_Columns | TooLarge]:
+    """Yield all rows of a query on one table, of which one is too large. Its first column is the rowid.
+
+    A condition can be added to the query. Raises ``sqlite3.Error``.
+    """
+    last = database.execute(f"SELECT max(rowid) FROM {table}").fetchone()[0]
+    narrowed = f"{query} AND rowid > ? AND rowid <= ? ORDER BY rowid LIMIT ?"
+    if last is not None:
+        yield from rows_in(lambda *bounds: database.execute(narrowed, (*arguments, *bounds)), _LOWEST, last, _ALL)
+
+
+def _first(ask: _Ask, after: int, upto: int) -> _Columns | TooLarge:
+    """Return the first row of those of which one is too large."""
     low, high = after, upto
     while high - low > 1:
         middle = (low + high) // 2
         try:
-            ask(low, middle, 1).fetchone()
-            low = middle
+            row: _Columns | None = ask(low, middle, 1).fetchone()
         except sqlite3.Error as error:
             if not is_too_large(error):
                 raise
             high = middle
-    return high
+            continue
+        if row is not None:
+            return row
+        low = middle
+    return TooLarge(high)
 
 
 def first_of(database: sqlite3.Connection, query: str, arguments: Sequence[object]) -> _Columns | None:
@@ -104,6 +125,24 @@ def facts_of(
             return None, []
         found.append(row[0])
     return (None, []) if len(left_out) == len(columns) else (tuple(found), left_out)
+
+
+def without_large_ids(database: sqlite3.Connection, table: str) -> tuple[str, list[int]]:
+    """Return a table, or what to ask in its place if it has ids that are too large, and the numbers of their rows.
+
+    Whoever seeks an id in an index loads those that he passes. Without the index, and without their rows, nobody does.
+    """
+    try:
+        database.execute(f"SELECT count(length(id)) FROM {table}").fetchone()
+    except sqlite3.Error as error:
+        if not is_too_large(error):
+            raise
+    else:
+        return table, []
+    found = rows_of_table(database, table, f"SELECT rowid, id FROM {table} NOT INDEXED WHERE 1")
+    large = [row.rowid for row in found if isinstance(row, TooLarge)]
+    numbers = ", ".join(map(str, large))
+    return f"(SELECT rowid, * FROM {table} NOT INDEXED WHERE rowid NOT IN ({numbers}))", large
 
 
 def sizes(database: sqlite3.Connection, table: str, row: TooLarge) -> Iterator[tuple[str, int]]:

@@ -6,14 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Final, TypeVar
 
-from otel_agent.model import Session, SessionTotals, Tokens
+from otel_agent.model import Problem, ProblemKind, Session, SessionTotals, Tokens
 from otel_agent.opencode import json_values
-from otel_agent.opencode.sqlite.cursor import BEFORE_ALL
 from otel_agent.opencode.sqlite.failures import is_of_the_query, is_too_large
 from otel_agent.opencode.sqlite.known_tables import Tables
 from otel_agent.opencode.sqlite.parts import text_of
-from otel_agent.opencode.sqlite.row_order import END
-from otel_agent.opencode.sqlite.row_size import TooLarge, facts_of, rows_in
+from otel_agent.opencode.sqlite.row_size import TooLarge, facts_of, rows_of_table
 from otel_agent.opencode.sqlite.unknown_tables import has_rowid
 
 _MIGRATED: Final = "SELECT max(time_created, time_updated) FROM kv WHERE key = 'migration.v1-v2'"
@@ -23,8 +21,11 @@ Row = tuple[object, ...]
 """The columns of ``Tables.totals``, as they came."""
 
 
-def read_rows(database: sqlite3.Connection, tables: Tables) -> frozenset[Row]:
-    """Return the totals of all sessions as rows; none if the release keeps no totals. Raises ``sqlite3.Error``."""
+def read_rows(database: sqlite3.Connection, tables: Tables, name: str, problems: list[Problem]) -> frozenset[Row]:
+    """Return the totals of all sessions as rows; none if the release keeps no totals. Raises ``sqlite3.Error``.
+
+    ``problems`` gets what is left out because it is too large; ``name`` is that of the database.
+    """
     if not tables.totals:
         return frozenset()
     try:
@@ -32,7 +33,14 @@ def read_rows(database: sqlite3.Connection, tables: Tables) -> frozenset[Row]:
     except sqlite3.Error as error:
         if not is_too_large(error):
             raise
-    return frozenset(_one_by_one(database, tables, _ids(database, tables)))
+    found: set[Row] = set()
+    for row, left_out in _one_by_one(database, tables, _ids(database, tables)):
+        found.add(row)
+        if left_out:
+            place = f"{tables.generation}:{name}#{text_of(row[0])}"
+            columns = ", ".join(column.removeprefix("s.") for column in left_out)
+            problems.append(Problem(ProblemKind.TOO_LARGE, place, columns))
+    return frozenset(found)
 
 
 def rows_of_sessions(database: sqlite3.Connection, tables: Tables, session_ids: Sequence[str]) -> list[Row]:
@@ -45,26 +53,26 @@ def rows_of_sessions(database: sqlite3.Connection, tables: Tables, session_ids: 
     except sqlite3.Error as error:
         if not is_too_large(error):
             raise
-    return list(_one_by_one(database, tables, session_ids))
+    return [row for row, _ in _one_by_one(database, tables, session_ids)]
 
 
 def _ids(database: sqlite3.Connection, tables: Tables) -> list[object]:
     """Return the ids of all sessions but those that are too large; none if they are not numbered."""
     if not has_rowid(database, tables.sessions):
         return []
-    query = f"SELECT s.rowid, s.id {tables.of_totals} AND s.rowid > ? AND s.rowid <= ? ORDER BY s.rowid LIMIT ?"
-    last = database.execute(f"SELECT max(rowid) FROM {tables.sessions}").fetchone()[0] or 0
-    rows = rows_in(lambda *bounds: database.execute(query, bounds), BEFORE_ALL, last, END)
+    rows = rows_of_table(database, tables.sessions, f"SELECT s.rowid, s.id {tables.of_totals}")
     return [row[1] for row in rows if not isinstance(row, TooLarge)]
 
 
-def _one_by_one(database: sqlite3.Connection, tables: Tables, session_ids: Iterable[object]) -> Iterator[Row]:
-    """Yield rows with nothing in place of what is too large."""
+def _one_by_one(
+    database: sqlite3.Connection, tables: Tables, session_ids: Iterable[object]
+) -> Iterator[tuple[Row, list[str]]]:
+    """Yield rows with nothing in place of what is too large, and which columns that is."""
     for session_id in session_ids:
         key = session_id.decode("utf-8", "replace") if isinstance(session_id, bytes) else session_id
-        row, _ = facts_of(database, tables.totals, f"{tables.of_totals} AND s.id = ?", (key,))
+        row, left_out = facts_of(database, tables.totals, f"{tables.of_totals} AND s.id = ?", (key,))
         if row is not None:
-            yield row
+            yield row, left_out
 
 
 class DatabaseTotals:
@@ -106,9 +114,7 @@ def _row_ids(database: sqlite3.Connection, tables: Tables, session_ids: str) -> 
     except sqlite3.Error as error:
         if not is_too_large(error):
             raise
-    query = f"{tables.rows_of} AND m.rowid > ? AND m.rowid <= ? ORDER BY m.rowid LIMIT ?"
-    last = database.execute(tables.last_rowid).fetchone()[0] or 0
-    rows = rows_in(lambda *bounds: database.execute(query, (session_ids, *bounds)), BEFORE_ALL, last, END)
+    rows = rows_of_table(database, tables.messages, tables.rows_of, session_ids)
     return [text_of(row[1]) for row in rows if not isinstance(row, TooLarge)]
 
 

@@ -23,7 +23,7 @@ _WORDINGS: Final = {
     ProblemKind.MALFORMED: _Wording(
         "file or row", "could not be read (incomplete or invalid JSON)", "Each is retried when it changes."
     ),
-    ProblemKind.TOO_LARGE: _Wording("file or row", "left out (too large to be an assistant message)", ""),
+    ProblemKind.TOO_LARGE: _Wording("file or row", "left out (too large to be read)", ""),
     ProblemKind.BAD_NUMBER: _Wording(
         "file or row", "with an impossible number", "That number counts as zero; all others count."
     ),

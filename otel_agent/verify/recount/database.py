@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ import msgspec
 from otel_agent.verify.recount.assistant import Place, compaction, is_whole_turn, record
 from otel_agent.verify.recount.opening import NotReady, looked_at
 from otel_agent.verify.recount.record import NONE, V1, V2, Five, Found, SessionRecord, StoreFacts, Trouble
+from otel_agent.verify.recount.rows import TooLarge, name_of, rows
 from otel_agent.verify.recount.tree import larger
 from otel_agent.verify.recount.values import dollars, five, moment, numbers, plus, words
 
@@ -33,6 +35,11 @@ _TOTALS: Final = (
 )
 _NEEDED: Final = {"id", "session_id", "time_created", "time_updated", "data"}
 
+_STEP: Final = (
+    "SELECT json_extract(data, '$.tokens') FROM part WHERE rowid = ? "
+    "AND json_valid(data) AND json_extract(data, '$.type') = 'step-finish'"
+)
+
 _Sessions = dict[str, tuple[int, bool]]
 """The beginning of each session, and True if it is marked as a fork."""
 
@@ -49,10 +56,14 @@ def read_database(path: Path, store: str) -> Iterator[Found]:
 
 
 def _read(database: sqlite3.Connection, store: str) -> Iterator[Found]:
-    tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    # A virtual table, which has no page of its own, runs somebody's code, and a view somebody's query.
+    tables = {
+        row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0")
+    }
     new = _sessions_of_2_x(database, tables)
     if "message" in tables and "session" in tables and new != "session":
-        yield from _messages(database, store, _columns(database, "part") >= {"message_id", "data"})
+        has_parts = "part" in tables and _columns(database, "part") >= {"message_id", "data"}
+        yield from _messages(database, store, has_parts)
     if new:
         yield from _session_messages(database, store, new)
 
@@ -66,7 +77,7 @@ def _sessions_of_2_x(database: sqlite3.Connection, tables: set[str]) -> str:
         return ""
     if "session_v2" in tables:
         return "session_v2"
-    if "fork_session_id" not in _columns(database, "session"):
+    if "session" not in tables or "fork_session_id" not in _columns(database, "session"):
         return ""
     is_empty = "message" not in tables or database.execute("SELECT 1 FROM message LIMIT 1").fetchone() is None
     return "session" if is_empty else ""
@@ -77,7 +88,10 @@ def _messages(database: sqlite3.Connection, store: str, has_parts: bool) -> Iter
         yield Trouble(store, "", "the table message has other columns")
         return
     sessions = yield from _sessions(database, store, "session", V1)
-    for row in database.execute(f"SELECT {_ROW} FROM message AS m"):
+    for row in rows(database, _ROW, "message"):
+        if isinstance(row, TooLarge):
+            yield Trouble(store, name_of(database, "message", row), "too large")
+            continue
         data = _fields(row[5])
         if data is None:
             yield Trouble(store, words(row[1]), "not a JSON object")
@@ -94,8 +108,10 @@ def _session_messages(database: sqlite3.Connection, store: str, table: str) -> I
         yield Trouble(store, "", "the table session_message has other columns")
         return
     sessions = yield from _sessions(database, store, table, V2)
-    query = f"SELECT {_ROW}, m.type FROM session_message AS m WHERE m.type IN ('assistant', 'compaction')"
-    for row in database.execute(query):
+    for row in rows(database, f"{_ROW}, m.type", "session_message", "m.type IN ('assistant', 'compaction')"):
+        if isinstance(row, TooLarge):
+            yield Trouble(store, name_of(database, "session_message", row), "too large")
+            continue
         data = _fields(row[5])
         if data is None:
             yield Trouble(store, words(row[1]), "not a JSON object")
@@ -118,7 +134,10 @@ def _sessions(database: sqlite3.Connection, store: str, table: str, form: str) -
     wanted = ("id", "time_created", "fork_session_id", "version", *_TOTALS)
     selected = ", ".join(name if name in have else "NULL" for name in wanted)
     began: dict[str, tuple[int, bool]] = {}
-    for row in database.execute(f"SELECT {selected} FROM {table}"):
+    for row in rows(database, selected, table):
+        if isinstance(row, TooLarge):
+            yield Trouble(store, name_of(database, table, row), "too large")
+            continue
         session_id, created_ms, forked = words(row[0]), moment(row[1]) or 0, bool(row[2])
         began[session_id] = (created_ms, forked)
         used = numbers(*row[4:9]) if set(_TOTALS) <= have else NONE
@@ -137,13 +156,11 @@ def _place(row: tuple[Any, ...], store: str, form: str, sessions: _Sessions) -> 
 
 def _steps(database: sqlite3.Connection, message_id: str) -> Five:
     """Return what all steps of a message used by its parts."""
-    query = (
-        "SELECT json_extract(data, '$.tokens') FROM part WHERE message_id = ? "
-        "AND json_valid(data) AND json_extract(data, '$.type') = 'step-finish'"
-    )
     steps = NONE
-    for (tokens,) in database.execute(query, (message_id,)):
-        steps = plus(steps, five(json.loads(tokens) if isinstance(tokens, str) else None))
+    for (rowid,) in database.execute("SELECT rowid FROM part WHERE message_id = ?", (message_id,)):
+        with suppress(sqlite3.DataError):  # it is too large to be the end of a step
+            row = database.execute(_STEP, (rowid,)).fetchone()
+            steps = plus(steps, five(json.loads(row[0]) if row and isinstance(row[0], str) else None))
     return steps
 
 
@@ -162,7 +179,8 @@ def _columns(database: sqlite3.Connection, table: str) -> set[str]:
 
 
 def _migrated_ms(database: sqlite3.Connection) -> int | None:
-    if not _columns(database, "kv") >= {"key", "time_created"}:
+    is_table = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'kv' AND rootpage > 0").fetchone()
+    if not is_table or not _columns(database, "kv") >= {"key", "time_created"}:
         return None
     row = database.execute("SELECT time_created FROM kv WHERE key = 'migration.v1-v2'").fetchone()
     return moment(row[0]) if row else None

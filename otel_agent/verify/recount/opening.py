@@ -5,13 +5,22 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import count
 from pathlib import Path
 from threading import Event
 from typing import Final
 
+from otel_agent.verify.recount.rows import MOST_BYTES
+
 _BUSY_SECONDS: Final = 2.0
 _YOUNG_SECONDS: Final = 2.0
 """A younger file may be a database that OpenCode is making: a reader could make OpenCode's start fail."""
+
+_FIRST_PAGE: Final = 4_096
+"""Bytes of a database without tables."""
+_STRIDE: Final = 1_000_000
+_MOST_STRIDES: Final = 20_000
+"""The whole look ends after so many strides of SQLite's virtual machine: some minutes of nothing else."""
 
 
 class NotReady(Exception):
@@ -31,6 +40,9 @@ def looked_at(path: Path) -> Iterator[sqlite3.Connection]:
         ) as database:
             # Text may have bytes that are no UTF-8; one of them must not end the recount.
             database.text_factory = lambda raw: raw.decode("utf-8", "replace")
+            database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
+            strides = count()
+            database.set_progress_handler(lambda: next(strides) > _MOST_STRIDES, _STRIDE)
             database.execute("PRAGMA query_only = ON")
             database.execute("BEGIN")
             yield database
@@ -40,11 +52,13 @@ def looked_at(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _is_being_made(path: Path) -> bool:
-    """True for a young file whose header does not name a WAL: that is the last thing that OpenCode does to a new one."""
-    if time.time() - path.stat().st_mtime > _YOUNG_SECONDS:
-        return False
-    with path.open("rb") as file:
-        return file.read(20)[18:20] != b"\x02\x02"
+    """Return True for a young file without tables and without a WAL: OpenCode makes the WAL before the tables.
+
+    The file is not opened, because closing it would drop the locks of every connection that this process has to it.
+    """
+    status = path.stat()
+    young = time.time() - status.st_mtime <= _YOUNG_SECONDS
+    return young and status.st_size <= _FIRST_PAGE and not Path(f"{path}-wal").exists()
 
 
 def _address(path: Path) -> str:

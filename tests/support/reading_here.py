@@ -1,0 +1,49 @@
+"""Passes over the stores of one data folder, in this process and with a ledger of their own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from otel_agent.intake.ingest import Ingest, Rules
+from otel_agent.ledger.queries import open_to_read
+from otel_agent.ledger.writer import Ledger, open_ledger
+from otel_agent.model import ProblemKind
+from otel_agent.opencode.locations import find_stores, locations
+
+RULES = Rules(disjoint=False, session_window_ms=86_400_000, max_series=1_000, killed_grace_ms=3_600_000)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingHere:
+    """The passes of one agent. Nothing is exported."""
+
+    state: Path
+    ledger: Ledger
+    ingest: Ingest
+
+    def look(self, *, sweep: bool = False) -> int:
+        """Make one pass; return how many messages it counted."""
+        return self.ingest.run(sweep=sweep).messages
+
+    def problems(self) -> dict[ProblemKind, tuple[str, ...]]:
+        """Return the places that have a problem now, by its kind."""
+        with open_to_read(self.state) as ledger:
+            assert ledger is not None
+            return {each.kind: each.examples for each in ledger.problems()}
+
+
+@contextmanager
+def reading_here(data_dir: Path, state: Path) -> Iterator[ReadingHere]:
+    """Read the stores of a data folder, which is called `opencode`, from a ledger's beginning or where it is."""
+    places = locations({"HOME": "/nowhere", "XDG_DATA_HOME": str(data_dir.parent)})
+    ledger = open_ledger(state, now_ns=time.time_ns(), backfill_from_ms=0)
+    ingest = Ingest(ledger, lambda: find_stores(places), RULES, now_ns=time.time_ns)
+    try:
+        yield ReadingHere(state, ledger, ingest)
+    finally:
+        ingest.close()
+        ledger.close()
