@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from otel_agent.intake.ingest import Ingest, Rules
+from otel_agent.ledger.files import ledger_path
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.ledger.writer import Ledger, open_ledger
-from otel_agent.model import ProblemKind
+from otel_agent.model import ProblemKind, State
 from otel_agent.opencode.locations import find_stores, locations
 
 RULES = Rules(disjoint=False, session_window_ms=86_400_000, max_series=1_000, killed_grace_ms=3_600_000)
@@ -28,6 +30,12 @@ class ReadingHere:
     def look(self, *, sweep: bool = False) -> int:
         """Make one pass; return how many messages it counted."""
         return self.ingest.run(sweep=sweep).messages
+
+    def counted(self) -> int:
+        """Return how many messages the ledger counts."""
+        with closing(sqlite3.connect(f"{ledger_path(self.state).as_uri()}?mode=ro", uri=True)) as ledger:
+            query = "SELECT count(*) FROM message WHERE state = ?"
+            return int(ledger.execute(query, (State.COUNTED.value,)).fetchone()[0])
 
     def problems(self) -> dict[ProblemKind, tuple[str, ...]]:
         """Return the places that have a problem now, by its kind."""

@@ -12,10 +12,14 @@ from pathlib import Path
 import pytest
 
 from otel_agent.intake.catch_up import Intake, opened
+from otel_agent.opencode.sqlite import database as databases
 from otel_agent.settings import Settings
+from otel_agent.verify.recount.database import read_database
 from tests.support.agent import Agent
 from tests.support.made_stores import T0, Database, Tokens, message, session
+from tests.support.other_program import OtherProgram, other_program
 from tests.support.otlp_receiver import OtlpReceiver
+from tests.support.reading_here import ReadingHere, reading_here
 
 USED = Tokens(700, 50, 20, 300, 9)
 BRISK = {
@@ -145,3 +149,86 @@ def test_a_wal_that_was_removed_below_the_agent_is_noticed_in_the_next_pass(
         database.put_turn(message(session(), USED, T0 + 60_000))
         counted(receiver, 2, 1 + SLOW_MACHINE_S)
         run.stop()
+
+
+def cut_off_locks(path: Path) -> None:
+    """Open and close the file in this process, as some code does of which we know nothing: the locks are gone."""
+    path.open("rb").close()
+
+
+def seen_at_once(reading: ReadingHere, number: int) -> None:
+    reading.look()
+    assert reading.counted() == number
+
+
+@on_linux
+@pytest.mark.parametrize("look", ["agent", "verify"])
+def test_a_look_leaves_the_locks_of_every_other_connection_of_its_process(
+    agent: Agent, database: Database, look: str
+) -> None:
+    """The demonstration writes the store that it reads, and a recount runs beside a reader."""
+    database.put_turn(message(session(), USED))
+    with database.writer() as connection:
+        connection.execute("SELECT 1 FROM message").fetchone()
+        as_young_as_while_somebody_works(database.path)
+        assert has_lock(os.getpid(), database.path)
+        if look == "agent":
+            with reading_here(agent.data_dir, agent.state_dir) as reading:
+                assert reading.look(sweep=True) == 1
+        else:
+            assert list(read_database(database.path, "here"))
+        assert has_lock(os.getpid(), database.path)
+
+
+@pytest.mark.parametrize("locks", ["kept", "lost"])
+@pytest.mark.parametrize("sweep", ["no sweep", "sweep while it is open", "sweep while it is closed"])
+def test_every_message_is_seen_in_the_next_pass_however_often_opencode_ends_and_starts(
+    agent: Agent, database: Database, sweep: str, locks: str
+) -> None:
+    with reading_here(agent.data_dir, agent.state_dir) as reading, other_program() as opencode:
+        reading.look(sweep=True)
+        for number in range(5):
+            as_young_as_while_somebody_works(database.path)
+            opencode.open(database.path)
+            opencode.put(database, message(session(), USED, T0 + 60_000 * number))
+            if number % 2:
+                seen_at_once(reading, 2 * number + 1)
+            reading.look(sweep=sweep == "sweep while it is open")
+            if locks == "lost":
+                cut_off_locks(database.path)
+            opencode.close()
+            reading.look(sweep=sweep == "sweep while it is closed")
+            write_and_close(opencode, database, number)
+            seen_at_once(reading, 2 * number + 2)
+
+
+def write_and_close(opencode: OtherProgram, database: Database, number: int) -> None:
+    """Write a message with a connection that is closed before anybody looks."""
+    opencode.open(database.path)
+    opencode.put(database, message(session(), USED, T0 + 60_000 * number + 30_000, counter=2))
+    opencode.close()
+
+
+def test_a_backup_that_is_copied_over_the_file_is_seen_in_the_next_pass(agent: Agent, database: Database) -> None:
+    """The connection of the agent still has the old pages, and SQLite says that nobody wrote."""
+    database.put_turn(message(session(), USED))
+    fuller = Database(agent.home / "fuller.db").create()
+    fuller.put_turn(message(session(), USED), message(session(), USED, T0 + 60_000))
+    with reading_here(agent.data_dir, agent.state_dir) as reading:
+        assert reading.look(sweep=True) == 1
+        database.path.write_bytes(fuller.path.read_bytes())
+        seen_at_once(reading, 2)
+
+
+def test_an_agent_at_rest_opens_nothing_again(
+    agent: Agent, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.put_turn(message(session(), USED))
+    with reading_here(agent.data_dir, agent.state_dir) as reading:
+        reading.look(sweep=True)
+        reading.look()
+        opened_again: list[Path] = []
+        monkeypatch.setattr(databases, "connect", lambda path, **_: opened_again.append(path))
+        for _ in range(5):
+            reading.look()
+        assert opened_again == []
