@@ -35,9 +35,13 @@ class OtherProgram:
 
     def open(self, path: Path) -> None:
         """Open a database as OpenCode does."""
-        self._order("open", str(path))
+        self.open_as_it_is(path)
         self.execute("PRAGMA journal_mode = WAL")
         self.execute("PRAGMA synchronous = NORMAL")
+
+    def open_as_it_is(self, path: Path) -> None:
+        """Open a database in the journal mode that it has."""
+        self._order("open", str(path))
 
     def close(self) -> None:
         """Close it. The last one to close a database moves its WAL into it and removes that."""
