@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +20,7 @@ from otel_agent.opencode.sqlite import connection as connections
 from tests.support.made_stores import T0, Database, DatabaseV2, Message, Tokens, message, session
 from tests.support.other_program import other_program
 from tests.support.reading_here import ReadingHere, reading_here
+from tests.support.waiting import eventually
 
 USED = Tokens(700, 50)
 
@@ -143,7 +147,7 @@ def test_journal_modes_may_change_between_two_runs_of_the_agent(database: Databa
                 opencode.execute("PRAGMA journal_mode = WAL")
                 opencode.put(database, call(number + 100))
                 assert reading.look() == 1
-            assert reading.counted() == reading.look(sweep=True) + reading.counted()
+            assert reading.look(sweep=True) == 0
     assert number == 8
 
 
@@ -158,6 +162,42 @@ def test_one_without_a_wal_that_is_written_all_the_time_is_read_at_once(database
             assert reading.counted() == number - 1
         with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
             database.put_through(other, call(number).session.project, call(number).session, call(number))
+
+
+WRITES_ALL_THE_TIME = """
+import json, sqlite3, sys
+path, rows = sys.argv[1], json.load(sys.stdin)
+database = sqlite3.connect(path, isolation_level=None, timeout=60)
+database.execute("PRAGMA synchronous = OFF")
+for row in rows:
+    database.execute(f"INSERT INTO message ({', '.join(row)}) VALUES ({', '.join(':' + name for name in row)})", row)
+"""
+
+
+def test_one_without_a_wal_is_read_to_its_end_beside_its_writer(tmp_path: Path) -> None:
+    database = Database(tmp_path / "opencode" / "opencode.db").create()
+    database.put_turn(call(0))
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode = DELETE")
+    rows = json.dumps([database.place(call(number))[1] for number in range(1, 400)])
+    with (
+        reading_here(database.path.parent, tmp_path / "state") as reading,
+        subprocess.Popen(
+            [sys.executable, "-c", WRITES_ALL_THE_TIME, str(database.path)], stdin=subprocess.PIPE, text=True
+        ) as writer,
+    ):
+        assert writer.stdin is not None
+        writer.stdin.write(rows)
+        writer.stdin.close()
+
+        def counted() -> int:
+            reading.look()
+            return reading.counted()
+
+        eventually(counted, 400)
+        assert writer.wait() == 0
+        assert reading.look(sweep=True) == 0
+        assert reading.problems() == {}
 
 
 def young(path: Path) -> None:

@@ -33,8 +33,15 @@ class ReadingHere:
 
     def counted(self) -> int:
         """Return how many messages the ledger counts."""
+        return self._of_counted("count(*)")
+
+    def input_tokens(self) -> int:
+        """Return how many tokens these messages put in."""
+        return self._of_counted("ifnull(sum(input), 0)")
+
+    def _of_counted(self, what: str) -> int:
         with closing(sqlite3.connect(f"{ledger_path(self.state).as_uri()}?mode=ro", uri=True)) as ledger:
-            query = "SELECT count(*) FROM message WHERE state = ?"
+            query = f"SELECT {what} FROM message WHERE state = ?"
             return int(ledger.execute(query, (State.COUNTED.value,)).fetchone()[0])
 
     def problems(self) -> dict[ProblemKind, tuple[str, ...]]:

@@ -1,0 +1,49 @@
+"""The rows that a pass reads once more, although nobody inserted them since."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from tests.support.made_stores import T0, Database, DatabaseV2, Tokens, in_flight, message, session
+from tests.support.reading_here import reading_here
+
+USED = Tokens(700, 50)
+KEPT_IN_FLIGHT = 1_000
+
+
+def test_the_newest_of_more_calls_in_flight_than_are_kept_counts_in_the_next_pass(tmp_path: Path) -> None:
+    database = Database(tmp_path / "opencode" / "opencode.db").create()
+    of = session()
+    whole = [message(of, USED, T0 + 1_000 * number, counter=number) for number in range(KEPT_IN_FLIGHT + 1)]
+    with database.connection() as connection:
+        database.put_through(connection, of.project, of, *map(in_flight, whole))
+    with reading_here(database.path.parent, tmp_path / "state") as reading:
+        assert reading.look(sweep=True) == 0
+        database.put(whole[-1])
+        assert reading.look() == 1
+
+
+def test_a_rewrite_whose_time_is_a_little_before_the_last_sweep_is_found_by_the_next_one(tmp_path: Path) -> None:
+    """A row gets its time before its transaction commits, so another one may be newer and known already."""
+    database = Database(tmp_path / "opencode" / "opencode.db").create()
+    now_ms = time.time_ns() // 1_000_000 - 3_600_000
+    first, last = message(session(), USED, T0), message(session(), USED, T0 + 60_000)
+    database.put_turn(first, updated=now_ms - 120_000)
+    database.put_turn(last, updated=now_ms)
+    with reading_here(database.path.parent, tmp_path / "state") as reading:
+        assert reading.look(sweep=True) == 2
+        database.put(message(session(), Tokens(900, 50), T0), updated=now_ms - 30_000)
+        reading.look(sweep=True)
+        assert reading.input_tokens() == 900 + 700
+
+
+def test_a_row_of_2_x_that_was_written_before_its_session_counts_once_that_is_there(tmp_path: Path) -> None:
+    database = DatabaseV2(tmp_path / "opencode" / "opencode.db").create()
+    early = message(session(version="2.0.17"), USED)
+    database.put(early)
+    with reading_here(database.path.parent, tmp_path / "state") as reading:
+        assert reading.look(sweep=True) == 0
+        database.put(early.session.project, early.session)
+        assert reading.look() == 1
+        assert reading.look(sweep=True) == 0
