@@ -17,6 +17,7 @@ import pytest
 
 from otel_agent.model import ProblemKind
 from otel_agent.opencode.sqlite import connection as connections
+from otel_agent.opencode.sqlite import database as databases
 from tests.support.made_stores import T0, Database, DatabaseV2, Message, Tokens, message, session
 from tests.support.other_program import other_program
 from tests.support.reading_here import ReadingHere, reading_here
@@ -206,23 +207,30 @@ def young(path: Path) -> None:
     os.utime(path, (later, later))
 
 
-def test_a_database_that_is_just_being_made_is_left_alone(tmp_path: Path) -> None:
+def test_a_database_that_is_just_being_made_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """OpenCode turns it to WAL when it has one page, and does not wait for a reader's lock."""
     path = tmp_path / "opencode" / "opencode.db"
     path.parent.mkdir()
-    with (
-        reading_here(path.parent, tmp_path / "state") as reading,
-        closing(sqlite3.connect(path, isolation_level=None)) as opencode,
-    ):
-        opencode.execute("PRAGMA user_version = 1")
-        assert path.stat().st_size == 4_096
-        young(path)
-        assert reading.look(sweep=True) == 0
-        assert opencode.execute("PRAGMA busy_timeout = 0").fetchone() == (0,)
-        assert opencode.execute("PRAGMA journal_mode = WAL").fetchone() == ("wal",)
-    Database(path).create().put_turn(call(1))
+    opened: list[Path] = []
+
+    def connect(path: Path, **options: bool) -> connections.Connection:
+        opened.append(path)
+        return connections.connect(path, **options)
+
+    monkeypatch.setattr(databases, "connect", connect)
     with reading_here(path.parent, tmp_path / "state") as reading:
-        assert reading.look() == 1
+        path.touch()
+        assert reading.look(sweep=True) == 0
+        with closing(sqlite3.connect(path, isolation_level=None)) as opencode:
+            opencode.execute("PRAGMA user_version = 1")
+            assert path.stat().st_size == 4_096
+            young(path)
+            assert reading.look() == 0
+            assert opened == []
+            assert opencode.execute("PRAGMA journal_mode = WAL").fetchone() == ("wal",)
+            opencode.execute("CREATE TABLE message (id)")
+            reading.look()
+            assert opened == [path]
 
 
 def test_a_write_that_was_killed_is_a_problem_until_opencode_starts_again(tmp_path: Path) -> None:
@@ -259,7 +267,7 @@ def test_whichever_statement_fails_the_next_pass_counts_all_of_it_once(
             reading.look(sweep=True)
             if not failing.failed:
                 break
-            # A connection that fails in a sweep is opened once more in the same pass.
+            # What fails before the rows are read is asked once more in the same pass.
             assert reading.problems() or reading.counted() == 3
             failing.at(0)
             reading.look()
@@ -268,16 +276,34 @@ def test_whichever_statement_fails_the_next_pass_counts_all_of_it_once(
     assert 10 < number < 199
 
 
-class FailingStatement:
-    """Lets one statement of our connections fail."""
+@pytest.mark.parametrize("about", ["FROM kv", "FROM migration", "type NOT IN", "count(length(id))"])
+def test_a_failure_is_not_taken_for_an_older_release_without_such_a_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, about: str
+) -> None:
+    database = DatabaseV2(tmp_path / "opencode" / "opencode.db").create()
+    database.put_turn(*map(call, (1, 2, 3)))
+    failing = FailingStatement(monkeypatch, sqlite3.SQLITE_IOERR, about)
+    with reading_here(database.path.parent, tmp_path / "state") as reading:
+        reading.look(sweep=True)
+        failing.at(1)
+        reading.look(sweep=True)
+        assert failing.failed
+        assert list(reading.problems()) == [ProblemKind.DAMAGED]
+        reading.look()
+        assert reading.problems() == {}
+        assert reading.counted() == 3
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+
+class FailingStatement:
+    """Lets one statement of our connections fail: one of all, or of those that hold a text."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, code: int, about: str = "") -> None:
         self._left, self.failed = 0, False
         execute = connections.Connection.execute
 
         def counted(connection: connections.Connection, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
-            self._left -= 1
-            if not self._left:
+            self._left -= about in sql
+            if not self._left and about in sql and not self.failed:
                 self.failed = True
                 error = sqlite3.OperationalError("it failed")
                 error.sqlite_errorcode = code
