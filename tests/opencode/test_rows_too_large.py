@@ -16,6 +16,8 @@ from otel_agent.model import ProblemKind
 from otel_agent.opencode.sqlite.connection import connect
 from otel_agent.opencode.sqlite.known_tables import probe
 from otel_agent.opencode.sqlite.parts import DatabaseParts
+from otel_agent.verify.recount.database import read_database
+from otel_agent.verify.recount.record import Record, Trouble
 from tests.support.made_stores import T0, Database, DatabaseV2, Message, Tokens, in_flight, message, session, tool
 from tests.support.reading_here import reading_here
 
@@ -167,3 +169,32 @@ def test_a_part_that_is_too_large_leaves_the_other_parts_of_its_message(tmp_path
         (tables,), _ = probe(connection, "here")
         found = DatabaseParts(connection, tables).parts(of.session.id, of.id, [], at_work=False)
     assert [part.id for part in found] == [calls[0].id, calls[2].id]
+
+
+@pytest.mark.parametrize(
+    ("form", "table", "column", "names"),
+    [
+        (Database, "message", "data", "id of the row"),
+        (Database, "message", "id", "row 2"),
+        (DatabaseV2, "session_message", "data", "id of the row"),
+        (DatabaseV2, "session_message", "type", "id of the row"),
+    ],
+)
+def test_the_recount_names_a_row_that_is_too_large_and_counts_its_neighbours(
+    tmp_path: Path, form: type[Database], table: str, column: str, names: str
+) -> None:
+    database = store(tmp_path, form)
+    enlarge(database, table, column, 34_000_000)
+    first, second, third = (each.id for each in messages(""))
+    found = list(read_database(database.path, "here"))
+    assert [each.id for each in found if isinstance(each, Record)] == [first, third]
+    named = second if names == "id of the row" else names
+    assert [each for each in found if isinstance(each, Trouble)] == [Trouble("here", named, "too large")]
+
+
+def test_a_session_that_is_too_large_for_the_recount_is_named(tmp_path: Path) -> None:
+    database = store(tmp_path, Database)
+    enlarge(database, "session", "version", 34_000_000)
+    found = list(read_database(database.path, "here"))
+    assert [each.id for each in found if isinstance(each, Record)] == [each.id for each in messages("")]
+    assert [each.what for each in found if isinstance(each, Trouble)] == ["too large"]

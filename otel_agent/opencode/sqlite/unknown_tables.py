@@ -97,7 +97,7 @@ def unknown_types(database: sqlite3.Connection, names: Collection[str], place: s
         return []  # a type too large to be one
     for kind, number, newest in rows:
         if _is_answer(database, table, newest):
-            shown = re.sub(r"[^\w-]", "?", name_of(kind) if isinstance(kind, bytes | str) else "")[:32]
+            shown = re.sub(r"[^\w-]", "?", name_of(kind[:128]) if isinstance(kind, bytes | str) else "")[:32]
             said.append(f"{counted(number, 'row')} of the unknown type {shown}")
     if not said:
         return []
@@ -140,7 +140,8 @@ def _written_by(database: sqlite3.Connection, names: Collection[str]) -> str:
         order = "ORDER BY rowid DESC" if has_rowid(database, name) else ""
         quoted = name.replace('"', '""')
         row = first_of(database, f'SELECT version FROM "{quoted}" {order} LIMIT 1', ())
-        version = re.match(r"[\w.+-]{1,32}", name_of(row[0] or "")) if row else None
+        said = row[0] if row is not None and isinstance(row[0], bytes | str) else ""
+        version = re.match(r"[\w.+-]{1,32}", name_of(said[:128]))
         if version:
             return f"; written by OpenCode {version[0]}"
     return ""
