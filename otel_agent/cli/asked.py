@@ -13,9 +13,9 @@ from msgspec import Struct
 from otel_agent.cli.terminal import can_move_cursor
 from otel_agent.errors import UsageError
 from otel_agent.summary.formats import Format, format_of
-from otel_agent.summary.question import By, Filters, Question, RangeName, Sort
+from otel_agent.summary.question import Accounting, By, Filters, Question, Range, RangeName, Sort
 from otel_agent.summary.ranges import custom_range, named_range, zone_named
-from otel_agent.summary.view import Accounting, Range, ViewName
+from otel_agent.summary.view import ViewName
 
 MOST_ROWS: Final = 20
 MOST_PERIODS: Final = 62

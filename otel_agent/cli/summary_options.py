@@ -9,8 +9,8 @@ import typer
 from otel_agent.cli.asked import MOST_PERIODS, MOST_ROWS
 from otel_agent.cli.options import FLAG
 from otel_agent.summary.formats import Format
-from otel_agent.summary.question import RANGE_NAMES, By, RangeName, Sort
-from otel_agent.summary.view import VIEW_NAMES, Accounting, ViewName
+from otel_agent.summary.question import RANGE_NAMES, Accounting, By, RangeName, Sort
+from otel_agent.summary.view import VIEW_NAMES, ViewName
 
 _TIME: Final = "Time"
 _WHICH: Final = "Filters (globs such as 'gpt*'; give an option again to add one)"
@@ -35,7 +35,7 @@ RangeOption = Annotated[
     typer.Option(
         "--range",
         metavar="RANGE",
-        help=f"{_any_of(RANGE_NAMES)} A week is 7 days, a month 30. "
+        help=f"{_any_of(RANGE_NAMES)} `week` is the last 7 days, `month` the last 30. "
         "Default: today for the overview, week for the timeline, all for other views.",
         rich_help_panel=_TIME,
     ),

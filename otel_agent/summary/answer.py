@@ -55,8 +55,7 @@ def answer(
     figures = _Figures() if ledger is None else _figures(name, question, ledger, now, configured)
     return View(
         name=name,
-        range=question.range,
-        accounting=question.accounting,
+        question=question,
         rows=figures.rows,
         totals=figures.totals,
         unattributed=figures.unattributed,

@@ -1,16 +1,27 @@
 """A question to a view: which time, which messages, in which order, how many rows."""
 
+from datetime import datetime
 from typing import Literal, get_args
 
 from msgspec import Struct
 
-from otel_agent.summary.view import Accounting, Range
-
+Accounting = Literal["recorded", "disjoint"]
 By = Literal["hour", "day", "week", "month"]
 Sort = Literal["tokens", "messages", "cost", "last", "first", "name"]
-RangeName = Literal["today", "week", "month", "all"]
+RangeName = Literal["today", "yesterday", "week", "this-week", "last-week", "month", "this-month", "last-month", "all"]
 
 RANGE_NAMES: tuple[RangeName, ...] = get_args(RangeName)
+
+
+class Range(Struct, frozen=True):
+    """The time from ``since`` (inclusive) to ``until`` (exclusive); ``None`` is open."""
+
+    name: str
+    """A ``RangeName``, or ``custom``."""
+    since: datetime | None
+    until: datetime | None
+    zone: str
+    """IANA name of the zone in which a day begins."""
 
 
 class Filters(Struct, frozen=True, kw_only=True):

@@ -9,8 +9,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from otel_agent.errors import UsageError
-from otel_agent.summary.question import By, RangeName
-from otel_agent.summary.view import Range
+from otel_agent.summary.question import By, Range, RangeName
 
 _DAYS: Final = {"today": 1, "week": 7, "month": 30}
 """Calendar days in each range, today included."""
@@ -23,15 +22,34 @@ _FORMS: Final = (
 
 
 def named_range(name: RangeName, now: datetime) -> Range:
-    """Return a range by its name: ``week`` and ``month`` are the last 7 and 30 days, today included.
+    """Return a range by its name, in whole days: ``week`` and ``month`` are the last 7 and 30 days, today included.
 
-    All but ``all`` end at the next midnight, so that a message from a clock that is a little ahead is in the range.
-    ``now`` is in the zone in which a day begins.
+    ``this-…`` and ``last-…`` are weeks from Monday and months of the calendar. What lasts until now ends at the next
+    midnight or later, so that a message from a clock that is a little ahead is in the range. ``now`` is in the zone in
+    which a day begins.
     """
-    if name == "all":
-        return Range(name, None, None, str(now.tzinfo))
+    since, until = _bounds(name, now)
+    return Range(name, since, until, str(now.tzinfo))
+
+
+def _bounds(name: RangeName, now: datetime) -> tuple[datetime | None, datetime | None]:
     today = now.date()
-    return Range(name, _midnight(today, now, 1 - _DAYS[name]), _midnight(today, now, 1), str(now.tzinfo))
+    match name:
+        case "all":
+            return None, None
+        case "today" | "week" | "month":
+            return _midnight(today, now, 1 - _DAYS[name]), _midnight(today, now, 1)
+        case "yesterday":
+            return _midnight(today, now, -1), _midnight(today, now)
+        case "this-week":
+            return period_of(now, "week")
+        case "last-week":
+            return period_of(_midnight(today, now, -7), "week")
+        case "this-month":
+            return period_of(now, "month")
+        case "last-month":
+            # The day before the first of this month is in the last one.
+            return period_of(_midnight(today.replace(day=1), now, -1), "month")
 
 
 def custom_range(since: str | None, until: str | None, now: datetime) -> Range:

@@ -13,23 +13,12 @@ from msgspec import Struct
 from otel_agent.ledger.answers import NO_USAGE, Usage
 from otel_agent.ledger.reading import Reading
 from otel_agent.model import ProcessSample, Tokens, without_overlap
+from otel_agent.summary.question import Accounting, Question, Range
 
 ViewName = Literal["overview", "sessions", "projects", "models", "agents", "timeline"]
 VIEW_NAMES: Final[tuple[ViewName, ...]] = get_args(ViewName)
 GLOBAL: Final = "(global)"
 """The project of everything that ran outside any project."""
-Accounting = Literal["recorded", "disjoint"]
-
-
-class Range(Struct, frozen=True):
-    """The time from ``since`` (inclusive) to ``until`` (exclusive); ``None`` is open."""
-
-    name: str
-    """``today``, ``week``, ``month``, ``all``, or ``custom``."""
-    since: datetime | None
-    until: datetime | None
-    zone: str
-    """IANA name of the zone in which a day begins."""
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -105,8 +94,8 @@ class View(Struct, frozen=True, kw_only=True):
     """The answer to one question at one moment."""
 
     name: ViewName
-    range: Range
-    accounting: Accounting
+    question: Question
+    """The question that this answers."""
     rows: Sequence[Row]
     """Rows of the kind that belongs to ``name``; an overview lists models."""
     totals: Usage
@@ -126,6 +115,16 @@ class View(Struct, frozen=True, kw_only=True):
     """How far the reading of history is; ``None`` if it has ended. Until then all numbers are too small."""
     reading_stopped: bool = False
     """True if no process reads on now."""
+
+    @property
+    def range(self) -> Range:
+        """The time of the question."""
+        return self.question.range
+
+    @property
+    def accounting(self) -> Accounting:
+        """The accounting of the question."""
+        return self.question.accounting
 
     def total_of(self, usage: Usage) -> int:
         """Return the tokens of a usage, summed over the categories under this view's accounting."""

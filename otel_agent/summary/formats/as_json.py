@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from otel_agent.ledger.answers import Usage
 from otel_agent.ledger.reading import reading_keys
+from otel_agent.summary.question import Accounting
 from otel_agent.summary.view import (
-    Accounting,
     Activity,
     AgentRow,
     PeriodRow,

@@ -6,12 +6,22 @@ from typing import Final
 from otel_agent.model import Tokens
 from otel_agent.model.agent_name import without_joiners
 from otel_agent.model.plural import counted
-from otel_agent.summary.view import Range
+from otel_agent.summary.question import Range
 
 _UNITS: Final = (("K", 10**3), ("M", 10**6), ("B", 10**9), ("T", 10**12), ("Q", 10**15))
 _EXACT_BELOW: Final = 10_000
 """Five letters are as short as any shortened number."""
-_NAMED: Final = {"today": "today", "week": "last 7 days", "month": "last 30 days", "all": "all time"}
+_NAMED: Final = {
+    "today": "today",
+    "yesterday": "yesterday",
+    "week": "last 7 days",
+    "this-week": "this week",
+    "last-week": "last week",
+    "month": "last 30 days",
+    "this-month": "this month",
+    "last-month": "last month",
+    "all": "all time",
+}
 
 NOTHING: Final = "·"
 """The text of a cell without a value."""
@@ -103,10 +113,10 @@ def range_in_words(of: Range) -> str:
 def in_range(of: Range) -> str:
     """Return the range as it fits into a sentence: ``today``, ``in the last 7 days``."""
     match of.name:
-        case "today":
-            return "today"
         case "week" | "month":
             return f"in the {_NAMED[of.name]}"
+        case name if name in _NAMED:
+            return _NAMED[name]
         case _:
             return f"in this range: {range_in_words(of)}"
 
