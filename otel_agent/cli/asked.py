@@ -32,12 +32,13 @@ class Asked(Struct, frozen=True, kw_only=True):
     range: RangeName | None
     since: str | None
     until: str | None
-    by: By
+    by: By | None
     filters: Filters
     sort: Sort | None
     limit: int | None
     rolled_up: bool
     separate_global: bool
+    compared: bool
     accounting: Accounting | None
     form: Format
     output: Path | None
@@ -54,9 +55,10 @@ class Asked(Struct, frozen=True, kw_only=True):
             filters=self.filters,
             sort=self.sort,
             limit=self._limit(view),
-            by=self.by,
+            by=self.by or "day",
             rolled_up=self.rolled_up,
             separate_global=self.separate_global,
+            compared=self.compared,
         )
 
     def refuse_contradictions(self) -> None:
@@ -65,6 +67,7 @@ class Asked(Struct, frozen=True, kw_only=True):
             raise UsageError("--range and --since/--until contradict each other. Choose one.")
         if len(self.views) > 1 and self.form == "csv":
             raise UsageError("CSV is one table: name one view instead of --all-views, or choose --format json.")
+        self._refuse_options_of_other_views()
         if self.live and (len(self.views) > 1 or self.form != "table" or self.output is not None):
             raise UsageError("--live is a screen: leave out --all-views, --format, --json and -o.")
         if self.live and not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -75,6 +78,21 @@ class Asked(Struct, frozen=True, kw_only=True):
                 "one cannot. If it can, set TERM to its kind (such as xterm-256color). Leave --live out to print the view "
                 "once."
             )
+
+    def _refuse_options_of_other_views(self) -> None:
+        """Raise ``UsageError`` if an option has no effect on the view that is named. A live screen has all views."""
+        if self.live or len(self.views) > 1:
+            return
+        (view,) = self.views
+        for given, option, of in (
+            (self.by is not None, "--by", "timeline"),
+            (self.rolled_up, "--roll-up", "sessions"),
+            (self.separate_global, "--separate-global", "projects"),
+        ):
+            if given and view != of:
+                raise UsageError(f"{option} has no effect on {view}. Use it with: otel-agent summary {of}")
+        if self.compared and view == "timeline":
+            raise UsageError("--compare adds up a range, and a timeline has its parts. Use it with another view.")
 
     def _range(self, view: ViewName, now: datetime) -> Range:
         if self.since or self.until:

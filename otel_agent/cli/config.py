@@ -19,15 +19,14 @@ app: Final = typer.Typer(
 @app.command(epilog="Example: otel-agent config show --json")
 def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Print the effective settings and where each comes from. Secrets are masked."""
-    from rich.console import Console
-
     from otel_agent.cli.config_table import settings_json, settings_table
+    from otel_agent.cli.terminal import console
 
     found = loaded(config)
     if as_json:
         typer.echo(settings_json(found))
     else:
-        Console().print(settings_table(found))
+        console().print(settings_table(found))
 
 
 @app.command(epilog="Example: otel-agent config init")

@@ -8,21 +8,20 @@ from otel_agent.cli.options import ConfigOption, JsonOption
 
 def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Check every link from OpenCode's storage to the backend, and say what to do. Exit code 1: a check failed."""
-    from rich.console import Console
-
+    from otel_agent.cli.terminal import console
     from otel_agent.doctor import show
     from otel_agent.doctor.examine import examine
     from otel_agent.doctor.finding import Verdict
     from otel_agent.settings import load
 
     logs.set_up("error", "text", quiet=True)
-    findings, console = [], Console()
+    findings, screen = [], console()
     for finding in examine(lambda: load(config)):
         findings.append(finding)
         if not as_json:
-            console.print(show.line(finding))
+            screen.print(show.line(finding))
     if as_json:
         typer.echo(show.as_json(findings))
     else:
-        console.print(f"\n{show.summary(findings)}", highlight=False)
+        screen.print(f"\n{show.summary(findings)}", highlight=False)
     raise typer.Exit(any(finding.verdict is Verdict.FAILURE for finding in findings))

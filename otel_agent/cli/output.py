@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from otel_agent.cli.terminal import console
 from otel_agent.errors import OtelAgentError
 from otel_agent.settings import Settings
 from otel_agent.summary.formats import WRITERS, Format
@@ -19,18 +20,16 @@ def print_views(views: Sequence[View], form: Format, settings: Settings) -> None
     if form != "table":
         sys.stdout.write(WRITERS[form](views))
         return
-    from rich.console import Console
-
     from otel_agent.summary.text.tables import no_data, view_table
 
-    console = Console()
+    screen = console()
     if _is_empty(views[0], settings):
         from otel_agent.intake.store_finder import configured_locations
 
-        console.print(no_data(configured_locations(settings).paths))
+        screen.print(no_data(configured_locations(settings).paths))
         return
     for number, view in enumerate(views):
-        console.print(*([""] if number else []), view_table(view))
+        screen.print(*([""] if number else []), view_table(view))
 
 
 def _is_empty(view: View, settings: Settings) -> bool:

@@ -9,8 +9,7 @@ from otel_agent.cli.options import ConfigOption, JsonOption, loaded
 
 def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show whether the agent runs and delivers. Exit code 0: both; 3: data is not delivered; 5: it does not run."""
-    from rich.console import Console
-
+    from otel_agent.cli.terminal import console
     from otel_agent.doctor.show import status_json, status_page
     from otel_agent.doctor.status import status_of
 
@@ -19,5 +18,5 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         typer.echo(status_json(found))
     else:
-        Console().print(status_page(found, now))
+        console().print(status_page(found, now))
     raise typer.Exit(found.exit_code)

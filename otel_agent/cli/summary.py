@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
+from typing import Final
 
 from otel_agent.cli import progress, upgrade
 from otel_agent.cli import summary_options as options
@@ -14,6 +16,8 @@ from otel_agent.settings import Settings
 from otel_agent.summary.question import Filters, Question, RangeName
 from otel_agent.summary.view import VIEW_NAMES, ViewName
 
+STANDARD_OUTPUT: Final = Path("-")
+
 
 def summary(
     view: options.ViewArgument = "overview",
@@ -24,7 +28,7 @@ def summary(
     since: options.SinceOption = None,
     until: options.UntilOption = None,
     tz: options.TzOption = None,
-    by: options.ByOption = "day",
+    by: options.ByOption = None,
     project: options.ProjectOption = None,
     model: options.ModelOption = None,
     agent: options.AgentOption = None,
@@ -33,6 +37,7 @@ def summary(
     limit: options.LimitOption = None,
     roll_up: options.RollUpOption = False,
     separate_global: options.SeparateGlobalOption = False,
+    compare: options.CompareOption = None,
     accounting: options.AccountingOption = None,
     format_: options.FormatOption = None,
     as_json: options.AsJsonOption = False,
@@ -57,9 +62,10 @@ def summary(
         limit=limit,
         rolled_up=roll_up,
         separate_global=separate_global,
+        compared=compare is not None,
         accounting=accounting,
         form=chosen_format(format_, as_json, output),
-        output=output,
+        output=None if output == STANDARD_OUTPUT else output,
     )
     asked.refuse_contradictions()
     _show(asked, loaded(config, quiet=True).settings, clock(tz))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final, get_args
+from typing import Annotated, Final, Literal, get_args
 
 import typer
 
@@ -65,7 +65,10 @@ TzOption = Annotated[
     ),
 ]
 ByOption = Annotated[
-    By, typer.Option(metavar="STEP", help=f"Step of the timeline: {_any_of(get_args(By))}", rich_help_panel=_TIME)
+    By | None,
+    typer.Option(
+        metavar="STEP", help=f"Step of the timeline: {_any_of(get_args(By))} Default: day.", rich_help_panel=_TIME
+    ),
 ]
 
 ProjectOption = Annotated[
@@ -78,7 +81,8 @@ AgentOption = Annotated[
     list[str] | None, typer.Option(metavar="GLOB", help="Name of an OpenCode agent.", rich_help_panel=_WHICH)
 ]
 SessionOption = Annotated[
-    list[str] | None, typer.Option(metavar="GLOB", help="Session id or title.", rich_help_panel=_WHICH)
+    list[str] | None,
+    typer.Option(metavar="GLOB", help="Session id, its end as tables show it, or title.", rich_help_panel=_WHICH),
 ]
 
 SortOption = Annotated[
@@ -116,6 +120,15 @@ SeparateGlobalOption = Annotated[
         rich_help_panel=_ROWS,
     ),
 ]
+CompareOption = Annotated[
+    Literal["previous"] | None,
+    typer.Option(
+        "--compare",
+        metavar="previous",
+        help="Compare with the time before the range, as long as the part of the range that has passed.",
+        rich_help_panel=_TIME,
+    ),
+]
 AccountingOption = Annotated[
     Accounting | None,
     typer.Option(
@@ -138,7 +151,7 @@ OutputOption = Annotated[
         "-o",
         "--output",
         metavar="FILE",
-        help="Write to FILE. Its extension (.json .csv .md .html .svg) sets the format.",
+        help="Write to FILE. Its ending (.json .csv .md .html .svg .txt) sets the format; - is standard output.",
         rich_help_panel=_OUTPUT,
     ),
 ]

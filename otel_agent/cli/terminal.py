@@ -1,7 +1,23 @@
 """The abilities of the terminal that a command runs in."""
 
+import os
 import sys
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_PIPE_COLUMNS: Final = 240
+"""Width of what a pipe or a file gets: wide enough that no usual name is cut, and a person can still read it."""
+
+
+def console() -> "Console":
+    """Return standard output as wide as its terminal or as ``COLUMNS`` says, and wide if it is no terminal."""
+    from rich.console import Console
+
+    known = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdecimal()
+    return Console() if known else Console(width=_PIPE_COLUMNS)
 
 
 def can_move_cursor(environ: Mapping[str, str]) -> bool:

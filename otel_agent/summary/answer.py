@@ -2,23 +2,25 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 from typing import Final
 
 from msgspec import Struct
 
-from otel_agent.ledger.answers import NO_USAGE, UNATTRIBUTED, Group, ProjectKey, Scope, Usage
+from otel_agent.ledger.answers import NO_USAGE, UNATTRIBUTED, Group, Scope, Usage
 from otel_agent.ledger.queries import Queries
 from otel_agent.ledger.reading import NOT_BEGUN, Reading
-from otel_agent.model.agent_name import agent_name
-from otel_agent.model.project import from_home, is_outside_any, project_name
+from otel_agent.summary.comparison import compared, question_before
+from otel_agent.summary.limit import limited
 from otel_agent.summary.question import Question
+from otel_agent.summary.scope import scope_of
 from otel_agent.summary.session_tree import session_rows
+from otel_agent.summary.suggestions import suggestions
 from otel_agent.summary.timeline import period_rows
 from otel_agent.summary.view import (
     GLOBAL,
     Activity,
     AgentRow,
+    Before,
     Cut,
     Process,
     ProjectRow,
@@ -60,11 +62,12 @@ def answer(
         totals=figures.totals,
         unattributed=figures.unattributed,
         cut=figures.cut,
+        before=figures.before,
         newest=None if figures.newest_ms is None else _local_time(figures.newest_ms, now),
         now=now,
         activity=Activity(processes, figures.active) if name == "overview" else None,
         warnings=tuple(warnings),
-        hints=tuple(hints),
+        hints=(*figures.suggestions, *hints),
         reading=figures.reading,
     )
 
@@ -74,10 +77,12 @@ class _Figures(Struct, frozen=True):
 
     rows: Sequence[Row] = ()
     cut: Cut | None = None
+    before: Before | None = None
     totals: Usage = NO_USAGE
     unattributed: Usage = NO_USAGE
     newest_ms: int | None = None
     active: Sequence[SessionRow] = ()
+    suggestions: Sequence[str] = ()
     reading: Reading | None = NOT_BEGUN
 
 
@@ -85,10 +90,16 @@ def _figures(name: ViewName, question: Question, ledger: Queries, now: datetime,
     # One read transaction: rows and totals agree even if an agent writes meanwhile.
     with ledger.moment():
         asked = _Asked(ledger, question, now)
-        rows, cut = _rows(name, asked, configured)
+        rows = _rows(name, asked, configured)
+        before: Before | None = None
+        if earlier := question_before(name, question, now):
+            then = _Asked(ledger, earlier, now)
+            rows, before = compared(rows, earlier.range, _rows(name, then, configured), ledger.usage(then.scope))
+        rows, cut = limited(name, rows, question)
         active = _active(asked) if name == "overview" else []
         totals, unattributed = ledger.usage(asked.scope), ledger.unattributed(asked.scope)
-        return _Figures(rows, cut, totals, unattributed, ledger.newest_ms(), active, ledger.reading())
+        tried = [] if totals.is_any else list(suggestions(question.filters, ledger))
+        return _Figures(rows, cut, before, totals, unattributed, ledger.newest_ms(), active, tried, ledger.reading())
 
 
 class _Asked:
@@ -96,7 +107,7 @@ class _Asked:
 
     def __init__(self, ledger: Queries, question: Question, now: datetime) -> None:
         self.ledger, self.question, self.now = ledger, question, now
-        self.scope = _scope(ledger, question)
+        self.scope = scope_of(question, ledger)
 
     def at(self, ms: int) -> datetime:
         """Return the moment, given in milliseconds since the Unix epoch, in the zone of the question."""
@@ -130,25 +141,20 @@ def order_of(question: Question) -> Callable[[Group], int] | None:
             return lambda group: shown(group.usage, question.accounting).total
 
 
-def _rows(name: ViewName, asked: _Asked, configured: ModelOf) -> tuple[Sequence[Row], Cut | None]:
-    question = asked.question
+def _rows(name: ViewName, asked: _Asked, configured: ModelOf) -> Sequence[Row]:
+    ledger, question, scope = asked.ledger, asked.question, asked.scope
     match name:
         case "overview" | "models":
-            groups = asked.in_order(asked.ledger.by_model(asked.scope))
-            return _limited([Row(key=_model(group), usage=group.usage) for group in groups], question.limit)
+            return [Row(key=_model(group), usage=group.usage) for group in asked.in_order(ledger.by_model(scope))]
         case "agents":
-            groups = asked.in_order(asked.ledger.by_agent(asked.scope))
-            return _limited([_agent(group, configured) for group in groups], question.limit)
+            return [_agent(group, configured) for group in asked.in_order(ledger.by_agent(scope))]
         case "projects":
-            groups = asked.in_order(asked.ledger.by_project(asked.scope, separate_global=question.separate_global))
-            return _limited([_project(asked, group) for group in groups], question.limit, own_sessions=True)
+            groups = ledger.by_project(scope, separate_global=question.separate_global)
+            return [_project(asked, group) for group in asked.in_order(groups)]
         case "sessions":
-            groups = asked.ledger.by_session(asked.scope)
-            return _limited(_sessions(asked, groups), question.limit, own_sessions=True)
+            return _sessions(asked, ledger.by_session(scope))
         case "timeline":
-            # Periods are in order of time unless sorted otherwise; then the latest matter most to a reader.
-            periods = period_rows(asked.ledger, asked.scope, question, asked.now)
-            return _limited(periods, question.limit, latest=question.sort is None)
+            return period_rows(ledger, scope, question, asked.now)
 
 
 def _model(group: Group) -> str:
@@ -178,26 +184,6 @@ def _sessions(asked: _Asked, groups: list[Group]) -> list[SessionRow]:
     )
 
 
-def _limited(
-    rows: Sequence[Row], limit: int | None, *, own_sessions: bool = False, latest: bool = False
-) -> tuple[Sequence[Row], Cut | None]:
-    """Return the rows to show, and the sum of the others.
-
-    ``own_sessions`` says that no session is in two rows, so that their sessions may be added up. ``latest`` keeps the
-    end of the rows instead of their beginning.
-    """
-    if limit is None or len(rows) <= limit:
-        return rows, None
-    kept, cut = (rows[-limit:], rows[:-limit]) if latest else (rows[:limit], rows[limit:])
-    total = NO_USAGE
-    for row in cut:
-        total = total.plus(row.usage)
-    if not own_sessions:
-        # Models share sessions: a sum would count a session once for each model it used.
-        total = Usage(total.messages, 0, total.tokens, total.overlap, total.cost_nusd)
-    return kept, Cut(len(cut), total)
-
-
 def _active(asked: _Asked) -> list[SessionRow]:
     """Return the sessions that had a message in the last minutes and pass the filters, the latest first."""
     # Which sessions are active: by the filters, but whatever the range of the question.
@@ -215,39 +201,6 @@ def _active(asked: _Asked) -> list[SessionRow]:
     found = asked.ledger.by_session(Scope(session_ids=ids))
     flat = session_rows(found, asked.ledger.session_facts(ids), at=asked.at, order=lambda group: group.last_ms)
     return sorted(flat, key=lambda row: row.last.timestamp(), reverse=True)
-
-
-def _scope(ledger: Queries, question: Question) -> Scope:
-    filters = question.filters
-    # `None` lets everything pass; an empty set of places, when no glob matches, lets nothing pass.
-    return Scope(
-        since_ms=None if question.range.since is None else _ms(question.range.since),
-        until_ms=None if question.range.until is None else _ms(question.range.until),
-        projects=_matching(ledger.project_keys(), filters.projects) if filters.projects else None,
-        models=filters.models,
-        # A name that was copied from elsewhere may have invisible characters, which no name here has.
-        agents=tuple(agent_name(glob) for glob in filters.agents),
-        sessions=filters.sessions,
-    )
-
-
-def _matching(places: Iterable[ProjectKey], globs: Sequence[str]) -> frozenset[ProjectKey]:
-    # A trailing slash means the same directory; a single slash is the root and stays.
-    wanted = [glob.lower().rstrip("/") or "/" for glob in globs]
-    return frozenset(
-        place for place in places if any(fnmatchcase(name, glob) for name in _names(place) for glob in wanted)
-    )
-
-
-def _names(place: ProjectKey) -> list[str]:
-    """List the names by which a person may ask for a project: its name, and its directory with and without ``~``.
-
-    A directory outside any project also answers to ``(global)``.
-    """
-    outside = is_outside_any(place.worktree)
-    directory = place.directory if outside else place.worktree
-    names = [project_name(directory), directory, from_home(directory), *([GLOBAL] if outside else [])]
-    return [name.lower() for name in names]
 
 
 def _ms(moment: datetime) -> int:

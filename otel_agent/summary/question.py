@@ -35,6 +35,11 @@ class Filters(Struct, frozen=True, kw_only=True):
     sessions: tuple[str, ...] = ()
     """Match the session's id or its title."""
 
+    @property
+    def by_kind(self) -> dict[str, tuple[str, ...]]:
+        """The globs of each kind by the name of its option."""
+        return {"project": self.projects, "model": self.models, "agent": self.agents, "session": self.sessions}
+
 
 class Question(Struct, frozen=True, kw_only=True):
     """Everything that decides a view's rows, except the view's name."""
@@ -51,3 +56,5 @@ class Question(Struct, frozen=True, kw_only=True):
     """Sessions: add sub-agent sessions to the session that started them, instead of listing them below it."""
     separate_global: bool = False
     """Projects: list each directory outside any project, instead of one ``(global)``."""
+    compared: bool = False
+    """Add the usage in the time before the range, as long as the part of the range that has passed."""

@@ -59,9 +59,33 @@ def custom_range(since: str | None, until: str | None, now: datetime) -> Range:
     """
     begin = None if since is None else _moment("--since", since, now, end_of_day=False)
     end = None if until is None else _moment("--until", until, now, end_of_day=True)
+    if begin is not None and begin.timestamp() > now.timestamp():
+        raise UsageError(
+            f"--since {since} is in the future ({begin:%Y-%m-%d %H:%M}). Write a date before a time: 2026-11-18T14:30."
+        )
     if begin is not None and end is not None and begin.timestamp() >= end.timestamp():
         raise UsageError(f"--since {since} is not before --until {until}.")
     return Range("custom", begin, end, str(now.tzinfo))
+
+
+def range_before(of: Range, now: datetime) -> Range:
+    """Return the range before, cut so that it is as long as the part of ``of`` that has passed.
+
+    Before a calendar week or month comes the one before; else comes the same number of days, or the same time.
+    Raises ``UsageError`` if the range has no beginning.
+    """
+    if of.since is None:
+        raise UsageError("--compare previous needs a range that begins: add --range week, or --since.")
+    until = of.until or now
+    match of.name:
+        case "this-month" | "last-month":
+            since, end = period_of(of.since - timedelta(days=1), "month")
+        case _:
+            # By the clock on the wall: a day before a day is a day, even if the clock changed in between.
+            length = until.replace(tzinfo=None) - of.since.replace(tzinfo=None)
+            since, end = of.since - length, of.since
+    passed = max(min(now, until).replace(tzinfo=None) - of.since.replace(tzinfo=None), timedelta())
+    return Range("custom", since, min(end, since + passed), of.zone)
 
 
 def period_of(moment: datetime, by: By) -> tuple[datetime, datetime]:

@@ -4,7 +4,7 @@ Times are aware, in the zone that the view was asked in. ``Usage`` holds the tok
 many of them are counted in two categories; ``shown`` gives them under the view's accounting.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, Literal, get_args
 
@@ -90,6 +90,15 @@ class Activity(Struct, frozen=True):
     """Sessions with a message in the last minutes, the latest first, each with all the usage it ever had."""
 
 
+class Before(Struct, frozen=True):
+    """The usage in the time before the range, to compare with."""
+
+    range: Range
+    usage: Mapping[str, Usage]
+    """The usage of each row by its key. What had none is not in it."""
+    totals: Usage
+
+
 class View(Struct, frozen=True, kw_only=True):
     """The answer to one question at one moment."""
 
@@ -103,6 +112,8 @@ class View(Struct, frozen=True, kw_only=True):
     unattributed: Usage = NO_USAGE
     """The part of ``totals`` that belongs to no message: only OpenCode's own totals of a session know it."""
     cut: Cut | None = None
+    before: Before | None = None
+    """``None`` unless the question asks to compare."""
     newest: datetime | None
     """When the newest message in the ledger ended, whatever the range; ``None`` if nothing was ever counted."""
     now: datetime

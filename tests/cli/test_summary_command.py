@@ -153,6 +153,10 @@ class TestFiles:
             case _:
                 assert text.startswith("Tokens by model, all time\nModel ")
 
+    def test_a_dash_is_standard_output(self, filled: Shell) -> None:
+        assert filled.output("summary", "models", "-o", "-").startswith("Tokens by model, all time")
+        assert not (filled.home / "-").exists()
+
     def test_the_format_option_wins_over_the_ending(self, filled: Shell) -> None:
         path = filled.home / "report.txt"
         filled.output("summary", "--format", "json", "-o", str(path))
@@ -177,6 +181,13 @@ class TestFiles:
         (["--live", "--json"], "--live is a screen"),
         (["--since", "soon"], "--since soon: not a valid time."),
         (["--since", "1d", "--until", "2d"], "--since 1d is not before --until 2d"),
+        (["--since", "2199-01-01"], "--since 2199-01-01 is in the future"),
+        (["--by", "week"], "--by has no effect on overview. Use it with: otel-agent summary timeline"),
+        (["models", "--roll-up"], "--roll-up has no effect on models"),
+        (["models", "--separate-global"], "--separate-global has no effect on models"),
+        (["models", "--compare", "previous"], "--compare previous needs a range that begins"),
+        (["timeline", "--compare", "previous"], "--compare adds up a range"),
+        (["-o", "report.pdf"], "-o report.pdf: no format has the ending .pdf. Use one of .json, .csv"),
         (["--tz", "Mars"], "--tz Mars: no such time zone"),
         (["timeline", "--by", "hour", "--since", "2020-01-01"], "more than 20,000 hours"),
     ],
@@ -231,14 +242,28 @@ def test_a_damaged_ledger_is_an_error_that_says_what_to_do(filled: Shell) -> Non
 class TestColour:
     def test_a_terminal_gets_colours(self, filled: Shell) -> None:
         filled.output("summary")
-        assert "\x1b[36m" in in_a_terminal(filled, "summary", "models")
+        assert "\x1b[36m" in in_a_terminal(filled, "summary", "agents")
 
     def test_no_color_turns_colours_off(self, filled: Shell) -> None:
         filled.output("summary")
-        assert not re.search(r"\x1b\[[0-9;]*3[0-9]", in_a_terminal(filled, "summary", "models", NO_COLOR="1"))
+        assert not re.search(r"\x1b\[[0-9;]*3[0-9]", in_a_terminal(filled, "summary", "agents", NO_COLOR="1"))
 
     def test_a_pipe_gets_no_colours(self, filled: Shell) -> None:
         assert "\x1b" not in filled.output("summary", "--all-views")
+
+
+def test_a_pipe_gets_whole_names(shell: Shell) -> None:
+    name = "a-model-with-a-name-that-is-much-longer-than-a-table-of-eighty-columns-has-room-for"
+    JsonTree(shell.data_dir).put_turn(message(session(), Tokens(input=1), model=name))
+    assert name in shell.output("summary", "models")
+
+
+@pytest.mark.parametrize("form", ["table", "markdown", "html", "svg"])
+def test_every_form_names_the_filters_and_the_order(form: str, filled: Shell) -> None:
+    printed = filled.output("summary", "models", "--agent", "bui*", "--model", "*", "--sort", "cost", "--format", form)
+    text = re.sub(r"<[^>]*>", "", printed).replace("&#160;", " ").replace("\\", "")
+    assert "Tokens by model, all time, model *, agent bui*, sorted by cost" in text
+    assert "USD ▾" in text
 
 
 class TestWarnings:

@@ -121,7 +121,9 @@ class TestRows:
         large = Tokens(*[123_456_789_012] * 5)
         machine.tree.put_turn(message(session(), large, model="m" * 40))
         lines = drawn(view_table(machine.view("models")), 80)
-        assert re.match(r"Total +123B +123B +123B +123B +123B +617B", lines[3])
+        assert re.match(r"Total +1 +617,283,945,060 +33\.3%$", lines[3])
+        lines = drawn(view_table(machine.view("models")), 112)
+        assert re.match(r"Total +1 +123B +123B +123B +123B +123B +617B +33\.3%$", lines[3])
         assert lines[4] == "Exact total: 617,283,945,060 tokens"
 
     def test_a_day_without_usage_has_dots_instead_of_numbers(self, machine: MadeMachine) -> None:
@@ -172,7 +174,7 @@ class TestProcesses:
         ]
         lines = drawn(view_table(with_processes(machine.view("overview", now=AT_T0), processes)))
         assert lines[:5] == [
-            "Running OpenCode",
+            "Running OpenCode: 3 processes",
             "PID  Mode       CPU  Memory   Up  Directory",
             "123  CLI      12.3%  512 MB  3 h  ~/work/app",
             "77   Server  150.0%  512 MB  3 h  ·",

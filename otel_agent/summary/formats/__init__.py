@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
+from otel_agent.errors import UsageError
 from otel_agent.summary.view import View
 
 Format = Literal["table", "json", "csv", "markdown", "html", "svg"]
@@ -15,8 +16,12 @@ Writer = Callable[[Sequence[View]], str]
 
 
 def format_of(file: Path) -> Format:
-    """Return the format that a file's ending means; ``table`` if the ending is unknown."""
-    return _ENDINGS.get(file.suffix.lower(), "table")
+    """Return the format that a file's ending means; ``table`` if it has none. Raises ``UsageError`` for an unknown one."""
+    ending = file.suffix.lower()
+    if ending not in _ENDINGS:
+        known = ", ".join(filter(None, _ENDINGS))
+        raise UsageError(f"-o {file}: no format has the ending {ending}. Use one of {known}, or name it with --format.")
+    return _ENDINGS[ending]
 
 
 def _json(views: Sequence[View]) -> str:
@@ -69,5 +74,8 @@ _ENDINGS: Final[dict[str, Format]] = {
     ".csv": "csv",
     ".md": "markdown",
     ".html": "html",
+    ".htm": "html",
     ".svg": "svg",
+    ".txt": "table",
+    "": "table",
 }

@@ -3,21 +3,43 @@
 import csv
 import io
 import unicodedata
+from datetime import UTC, datetime
 from typing import Any, Final
 
+from otel_agent.ledger.answers import NO_USAGE
 from otel_agent.summary.formats.as_json import row_object
 from otel_agent.summary.text.words import plain
-from otel_agent.summary.view import View
+from otel_agent.summary.view import AgentRow, PeriodRow, ProjectRow, Row, SessionRow, View, ViewName
 
 _FORMULA: Final = ("=", "+", "-", "@")
 """Letters at the start of a cell that make a spreadsheet run it as a formula."""
+
+_ANY_TIME: Final = datetime(2020, 1, 1, tzinfo=UTC)
+_MODEL: Final = Row(key="", usage=NO_USAGE)
+_OF_KIND: Final[dict[ViewName, Row]] = {
+    "sessions": SessionRow(
+        key="",
+        usage=NO_USAGE,
+        title="",
+        project="",
+        parent="",
+        depth=0,
+        first=_ANY_TIME,
+        last=_ANY_TIME,
+        with_subagents=NO_USAGE,
+    ),
+    "projects": ProjectRow(key="", usage=NO_USAGE, first=_ANY_TIME, last=_ANY_TIME),
+    "agents": AgentRow(key="", usage=NO_USAGE, configured=""),
+    "timeline": PeriodRow(key="", usage=NO_USAGE, since=_ANY_TIME, until=_ANY_TIME),
+}
+"""A row of each kind, which names the columns of a view without rows."""
 
 
 def as_csv(view: View) -> str:
     """Return a line of column names, then a line for each row. An overview's rows are its models."""
     rows = [_flat(row_object(row, view)) for row in view.rows]
-    # All rows of a view are of one kind, so the first one has the names of all columns.
-    names = list(rows[0]) if rows else ["key"]
+    # All rows of a view are of one kind, so any of that kind has the names of all columns.
+    names = list(_flat(row_object(_OF_KIND.get(view.name, _MODEL), view)))
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(names)
@@ -26,11 +48,11 @@ def as_csv(view: View) -> str:
 
 
 def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Name inner values by their path, ``with_subagents_tokens_total``; but the row's own tokens without ``tokens_``."""
+    """Name inner values by their path, but for tokens: ``input`` and ``with_subagents_input``."""
     flat: dict[str, Any] = {}
     for name, value in nested.items():
         path = f"{prefix}{name}"
-        flat |= _flat(value, f"{path}_" if path != "tokens" else "") if isinstance(value, dict) else {path: value}
+        flat |= _flat(value, prefix if name == "tokens" else f"{path}_") if isinstance(value, dict) else {path: value}
     return flat
 
 

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from otel_agent.ledger.answers import Usage
+from otel_agent.ledger.answers import NO_USAGE, Usage
 from otel_agent.ledger.reading import reading_keys
 from otel_agent.summary.question import Accounting
 from otel_agent.summary.view import (
     Activity,
     AgentRow,
+    Before,
     PeriodRow,
     Process,
     ProjectRow,
@@ -50,7 +51,12 @@ def document(view: View) -> dict[str, Any]:
             "tz": view.range.zone,
         },
         "accounting": view.accounting,
+        "filters": {f"{kind}s": list(globs) for kind, globs in view.question.filters.by_kind.items()},
+        "sort": view.question.sort,
+        **({"by": view.question.by} if view.name == "timeline" else {}),
+        "generated_at": _time(view.now),
         "totals": _usage(view.totals, view.accounting),
+        **({} if view.before is None else {"before": _before(view.before, view.accounting)}),
         "rows": [row_object(row, view) for row in view.rows],
         "cut": None if view.cut is None else {"rows": view.cut.rows, **_usage(view.cut.usage, view.accounting)},
         "overlap_tokens": overlap(view.totals) if view.accounting == "recorded" else 0,
@@ -65,7 +71,12 @@ def document(view: View) -> dict[str, Any]:
 
 def row_object(row: Row, view: View) -> dict[str, Any]:
     """Return the object of one row, with the facts of its kind."""
-    return {"key": row.key, **_facts(row, view), **_usage(row.usage, view.accounting)}
+    then = {} if view.before is None else {"before": _usage(view.before.usage.get(row.key, NO_USAGE), view.accounting)}
+    return {"key": row.key, **_facts(row, view), **_usage(row.usage, view.accounting), **then}
+
+
+def _before(before: Before, accounting: Accounting) -> dict[str, Any]:
+    return {"from": _time(before.range.since), "to": _time(before.range.until), **_usage(before.totals, accounting)}
 
 
 def _usage(usage: Usage, accounting: Accounting) -> dict[str, Any]:

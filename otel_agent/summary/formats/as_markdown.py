@@ -1,12 +1,22 @@
 """Markdown with GitHub's pipe tables. Text from storage is shown, never interpreted."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Final
 
 from otel_agent.summary.text.captions import cut_line, footnotes, incomplete, nothing_in, title_of, total_name
 from otel_agent.summary.text.columns import columns
-from otel_agent.summary.view import View
+from otel_agent.summary.text.overview_rows import (
+    ACTIVE_SESSIONS,
+    ACTIVE_TITLES,
+    CATEGORY_TITLES,
+    NO_PROCESS,
+    PROCESS_TITLES,
+    active_rows,
+    category_rows,
+    process_rows,
+)
+from otel_agent.summary.view import Activity, View
 
 _SPECIAL: Final = re.compile(r"[\\`*_\[\]<>|#~&@$!]|(?<=www)\.|:(?=//)", re.IGNORECASE)
 """Letters that begin emphasis, code, a link, HTML, a cell or a mention, and the parts of what GitHub links by itself."""
@@ -22,6 +32,8 @@ def _section(view: View) -> str:
     lines = [f"## {escaped(title_of(view))}", ""]
     if sentence := incomplete(view):
         lines += [f"**{escaped(sentence)}**", ""]
+    if view.activity is not None:
+        lines += _activity(view, view.activity)
     if view.rows:
         lines.append(_line([column.title for column in shown]))
         lines.append(_line(["---:" if column.kind == "number" else ":---" for column in shown], escape=False))
@@ -33,6 +45,29 @@ def _section(view: View) -> str:
         lines.append(escaped(nothing_in(view)))
     notes = [*([cut_line(view)] if view.cut else []), *footnotes(view)]
     return "\n".join([*lines, "", *(f"{escaped(note)}\n" for note in notes)])
+
+
+def _activity(view: View, activity: Activity) -> list[str]:
+    """Return what an overview has beside its models: processes, tokens by category, and active sessions."""
+    lines: list[str] = []
+    if activity.processes:
+        lines += _table(PROCESS_TITLES, process_rows(view, activity.processes), numbers=(0, 2, 3, 4))
+    else:
+        lines += [NO_PROCESS, ""]
+    if view.totals.is_any:
+        lines += _table(CATEGORY_TITLES, category_rows(view), numbers=(1, 2))
+    if activity.sessions:
+        lines += [
+            f"{ACTIVE_SESSIONS}:",
+            "",
+            *_table(ACTIVE_TITLES, active_rows(view, activity.sessions), numbers=(2, 3)),
+        ]
+    return lines
+
+
+def _table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Container[int]) -> list[str]:
+    aligned = ["---:" if index in numbers else ":---" for index in range(len(titles))]
+    return [_line(titles), _line(aligned, escape=False), *map(_line, rows), ""]
 
 
 def _line(cells: Sequence[str], *, escape: bool = True) -> str:

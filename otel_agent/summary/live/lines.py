@@ -11,7 +11,7 @@ from otel_agent.model.plural import counted
 from otel_agent.summary.live.crumbs import Crumb
 from otel_agent.summary.text import words
 from otel_agent.summary.text.captions import footnotes
-from otel_agent.summary.text.tables import active_sessions, overview_head
+from otel_agent.summary.text.overview import active_sessions, overview_head
 from otel_agent.summary.view import Activity, View
 
 _NO_DATA: Final = "No data yet. It appears here as soon as OpenCode writes some."

@@ -18,8 +18,8 @@ from textual.strip import Strip
 
 from otel_agent.ledger.answers import NO_USAGE, Usage
 from otel_agent.summary.live.keys import ROW_KEYS
+from otel_agent.summary.text.bars import bar
 from otel_agent.summary.text.columns import name_of
-from otel_agent.summary.text.tables import bar
 from otel_agent.summary.text.widths import GAP, TableLayout, fit_table
 from otel_agent.summary.view import Row, SessionRow, View
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from otel_agent.model.plural import counted
+from otel_agent.summary.question import Question
 from otel_agent.summary.text import words
-from otel_agent.summary.view import View, ViewName, overlap
+from otel_agent.summary.view import SessionRow, View, ViewName, overlap
 
 _TITLES: Final[dict[ViewName, str]] = {
     "overview": "Overview",
@@ -18,8 +19,28 @@ _TITLES: Final[dict[ViewName, str]] = {
 
 
 def title_of(view: View) -> str:
-    """Return the view's title with its range: ``Tokens by model, all time``."""
-    return f"{_TITLES[view.name]}, {words.range_in_words(view.range)}"
+    """Return the view's title with what was asked for: ``Tokens by model, all time, agent build, sorted by cost``."""
+    return f"{_TITLES[view.name]}, {asked_for(view)}"
+
+
+def asked_for(view: View) -> str:
+    """Return the range, the filters and the order of a view, as far as they were chosen."""
+    compared = [] if view.before is None else [f"compared with {words.range_in_words(view.before.range)}"]
+    return ", ".join([words.range_in_words(view.range), *_filters(view.question), *_order(view), *compared])
+
+
+def _filters(question: Question) -> Iterator[str]:
+    for kind, globs in question.filters.by_kind.items():
+        if globs:
+            yield f"{kind} {' or '.join(map(words.plain, globs))}"
+
+
+def _order(view: View) -> Iterator[str]:
+    if view.question.sort is None:
+        return
+    # A session stands where its sub-agents' usage puts it, and its row shows only its own.
+    rolled = any(isinstance(row, SessionRow) and row.usage != row.with_subagents for row in view.rows)
+    yield f"sorted by {view.question.sort}{' with sub-agents' if rolled and view.question.sort != 'name' else ''}"
 
 
 def incomplete(view: View) -> str:
@@ -36,16 +57,24 @@ def nothing_in(view: View) -> str:
     """Return the sentence to show instead of a table without rows."""
     if view.reading is not None:
         return "No completed messages match so far."
+    filters = ", ".join(_filters(view.question))
+    match_ = f"match {filters}" if filters else "match"
     if view.range.name == "all":
-        return "No completed messages match."
-    return f"No completed messages {words.in_range(view.range)}. --range all shows all messages."
+        return f"No completed messages {match_}."
+    return f"No completed messages {f'{match_} ' if filters else ''}{words.in_range(view.range)}. --range all shows all messages."
 
 
 def cut_line(view: View) -> str:
     """Return the line about the rows that the limit left out; empty if it left out none."""
     if view.cut is None:
         return ""
-    return f"… and {words.exact(view.cut.rows)} more, {counted(view.total_of(view.cut.usage), 'token')}"
+    more = "earlier" if cuts_the_earliest(view) else "more"
+    return f"… and {words.exact(view.cut.rows)} {more}, {counted(view.total_of(view.cut.usage), 'token')}"
+
+
+def cuts_the_earliest(view: View) -> bool:
+    """Return True if the limit leaves out rows above those that are shown, not below them."""
+    return view.name == "timeline" and view.question.sort is None
 
 
 def footnotes(view: View) -> list[str]:

@@ -1,16 +1,18 @@
 """The columns of each view, in words: for tables on a terminal, in Markdown, and on the live screen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from otel_agent.ledger.answers import Usage
+from otel_agent.ledger.answers import NO_USAGE, Usage
 from otel_agent.model.project import from_home
+from otel_agent.summary.suggestions import SHOWN_OF_ID
 from otel_agent.summary.text import words
 from otel_agent.summary.view import (
     AgentRow,
+    PeriodRow,
     ProjectRow,
     Row,
     SessionRow,
@@ -20,8 +22,6 @@ from otel_agent.summary.view import (
     shown,
 )
 
-_ID_END: Final = 8
-"""Letters shown of the end of a session's id, enough for ``--session '*ZFCqu8kr'``; JSON has the whole id."""
 _MOST_INDENTS: Final = 8
 """Deeper sub-agents are not indented further, so that their titles keep some room."""
 
@@ -48,14 +48,45 @@ class Column(Struct, frozen=True):
 
 def columns(view: View) -> tuple[Column, ...]:
     """Return the columns of a view, the row's name first. Columns that would be empty are left out."""
-    empty = []
+    empty: list[str] = []
     if not view.totals.cost_nusd:
         empty.append(_COST.title)
     if not any(isinstance(row, SessionRow) and row.usage != row.with_subagents for row in view.rows):
         empty.append(_ROLLED_UP.title)
     if not any(isinstance(row, AgentRow) and row.configured for row in view.rows):
         empty.append(_CONFIGURED.title)
-    return tuple(column for column in _COLUMNS[view.name] if column.title not in empty)
+    shown = [column for column in _offered(view) if column.title not in empty]
+    mark = "▴" if view.question.sort in ("first", "name") else "▾"
+    return tuple(_marked(column, mark) if column.title in _sorted_by(view) else column for column in shown)
+
+
+def _offered(view: View) -> Iterator[Column]:
+    for column in _COLUMNS[view.name]:
+        yield column
+        if view.before is not None and column in (_TOKENS, _TOTAL):
+            yield from (_DIFFERENCE, _CHANGE)
+
+
+def _sorted_by(view: View) -> tuple[str, ...]:
+    """Return the titles under which a view may have the column that it was asked to be sorted by."""
+    match view.question.sort:
+        case "tokens":
+            return _TOKENS.title, _TOTAL.title
+        case "messages":
+            return (_MESSAGES.title,)
+        case "cost":
+            return (_COST.title,)
+        case "last" | "first" as time:
+            return (time.title(),)
+        case "name":
+            return (_COLUMNS[view.name][0].title,)
+        case None:
+            return ()
+
+
+def _marked(column: Column, mark: str) -> Column:
+    """Return the column that rows are sorted by: its title says so, and it is never left out."""
+    return replace(column, title=f"{column.title} {mark}", optional=0)
 
 
 def name_of(row: Row) -> str:
@@ -64,6 +95,8 @@ def name_of(row: Row) -> str:
         return words.plain(row.title or row.key)
     if isinstance(row, ProjectRow):
         return words.plain(from_home(row.key))
+    if isinstance(row, PeriodRow):
+        return words.period(row.key, row.since)
     return words.plain(row.key) or "(unknown)"
 
 
@@ -98,9 +131,29 @@ _SHARE: Final = Column(
 )
 _COST: Final = Column(
     "USD",
-    lambda _, row: words.dollars(row.usage.cost_nusd),
+    lambda view, row: words.dollars(row.usage.cost_nusd, view.totals.cost_nusd),
     total=lambda _, usage: words.dollars(usage.cost_nusd),
     optional=4,
+)
+
+
+def _then(view: View, row: Row | None) -> int:
+    """Return the tokens of a row in the time before, of all rows for ``None``."""
+    if view.before is None:
+        return 0
+    return view.total_of(view.before.totals if row is None else view.before.usage.get(row.key, NO_USAGE))
+
+
+_DIFFERENCE: Final = Column(
+    "Difference",
+    lambda view, row: words.difference(view.total_of(row.usage), _then(view, row)),
+    total=lambda view, usage: words.difference(view.total_of(usage), _then(view, None)),
+    optional=2,
+)
+_CHANGE: Final = Column(
+    "Change",
+    lambda view, row: words.change(view.total_of(row.usage), _then(view, row)),
+    total=lambda view, usage: words.change(view.total_of(usage), _then(view, None)),
 )
 
 
@@ -141,7 +194,7 @@ _COLUMNS: Final[dict[ViewName, tuple[Column, ...]]] = {
     "overview": (_name_column("Model"), _MESSAGES, _TOKENS, _optional(_SHARE, 1), _COST),
     "models": (
         _name_column("Model"),
-        _optional(_MESSAGES, 2),
+        _MESSAGES,
         *_CATEGORIES,
         _TOTAL,
         _SHARE,
@@ -149,9 +202,8 @@ _COLUMNS: Final[dict[ViewName, tuple[Column, ...]]] = {
             "Cache hits",
             lambda _, row: words.percent(cache_hit_ratio(row.usage)),
             total=lambda _, usage: words.percent(cache_hit_ratio(usage)),
-            optional=3,
         ),
-        _COST,
+        _optional(_COST, 3),
     ),
     "projects": (
         _name_column("Project", "path"),
@@ -173,7 +225,7 @@ _COLUMNS: Final[dict[ViewName, tuple[Column, ...]]] = {
     ),
     "sessions": (
         Column("Session", _title, "text"),
-        Column("Id", lambda _, row: "…" + words.plain(row.key[-_ID_END:]), "text", optional=2),
+        Column("Id", lambda _, row: "…" + words.plain(row.key[-SHOWN_OF_ID:]), "text", optional=2),
         Column("Project", lambda _, row: words.plain(from_home(row.project)), "path", optional=3),
         _MESSAGES,
         _TOKENS,
@@ -186,7 +238,7 @@ _COLUMNS: Final[dict[ViewName, tuple[Column, ...]]] = {
         _name_column("Period"),
         *map(_dotted, _CATEGORIES),
         _dotted(_TOTAL),
-        _dotted(_optional(_MESSAGES, 2)),
+        _dotted(_MESSAGES),
         _dotted(_COST),
     ),
 }

@@ -9,22 +9,25 @@ from typing import Final
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.measure import Measurement
-from rich.table import Table
 from rich.text import Text
 
-from otel_agent.model import ProcessMode
 from otel_agent.model.plural import counted
-from otel_agent.model.project import from_home
-from otel_agent.summary.answer import ACTIVE_MINUTES
 from otel_agent.summary.text import words
-from otel_agent.summary.text.captions import cut_line, footnotes, incomplete, nothing_in, title_of, total_name
-from otel_agent.summary.text.columns import name_of
+from otel_agent.summary.text.bars import bar
+from otel_agent.summary.text.captions import (
+    cut_line,
+    cuts_the_earliest,
+    footnotes,
+    incomplete,
+    nothing_in,
+    title_of,
+    total_name,
+)
+from otel_agent.summary.text.overview import active_sessions, overview_head, title_line
 from otel_agent.summary.text.widths import GAP, TableLayout, fit_table
-from otel_agent.summary.view import Activity, Process, SessionRow, View, shown
+from otel_agent.summary.view import Activity, View
 
-_MODES: Final = {ProcessMode.CLI: "CLI", ProcessMode.SERVER: "Server", ProcessMode.LSP: "LSP"}
 _BARS: Final = frozenset({"overview", "projects", "agents", "models", "timeline"})
-_BAR_COLUMNS: Final = 20
 _GAP: Final = " " * GAP
 
 
@@ -32,7 +35,7 @@ def view_table(view: View) -> RenderableType:
     """Return everything a terminal shows of a view, as wide as the console that prints it."""
     if view.activity is not None:
         return Group(*incomplete_line(view), _overview(view, view.activity))
-    return Group(*incomplete_line(view), _title(title_of(view)), _body(view), Text(), _footnotes(view))
+    return Group(*incomplete_line(view), title_line(title_of(view)), _body(view), Text(), _footnotes(view))
 
 
 def incomplete_line(view: View) -> list[Text]:
@@ -58,9 +61,9 @@ class _RowsTable:
         view = self._view
         layout = fit_table(view, options.max_width)
         yield Text(layout.head.rstrip(), style="dim", no_wrap=True)
-        yield from _lines(view, layout)
-        if view.cut is not None:
-            yield Text(cut_line(view), style="dim")
+        cut = [Text(cut_line(view), style="dim")] if view.cut is not None else []
+        above = cuts_the_earliest(view)
+        yield from [*(cut if above else []), *_lines(view, layout), *([] if above else cut)]
         yield Text(_GAP.join(layout.totals).rstrip(), style="bold", no_wrap=True)
         total = view.total_of(view.totals)
         # Shortened numbers are good to compare; somebody who copies the total needs all digits.
@@ -84,108 +87,19 @@ def _lines(view: View, layout: TableLayout) -> Iterator[Text]:
         yield line
 
 
-def bar(share: float, width: int) -> str:
-    """Return a bar in eighths of a column, ``width`` columns for a share of 1.0. A share above 0 is always visible."""
-    eighths = max(round(share * width * 8), 1 if share else 0)
-    return "█" * (eighths // 8) + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths % 8]
-
-
 def _body(view: View) -> RenderableType:
     return _RowsTable(view) if view.rows else Text(nothing_in(view))
 
 
 def _overview(view: View, activity: Activity) -> RenderableType:
     parts = [*overview_head(view, activity), Text()]
-    parts += [_title("Models"), _body(view)] if view.rows else [_body(view)]
+    parts += [title_line("Models"), _body(view)] if view.rows else [_body(view)]
     if activity.sessions:
         parts += [Text(), *active_sessions(view, activity)]
     return Group(*parts, Text(), _footnotes(view))
-
-
-def overview_head(view: View, activity: Activity) -> list[RenderableType]:
-    """Return the running processes and, if anything was used, the tokens by category."""
-    processes = _processes(view, activity.processes)
-    if not view.totals.is_any:
-        return [processes]
-    title = _title(f"Tokens, {words.range_in_words(view.range)}")
-    return [processes, Text(), title, _categories(view), _sums(view)]
-
-
-def active_sessions(view: View, activity: Activity) -> list[RenderableType]:
-    """Return the sessions that had a message in the last minutes, under their title."""
-    return [_title(f"Sessions active in the last {ACTIVE_MINUTES} minutes"), _active(view, activity.sessions)]
-
-
-def _processes(view: View, processes: Sequence[Process]) -> RenderableType:
-    if not processes:
-        return Text("No OpenCode process is running.", style="dim")
-    table = _table("PID", "Mode", right=("CPU", "Memory", "Up"), last="Directory")
-    for process in processes:
-        sample = process.sample
-        table.add_row(
-            str(sample.pid),
-            _MODES[sample.mode],
-            f"{process.cpu:.1%}",
-            words.megabytes(sample.rss_bytes),
-            words.age(words.since_epoch(sample.created_s, view.now)),
-            Text(words.plain(from_home(sample.directory)) or words.NOTHING),
-        )
-    return Group(_title("Running OpenCode"), table)
-
-
-def _categories(view: View) -> Table:
-    tokens = shown(view.totals, view.accounting)
-    table = _table("Category", right=("Tokens", "Share"), last="")
-    for name, number in zip(words.CATEGORIES, tokens.by_category(), strict=True):
-        part = number / tokens.total if tokens.total else 0.0
-        table.add_row(
-            name,
-            words.exact(number),
-            words.share(number, tokens.total),
-            Text(bar(max(part, 0), _BAR_COLUMNS), style="cyan"),
-        )
-    table.add_row(Text(total_name(view), style="bold"), Text(words.exact(tokens.total), style="bold"))
-    return table
-
-
-def _sums(view: View) -> Text:
-    used = view.totals
-    messages, sessions = counted(used.messages, "message"), counted(used.sessions, "session")
-    return Text(f"{messages} in {sessions}, {words.dollars(used.cost_nusd)} USD as recorded")
-
-
-def _active(view: View, sessions: Sequence[SessionRow]) -> Table:
-    table = _table("Session", "Project", right=("Messages", "Tokens"))
-    table.expand = True
-    # The names share the width that the numbers leave.
-    for column in table.columns[:2]:
-        column.ratio = 1
-    for session in sessions:
-        table.add_row(
-            Text(name_of(session)),
-            Text(words.plain(from_home(session.project))),
-            words.exact(session.usage.messages),
-            words.exact(view.total_of(session.usage)),
-        )
-    return table
 
 
 def _footnotes(view: View) -> RenderableType:
     lines = footnotes(view)
     warned = len(view.warnings)
     return Group(*(Text(line, style="yellow" if index < warned else "dim") for index, line in enumerate(lines)))
-
-
-def _title(text: str) -> Text:
-    return Text(text, style="bold")
-
-
-def _table(*left: str, right: Sequence[str], last: str | None = None) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
-    for name in left:
-        table.add_column(name, no_wrap=True, overflow="ellipsis")
-    for name in right:
-        table.add_column(name, justify="right", no_wrap=True)
-    if last is not None:
-        table.add_column(last, no_wrap=True, overflow="ellipsis")
-    return table

@@ -13,9 +13,9 @@ from otel_agent.summary.view import View
 GAP: Final = 2
 """Blank columns between two cells."""
 _COMFORTABLE: Final = 26
-"""Leave out an optional column rather than cut a name to less than this width."""
+"""Leave out a column, or shorten the numbers, rather than cut a name to less than this width."""
 _NARROWEST: Final = 14
-"""Shorten the numbers rather than cut a name to less than this width."""
+"""Shorten even the numbers that are always shown rather than cut a name to less than this width."""
 _BAR_NARROWEST: Final = 6
 _BAR_WIDEST: Final = 20
 
@@ -56,14 +56,15 @@ class TableLayout(Struct, frozen=True):
 def fit_table(view: View, width: int) -> TableLayout:
     """Fit a view's table into ``width`` columns, giving up as little as possible.
 
-    The order of concessions: optional columns go first, then names are cut, then numbers are shortened. The last
-    resort are the columns that are always shown, with names as short as it takes.
+    The order of concessions: optional columns go first, then numbers are shortened. Then only the columns are left that
+    are always shown; at last, names are as short as it takes.
     """
     offered = columns(view)
     *levels, always = sorted({column.optional for column in offered}, reverse=True)
-    tries = [(level, False, _COMFORTABLE) for level in levels]
-    tries += [(levels[-1], False, _NARROWEST), *((level, True, _NARROWEST) for level in levels)]
-    tries += [(always, False, _NARROWEST), (always, True, _NARROWEST)]
+    # A timeline is there for its bars: they say more than categories in short numbers.
+    forms = (False,) if view.name == "timeline" else (False, True)
+    tries = [(level, shortened, _COMFORTABLE) for shortened in forms for level in levels]
+    tries += [(always, shortened, narrowest) for narrowest in (_COMFORTABLE, _NARROWEST) for shortened in (False, True)]
     cells = _Cells(view)
     # Each try gives up a little more than the one before; the first that fits wins.
     for level, shortened, narrowest in tries:
@@ -154,8 +155,15 @@ def _fit(text: str, width: int, column: Column) -> str:
     if cell_len(text) <= width:
         return set_cell_size(" " * (width - cell_len(text)) + text if column.kind == "number" else text, width)
     if column.kind == "path":
-        # Letters may be two columns wide, so the text is measured again after each cut.
-        while cell_len(text) > width - 1:
-            text = text[1:]
-        return set_cell_size("…" + text, width)
+        return set_cell_size(end_of(text, width), width)
     return set_cell_size(set_cell_size(text, width - 1).rstrip() + "…", width)
+
+
+def end_of(text: str, width: int) -> str:
+    """Return the text if it fits into ``width`` columns, else as much of its end as does."""
+    if cell_len(text) <= width:
+        return text
+    # Letters may be two columns wide, so the text is measured again after each cut.
+    while cell_len(text) > width - 1:
+        text = text[1:]
+    return "…" + text

@@ -56,11 +56,27 @@ def percent(ratio: float | None) -> str:
     return NOTHING if ratio is None else f"{ratio:.1%}"
 
 
-def dollars(nusd: int) -> str:
-    """Return billionths of a US dollar as dollars with four decimals. A cost below the last digit is not shown as 0."""
-    if 0 < nusd < 50_000:
-        return "<0.0001"
-    return f"{nusd / 1e9:,.4f}"
+def difference(now: int, then: int) -> str:
+    """Return how much more or less it is than before, with its sign: ``+1,234``."""
+    return f"{now - then:+,}" if now != then else "0"
+
+
+def change(now: int, then: int) -> str:
+    """Return the difference as a share of what it was before: ``+12.3%``, ``new`` if it was nothing."""
+    if then:
+        return f"{(now - then) / then:+.1%}" if now else "gone"
+    return "new" if now else NOTHING
+
+
+def dollars(nusd: int, whole_nusd: int = 0) -> str:
+    """Return billionths of a US dollar as dollars. A cost below the last digit is not shown as 0.
+
+    Two decimals are enough beside a total of 10 dollars or more; a smaller one has four.
+    """
+    digits = 2 if max(nusd, whole_nusd) >= 10 * 10**9 else 4
+    if 0 < nusd < 10 ** (9 - digits) // 2:
+        return f"<{10**-digits:.{digits}f}"
+    return f"{nusd / 1e9:,.{digits}f}"
 
 
 def tokens(found: Tokens) -> str:
@@ -95,6 +111,14 @@ def since_epoch(seconds: float, now: datetime) -> timedelta:
 def moment(when: datetime, now: datetime) -> str:
     """Return a time of this year without the year, a time of another year as its date."""
     return f"{when:%m-%d %H:%M}" if when.year == now.year else f"{when:%Y-%m-%d}"
+
+
+def period(key: str, since: datetime) -> str:
+    """Return the name of a period. An hour needs its offset only if the clock shows it twice."""
+    if "T" not in key:
+        return key
+    twice = since.replace(fold=0).utcoffset() != since.replace(fold=1).utcoffset()
+    return f"{since:%Y-%m-%d %H:%M}{since:%z}" if twice else f"{since:%Y-%m-%d %H:%M}"
 
 
 def range_in_words(of: Range) -> str:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import jsonschema
 import pytest
 from markdown_it import MarkdownIt
+from msgspec.structs import replace
 
 from otel_agent.model import ProcessMode, ProcessSample
 from otel_agent.summary.formats import WRITERS, Format
@@ -111,6 +112,9 @@ class TestJsonOfAnOverview:
                 "tz": "Europe/Berlin",
             },
             "accounting": "recorded",
+            "filters": {"projects": [], "models": [], "agents": [], "sessions": []},
+            "sort": None,
+            "generated_at": "2026-01-23T14:25:52+01:00",
             "cut": None,
             "newest": "2026-01-23T14:25:30+01:00",
             "complete": True,
@@ -247,7 +251,17 @@ class TestCsv:
         assert self.rows(machine.view("sessions"))[0]["title"] == 'say "hi", 2 - 1 = 1'
 
     def test_a_view_without_rows_is_a_line_of_names(self, machine: MadeMachine) -> None:
-        assert as_csv(machine.view("models")) == "key\r\n"
+        assert as_csv(machine.view("models")) == (
+            "key,share,cache_hit_ratio,messages,sessions,input,output,reasoning,cache_read,cache_write,total,cost_usd\r\n"
+        )
+
+    @pytest.mark.parametrize("name", VIEW_NAMES)
+    def test_the_names_are_the_same_with_and_without_rows(self, name: ViewName, machine: MadeMachine) -> None:
+        machine.has("json-1.1.27")
+        view = machine.view(name)
+        assert view.rows
+        names = [as_csv(replace(view, rows=rows)).split("\r\n")[0] for rows in (view.rows, [])]
+        assert names[0] == names[1]
 
 
 def cells(markdown: str) -> list[list[str]]:
@@ -272,7 +286,28 @@ class TestMarkdown:
         found = cells(as_markdown([machine.view(name)]))
         assert found[-1][0] == "Total"
         assert "107,562" in found[-1]
-        assert len({len(row) for row in found}) == 1
+        assert len({len(row) for row in found}) == (2 if name == "overview" else 1)
+
+    def test_an_overview_has_its_processes_categories_and_active_sessions(self, machine: MadeMachine) -> None:
+        hostile(machine, "a title")
+        sample = ProcessSample(
+            pid=77,
+            created_s=NOW.timestamp() - 3 * 3600,
+            mode=ProcessMode.SERVER,
+            executable="opencode",
+            directory="/srv/shop",
+            cpu_s=1.0,
+            rss_bytes=512 * 2**20,
+            vms_bytes=6,
+            threads=1,
+            file_descriptors=None,
+        )
+        view = with_processes(machine.view("overview", now=NOW), [Process(sample, 0.5)])
+        found = cells(as_markdown([view]))
+        assert ["77", "Server", "50.0%", "512 MB", "3 h", "/srv/shop"] in found
+        assert ["Input", "7", "70.0%"] in found
+        assert ["Cache read", "2", "20.0%"] in found
+        assert [row[2:] for row in found if row[0] == "a title"] == [["1", "10"]]
 
     @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
     def test_text_from_storage_is_shown_and_never_interpreted(self, text: str, machine: MadeMachine) -> None:

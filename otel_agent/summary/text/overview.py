@@ -1,0 +1,120 @@
+"""The head of an overview on a terminal: running processes, tokens by category, and active sessions."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from otel_agent.model.plural import counted
+from otel_agent.summary.text import words
+from otel_agent.summary.text.bars import bar
+from otel_agent.summary.text.captions import asked_for, total_name
+from otel_agent.summary.text.overview_rows import (
+    ACTIVE_SESSIONS,
+    ACTIVE_TITLES,
+    CATEGORY_TITLES,
+    NO_PROCESS,
+    PROCESS_TITLES,
+    active_rows,
+    category_rows,
+    process_rows,
+)
+from otel_agent.summary.text.widths import GAP, end_of
+from otel_agent.summary.view import Activity, View, shown
+
+_BAR_COLUMNS: Final = 20
+_DIRECTORY_NARROWEST: Final = 8
+"""With less room than this a directory says nothing, and is left out."""
+_GAP: Final = " " * GAP
+
+
+def overview_head(view: View, activity: Activity) -> list[RenderableType]:
+    """Return the running processes and, if anything was used, the tokens by category."""
+    processes = _processes(view, activity)
+    if not view.totals.is_any:
+        return [processes]
+    title = title_line(f"Tokens, {asked_for(view)}")
+    return [processes, Text(), title, _categories(view), _sums(view)]
+
+
+def active_sessions(view: View, activity: Activity) -> list[RenderableType]:
+    """Return the sessions that had a message in the last minutes, under their title."""
+    return [title_line(ACTIVE_SESSIONS), _active(view, activity)]
+
+
+def title_line(text: str) -> Text:
+    """Return a title."""
+    return Text(text, style="bold")
+
+
+def _processes(view: View, activity: Activity) -> RenderableType:
+    if not activity.processes:
+        return Text(NO_PROCESS, style="dim")
+    number = counted(len(activity.processes), "process", "processes")
+    rows = [PROCESS_TITLES, *process_rows(view, activity.processes)]
+    return Group(title_line(f"Running OpenCode: {number}"), _ProcessTable(rows))
+
+
+class _ProcessTable:
+    """The running processes. A directory gets the width that all else leaves, and loses its beginning."""
+
+    def __init__(self, rows: Sequence[tuple[str, ...]]) -> None:
+        """``rows`` begins with the titles."""
+        self._rows = rows
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        widths = [max(map(cell_len, cells)) for cells in zip(*self._rows, strict=True)][:-1]
+        room = options.max_width - sum(widths) - GAP * len(widths)
+        for number, (*facts, directory) in enumerate(self._rows):
+            # Two names, aligned left, and three numbers, aligned right.
+            cells = [f"{text:<{width}}" for text, width in zip(facts[:2], widths[:2], strict=True)]
+            cells += [f"{text:>{width}}" for text, width in zip(facts[2:], widths[2:], strict=True)]
+            if room >= _DIRECTORY_NARROWEST:
+                cells.append(end_of(directory, room))
+            yield Text(_GAP.join(cells).rstrip(), style="" if number else "dim", no_wrap=True)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(1, options.max_width)
+
+
+def _categories(view: View) -> Table:
+    tokens = shown(view.totals, view.accounting)
+    table = _table(*CATEGORY_TITLES[:1], right=CATEGORY_TITLES[1:], last="")
+    for cells, number in zip(category_rows(view), tokens.by_category(), strict=True):
+        part = number / tokens.total if tokens.total else 0.0
+        table.add_row(*cells, Text(bar(max(part, 0), _BAR_COLUMNS), style="cyan"))
+    table.add_row(Text(total_name(view), style="bold"), Text(words.exact(tokens.total), style="bold"))
+    return table
+
+
+def _sums(view: View) -> Text:
+    used = view.totals
+    messages, sessions = counted(used.messages, "message"), counted(used.sessions, "session")
+    cost = f", {words.dollars(used.cost_nusd)} USD as recorded" if used.cost_nusd else ""
+    return Text(f"{messages} in {sessions}{cost}")
+
+
+def _active(view: View, activity: Activity) -> Table:
+    table = _table(*ACTIVE_TITLES[:2], right=ACTIVE_TITLES[2:])
+    table.expand = True
+    # The names share the width that the numbers leave.
+    for column in table.columns[:2]:
+        column.ratio = 1
+    for cells in active_rows(view, activity.sessions):
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _table(*left: str, right: Sequence[str], last: str | None = None) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
+    for name in left:
+        table.add_column(name, no_wrap=True, overflow="ellipsis")
+    for name in right:
+        table.add_column(name, justify="right", no_wrap=True)
+    if last is not None:
+        table.add_column(last, no_wrap=True, overflow="ellipsis")
+    return table
