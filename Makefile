@@ -169,6 +169,10 @@ compose-schema: .venv/.runtime ## Fetch the schema that collector/compose.yaml i
 tmux: .venv/.runtime ## Install the terminal in which tests drive the live screen (needs apt-get)
 	@$(REAL_PROGRAMS) get tmux
 
+.PHONY: chromium
+chromium: .venv/.runtime ## Install the browser in which tests open a report (needs apt-get)
+	@$(REAL_PROGRAMS) get chromium
+
 .PHONY: systemd
 systemd: .venv/.runtime ## Install systemd-analyze, which checks the systemd unit (needs apt-get)
 	@$(REAL_PROGRAMS) get systemd

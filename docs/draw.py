@@ -26,7 +26,7 @@ from otel_agent.ledger.queries import open_to_read
 from otel_agent.model import ProcessMode, ProcessSample
 from otel_agent.settings import Settings
 from otel_agent.summary.answer import answer
-from otel_agent.summary.formats.as_page import as_svg
+from otel_agent.summary.formats.as_picture import as_svg
 from otel_agent.summary.live.app import Live
 from otel_agent.summary.question import Question, RangeName
 from otel_agent.summary.ranges import named_range

@@ -59,6 +59,7 @@ class Asked(Struct, frozen=True, kw_only=True):
             rolled_up=self.rolled_up,
             separate_global=self.separate_global,
             compared=self.compared,
+            with_rhythm=self.form == "html",
         )
 
     def refuse_contradictions(self) -> None:

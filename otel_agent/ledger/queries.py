@@ -99,6 +99,10 @@ class Queries:
         whole = all(bound % SLOT_MS == 0 for period in periods for bound in period)
         return self._answering(whole and is_of_slots(scope)).by_period(scope, periods)
 
+    def by_slot(self, scope: Scope) -> dict[int, Usage]:
+        """Return the usage of each quarter of an hour that has any, by its begin in milliseconds."""
+        return self._answering(is_of_slots(scope)).by_slot(scope)
+
     def first_and_last_ms(self, scope: Scope) -> tuple[int, int] | None:
         """Return when the first and the last message of the scope ended, ``None`` if there is none."""
         return self._answering(is_of_slots(scope)).first_and_last_ms(scope)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from otel_agent.ledger import records, schema
-from otel_agent.ledger.answers import NO_USAGE, UNATTRIBUTED, Group, Period, Scope, Usage
+from otel_agent.ledger.answers import NO_USAGE, SLOT_MS, UNATTRIBUTED, Group, Period, Scope, Usage
 from otel_agent.model import UsageSource
 from otel_agent.model.project import OUTSIDE_ANY
 
@@ -83,6 +83,12 @@ class UsageOfMessages:
         )
         rows = self._database.execute(query, [json.dumps(periods), *parameters])
         return {row[0]: Usage.of(row[1:]) for row in rows}
+
+    def by_slot(self, scope: Scope) -> dict[int, Usage]:
+        """Return the usage of each quarter of an hour that has any, by its begin in milliseconds."""
+        where, parameters = self._where(scope)
+        query = f"SELECT {_ENDED} / {SLOT_MS} AS slot, {self._sums} {self._from} WHERE {where} GROUP BY slot"
+        return {row[0] * SLOT_MS: Usage.of(row[1:]) for row in self._database.execute(query, parameters)}
 
     def first_and_last_ms(self, scope: Scope) -> tuple[int, int] | None:
         """Return when the first and the last message of the scope ended, ``None`` if there is none."""

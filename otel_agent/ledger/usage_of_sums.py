@@ -110,6 +110,14 @@ class UsageOfSums:
         rows = self._database.execute(query, (json.dumps(periods), *parameters))
         return {row[0]: Usage.of(row[1:]) for row in rows}
 
+    def by_slot(self, scope: Scope) -> dict[int, Usage]:
+        """Return the usage of each slot that has any, by its begin in milliseconds."""
+        where, parameters = _slots(scope)
+        query = (
+            f"SELECT slot, {_MESSAGES}, count(DISTINCT session_id), {_TOKENS} FROM slot_use WHERE {where} GROUP BY slot"
+        )
+        return {row[0] * SLOT_MS: Usage.of(row[1:]) for row in self._database.execute(query, parameters)}
+
     def first_and_last_ms(self, scope: Scope) -> tuple[int, int] | None:
         """Return when the first and the last message of the slots ended, ``None`` if there is none."""
         where, parameters = _slots(scope)

@@ -12,6 +12,7 @@ from otel_agent.ledger.reading import NOT_BEGUN, Reading
 from otel_agent.summary.comparison import compared, question_before
 from otel_agent.summary.limit import limited
 from otel_agent.summary.question import Question
+from otel_agent.summary.rhythm import rhythm
 from otel_agent.summary.scope import scope_of
 from otel_agent.summary.session_tree import session_rows
 from otel_agent.summary.suggestions import suggestions
@@ -24,6 +25,7 @@ from otel_agent.summary.view import (
     Cut,
     Process,
     ProjectRow,
+    Rhythm,
     Row,
     SessionRow,
     View,
@@ -65,6 +67,7 @@ def answer(
         before=figures.before,
         newest=None if figures.newest_ms is None else _local_time(figures.newest_ms, now),
         now=now,
+        rhythm=figures.rhythm,
         activity=Activity(processes, figures.active) if name == "overview" else None,
         warnings=tuple(warnings),
         hints=(*figures.suggestions, *hints),
@@ -82,6 +85,7 @@ class _Figures(Struct, frozen=True):
     unattributed: Usage = NO_USAGE
     newest_ms: int | None = None
     active: Sequence[SessionRow] = ()
+    rhythm: Rhythm | None = None
     suggestions: Sequence[str] = ()
     reading: Reading | None = NOT_BEGUN
 
@@ -97,9 +101,14 @@ def _figures(name: ViewName, question: Question, ledger: Queries, now: datetime,
             rows, before = compared(rows, earlier.range, _rows(name, then, configured), ledger.usage(then.scope))
         rows, cut = limited(name, rows, question)
         active = _active(asked) if name == "overview" else []
+        week: Rhythm | None = None
+        if question.with_rhythm and name in ("overview", "timeline"):
+            week = rhythm(ledger.by_slot(asked.scope), question.accounting, now)
         totals, unattributed = ledger.usage(asked.scope), ledger.unattributed(asked.scope)
         tried = [] if totals.is_any else list(suggestions(question.filters, ledger))
-        return _Figures(rows, cut, before, totals, unattributed, ledger.newest_ms(), active, tried, ledger.reading())
+        return _Figures(
+            rows, cut, before, totals, unattributed, ledger.newest_ms(), active, week, tried, ledger.reading()
+        )
 
 
 class _Asked:

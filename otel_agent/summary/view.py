@@ -90,6 +90,10 @@ class Activity(Struct, frozen=True):
     """Sessions with a message in the last minutes, the latest first, each with all the usage it ever had."""
 
 
+Rhythm = tuple[tuple[int, ...], ...]
+"""Tokens by weekday, from Monday, and hour of the day: seven rows of 24."""
+
+
 class Before(Struct, frozen=True):
     """The usage in the time before the range, to compare with."""
 
@@ -118,6 +122,8 @@ class View(Struct, frozen=True, kw_only=True):
     """When the newest message in the ledger ended, whatever the range; ``None`` if nothing was ever counted."""
     now: datetime
     activity: Activity | None = None
+    rhythm: Rhythm | None = None
+    """``None`` unless the question asks for it."""
     warnings: tuple[str, ...] = ()
     """Sentences that a reader needs to trust the numbers; each says what to do."""
     hints: tuple[str, ...] = ()

@@ -128,6 +128,7 @@ def programs() -> Sequence[Program]:
             minutes=1,
         ),
         Installed("tmux", command="tmux", package="tmux", target="tmux"),
+        Installed("chromium", command="chromium", package="chromium", target="chromium"),
         Installed("systemd", command="systemd-analyze", package="systemd", target="systemd"),
         # What Kafka needs.
         Installed("java", command="java", package="default-jre-headless", target="kafka"),

@@ -43,19 +43,19 @@ def _markdown(views: Sequence[View]) -> str:
 
 
 def _html(views: Sequence[View]) -> str:
-    from otel_agent.summary.formats.as_page import as_html
+    from otel_agent.summary.formats.as_html import as_html
 
     return as_html(views)
 
 
 def _svg(views: Sequence[View]) -> str:
-    from otel_agent.summary.formats.as_page import as_svg
+    from otel_agent.summary.formats.as_picture import as_svg
 
     return as_svg(views)
 
 
 def _text(views: Sequence[View]) -> str:
-    from otel_agent.summary.formats.as_page import as_text
+    from otel_agent.summary.formats.as_picture import as_text
 
     return as_text(views)
 

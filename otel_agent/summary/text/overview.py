@@ -54,9 +54,8 @@ def title_line(text: str) -> Text:
 def _processes(view: View, activity: Activity) -> RenderableType:
     if not activity.processes:
         return Text(NO_PROCESS, style="dim")
-    number = counted(len(activity.processes), "process", "processes")
     rows = [PROCESS_TITLES, *process_rows(view, activity.processes)]
-    return Group(title_line(f"Running OpenCode: {number}"), _ProcessTable(rows))
+    return Group(title_line(words.running(len(activity.processes))), _ProcessTable(rows))
 
 
 class _ProcessTable:

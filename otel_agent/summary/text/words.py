@@ -84,6 +84,11 @@ def tokens(found: Tokens) -> str:
     return counted(found.total, "token")
 
 
+def running(processes: int) -> str:
+    """Return the title of the running processes, with their number."""
+    return f"Running OpenCode: {counted(processes, 'process', 'processes')}"
+
+
 def megabytes(number: int) -> str:
     """Return a number of bytes in units of 2**20 bytes."""
     return f"{number / 2**20:,.0f} MB"

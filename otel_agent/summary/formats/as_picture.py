@@ -1,4 +1,4 @@
-"""HTML, SVG and plain text, drawn as on a terminal. A page fetches nothing from elsewhere."""
+"""SVG and plain text, drawn as on a terminal. A picture fetches nothing from elsewhere."""
 
 import html
 import io
@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
@@ -39,37 +40,34 @@ _THEME: Final = TerminalTheme(
         (140, 149, 159),
     ],
 )
-_HTML: Final = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>{title}</title>
-<style>
-{{stylesheet}}
-body {{{{ color: {{foreground}}; background-color: {{background}}; margin: 2em; }}}}
-pre {{{{ font-family: ui-monospace, Menlo, Consolas, monospace; line-height: 1.4; }}}}
-</style>
-</head>
-<body>
-<pre><code>{{code}}</code></pre>
-</body>
-</html>
-"""
+_BLANK: Final = "&#160;"
+_LETTER: Final = 12.2
+"""Width of a letter in Rich's pictures."""
+_TEXT: Final = re.compile(
+    r'<text class="(?P<kind>[^"]*-r\d+)" x="(?P<x>[\d.]+)" y="(?P<y>[\d.]+)" textLength="[\d.]+"(?P<rest>[^>]*)>(?P<text>[^<]*)</text>'
+)
 _FONT_FACE: Final = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 """Rich's own font, which a browser would fetch from elsewhere."""
-
-
-def as_html(views: Sequence[View], width: int = _COLUMNS) -> str:
-    """Return a whole HTML page, ``width`` letters wide."""
-    # The title passes through two formats: ours, which doubles braces, and Rich's.
-    title = html.escape(_title(views)).replace("{", "{{").replace("}", "}}")
-    return _recorded(views, width).export_html(theme=_THEME, code_format=_HTML.format(title=title))
 
 
 def as_svg(views: Sequence[View], width: int = _COLUMNS) -> str:
     """Return an SVG picture, ``width`` letters wide. The same views make the same picture, byte by byte."""
     drawn = _recorded(views, width).export_svg(title=_title(views), theme=_THEME, unique_id="otel-agent")
-    return _FONT_FACE.sub("", drawn)
+    return _TEXT.sub(_cells, _FONT_FACE.sub("", drawn))
+
+
+def _cells(drawn: re.Match[str]) -> str:
+    """Draw each cell of a line at its own place. A browser's font may give a letter another width than a terminal does."""
+    left = float(drawn["x"])
+    parts = []
+    for cell in re.finditer(f"(?:(?!{_BLANK}{_BLANK}).)+", drawn["text"], re.DOTALL):
+        before, text = (html.unescape(part) for part in (drawn["text"][: cell.start()], cell[0]))
+        if text.strip("\N{NO-BREAK SPACE}"):
+            x, length = left + cell_len(before) * _LETTER, cell_len(text) * _LETTER
+            parts.append(
+                f'<text class="{drawn["kind"]}" x="{x:g}" y="{drawn["y"]}" textLength="{length:g}"{drawn["rest"]}>{cell[0]}</text>'
+            )
+    return "".join(parts)
 
 
 def as_text(views: Sequence[View], width: int = _COLUMNS) -> str:
