@@ -7,7 +7,7 @@ from otel_agent import __version__
 
 def main() -> None:
     """Run the command that was typed, and exit."""
-    if sys.argv[1:] == ["--version"]:
+    if sys.argv[1:] in (["--version"], ["-V"]):
         # Scripts ask for it often. Without Typer and the commands it takes a fifth of the time.
         print(__version__)
         return

@@ -42,6 +42,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     accounting: Accounting | None
     form: Format
     output: Path | None
+    watched: bool
 
     def question(self, view: ViewName, now: datetime, accounting: Accounting, range_: RangeName | None) -> Question:
         """Return the question for one view.
@@ -71,6 +72,8 @@ class Asked(Struct, frozen=True, kw_only=True):
         self._refuse_options_of_other_views()
         if self.live and (len(self.views) > 1 or self.form != "table" or self.output is not None):
             raise UsageError("--live is a screen: leave out --all-views, --format, --json and -o.")
+        if self.watched and (self.live or self.output is not None):
+            raise UsageError("--watch prints the view again and again: leave out --live, which does so itself, and -o.")
         if self.live and not (sys.stdin.isatty() and sys.stdout.isatty()):
             raise UsageError("--live needs a terminal. Leave it out to print the view once.")
         if self.live and not can_move_cursor(os.environ):

@@ -13,6 +13,7 @@ from otel_agent.cli.help_page import import_help_page
 from otel_agent.cli.options import FLAG
 from otel_agent.cli.run import demo, run
 from otel_agent.cli.status import status
+from otel_agent.cli.statusline import statusline
 from otel_agent.cli.summary import summary
 from otel_agent.cli.verify import verify
 from otel_agent.errors import OtelAgentError
@@ -28,6 +29,7 @@ app: Final = typer.Typer(
 )
 app.command(epilog="Example: OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 otel-agent run")(run)
 app.command(epilog="Example: otel-agent summary models --since 7d --json")(summary)
+app.command(epilog="Example: otel-agent statusline --format '{today.tokens} · {week.cost} USD'")(statusline)
 app.command(epilog="Example: otel-agent status --json")(status)
 app.command(epilog="Example: otel-agent doctor --json")(doctor)
 app.command(epilog="Example: otel-agent verify --prometheus http://localhost:9090")(verify)
@@ -40,10 +42,11 @@ def run_command() -> None:
     """Run the command that was typed, and exit. Exit codes: see ``errors``; 130 after Ctrl-C."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a title may have letters that the terminal's encoding lacks
-    if len(sys.argv) == 1 or set(_HELP) & set(sys.argv):
+    arguments = _meant(sys.argv[1:])
+    if set(_HELP) & set(arguments):
         import_help_page()
     try:
-        app(prog_name="otel-agent")
+        app(arguments, prog_name="otel-agent")
     except OtelAgentError as error:
         typer.echo(f"otel-agent: {error}", err=True)
         sys.exit(error.exit_code)
@@ -64,6 +67,18 @@ def run_command() -> None:
         sys.exit(1)
 
 
+def _meant(arguments: list[str]) -> list[str]:
+    """Return the arguments that Typer knows for what people type: nothing at all, ``help``, or ``help COMMAND``."""
+    match arguments:
+        case []:
+            # A person wants to see something; a script that forgot its command needs to know what there is.
+            return ["summary", "--what-next"] if sys.stdout.isatty() else ["--help"]
+        case ["help", *command]:
+            return [*command, "--help"]
+        case _:
+            return arguments
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(__version__)
@@ -74,7 +89,9 @@ def _print_version(wanted: bool) -> None:
 def _root(
     version: Annotated[
         bool,
-        typer.Option("--version", metavar=FLAG, callback=_print_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version", "-V", metavar=FLAG, callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     """Make OpenCode observable: report every completed assistant message once, as OTLP metrics and spans."""

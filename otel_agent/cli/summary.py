@@ -1,5 +1,7 @@
 """``otel-agent summary``."""
 
+import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -17,6 +19,9 @@ from otel_agent.summary.question import Filters, Question, RangeName
 from otel_agent.summary.view import VIEW_NAMES, ViewName
 
 STANDARD_OUTPUT: Final = Path("-")
+_WHAT_NEXT: Final = (
+    "Next: otel-agent summary --live opens a screen, otel-agent run sends it to a backend, otel-agent --help lists all."
+)
 
 
 def summary(
@@ -42,6 +47,8 @@ def summary(
     format_: options.FormatOption = None,
     as_json: options.AsJsonOption = False,
     output: options.OutputOption = None,
+    watch: options.WatchOption = None,
+    what_next: options.WhatNextOption = False,
 ) -> None:
     """Show where the tokens went on this machine, without any backend."""
     filters = Filters(
@@ -65,10 +72,20 @@ def summary(
         compared=compare is not None,
         accounting=accounting,
         form=chosen_format(format_, as_json, output),
+        watched=watch is not None,
         output=None if output == STANDARD_OUTPUT else output,
     )
     asked.refuse_contradictions()
-    _show(asked, loaded(config, quiet=True).settings, clock(tz))
+    settings = loaded(config, quiet=True).settings
+    _show(asked, settings, clock(tz))
+    if what_next:
+        print(f"\n{_WHAT_NEXT}")
+    while watch is not None:
+        threading.Event().wait(watch)
+        if sys.stdout.isatty():
+            # From the top, as `watch` does: what is above stays in the terminal's memory.
+            print("\x1b[H\x1b[2J", end="")
+        _show(asked, settings, clock(tz))
 
 
 def _show(asked: Asked, settings: Settings, now: Callable[[], datetime]) -> None:

@@ -145,6 +145,18 @@ FormatOption = Annotated[
 AsJsonOption = Annotated[
     bool, typer.Option("--json", metavar=FLAG, help="Short for --format json.", rich_help_panel=_OUTPUT)
 ]
+WhatNextOption = Annotated[bool, typer.Option("--what-next", metavar=FLAG, hidden=True)]
+"""What ``otel-agent`` alone means: the summary, and a line about what else there is."""
+WatchOption = Annotated[
+    float | None,
+    typer.Option(
+        "--watch",
+        metavar="SECONDS",
+        min=1,
+        help="Print the view again and again, with so many seconds between, until Ctrl-C.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
 OutputOption = Annotated[
     Path | None,
     typer.Option(

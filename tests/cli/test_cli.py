@@ -19,6 +19,7 @@ from otel_agent.cli.commands import app
 from tests.support.made_stores import JsonTree, Tokens, message, session
 from tests.support.otlp_receiver import OtlpReceiver
 from tests.support.shell import Shell
+from tests.support.terminal import in_a_terminal
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*[34][0-9]")
 NOBODY_LISTENS = "http://127.0.0.1:1"
@@ -44,7 +45,7 @@ COMMANDS = list(commands(typer.main.get_command(app)))
 def test_these_are_all_the_commands() -> None:
     """If one goes away, somebody's script or unit file fails."""
     assert {" ".join(path) for path in COMMANDS} == {
-        *("", "run", "summary", "demo", "status", "doctor", "verify"),
+        *("", "run", "summary", "statusline", "demo", "status", "doctor", "verify"),
         *("config", "config show", "config init", "config check"),
         *("service", "service install", "service uninstall", "service status", "service logs"),
     }
@@ -69,12 +70,23 @@ class TestHelp:
 
 
 def test_version_is_printed_alone(shell: Shell) -> None:
-    assert shell.output("--version") == f"{__version__}\n"
+    assert shell.output("--version") == shell.output("-V") == f"{__version__}\n"
 
 
-def test_without_a_command_the_help_is_shown(shell: Shell) -> None:
-    run = shell.run()
-    assert "Usage: otel-agent" in run.stdout + run.stderr
+def test_without_a_command_a_script_gets_the_help(shell: Shell) -> None:
+    assert "Usage: otel-agent" in shell.output()
+
+
+def test_without_a_command_a_person_gets_the_summary_and_what_there_is_next(shell: Shell) -> None:
+    JsonTree(shell.data_dir).put_turn(message(session(), Tokens(input=1)))
+    printed = in_a_terminal(shell)
+    assert "No OpenCode process is running." in printed or "Running OpenCode" in printed
+    assert "otel-agent --help lists all." in printed
+
+
+@pytest.mark.parametrize("path", [(), ("summary",), ("config", "show")], ids=" ".join)
+def test_help_is_a_word_too(path: tuple[str, ...], shell: Shell) -> None:
+    assert shell.output("help", *path) == shell.output(*path, "--help")
 
 
 class TestEndings:

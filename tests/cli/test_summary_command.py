@@ -6,9 +6,9 @@ import csv
 import io
 import json
 import os
-import pty
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import time
@@ -22,6 +22,7 @@ from otel_agent.summary.view import VIEW_NAMES
 from tests.support.made_stores import GLOBAL, JsonTree, Tokens, message, session
 from tests.support.paths import STORES
 from tests.support.shell import Shell
+from tests.support.terminal import in_a_terminal
 
 
 @pytest.fixture
@@ -203,23 +204,6 @@ def test_options_that_cannot_be_meant_are_refused_with_what_to_do(
     assert "Traceback" not in run.stderr
 
 
-def in_a_terminal(shell: Shell, *arguments: str, **variables: str) -> str:
-    ours, theirs = pty.openpty()
-    environ = shell.environment() | {"TERM": "xterm-256color", "COLUMNS": "100"} | variables
-    shell.scratch.mkdir(exist_ok=True)
-    process = subprocess.Popen(shell.command(*arguments), env=environ, cwd=shell.home, stdout=theirs, stderr=theirs)
-    os.close(theirs)
-    printed = b""
-    try:
-        while block := os.read(ours, 65_536):
-            printed += block
-    except OSError:
-        pass  # Linux says so when the other side is closed
-    os.close(ours)
-    assert process.wait(60) == 0
-    return printed.decode()
-
-
 def test_a_damaged_ledger_is_an_error_that_says_what_to_do(filled: Shell) -> None:
     filled.output("summary")
     path = filled.state_dir / "ledger.db"
@@ -309,3 +293,21 @@ def test_a_long_history_is_read_with_a_progress_bar(shell: Shell) -> None:
     assert "8,001/8,001 read" in printed
     assert "Reading" not in printed.rpartition("Tokens by model")[2]
     assert "\x1b[?25h" in printed, "the cursor is there again"
+
+
+def test_a_watched_view_is_printed_again_until_ctrl_c(filled: Shell) -> None:
+    process = subprocess.Popen(
+        filled.command("summary", "models", "--range", "all", "--watch", "1"),
+        env=filled.environment(),
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    assert process.stdout is not None
+    titles = 0
+    for line in process.stdout:
+        titles += line.startswith("Tokens by model")
+        if titles == 2:
+            process.send_signal(signal.SIGINT)
+            break
+    process.stdout.close()
+    assert process.wait(60) == 130
