@@ -65,8 +65,6 @@ class Asked(Struct, frozen=True, kw_only=True):
 
     def refuse_contradictions(self) -> None:
         """Raise ``UsageError`` if two options cannot be meant together, or if no terminal can show ``--live``."""
-        if self.range and (self.since or self.until):
-            raise UsageError("--range and --since/--until contradict each other. Choose one.")
         if len(self.views) > 1 and self.form == "csv":
             raise UsageError("CSV is one table: name one view instead of --all-views, or choose --format json.")
         self._refuse_options_of_other_views()
@@ -99,9 +97,7 @@ class Asked(Struct, frozen=True, kw_only=True):
             raise UsageError("--compare adds up a range, and a timeline has its parts. Use it with another view.")
 
     def _range(self, view: ViewName, now: datetime) -> Range:
-        if self.since or self.until:
-            return custom_range(self.since, self.until, now)
-        return named_range(self.range or _RANGES.get(view, "all"), now)
+        return range_asked(self.range, self.since, self.until, now, default=_RANGES.get(view, "all"))
 
     def _limit(self, view: ViewName) -> int | None:
         if self.limit is not None:
@@ -110,6 +106,15 @@ class Asked(Struct, frozen=True, kw_only=True):
         if self.live or self.form in ("json", "csv"):
             return None
         return MOST_PERIODS if view == "timeline" else MOST_ROWS
+
+
+def range_asked(
+    name: RangeName | None, since: str | None, until: str | None, now: datetime, *, default: RangeName
+) -> Range:
+    """Return the range that three options choose together. Raises ``UsageError`` if they contradict each other."""
+    if name and (since or until):
+        raise UsageError("--range and --since/--until contradict each other. Choose one.")
+    return custom_range(since, until, now) if since or until else named_range(name or default, now)
 
 
 def chosen_format(format_: Format | None, as_json: bool, output: Path | None) -> Format:

@@ -10,6 +10,7 @@ from otel_agent import __version__
 from otel_agent.cli import config, service
 from otel_agent.cli.doctor import doctor
 from otel_agent.cli.help_page import import_help_page
+from otel_agent.cli.messages import messages
 from otel_agent.cli.options import FLAG
 from otel_agent.cli.run import demo, run
 from otel_agent.cli.status import status
@@ -29,6 +30,7 @@ app: Final = typer.Typer(
 )
 app.command(epilog="Example: OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 otel-agent run")(run)
 app.command(epilog="Example: otel-agent summary models --since 7d --json")(summary)
+app.command(epilog="Example: otel-agent messages --since 7d --format csv > messages.csv")(messages)
 app.command(epilog="Example: otel-agent statusline --format '{today.tokens} · {week.cost} USD'")(statusline)
 app.command(epilog="Example: otel-agent status --json")(status)
 app.command(epilog="Example: otel-agent doctor --json")(doctor)
@@ -68,13 +70,15 @@ def run_command() -> None:
 
 
 def _meant(arguments: list[str]) -> list[str]:
-    """Return the arguments that Typer knows for what people type: nothing at all, ``help``, or ``help COMMAND``."""
+    """Return the arguments that Typer knows for what people type: nothing at all, ``help COMMAND``, and so on."""
     match arguments:
         case []:
             # A person wants to see something; a script that forgot its command needs to know what there is.
             return ["summary", "--what-next"] if sys.stdout.isatty() else ["--help"]
         case ["help", *command]:
             return [*command, "--help"]
+        case ["summary", "messages", *rest]:
+            return ["messages", *rest]
         case _:
             return arguments
 

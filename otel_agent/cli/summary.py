@@ -102,7 +102,7 @@ def _show(asked: Asked, settings: Settings, now: Callable[[], datetime]) -> None
 
         run_live(machine, question, asked.views[0])
         return
-    _catch_up(settings)
+    bring_up_to_date(settings)
     views = [machine.view(name, question(name)) for name in asked.views]
     if asked.output is None:
         print_views(views, asked.form, settings)
@@ -110,7 +110,7 @@ def _show(asked: Asked, settings: Settings, now: Callable[[], datetime]) -> None
         write_views(views, asked.form, asked.output)
 
 
-def _catch_up(settings: Settings) -> None:
+def bring_up_to_date(settings: Settings) -> None:
     """Bring the ledger up to date, with a progress bar for a long history. A running agent has done it already."""
     from otel_agent.intake.catch_up import catch_up
 

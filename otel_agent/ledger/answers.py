@@ -83,6 +83,27 @@ class Group(Struct, frozen=True):
     last_ms: int
 
 
+class CountedMessage(Struct, frozen=True):
+    """One counted message, with the session that it belongs to."""
+
+    usage: Usage
+    id: str
+    session_id: str
+    title: str
+    parent_id: str
+    """The session that started its session; empty if a person did."""
+    created_ms: int
+    ended_ms: int
+    provider: str
+    model: str
+    agent: str
+    worktree: str
+    directory: str
+    turn_id: str
+    finish: str
+    error_type: str
+
+
 class SessionFacts(Struct, frozen=True):
     """The session that started this one (empty if a person did), and its title."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from otel_agent.errors import LedgerDamaged, LedgerError, LedgerNewer
 from otel_agent.ledger import checkpoints, records, schema
-from otel_agent.ledger.answers import SLOT_MS, Group, Period, ProjectKey, Scope, SessionFacts, Usage
+from otel_agent.ledger.answers import SLOT_MS, CountedMessage, Group, Period, ProjectKey, Scope, SessionFacts, Usage
 from otel_agent.ledger.delivery_state import SignalDelivery, deliveries
 from otel_agent.ledger.evidence import Evidence
 from otel_agent.ledger.files import connect_to_read, ledger_path
@@ -98,6 +98,10 @@ class Queries:
         """Return the usage of each period that has any, by its begin; a session counts once in each."""
         whole = all(bound % SLOT_MS == 0 for period in periods for bound in period)
         return self._answering(whole and is_of_slots(scope)).by_period(scope, periods)
+
+    def messages(self, scope: Scope, *, latest: int | None) -> Iterator[CountedMessage]:
+        """Yield the messages in the order in which they ended; if ``latest`` is a number, only so many of the last."""
+        return self._of_messages.messages(scope, latest)
 
     def by_slot(self, scope: Scope) -> dict[int, Usage]:
         """Return the usage of each quarter of an hour that has any, by its begin in milliseconds."""

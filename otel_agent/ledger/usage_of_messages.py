@@ -2,11 +2,11 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from otel_agent.ledger import records, schema
-from otel_agent.ledger.answers import NO_USAGE, SLOT_MS, UNATTRIBUTED, Group, Period, Scope, Usage
+from otel_agent.ledger.answers import NO_USAGE, SLOT_MS, UNATTRIBUTED, CountedMessage, Group, Period, Scope, Usage
 from otel_agent.model import UsageSource
 from otel_agent.model.project import OUTSIDE_ANY
 
@@ -89,6 +89,24 @@ class UsageOfMessages:
         where, parameters = self._where(scope)
         query = f"SELECT {_ENDED} / {SLOT_MS} AS slot, {self._sums} {self._from} WHERE {where} GROUP BY slot"
         return {row[0] * SLOT_MS: Usage.of(row[1:]) for row in self._database.execute(query, parameters)}
+
+    def messages(self, scope: Scope, latest: int | None) -> Iterator[CountedMessage]:
+        """Yield the messages in the order in which they ended; if ``latest`` is a number, only so many of the last."""
+        where, parameters = self._where(scope)
+        query = (
+            f"SELECT m.id, m.session_id, ifnull(s.title, ''), ifnull(s.parent_id, ''), m.created_ms, {_ENDED} AS ended_ms, "
+            f"m.provider, {self._columns['model']}, {self._columns['agent']}, m.worktree, m.directory, m.turn_id, m.finish, "
+            "m.error_type, 1, 1, m.input, m.output, m.reasoning, m.cache_read, m.cache_write, m.cached_in_input, "
+            f"m.reasoning_in_output, m.cost_nusd {self._from} LEFT JOIN session AS s ON s.id = m.session_id WHERE {where} "
+        )
+        if latest is None:
+            rows = self._database.execute(f"{query} ORDER BY ended_ms, m.id", parameters)
+        else:
+            # The last ones are found from the end, and then turned round.
+            query = f"SELECT * FROM ({query} ORDER BY ended_ms DESC, m.id DESC LIMIT ?) ORDER BY ended_ms, id"
+            rows = self._database.execute(query, [*parameters, latest])
+        for row in rows:
+            yield CountedMessage(Usage.of(row[14:]), *row[:14])
 
     def first_and_last_ms(self, scope: Scope) -> tuple[int, int] | None:
         """Return when the first and the last message of the scope ended, ``None`` if there is none."""

@@ -43,7 +43,7 @@ def as_csv(view: View) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(names)
-    writer.writerows([_cell(row[name]) for name in names] for row in rows)
+    writer.writerows([spreadsheet_cell(row[name]) for name in names] for row in rows)
     return text.getvalue()
 
 
@@ -56,7 +56,7 @@ def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _cell(value: object) -> object:
+def spreadsheet_cell(value: object) -> object:
     """Return the cell; an apostrophe, which spreadsheets do not show, disarms text that looks like a formula."""
     if not isinstance(value, str):
         return "" if value is None else value
