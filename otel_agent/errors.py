@@ -8,6 +8,7 @@
     ├── NothingToVerify       2   there is nothing to compare, or one side of it cannot be reached
     ├── ServiceError          1   the login service cannot be set up (``service.manager``)
     ├── DeliveryError         3   the backend did not accept everything; nothing is lost
+    ├── AmountPassed          6   ``summary --fail-above``: more was used than the amount
     └── LedgerError           4   the ledger cannot be written
         ├── LedgerHeld            another agent writes it
         ├── LedgerNewer           a newer otel-agent wrote it
@@ -47,6 +48,12 @@ class DeliveryError(OtelAgentError):
     """The backend did not accept everything; the rest stays pending."""
 
     exit_code = 3
+
+
+class AmountPassed(OtelAgentError):
+    """More was used than ``summary --fail-above`` allows."""
+
+    exit_code = 6
 
 
 class LedgerError(OtelAgentError):

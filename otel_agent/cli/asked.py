@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from otel_agent.cli.terminal import can_move_cursor
 from otel_agent.errors import UsageError
+from otel_agent.summary.amounts import Amount
 from otel_agent.summary.formats import Format, format_of
 from otel_agent.summary.question import Accounting, By, Filters, Question, Range, RangeName, Sort
 from otel_agent.summary.ranges import custom_range, named_range, zone_named
@@ -43,6 +44,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     form: Format
     output: Path | None
     watched: bool
+    fail_above: Amount | None
 
     def question(self, view: ViewName, now: datetime, accounting: Accounting, range_: RangeName | None) -> Question:
         """Return the question for one view.
@@ -72,6 +74,8 @@ class Asked(Struct, frozen=True, kw_only=True):
             raise UsageError("--live is a screen: leave out --all-views, --format, --json and -o.")
         if self.watched and (self.live or self.output is not None):
             raise UsageError("--watch prints the view again and again: leave out --live, which does so itself, and -o.")
+        if self.fail_above is not None and (self.live or len(self.views) > 1):
+            raise UsageError("--fail-above looks at the total of one view: leave out --live and --all-views.")
         if self.live and not (sys.stdin.isatty() and sys.stdout.isatty()):
             raise UsageError("--live needs a terminal. Leave it out to print the view once.")
         if self.live and not can_move_cursor(os.environ):

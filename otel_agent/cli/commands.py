@@ -30,7 +30,7 @@ app: Final = typer.Typer(
 )
 app.command(epilog="Example: OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 otel-agent run")(run)
 app.command(epilog="Example: otel-agent summary models --since 7d --json")(summary)
-app.command(epilog="Example: otel-agent messages --since 7d --format csv > messages.csv")(messages)
+app.command(epilog="Example: otel-agent messages --since 7d --format csv")(messages)
 app.command(epilog="Example: otel-agent statusline --format '{today.tokens} · {week.cost} USD'")(statusline)
 app.command(epilog="Example: otel-agent status --json")(status)
 app.command(epilog="Example: otel-agent doctor --json")(doctor)

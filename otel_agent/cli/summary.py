@@ -13,10 +13,12 @@ from otel_agent.cli import summary_options as options
 from otel_agent.cli.asked import Asked, chosen_format, clock
 from otel_agent.cli.options import ConfigOption, loaded
 from otel_agent.cli.output import print_views, write_views
-from otel_agent.errors import LedgerHeld
+from otel_agent.errors import AmountPassed, LedgerHeld, OtelAgentError
 from otel_agent.settings import Settings
+from otel_agent.summary.amounts import Amount, amount
 from otel_agent.summary.question import Filters, Question, RangeName
-from otel_agent.summary.view import VIEW_NAMES, ViewName
+from otel_agent.summary.text import words
+from otel_agent.summary.view import VIEW_NAMES, View, ViewName
 
 STANDARD_OUTPUT: Final = Path("-")
 _WHAT_NEXT: Final = (
@@ -47,6 +49,7 @@ def summary(
     format_: options.FormatOption = None,
     as_json: options.AsJsonOption = False,
     output: options.OutputOption = None,
+    fail_above: options.FailAboveOption = None,
     watch: options.WatchOption = None,
     what_next: options.WhatNextOption = False,
 ) -> None:
@@ -73,6 +76,7 @@ def summary(
         accounting=accounting,
         form=chosen_format(format_, as_json, output),
         watched=watch is not None,
+        fail_above=None if fail_above is None else amount("--fail-above", fail_above),
         output=None if output == STANDARD_OUTPUT else output,
     )
     asked.refuse_contradictions()
@@ -108,6 +112,18 @@ def _show(asked: Asked, settings: Settings, now: Callable[[], datetime]) -> None
         print_views(views, asked.form, settings)
     else:
         write_views(views, asked.form, asked.output)
+    if asked.fail_above is not None:
+        _fail_above(asked.fail_above, views[0])
+
+
+def _fail_above(most: Amount, view: View) -> None:
+    """Raise ``AmountPassed`` if more was used, or if nobody can know yet."""
+    if view.reading is not None:
+        raise OtelAgentError(f"--fail-above cannot be decided. {view.reading.in_words(stopped=view.reading_stopped)}")
+    used = view.totals.cost_nusd if most.of_cost else view.total_of(view.totals)
+    if used > most.number:
+        write, unit = (words.dollars, " USD") if most.of_cost else (words.exact, " tokens")
+        raise AmountPassed(f"{write(used)}{unit} were used, and --fail-above allows {write(most.number)}.")
 
 
 def bring_up_to_date(settings: Settings) -> None:

@@ -147,6 +147,15 @@ AsJsonOption = Annotated[
 ]
 WhatNextOption = Annotated[bool, typer.Option("--what-next", metavar=FLAG, hidden=True)]
 """What ``otel-agent`` alone means: the summary, and a line about what else there is."""
+FailAboveOption = Annotated[
+    str | None,
+    typer.Option(
+        "--fail-above",
+        metavar="AMOUNT",
+        help="End with exit code 6 if the total is above this: tokens (5M) or dollars (20USD). For cron and CI.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
 WatchOption = Annotated[
     float | None,
     typer.Option(

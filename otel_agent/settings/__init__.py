@@ -15,7 +15,7 @@ from msgspec import Struct
 from otel_agent.errors import SettingsError
 from otel_agent.semconv import Signal
 from otel_agent.settings.standard import Standard, standard
-from otel_agent.settings.values import Exporter, OtlpSettings, Settings
+from otel_agent.settings.values import BudgetSettings, Exporter, OtlpSettings, Settings
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -141,8 +141,10 @@ def _variable(name: str) -> str:
     return PREFIX + name.upper()
 
 
-_OWN: Final = tuple(name for name in Settings.__struct_fields__ if name != "otlp")
+_TABLES: Final = ("otlp", "budget")
+_OWN: Final = tuple(name for name in Settings.__struct_fields__ if name not in _TABLES)
 """The settings that have a variable of ours."""
+_OF_TABLE: Final[Mapping[str, type[Struct]]] = {"otlp": OtlpSettings, "budget": BudgetSettings}
 _OTHER_VARIABLES: Final = frozenset({"OTEL_AGENT_CONFIG"})
 
 
@@ -169,7 +171,7 @@ def _explain(error: "ValidationError", sources: _Sources) -> str:
         key = ".".join(str(part) for part in problem["loc"])
         top = str(problem["loc"][0]) if problem["loc"] else ""
         if problem["type"] == "extra_forbidden":
-            fields = set(OtlpSettings.__struct_fields__ if key.startswith("otlp.") else Settings.__struct_fields__)
+            fields = set(_OF_TABLE.get(top, Settings).__struct_fields__)
             lines.append(f"{sources.path}: {key} is not a setting.{_hint(key.rpartition('.')[2], fields)}")
         else:
             lines.append(f"{sources.origin(top)}: {key}: {problem['msg'].removeprefix('Value error, ')}.")

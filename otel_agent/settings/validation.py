@@ -6,14 +6,14 @@ It is imported only if something was written.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, get_type_hints
+from typing import Any, Final, Self, get_type_hints
 
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import fields
-from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from otel_agent.settings.values import DURATION, OtlpSettings, Settings
+from otel_agent.settings.values import DURATION, BudgetSettings, OtlpSettings, Settings
 
 PREFIX: Final = "OTEL_AGENT_"
 
@@ -26,7 +26,11 @@ def settings_from(given: Mapping[str, Any]) -> Settings:
     found = _MODEL(**given)
     own = {name: getattr(found, name) for name in Settings.__struct_fields__}
     otlp = OtlpSettings(**{name: getattr(found.otlp, name) for name in OtlpSettings.__struct_fields__})  # type: ignore[attr-defined]
-    return Settings(**{**own, "otlp": otlp})
+    budgets = tuple(
+        BudgetSettings(**{name: getattr(one, name) for name in BudgetSettings.__struct_fields__})
+        for one in found.budget  # type: ignore[attr-defined]
+    )
+    return Settings(**{**own, "otlp": otlp, "budget": budgets})
 
 
 class _Otlp(BaseModel):
@@ -36,6 +40,16 @@ class _Otlp(BaseModel):
     @classmethod
     def _expanded(cls, value: object) -> object:
         return _expanded(value)
+
+
+class _Budget(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _one_amount(self) -> Self:
+        if (self.tokens is None) == (self.cost_usd is None):  # type: ignore[attr-defined]
+            raise ValueError("a budget needs either tokens or cost_usd")
+        return self
 
 
 class _All(BaseSettings):
@@ -102,4 +116,6 @@ def _fields(of: type[Struct]) -> dict[str, Any]:
 
 
 _OTLP: Final = create_model("OtlpSettings", __base__=_Otlp, **_fields(OtlpSettings))
-_MODEL: Final = create_model("Settings", __base__=_All, **(_fields(Settings) | {"otlp": (_OTLP, _OTLP())}))
+_BUDGET: Final = create_model("BudgetSettings", __base__=_Budget, **_fields(BudgetSettings))
+_TABLES: Final[dict[str, Any]] = {"otlp": (_OTLP, _OTLP()), "budget": (tuple[_BUDGET, ...], ())}
+_MODEL: Final = create_model("Settings", __base__=_All, **(_fields(Settings) | _TABLES))

@@ -59,6 +59,21 @@ class OtlpSettings(Struct, frozen=True, kw_only=True):
         return "OtlpSettings(…)"
 
 
+class BudgetSettings(Struct, frozen=True, kw_only=True):
+    """One of the file's tables ``[[budget]]``: an amount of tokens or dollars that a person does not want to pass."""
+
+    name: str = ""
+    """Shown instead of a description."""
+    tokens: Annotated[int | None, Bounds(least=1)] = None
+    cost_usd: Annotated[float | None, Bounds(above=0)] = None
+    """Either this or ``tokens`` is set."""
+    per: Literal["day", "week", "month"] = "day"
+    projects: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    agents: tuple[str, ...] = ()
+    """Globs, as the options of ``summary`` take them; all usage counts if there are none."""
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """All settings. The comments of ``config/otel-agent.toml`` say what each is for."""
 
@@ -98,6 +113,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_format: Literal["text", "json"] = "text"
 
     otlp: OtlpSettings = OtlpSettings()
+    budget: tuple[BudgetSettings, ...] = ()
 
     @property
     def backfill_seconds(self) -> int | None:

@@ -17,6 +17,7 @@ from otel_agent.opencode.configured_models import Configured, configured_models
 from otel_agent.opencode.running.candidates import candidate_pids
 from otel_agent.settings import Settings
 from otel_agent.summary.answer import answer
+from otel_agent.summary.budgets import budget_states
 from otel_agent.summary.question import Question
 from otel_agent.summary.text.warnings import warnings
 from otel_agent.summary.view import Process, View, ViewName
@@ -79,7 +80,7 @@ class Machine:
     def _answer(self, name: ViewName, question: Question) -> View:
         configured = configured_models(os.environ, Path.cwd()) if name == "agents" else Configured()
         with open_to_read(self._settings.state_dir) as ledger:
-            return answer(
+            view = answer(
                 name,
                 question,
                 ledger,
@@ -89,6 +90,10 @@ class Machine:
                 warnings=warnings(ledger) if ledger else (),
                 hints=configured.hints,
             )
+            if name != "overview" or ledger is None or not self._settings.budget:
+                return view
+            states = budget_states(self._settings.budget, ledger, accounting=question.accounting, now=view.now)
+            return replace(view, budgets=tuple(states))
 
     def processes(self) -> list[Process]:
         """Return the OpenCode processes that run now; their CPU use is that since the previous call."""

@@ -66,6 +66,31 @@ class PeriodRow(Row, frozen=True, kw_only=True):
     until: datetime
 
 
+class BudgetState(Struct, frozen=True, kw_only=True):
+    """One budget at one moment. Amounts are tokens, or billionths of a US dollar if ``of_cost``."""
+
+    name: str
+    per: str
+    """``day``, ``week`` (from Monday) or ``month``, of the calendar."""
+    of_cost: bool
+    limit: int
+    used: int
+    until: datetime
+    """When the next day, week or month begins."""
+    reached: datetime | None
+    """When it is used up if it goes on as in the part that has passed; ``None`` if that is not before ``until``."""
+
+    @property
+    def left(self) -> int:
+        """What may still be used; 0 if it is passed."""
+        return max(self.limit - self.used, 0)
+
+    @property
+    def is_passed(self) -> bool:
+        """True if more than the limit is used."""
+        return self.used > self.limit
+
+
 class Cut(Struct, frozen=True):
     """The rows that ``--limit`` left out."""
 
@@ -122,6 +147,8 @@ class View(Struct, frozen=True, kw_only=True):
     """When the newest message in the ledger ended, whatever the range; ``None`` if nothing was ever counted."""
     now: datetime
     activity: Activity | None = None
+    budgets: Sequence[BudgetState] = ()
+    """The budgets of the settings; only an overview has them."""
     rhythm: Rhythm | None = None
     """``None`` unless the question asks for it."""
     warnings: tuple[str, ...] = ()

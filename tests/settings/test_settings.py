@@ -22,7 +22,7 @@ from tests.support.imported_modules import imported_modules
 from tests.support.paths import ROOT
 
 SAMPLE = ROOT / "config" / "otel-agent.toml"
-COMMENTED_OUT = re.compile(r"^# (?=[a-z_]+ = )", re.MULTILINE)
+COMMENTED_OUT = re.compile(r"^# (?=[a-z_]+ = |\[\[)", re.MULTILINE)
 
 
 pytestmark = pytest.mark.usefixtures("nothing_set")
@@ -67,7 +67,7 @@ class TestSample:
             for number, line in enumerate(lines)
             if re.match(r"(# )?[a-z_]+ = ", line) and not re.match(r"(# )?[a-z_]+ = ", lines[number - 1])
         ]
-        assert all(re.match(r"# .*[.:]$", lines[number - 1]) for number in first_of_group)
+        assert all(re.match(r"# (.*[.:]|\[\[[a-z]+\]\])$", lines[number - 1]) for number in first_of_group)
 
 
 class TestPrecedence:

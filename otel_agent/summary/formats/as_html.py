@@ -20,10 +20,12 @@ from otel_agent.summary.text.columns import columns
 from otel_agent.summary.text.overview_rows import (
     ACTIVE_SESSIONS,
     ACTIVE_TITLES,
+    BUDGET_TITLES,
     CATEGORY_TITLES,
     NO_PROCESS,
     PROCESS_TITLES,
     active_rows,
+    budget_rows,
     category_rows,
     process_rows,
 )
@@ -107,6 +109,8 @@ def _activity(view: View, activity: Activity) -> Iterator[str]:
         yield "<h3>Tokens by category</h3>"
         totals = (total_name(view), words.exact(view.total_of(view.totals)), "")
         yield _table(CATEGORY_TITLES, category_rows(view), numbers=(1, 2), totals=totals)
+    if view.budgets:
+        yield _table(BUDGET_TITLES, budget_rows(view), numbers=(1, 2, 3))
     if activity.sessions:
         yield f"<h3>{ACTIVE_SESSIONS}</h3>"
         yield _table(ACTIVE_TITLES, active_rows(view, activity.sessions), numbers=(2, 3))

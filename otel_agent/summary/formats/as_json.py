@@ -15,6 +15,7 @@ from otel_agent.summary.view import (
     Activity,
     AgentRow,
     Before,
+    BudgetState,
     PeriodRow,
     Process,
     ProjectRow,
@@ -126,6 +127,21 @@ def _activity(view: View, activity: Activity) -> dict[str, Any]:
     return {
         "active_sessions": [row_object(session, view) for session in activity.sessions],
         "processes": [_process(process, view) for process in activity.processes],
+        "budgets": [_budget(budget) for budget in view.budgets],
+    }
+
+
+def _budget(budget: BudgetState) -> dict[str, Any]:
+    unit = 10**9 if budget.of_cost else 1
+    return {
+        "name": budget.name,
+        "per": budget.per,
+        "unit": "cost_usd" if budget.of_cost else "tokens",
+        "limit": budget.limit / unit if budget.of_cost else budget.limit,
+        "used": budget.used / unit if budget.of_cost else budget.used,
+        "passed": budget.is_passed,
+        "until": _time(budget.until),
+        "reached": _time(budget.reached),
     }
 
 

@@ -9,10 +9,12 @@ from otel_agent.summary.text.columns import columns
 from otel_agent.summary.text.overview_rows import (
     ACTIVE_SESSIONS,
     ACTIVE_TITLES,
+    BUDGET_TITLES,
     CATEGORY_TITLES,
     NO_PROCESS,
     PROCESS_TITLES,
     active_rows,
+    budget_rows,
     category_rows,
     process_rows,
 )
@@ -56,6 +58,8 @@ def _activity(view: View, activity: Activity) -> list[str]:
         lines += [NO_PROCESS, ""]
     if view.totals.is_any:
         lines += _table(CATEGORY_TITLES, category_rows(view), numbers=(1, 2))
+    if view.budgets:
+        lines += _table(BUDGET_TITLES, budget_rows(view), numbers=(1, 2, 3))
     if activity.sessions:
         lines += [
             f"{ACTIVE_SESSIONS}:",

@@ -16,10 +16,12 @@ from otel_agent.summary.text.captions import asked_for, total_name
 from otel_agent.summary.text.overview_rows import (
     ACTIVE_SESSIONS,
     ACTIVE_TITLES,
+    BUDGET_TITLES,
     CATEGORY_TITLES,
     NO_PROCESS,
     PROCESS_TITLES,
     active_rows,
+    budget_rows,
     category_rows,
     process_rows,
 )
@@ -35,10 +37,11 @@ _GAP: Final = " " * GAP
 def overview_head(view: View, activity: Activity) -> list[RenderableType]:
     """Return the running processes and, if anything was used, the tokens by category."""
     processes = _processes(view, activity)
+    budgets: list[RenderableType] = [Text(), _budgets(view)] if view.budgets else []
     if not view.totals.is_any:
-        return [processes]
+        return [processes, *budgets]
     title = title_line(f"Tokens, {asked_for(view)}")
-    return [processes, Text(), title, _categories(view), _sums(view)]
+    return [processes, Text(), title, _categories(view), _sums(view), *budgets]
 
 
 def active_sessions(view: View, activity: Activity) -> list[RenderableType]:
@@ -87,6 +90,13 @@ def _categories(view: View) -> Table:
         part = number / tokens.total if tokens.total else 0.0
         table.add_row(*cells, Text(bar(max(part, 0), _BAR_COLUMNS), style="cyan"))
     table.add_row(Text(total_name(view), style="bold"), Text(words.exact(tokens.total), style="bold"))
+    return table
+
+
+def _budgets(view: View) -> Table:
+    table = _table(BUDGET_TITLES[0], right=BUDGET_TITLES[1:4], last=BUDGET_TITLES[4])
+    for budget, cells in zip(view.budgets, budget_rows(view), strict=True):
+        table.add_row(*map(Text, cells), style="red" if budget.is_passed else "")
     return table
 
 
