@@ -17,6 +17,7 @@ from otel_agent.summary.scope import scope_of
 from otel_agent.summary.session_tree import session_rows
 from otel_agent.summary.suggestions import suggestions
 from otel_agent.summary.timeline import period_rows
+from otel_agent.summary.trend import trend
 from otel_agent.summary.view import (
     GLOBAL,
     Activity,
@@ -28,6 +29,7 @@ from otel_agent.summary.view import (
     Rhythm,
     Row,
     SessionRow,
+    Trend,
     View,
     ViewName,
     shown,
@@ -67,6 +69,7 @@ def answer(
         before=figures.before,
         newest=None if figures.newest_ms is None else _local_time(figures.newest_ms, now),
         now=now,
+        trend=figures.trend,
         rhythm=figures.rhythm,
         activity=Activity(processes, figures.active) if name == "overview" else None,
         warnings=tuple(warnings),
@@ -85,6 +88,7 @@ class _Figures(Struct, frozen=True):
     unattributed: Usage = NO_USAGE
     newest_ms: int | None = None
     active: Sequence[SessionRow] = ()
+    trend: Trend | None = None
     rhythm: Rhythm | None = None
     suggestions: Sequence[str] = ()
     reading: Reading | None = NOT_BEGUN
@@ -101,13 +105,14 @@ def _figures(name: ViewName, question: Question, ledger: Queries, now: datetime,
             rows, before = compared(rows, earlier.range, _rows(name, then, configured), ledger.usage(then.scope))
         rows, cut = limited(name, rows, question)
         active = _active(asked) if name == "overview" else []
+        steps = trend(ledger, asked.scope, question, now) if question.with_trend else None
         week: Rhythm | None = None
         if question.with_rhythm and name in ("overview", "timeline"):
             week = rhythm(ledger.by_slot(asked.scope), question.accounting, now)
         totals, unattributed = ledger.usage(asked.scope), ledger.unattributed(asked.scope)
         tried = [] if totals.is_any else list(suggestions(question.filters, ledger))
         return _Figures(
-            rows, cut, before, totals, unattributed, ledger.newest_ms(), active, week, tried, ledger.reading()
+            rows, cut, before, totals, unattributed, ledger.newest_ms(), active, steps, week, tried, ledger.reading()
         )
 
 

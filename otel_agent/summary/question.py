@@ -56,6 +56,8 @@ class Question(Struct, frozen=True, kw_only=True):
     """Sessions: add sub-agent sessions to the session that started them, instead of listing them below it."""
     separate_global: bool = False
     """Projects: list each directory outside any project, instead of one ``(global)``."""
+    with_trend: bool = False
+    """Add the tokens step by step."""
     with_rhythm: bool = False
     """Overview and timeline: add the usage by weekday and hour."""
     compared: bool = False

@@ -13,7 +13,7 @@ from msgspec import Struct
 from otel_agent.ledger.answers import NO_USAGE, Usage
 from otel_agent.ledger.reading import Reading
 from otel_agent.model import ProcessSample, Tokens, without_overlap
-from otel_agent.summary.question import Accounting, Question, Range
+from otel_agent.summary.question import Accounting, By, Question, Range
 
 ViewName = Literal["overview", "sessions", "projects", "models", "agents", "timeline"]
 VIEW_NAMES: Final[tuple[ViewName, ...]] = get_args(ViewName)
@@ -119,6 +119,13 @@ Rhythm = tuple[tuple[int, ...], ...]
 """Tokens by weekday, from Monday, and hour of the day: seven rows of 24."""
 
 
+class Trend(Struct, frozen=True):
+    """The usage of a range in equal steps, oldest first; steps without usage are there too."""
+
+    by: By
+    periods: tuple[PeriodRow, ...]
+
+
 class Before(Struct, frozen=True):
     """The usage in the time before the range, to compare with."""
 
@@ -149,6 +156,8 @@ class View(Struct, frozen=True, kw_only=True):
     activity: Activity | None = None
     budgets: Sequence[BudgetState] = ()
     """The budgets of the settings; only an overview has them."""
+    trend: Trend | None = None
+    """``None`` unless the question asks for it."""
     rhythm: Rhythm | None = None
     """``None`` unless the question asks for it."""
     warnings: tuple[str, ...] = ()

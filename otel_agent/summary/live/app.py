@@ -16,24 +16,43 @@ from textual.events import Resize
 from textual.widgets import Footer, Input, Static, Tab, Tabs
 
 from otel_agent.errors import OtelAgentError
-from otel_agent.summary.live.crumbs import Trail, Wish
+from otel_agent.model.plural import counted
+from otel_agent.summary.live.crumbs import Spot, Trail, Wish
 from otel_agent.summary.live.help import Help
 from otel_agent.summary.live.keys import SCREEN_KEYS
 from otel_agent.summary.live.lines import (
     foot_lines,
-    overview_lines,
     reading_line,
+    trend_line,
     trouble_line,
     upgrade_line,
     where_line,
 )
+from otel_agent.summary.live.notes import Notes
+from otel_agent.summary.live.panels import processes_panel, tokens_panel
 from otel_agent.summary.live.row_list import Listing, RowList, list_rows
 from otel_agent.summary.live.source import Ask, Source
-from otel_agent.summary.live.style import STYLE
+from otel_agent.summary.live.style import FEW_COLUMNS, LOW, SHORT, STYLE, WIDE
 from otel_agent.summary.live.tabs import ViewTabs
 from otel_agent.summary.question import Question, RangeName
+from otel_agent.summary.text import words
+from otel_agent.summary.text.captions import footnotes
+from otel_agent.summary.text.columns import sorts_of
+from otel_agent.summary.text.overview import active_table
+from otel_agent.summary.text.overview_rows import ACTIVE_SESSIONS
+from otel_agent.summary.text.words import plain
 from otel_agent.summary.view import VIEW_NAMES, Process, View, ViewName
 
+_TREND_EDGES: Final = 4
+_ROWS: Final[dict[ViewName, str]] = {
+    "overview": "Models",
+    "sessions": "Sessions",
+    "projects": "Projects",
+    "models": "Models",
+    "agents": "Agents",
+    "timeline": "Timeline",
+}
+"""What the rows of a view are."""
 _LOOK_SECONDS: Final = 0.2
 """Pause between two looks at whether the ledger was written. A look reads the status of two files: 0.1 % of a core."""
 _LOOKS_TO_PROCESSES: Final = 10
@@ -49,7 +68,6 @@ class Live(App[None]):
     """The screen. Everything runs in its own thread, except the three workers, which pass on what they found."""
 
     TITLE = "otel-agent"
-    ENABLE_COMMAND_PALETTE = False
     AUTO_FOCUS = "#rows"
     CSS = STYLE
     BINDINGS: ClassVar[list[BindingType]] = SCREEN_KEYS
@@ -57,6 +75,8 @@ class Live(App[None]):
     def __init__(self, source: Source, ask: Ask, view: ViewName = "overview") -> None:
         """``source`` answers questions, ``ask`` returns the question of each view, ``view`` is the first tab."""
         super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-low"), (LOW, "-high")]
         self._source, self._ask = source, ask
         self._trail = Trail(view)
         self._asked = 0
@@ -71,17 +91,18 @@ class Live(App[None]):
 
     def compose(self) -> ComposeResult:
         """Create the widgets, from top to bottom."""
-        tabs = (Tab(f"{number} {name.title()}", id=name) for number, name in enumerate(VIEW_NAMES, 1))
-        yield ViewTabs(*tabs, active=self._trail.here.view)
+        yield ViewTabs(*(Tab(name.title(), id=name) for name in VIEW_NAMES), active=self._trail.here.view)
         yield Static(id="where", markup=False)
         yield Static(id="note", markup=False)
         with VerticalScroll(id="head", can_focus=False):
-            yield Static(id="overview", markup=False)
+            for name in ("processes", "tokens", "active"):
+                yield Static(id=name, markup=False, classes="panel")
+        yield Static(id="trend", markup=False)
         yield RowList(id="rows")
         yield Static(id="foot", markup=False)
         yield Static(id="trouble", markup=False)
         yield Input(placeholder="Show only rows with …  (Escape: show all)", id="filter")
-        yield Footer()
+        yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
         """Ask for the first view, and begin to follow the ledger."""
@@ -133,8 +154,35 @@ class Live(App[None]):
         """End the filter or, without one, go back to the view before."""
         if self.query_one("#filter").display:
             self._close_filter()
-        elif self._trail.go_back():
+        elif spot := self._trail.go_back():
             self._arrive()
+            self._return_to(spot)
+
+    def action_sort(self) -> None:
+        """Sort by the next column."""
+        if self._shown is not None:
+            self._trail.choose_next_sort(sorts_of(self._shown), self._shown.question.sort)
+            self._load()
+
+    def on_row_list_sort_chosen(self, event: RowList.SortChosen) -> None:
+        """Sort by the column that was clicked."""
+        self._trail.choose_sort(event.sort)
+        self._load()
+
+    def action_copy(self) -> None:
+        """Copy the id or the name of the row, by the terminal's own clipboard (OSC 52)."""
+        if key := self.query_one(RowList).key:
+            self.copy_to_clipboard(key)
+            self.notify(f"Copied {plain(key)}", markup=False, timeout=2)
+
+    def action_notes(self) -> None:
+        """Show all warnings and notes."""
+        if self._shown is not None:
+            self.push_screen(Notes(footnotes(self._shown)))
+
+    def action_scroll_head(self, lines: int) -> None:
+        """Scroll what is above the rows."""
+        self.query_one("#head", VerticalScroll).scroll_relative(y=lines, animate=False)
 
     def action_help(self) -> None:
         """Show the keys."""
@@ -158,15 +206,29 @@ class Live(App[None]):
 
     def on_row_list_chosen(self, event: RowList.Chosen) -> None:
         """Open the row."""
-        self._trail.go_into(event.row)
+        self._trail.go_into(event.row, self.query_one(RowList).only)
         self._arrive()
 
     def on_resize(self, event: Resize) -> None:
         """Lay the rows out for the new width."""
         self._last.clear()
+        self.query_one(ViewTabs).name_tabs(numbered=event.size.width >= FEW_COLUMNS)
         if self._shown is not None:
             rows = self.query_one(RowList)
             rows.show(list_rows(self._shown, event.size.width, rows.only))
+            self._show_overview(self._shown)
+            self._show_trend(self._shown)
+
+    def _return_to(self, spot: Spot) -> None:
+        """Put the cursor and the filter where they were."""
+        rows, line = self.query_one(RowList), self.query_one("#filter", Input)
+        if spot.only:
+            line.display, line.value = True, spot.only
+        rows.return_to(spot.key)
+        last = self._last.get(self._trail.here.view)
+        if last is not None and last[0] == self._trail.wish:
+            self._show_listing(last[1])
+            rows.return_to(spot.key)
 
     def _close_filter(self) -> None:
         line = self.query_one("#filter", Input)
@@ -220,6 +282,8 @@ class Live(App[None]):
         only = self.query_one("#filter", Input).value.strip()
         self.query_one(RowList).show(list_rows(view, self.size.width, only) if only else unfiltered)
         self._show_overview(view)
+        self._show_trend(view)
+        self.query_one(RowList).border_title = f"{_ROWS[view.name]}, {counted(len(view.rows), 'row')}"
         self.query_one("#where", Static).update(where_line(self._trail.here, view))
         # The line moves by itself: each batch changes the ledger, and so the view is asked for again.
         self._show_note(reading_line(view))
@@ -232,8 +296,22 @@ class Live(App[None]):
         line.update(note)
 
     def _show_overview(self, view: View) -> None:
-        if view.activity is not None:
-            self.query_one("#overview", Static).update(overview_lines(view, view.activity))
+        if view.activity is None:
+            return
+        short = self.size.height < SHORT
+        processes, tokens, active = (self.query_one(f"#{name}", Static) for name in ("processes", "tokens", "active"))
+        processes.border_title = words.running(len(view.activity.processes))
+        processes.update(processes_panel(view, view.activity, short=short))
+        tokens.border_title = f"Tokens, {words.short_range(view.range)}"
+        tokens.update(tokens_panel(view, short=short))
+        active.display = bool(view.activity.sessions) and not short
+        active.border_title = ACTIVE_SESSIONS
+        active.update(active_table(view, view.activity))
+
+    def _show_trend(self, view: View) -> None:
+        line = trend_line(view, self.size.width - _TREND_EDGES)
+        self.query_one("#trend", Static).update(line)
+        self.query_one("#trend", Static).display = bool(line)
 
     def _show_foot(self) -> None:
         if self._shown is not None:

@@ -1,13 +1,14 @@
 """The way a person took through the views of the live screen, and what they chose on it."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from otel_agent.summary.live.source import Ask
-from otel_agent.summary.question import By, Filters, Question, Range, RangeName
+from otel_agent.summary.question import By, Filters, Question, Range, RangeName, Sort
 from otel_agent.summary.text.columns import name_of
 from otel_agent.summary.view import VIEW_NAMES, PeriodRow, Row, ViewName
 
@@ -61,7 +62,7 @@ class Crumb(Struct, frozen=True):
             agents=self.filters.agents or asked.agents,
             sessions=self.filters.sessions or asked.sessions,
         )
-        return replace(question, filters=filters, range=self.period or question.range)
+        return replace(question, filters=filters, range=self.period or question.range, with_trend=True)
 
 
 class Wish(Struct, frozen=True):
@@ -70,6 +71,14 @@ class Wish(Struct, frozen=True):
     here: Crumb
     range: RangeName | None
     by: By | None
+    sort: Sort | None
+
+
+class Spot(Struct, frozen=True):
+    """Where a person was in a view: the row under the cursor, and the filter they had typed."""
+
+    key: str = ""
+    only: str = ""
 
 
 class Trail:
@@ -77,6 +86,10 @@ class Trail:
 
     def __init__(self, view: ViewName) -> None:
         self._crumbs = [Crumb(view)]
+        self._spots: list[Spot] = []
+        """Where they were in each view on the way, except the one on the screen."""
+        self._sorts: dict[ViewName, Sort] = {}
+        """The orders that were chosen by a key or a click."""
         self._range: RangeName | None = None
         """Chosen by a key. ``None``: each view has its own range."""
         self._by: By | None = None
@@ -90,26 +103,36 @@ class Trail:
     @property
     def wish(self) -> Wish:
         """What the question here and now follows from."""
-        return Wish(self.here, self._range, self._by)
+        return Wish(self.here, self._range, self._by, self._sorts.get(self.here.view))
 
     def open(self, view: ViewName) -> None:
         """Begin a new way at a tab."""
-        self._crumbs = [Crumb(view)]
+        self._crumbs, self._spots = [Crumb(view)], []
 
     def open_neighbour(self, offset: int) -> None:
         """Open the tab so many tabs to the right, round and round."""
         self.open(VIEW_NAMES[(VIEW_NAMES.index(self._crumbs[0].view) + offset) % len(VIEW_NAMES)])
 
-    def go_into(self, row: Row) -> None:
-        """Go on to what a row consists of."""
+    def go_into(self, row: Row, only: str) -> None:
+        """Go on to what a row consists of. ``only`` is the filter under which it was found."""
+        self._spots.append(Spot(row.key, only))
         self._crumbs.append(self.here.into(row))
 
-    def go_back(self) -> bool:
-        """Go one crumb back; return false if the tab itself is on the screen."""
+    def go_back(self) -> Spot | None:
+        """Go one crumb back, and return where the person was there; ``None`` if the tab itself is on the screen."""
         if len(self._crumbs) == 1:
-            return False
+            return None
         self._crumbs.pop()
-        return True
+        return self._spots.pop()
+
+    def choose_sort(self, sort: Sort) -> None:
+        """Sort the rows of this view so from now on."""
+        self._sorts[self.here.view] = sort
+
+    def choose_next_sort(self, offered: Sequence[Sort], now: Sort | None) -> None:
+        """Sort by the column after the one that rows are sorted by now."""
+        if offered:
+            self.choose_sort(offered[(offered.index(now) + 1) % len(offered)] if now in offered else offered[0])
 
     def choose_range(self, name: RangeName) -> None:
         """Use this range for every view from now on."""
@@ -122,7 +145,8 @@ class Trail:
     def question(self, ask: Ask) -> Question:
         """Return the question to ask here and now."""
         question = ask(self.here.view, self._range)
-        return self.here.narrowed(replace(question, by=self._by or question.by))
+        sort = self._sorts.get(self.here.view, question.sort)
+        return self.here.narrowed(replace(question, by=self._by or question.by, sort=sort))
 
 
 def _literally(key: str) -> str:

@@ -26,22 +26,36 @@ SCREEN_KEYS: Final[list[BindingType]] = [
     Binding("m", "range('month')", "Month", tooltip=_RANGES),
     Binding("a", "range('all')", "All", tooltip=_RANGES),
     Binding("b", "by", "Step", show=False, tooltip="timeline by hour, day, week or month"),
-    Binding("r", "refresh_now", "Refresh", tooltip="refresh now"),
+    Binding("s", "sort", "Sort", tooltip="sort by the next column"),
+    Binding("exclamation_mark", "notes", "Notes", show=False, tooltip="all warnings and notes"),
+    Binding("y", "copy", "Copy", show=False, tooltip="copy the id or name of the row"),
+    Binding("K", "scroll_head(-1)", "Head up", show=False, tooltip="scroll what is above the rows"),
+    Binding("J", "scroll_head(1)", "Head down", show=False, tooltip="scroll what is above the rows"),
+    Binding("r", "refresh_now", "Refresh", show=False, tooltip="refresh now"),
     Binding("slash", "filter", "Filter", tooltip="filter rows by name"),
     Binding("escape,backspace", "up_one", "Back", show=False, tooltip="go back, or end the filter"),
+    Binding("ctrl+p", "command_palette", "Palette", show=False, tooltip="commands, among them the themes"),
     Binding("question_mark", "help", "Help", tooltip="show the keys"),
     Binding("q,ctrl+c", "quit", "Quit", tooltip="quit"),
 ]
 ROW_KEYS: Final[list[BindingType]] = [
-    Binding("up", "move(-1)", "Up", show=False, tooltip="move by a row"),
-    Binding("down", "move(1)", "Down", show=False, tooltip="move by a row"),
+    Binding("up,k", "move(-1)", "Up", show=False, tooltip="move by a row"),
+    Binding("down,j", "move(1)", "Down", show=False, tooltip="move by a row"),
     Binding("pageup", "page(-1)", "Page up", show=False, tooltip="move by a page"),
     Binding("pagedown", "page(1)", "Page down", show=False, tooltip="move by a page"),
-    Binding("home", "move(-1000000)", "First", show=False, tooltip="move to the first or last row"),
-    Binding("end", "move(1000000)", "Last", show=False, tooltip="move to the first or last row"),
+    Binding("home,g", "move(-1000000)", "First", show=False, tooltip="move to the first or last row"),
+    Binding("end,G", "move(1000000)", "Last", show=False, tooltip="move to the first or last row"),
     Binding("enter", "choose", "Open", show=False, tooltip="open the row"),
 ]
-_NAMES: Final = {"slash": "/", "question_mark": "?", "up": "↑", "down": "↓", "pageup": "PageUp", "pagedown": "PageDown"}
+_NAMES: Final = {
+    "slash": "/",
+    "question_mark": "?",
+    "exclamation_mark": "!",
+    "up": "↑",
+    "down": "↓",
+    "pageup": "PageUp",
+    "pagedown": "PageDown",
+}
 
 
 def key_lines(bindings: Iterable[BindingType]) -> list[tuple[str, str]]:

@@ -18,13 +18,14 @@ from textual.strip import Strip
 
 from otel_agent.ledger.answers import NO_USAGE, Usage
 from otel_agent.summary.live.keys import ROW_KEYS
-from otel_agent.summary.text.bars import bar
-from otel_agent.summary.text.columns import name_of
+from otel_agent.summary.question import Sort
+from otel_agent.summary.text.bars import bar, whole_of
+from otel_agent.summary.text.columns import name_of, sort_of
 from otel_agent.summary.text.widths import GAP, TableLayout, fit_table
 from otel_agent.summary.view import Row, SessionRow, View
 
-_EDGES: Final = 4
-"""Columns beside the cells: a blank on each side, and the scroll bar."""
+_EDGES: Final = 6
+"""Columns beside the cells: the frame and a blank on each side, and the scroll bar."""
 
 
 class Listing(Struct, frozen=True):
@@ -35,8 +36,8 @@ class Listing(Struct, frozen=True):
     layout: TableLayout
     only: str
     """The text that the filter looks for, in lower case; empty without a filter."""
-    largest: int
-    """Tokens of the row with the longest bar."""
+    whole: int
+    """Tokens that a bar of full width stands for; 0 without bars."""
 
 
 def list_rows(view: View, width: int, only: str = "") -> Listing:
@@ -46,8 +47,7 @@ def list_rows(view: View, width: int, only: str = "") -> Listing:
     """
     wanted = only.strip().lower()
     kept = tuple(row for row in view.rows if wanted in _searched(row))
-    largest = max((view.total_of(row.usage) for row in view.rows), default=0)
-    return Listing(view, kept, fit_table(replace(view, rows=kept), max(width - _EDGES, 1)), wanted, largest)
+    return Listing(view, kept, fit_table(replace(view, rows=kept), max(width - _EDGES, 1)), wanted, whole_of(view))
 
 
 class RowList(ScrollView, can_focus=True):
@@ -68,9 +68,18 @@ class RowList(ScrollView, can_focus=True):
             super().__init__()
             self.row = row
 
+    class SortChosen(Message):
+        """The head of a column was clicked, which shows the rows in this order."""
+
+        def __init__(self, sort: Sort) -> None:
+            super().__init__()
+            self.sort = sort
+
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self._listing: Listing | None = None
+        self._return_to = ""
+        """Key of the row to put the cursor on when the next rows are shown; empty for the row it is on."""
 
     @property
     def keys(self) -> list[str]:
@@ -92,17 +101,29 @@ class RowList(ScrollView, can_focus=True):
             total = total.plus(row.usage)
         return len(self._listing.rows), total
 
+    @property
+    def key(self) -> str:
+        """The key of the row under the cursor; empty if there is none."""
+        keys = self.keys
+        return keys[self.cursor] if self.cursor < len(keys) else ""
+
+    def return_to(self, key: str) -> None:
+        """Put the cursor on this row when the next rows are shown."""
+        self._return_to = key
+
     def show(self, listing: Listing) -> None:
         """Replace the rows. The cursor stays on its row, or goes to the first one if this is another view."""
-        keys = self.keys
-        key = keys[self.cursor] if self.cursor < len(keys) else ""
+        key, wanted, self._return_to = self.key, self._return_to, ""
         same = self._listing is not None and self._listing.view.name == listing.view.name
         # The cursor's line on the screen: rows that come or go above must not move it under the person's eyes.
         offset = self.cursor - round(self.scroll_y)
         self._listing, self.loading = listing, False
         self.virtual_size = Size(0, len(listing.rows) + 1)
-        self.cursor = next((n for n, row in enumerate(listing.rows) if same and row.key == key), 0)
+        found = wanted or (key if same else "")
+        self.cursor = next((n for n, row in enumerate(listing.rows) if found and row.key == found), 0)
         self.scroll_to(y=max(self.cursor - offset, 0) if same else 0, animate=False)
+        if wanted:
+            self.action_move(0)
         self.refresh()
 
     def show_only(self, text: str, width: int) -> None:
@@ -148,13 +169,35 @@ class RowList(ScrollView, can_focus=True):
         if self._listing is not None and self.cursor < len(self._listing.rows):
             self.post_message(self.Chosen(self._listing.rows[self.cursor]))
 
+    def _choose_sort(self, listing: Listing, x: int) -> None:
+        sort = sort_of(listing.view, _column_at(listing.layout, x))
+        if sort is not None:
+            self.post_message(self.SortChosen(sort))
+
     def on_click(self, event: Click) -> None:
         """Move to the row that was clicked; a second click chooses it."""
-        row = event.y - 1 + round(self.scroll_y)
+        # The frame and its padding lie around what is drawn.
+        place = event.get_content_offset(self)
+        if place is None or self._listing is None:
+            return
+        if place.y == 0:
+            self._choose_sort(self._listing, place.x)
+            return
+        row = place.y - 1 + round(self.scroll_y)
         if 0 <= row < len(self.keys):
             if row == self.cursor and event.chain > 1:
                 self.action_choose()
             self.cursor = row
+
+
+def _column_at(layout: TableLayout, x: int) -> str:
+    """Return the title of the column at a place of the line; empty beside all of them."""
+    end = 0
+    for column, width in zip(layout.columns, layout.widths, strict=True):
+        end += width + GAP
+        if x < end:
+            return column.title
+    return ""
 
 
 def _searched(row: Row) -> str:
@@ -166,7 +209,7 @@ def _searched(row: Row) -> str:
 def _line(listing: Listing, index: int) -> Text:
     row, gap = listing.rows[index], " " * GAP
     text = Text(gap.join(listing.layout.row(index)), style="" if row.usage.messages else "dim", no_wrap=True, end="")
-    if listing.layout.bar and listing.largest:
-        share = listing.view.total_of(row.usage) / listing.largest
+    if listing.layout.bar and listing.whole:
+        share = listing.view.total_of(row.usage) / listing.whole
         text.append(gap + bar(share, listing.layout.bar), style="cyan")
     return text

@@ -1,13 +1,33 @@
-"""The places and colours of the live screen's widgets, in Textual's CSS."""
+"""The places and colours of the live screen's widgets, in Textual's CSS. Colours are those of the theme."""
 
 from typing import Final
 
 STYLE: Final = """
+Screen { overflow: hidden; }
 #where { height: 1; padding: 0 1; color: $text-muted; }
 #note { height: auto; padding: 0 1; color: $warning; text-style: bold; display: none; }
-#head { height: auto; max-height: 60%; padding: 0 1 1 1; }
-#rows { height: 1fr; padding: 0 1; background: $background; }
-#foot { height: auto; max-height: 6; padding: 0 1; }
+#head { height: auto; max-height: 60%; layout: vertical; }
+.-wide #head { layout: grid; grid-size: 2; grid-columns: 3fr 2fr; grid-rows: auto; }
+.panel { height: auto; padding: 0 1; border: round $primary 60%; border-title-color: $accent; border-title-style: bold; }
+.-wide #processes, .-wide #tokens { height: 100%; }
+.-wide #active { column-span: 2; }
+#trend { height: 1; padding: 0 2; }
+#rows { height: 1fr; min-height: 5; padding: 0 1; background: $background; border: round $primary 60%;
+  border-title-color: $accent; border-title-style: bold; }
+#rows:focus { border: round $accent; }
+#foot { height: 2; padding: 0 1; }
 #trouble { height: auto; padding: 0 1; color: $warning; display: none; }
 #filter { display: none; }
+.-low .panel { border: none; padding: 0 2; }
+.-low #trend { display: none; }
+.-low #foot { height: 1; }
+.-low #rows { border: none; min-height: 3; }
 """
+WIDE: Final = 110
+"""Columns from which the panels of an overview are beside each other."""
+SHORT: Final = 36
+"""Lines below which a panel says less …"""
+LOW: Final = 24
+"""… and below which there are no frames."""
+FEW_COLUMNS: Final = 70
+"""Columns below which tabs have no numbers."""

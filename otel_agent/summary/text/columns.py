@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from otel_agent.ledger.answers import NO_USAGE, Usage
 from otel_agent.model.project import from_home
+from otel_agent.summary.question import Sort
 from otel_agent.summary.suggestions import SHOWN_OF_ID
 from otel_agent.summary.text import words
 from otel_agent.summary.view import (
@@ -82,6 +83,20 @@ def _sorted_by(view: View) -> tuple[str, ...]:
             return (_COLUMNS[view.name][0].title,)
         case None:
             return ()
+
+
+def sort_of(view: View, title: str) -> Sort | None:
+    """Return the order in which a column with this title shows the rows; ``None`` if there is none for it."""
+    plain = title.rstrip(" ▾▴")
+    if plain == _COLUMNS[view.name][0].title:
+        return "first" if view.name == "timeline" else "name"
+    return _SORTS.get(plain)
+
+
+def sorts_of(view: View) -> tuple[Sort, ...]:
+    """Return the orders that the columns of a view offer, from the left."""
+    found = (sort_of(view, column.title) for column in columns(view))
+    return tuple(dict.fromkeys(sort for sort in found if sort))
 
 
 def _marked(column: Column, mark: str) -> Column:
@@ -242,3 +257,13 @@ _COLUMNS: Final[dict[ViewName, tuple[Column, ...]]] = {
         _dotted(_COST),
     ),
 }
+_SORTS: Final[dict[str, Sort]] = {
+    _TOKENS.title: "tokens",
+    _TOTAL.title: "tokens",
+    _ROLLED_UP.title: "tokens",
+    _MESSAGES.title: "messages",
+    _COST.title: "cost",
+    "First": "first",
+    "Last": "last",
+}
+"""The order that a column stands for."""

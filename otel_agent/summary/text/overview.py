@@ -26,7 +26,7 @@ from otel_agent.summary.text.overview_rows import (
     process_rows,
 )
 from otel_agent.summary.text.widths import GAP, end_of
-from otel_agent.summary.view import Activity, View, shown
+from otel_agent.summary.view import Activity, Process, View, shown
 
 _BAR_COLUMNS: Final = 20
 _DIRECTORY_NARROWEST: Final = 8
@@ -37,16 +37,16 @@ _GAP: Final = " " * GAP
 def overview_head(view: View, activity: Activity) -> list[RenderableType]:
     """Return the running processes and, if anything was used, the tokens by category."""
     processes = _processes(view, activity)
-    budgets: list[RenderableType] = [Text(), _budgets(view)] if view.budgets else []
+    budgets: list[RenderableType] = [Text(), budget_table(view)] if view.budgets else []
     if not view.totals.is_any:
         return [processes, *budgets]
     title = title_line(f"Tokens, {asked_for(view)}")
-    return [processes, Text(), title, _categories(view), _sums(view), *budgets]
+    return [processes, Text(), title, category_table(view), sums_line(view), *budgets]
 
 
 def active_sessions(view: View, activity: Activity) -> list[RenderableType]:
     """Return the sessions that had a message in the last minutes, under their title."""
-    return [title_line(ACTIVE_SESSIONS), _active(view, activity)]
+    return [title_line(ACTIVE_SESSIONS), active_table(view, activity)]
 
 
 def title_line(text: str) -> Text:
@@ -57,8 +57,12 @@ def title_line(text: str) -> Text:
 def _processes(view: View, activity: Activity) -> RenderableType:
     if not activity.processes:
         return Text(NO_PROCESS, style="dim")
-    rows = [PROCESS_TITLES, *process_rows(view, activity.processes)]
-    return Group(title_line(words.running(len(activity.processes))), _ProcessTable(rows))
+    return Group(title_line(words.running(len(activity.processes))), process_table(view, activity.processes))
+
+
+def process_table(view: View, processes: Sequence[Process]) -> RenderableType:
+    """Return a line for each process, below the titles."""
+    return _ProcessTable([PROCESS_TITLES, *process_rows(view, processes)])
 
 
 class _ProcessTable:
@@ -83,7 +87,8 @@ class _ProcessTable:
         return Measurement(1, options.max_width)
 
 
-def _categories(view: View) -> Table:
+def category_table(view: View) -> Table:
+    """Return the tokens of each category with its share as a bar, and their total."""
     tokens = shown(view.totals, view.accounting)
     table = _table(*CATEGORY_TITLES[:1], right=CATEGORY_TITLES[1:], last="")
     for cells, number in zip(category_rows(view), tokens.by_category(), strict=True):
@@ -93,21 +98,24 @@ def _categories(view: View) -> Table:
     return table
 
 
-def _budgets(view: View) -> Table:
+def budget_table(view: View) -> Table:
+    """Return what is used and left of each budget."""
     table = _table(BUDGET_TITLES[0], right=BUDGET_TITLES[1:4], last=BUDGET_TITLES[4])
     for budget, cells in zip(view.budgets, budget_rows(view), strict=True):
         table.add_row(*map(Text, cells), style="red" if budget.is_passed else "")
     return table
 
 
-def _sums(view: View) -> Text:
+def sums_line(view: View) -> Text:
+    """Return the messages, the sessions, and the cost if any was recorded."""
     used = view.totals
     messages, sessions = counted(used.messages, "message"), counted(used.sessions, "session")
     cost = f", {words.dollars(used.cost_nusd)} USD as recorded" if used.cost_nusd else ""
     return Text(f"{messages} in {sessions}{cost}")
 
 
-def _active(view: View, activity: Activity) -> Table:
+def active_table(view: View, activity: Activity) -> Table:
+    """Return the active sessions, as wide as the screen."""
     table = _table(*ACTIVE_TITLES[:2], right=ACTIVE_TITLES[2:])
     table.expand = True
     # The names share the width that the numbers leave.

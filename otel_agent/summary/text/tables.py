@@ -13,7 +13,7 @@ from rich.text import Text
 
 from otel_agent.model.plural import counted
 from otel_agent.summary.text import words
-from otel_agent.summary.text.bars import bar
+from otel_agent.summary.text.bars import bar, whole_of
 from otel_agent.summary.text.captions import (
     cut_line,
     cuts_the_earliest,
@@ -27,7 +27,6 @@ from otel_agent.summary.text.overview import active_sessions, overview_head, tit
 from otel_agent.summary.text.widths import GAP, TableLayout, fit_table
 from otel_agent.summary.view import Activity, View
 
-_BARS: Final = frozenset({"overview", "projects", "agents", "models", "timeline"})
 _GAP: Final = " " * GAP
 
 
@@ -75,12 +74,10 @@ class _RowsTable:
 
 
 def _lines(view: View, layout: TableLayout) -> Iterator[Text]:
-    # A bar is a row's share of the total; a day's share of a month would be too short to see, so compare with the top.
-    largest = max((view.total_of(row.usage) for row in view.rows), default=0)
-    whole = largest if view.name == "timeline" else view.total_of(view.totals)
+    whole = whole_of(view)
     for row, texts in zip(view.rows, layout.rows, strict=True):
         line = Text(_GAP.join(texts), style="" if row.usage.is_any else "dim", no_wrap=True)
-        if layout.bar and view.name in _BARS and whole:
+        if layout.bar and whole:
             line.append(_GAP)
             line.append(bar(view.total_of(row.usage) / whole, layout.bar), style="cyan")
         line.rstrip()

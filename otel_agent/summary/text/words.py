@@ -139,6 +139,11 @@ def range_in_words(of: Range) -> str:
     return f"{words} ({of.zone})"
 
 
+def short_range(of: Range) -> str:
+    """Return the range without its dates if it has a name: ``today``, ``all time``."""
+    return _NAMED.get(of.name) or range_in_words(of)
+
+
 def in_range(of: Range) -> str:
     """Return the range as it fits into a sentence: ``today``, ``in the last 7 days``."""
     match of.name:

@@ -188,12 +188,15 @@ def test_a_row_whose_name_looks_like_a_glob_opens_itself_and_nothing_else(machin
 def test_a_filter_leaves_the_rows_that_contain_the_text(source: MadeSource) -> None:
     async def steps(pilot: Screen, app: Live) -> None:
         await press(pilot, app, "2", "slash", "S", "i", "o", "n", "space", "4")
-        assert next(line for line in lines(app) if line.strip().startswith("session ")).strip().startswith("session 4")
+        assert [line.split()[1:3] for line in lines(app) if line.startswith("│ session ")] == [["session", "4"]]
         assert any("1 of 4 rows" in line and "shown rows: 5,000 tokens" in line for line in lines(app))
         await press(pilot, app, "enter", "enter")
         assert where(app).startswith("Models / session 4")
+        assert len(keys_of(app)) == 1, "it is a view of its own, without the filter"
         await press(pilot, app, "escape")
-        assert len(keys_of(app)) == 4, "the filter holds only in the view in which it was typed"
+        assert len(keys_of(app)) == 1, "the filter under which the row was found is back"
+        await press(pilot, app, "escape")
+        assert len(keys_of(app)) == 4
 
     drive(source, ASK, steps)
 
@@ -213,7 +216,7 @@ def test_help_lists_every_key_with_what_it_does(source: MadeSource) -> None:
     async def steps(pilot: Screen, app: Live) -> None:
         shown = await press(pilot, app, "question_mark")
         assert isinstance(app.screen, Help)
-        for key in ("1 2 3 4 5 6", "Tab", "t w m a", "↑ ↓", "Enter", "Escape", "PageUp", "Ctrl+C"):
+        for key in ("1 2 3 4 5 6", "Tab", "t w m a", "↑ k ↓ j", "!", "Enter", "Escape", "PageUp", "Ctrl+C"):
             assert key in "\n".join(shown)
         for binding in Binding.make_bindings([*SCREEN_KEYS, *ROW_KEYS]):
             assert binding.tooltip, f"{binding.key} has no line in the help"
