@@ -17,7 +17,7 @@ from otel_agent.summary.machine import Machine
 from otel_agent.summary.question import Filters, Question
 from otel_agent.summary.ranges import custom_range, named_range
 from otel_agent.summary.text import words
-from otel_agent.summary.text.tables import bar
+from otel_agent.summary.text.bars import bar
 from otel_agent.summary.text.warnings import problem_sentence
 from otel_agent.summary.view import cache_hit_ratio
 from tests.summary.made_machine import MadeMachine, activity

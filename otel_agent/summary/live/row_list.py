@@ -17,13 +17,23 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from otel_agent.ledger.answers import NO_USAGE, Usage
+from otel_agent.model.plural import counted
 from otel_agent.summary.live.keys import ROW_KEYS
 from otel_agent.summary.question import Sort
 from otel_agent.summary.text.bars import bar, whole_of
 from otel_agent.summary.text.columns import name_of, sort_of
 from otel_agent.summary.text.widths import GAP, TableLayout, fit_table
-from otel_agent.summary.view import Row, SessionRow, View
+from otel_agent.summary.view import Row, SessionRow, View, ViewName
 
+_TITLES: Final[dict[ViewName, str]] = {
+    "overview": "Models",
+    "sessions": "Sessions",
+    "projects": "Projects",
+    "models": "Models",
+    "agents": "Agents",
+    "timeline": "Timeline",
+}
+"""What the rows of a view are."""
 _EDGES: Final = 6
 """Columns beside the cells: the frame and a blank on each side, and the scroll bar."""
 
@@ -118,6 +128,7 @@ class RowList(ScrollView, can_focus=True):
         # The cursor's line on the screen: rows that come or go above must not move it under the person's eyes.
         offset = self.cursor - round(self.scroll_y)
         self._listing, self.loading = listing, False
+        self.border_title = f"{_TITLES[listing.view.name]}, {counted(len(listing.view.rows), 'row')}"
         self.virtual_size = Size(0, len(listing.rows) + 1)
         found = wanted or (key if same else "")
         self.cursor = next((n for n, row in enumerate(listing.rows) if found and row.key == found), 0)

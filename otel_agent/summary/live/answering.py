@@ -1,0 +1,184 @@
+"""The live screen without its keys: it asks in background threads, shows the answers, and follows what happens."""
+
+import threading
+import time
+from collections.abc import Callable
+from itertools import count
+from typing import Final
+
+from msgspec.structs import replace
+from rich.text import Text
+from textual import work
+from textual.app import App, ComposeResult
+from textual.widgets import Footer, Input, Static, Tab
+
+from otel_agent.errors import OtelAgentError
+from otel_agent.summary.live.crumbs import Trail, Wish
+from otel_agent.summary.live.head import Head, TrendLine
+from otel_agent.summary.live.lines import foot_lines, reading_line, trouble_line, upgrade_line, where_line
+from otel_agent.summary.live.row_list import Listing, RowList, list_rows
+from otel_agent.summary.live.source import Ask, Source
+from otel_agent.summary.live.style import LOW, STYLE, WIDE
+from otel_agent.summary.live.tabs import ViewTabs
+from otel_agent.summary.question import Question
+from otel_agent.summary.view import VIEW_NAMES, Process, View, ViewName
+
+_LOOK_SECONDS: Final = 0.2
+"""Pause between two looks at whether the ledger was written. A look reads the status of two files: 0.1 % of a core."""
+_LOOKS_TO_PROCESSES: Final = 10
+"""Looks from one list of the processes to the next: to list 300 of them takes 3 ms."""
+_LEAST_SECONDS: Final = 0.5
+"""Shortest time between two questions while the ledger is written all the time."""
+_AGAIN_SECONDS: Final[dict[ViewName, float]] = {"overview": 15.0}
+_AGAIN_SELDOM_SECONDS: Final = 60.0
+"""Ask for a view again after this even if nothing was written: sessions cease to be active, a day ends."""
+
+
+class Answering(App[None]):
+    """The screen. Everything runs in its own thread, except the three workers, which pass on what they found."""
+
+    TITLE = "otel-agent"
+    AUTO_FOCUS = "#rows"
+    CSS = STYLE
+
+    def __init__(self, source: Source, ask: Ask, view: ViewName = "overview") -> None:
+        """``source`` answers questions, ``ask`` returns the question of each view, ``view`` is the first tab."""
+        super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-low"), (LOW, "-high")]
+        self._source, self._ask = source, ask
+        self._trail = Trail(view)
+        self._asked = 0
+        """Number of the latest question. An answer to an older one comes too late and is dropped."""
+        self._asked_at = 0.0
+        self._answered = 0
+        """Number of the latest question that was answered, even if by an error."""
+        self._last: dict[ViewName, tuple[Wish, Listing]] = {}
+        """The last answer of each view, with what was wished then, laid out for the present width."""
+        self._shown: View | None = None
+        self._leaving = threading.Event()
+
+    def compose(self) -> ComposeResult:
+        """Create the widgets, from top to bottom."""
+        yield ViewTabs(*(Tab(name.title(), id=name) for name in VIEW_NAMES), active=self._trail.here.view)
+        yield Static(id="where", markup=False)
+        yield Static(id="note", markup=False)
+        yield Head(id="head")
+        yield TrendLine(id="trend", markup=False)
+        yield RowList(id="rows")
+        yield Static(id="foot", markup=False)
+        yield Static(id="trouble", markup=False)
+        yield Input(placeholder="Show only rows with …  (Escape: show all)", id="filter")
+        yield Footer(show_command_palette=False, compact=True)
+
+    def on_mount(self) -> None:
+        """Begin to follow the ledger."""
+        self._look_on()
+        self._keep_up()
+
+    def on_unmount(self) -> None:
+        """Let the workers end."""
+        self._leaving.set()
+
+    # --- asking, and showing the answer
+
+    def _load(self) -> None:
+        """Ask. An answer that is still awaited will be dropped."""
+        self._asked += 1
+        self._asked_at = time.monotonic()
+        self._answer(self._asked, self._trail.here.view, self._trail.question(self._ask))
+
+    @work(thread=True, group="answer")
+    def _answer(self, number: int, name: ViewName, question: Question) -> None:
+        try:
+            view = self._source.view(name, question)
+        except OtelAgentError as error:
+            self._pass_on(self._show_trouble, number, str(error))
+        else:
+            # Laying out thousands of rows takes long, so it is done here and not in the screen's thread.
+            self._pass_on(self._show, number, list_rows(view, self.size.width))
+
+    def _show(self, number: int, unfiltered: Listing) -> None:
+        if number != self._asked:
+            return
+        self._answered = number
+        self._last[unfiltered.view.name] = self._trail.wish, unfiltered
+        self.query_one("#trouble").display = False
+        self._show_listing(unfiltered)
+
+    def _show_listing(self, unfiltered: Listing) -> None:
+        view = self._shown = unfiltered.view
+        # A filter that is open holds for the new answer too; it may have been typed while the answer was made.
+        only = self.query_one("#filter", Input).value.strip()
+        self.query_one(RowList).show(list_rows(view, self.size.width, only) if only else unfiltered)
+        self.query_one(Head).show(view)
+        self.query_one(TrendLine).show(view)
+        self.query_one("#where", Static).update(where_line(self._trail.here, view))
+        # The line moves by itself: each batch changes the ledger, and so the view is asked for again.
+        self._show_note(reading_line(view))
+        self._show_foot()
+
+    def _show_note(self, note: Text) -> None:
+        """Show a line above the numbers, or none if it is empty."""
+        line = self.query_one("#note", Static)
+        line.display = bool(note)
+        line.update(note)
+
+    def _show_foot(self) -> None:
+        if self._shown is not None:
+            self.query_one("#foot", Static).update(foot_lines(self._shown, self.query_one(RowList).kept))
+
+    def _show_trouble(self, number: int, what: str) -> None:
+        """Say what went wrong; the last answer stays on the screen."""
+        if number != self._asked:
+            return
+        self._answered = number
+        self.query_one(RowList).loading = False
+        trouble = self.query_one("#trouble", Static)
+        trouble.update(trouble_line(what, self._shown.now if self._shown else None))
+        trouble.display = True
+
+    # --- following what happens
+
+    @work(thread=True, group="look on")
+    def _look_on(self) -> None:
+        """Look for news as long as the screen is open. A thread of its own costs a tenth of Textual's timers."""
+        for number in count(1):
+            if self._leaving.wait(_LOOK_SECONDS):
+                return
+            if time.monotonic() - self._asked_at > _LEAST_SECONDS:
+                self._look(processes=number % _LOOKS_TO_PROCESSES == 0)
+
+    def _look(self, *, processes: bool = True) -> None:
+        """Find out whether the ledger changed and, for the overview, which processes run. Pass on only what is new."""
+        if self._asked != self._answered:
+            return  # the answer may know the news, and if it does not, the next look finds them
+        view, passed = self._trail.here.view, time.monotonic() - self._asked_at
+        if self._source.changed() or passed > _AGAIN_SECONDS.get(view, _AGAIN_SELDOM_SECONDS):
+            self._pass_on(self._load)
+        # Without news in the ledger only the processes are drawn again: no query is needed.
+        elif processes and view == "overview":
+            found, shown = self._source.processes(), self._shown
+            if shown is not None and shown.activity is not None and shown.activity.processes != found:
+                self._pass_on(self._show_processes, found)
+
+    def _show_processes(self, processes: list[Process]) -> None:
+        if self._shown is not None and self._shown.activity is not None:
+            self._shown = replace(self._shown, activity=replace(self._shown.activity, processes=processes))
+            self.query_one(Head).show(self._shown)
+
+    @work(thread=True, group="keep up")
+    def _keep_up(self) -> None:
+        """Keep the ledger up to date as long as the screen is open."""
+        self._source.follow(self._leaving, self._show_failure, self._show_upgrade)
+
+    def _show_failure(self, error: OtelAgentError) -> None:
+        self._pass_on(self._show_trouble, self._asked, str(error))
+
+    def _show_upgrade(self, done: int, total: int) -> None:
+        self._pass_on(self._show_note, upgrade_line(done, total))
+
+    def _pass_on(self, show: Callable[..., None], *found: object) -> None:
+        """Let the screen's own thread show what a worker found, unless the screen is gone."""
+        if not self._leaving.is_set():
+            self.call_later(show, *found)
