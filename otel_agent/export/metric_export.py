@@ -1,16 +1,26 @@
 """Exports metrics at every interval: the points that the schedule asks for, then what is observed at this moment."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from msgspec import structs
+from opentelemetry.sdk.metrics.export import MetricsData
 
 from otel_agent.delivery.ports import MetricDelivery
-from otel_agent.export.halving import Halving
-from otel_agent.export.increments import Increments
+from otel_agent.export.exchange import NOTHING_SENT, Exchange, Export, attempt, drive
+from otel_agent.export.increments import Gain
 from otel_agent.export.metric_schedule import MetricSchedule, ScheduledPoint
-from otel_agent.export.outcomes import NO_REASON, Outcomes, SendSummary
+from otel_agent.export.observed import Observed
+from otel_agent.export.outcomes import Outcomes, SendSummary
+from otel_agent.export.points import Points
 from otel_agent.ledger.writer import Ledger
-from otel_agent.model import Observation, SendResult
-from otel_agent.otlp import metrics
+from otel_agent.model import Observation, SendResult, Series
+from otel_agent.model.plural import counted
 from otel_agent.otlp.resource import Emitter
+from otel_agent.semconv import LEDGER_SIZE
+
+_LONGEST_BACK_NS: Final = 60 * 10**9
+"""How far at most the last baseline is dated back: an earlier process may have sent a heartbeat at any time before."""
 
 
 class MetricExport:
@@ -34,31 +44,39 @@ class MetricExport:
         ``interval_ns`` is the time between two exports. ``delta`` sends increments instead of totals.
         """
         self._ledger, self._delivery, self._outcomes = ledger, delivery, outcomes
-        self._emitter, self._schedule, self._observe = emitter, schedule, observe
-        self._interval_ns, self._delta, self._now_ns = interval_ns, delta, now_ns
-        self._increments = Increments()
-        self._exported_at = -1
-        """The ledger's number of changes at the last export that was accepted. If it is the same, nothing new was sent."""
+        self._schedule, self._observe, self._now_ns = schedule, observe, now_ns
+        self._interval_ns, self._delta = interval_ns, delta
+        self._observed = Observed(outcomes, emitter, delta=delta)
+        self._points = Points(schedule, outcomes, emitter, delta=delta, harmless=self._send_size)
 
     def send(self, *, last: bool = False) -> SendSummary:
-        """Send the points that are due, and the observations if those were accepted.
+        """Send everything that is due in this thread, as ``export`` does."""
+        return drive(self.export(last=last), self.request)
+
+    def request(self, data: MetricsData) -> SendResult:
+        """Send one request. May be called from any thread, but from one at a time."""
+        return NOTHING_SENT if self._delivery is None else attempt(self._delivery.send, data)
+
+    def export(self, *, last: bool = False) -> Export[MetricsData]:
+        """Yield requests with the points that are due, and with the observations if those were accepted.
 
         ``last`` says that no export may follow soon: baselines are sent together with the current values.
         """
-        delivery = self._delivery
-        if delivery is None:
+        if self._delivery is None:
             return SendSummary()
         now_ns = self._now_ns()
-        summary = (
-            self._send_increments(delivery, now_ns)
-            if self._delta
-            else self._send_totals(delivery, now_ns, with_baselines=last)
-        )
-        if not summary.reason:
-            summary += self._send_observations(delivery, now_ns)
-        self._outcomes.note("metrics", summary, new=self._ledger.changes != self._exported_at)
-        if not summary.reason:
-            self._exported_at = self._ledger.changes
+        self._schedule.heal_times(now_ns)
+        due = self._schedule.due(now_ns)
+        # Said before anything is sent: passes go on meanwhile, and what they count is no part of this export.
+        new = any(series.has_unexported for series in due)
+        send = self._send_increments(due, now_ns) if self._delta else self._send_totals(due, now_ns, last=last)
+        summary = yield from send
+        if not summary.broken_off:
+            summary += yield from self._observed.export(self._observe(), now_ns)
+        self._points.settle(works=bool(summary.accepted))
+        self._observed.settle(works=bool(summary.accepted))
+        summary = _in_words(summary)
+        self._outcomes.note("metrics", summary, new=new)
         return summary
 
     def close(self) -> None:
@@ -66,90 +84,49 @@ class MetricExport:
         if self._delivery is not None:
             self._delivery.close()
 
-    def _send_increments(self, delivery: MetricDelivery, now_ns: int) -> SendSummary:
-        due = self._schedule.due(now_ns)
+    def _send_increments(self, due: list[Series], now_ns: int) -> Export[MetricsData]:
         self._schedule.skip_history(due, now_ns)
-        return self._send_points(delivery, self._schedule.increments(due), now_ns)
+        # The same increments with the same times: a backend may have them, and can drop the repeat.
+        summary = yield from self._send_again(self._schedule.unanswered_increments(due))
+        if summary.reason:
+            return summary
+        due = self._schedule.due(now_ns)
+        return summary + (yield from self._points.send(self._schedule.increments(due), now_ns))
 
-    def _send_totals(self, delivery: MetricDelivery, now_ns: int, *, with_baselines: bool) -> SendSummary:
-        due, summary = self._schedule.due(now_ns), SendSummary()
+    def _send_totals(self, due: list[Series], now_ns: int, *, last: bool) -> Export[MetricsData]:
         # First of all the points that got no answer: until the backend has them for certain, a baseline could be lower
         # than what it has, and the series would fall.
         unanswered = self._schedule.unanswered(due, now_ns)
+        summary = yield from self._send_again(unanswered)
         if unanswered:
-            summary += self._resend(delivery, unanswered)
             due = self._schedule.due(now_ns)
-        if with_baselines and not summary.reason:
+        if last and not summary.reason:
             # Dated back by an interval, as if they had been sent in time; the current values then follow at once.
-            baselines = self._schedule.baselines(due, now_ns)
-            summary += self._send_points(delivery, baselines, now_ns - self._interval_ns)
-        if not summary.reason:
-            summary += self._send_points(delivery, self._schedule.points(due, now_ns), now_ns)
+            at_ns = now_ns - min(self._interval_ns, _LONGEST_BACK_NS)
+            summary += yield from self._points.send(self._schedule.baselines(due, now_ns), at_ns)
+        if not summary.broken_off:
+            summary += yield from self._points.send(self._schedule.points(due, now_ns, last=last), now_ns)
         return summary
 
-    def _resend(self, delivery: MetricDelivery, unanswered: dict[int, list[ScheduledPoint]]) -> SendSummary:
-        """Send unanswered points again, each with its old time. The summary says only if that failed: they are no news."""
+    def _send_again(self, unanswered: dict[int, list[ScheduledPoint]]) -> Export[MetricsData]:
         for at_ns, points in sorted(unanswered.items()):
-            for portion in metrics.portions(points):
-                result = self._request(delivery, portion, at_ns)
-                # A backend that rejects the point now (too old) would reject it for ever: it counts as known there.
-                if not (result.accepted or result.permanent):
-                    return SendSummary(reason=result.reason or NO_REASON)
-                self._schedule.mark_resent(portion, at_ns)
+            summary = yield from self._points.send_again(points, at_ns)
+            if summary.reason:
+                return summary
         return SendSummary()
 
-    def _send_points(self, delivery: MetricDelivery, points: Sequence[ScheduledPoint], at_ns: int) -> SendSummary:
-        run = Halving[ScheduledPoint](
-            lambda portion: self._send_noted(delivery, portion, at_ns),
-            on_accepted=self._mark_accepted,
-            on_rejected_alone=lambda _: None,
-        )
-        summary = SendSummary()
-        for portion in metrics.portions(points):
-            summary += run.send(portion)
-            if run.at_fault and not summary.reason:
-                # A rejected point, other than a span, is tried again at the next interval: until then this export failed.
-                _, result = run.at_fault[-1]
-                summary += SendSummary(reason=result.reason or NO_REASON)
-            # The other portions stay due: the next interval sends them.
-            if summary.reason:
-                break
+    def _send_size(self) -> Exchange[MetricsData, SendResult]:
+        """Send a gauge of ours: whatever a backend has against single series, it accepts this one if it works."""
+        size = Observation(LEDGER_SIZE.name, self._ledger.size_bytes())
+        return self._observed.request([Gain(size, self._now_ns())])
+
+
+def _in_words(summary: SendSummary) -> SendSummary:
+    """Return the summary with a reason that a person understands, if the backend rejects single points only."""
+    if not summary.partly:
         return summary
-
-    def _send_noted(self, delivery: MetricDelivery, points: Sequence[ScheduledPoint], at_ns: int) -> SendResult:
-        """Send one request. The ledger knows before that its points may arrive, and afterwards if they cannot have."""
-        if self._delta:
-            return self._request(delivery, points, at_ns)
-        self._schedule.mark_sent(points, at_ns)
-        result = self._request(delivery, points, at_ns)
-        if not (result.accepted or result.unanswered):
-            self._schedule.mark_undelivered(points)
-        return result
-
-    def _mark_accepted(self, points: Sequence[ScheduledPoint], result: SendResult) -> SendSummary:
-        self._schedule.mark_accepted(points, self._now_ns())
-        return self._outcomes.summarize("metrics", result, len(points))
-
-    def _request(self, delivery: MetricDelivery, points: Sequence[ScheduledPoint], at_ns: int) -> SendResult:
-        series = [point.sent for point in points]
-        data = metrics.series_request(series, self._emitter, now_ns=at_ns, delta=self._delta)
-        result = delivery.send(data)
-        self._outcomes.count_request("metrics", result)
-        return result
-
-    def _send_observations(self, delivery: MetricDelivery, now_ns: int) -> SendSummary:
-        """Send what is observed in requests of its own: a gauge at fault holds up no total."""
-        observed = list(self._observe())
-        if self._delta:
-            # What is sent and lost here is gone: for observations nothing is noted in the ledger.
-            observed = self._increments.since_last(observed, now_ns)
-        summary = SendSummary()
-        for portion in metrics.portions(observed):
-            data = metrics.observations_request(portion, self._emitter, now_ns=now_ns, delta=self._delta)
-            result = delivery.send(data)
-            self._outcomes.count_request("metrics", result)
-            if result.accepted:
-                summary += self._outcomes.summarize("metrics", result, len(portion))
-            else:
-                summary += SendSummary(reason=result.reason or NO_REASON)
-        return summary
+    if not summary.accepted:
+        # Nothing is known to work there: as if the endpoint were at fault.
+        return structs.replace(summary, partly=False, at_fault=0)
+    points = counted(summary.at_fault, "data point")
+    return structs.replace(summary, reason=f"the backend rejects {points} ({summary.reason}) and accepts all others")

@@ -28,7 +28,8 @@ These events change them::
     sent again and answered (``mark_resent``)         same      the value sent   None
     history, with increments (``skip_history``)       same      current          None
 
-The values decide what is sent of a series. "Recently" is within ``HEARTBEAT_NS``, as far as this process knows::
+The values decide what is sent of a series. "Recently" is within ``HEARTBEAT_NS``, or one interval and a half if that is
+longer, as far as this process knows::
 
     unanswered, nothing accepted recently            the unanswered point again, with its old time, before all else
     unexported changes, nothing accepted recently    the baseline; the current value one interval later
@@ -37,6 +38,10 @@ The values decide what is sent of a series. "Recently" is within ``HEARTBEAT_NS`
 
 Why unanswered points come first: the backend may have that value. A baseline below it would let the series fall, which
 ``increase()`` takes for a restarted counter, and it would add the whole total again. The same point sent twice is harmless.
+
+With delta temporality the three values say what is sent as well. The increment is what the current value gained since the
+last accepted one. If it gets no answer, it is what the unanswered value gained: the same increment with the same times is
+sent again until it is known, also by the next start, and nothing newer of its series before.
 """
 
 from collections.abc import Iterable, Sequence
@@ -46,6 +51,7 @@ from msgspec import Struct, structs
 
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import SentPoint, Series
+from otel_agent.otlp.times import FAR_AHEAD_NS
 
 HEARTBEAT_NS: Final = 4 * 60 * 10**9
 """The backend still shows a series that was accepted within this time: Prometheus looks back five minutes for a point."""
@@ -67,9 +73,16 @@ class MetricSchedule:
     """
 
     def __init__(
-        self, ledger: Ledger, metrics: list[str], *, session_window_ns: int, active_ns: int, budget: int
+        self,
+        ledger: Ledger,
+        metrics: list[str],
+        *,
+        session_window_ns: int,
+        active_ns: int,
+        budget: int,
+        interval_ns: int = 0,
     ) -> None:
-        """``metrics`` are the names to publish.
+        """``metrics`` are the names to publish, ``interval_ns`` the time between two exports.
 
         ``session_window_ns`` is how long a series of one session is published after its last change. ``active_ns`` is
         how long any series gets heartbeats after its last change. ``budget`` is the number of heartbeats in one
@@ -77,8 +90,23 @@ class MetricSchedule:
         """
         self._ledger, self._metrics = ledger, metrics
         self._session_window_ns, self._active_ns, self._budget = session_window_ns, active_ns, budget
+        # Of two exports in a row the later one must find the series recent, however long the interval is.
+        self._recent_ns = max(HEARTBEAT_NS, interval_ns * 3 // 2)
+        self._too_soon_ns = interval_ns // 2
         self._accepted_ns: dict[int, int] = {}
-        """When a point of each series was last accepted, by ``_key``. Old entries are dropped."""
+        """The time of the point of each series that was last accepted, by ``_key``. Old entries are dropped."""
+
+    def heal_times(self, now_ns: int) -> None:
+        """Move the starts of series that began while the clock was far ahead, or before 1970.
+
+        A point lies after its start, so such a series could only have points in the future. A backend that looks at start
+        times takes the new start for a reset, and adds the total once more. But what it had before lies in a future that
+        nobody looks at, or was rejected. ``increase()`` looks at values only, and those go on.
+        """
+        far_ns = now_ns + FAR_AHEAD_NS
+        if self._ledger.totals.has_impossible_times(far_ns):
+            with self._ledger.transaction():
+                self._ledger.totals.heal_times(far_ns, now_ns=now_ns)
 
     def due(self, now_ns: int) -> list[Series]:
         """Return the series to send at this interval, sorted by metric: those with unexported changes and heartbeats."""
@@ -91,9 +119,17 @@ class MetricSchedule:
             )
         )
 
-    def points(self, due: Iterable[Series], now_ns: int) -> list[ScheduledPoint]:
-        """Return one point for each series: its baseline if it needs one, else its current value."""
-        return [_total(series.as_accepted if self._needs_baseline(series, now_ns) else series) for series in due]
+    def points(self, due: Iterable[Series], now_ns: int, *, last: bool = False) -> list[ScheduledPoint]:
+        """Return one point for each series: its baseline if it needs one, else its current value.
+
+        An export that failed is tried again before the interval is over. Series that it had sent are left out then: a
+        value must not follow its baseline sooner than backends look. ``last`` leaves out none.
+        """
+        return [
+            _total(series.as_accepted if self._needs_baseline(series, now_ns) else series)
+            for series in due
+            if last or not self._is_too_soon(series, now_ns)
+        ]
 
     def baselines(self, due: Iterable[Series], now_ns: int) -> list[ScheduledPoint]:
         """Return only the baselines that are needed now."""
@@ -105,15 +141,29 @@ class MetricSchedule:
         for series in due:
             # If a point was accepted recently, the next one needs no baseline, and so nothing can fall.
             if series.unanswered is not None and self._is_past_heartbeat(series, now_ns):
-                found.setdefault(series.unanswered.at_ns, []).append(_total(series.as_unanswered))
+                # A clock that was far ahead must not go on dating points in the future.
+                at_ns = min(series.unanswered.at_ns, now_ns)
+                found.setdefault(at_ns, []).append(_total(series.as_unanswered))
+        return found
+
+    def unanswered_increments(self, due: Iterable[Series]) -> dict[int, list[ScheduledPoint]]:
+        """Return the increments that have to be sent again, by the time that they had."""
+        found: dict[int, list[ScheduledPoint]] = {}
+        for series in due:
+            if series.unanswered is not None and series.last_accepted is not None:
+                then = series.as_unanswered
+                found.setdefault(series.unanswered.at_ns, []).append(ScheduledPoint(then.increment, then))
         return found
 
     def increments(self, due: Iterable[Series]) -> list[ScheduledPoint]:
-        """Return what each series gained since it was last accepted, for backends that add up themselves."""
+        """Return what each series gained since it was last accepted, for backends that add up themselves.
+
+        A series with an increment that got no answer waits until that is known.
+        """
         return [
             ScheduledPoint(series.increment, series)
             for series in due
-            if series.has_unexported and series.last_accepted is not None
+            if series.has_unexported and series.last_accepted is not None and series.unanswered is None
         ]
 
     def skip_history(self, due: Iterable[Series], now_ns: int) -> None:
@@ -134,20 +184,35 @@ class MetricSchedule:
         # Nothing is put into _accepted_ns: the point is as old as it was, and what comes next needs a baseline.
         self._note_accepted([point.accepted_as for point in points], at_ns)
 
-    def mark_accepted(self, points: Sequence[ScheduledPoint], now_ns: int) -> None:
-        """Note that the backend has these points. Nothing is written to the ledger if they are no news to it."""
+    def mark_accepted(self, points: Sequence[ScheduledPoint], at_ns: int) -> None:
+        """Note that the backend has these points, which are dated ``at_ns``.
+
+        Nothing is written to the ledger if they are no news to it. What is written is what was sent: the series may have
+        risen meanwhile.
+        """
         for point in points:
-            self._accepted_ns[_key(point.accepted_as)] = now_ns
-        self._note_accepted(_news(points), now_ns)
+            self._accepted_ns[_key(point.accepted_as)] = at_ns
+        # The time of the point, and not of its answer: the next increment begins where this one ended.
+        self._note_accepted(_news(points), at_ns)
         # An agent runs for months and series come and go: keep no more than what can still be recent.
         if len(self._accepted_ns) > 2 * self._budget + len(points):
-            self._accepted_ns = {key: at for key, at in self._accepted_ns.items() if now_ns - at <= HEARTBEAT_NS}
+            self._accepted_ns = {key: at for key, at in self._accepted_ns.items() if 0 <= at_ns - at <= self._recent_ns}
 
     def _needs_baseline(self, series: Series, now_ns: int) -> bool:
         return series.last_accepted is not None and series.has_unexported and self._is_past_heartbeat(series, now_ns)
 
     def _is_past_heartbeat(self, series: Series, now_ns: int) -> bool:
-        return now_ns - self._accepted_ns.get(_key(series), -HEARTBEAT_NS) > HEARTBEAT_NS
+        age_ns = self._age_ns(series, now_ns)
+        return age_ns is None or age_ns > self._recent_ns
+
+    def _is_too_soon(self, series: Series, now_ns: int) -> bool:
+        age_ns = self._age_ns(series, now_ns)
+        return age_ns is not None and age_ns < self._too_soon_ns
+
+    def _age_ns(self, series: Series, now_ns: int) -> int | None:
+        """Return how long ago a point of the series was last accepted, ``None`` if none was or if that lies ahead."""
+        at_ns = self._accepted_ns.get(_key(series))
+        return None if at_ns is None or at_ns > now_ns else now_ns - at_ns
 
     def _note_unanswered(self, points: list[tuple[Series, SentPoint | None]]) -> None:
         if points:

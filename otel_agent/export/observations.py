@@ -10,6 +10,7 @@ from otel_agent.intake.ingest import Ingest
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Observation, ProcessSample
 from otel_agent.opencode.worktrees import worktree_of
+from otel_agent.otlp.times import healed_start
 from otel_agent.series import gauges
 
 _NS: Final = 1_000_000_000
@@ -35,6 +36,7 @@ class Observations:
 
     def collect(self) -> list[Observation]:
         """Return one observation for each point to publish, from one snapshot of the processes."""
+        self._since_ns = healed_start(self._since_ns, self._now_ns())
         return [
             *self._processes_now(),
             *self._agent_now(),

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Observation, SendResult
+from otel_agent.otlp.times import healed_start
 from otel_agent.semconv import EXPORT_COUNT, REJECTED_COUNT, Attr, Signal
 
 log = logging.getLogger(__name__)
@@ -27,10 +28,38 @@ class SendSummary(Struct, frozen=True):
     """Spans or data points that the backend left out of requests it accepted (partial success)."""
     reason: str = ""
     """The reason why not everything was accepted; empty if everything was."""
+    at_fault: int = 0
+    """Data points that the backend rejects, each on its own; they are kept and tried again."""
+    retry_after_s: float = 0.0
+    """Seconds that the backend asks to wait; zero if it says nothing of that."""
+    partly: bool = False
+    """True if only single items failed: the backend accepts the others."""
+
+    @classmethod
+    def of_failure(cls, result: SendResult) -> "SendSummary":
+        """Return the summary of a request after which sending more is of no use now."""
+        reason = result.reason or NO_REASON
+        if result.retry_after_s:
+            reason = f"{reason}; it asks to wait {result.retry_after_s:.0f} s"
+        return cls(reason=reason, retry_after_s=result.retry_after_s)
+
+    @property
+    def broken_off(self) -> bool:
+        """True if the sending ended early, because the backend accepts nothing now."""
+        return bool(self.reason) and not self.partly
 
     def __add__(self, later: "SendSummary") -> "SendSummary":
         """Return the sum; the later reason is kept, because the backend's newest answer says most."""
-        return SendSummary(self.accepted + later.accepted, self.rejected + later.rejected, later.reason or self.reason)
+        # What broke the sending off matters more than the single items before and after it.
+        final = self if self.broken_off and not later.broken_off else later if later.reason else self
+        return SendSummary(
+            self.accepted + later.accepted,
+            self.rejected + later.rejected,
+            final.reason,
+            self.at_fault + later.at_fault,
+            max(self.retry_after_s, later.retry_after_s),
+            final.partly,
+        )
 
 
 class Outcomes:
@@ -69,12 +98,13 @@ class Outcomes:
         ``new`` says that something was sent that was not sent before: without it an agent at rest writes nothing.
         """
         now_ms, delivery_state = self._now_ns() // 1_000_000, self._ledger.delivery_state
-        if delivery_state.should_note(signal, summary.reason, new=new, now_ms=now_ms):
+        if delivery_state.should_note(signal, summary.reason, new=new, now_ms=now_ms, partly=summary.partly):
             with self._ledger.transaction():
-                delivery_state.note_delivery(signal, summary.reason, now_ms)
+                delivery_state.note_delivery(signal, summary.reason, now_ms, partly=summary.partly)
 
     def observations(self) -> Iterator[Observation]:
         """Yield the requests by signal and outcome, and the rejected items by signal, as sums since the start."""
+        self._since_ns = healed_start(self._since_ns, self._now_ns())
         for (signal, outcome), number in self._attempts.items():
             attributes = {Attr.SIGNAL: signal, Attr.EXPORT_OUTCOME: outcome}
             yield Observation(EXPORT_COUNT.name, number, attributes, self._since_ns)

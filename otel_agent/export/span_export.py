@@ -1,12 +1,14 @@
 """Exports the pending spans, oldest first, until the backend has accepted each."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_agent.delivery.ports import SpanDelivery
+from otel_agent.export.exchange import NOTHING_SENT, Exchange, Export, attempt, drive
 from otel_agent.export.halving import Halving
 from otel_agent.export.outcomes import Outcomes, SendSummary
 from otel_agent.ledger.outbox import PendingSpans
@@ -20,18 +22,29 @@ log = logging.getLogger(__name__)
 
 SPANS_PER_REQUEST: Final = 400
 """This is about 0.4 MB, or 0.8 MB as JSON. gRPC servers accept 4 MiB by default, and a line in a file may have 1 MB."""
+_PROBES: Final = 64
+"""Entries from the end of the outbox that may be sent alone, to see whether the endpoint accepts any."""
 
 
 class SpanExport:
     """Belongs to the thread that owns the ledger."""
 
     def __init__(
-        self, ledger: Ledger, delivery: SpanDelivery | None, outcomes: Outcomes, *, emitter: Emitter, titles: bool
+        self,
+        ledger: Ledger,
+        delivery: SpanDelivery | None,
+        outcomes: Outcomes,
+        *,
+        emitter: Emitter,
+        titles: bool,
+        now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         """``delivery`` is ``None`` for the exporter ``none``. ``titles`` puts session titles, which quote prompts, on
         spans."""
         self._ledger, self._delivery, self._outcomes = ledger, delivery, outcomes
-        self._tracer = Tracer(emitter, titles)
+        self._tracer = Tracer(emitter, titles, now_ns)
+        self._suspicions = 0
+        """Exports in a row that ended because the endpoint was at fault."""
 
     @property
     def pending(self) -> int:
@@ -39,7 +52,15 @@ class SpanExport:
         return len(self._ledger.outbox)
 
     def send(self, stopping: Callable[[], bool] = lambda: False) -> SendSummary:
-        """Send pending spans until none is left, the backend accepts no more, or ``stopping`` returns True.
+        """Send pending spans in this thread, as ``export`` does."""
+        return drive(self.export(stopping), self.request)
+
+    def request(self, spans: Sequence[ReadableSpan]) -> SendResult:
+        """Send one request. May be called from any thread, but from one at a time."""
+        return NOTHING_SENT if self._delivery is None else attempt(self._delivery.send, spans)
+
+    def export(self, stopping: Callable[[], bool] = lambda: False) -> Export[Sequence[ReadableSpan]]:
+        """Yield requests until no span is pending, the backend accepts no more, or ``stopping`` returns True.
 
         A span leaves the outbox after the backend accepted it. If the agent is killed in between, the span is sent
         again with the same ids.
@@ -47,7 +68,10 @@ class SpanExport:
         if self._delivery is None:
             self._discard_pending()
             return SendSummary()
-        summary = self._send_pending(self._delivery, stopping)
+        run = self._run()
+        summary = yield from self._send_pending(run, stopping)
+        self._judge_quarantined(run)
+        self._suspicions = self._suspicions + 1 if run.suspects_endpoint else 0
         if summary.accepted or summary.reason:
             self._outcomes.note("traces", summary, new=True)
         return summary
@@ -57,27 +81,40 @@ class SpanExport:
         if self._delivery is not None:
             self._delivery.close()
 
-    def _send_pending(self, delivery: SpanDelivery, stopping: Callable[[], bool]) -> SendSummary:
-        run = Halving[PendingSpans](
-            lambda entries: self._request(delivery, entries),
+    def _run(self) -> "Run":
+        return Halving(
+            self._request,
+            key=lambda entry: (entry.of_turn, entry.number),
             on_accepted=self._mark_accepted,
             on_rejected_alone=self._quarantine,
+            probes=self._probes,
         )
+
+    def _send_pending(self, run: "Run", stopping: Callable[[], bool]) -> Export[Sequence[ReadableSpan]]:
         summary = SendSummary()
+        if self._suspicions and self._ledger.outbox.oldest(1):
+            # An endpoint that rejects everything costs one request, and not fifty each time.
+            summary = yield from run.probe(1)
         while not summary.reason and not stopping():
             pending = self._ledger.outbox.oldest(SPANS_PER_REQUEST)
             if not pending:
                 break
-            summary += run.send(_of_one_request(pending))
-        self._judge_quarantined(run)
+            summary += yield from run.send(_of_one_request(pending))
         return summary
 
-    def _request(self, delivery: SpanDelivery, entries: Sequence[PendingSpans]) -> SendResult:
+    def _probes(self) -> Sequence[PendingSpans]:
+        """Return entries to send alone: after a first suspicion the oldest, which keeps the order, then from the other end."""
+        found = self._ledger.outbox.newest(_PROBES)
+        first = self._suspicions % len(found) if found else 0
+        oldest = self._ledger.outbox.oldest(1) if self._suspicions == 1 else []
+        return [*oldest, *found[first:], *found[:first]]
+
+    def _request(self, entries: Sequence[PendingSpans]) -> Exchange[Sequence[ReadableSpan], SendResult]:
         """Send the spans of these entries. Only a single message with very many tool calls takes several requests."""
         spans = [span for entry in entries for span in self._spans_of(entry)]
         rejected, reason = 0, ""
         for start in range(0, len(spans), SPANS_PER_REQUEST):
-            result = delivery.send(spans[start : start + SPANS_PER_REQUEST])
+            result = yield spans[start : start + SPANS_PER_REQUEST]
             self._outcomes.count_request("traces", result)
             if not result.accepted:
                 # The message stays pending as a whole. What was accepted of it comes again with the same ids.
@@ -101,7 +138,7 @@ class SpanExport:
         with self._ledger.transaction():
             self._ledger.outbox.quarantine(entry)
 
-    def _judge_quarantined(self, run: Halving[PendingSpans]) -> None:
+    def _judge_quarantined(self, run: "Run") -> None:
         """Log which spans are at fault. If the endpoint is, the last ones in a row become pending again."""
         at_fault = run.at_fault
         if run.suspects_endpoint:
@@ -123,6 +160,9 @@ class SpanExport:
         if self._ledger.outbox.oldest(1):
             with self._ledger.transaction():
                 self._ledger.outbox.clear()
+
+
+Run = Halving[PendingSpans, Sequence[ReadableSpan]]
 
 
 def _of_one_request(pending: Sequence[PendingSpans]) -> Sequence[PendingSpans]:

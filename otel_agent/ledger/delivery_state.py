@@ -31,17 +31,29 @@ class DeliveryState:
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
 
-    def should_note(self, signal: str, reason: str, *, new: bool, now_ms: int) -> bool:
-        """True if the outcome of a delivery has to be written down. ``new``: it held something not sent before."""
+    def should_note(self, signal: str, reason: str, *, new: bool, now_ms: int, partly: bool = False) -> bool:
+        """True if the outcome of a delivery has to be written down. ``new``: it held something not sent before.
+
+        ``partly`` says that the backend accepts all but what ``reason`` names.
+        """
         row = self._database.execute("SELECT taken_ms, reason FROM delivery WHERE signal = ?", (signal,)).fetchone()
         # Deliveries began to fail, succeed again, or fail for another reason.
         if row is None or row[1] != reason:
             return True
-        return not reason and new and now_ms - (row[0] or 0) > _RECENT_MS
+        return (not reason or partly) and new and now_ms - (row[0] or 0) > _RECENT_MS
 
-    def note_delivery(self, signal: str, reason: str, now_ms: int) -> None:
-        """Note the outcome of a delivery. ``reason`` says why nothing was accepted; it is empty after a success."""
-        if reason:
+    def note_delivery(self, signal: str, reason: str, now_ms: int, *, partly: bool = False) -> None:
+        """Note the outcome of a delivery. ``reason`` says what was not accepted; it is empty after a success.
+
+        ``partly`` says that the backend accepted the rest: it is the time of the last success too.
+        """
+        if partly:
+            self._database.execute(
+                "INSERT INTO delivery VALUES (?1, ?2, ?2, ?3) ON CONFLICT (signal) DO UPDATE "
+                "SET taken_ms = ?2, failing_ms = coalesce(failing_ms, ?2), reason = ?3",
+                (signal, now_ms, reason),
+            )
+        elif reason:
             # A failure that goes on keeps its start, and the time of the last success.
             self._database.execute(
                 "INSERT INTO delivery VALUES (?1, NULL, ?2, ?3) ON CONFLICT (signal) DO UPDATE "

@@ -21,6 +21,11 @@ _TURN_OF_MESSAGE: Final = "iif(m.turn_id = '', m.id, m.turn_id)"
 _PENDING: Final = f"state = {TurnState.PENDING:d}"
 _QUARANTINED: Final = f"state = {TurnState.QUARANTINED:d}"
 _ACCEPTED: Final = f"state = {TurnState.ACCEPTED:d}"
+# A pass may make a turn longer, or put it below another one, while its span is under way. The backend then has the old span,
+# and the row is pending for the new one.
+_IS_AS_READ: Final = (
+    "number = ? AND caller = ? AND started_ms = ? AND last_message = (SELECT number FROM message WHERE id = ?)"
+)
 
 
 class PendingSpans(Struct, frozen=True):
@@ -87,12 +92,16 @@ class Outbox:
         messages = self._messages(limit)
         return messages + self._turns(limit - len(messages))
 
-    def mark_accepted(self, entries: Iterable[PendingSpans]) -> None:
-        """Strike off what the backend accepted."""
-        turns, messages = _numbers(entries)
+    def newest(self, limit: int) -> list[PendingSpans]:
+        """Return the last entries that ``oldest`` would come to, the newest first. Those in quarantine are left out."""
+        return self._messages(limit, newest=True) or self._turns(limit, newest=True)
+
+    def mark_accepted(self, entries: Sequence[PendingSpans]) -> None:
+        """Strike off what the backend accepted. A turn that went on since it was read stays pending."""
+        _, messages = _numbers(entries)
         self._database.executemany("DELETE FROM tool_call WHERE message = ?", messages)
         self._database.executemany("DELETE FROM owed WHERE message = ?", messages)
-        self._database.executemany(f"UPDATE turn SET {_ACCEPTED} WHERE number = ?", turns)
+        self._database.executemany(f"UPDATE turn SET {_ACCEPTED} WHERE {_IS_AS_READ}", _turns_as_read(entries))
 
     def clear(self) -> None:
         """Drop everything that is pending, as if the backend had accepted it."""
@@ -103,9 +112,9 @@ class Outbox:
 
     def quarantine(self, entry: PendingSpans) -> None:
         """Keep an entry that was rejected permanently; it is not tried again until the next start."""
-        turns, messages = _numbers([entry])
+        _, messages = _numbers([entry])
         self._database.executemany("UPDATE owed SET refused = 1 WHERE message = ?", messages)
-        self._database.executemany(f"UPDATE turn SET {_QUARANTINED} WHERE number = ?", turns)
+        self._database.executemany(f"UPDATE turn SET {_QUARANTINED} WHERE {_IS_AS_READ}", _turns_as_read([entry]))
 
     def release(self, entries: Iterable[PendingSpans]) -> None:
         """Make these entries pending again, as if they had never been rejected."""
@@ -118,22 +127,22 @@ class Outbox:
         self._database.execute("UPDATE owed SET refused = 0 WHERE refused")
         self._database.execute(f"UPDATE turn SET {_PENDING} WHERE {_QUARANTINED}")
 
-    def _messages(self, limit: int) -> list[PendingSpans]:
+    def _messages(self, limit: int, *, newest: bool = False) -> list[PendingSpans]:
         query = (
             f"SELECT o.message, {_MESSAGE}, {_SESSION}, t.id, t.trace, t.caller, t.started_ms FROM owed AS o "
             "JOIN whole_message AS m ON m.number = o.message JOIN session AS s ON s.id = m.session_id "
-            f"LEFT JOIN turn AS t ON t.id = {_TURN_OF_MESSAGE} WHERE NOT o.refused ORDER BY o.message LIMIT ?"
+            f"LEFT JOIN turn AS t ON t.id = {_TURN_OF_MESSAGE} WHERE NOT o.refused ORDER BY o.message {'DESC' if newest else ''} LIMIT ?"
         )
         rows = self._database.execute(query, (limit,)).fetchall()
         # The calls of all these messages come with one query.
         calls = self._calls([row[0] for row in rows])
         return [_entry(row, of_turn=False, calls=tuple(calls.get(row[0], ()))) for row in rows]
 
-    def _turns(self, limit: int) -> list[PendingSpans]:
+    def _turns(self, limit: int, *, newest: bool = False) -> list[PendingSpans]:
         query = (
             f"SELECT t.number, {_MESSAGE}, {_SESSION}, t.id, t.trace, t.caller, t.started_ms FROM turn AS t "
             "JOIN whole_message AS m ON m.number = t.last_message JOIN session AS s ON s.id = m.session_id "
-            f"WHERE t.{_PENDING} ORDER BY t.number LIMIT ?"
+            f"WHERE t.{_PENDING} ORDER BY t.number {'DESC' if newest else ''} LIMIT ?"
         )
         return [_entry(row, of_turn=True, calls=()) for row in self._database.execute(query, (limit,))]
 
@@ -165,3 +174,10 @@ def _numbers(entries: Iterable[PendingSpans]) -> tuple[list[tuple[int]], list[tu
     for entry in entries:
         (turns if entry.of_turn else messages).append((entry.number,))
     return turns, messages
+
+
+def _turns_as_read(entries: Iterable[PendingSpans]) -> list[tuple[int, str, int, str]]:
+    """Return the turns among the entries, as parameters of ``_IS_AS_READ``."""
+    return [
+        (entry.number, entry.turn.caller, entry.turn.started_ms, entry.message.id) for entry in entries if entry.of_turn
+    ]

@@ -31,6 +31,11 @@ _COLUMNS: Final = (
 )
 _HAS_UNEXPORTED: Final = "(told_value IS NOT value OR told_count IS NOT count)"
 
+_MINUTE_NS: Final = 60 * 10**9
+# A point without an answer is sent again as it was, so its series keeps its start until then. One that begins before 1970
+# was never sent: no point can hold such a time.
+_IMPOSSIBLE: Final = "(start_ns <= 0 OR (max(start_ns, changed_ns) > ?1 AND open_ns IS NULL))"
+
 _NO_BUCKETS: Final = "[]"
 _COUNTS: Final = Decoder(list[int])
 
@@ -161,6 +166,21 @@ class Totals:
         self._database.executemany(
             "UPDATE series SET open_value = ?, open_count = ?, open_buckets = ?, open_ns = ? WHERE metric = ? AND attributes = ?",
             [(*_point_row(each.unanswered), each.metric, each.attributes) for each in series],
+        )
+
+    def has_impossible_times(self, far_ns: int) -> bool:
+        """True if a series begins before 1970, or begins or changed after ``far_ns``."""
+        return (
+            self._database.execute(f"SELECT 1 FROM series WHERE {_IMPOSSIBLE} LIMIT 1", (far_ns,)).fetchone()
+            is not None
+        )
+
+    def heal_times(self, far_ns: int, *, now_ns: int) -> None:
+        """Bring the times of these series before ``now_ns``. Called inside a transaction."""
+        self._database.execute(
+            f"UPDATE series SET start_ns = iif(start_ns BETWEEN 1 AND ?1, start_ns, max(?2 - {_MINUTE_NS}, 1)), "
+            f"changed_ns = min(changed_ns, ?2) WHERE {_IMPOSSIBLE}",
+            (far_ns, now_ns),
         )
 
     def counts(self) -> dict[str, int]:

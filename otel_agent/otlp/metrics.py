@@ -22,6 +22,7 @@ from opentelemetry.sdk.metrics.export import (
 
 from otel_agent import semconv
 from otel_agent.model import Observation, Series
+from otel_agent.otlp import times
 from otel_agent.otlp.resource import Emitter
 from otel_agent.semconv import Kind
 from otel_agent.series.attributes import from_json
@@ -92,18 +93,23 @@ def _metric(metric: semconv.Metric, data: Gauge | Histogram | Sum) -> Metric:
 def _observed_metric(
     metric: semconv.Metric, observations: Iterable[Observation], now_ns: int, temporality: AggregationTemporality
 ) -> Metric:
-    points = [
-        NumberDataPoint(
-            attributes=dict(observation.attributes),
-            start_time_unix_nano=observation.since_ns or 0,
-            time_unix_nano=_after(observation.since_ns or 0, now_ns),
-            value=observation.value,
-        )
-        for observation in observations
-    ]
+    points = [_observed_point(observation, now_ns) for observation in observations]
     if metric.kind is Kind.COUNTER:
         return _metric(metric, Sum(points, temporality, is_monotonic=True))
     return _metric(metric, Gauge(points))
+
+
+def _observed_point(observation: Observation, now_ns: int) -> NumberDataPoint:
+    # A gauge has no start. Zero is OTLP's word for that.
+    start_ns, time_ns = (
+        (0, max(now_ns, 1)) if observation.since_ns is None else times.of_point(observation.since_ns, now_ns)
+    )
+    return NumberDataPoint(
+        attributes=dict(observation.attributes),
+        start_time_unix_nano=start_ns,
+        time_unix_nano=time_ns,
+        value=observation.value,
+    )
 
 
 def _series_metric(
@@ -116,10 +122,11 @@ def _series_metric(
 
 
 def _number_point(metric: semconv.Metric, series: Series, now_ns: int) -> NumberDataPoint:
+    start_ns, time_ns = times.of_point(series.start_ns, now_ns)
     return NumberDataPoint(
         attributes=from_json(series.attributes),
-        start_time_unix_nano=series.start_ns,
-        time_unix_nano=_after(series.start_ns, now_ns),
+        start_time_unix_nano=start_ns,
+        time_unix_nano=time_ns,
         # With a scale always a float, even for whole dollars: some backends fix a metric's type by its first point.
         value=series.value if metric.scale == 1 else series.value / metric.scale,
     )
@@ -128,10 +135,11 @@ def _number_point(metric: semconv.Metric, series: Series, now_ns: int) -> Number
 def _histogram_point(metric: semconv.Metric, series: Series, now_ns: int) -> HistogramDataPoint:
     # The ledger keeps buckets up to the highest one in use; OTLP wants all of them.
     unused = [0] * (len(metric.boundaries) + 1 - len(series.buckets))
+    start_ns, time_ns = times.of_point(series.start_ns, now_ns)
     return HistogramDataPoint(
         attributes=from_json(series.attributes),
-        start_time_unix_nano=series.start_ns,
-        time_unix_nano=_after(series.start_ns, now_ns),
+        start_time_unix_nano=start_ns,
+        time_unix_nano=time_ns,
         count=series.count,
         sum=series.value / metric.scale,
         bucket_counts=[*series.buckets, *unused],
@@ -139,8 +147,3 @@ def _histogram_point(metric: semconv.Metric, series: Series, now_ns: int) -> His
         min=_ABSENT,
         max=_ABSENT,
     )
-
-
-def _after(start_ns: int, now_ns: int) -> int:
-    """Return the time of a point: always after its start, even if the clock was set back meanwhile."""
-    return max(now_ns, start_ns + 1)

@@ -12,7 +12,8 @@ Ids are derived from OpenCode's, so a span that is sent twice is the same span. 
 what went into a tool and came out.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from typing import Final
 
@@ -25,6 +26,7 @@ from otel_agent import semconv
 from otel_agent.model import Message, Outcome, Session, ToolCall, Turn, without_overlap
 from otel_agent.model.project import from_home
 from otel_agent.otlp.resource import Emitter
+from otel_agent.otlp.times import of_span
 from otel_agent.semconv import Attr
 from otel_agent.series.attributes import message_attributes
 
@@ -37,6 +39,7 @@ class Tracer(Struct, frozen=True):
 
     emitter: Emitter
     titles: bool
+    now_ns: Callable[[], int] = time.time_ns
 
     def message_spans(
         self, message: Message, session: Session, turn: Turn, calls: tuple[ToolCall, ...]
@@ -98,7 +101,8 @@ class Tracer(Struct, frozen=True):
         failed: bool,
         times: tuple[int, int],
     ) -> ReadableSpan:
-        trace, start_ns, end_ns = trace_id(turn), times[0] * _NS_PER_MS, times[1] * _NS_PER_MS
+        trace = trace_id(turn)
+        start_ns, end_ns = of_span(times[0] * _NS_PER_MS, times[1] * _NS_PER_MS, self.now_ns())
         return ReadableSpan(
             name=name,
             context=_context(trace, own_id),
@@ -109,8 +113,7 @@ class Tracer(Struct, frozen=True):
             # The attributes hold the type of an error. Its text quotes requests, and never leaves the machine.
             status=Status(StatusCode.ERROR if failed else StatusCode.UNSET),
             start_time=start_ns,
-            # A clock that was set back must not make a span end before it began.
-            end_time=max(end_ns, start_ns),
+            end_time=end_ns,
             instrumentation_scope=self.emitter.scope,
         )
 
