@@ -42,6 +42,8 @@ class Agent(Struct):
     """Looks where running OpenCode processes keep their data, and remembers it."""
     known: Callable[[], StoreLocations]
     """Returns the folders and databases in which stores are looked for."""
+    prove_ledger: Callable[[], None]
+    """Writes something to the ledger. Raises ``LedgerError`` if that fails."""
 
     def close_exports(self) -> None:
         """Break off the requests under way. May be called from any thread; nothing is sent afterwards."""
@@ -63,7 +65,15 @@ def assembled(
     """
     with opened(settings, now_ns=now_ns, on_migration=on_migration) as parts:
         spans, metrics = _exports(settings, parts, now_ns)
-        agent = Agent(settings, parts.ingest, spans, metrics, parts.finder.learn, lambda: parts.finder.locations)
+        agent = Agent(
+            settings,
+            parts.ingest,
+            spans,
+            metrics,
+            parts.finder.learn,
+            lambda: parts.finder.locations,
+            parts.ledger.prove_writable,
+        )
         try:
             yield agent
         finally:
@@ -94,6 +104,7 @@ def _metric_schedule(settings: Settings, ledger: Ledger) -> MetricSchedule:
         session_window_ns=round(settings.session_window_hours * 3_600 * _NS),
         active_ns=round(settings.heartbeat_hours * 3_600 * _NS),
         budget=settings.heartbeat_series,
+        interval_ns=round(settings.metric_export_interval_seconds * _NS),
     )
 
 
@@ -102,7 +113,7 @@ def _exports(settings: Settings, parts: Intake, now_ns: Callable[[], int]) -> tu
         log.warning("%s", doubt)
     to_spans, to_metrics = exporters(settings)
     outcomes, sender = Outcomes(parts.ledger, now_ns), emitter(parts.ledger.instance_id)
-    spans = SpanExport(parts.ledger, to_spans, outcomes, emitter=sender, titles=settings.session_titles)
+    spans = SpanExport(parts.ledger, to_spans, outcomes, emitter=sender, titles=settings.session_titles, now_ns=now_ns)
     metrics = MetricExport(
         parts.ledger,
         to_metrics,

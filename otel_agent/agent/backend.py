@@ -1,6 +1,7 @@
 """The backend that the settings name: what sends data to it, and the message when it accepts nothing."""
 
 from typing import get_args
+from urllib.parse import urlsplit
 
 from otel_agent.delivery.advice import advice
 from otel_agent.delivery.choose import FileOptions, deliveries
@@ -33,6 +34,13 @@ def exporters(settings: Settings) -> tuple[SpanDelivery | None, MetricDelivery |
         otlp=otlp_options(settings),
         file=FileOptions(settings.file_exporter_dir, settings.file_max_bytes, settings.file_backups),
     )
+
+
+def address_of(settings: Settings, signal: Signal) -> str:
+    """Return where a signal goes, without the path: signals with the same address have one backend."""
+    target = _target(settings, signal)
+    parts = urlsplit(target)
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else target
 
 
 def otlp_options(settings: Settings) -> OtlpOptions:

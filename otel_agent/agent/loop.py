@@ -1,10 +1,12 @@
 """Decides when to read the stores and when to export.
 
 A hint wakes the loop at once. It also polls: every ``rescan_interval_seconds`` the sources whose change mark is cheap to
-read, less often the folders of a watched tree. Every ``sweep_interval_seconds`` it reads everything.
+read, less often the folders of a watched tree. Every ``sweep_interval_seconds`` it reads everything. It never waits for a
+backend: a request is under way in a thread of its own, and passes go on until its answer wakes the loop.
 """
 
 import logging
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -14,8 +16,11 @@ from typing import Final
 from msgspec import Struct, field
 
 from otel_agent.agent import assemble
+from otel_agent.agent.exports import Exports, MakeSender, Step
+from otel_agent.agent.pacing import AskedPauses
+from otel_agent.agent.sender import ThreadSender
 from otel_agent.agent.state_log import StateLog, log_first_pass
-from otel_agent.delivery import retry
+from otel_agent.agent.timer import NEVER, Timer
 from otel_agent.errors import LedgerDamaged, LedgerError
 from otel_agent.intake.ingest import Pass
 from otel_agent.intake.watch import Hints, Watch
@@ -34,39 +39,36 @@ _WATCHED_SECONDS: Final = 30.0
 """Time between two passes over all folders of watched trees."""
 _LEARN_SECONDS: Final = 15.0
 """Time between two looks at where running OpenCode processes keep their data."""
-
-
-class Timer(Struct):
-    """Says when something that repeats is due. A new one is due at once. Seconds on the loop's clock."""
-
-    next: float = 0.0
-
-    def is_due(self, now: float) -> bool:
-        """True from the set time on."""
-        return now >= self.next
-
-    def restart(self, now: float, seconds: float) -> None:
-        """Make it due ``seconds`` after ``now``."""
-        self.next = now + seconds
-
-    def make_due(self) -> None:
-        """Make it due at once."""
-        self.next = 0.0
+_LEDGER_SECONDS: Final = 5.0
+"""Longest time until a pass is made again that could not write the ledger."""
 
 
 class Schedule(Struct):
-    """When each thing that the loop does is due next."""
+    """When each kind of reading is due next."""
 
+    read: Timer = field(default_factory=Timer)
+    """Make a pass."""
     learn: Timer = field(default_factory=Timer)
     """Ask running OpenCode processes where they keep their data."""
     all_folders: Timer = field(default_factory=Timer)
     """Read all folders of watched trees, and not only those that were hinted at."""
     sweep: Timer = field(default_factory=Timer)
     """Read everything, whatever the change marks say."""
-    totals: Timer = field(default_factory=Timer)
-    """Export the totals."""
-    spans: Timer = field(default_factory=Timer)
-    """Export the pending spans."""
+
+
+class _Doorbell(threading.Event):
+    """Wakes the loop with the first hint. Those that follow before it is cleared find it awake."""
+
+    def __init__(self, woken: threading.Event) -> None:
+        super().__init__()
+        self._woken = woken
+
+    def set(self) -> None:
+        """Ring. May be called from any thread."""
+        was_set = self.is_set()
+        super().set()
+        if not was_set:
+            self._woken.set()
 
 
 class Loop:
@@ -77,32 +79,50 @@ class Loop:
         agent: assemble.Agent,
         *,
         on_progress: Callable[[Pass], None] | None = None,
+        asked: AskedPauses | None = None,
         now: Callable[[], float] = time.monotonic,
+        make_sender: MakeSender = ThreadSender,
+        chance: Callable[[], float] = random.random,
     ) -> None:
-        """``on_progress`` is called with the state of the first pass; ``now`` is in seconds."""
+        """``on_progress`` is called with the state of the first pass; ``now`` is in seconds.
+
+        ``asked``, ``make_sender`` and ``chance`` are those of ``Exports``.
+        """
         self._agent, self._on_progress, self._now = agent, on_progress, now
         self._settings = agent.settings
         self._log = StateLog(agent.settings, now)
         self._woken, self._gave_up = threading.Event(), threading.Event()
-        self._watch = Watch(self._woken)
+        self._doorbell = _Doorbell(self._woken)
+        self._watch = Watch(self._doorbell)
+        self._exports = Exports(
+            agent,
+            self._log,
+            wake=self._woken.set,
+            asked=asked or AskedPauses(),
+            make_sender=make_sender,
+            chance=chance,
+        )
         self._due = Schedule()
         self._eager_until = 0.0
-        self._retry_pause = retry.FIRST_PAUSE_SECONDS
         self._first_pass_done = False
+        self._failed: set[str] = set()
+        """The stages whose last try could not write the ledger."""
+        self.left_unanswered = False
+        """True once ``run`` has ended and left a request to itself."""
 
     def run(self, stop: threading.Event) -> None:
         """Go on until ``stop`` is set, then read and export a last time. Raises ``LedgerDamaged``."""
-        hints = Hints()
         try:
             while not stop.is_set():
-                self._step(hints, stop)
-                hints = self._wait(stop)
-            # What is left now would wait for the next start, perhaps for days: export it whatever the intervals say.
-            self._due.totals.make_due()
-            self._due.spans.make_due()
-            self._step(hints, self._gave_up, last=True)
+                self.step(stop)
+                self._wait(self.next_at)
+            self._finish()
         finally:
+            self.left_unanswered = self._exports.is_under_way
+            self._exports.abandon()
             self._watch.close()
+        if self.left_unanswered:
+            log.warning("did not finish within shutdown_timeout_seconds; pending data is kept for the next start")
         log.info("stopped; %s pending", counted(self._agent.spans.pending, "span"))
 
     def wake(self) -> None:
@@ -112,43 +132,95 @@ class Loop:
     def give_up(self) -> None:
         """Break off what is under way; the next start does the rest. May be called from any thread."""
         self._gave_up.set()
+        self._woken.set()
         self._agent.close_exports()
 
-    def _wait(self, stop: threading.Event) -> Hints:
-        """Wait for a hint or until something is due; then a little longer, for the changes that come together."""
+    @property
+    def next_at(self) -> float:
+        """When the next step is of use, unless something wakes the loop before. Seconds on the loop's clock."""
+        return min(self._due.read.next, self._exports.next_at())
+
+    def step(self, until: threading.Event, *, last: bool = False) -> None:
+        """Do what is due, and pass on the answers that are there. Each stage is tried even if another one fails.
+
+        A ledger that cannot be written (a full disk) is tried again by a later step. A damaged one ends the run, because
+        only a start can move it aside. ``until`` cuts a pass short.
+        """
         now = self._now()
-        pause = self._settings.rescan_interval_seconds
-        # Soon after a change more changes are likely, and the watch may have missed the first of them.
-        if now < self._eager_until:
-            pause = min(pause, _EAGER_SECONDS)
-        self._woken.wait(max(min(pause, self._due.totals.next - now), 0.0))
-        stop.wait(min(_GATHER_SECONDS, pause))
-        # Cleared first: a hint that comes in between may wake the next wait for nothing, but is never lost.
+        if self._doorbell.is_set():
+            # A little later, for the changes that come together. An earlier hint may have set an earlier time.
+            self._due.read.bring_forward(now, min(_GATHER_SECONDS, self._settings.rescan_interval_seconds))
+        if self._due.read.is_due(now):
+            self._try("read", partial(self._read, until))
+        for number, export in enumerate(self._exports.steps(self._now(), last=last)):
+            self._try(f"export {number}", export)
+
+    def _wait(self, until: float) -> None:
+        """Wait until then, or until a hint, an answer or a signal wakes the loop."""
+        self._woken.wait(min(max(until - self._now(), 0.0), threading.TIMEOUT_MAX))
+        # Cleared before anything is looked at: what comes in between may wake the next wait for nothing, but is never lost.
         self._woken.clear()
+
+    def _finish(self) -> None:
+        """Read and export a last time. What is left now would wait for the next start, perhaps for days."""
+        self._due.read.make_due()
+        self._exports.want_spans()
+        while True:
+            self.step(self._gave_up, last=True)
+            if self._gave_up.is_set() or self._exports.is_finished(self._now()):
+                return
+            self._due.read.next = NEVER
+            self._wait(self._exports.next_at(last=True))
+
+    def _try(self, stage: str, step: Step) -> None:
+        """Make one stage. The ledger works again once each stage that failed has succeeded, and a row was written."""
+        try:
+            if step() and stage in self._failed:
+                self._failed.remove(stage)
+                if not self._failed:
+                    self._agent.prove_ledger()
+                    self._log.log_ledger_works(self._pending)
+        except LedgerDamaged:
+            raise
+        except LedgerError as failure:
+            self._failed.add(stage)
+            self._log.log_ledger_fails(failure, self._pending)
+
+    def _pending(self) -> int:
+        return self._agent.spans.pending
+
+    def _read(self, until: threading.Event) -> bool:
+        """Make one pass over the stores, then watch what it found."""
+        self._doorbell.clear()
         hints = self._watch.take()
         if hints:
             self._eager_until = self._now() + _EAGER_FOR_SECONDS
-        return hints
+        try:
+            read = self._pass(hints, until)
+        except LedgerError:
+            # The hints are used up, and what they led to was not written: the next pass looks at all folders.
+            self._due.all_folders.make_due()
+            self._plan_read(_LEDGER_SECONDS)
+            raise
+        self._exports.want_spans()
+        if read.messages:
+            self._eager_until = self._now() + _EAGER_FOR_SECONDS
+        self._plan_read(self._settings.rescan_interval_seconds)
+        if self._watch.set_folders(self._agent.watched_folders()):
+            # What was written before the new watch existed sent no hint: look at all folders once more, now.
+            self._due.all_folders.make_due()
+            self._due.read.bring_forward(self._now(), _GATHER_SECONDS)
+        return True
 
-    def _step(self, hints: Hints, until: threading.Event, *, last: bool = False) -> None:
-        """Read and export, each even if the other fails.
+    def _plan_read(self, at_most: float) -> None:
+        """Set the time of the next pass that no hint asks for."""
+        now, pause = self._now(), min(at_most, self._settings.rescan_interval_seconds)
+        # Soon after a change more changes are likely, and the watch may have missed the first of them.
+        if now < self._eager_until:
+            pause = min(pause, _EAGER_SECONDS)
+        self._due.read.restart(now, pause + min(pause, _GATHER_SECONDS))
 
-        A ledger that cannot be written (a full disk) is tried again by the next step. A damaged one ends the run,
-        because only a start can move it aside.
-        """
-        failure: LedgerError | None = None
-        for stage in (partial(self._read, hints, until), partial(self._deliver, until, last=last)):
-            # A full disk keeps the read stage from counting, but the totals can still be exported, and the other way round.
-            try:
-                stage()
-            except LedgerDamaged:
-                raise
-            except LedgerError as error:
-                failure = error
-        self._log.log_ledger(failure)
-
-    def _read(self, hints: Hints, until: threading.Event) -> None:
-        """Make one pass over the stores, then watch what it found."""
+    def _pass(self, hints: Hints, until: threading.Event) -> Pass:
         now, ingest = self._now(), self._agent.ingest
         # Before the pass, so that the store of an OpenCode that just started is read by this one.
         if self._due.learn.is_due(now):
@@ -161,20 +233,15 @@ class Loop:
             stopping=until.is_set,
             on_progress=None if self._first_pass_done else self._on_progress,
         )
-        if self._watch.set_folders(self._agent.watched_folders()):
-            # What was written before the new watch existed sent no hint: look at all folders once more, now.
-            self._due.all_folders.make_due()
-            self._woken.set()
         # Only now: a sweep that was broken off by an error is made again by the next step.
         if sweep:
             self._due.sweep.restart(now, self._settings.sweep_interval_seconds)
-        if read.messages:
-            self._eager_until = self._now() + _EAGER_FOR_SECONDS
         if self._first_pass_done:
             self._log.log_counted(read.messages)
         else:
             log_first_pass(read, ingest.stores, self._agent.known())
             self._first_pass_done = True
+        return read
 
     def _paths_to_read(self, hints: Hints, now: float) -> frozenset[str] | None:
         """Return the paths that changed, or ``None`` if all folders have to be looked at."""
@@ -183,24 +250,3 @@ class Loop:
             self._due.all_folders.restart(now, _WATCHED_SECONDS)
             return None
         return hints.paths
-
-    def _deliver(self, until: threading.Event, *, last: bool) -> None:
-        """Export the totals at their interval, and spans as soon as there are any.
-
-        Totals go first: the spans of a long history can take minutes, and the totals' interval is to be kept.
-        """
-        now, spans = self._now(), self._agent.spans
-        if self._due.totals.is_due(now):
-            self._due.totals.restart(now, self._settings.metric_export_interval_seconds)
-            self._log.log_delivery("metrics", self._agent.metrics.send(last=last), lambda: spans.pending)
-        # The pause begins before the request: a request that raises an error is not repeated at once either.
-        if self._due.spans.is_due(now):
-            self._due.spans.restart(now, self._retry_pause)
-            sent = spans.send(until.is_set)
-            self._log.log_delivery("traces", sent, lambda: spans.pending)
-            if sent.reason:
-                self._retry_pause = retry.next_pause_seconds(self._retry_pause)
-            else:
-                # Only a backend that accepts nothing is given a pause: else the next span goes out with the next step.
-                self._retry_pause = retry.FIRST_PAUSE_SECONDS
-                self._due.spans.make_due()

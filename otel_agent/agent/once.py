@@ -6,7 +6,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from otel_agent.agent.assemble import assembled
-from otel_agent.agent.backend import not_delivered
+from otel_agent.agent.backend import address_of, not_delivered
 from otel_agent.agent.state_log import log_first_pass
 from otel_agent.errors import DeliveryError
 from otel_agent.export.outcomes import SendSummary
@@ -62,8 +62,13 @@ def run_once(
         # Spans go first, other than in the loop: no interval has to be kept here, and the metrics, which are sent only
         # this once, then report the outbox and the attempts as they are at the end of the run.
         spans = agent.spans.send()
-        totals = agent.metrics.send(last=True)
+        totals = SendSummary(reason=spans.reason) if _must_wait(settings, spans) else agent.metrics.send(last=True)
         return RunResult(read, spans, totals, agent.spans.pending, time.monotonic() - started)
+
+
+def _must_wait(settings: Settings, spans: SendSummary) -> bool:
+    """True if the backend asked to be left alone when it got the spans, and the metrics would go to it too."""
+    return bool(spans.retry_after_s) and address_of(settings, "traces") == address_of(settings, "metrics")
 
 
 def require_delivery(settings: Settings, result: RunResult) -> None:

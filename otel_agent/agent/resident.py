@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from otel_agent.agent import assemble
 from otel_agent.agent.loop import Loop
+from otel_agent.agent.pacing import AskedPauses
 from otel_agent.agent.shutdown import Ended, ShutdownSignals, end_now, run_until_signal
 from otel_agent.errors import SettingsError
 from otel_agent.intake.ingest import Pass
@@ -31,11 +32,13 @@ def run_until_stopped(
     ``on_progress`` is called with the state of the very first pass, ``on_migration`` before that while an older ledger is
     brought up to this version.
     """
+    # What a backend asked for holds after a reload too.
+    asked = AskedPauses()
     with ShutdownSignals() as signals:
         usable = settings
         while True:
             try:
-                ended = _run(settings, signals, on_progress, on_migration)
+                ended = _run(settings, signals, asked, on_progress, on_migration)
             except _StoppedEarly:
                 log.info("stopped before the ledger was upgraded; the next start upgrades it")
                 return
@@ -55,6 +58,7 @@ def run_until_stopped(
 def _run(
     settings: Settings,
     signals: ShutdownSignals,
+    asked: AskedPauses,
     on_progress: Callable[[Pass], None] | None,
     on_migration: OnMigration,
 ) -> Ended:
@@ -65,13 +69,16 @@ def _run(
             raise _StoppedEarly
 
     with assemble.assembled(settings, on_migration=tell) as agent:
-        loop = Loop(agent, on_progress=on_progress)
+        loop = Loop(agent, on_progress=on_progress, asked=asked)
         ended = run_until_signal(loop, signals, deadline_seconds=settings.shutdown_timeout_seconds)
         # The worker still holds the ledger: nothing here may be closed in order any more.
         if ended is None:
             log.warning("did not finish within shutdown_timeout_seconds; pending data is kept for the next start")
             end_now()
-        return ended
+    if loop.left_unanswered and ended is not Ended.ASKED_TO_RELOAD:
+        # The ledger is closed, but a thread still waits for a backend: it must not meet the interpreter's end.
+        end_now()
+    return ended
 
 
 def _reloaded(settings: Settings, reload: Callable[[], Settings]) -> Settings:

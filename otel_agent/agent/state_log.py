@@ -51,8 +51,11 @@ class StateLog:
             self._counted, self._log_counted_at = 0, self._now() + _COUNTED_SECONDS
 
     def log_delivery(self, signal: Signal, sent: SendSummary, pending: Callable[[], int]) -> None:
-        """Log that the backend stopped accepting data, or accepts it again. ``pending`` returns the number of spans."""
-        if sent.reason:
+        """Log that the backend stopped accepting data, or accepts it again. ``pending`` returns the number of spans.
+
+        Single items that it rejects are named by the exports, and are no failure of the backend.
+        """
+        if sent.broken_off:
             # One line for both signals: usually the backend is down, and the second line would say the same.
             if not self._failing:
                 log.warning("%s", not_delivered(self._settings, signal, sent.reason, pending()))
@@ -62,10 +65,31 @@ class StateLog:
             if not self._failing:
                 log.info("the backend accepts data again; %s pending", counted(pending(), "span"))
 
-    def log_ledger(self, failure: LedgerError | None) -> None:
-        """Log that the ledger cannot be written, or can be written again (``None``)."""
-        if failure is not None and not self._ledger_fails:
-            log.error("%s; nothing is lost, it will be tried again", failure)
-        if failure is None and self._ledger_fails:
-            log.info("the ledger can be written again")
-        self._ledger_fails = failure is not None
+    @property
+    def ledger_fails(self) -> bool:
+        """True from a failure of the ledger on until ``log_ledger_works``."""
+        return self._ledger_fails
+
+    def log_ledger_fails(self, failure: LedgerError, pending: Callable[[], int]) -> None:
+        """Log once that the ledger cannot be written, and what waits as far as it can be read."""
+        if not self._ledger_fails:
+            log.error(
+                "%s. New messages are counted once it can be written%s; nothing is lost, it will be tried again",
+                failure,
+                _said_pending(pending),
+            )
+        self._ledger_fails = True
+
+    def log_ledger_works(self, pending: Callable[[], int]) -> None:
+        """Log that the ledger can be written again: call it only after something was written."""
+        if self._ledger_fails:
+            log.info("the ledger can be written again%s", _said_pending(pending))
+        self._ledger_fails = False
+
+
+def _said_pending(pending: Callable[[], int]) -> str:
+    """Return how many spans wait; empty if the ledger cannot even be read."""
+    try:
+        return f"; {counted(pending(), 'span')} pending"
+    except LedgerError:
+        return ""
