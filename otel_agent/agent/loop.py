@@ -119,11 +119,15 @@ class Loop:
             self._finish()
         finally:
             self.left_unanswered = self._exports.is_under_way
-            self._exports.abandon()
-            self._watch.close()
+            self.close()
         if self.left_unanswered:
             log.warning("did not finish within shutdown_timeout_seconds; pending data is kept for the next start")
         log.info("stopped; %s pending", counted(self._agent.spans.pending, "span"))
+
+    def close(self) -> None:
+        """Leave what is under way to itself, and watch nothing any more."""
+        self._exports.abandon()
+        self._watch.close()
 
     def wake(self) -> None:
         """End the current wait. May be called from any thread."""
@@ -134,6 +138,11 @@ class Loop:
         self._gave_up.set()
         self._woken.set()
         self._agent.close_exports()
+
+    @property
+    def is_under_way(self) -> bool:
+        """True if a request was begun and its answer was not passed on yet."""
+        return self._exports.is_under_way
 
     @property
     def next_at(self) -> float:

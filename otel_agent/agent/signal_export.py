@@ -1,7 +1,7 @@
 """Carries out one signal's exports, one after the other, and never waits: a sender has the request under way."""
 
 from collections.abc import Callable
-from typing import Generic
+from typing import Final, Generic
 
 from otel_agent.agent.pacing import FIRST_PAUSE_SECONDS, AskedPauses, Backoff
 from otel_agent.agent.sender import Sender
@@ -10,6 +10,8 @@ from otel_agent.export.exchange import Data, Export
 from otel_agent.export.outcomes import SendSummary
 from otel_agent.model import SendResult
 from otel_agent.semconv import Signal
+
+_ASKED_TO_WAIT: Final = "the backend asked to be left alone"
 
 
 class SignalExport(Generic[Data]):
@@ -95,6 +97,9 @@ class SignalExport(Generic[Data]):
     def _go_on(self, export: Export[Data], result: SendResult | None, now: float, *, last: bool) -> SendSummary | None:
         try:
             data = next(export) if result is None else export.send(result)
+            # The other signal's answer may have asked for time while this export was under way.
+            while (wait_s := self._asked.until(self.backend) - now) > 0:
+                data = export.send(SendResult(accepted=False, reason=_ASKED_TO_WAIT, retry_after_s=wait_s))
         except StopIteration as ended:
             self._export = None
             summary: SendSummary = ended.value

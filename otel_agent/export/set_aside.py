@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 ALONE_AT_ONCE: Final = 20
 """Points that one export sends in requests of their own. If there are more, each gets its turn."""
+_MOST_NAMED: Final = 10_000
+"""Points that are remembered as named. With more of them the log says no more of it."""
 
 
 class SetAside(Generic[Item]):
@@ -28,6 +30,8 @@ class SetAside(Generic[Item]):
         self._alone: dict[Hashable, None] = {}
         """The one whose turn it is comes first."""
         self._found: list[tuple[Item, SendResult]] = []
+        self._named: set[Hashable] = set()
+        """What the log named once already."""
 
     def split(self, items: Iterable[Item]) -> tuple[list[Item], list[Item]]:
         """Return the items to send together, and those to send alone, in the order of their turns."""
@@ -62,6 +66,10 @@ class SetAside(Generic[Item]):
         if not works or not found:
             return
         self._alone.update(dict.fromkeys(self._key(item) for item, _ in found))
+        found = [(item, result) for item, result in found if self._key(item) not in self._named]
+        if not found or len(self._named) > _MOST_NAMED:
+            return
+        self._named.update(self._key(item) for item, _ in found)
         item, result = found[0]
         log.warning(
             "the backend rejects %s, the first of %s (%s); all others are sent without, and each is tried alone",
