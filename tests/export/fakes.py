@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
 
@@ -23,6 +24,7 @@ from otel_agent.model import (
     Session,
     ToolCall,
 )
+from tests.support.otlp_receiver.rows import PointRow, point_rows
 
 
 class ListedStore:
@@ -104,16 +106,17 @@ class SpansTo:
 
 
 class MetricsTo:
-    """Keeps what it is sent, and answers with `result`."""
+    """Keeps what it is sent, and answers with `result`, or as `judge` says of the points."""
 
     def __init__(self) -> None:
         self.requests: list[MetricsData] = []
         self.result = SendResult(accepted=True)
+        self.judge: Callable[[list[PointRow]], SendResult] | None = None
         self.closed = 0
 
     def send(self, data: MetricsData) -> SendResult:
         self.requests.append(data)
-        return self.result
+        return self.result if self.judge is None else self.judge(list(point_rows(encode_metrics(data))))
 
     def close(self) -> None:
         self.closed += 1
