@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+from opentelemetry.sdk.metrics.export import MetricsData
 
 from otel_agent import semconv
 from otel_agent.delivery.ports import MetricDelivery
+from otel_agent.export.exchange import Export
 from otel_agent.export.metric_export import MetricExport
 from otel_agent.export.metric_schedule import MetricSchedule
 from otel_agent.export.outcomes import Outcomes
@@ -37,27 +40,34 @@ class Day:
         *,
         budget: int = 100,
         delta: bool = False,
+        interval_ns: int = CYCLE_NS,
         started_ns: int = START_NS,
         over: MetricDelivery | None = None,
     ) -> None:
         self.ledger, self.now_ns, self.to = ledger, started_ns, MetricsTo()
         self._budget, self._delta, self._over = budget, delta, over
+        self._interval_ns = interval_ns
         self.start()
 
     def start(self) -> None:
         """Restart the agent: nothing but the ledger is remembered."""
         self.schedule = MetricSchedule(
-            self.ledger, [METRIC], session_window_ns=HOUR_NS, active_ns=24 * HOUR_NS, budget=self._budget
+            self.ledger,
+            [METRIC],
+            session_window_ns=HOUR_NS,
+            active_ns=24 * HOUR_NS,
+            budget=self._budget,
+            interval_ns=self._interval_ns,
         )
         outcomes = Outcomes(self.ledger, lambda: self.now_ns)
-        self._export = MetricExport(
+        self.export = MetricExport(
             self.ledger,
             self._over or self.to,
             outcomes,
             emitter=emitter("here"),
             schedule=self.schedule,
             observe=outcomes.observations,
-            interval_ns=CYCLE_NS,
+            interval_ns=self._interval_ns,
             delta=self._delta,
             now_ns=lambda: self.now_ns,
         )
@@ -81,9 +91,16 @@ class Day:
         """Export that many times. Returns what was sent each time."""
         return [self.cycle() for _ in range(count)]
 
+    def finish(self, under_way: Export[MetricsData]) -> None:
+        """Accept the request under way and all that follow in its export."""
+        result = self.to.result
+        with suppress(StopIteration):
+            while True:
+                under_way.send(result)
+
     def points(self, *, last: bool = False) -> list[PointRow]:
         """Export now. Returns the points that were sent, accepted or not."""
         before = len(self.to.requests)
-        self._export.send(last=last)
+        self.export.send(last=last)
         sent = [row for data in self.to.requests[before:] for row in point_rows(encode_metrics(data))]
         return kept(sent)
