@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from otel_agent.model import Series
+from otel_agent.model import Observation, Series
 from otel_agent.otlp import metrics
 from tests.otlp.made import EMITTER
 from tests.support.otlp_receiver.rows import PointRow, point_rows
@@ -55,6 +55,19 @@ def test_a_point_has_the_start_time_of_its_series() -> None:
 def test_a_point_lies_after_its_start_even_if_the_clock_was_set_back() -> None:
     found = point(series("opencode.token.usage", 7), now_ns=START - 10**12)
     assert found.start_ns == START < found.time_ns
+
+
+def test_an_observed_sum_lies_after_its_start_even_if_the_clock_was_set_back() -> None:
+    observed = Observation("process.cpu.time", 1.5, since_ns=START)
+    (found,) = point_rows(encode_metrics(metrics.observations_request([observed], EMITTER, now_ns=START - 10**9)))
+    assert found.start_ns == START < found.time_ns
+
+
+def test_a_gauge_has_no_start() -> None:
+    observed = Observation("otel_agent.outbox.size", 3)
+    (found,) = point_rows(encode_metrics(metrics.observations_request([observed], EMITTER, now_ns=NOW)))
+    assert found.start_ns == 0
+    assert found.time_ns == NOW
 
 
 def test_a_histogram_has_all_buckets_and_its_sum_in_seconds() -> None:

@@ -36,6 +36,22 @@ def row(message: Message = MESSAGE, session: Session = SESSION, *, titles: bool 
     return found
 
 
+@pytest.mark.parametrize(
+    ("created_ms", "completed_ms"), [(-5_000, -1_000), (0, 0), (-5_000, 2_000), (9 * 10**13, 9 * 10**13 + 5)]
+)
+def test_a_message_from_before_1970_or_from_a_far_future_has_a_span_that_can_be_encoded(
+    created_ms: int, completed_ms: int
+) -> None:
+    now_ns = 1_790_000_000 * 10**9
+    tracer = Tracer(EMITTER, titles=False, now_ns=lambda: now_ns)
+    message = made(created_ms=created_ms, completed_ms=completed_ms)
+    call = structs.replace(CALL, started_ms=created_ms, ended_ms=completed_ms)
+    turn = structs.replace(turn_of(message), started_ms=created_ms - 7_000)
+    spans = [*tracer.message_spans(message, SESSION, turn, (call,)), tracer.turn_span(message, SESSION, turn)]
+    for found in span_rows(encode_spans(spans)):
+        assert 0 < found.start_ns <= found.end_ns <= now_ns
+
+
 def test_a_model_call_is_a_span_with_these_attributes() -> None:
     assert row() == SpanRow(
         trace_id="03ca336a43614d829833e42e202cba39",
