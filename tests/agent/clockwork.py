@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,8 +24,8 @@ from tests.support.otlp_receiver.rows import point_rows
 
 ACCEPTED = SendResult(accepted=True)
 AWAY = SendResult(accepted=False, reason="nothing answers there")
-WALL_NS = 1_790_000_000 * 10**9
-"""The time of day when a clock begins. Unix nanoseconds."""
+WALL_NS = time.time_ns()
+"""The time of day when a clock begins: now, because files have the times of the real clock. Unix nanoseconds."""
 
 
 class Clock:
