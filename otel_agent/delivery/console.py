@@ -1,9 +1,10 @@
 """Writes every span and every point as JSON to standard output, with the SDK's console exporters."""
 
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TextIO
+from typing import Final, TextIO
 
 from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
@@ -12,6 +13,9 @@ from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 from otel_agent.delivery.encoding import NotEncodable
 from otel_agent.delivery.tries import NOTHING_SENT
 from otel_agent.model import SendResult
+
+_ONE_AT_A_TIME: Final = threading.Lock()
+"""Both signals write to the same output, each from a thread of its own."""
 
 
 class ConsoleSpans:
@@ -63,8 +67,9 @@ def _shown(output: TextIO, text: Callable[[], str]) -> SendResult:
     except Exception as error:  # noqa: BLE001 - a value that nobody can show must not end the thread that delivers
         return NotEncodable(error).result
     try:
-        output.write(whole)
-        output.flush()
+        with _ONE_AT_A_TIME:
+            output.write(whole)
+            output.flush()
     except OSError as error:
         return SendResult(accepted=False, reason=error.strerror or "standard output is closed")
     return SendResult(accepted=True)
