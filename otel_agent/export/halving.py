@@ -22,7 +22,7 @@ from otel_agent.model import SendResult
 
 GIVE_UP_AFTER: Final = 20
 """Items that are rejected one after the other before the endpoint itself is suspected."""
-PROBES: Final = 8
+PROBES: Final = 5
 """Items from elsewhere that are sent alone before the endpoint counts as the one at fault."""
 MOST_ALONE: Final = 200
 """Items that one run isolates. Each costs two requests, so the rest waits for the next run."""

@@ -129,4 +129,4 @@ def _in_words(summary: SendSummary) -> SendSummary:
         # Nothing is known to work there: as if the endpoint were at fault.
         return structs.replace(summary, partly=False, at_fault=0)
     points = counted(summary.at_fault, "data point")
-    return structs.replace(summary, reason=f"the backend rejects {points} ({summary.reason}) and accepts all others")
+    return structs.replace(summary, reason=f"{summary.reason} for {points}; the backend accepts all others")

@@ -157,7 +157,7 @@ def test_the_state_says_partly_accepted_and_when(ledger: Ledger) -> None:
     exporting = Exporting(ledger, rejecting("p00001"))
     exporting.count(*names(50))
     summary = exporting.send()
-    assert summary.reason == "the backend rejects 1 data point (HTTP 400 Bad Request) and accepts all others"
+    assert summary.reason == "HTTP 400 Bad Request for 1 data point; the backend accepts all others"
     found = exporting.delivery()
     assert found["reason"] == summary.reason
     assert found["taken_ms"] == found["failing_ms"] == exporting.now_ns // 10**6
