@@ -174,12 +174,17 @@ class Loop:
         """Read and export a last time. What is left now would wait for the next start, perhaps for days."""
         self._due.read.make_due()
         self._exports.want_spans()
+        until = NEVER
         while True:
             self.step(self._gave_up, last=True)
-            if self._gave_up.is_set() or self._exports.is_finished(self._now()):
+            now = self._now()
+            if self._gave_up.is_set():
+                # What was broken off says so at once. One that does not is left to itself.
+                until = min(until, now + self._settings.shutdown_timeout_seconds / 4)
+            if now >= until or self._exports.is_finished(now):
                 return
             self._due.read.next = NEVER
-            self._wait(self._exports.next_at(last=True))
+            self._wait(min(until, self._exports.next_at(last=True)))
 
     def _try(self, stage: str, step: Step) -> None:
         """Make one stage. The ledger works again once each stage that failed has succeeded, and a row was written."""

@@ -9,14 +9,14 @@ import random
 from collections.abc import Callable
 from typing import Final
 
+from otel_agent.delivery import retry
+
 FIRST_PAUSE_SECONDS: Final = 5.0
 """Pause after the first export that failed."""
 LONGEST_PAUSE_SECONDS: Final = 180.0
 """The pause doubles with each further failure, up to this. A backend that works again is found within it."""
 JITTER: Final = 0.25
 """The part of a pause that chance may take away."""
-LONGEST_ASKED_SECONDS: Final = 86_400.0
-"""A backend that asks for more is asked again after a day."""
 
 
 class AskedPauses:
@@ -28,7 +28,7 @@ class AskedPauses:
     def ask(self, backend: str, now: float, seconds: float) -> None:
         """Note that the backend asks to wait so long from now on."""
         if seconds > 0:
-            self._until[backend] = max(self.until(backend), now + min(seconds, LONGEST_ASKED_SECONDS))
+            self._until[backend] = max(self.until(backend), now + min(seconds, retry.LONGEST_RETRY_AFTER_SECONDS))
 
     def until(self, backend: str) -> float:
         """Return when this backend may be asked again; zero if it asked for nothing."""

@@ -9,8 +9,7 @@ A failed request is tried again at four places:
 
 1. ``tries``, within the time of one export, if the answer asks for it or the connection broke. It does so only if
    the request before succeeded: a backend that is away for long gets one request for each export.
-2. ``agent.loop`` after a pause, which doubles from ``FIRST_PAUSE_SECONDS`` to ``LONGEST_PAUSE_SECONDS``. Metrics are
-   sent at their own interval.
+2. ``agent.signal_export`` after a pause, which ``agent.pacing`` doubles with each failure.
 3. ``export.halving``, which sends permanently rejected requests in halves until what is at fault is alone.
 4. ``ledger``, which releases quarantined spans at the next start.
 
@@ -27,10 +26,6 @@ from typing import Final
 
 from otel_agent.model import SendResult
 
-FIRST_PAUSE_SECONDS: Final = 5.0
-"""Pause after the first export of spans that failed."""
-LONGEST_PAUSE_SECONDS: Final = 60.0
-"""The pause doubles with each further failure, up to this."""
 LONGEST_RETRY_AFTER_SECONDS: Final = 86_400.0
 """A day. A backend that asks for more is asked again after that."""
 
@@ -61,11 +56,6 @@ _QUOTA: Final = re.compile(
     r"\b(rate|quota|throttl\w*|concurren\w*|memory|queue|per (second|minute|hour|day))\b|/s\b", re.IGNORECASE
 )
 """What servers say of too many requests, often with a size. Later the same request is accepted."""
-
-
-def next_pause_seconds(pause_seconds: float) -> float:
-    """Return the pause that follows this one after a further failure."""
-    return min(pause_seconds * 2, LONGEST_PAUSE_SECONDS)
 
 
 def http_failure(status: int, phrase: str, retry_after_s: float = 0.0) -> SendResult:

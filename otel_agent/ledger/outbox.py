@@ -96,8 +96,9 @@ class Outbox:
         """Return the last entries that ``oldest`` would come to, the newest first. Those in quarantine are left out."""
         return self._messages(limit, newest=True) or self._turns(limit, newest=True)
 
-    def mark_accepted(self, entries: Sequence[PendingSpans]) -> None:
+    def mark_accepted(self, entries: Iterable[PendingSpans]) -> None:
         """Strike off what the backend accepted. A turn that went on since it was read stays pending."""
+        entries = list(entries)
         _, messages = _numbers(entries)
         self._database.executemany("DELETE FROM tool_call WHERE message = ?", messages)
         self._database.executemany("DELETE FROM owed WHERE message = ?", messages)

@@ -10,7 +10,9 @@ import pytest
 from otel_agent.agent.pacing import JITTER, LONGEST_PAUSE_SECONDS, AskedPauses, Backoff
 from otel_agent.model import SendResult
 from tests.agent.clockwork import ACCEPTED, AWAY, WALL_NS, Clock, clockwork
+from tests.support.agent import Agent
 from tests.support.made_stores import JsonTree, Tokens, message, session
+from tests.support.otlp_receiver import OtlpReceiver, throttled
 
 HOUR_S = 3_600.0
 USED = Tokens(700, 50, 20, 300, 9)
@@ -191,3 +193,21 @@ def test_a_stop_asks_a_backend_that_is_away_once_for_each_signal(
         driven.backend.answer_both(AWAY)
         driven.stop()
         assert sorted(signal for _, signal in driven.backend.asked) == ["metrics", "traces"]
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_a_single_run_sends_no_metrics_to_a_backend_that_asked_for_time(
+    agent: Agent, receiver: OtlpReceiver, protocol: str
+) -> None:
+    """Its spans were answered with a time that is longer than any request may take."""
+    JsonTree(agent.data_dir).put_turn(message(session(), USED))
+    receiver.behave(then=throttled(300))
+    endpoint = receiver.grpc_endpoint if protocol == "grpc" else receiver.endpoint
+    over = {"OTEL_EXPORTER_OTLP_PROTOCOL": protocol, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
+    run = agent.attempt(**over)
+    assert run.returncode == 3
+    assert "it asks to wait 300 s" in run.stderr
+    assert [each.signal for each in receiver.requests] == ["traces"]
+    receiver.behave()
+    agent.once(**over)
+    assert receiver.total(TOKENS) == sum(USED)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from opentelemetry.sdk.trace import ReadableSpan
+
 from otel_agent.delivery.choose import FileOptions, deliveries
 from otel_agent.delivery.otlp_options import OtlpOptions
+from otel_agent.export.exchange import Exchange, drive
+from otel_agent.export.halving import Halving
+from otel_agent.export.outcomes import SendSummary
 from otel_agent.model import SendResult
 from tests.support.otlp_receiver import OtlpReceiver
 from tests.support.otlp_receiver.sending import TOKENS, span
@@ -57,3 +62,22 @@ def sender(
 
 def options(wire: Wire, endpoint: str, **more: Any) -> OtlpOptions:
     return OtlpOptions(endpoint=endpoint, protocol=PROTOCOLS[wire], **{"timeout_seconds": PATIENT_SECONDS} | more)
+
+
+def in_halves(
+    spans: Sequence[ReadableSpan],
+    send: Callable[[Sequence[ReadableSpan]], SendResult],
+    *,
+    on_accepted: Callable[[Sequence[ReadableSpan], SendResult], SendSummary],
+    on_rejected_alone: Callable[[ReadableSpan], None],
+) -> SendSummary:
+    """Send spans as the agent does: what is rejected permanently is halved until what is at fault is alone."""
+
+    def request(items: Sequence[ReadableSpan]) -> Exchange[Sequence[ReadableSpan], SendResult]:
+        result = yield items
+        return result
+
+    run = Halving[ReadableSpan, Sequence[ReadableSpan]](
+        request, key=id, on_accepted=on_accepted, on_rejected_alone=on_rejected_alone
+    )
+    return drive(run.send(spans), send)

@@ -17,10 +17,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 from otel_agent.delivery.advice import advice
 from otel_agent.delivery.choose import FileOptions, deliveries
 from otel_agent.delivery.encoding import NOT_ENCODED
-from otel_agent.export.halving import Halving
 from otel_agent.export.outcomes import SendSummary
 from otel_agent.model import SendResult
-from tests.delivery.senders import options
+from tests.delivery.senders import in_halves, options
 from tests.support.otlp_receiver import OtlpReceiver
 from tests.support.otlp_receiver.sending import CUMULATIVE, END_NS, START_NS, TOKENS, counter, metrics, number, span
 
@@ -131,10 +130,11 @@ def test_a_span_that_cannot_be_encoded_does_not_hold_up_the_others(
             accepted.extend(items)
             return SendSummary(accepted=len(items))
 
-        run = Halving[ReadableSpan](spans.send, on_accepted=noted, on_rejected_alone=alone.append)
         wrong = changed("wrong", start_time=1 << 80)
         good = [span(f"good {n}") for n in range(20)]
-        assert run.send([*good[:13], wrong, *good[13:]]).accepted == 20
+        mixed = [*good[:13], wrong, *good[13:]]
+        summary = in_halves(mixed, spans.send, on_accepted=noted, on_rejected_alone=alone.append)
+        assert summary.accepted == 20
     assert [each.name for each in accepted] == [f"good {n}" for n in range(20)]
     assert [each.name for each in alone] == ["wrong"]
     if way in ("http", "grpc"):

@@ -9,11 +9,10 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_agent.delivery import retry
 from otel_agent.delivery.otlp_grpc import GrpcSpans
-from otel_agent.export.halving import Halving
 from otel_agent.export.outcomes import SendSummary
 from otel_agent.model import SendResult
 from tests.delivery.grpc_server import serving
-from tests.delivery.senders import options, sender
+from tests.delivery.senders import in_halves, options, sender
 from tests.support.otlp_receiver import Behaviour, OtlpReceiver
 from tests.support.otlp_receiver.behaviours import Refusal, Reply
 from tests.support.otlp_receiver.sending import span
@@ -83,12 +82,13 @@ def test_an_answer_that_says_when_to_come_again_is_not_permanent_whatever_it_say
 
 def halved(delivery: GrpcSpans, spans: Sequence[ReadableSpan]) -> tuple[SendSummary, list[str]]:
     alone: list[ReadableSpan] = []
-    run = Halving[ReadableSpan](
+    summary = in_halves(
+        spans,
         delivery.send,
         on_accepted=lambda items, _: SendSummary(accepted=len(items)),
         on_rejected_alone=alone.append,
     )
-    return run.send(spans), [each.name for each in alone]
+    return summary, [each.name for each in alone]
 
 
 def test_spans_that_are_too_large_together_for_a_grpc_server_all_arrive() -> None:
