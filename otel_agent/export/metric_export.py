@@ -71,6 +71,8 @@ class MetricExport:
         new = any(series.has_unexported for series in due)
         send = self._send_increments(due, now_ns) if self._delta else self._send_totals(due, now_ns, last=last)
         summary = yield from send
+        if summary.at_fault and not summary.accepted:
+            summary += yield from self._check_endpoint()
         if not summary.broken_off:
             summary += yield from self._observed.export(self._observe(), now_ns)
         self._points.settle(works=bool(summary.accepted))
@@ -115,6 +117,11 @@ class MetricExport:
                 return summary
         return SendSummary()
 
+    def _check_endpoint(self) -> Export[MetricsData]:
+        """See whether the endpoint accepts anything, before more is halved. The summary has a reason if it does not."""
+        result = yield from self._send_size()
+        return SendSummary() if result.accepted else SendSummary.of_failure(result)
+
     def _send_size(self) -> Exchange[MetricsData, SendResult]:
         """Send a gauge of ours: whatever a backend has against single series, it accepts this one if it works."""
         size = Observation(LEDGER_SIZE.name, self._ledger.size_bytes())
@@ -123,10 +130,10 @@ class MetricExport:
 
 def _in_words(summary: SendSummary) -> SendSummary:
     """Return the summary with a reason that a person understands, if the backend rejects single points only."""
+    if not summary.accepted:
+        # Nothing is known to work there: the endpoint is at fault.
+        return structs.replace(summary, partly=False, at_fault=0)
     if not summary.partly:
         return summary
-    if not summary.accepted:
-        # Nothing is known to work there: as if the endpoint were at fault.
-        return structs.replace(summary, partly=False, at_fault=0)
     points = counted(summary.at_fault, "data point")
     return structs.replace(summary, reason=f"{summary.reason} for {points}; the backend accepts all others")
