@@ -13,6 +13,7 @@
         ├── LedgerHeld            another agent writes it
         ├── LedgerNewer           a newer otel-agent wrote it
         └── LedgerDamaged         it is not the database we left behind
+            └── LedgerMoved       another file, or none, is at the path of the open ledger
 
 Each message says what happened and what to do about it; ``cli`` prints it and exits with ``exit_code``.
 """
@@ -72,3 +73,7 @@ class LedgerNewer(LedgerError):
 
 class LedgerDamaged(LedgerError):
     """The file is not the database that we wrote."""
+
+
+class LedgerMoved(LedgerDamaged):
+    """The ledger's file was removed or replaced while it was open. Its content is at its path again."""

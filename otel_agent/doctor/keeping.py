@@ -14,7 +14,9 @@ from otel_agent.errors import LedgerError
 from otel_agent.intake.store_finder import known_locations
 from otel_agent.intake.watch import watch_trouble
 from otel_agent.intake.watch_counts import unwatched
-from otel_agent.ledger.files import find_damage, held_by, ledger_path
+from otel_agent.ledger.files import find_damage
+from otel_agent.ledger.hold import held_by
+from otel_agent.ledger.place import ledger_path
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.model.plural import counted
 from otel_agent.opencode.locations import WatchedFolder, find_stores, watched_folders

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from otel_agent.doctor.finding import Finding, fail, fine, skip, warn
 from otel_agent.intake.store_finder import known_locations
-from otel_agent.ledger.files import Holder, held_by
+from otel_agent.ledger.hold import Holder, held_by
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.ledger.reading import Reading
 from otel_agent.model import CallsWanted, Problem, ProblemKind, ReadScope, Store, Unreadable

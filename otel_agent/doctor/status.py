@@ -8,7 +8,7 @@ from msgspec import Struct, field
 from otel_agent.intake.store_finder import known_locations
 from otel_agent.intake.watch_counts import unwatched
 from otel_agent.ledger.delivery_state import SignalDelivery
-from otel_agent.ledger.files import Holder, held_by
+from otel_agent.ledger.hold import Holder, held_by
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.ledger.reading import NOT_BEGUN, Reading
 from otel_agent.ledger.store_counts import StoreCount

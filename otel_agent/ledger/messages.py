@@ -42,6 +42,7 @@ class Messages:
 
         Messages that ended before ``count_from_ms`` are entered too, so that they are never new later.
         """
+        self.batch = len(messages)
         self._sessions.enter(sessions, messages)
         known = self._known([m.id for m in messages])
         twins = self._twins_of_undecided(messages, known)

@@ -6,13 +6,14 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from otel_agent.errors import LedgerDamaged, LedgerError, LedgerNewer
-from otel_agent.ledger import checkpoints, records, schema
+from otel_agent.ledger import checkpoints, place, records, schema, soundness
 from otel_agent.ledger.answers import SLOT_MS, CountedMessage, Group, Period, ProjectKey, Scope, SessionFacts, Usage
+from otel_agent.ledger.connection import connect_to_read
 from otel_agent.ledger.delivery_state import SignalDelivery, deliveries
 from otel_agent.ledger.evidence import Evidence
-from otel_agent.ledger.files import connect_to_read, ledger_path
 from otel_agent.ledger.history import reading
 from otel_agent.ledger.outbox import Outbox
+from otel_agent.ledger.place import ledger_path
 from otel_agent.ledger.problems import ProblemSummary, problem_summaries
 from otel_agent.ledger.reading import Reading
 from otel_agent.ledger.store_counts import StoreCount, store_counts
@@ -27,7 +28,7 @@ def open_to_read(state_dir: Path) -> Iterator["Queries | None"]:
     Raises ``LedgerNewer`` and ``LedgerDamaged``.
     """
     path = ledger_path(state_dir)
-    if not path.exists():
+    if not place.exists(path):
         yield None
         return
     try:
@@ -35,10 +36,18 @@ def open_to_read(state_dir: Path) -> Iterator["Queries | None"]:
             found = schema.version(database)
             if found > schema.VERSION:
                 raise LedgerNewer(f"{path} was written by a newer otel-agent. Upgrade this one to read it.")
-            # Another process is just about to create the tables.
-            yield None if found == 0 and schema.belongs_to_us(database) else Queries(database, found)
+            if not schema.belongs_to_us(database):
+                raise LedgerDamaged("it is a database, but not a ledger")
+            try:
+                # Another process is just about to create the tables.
+                yield None if found == 0 else Queries(database, found)
+            except Exception as error:
+                soundness.blame(database, error)
+                raise
     except LedgerDamaged as damage:
-        raise LedgerDamaged(f"cannot read the ledger {path}: {damage}. `otel-agent run` sets it aside.") from None
+        raise LedgerDamaged(
+            f"cannot read the ledger {path}: {damage}. `otel-agent run` sets it aside and counts again."
+        ) from None
 
 
 class Queries:

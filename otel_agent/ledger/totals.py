@@ -29,6 +29,11 @@ _COLUMNS: Final = (
     "metric, attributes, start_ns, value, count, buckets, told_value, told_count, told_buckets, told_ns, "
     "open_value, open_count, open_buckets, open_ns"
 )
+_HAS_CAUGHT_UP: Final = (
+    "value >= ifnull(told_value, value) AND count >= ifnull(told_count, count) "
+    "AND value >= ifnull(open_value, value) AND count >= ifnull(open_count, count)"
+)
+"""False for a series of which the backend has more than was counted again so far: sent now, it would fall."""
 _HAS_UNEXPORTED: Final = "(told_value IS NOT value OR told_count IS NOT count)"
 
 _MINUTE_NS: Final = 60 * 10**9
@@ -105,6 +110,8 @@ class Totals:
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
+        self.noted: set[SeriesKey] = set()
+        """The series of which the running transaction noted what the backend has."""
         database.execute(_CREATE_GAIN)
         database.create_function("sum_of_buckets", 2, _sum_of_buckets, deterministic=True)
 
@@ -140,7 +147,7 @@ class Totals:
         # ``known`` is cut to the most recent ones before anything is read of them: a history can hold many series.
         query = (
             f"WITH of_interest AS (SELECT *, {_HAS_UNEXPORTED} AS news FROM series "
-            "WHERE metric IN (SELECT value FROM json_each(?)) AND (NOT windowed OR changed_ns >= ?)), "
+            f"WHERE metric IN (SELECT value FROM json_each(?)) AND (NOT windowed OR changed_ns >= ?) AND {_HAS_CAUGHT_UP}), "
             "known AS (SELECT metric, attributes FROM of_interest WHERE NOT news AND changed_ns >= ? "
             "ORDER BY changed_ns DESC LIMIT ?) "
             f"SELECT {_COLUMNS} FROM of_interest WHERE news OR (metric, attributes) IN (SELECT metric, attributes FROM known) "
@@ -152,6 +159,8 @@ class Totals:
 
     def mark_accepted(self, series: Iterable[Series], now_ns: int) -> None:
         """Record that the backend accepted these values; nothing of these series is unanswered any more."""
+        series = list(series)
+        self.noted.update((each.metric, each.attributes) for each in series)
         self._database.executemany(
             "UPDATE series SET told_value = ?, told_count = ?, told_buckets = ?, told_ns = ?, "
             "open_value = NULL, open_count = NULL, open_buckets = NULL, open_ns = NULL WHERE metric = ? AND attributes = ?",
@@ -163,6 +172,8 @@ class Totals:
 
     def mark_unanswered(self, series: Iterable[Series]) -> None:
         """Record the points whose delivery is unknown, as ``Series.unanswered`` has them; ``None`` clears."""
+        series = list(series)
+        self.noted.update((each.metric, each.attributes) for each in series)
         self._database.executemany(
             "UPDATE series SET open_value = ?, open_count = ?, open_buckets = ?, open_ns = ? WHERE metric = ? AND attributes = ?",
             [(*_point_row(each.unanswered), each.metric, each.attributes) for each in series],
@@ -186,6 +197,20 @@ class Totals:
     def counts(self) -> dict[str, int]:
         """Return the number of series of each metric that has any."""
         return dict(self._database.execute("SELECT metric, count(*) FROM series GROUP BY metric").fetchall())
+
+    def raise_to_sent(self) -> int:
+        """Raise what was counted to what the backend has, where OpenCode no longer has all of it; return of how many series.
+
+        The backend's totals were true, and a lower one would be taken for a counter that began again.
+        """
+        changed = 0
+        for then in ("told", "open"):
+            changed += self._database.execute(
+                f"UPDATE series SET value = max(value, {then}_value), count = max(count, {then}_count), "
+                f"buckets = iif(count < {then}_count, {then}_buckets, buckets) "
+                f"WHERE {then}_value > value OR {then}_count > count"
+            ).rowcount
+        return changed
 
     def clear(self) -> None:
         """Delete all series: the next increase begins each of them again."""

@@ -8,17 +8,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from otel_agent.errors import LedgerDamaged
-from otel_agent.ledger import checkpoints, files, wrong_clock
+from otel_agent.errors import LedgerDamaged, LedgerError, LedgerMoved
+from otel_agent.ledger import checkpoints, files, soundness, wrong_clock
 from otel_agent.ledger.contexts import Contexts
+from otel_agent.ledger.continuity import Continuity
 from otel_agent.ledger.delivery_state import DeliveryState
+from otel_agent.ledger.facts import Facts
+from otel_agent.ledger.guard import Guard
 from otel_agent.ledger.history import History
+from otel_agent.ledger.hold import Hold
 from otel_agent.ledger.kept_sums import KeptSums
 from otel_agent.ledger.known_sessions import Sessions
 from otel_agent.ledger.messages import Messages
 from otel_agent.ledger.migration_progress import OnMigration, unreported
 from otel_agent.ledger.outbox import Outbox
+from otel_agent.ledger.place import ledger_path
 from otel_agent.ledger.problems import Problems
+from otel_agent.ledger.sent_points import SentPoints
 from otel_agent.ledger.store_counts import StoreCounts
 from otel_agent.ledger.totals import Totals
 from otel_agent.ledger.turns import Turns
@@ -39,8 +45,9 @@ class Ledger:
     of it or none.
     """
 
-    def __init__(self, hold: files.Hold, database: sqlite3.Connection) -> None:
+    def __init__(self, hold: Hold, database: sqlite3.Connection, path: Path) -> None:
         self._hold, self._database = hold, database
+        self._guard, self._sent, self._facts = Guard(path, database), SentPoints(path.parent), Facts(database)
         self.outbox = Outbox(database)
         self.sessions = Sessions(database)
         contexts = Contexts(database)
@@ -48,6 +55,7 @@ class Ledger:
         self.messages = Messages(database, self.sessions, self.outbox, contexts, sums)
         self.waiting = Waiting(database, self.messages)
         self.totals = Totals(database)
+        self._continuity = Continuity(database, self._facts, self._sent, self._guard, self.totals)
         self.problems = Problems(database)
         self.history = History(database)
         self.store_counts = StoreCounts(database)
@@ -58,22 +66,22 @@ class Ledger:
     @property
     def id(self) -> str:
         """The id of the ledger itself, made when it began."""
-        return self._meta("ledger_id")
+        return self._facts.require("ledger_id")
 
     @property
     def instance_id(self) -> str:
         """The id under which the totals are exported."""
-        return self._meta("instance_id")
+        return self._facts.require("instance_id")
 
     @property
     def backfill_from_ms(self) -> int:
         """Messages that ended before this are entered, not counted. Fixed at the ledger's first start."""
-        return int(self._meta("backfill_from_ms"))
+        return self._facts.number("backfill_from_ms")
 
     @property
     def calls_from_ms(self) -> int:
         """Tool calls of messages that ended before this are neither read nor counted. Fixed at the first start too."""
-        return int(self._meta("calls_from_ms"))
+        return self._facts.number("calls_from_ms")
 
     @property
     def changes(self) -> int:
@@ -82,16 +90,38 @@ class Ledger:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Write everything inside, or nothing if it raises."""
-        self._database.execute("BEGIN IMMEDIATE")
+        """Write everything inside, or nothing if it raises.
+
+        What it notes about points that are sent is on the disk, and in the second record, when it returns.
+        """
+        self._guard.check()
+        self.messages.batch = 0
+        self.totals.noted.clear()
         try:
+            self._database.execute("BEGIN IMMEDIATE")
             yield
+            self._continuity.count_change()
             self._database.execute("COMMIT")
-        except BaseException:
+            self._continuity.after_commit()
+        except BaseException as error:
             # A full disk has rolled the transaction back already.
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
             self.messages.forget()
+            if isinstance(error, LedgerError):
+                self._hold.note_trouble(str(error), self.messages.batch or None)
+            soundness.blame(self._database, error)
+            raise
+        self._hold.note_no_trouble()
+
+    def check_in_place(self) -> None:
+        """Return if the open file is still the one at the ledger's path. Raises as ``Guard.check`` does."""
+        try:
+            self._guard.check()
+        except LedgerMoved:
+            raise
+        except LedgerError as error:
+            self._hold.note_trouble(str(error))
             raise
 
     def prove_writable(self) -> None:
@@ -113,7 +143,7 @@ class Ledger:
         A ledger may have been copied from another machine, which goes on exporting the same totals: exported here too,
         they would be doubled. So a new identity starts from zero, and no message counts again.
         """
-        known = self._find("instance_id")
+        known = self._facts.find("instance_id")
         if known == instance_id:
             return
         with self.transaction():
@@ -122,22 +152,25 @@ class Ledger:
                 # Messages up to the epoch stay counted for ever; a session's series here begin after it.
                 self.totals.clear()
                 self.sessions.forget_tracked()
-                self._note("epoch_message", self.messages.last_number())
-            self._note("instance_id", instance_id)
+                self._facts.note("epoch_message", self.messages.last_number())
+            self._facts.note("instance_id", instance_id)
+        self._continuity.write_again()
 
     @property
     def epoch_message(self) -> int:
         """Messages up to this number belong to another identity's totals."""
-        return int(self._find("epoch_message") or 0)
+        return self._facts.number("epoch_message")
 
     @property
     def swept_ms(self) -> int:
         """Time of the last noted sweep; 0 for never."""
-        return int(self._find("swept_ms") or 0)
+        return self._facts.number("swept_ms")
 
     def note_sweep(self, now_ms: int) -> None:
         """Note the time of a sweep. Runs inside a transaction."""
-        self._note("swept_ms", now_ms)
+        self._facts.note("swept_ms", now_ms)
+        # Everything was read: what is still missing of the backend's totals, OpenCode does not have any more.
+        self._continuity.end_recovery()
 
     def put_times_right(self, *, now_ns: int, backfill_from_ms: int) -> None:
         """Replace what a wrong clock wrote: negative times, and those that are in the future now."""
@@ -151,39 +184,35 @@ class Ledger:
 
     def close(self) -> None:
         """Close the file and let other processes have the ledger."""
-        self._database.close()
+        self.close_files()
         self._hold.release()
+
+    def close_files(self) -> None:
+        """Close the files, and keep the right to write them."""
+        self._database.close()
+        self._sent.close()
 
     def begin(self, now_ns: int, backfill_from_ms: int) -> None:
         """Note the facts that hold for the ledger's whole life; a ledger that has them keeps its own.
 
-        A ledger from before tool calls were counted counts them from now on: the messages that it knows are not read
-        again.
+        A new ledger beside the record of what was sent by one before it continues that one's life. A ledger from before
+        tool calls were counted counts them from now on: the messages that it knows are not read again.
         """
-        if self._find("calls_from_ms") is not None:
-            return
-        now_ms, is_new = now_ns // 1_000_000, self._find("ledger_id") is None
+        is_new = self._facts.find("ledger_id") is None
         with self.transaction():
-            self._note("calls_from_ms", now_ms - (_CALLS_BEFORE_MS if is_new else 0))
+            if is_new or self._facts.find("calls_from_ms") is None:
+                now_ms = now_ns // 1_000_000
+                self._facts.note("calls_from_ms", now_ms - (_CALLS_BEFORE_MS if is_new else 0))
             if is_new:
-                self._note("ledger_id", uuid.uuid4())
-                self._note("created_ns", now_ns)
-                self._note("backfill_from_ms", backfill_from_ms)
-
-    def _meta(self, key: str) -> str:
-        value = self._find(key)
-        if value is None:
-            raise LedgerDamaged(f"the ledger has no {key}")
-        return value
-
-    def _find(self, key: str) -> str | None:
-        row = self._database.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return None if row is None else str(row[0])
-
-    def _note(self, key: str, value: object) -> None:
-        self._database.execute(
-            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, str(value))
-        )
+                self._facts.note("ledger_id", uuid.uuid4())
+                self._facts.note("created_ns", now_ns)
+                self._facts.note("backfill_from_ms", backfill_from_ms)
+                for key, value in self._continuity.facts_of_lost_ledger().items():
+                    self._facts.note(key, value)
+            differs = self._continuity.agree()
+        # A ledger that loses its write-ahead log must not lose its identity: all of it would count twice.
+        if differs or is_new:
+            self._continuity.write_again()
 
 
 def open_ledger(
@@ -205,19 +234,30 @@ def open_ledger(
     A damaged ledger is moved aside, the log says so, and a new one begins with what OpenCode still has.
     Raises ``LedgerHeld``, ``LedgerNewer``, and ``LedgerError`` if the folder cannot be used.
     """
-    hold = files.Hold(state_dir, patience_seconds)
-    path = files.ledger_path(state_dir)
+    hold = Hold(state_dir, patience_seconds)
+    path = ledger_path(state_dir)
+
+    def opened() -> Ledger:
+        database = files.open_writable(path, thorough=thorough, on_migration=on_migration)
+        try:
+            ledger = Ledger(hold, database, path)
+            ledger.begin(now_ns, backfill_from_ms)
+            ledger.put_times_right(now_ns=now_ns, backfill_from_ms=backfill_from_ms)
+        except BaseException:
+            database.close()
+            raise
+        return ledger
+
     try:
         try:
-            database = files.open_writable(path, thorough=thorough, on_migration=on_migration)
+            ledger = opened()
+        except LedgerMoved:
+            raise
         except LedgerDamaged as damage:
-            # Nothing is lost for good: OpenCode's storage is counted again, under a new ledger id.
+            # Nothing is lost for good: OpenCode's storage is counted again, from what the backend has.
             aside = files.move_aside(path)
             log.error("%s; kept as %s; counting again from what OpenCode has on disk", damage, aside.name)
-            database = files.open_writable(path, thorough=thorough, on_migration=on_migration)
-        ledger = Ledger(hold, database)
-        ledger.begin(now_ns, backfill_from_ms)
-        ledger.put_times_right(now_ns=now_ns, backfill_from_ms=backfill_from_ms)
+            ledger = opened()
     except BaseException:
         hold.release()
         raise

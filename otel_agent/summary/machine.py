@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from otel_agent.errors import LedgerError
-from otel_agent.ledger.files import held_by, ledger_path
+from otel_agent.ledger.hold import held_by
 from otel_agent.ledger.migration_progress import OnMigration
+from otel_agent.ledger.place import ledger_path
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.opencode.configured_models import Configured, configured_models
 from otel_agent.opencode.running.candidates import candidate_pids

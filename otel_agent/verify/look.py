@@ -7,7 +7,8 @@ from msgspec import Struct
 
 from otel_agent.errors import NothingToVerify
 from otel_agent.ledger.evidence import LedgerFacts, Published
-from otel_agent.ledger.files import held_by, ledger_path
+from otel_agent.ledger.hold import held_by
+from otel_agent.ledger.place import ledger_path
 from otel_agent.ledger.queries import Queries, open_to_read
 from otel_agent.ledger.reading import Reading
 from otel_agent.model import Problem, Store

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from otel_agent.ledger.files import Hold
+from otel_agent.ledger.hold import Hold
 from tests.support.agent import Agent, Process, Run
 from tests.support.made_stores import T0, Database, JsonTree, Message, Tokens, message, session
 

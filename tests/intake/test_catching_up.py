@@ -16,7 +16,8 @@ from otel_agent.errors import LedgerDamaged, LedgerHeld
 from otel_agent.intake.catch_up import catch_up, opened
 from otel_agent.intake.ingest import Pass
 from otel_agent.ledger.answers import Scope
-from otel_agent.ledger.files import Hold, ledger_path
+from otel_agent.ledger.hold import Hold
+from otel_agent.ledger.place import ledger_path
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.ledger.writer import open_ledger
 from otel_agent.model import Batch

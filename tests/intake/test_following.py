@@ -10,7 +10,7 @@ import pytest
 
 from otel_agent.intake.following import Following
 from otel_agent.ledger.answers import Scope
-from otel_agent.ledger.files import Hold
+from otel_agent.ledger.hold import Hold
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.settings import Settings
 from tests.support.made_stores import JsonTree, Tokens, message, session

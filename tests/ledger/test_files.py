@@ -18,7 +18,7 @@ import pytest
 
 from otel_agent.errors import LedgerError, LedgerHeld
 from otel_agent.ledger import schema
-from otel_agent.ledger.files import Hold
+from otel_agent.ledger.hold import Hold
 from otel_agent.ledger.queries import open_to_read
 from tests.support.agent import Agent
 from tests.support.ledger_files import (
@@ -124,8 +124,9 @@ def test_every_file_of_the_agent_is_for_its_owner_only(agent: Agent, receiver: O
     with agent.process("run", prelude="import os; os.umask(0)", OTEL_AGENT_METRICS_EXPORTER="file") as run:
         receiver.wait_for(lambda r: r.chats(), 30)
         files = [path for path in agent.state_dir.rglob("*") if path.is_file()]
-        assert {"ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.lock", "holder.json", "metrics.jsonl"} == {
-            path.name for path in files
+        assert {path.name for path in files} == {
+            *("ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.lock", "holder.json"),
+            *("sent.db", "metrics.jsonl"),
         }
         folders = [agent.state_dir, agent.state_dir / "export"]
         assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}

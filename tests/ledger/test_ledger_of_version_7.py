@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from otel_agent.ledger import schema
-from otel_agent.ledger.files import ledger_path
+from otel_agent.ledger.place import ledger_path
 from tests.ledger import golden_store as book
 from tests.ledger.golden_store import GoldenStore
 from tests.support.agent import Agent

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from otel_agent.ledger import schema
-from otel_agent.ledger.files import ledger_path
+from otel_agent.ledger.place import ledger_path
 from tests.support.agent import Agent
 from tests.support.arrived import Arrived
 from tests.support.made_stores import T0, JsonTree, Project, Tokens, message, session

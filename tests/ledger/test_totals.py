@@ -49,12 +49,13 @@ def values(ledger: Ledger, active_since_ns: int = 0) -> dict[str, int]:
 def test_a_series_keeps_its_start_time(tmp_path: Path) -> None:
     for hour in range(3):
         ledger = open_ledger(tmp_path, now_ns=START_NS + hour * HOUR_NS, backfill_from_ms=0)
-        raise_by(ledger, {"a": Increase(5), f"b{hour}": Increase(1)}, now_ns=START_NS + hour * HOUR_NS)
+        later = f'{{"of": {hour}}}'
+        raise_by(ledger, {"{}": Increase(5), later: Increase(1)}, now_ns=START_NS + hour * HOUR_NS)
         found = published(ledger)
         ledger.close()
-        assert found["a"].value == 5 * (hour + 1)
-        assert found["a"].start_ns == START_NS
-        assert found[f"b{hour}"].start_ns == START_NS + hour * HOUR_NS
+        assert found["{}"].value == 5 * (hour + 1)
+        assert found["{}"].start_ns == START_NS
+        assert found[later].start_ns == START_NS + hour * HOUR_NS
 
 
 def test_a_sum_stays_at_the_largest_value_that_can_be_exported(ledger: Ledger) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from otel_agent.intake.ingest import Ingest, Rules
-from otel_agent.ledger.files import ledger_path
+from otel_agent.ledger.place import ledger_path
 from otel_agent.ledger.writer import Ledger, open_ledger
 from otel_agent.opencode.locations import find_stores, locations
 from otel_agent.semconv import COST_USAGE, TOKEN_USAGE, Attr

@@ -15,8 +15,8 @@ from textual.binding import Binding
 
 from otel_agent.errors import LedgerError
 from otel_agent.intake.catch_up import catch_up
-from otel_agent.ledger.files import ledger_path
 from otel_agent.ledger.migration_progress import OnMigration
+from otel_agent.ledger.place import ledger_path
 from otel_agent.ledger.reading import Reading
 from otel_agent.ledger.writer import open_ledger
 from otel_agent.model import ProcessMode, ProcessSample
