@@ -7,7 +7,7 @@ from otel_agent.agent import assemble
 from otel_agent.agent.loop import Loop
 from otel_agent.agent.pacing import AskedPauses
 from otel_agent.agent.shutdown import Ended, ShutdownSignals, end_now, run_until_signal
-from otel_agent.errors import SettingsError
+from otel_agent.errors import LedgerMoved, SettingsError
 from otel_agent.intake.ingest import Pass
 from otel_agent.ledger.migration_progress import OnMigration, unreported
 from otel_agent.settings import Settings
@@ -42,6 +42,11 @@ def run_until_stopped(
             except _StoppedEarly:
                 log.info("stopped before the ledger was upgraded; the next start upgrades it")
                 return
+            except LedgerMoved as moved:
+                log.error("%s", moved)
+                if signals.is_stopping:
+                    return
+                continue
             except SettingsError as error:
                 # Settings can be valid and still be of no use: a certificate that is not there, for example.
                 if settings is usable:

@@ -8,6 +8,7 @@ import typer
 
 from otel_agent.cli.options import FLAG, ConfigOption, JsonOption, loaded
 from otel_agent.errors import SettingsError
+from otel_agent.private_files import replace_private
 
 app: Final = typer.Typer(
     help="Show the settings, create a settings file, or check one.",
@@ -64,14 +65,13 @@ def check(config: ConfigOption = None) -> None:
 
 def _write(path: Path, text: str, *, force: bool) -> None:
     """Write the file for its owner only, because headers hold keys. Raises ``SettingsError`` if that fails."""
-    if path.exists() and not force:
+    # A link to nowhere is somebody's, too.
+    if os.path.lexists(path) and not force:
         raise SettingsError(
             f"{path} already exists. Pass --force to replace it, or run `otel-agent config show` to see what it sets."
         )
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Created with its mode, so that others cannot read it even for a moment.
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
+        replace_private(path, text.encode())
     except OSError as error:
         raise SettingsError(f"cannot write {path}: {error.strerror}. Pass another file with --config.") from None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from otel_agent.cli.terminal import console
 from otel_agent.errors import OtelAgentError
+from otel_agent.private_files import replace_private
 from otel_agent.settings import Settings
 from otel_agent.summary.formats import WRITERS, Format
 from otel_agent.summary.view import View
@@ -49,13 +50,23 @@ def _has_stores(settings: Settings) -> bool:
 
 
 def write_views(views: Sequence[View], form: Format, file: Path) -> None:
-    """Write views into a file. Raises ``OtelAgentError`` if it cannot be written."""
+    """Write views into a file that only its owner may read. Raises ``OtelAgentError`` if it cannot be written."""
     _warn_beside(views, form)
     # No translation of line ends: CSV ends its lines with CRLF on every system.
     try:
-        file.write_text(WRITERS[form](views), encoding="utf-8", newline="")
+        _put(file, WRITERS[form](views).encode())
     except OSError as error:
         raise OtelAgentError(f"cannot write {file}: {error.strerror}. Pass another file with -o.") from None
+
+
+def _put(file: Path, content: bytes) -> None:
+    """Replace a file in one step. A link is replaced too: somebody may have put it there to have another file overwritten."""
+    # /dev/stdout and the like are links as well, and a person means what they lead to.
+    is_stream = file.is_symlink() and file.parent.resolve().parts[1:2] in (("dev",), ("proc",))
+    if is_stream or (file.exists() and not file.is_file()):
+        file.write_bytes(content)
+    else:
+        replace_private(file, content)
 
 
 def _unread(view: View) -> list[str]:

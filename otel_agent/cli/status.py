@@ -8,7 +8,7 @@ from otel_agent.cli.options import ConfigOption, JsonOption, loaded
 
 
 def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Show whether the agent runs and delivers. Exit code 0: both; 3: data is not delivered; 5: it does not run."""
+    """Show whether the agent runs and delivers. Exit code 0: both; 3: data is not delivered; 4: nothing can be counted; 5: it does not run."""
     from otel_agent.cli.terminal import console
     from otel_agent.doctor.show import status_json, status_page
     from otel_agent.doctor.status import status_of

@@ -13,12 +13,12 @@ from otel_agent.cli import summary_options as options
 from otel_agent.cli.asked import Asked, chosen_format, clock
 from otel_agent.cli.options import ConfigOption, loaded
 from otel_agent.cli.output import print_views, write_views
-from otel_agent.errors import AmountPassed, LedgerHeld, OtelAgentError
+from otel_agent.errors import AmountPassed, LedgerDamaged, LedgerError, LedgerHeld, LedgerNewer, OtelAgentError
 from otel_agent.settings import Settings
 from otel_agent.summary.amounts import Amount, amount
 from otel_agent.summary.question import Filters, Question, RangeName
 from otel_agent.summary.text import words
-from otel_agent.summary.view import VIEW_NAMES, View, ViewName
+from otel_agent.summary.view import VIEW_NAMES, View, ViewName, with_warning
 
 STANDARD_OUTPUT: Final = Path("-")
 _WHAT_NEXT: Final = (
@@ -106,8 +106,8 @@ def _show(asked: Asked, settings: Settings, now: Callable[[], datetime]) -> None
 
         run_live(machine, question, asked.views[0])
         return
-    bring_up_to_date(settings)
-    views = [machine.view(name, question(name)) for name in asked.views]
+    missing = bring_up_to_date(settings)
+    views = [with_warning(machine.view(name, question(name)), missing) for name in asked.views]
     if asked.output is None:
         print_views(views, asked.form, settings)
     else:
@@ -126,9 +126,22 @@ def _fail_above(most: Amount, view: View) -> None:
         raise AmountPassed(f"{write(used)}{unit} were used, and --fail-above allows {write(most.number)}.")
 
 
-def bring_up_to_date(settings: Settings) -> None:
-    """Bring the ledger up to date, with a progress bar for a long history. A running agent has done it already."""
-    from otel_agent.intake.catch_up import catch_up
+def bring_up_to_date(settings: Settings) -> str:
+    """Bring the ledger up to date, with a progress bar for a long history. A running agent has done it already.
 
-    with upgrade.shown() as on_migration, progress.shown() as on_progress, suppress(LedgerHeld):
-        catch_up(settings, on_progress=on_progress, on_migration=on_migration)
+    Return why that is not possible, if the ledger can be read nevertheless; empty if it is up to date. Raises
+    ``LedgerError`` if there is nothing to show.
+    """
+    from otel_agent.intake.catch_up import catch_up
+    from otel_agent.ledger.place import exists, ledger_path
+
+    try:
+        with upgrade.shown() as on_migration, progress.shown() as on_progress, suppress(LedgerHeld):
+            catch_up(settings, on_progress=on_progress, on_migration=on_migration)
+    except (LedgerDamaged, LedgerNewer):
+        raise
+    except LedgerError as error:
+        if not exists(ledger_path(settings.state_dir)):
+            raise
+        return f"What is new is missing: {error}"
+    return ""

@@ -19,6 +19,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_agent.delivery.encoding import NotEncodable, metrics_request, spans_request
 from otel_agent.model import SendResult
+from otel_agent.private_files import make_private_folder, open_private
 
 MAX_LINE: Final = 1_000_000
 """Bytes. The Collector's file readers cut a line at 1 MiB by default."""
@@ -37,9 +38,9 @@ class RotatedLines:
 
     def append(self, line: bytes) -> None:
         """Write one whole line and wait for the disk. If that raises ``OSError``, the file ends as it did before."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(self._path.parent)
         self._rotate_for(len(line) + 1)
-        descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        descriptor = open_private(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         try:
             before = os.fstat(descriptor).st_size
             try:
@@ -63,12 +64,15 @@ class RotatedLines:
             rest = rest[os.write(descriptor, rest) :]
 
     def _rotate_for(self, size: int) -> None:
-        if not self._path.exists() or self._path.stat().st_size + size <= self._max_bytes:
+        # What is no file is not moved: ``append`` says what it is.
+        if self._path.is_symlink() or not self._path.is_file():
+            return
+        if self._path.stat().st_size + size <= self._max_bytes:
             return
         # From the oldest on, so that no file is moved over one that is still to be kept.
         for number in range(self._backups, 0, -1):
             older = self._numbered(number - 1) if number > 1 else self._path
-            if older.exists():
+            if os.path.lexists(older):
                 older.replace(self._numbered(number))
 
     def _numbered(self, number: int) -> Path:

@@ -14,9 +14,9 @@ from otel_agent.errors import LedgerError
 from otel_agent.intake.store_finder import known_locations
 from otel_agent.intake.watch import watch_trouble
 from otel_agent.intake.watch_counts import unwatched
+from otel_agent.ledger import place
 from otel_agent.ledger.files import find_damage
 from otel_agent.ledger.hold import held_by
-from otel_agent.ledger.place import ledger_path
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.model.plural import counted
 from otel_agent.opencode.locations import WatchedFolder, find_stores, watched_folders
@@ -63,20 +63,35 @@ def agent(settings: Settings) -> Iterator[Finding]:
             "Nothing is delivered until one runs.",
             "`otel-agent service install` starts it at every login, `otel-agent run` starts it now.",
         )
-    else:
-        yield fine("agent", f"otel-agent is running: process {holder.pid}, since {holder.since}")
+        return
+    yield fine("agent", f"otel-agent is running: process {holder.pid}, since {holder.since}")
+    if holder.trouble is not None:
+        waiting = holder.trouble.waiting
+        yield fail(
+            "counting",
+            f"process {holder.pid} cannot write its ledger: {holder.trouble.reason}",
+            f"At least {counted(waiting, 'message')} to count." if waiting else "Nothing is counted meanwhile.",
+            "Nothing is lost: it goes on by itself as soon as the ledger can be written.",
+        )
 
 
 def ledger(settings: Settings) -> Iterator[Finding]:
     """Check that the ledger can be written, is private, readable and undamaged, and has no message from the future."""
-    folder, path = settings.state_dir, ledger_path(settings.state_dir)
-    nearest = next(each for each in (folder, *folder.parents) if each.exists())
-    if not os.access(nearest, os.W_OK):
+    folder, path = settings.state_dir, place.ledger_path(settings.state_dir)
+    try:
+        is_there = place.exists(path)
+        place.refuse_unwritable(path)
+    except LedgerError as error:
+        yield fail(
+            "ledger", str(error), "Nothing can be counted.", "Do what is said above, then start the agent again."
+        )
+        return
+    if not os.access(_nearest(folder), os.W_OK | os.X_OK):
         todo = "Make it writable, or set OTEL_AGENT_STATE_DIR."
         yield fail("ledger", f"{folder} cannot be written", "Nothing can be counted.", todo)
-        return
-    if not path.exists():
+    elif not is_there:
         yield fine("ledger", f"there is none yet; it will be {path}")
+    if not is_there:
         return
     yield from _private(folder, path)
     try:
@@ -133,8 +148,7 @@ def _whole(path: Path) -> Finding:
 
 def disk(settings: Settings) -> Iterator[Finding]:
     """Check that the ledger has room to grow."""
-    folder = next(each for each in (settings.state_dir, *settings.state_dir.parents) if each.exists())
-    free = shutil.disk_usage(folder).free
+    free = shutil.disk_usage(_nearest(settings.state_dir)).free
     seen = f"{free / 1e6:,.0f} MB are free on the disk that holds {settings.state_dir}"
     if free < _NO_ROOM:
         yield fail("disk", seen, "The ledger cannot grow: counting waits until there is room.", "Free some space.")
@@ -142,6 +156,11 @@ def disk(settings: Settings) -> Iterator[Finding]:
         yield warn("disk", seen, "A ledger of 100,000 messages takes about 60 MB.", "Free some space soon.")
     else:
         yield fine("disk", seen)
+
+
+def _nearest(folder: Path) -> Path:
+    """Return the folder itself, or the first one above it that is there and may be looked at."""
+    return next((each for each in (folder, *folder.parents) if os.path.exists(each)), Path("/"))  # noqa: PTH110 - it never raises
 
 
 def watching(settings: Settings, proc: Path = _PROC) -> Iterator[Finding]:

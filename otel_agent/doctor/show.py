@@ -13,6 +13,7 @@ from otel_agent.delivery.advice import advice
 from otel_agent.doctor.finding import Finding, Verdict
 from otel_agent.doctor.status import GOOD, Status
 from otel_agent.ledger.delivery_state import SignalDelivery
+from otel_agent.ledger.hold import Trouble
 from otel_agent.ledger.reading import reading_keys
 from otel_agent.model.plural import counted
 from otel_agent.summary.text.words import plain
@@ -83,6 +84,8 @@ def _headline(status: Status, now: datetime) -> Text:
 
 
 def _status_lines(status: Status, now: datetime) -> Iterator[tuple[str, str]]:
+    if status.running is not None and (trouble := status.running.trouble) is not None:
+        yield "counting", trouble_in_words(trouble, now)
     if not status.stores:
         yield "stores", f"none yet. Looked in: {', '.join(status.looked_in)}"
     for store in status.stores:
@@ -105,6 +108,12 @@ def _status_lines(status: Status, now: datetime) -> Iterator[tuple[str, str]]:
         yield delivery.signal, _delivery(delivery, now)
     if not status.deliveries:
         yield "delivery", "nothing was delivered yet"
+
+
+def trouble_in_words(trouble: Trouble, now: datetime) -> str:
+    """Return since when nothing can be counted, why, and how much waits."""
+    waiting = f" At least {counted(trouble.waiting, 'message')} to count." if trouble.waiting else ""
+    return f"nothing can be counted for {_since(trouble.since_ms, now)}: {trouble.reason}.{waiting}"
 
 
 def _delivery(delivery: SignalDelivery, now: datetime) -> str:

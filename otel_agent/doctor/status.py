@@ -19,6 +19,7 @@ from otel_agent.summary.text.warnings import warnings
 
 GOOD: Final = 0
 NOT_DELIVERED: Final = 3
+NOT_COUNTED: Final = 4
 NOT_RUNNING: Final = 5
 
 
@@ -50,9 +51,12 @@ class Status(Struct, frozen=True, kw_only=True):
 
     @property
     def exit_code(self) -> int:
-        """The exit code for monitoring: 0 if the agent runs and delivers, 3 if it does not deliver, 5 if it does not run."""
+        """The exit code for monitoring: 0 if the agent runs and delivers, 3 if it does not deliver, 4 if it cannot count, 5
+        if it does not run."""
         if self.running is None:
             return NOT_RUNNING
+        if self.running.trouble is not None:
+            return NOT_COUNTED
         return NOT_DELIVERED if any(each.failing_ms is not None for each in self.deliveries) else GOOD
 
 

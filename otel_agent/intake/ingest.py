@@ -94,6 +94,7 @@ class Ingest:
         A store that fails is named and left for the next pass; the others are read. Raises ``LedgerError`` if the
         ledger cannot be written (a full disk): nothing is lost, the readers start again from their checkpoints.
         """
+        self._ledger.check_in_place()
         found, problems = self._find_stores()
         self._adopt(found)
         self._unreadable.begin_pass(self._stores, problems)

@@ -83,4 +83,7 @@ def _all_locations(settings: Settings, noted: list[_Environment]) -> StoreLocati
 
 
 def _decoded(noted: bytes | None) -> list[_Environment]:
-    return msgspec.json.decode(noted, type=list[_Environment]) if noted else []
+    try:
+        return msgspec.json.decode(noted, type=list[_Environment]) if noted else []
+    except msgspec.DecodeError:
+        return []  # not what we wrote: the processes that run now are noted again

@@ -9,6 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from otel_agent.errors import SettingsError
+from otel_agent.private_files import replace_private
 
 _CARRIED: Final = ("XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "OPENCODE_DB")
 """Variables that say where data is, which a service manager would not pass on. None of them may hold a key."""
@@ -89,6 +90,4 @@ def _refuse_relative(carried: Mapping[str, str]) -> None:
 def replace_file(path: Path, text: str) -> None:
     """Write a file in one step: whoever reads it meanwhile sees the old or the new content, and never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.new")
-    new.write_text(text, encoding="utf-8")
-    os.replace(new, path)  # noqa: PTH105 - Path.replace says the same, and returns what nobody wants
+    replace_private(path, text.encode(), mode=0o644)

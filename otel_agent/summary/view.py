@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final, Literal, get_args
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from otel_agent.ledger.answers import NO_USAGE, Usage
 from otel_agent.ledger.reading import Reading
@@ -182,6 +183,11 @@ class View(Struct, frozen=True, kw_only=True):
     def total_of(self, usage: Usage) -> int:
         """Return the tokens of a usage, summed over the categories under this view's accounting."""
         return shown(usage, self.accounting).total
+
+
+def with_warning(view: View, sentence: str) -> View:
+    """Return the view with a further warning, which is its first; an empty one changes nothing."""
+    return replace(view, warnings=(sentence, *view.warnings)) if sentence else view
 
 
 def shown(usage: Usage, accounting: Accounting) -> Tokens:

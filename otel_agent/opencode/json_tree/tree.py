@@ -80,7 +80,7 @@ class JsonTree:
         recalled = recall(self._place)
         # A new process begins with what the last sweep left; a store that was closed begins with it as well.
         if not self._at_rest and recalled:
-            self._at_rest = msgspec.msgpack.decode(recalled, type=dict[str, int])
+            self._at_rest = _left_at(recalled)
         problems: list[Problem] = []
         listed = list(self._folders(scope, now_ns, problems))
         # Nothing in the others has changed since everything in them was final.
@@ -203,3 +203,10 @@ def _number_of_files(folder: DirEntry[str]) -> int:
         return len(os.listdir(folder))  # noqa: PTH208 - two thirds of the time of going through the entries
     except OSError:
         return 0
+
+
+def _left_at(recalled: bytes) -> dict[str, int]:
+    try:
+        return msgspec.msgpack.decode(recalled, type=dict[str, int])
+    except msgspec.DecodeError:
+        return {}  # not what we wrote: every folder is listed again

@@ -41,6 +41,14 @@ class Cursor(Struct):
         return failed and not message.tokens.total and self.updated_ms - message.created_ms < _LONGEST_RETRIES_MS
 
 
+def left_at(recalled: bytes | None) -> Cursor:
+    """Return the state that a reader left, or that of a reader that begins, if there is none or it is not ours."""
+    try:
+        return msgspec.json.decode(recalled, type=Cursor) if recalled else Cursor()
+    except msgspec.DecodeError:
+        return Cursor()  # everything is read again, and nothing counts twice
+
+
 def mark_of(path: Path, now_ns: int) -> bytes:
     """Return what shows that nobody wrote to a database since: inode, size and time of the file and of its write-ahead log.
 

@@ -21,7 +21,7 @@ from otel_agent.opencode import decode, json_values, unknown_fields
 from otel_agent.opencode.ordinary import Answer, AnswerOfRow, OrdinaryMessages, Question, ordinary, ordinary_row
 from otel_agent.opencode.sqlite import session_totals
 from otel_agent.opencode.sqlite.calls import TurnNotes, part_reader
-from otel_agent.opencode.sqlite.cursor import BEFORE_ALL, READS, Ask, Cursor, DatabaseFile
+from otel_agent.opencode.sqlite.cursor import BEFORE_ALL, READS, Ask, Cursor, DatabaseFile, left_at
 from otel_agent.opencode.sqlite.known_tables import ASSISTANT, COMPACTION, IDLE, LARGE, Tables, whole
 from otel_agent.opencode.sqlite.parts import text_of
 from otel_agent.opencode.sqlite.row import DATA, ID, KIND, ROWID, SESSION, SIZE, UPDATED, Columns, Row
@@ -64,7 +64,7 @@ class TableReader:
         turns = TurnFinder(database, tables)
         self._turns, self._parts = TurnNotes(turns), part_reader(database, tables, turns)
         recalled = ask.recall(self._name)
-        self._cursor = msgspec.json.decode(recalled, type=Cursor) if recalled else Cursor()
+        self._cursor = left_at(recalled)
         self._sessions = Sessions(database, tables, self._name)
         self._ordinary: dict[object, OrdinaryMessages] = {}
         """Session id, as its column has it, to the session's way of reading, for one read transaction."""
