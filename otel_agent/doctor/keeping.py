@@ -81,6 +81,7 @@ def ledger(settings: Settings) -> Iterator[Finding]:
     try:
         is_there = place.exists(path)
         place.refuse_unwritable(path)
+        place.refuse_strange_files(folder)
     except LedgerError as error:
         yield fail(
             "ledger", str(error), "Nothing can be counted.", "Do what is said above, then start the agent again."

@@ -58,6 +58,9 @@ def opened(
         ingest = Ingest(ledger, finder.find, _rules(settings), now_ns=now_ns)
         try:
             yield Intake(ledger, ingest, finder)
+        except Exception as error:
+            ledger.blame(error)
+            raise
         finally:
             ingest.close()
     finally:

@@ -12,7 +12,8 @@ from otel_agent.model import Checkpoint
 def recall(database: sqlite3.Connection, place: str) -> bytes | None:
     """Return the state that a reader left at a place, ``None`` if it was never there."""
     row = database.execute("SELECT state FROM checkpoint WHERE place = ?", (place,)).fetchone()
-    return None if row is None else bytes(row[0])
+    # Anything else is not what we wrote: the reader begins again, and nothing counts twice.
+    return bytes(row[0]) if row is not None and isinstance(row[0], bytes) else None
 
 
 def remember(database: sqlite3.Connection, checkpoints: Iterable[Checkpoint]) -> None:

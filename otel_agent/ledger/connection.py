@@ -74,7 +74,9 @@ def _is_damage(error: sqlite3.Error) -> bool:
     if not isinstance(error, sqlite3.DatabaseError):
         return False
     # A table or a column that is gone, or text that is no UTF-8, is no failure of the disk.
-    gone = str(error).startswith(("no such table", "no such column", "no such view", "Could not decode"))
+    gone = str(error).startswith(
+        ("no such table", "no such column", "no such view", "Could not decode", "malformed JSON")
+    )
     return gone or not isinstance(error, sqlite3.OperationalError)
 
 

@@ -25,9 +25,13 @@ class Guard:
 
     def __init__(self, path: Path, database: sqlite3.Connection) -> None:
         self._path, self._database = path, database
+        self._copy = path.with_name(f".{path.name}.copy")
+        self._is_copied, self._ended = False, ""
         # SQLite must not write into the file at other times: then a new time means that somebody else did.
         database.execute("PRAGMA wal_autocheckpoint = 0")
         database.execute("SELECT count(*) FROM sqlite_master").fetchone()  # makes the files beside it
+        self._mark = place.mark_of(path)
+        self._written = _written(path)
         self.checkpoint()
 
     def checkpoint(self) -> None:
@@ -35,9 +39,11 @@ class Guard:
 
         What is there survives a power cut, and the loss of the write-ahead log.
         """
+        others_wrote = _written(self._path) != self._written
         self._database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        self._mark = place.mark_of(self._path)
-        self._written_ns = _written_ns(self._path)
+        # Otherwise the next check would find nothing strange.
+        if not others_wrote:
+            self._written = _written(self._path)
 
     def after_commit(self) -> None:
         """Keep the write-ahead log short."""
@@ -50,23 +56,29 @@ class Guard:
         Otherwise bring its content back to the path, close the connection, and raise ``LedgerMoved``. Raises
         ``LedgerError`` if that is not possible now, and does the same at the next call.
         """
+        if self._ended:
+            raise LedgerMoved(self._ended)
         if place.mark_of(self._path) != self._mark:
-            raise LedgerMoved(self._bring_back())
-        if _written_ns(self._path) != self._written_ns:
-            raise LedgerMoved(self._take_what_is_there())
+            self._ended = self._bring_back()
+        elif _written(self._path) != self._written:
+            self._ended = self._take_what_is_there()
+        if self._ended:
+            raise LedgerMoved(self._ended)
 
     def _bring_back(self) -> str:
         """Write the open ledger to its path. What is there now is kept under another name."""
-        copy = self._path.with_name(f".{self._path.name}.copy")
         try:
-            make_private_folder(self._path.parent)
-            replace_private(copy, b"")
-            with closing(sqlite3.connect(copy)) as target:
-                self._database.backup(target)
+            if not self._is_copied:
+                make_private_folder(self._path.parent)
+                replace_private(self._copy, b"")
+                with closing(sqlite3.connect(self._copy)) as target:
+                    self._database.backup(target)
+                # From here on only the copy has everything, and a further try begins with it.
+                self._is_copied = True
+                self._database.close()
             found = os.path.lexists(self._path) and place.mark_of(self._path)[0] != self._mark[0]
-            self._database.close()
             kept = f", and what was there is now {files.move_aside(self._path, 'replaced').name}" if found else ""
-            _put(copy, self._path)
+            _put(self._copy, self._path)
         except (OSError, sqlite3.Error) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             raise LedgerError(
@@ -80,13 +92,12 @@ class Guard:
 
     def _take_what_is_there(self) -> str:
         """Use the content that somebody else wrote into the file, without what we had in the write-ahead log."""
-        copy = self._path.with_name(f".{self._path.name}.copy")
         try:
-            replace_private(copy, b"")
+            replace_private(self._copy, b"")
             # This drops SQLite's locks on the file, which is closed next.
-            shutil.copyfile(self._path, copy)
+            shutil.copyfile(self._path, self._copy)
             self._database.close()
-            _put(copy, self._path)
+            _put(self._copy, self._path)
         except (OSError, sqlite3.Error) as error:
             raise LedgerError(f"{self._path} was overwritten while the agent ran: {error}") from None
         return (
@@ -108,7 +119,7 @@ def _put(copy: Path, path: Path) -> None:
         os.close(folder)
 
 
-def _written_ns(path: Path) -> tuple[int, int]:
+def _written(path: Path) -> tuple[int, int]:
     try:
         found = path.lstat()
     except OSError:

@@ -161,8 +161,9 @@ def _holder(state_dir: Path) -> Holder | None:
 
 
 def _unusable(state_dir: Path, error: OSError) -> LedgerError:
-    named = Path(error.filename).name if error.filename else ""
-    there = f" ({named})" if named in (_LOCK, _HOLDER) else ""
+    # A file that is put in another one's place has two names.
+    names = {Path(each).name for each in (error.filename, error.filename2) if each} & {_LOCK, _HOLDER}
+    there = "".join(f" ({name})" for name in names)
     return LedgerError(
         f"cannot write to {state_dir}: {error.strerror}{there}. Make it writable, or set OTEL_AGENT_STATE_DIR."
     )

@@ -14,6 +14,7 @@ from otel_agent.private_files import kind_in_words, owner_in_words
 NAME: Final = "ledger.db"
 BESIDE: Final = ("-wal", "-shm", "-journal")
 """Endings of the files that SQLite keeps beside a database."""
+OTHER_FILES: Final = ("ledger.lock", "holder.json", "sent.db")
 _MOVE_IT: Final = "Move it away, or set OTEL_AGENT_STATE_DIR"
 
 
@@ -35,6 +36,13 @@ def exists(path: Path) -> bool:
         if (beside := _status(side)) is not None:
             _refuse_kind(side, beside)
     return found is not None
+
+
+def refuse_strange_files(state_dir: Path) -> None:
+    """Raise ``LedgerError`` if something else is in the place of one of the files beside the ledger."""
+    for name in OTHER_FILES:
+        if (found := _status(state_dir / name)) is not None:
+            _refuse_kind(state_dir / name, found)
 
 
 def refuse_unwritable(path: Path) -> None:

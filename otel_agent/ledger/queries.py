@@ -36,6 +36,8 @@ def open_to_read(state_dir: Path) -> Iterator["Queries | None"]:
             found = schema.version(database)
             if found > schema.VERSION:
                 raise LedgerNewer(f"{path} was written by a newer otel-agent. Upgrade this one to read it.")
+            if found == schema.VERSION and (trouble := soundness.unsound_row(database, small_tables=True)):
+                raise LedgerDamaged(trouble)
             if not schema.belongs_to_us(database):
                 raise LedgerDamaged("it is a database, but not a ledger")
             try:

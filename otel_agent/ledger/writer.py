@@ -110,7 +110,6 @@ class Ledger:
             self.messages.forget()
             if isinstance(error, LedgerError):
                 self._hold.note_trouble(str(error), self.messages.batch or None)
-            soundness.blame(self._database, error)
             raise
         self._hold.note_no_trouble()
 
@@ -128,6 +127,15 @@ class Ledger:
         """Write a row as it is. Raises ``LedgerError`` if nothing can be written, as on a full disk."""
         with self.transaction():
             self._database.execute("UPDATE meta SET value = value WHERE key = 'ledger_id'")
+
+    def blame(self, error: BaseException) -> None:
+        """Raise ``LedgerDamaged`` if an error came from content of the ledger that no version wrote.
+
+        If another program wrote into the file, raise ``LedgerMoved``: it can be opened again.
+        """
+        if isinstance(error, LedgerDamaged):
+            self._guard.check()
+        soundness.blame(self._database, error)
 
     def recall(self, place: str) -> bytes | None:
         """Return the state that a reader left at a place, ``None`` if the place was never read."""
