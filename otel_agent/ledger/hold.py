@@ -128,10 +128,12 @@ def _is_locked(state_dir: Path) -> bool:
 
 
 def _name_lock(state_dir: Path, give_up: float) -> NameLock:
+    pid: int | None = None
     while True:
         try:
-            return NameLock(state_dir)
+            return NameLock(state_dir, pid)
         except NameLocked as locked:
+            pid = locked.pid
             if time.monotonic() >= give_up:
                 raise LedgerHeld(_in_words(state_dir, Holder(locked.pid, ""))) from None
         threading.Event().wait(_POLL_SECONDS)  # another process ends this wait, and no event of ours

@@ -11,13 +11,14 @@ import socket
 import struct
 import sys
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from filelock import FileLock, Timeout
 
 _ABSTRACT: Final = sys.platform == "linux"
+_ASKING: Final = 16
+"""How many may ask who has the lock until the answer is only that somebody has it."""
 _CREDENTIALS: Final = struct.Struct("3i")
 """Process, user and group of the other end of a socket."""
 
@@ -33,24 +34,24 @@ class NameLocked(Exception):
 class NameLock:
     """The lock on one state folder's path, for one user."""
 
-    def __init__(self, folder: Path) -> None:
-        """Raises ``NameLocked`` if another process has it."""
+    def __init__(self, folder: Path, known_pid: int | None = None) -> None:
+        """Raises ``NameLocked`` if another process has it: ``known_pid``, if that one was asked already."""
         self._socket: socket.socket | None = None
         self._file: FileLock | None = None
         if _ABSTRACT:
-            self._bind(_name(folder))
+            self._bind(_name(folder), known_pid)
         else:
             self._lock(_file(folder))
 
-    def _bind(self, name: bytes) -> None:
+    def _bind(self, name: bytes, known_pid: int | None) -> None:
         bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             bound.bind(name)
-            bound.listen(1)  # so that others can ask who has it
+            bound.listen(_ASKING)  # so that others can ask who has it
         except OSError:
             bound.close()
             # Another user may have taken the name, to keep us from running: that says nothing about our ledger.
-            if pid := _owner(name):
+            if (pid := known_pid if known_pid is not None else _owner(name)) is not None:
                 raise NameLocked(pid) from None
             return
         self._socket = bound
@@ -89,13 +90,16 @@ def locked_by(folder: Path) -> int | None:
 def _owner(name: bytes) -> int | None:
     """Return the process of this user that bound a name, ``None`` if there is none."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
-        asking.setblocking(False)  # nobody accepts: a full queue would hold us up
-        with suppress(OSError):
+        asking.setblocking(False)
+        try:
             asking.connect(name)
             found = asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
             pid, uid, _ = _CREDENTIALS.unpack(found)
-            return int(pid) if uid in (os.geteuid(), 0) else None
-    return None
+        except BlockingIOError:
+            return 0  # nobody accepts, and many have asked
+        except OSError:
+            return None
+        return int(pid) if uid in (os.geteuid(), 0) else None
 
 
 def _key(folder: Path) -> str:
