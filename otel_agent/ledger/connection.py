@@ -85,8 +85,16 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     place.exists(path)
     if not place.can_be_written_beside(path) and not Path(f"{path}-wal").exists():
         # A reader keeps a file beside the database, which is impossible here. Nobody can write to the database either.
-        return _connected(path, "mode=ro&immutable=1")
+        return connect_to_idle(path)
     return _connected(path, "mode=ro")
+
+
+def connect_to_idle(path: Path) -> sqlite3.Connection:
+    """Open a ledger that nobody writes, and leave nothing beside it. Raises ``LedgerError`` if it cannot be opened.
+
+    No connection of this process may have the file open: to close this one would drop that one's locks.
+    """
+    return _connected(path, "mode=ro&immutable=1")
 
 
 def connect_to_write(path: Path) -> sqlite3.Connection:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from otel_agent.errors import LedgerDamaged, LedgerError, LedgerNewer
 from otel_agent.ledger import place, schema, soundness
-from otel_agent.ledger.connection import LeftHalfway, connect_to_read, connect_to_write
+from otel_agent.ledger.connection import LeftHalfway, connect_to_idle, connect_to_read, connect_to_write
 from otel_agent.ledger.migration_progress import OnMigration, unreported
 from otel_agent.private_files import replace_private
 
@@ -89,6 +89,10 @@ def _create(path: Path) -> None:
 
 def _check(path: Path, *, thorough: bool) -> None:
     """Raise if this is not a ledger of ours or, if ``thorough``, if a page is damaged."""
+    if not Path(f"{path}-wal").exists():
+        # Nobody has it open. An ordinary reader would leave files beside a ledger that a newer otel-agent wrote.
+        with closing(connect_to_idle(path)) as database:
+            _examine(database, path, thorough=False)
     # Read-only: the last connection that can write moves the WAL into the file when it closes, and a file that
     # cannot be used has to stay as it is.
     with closing(connect_to_read(path)) as database:

@@ -3,8 +3,6 @@
 import sqlite3
 from typing import Final
 
-from otel_agent.ledger import kept_sums
-from otel_agent.ledger.late_indexes import make_indexes
 from otel_agent.ledger.migration_progress import OnMigration
 
 _AT_ONCE: Final = 50_000
@@ -107,7 +105,7 @@ _INDEXES: Final = (
 
 
 def to_version_8(database: sqlite3.Connection, on_migration: OnMigration) -> None:
-    """Move the messages into the new table, and add up the sums. Runs inside a migration.
+    """Move the messages into the new table. ``schema.prepare`` adds up the sums. Runs inside a migration.
 
     A call of 2.x that was retried in the same row gets its first beginning back, because the hash that stood for the
     later one cannot be undone. A copy of just this call that is made later would count.
@@ -122,9 +120,6 @@ def to_version_8(database: sqlite3.Connection, on_migration: OnMigration) -> Non
     database.execute(_VIEW)
     for statement in _INDEXES:
         database.execute(statement)
-    if database.execute("SELECT 1 FROM message LIMIT 1").fetchone():
-        make_indexes(database)
-        kept_sums.rebuild(database)
 
 
 def _move(database: sqlite3.Connection, on_migration: OnMigration) -> None:

@@ -14,7 +14,8 @@ unanswered one (see ``totals``). ``taken_ms`` is the time when something new was
 import sqlite3
 from typing import Final
 
-from otel_agent.ledger import migrations
+from otel_agent.ledger import kept_sums, migrations
+from otel_agent.ledger.late_indexes import make_indexes
 from otel_agent.ledger.migration_progress import OnMigration, unreported
 
 VERSION: Final = 8
@@ -51,6 +52,10 @@ def prepare(database: sqlite3.Connection, on_migration: OnMigration = unreported
             database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         for migrate in migrations.STEPS[max(found, 1) - 1 :]:
             migrate(database, report)
+        # After all steps: this is the code of today, which knows the tables of today only.
+        if found < WITH_SUMS and database.execute("SELECT 1 FROM message LIMIT 1").fetchone():
+            make_indexes(database)
+            kept_sums.rebuild(database)
         # Part of the transaction: no ledger ever claims a version whose tables it lacks.
         database.execute(f"PRAGMA user_version = {VERSION}")
         database.execute("COMMIT")

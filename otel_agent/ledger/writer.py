@@ -111,7 +111,7 @@ class Ledger:
             if isinstance(error, LedgerError):
                 self._hold.note_trouble(str(error), self.messages.batch or None)
             raise
-        self._hold.note_no_trouble()
+        self._hold.note_written(messages=self.messages.batch > 0)
 
     def check_in_place(self) -> None:
         """Return if the open file is still the one at the ledger's path. Raises as ``Guard.check`` does."""

@@ -6,12 +6,14 @@ process of its own that begins as `python -m otel_agent` does. The order names i
 
 from __future__ import annotations
 
+import encodings.ascii
 import encodings.idna  # noqa: F401
 import functools
 import importlib
 import json
 import os
 import pkgutil
+import pprint  # noqa: F401
 import sys
 import traceback
 from contextlib import suppress
