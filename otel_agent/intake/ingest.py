@@ -108,6 +108,8 @@ class Ingest:
             if sweep:
                 self._put_times_right()
             self._read_all(outcome, ReadScope(sweep, changed_paths), stopping, progress)
+            if changed_paths is None and not stopping():
+                self._ledger.note_all_read()
         except LedgerError:
             self.close()
             raise

@@ -75,11 +75,11 @@ class Hold:
         most = max(waiting or 0, (before.waiting if before else None) or 0) or None
         self._rewrite(Trouble(reason[:400], since_ms, most))
 
-    def note_written(self, *, messages: bool) -> None:
-        """Note that the ledger was written, and whether ``messages`` were. This costs nothing unless there was a trouble."""
+    def note_written(self, *, everything: bool) -> None:
+        """Note that something was written, or ``everything`` that waited. This costs nothing unless there was a trouble."""
         trouble = self._holder.trouble
         # A nearly full disk has room for a note on a delivery, and none for the messages that wait.
-        if trouble is not None and (messages or not trouble.waiting):
+        if trouble is not None and (everything or not trouble.waiting):
             self._rewrite(None)
 
     def release(self) -> None:

@@ -111,7 +111,7 @@ class Ledger:
             if isinstance(error, LedgerError):
                 self._hold.note_trouble(str(error), self.messages.batch or None)
             raise
-        self._hold.note_written(messages=self.messages.batch > 0)
+        self._hold.note_written(everything=False)
 
     def check_in_place(self) -> None:
         """Return if the open file is still the one at the ledger's path. Raises as ``Guard.check`` does."""
@@ -127,6 +127,10 @@ class Ledger:
         """Write a row as it is. Raises ``LedgerError`` if nothing can be written, as on a full disk."""
         with self.transaction():
             self._database.execute("UPDATE meta SET value = value WHERE key = 'ledger_id'")
+
+    def note_all_read(self) -> None:
+        """Note that a pass looked at everything and wrote all that it found: nothing waits any more."""
+        self._hold.note_written(everything=True)
 
     def blame(self, error: BaseException) -> None:
         """Raise ``LedgerDamaged`` if an error came from content of the ledger that no version wrote.

@@ -69,9 +69,9 @@ def test_the_note_of_a_trouble_needs_no_room(tmp_path: Path) -> None:
     assert holder.trouble is not None
     assert holder.trouble.waiting == 7
     assert holder.trouble.reason.startswith('disk "full" ?')
-    hold.note_written(messages=False)
+    hold.note_written(everything=False)
     assert getattr(held_by(tmp_path), "trouble", None) is not None, "the messages still wait"
-    hold.note_written(messages=True)
+    hold.note_written(everything=True)
     assert getattr(held_by(tmp_path), "trouble", "none") is None
     hold.release()
     assert held_by(tmp_path) is None
@@ -86,12 +86,13 @@ def test_a_transaction_that_fails_is_noted_and_one_that_works_ends_it(ledger: Le
     with pytest.raises(LedgerError, match="no room"):
         fail()
     with ledger.transaction():
-        ledger.note_sweep(1)
+        ledger.note_sweep(1)  # a nearly full disk has room for this
     holder = held_by(tmp_path / "state")
     assert holder is not None
     assert holder.trouble is not None
     assert (holder.trouble.reason, holder.trouble.waiting) == ("no room", 2)
-    enter(ledger, call(0))
+    enter(ledger, call(0), call(1))
+    ledger.note_all_read()
     holder = held_by(tmp_path / "state")
     assert holder is not None
     assert holder.trouble is None
