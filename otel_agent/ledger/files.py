@@ -29,8 +29,10 @@ def open_writable(path: Path, *, thorough: bool = True, on_migration: OnMigratio
     database = connect_to_write(path)
     try:
         database.execute("PRAGMA journal_mode = WAL")
-        # NORMAL: a power cut may lose the last transactions, each of them whole; they are read and exported again.
-        # What was sent is on the disk before it is sent, see ``Ledger.transaction``.
+        # NORMAL: a power cut may lose the last transactions, each of them whole; their messages are read again. FULL takes
+        # 12 ms for each message of a running agent instead of 0.6 ms, and 0.5 ms more CPU time; for a first look of 20,000
+        # messages it makes no difference. What is sent is on the disk before, whatever this says: that takes 24 ms for
+        # each export with something new, see ``Continuity.after_commit``.
         database.execute("PRAGMA synchronous = NORMAL")
         # Each minute an export sorts a megabyte or two: not worth a file on the disk.
         database.execute("PRAGMA temp_store = MEMORY")
