@@ -150,3 +150,14 @@ def test_a_report_can_go_into_a_stream(agent: Agent) -> None:
     assert run.returncode == 0
     assert run.stdout.startswith("#")
     assert Path("/dev/stdout").is_symlink()
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
+def test_doctor_warns_of_a_ledger_that_others_may_read(agent: Agent, mode: int) -> None:
+    write_messages(agent, 1)
+    agent.once()
+    (agent.state_dir / "ledger.db").chmod(mode)
+    doctor = json.loads(agent.command("doctor", "--json").stdout)
+    (warned,) = [each for each in doctor if each["link"] == "ledger" and each["verdict"] == "warning"]
+    assert warned["seen"] == f"{agent.state_dir / 'ledger.db'} can be read by others"
+    assert warned["advice"] == f"chmod go= {agent.state_dir / 'ledger.db'}"

@@ -211,6 +211,15 @@ def test_history_left_out_is_never_counted(ledger: Ledger) -> None:
     assert total(ledger, semconv.MESSAGE_COUNT) == 1
 
 
+def test_a_copy_that_began_before_the_horizon_and_ended_after_it_counts(ledger: Ledger) -> None:
+    """Its original is not there. The end decides, as it does for every other message."""
+    copy = copy_of(call(0, MANY), 1)
+    horizon = copy.created_ms + 1
+    enter(ledger, copy, count_from_ms=horizon)
+    end_pass(ledger, count_from_ms=horizon)
+    assert tokens(ledger) == MANY
+
+
 def sum_of(history: tuple[Call, ...]) -> Tokens:
     found = Tokens()
     for each in history:

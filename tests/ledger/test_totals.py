@@ -124,6 +124,40 @@ def test_each_series_is_looked_at_in_the_order_of_the_batch(ledger: Ledger) -> N
     assert values(ledger) == {"a": 2, "old": 5, "older": 17, OVERFLOW: 40}
 
 
+def test_a_series_that_began_before_the_window_and_changed_in_it_takes_a_place(ledger: Ledger) -> None:
+    raise_by(ledger, {"old": Increase(1)}, active_since_ns=0)
+    later = START_NS + 2 * HOUR_NS
+    raise_by(ledger, {"old": Increase(2)}, now_ns=later, active_since_ns=later - HOUR_NS)
+    folded = raise_by(ledger, {"new": Increase(4)}, max_series=1, now_ns=later, active_since_ns=later - HOUR_NS)
+    assert folded == 1
+    assert values(ledger) == {"old": 3, OVERFLOW: 4}
+
+
+def test_an_observation_of_nothing_is_news(ledger: Ledger) -> None:
+    """A call that took 0 ms changes the count of a histogram only."""
+    raise_by(ledger, {"a": Increase(0, 1, {0: 1})})
+    with ledger.transaction():
+        ledger.totals.mark_accepted(published(ledger).values(), START_NS)
+    raise_by(ledger, {"a": Increase(0, 1, {0: 1})})
+    # No unchanged series is asked for.
+    (due,) = ledger.totals.due([METRIC], active_since_ns=0, at_most=0)
+    assert due.has_unexported
+    assert (due.value, due.count) == (0, 2)
+
+
+def test_a_series_that_is_lower_than_at_the_backend_is_not_due(ledger: Ledger) -> None:
+    """After a ledger was lost it is counted again, and is sent once it has caught up."""
+    raise_by(ledger, {"a": Increase(9, 2, {1: 2}), "b": Increase(1)})
+    with ledger.transaction():
+        ledger.totals.mark_accepted(published(ledger).values(), START_NS)
+        ledger._database.execute("UPDATE series SET value = 4, count = 1, buckets = '[0, 1]' WHERE attributes = 'a'")
+    assert list(published(ledger)) == ["b"]
+    with ledger.transaction():
+        assert ledger.totals.raise_to_sent() == 1
+    found = published(ledger)["a"]
+    assert (found.value, found.count, found.buckets) == (9, 2, (0, 2))
+
+
 def test_each_metric_has_a_limit_of_its_own(ledger: Ledger) -> None:
     batch = {(metric, attributes): Increase(1) for attributes in "ab" for metric in (METRIC, "opencode.cost.usage")}
     with ledger.transaction():

@@ -1,0 +1,60 @@
+"""Spans in quarantine: messages and turns alike are tried again when they are released, and at each start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from otel_agent.ledger.outbox import PendingSpans
+from otel_agent.ledger.writer import Ledger, open_ledger
+from otel_agent.model import Turn
+from tests.support.records import START_NS, call, enter
+
+
+def with_turns(ledger: Ledger, count: int) -> None:
+    """Count messages, each of which is the whole of a turn that has ended."""
+    changes = enter(ledger, *(call(number) for number in range(count)))
+    with ledger.transaction():
+        ledger.turns.begin(
+            [
+                (Turn(change.message.turn, change.message.turn, "", change.message.created_ms), [change])
+                for change in changes
+            ]
+        )
+
+
+def entries(ledger: Ledger) -> list[PendingSpans]:
+    return ledger.outbox.oldest(100)
+
+
+def kinds(ledger: Ledger) -> list[bool]:
+    return [entry.of_turn for entry in entries(ledger)]
+
+
+@pytest.mark.parametrize("of_turn", [False, True], ids=["message", "turn"])
+def test_an_entry_in_quarantine_is_kept_and_tried_again_when_it_is_released(ledger: Ledger, of_turn: bool) -> None:
+    with_turns(ledger, 2)
+    assert kinds(ledger) == [False, False, True, True]
+    (bad, _) = [entry for entry in entries(ledger) if entry.of_turn is of_turn]
+    with ledger.transaction():
+        ledger.outbox.quarantine(bad)
+    assert bad.number not in [entry.number for entry in entries(ledger) if entry.of_turn is of_turn]
+    assert len(ledger.outbox) == 4
+    with ledger.transaction():
+        ledger.outbox.release([bad])
+    assert kinds(ledger) == [False, False, True, True]
+
+
+def test_a_start_tries_everything_in_quarantine_again(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path, now_ns=START_NS, backfill_from_ms=0)
+    with_turns(ledger, 2)
+    with ledger.transaction():
+        for entry in entries(ledger):
+            ledger.outbox.quarantine(entry)
+    assert entries(ledger) == []
+    ledger.close()
+    ledger = open_ledger(tmp_path, now_ns=START_NS, backfill_from_ms=0)
+    found = kinds(ledger)
+    ledger.close()
+    assert found == [False, False, True, True]
