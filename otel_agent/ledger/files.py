@@ -40,8 +40,6 @@ def open_writable(path: Path, *, thorough: bool = True, on_migration: OnMigratio
         database.execute("PRAGMA cache_size = -16000")
         database.execute("PRAGMA wal_autocheckpoint = 4000")
         schema.prepare(database, on_migration)
-        if gone := soundness.missing_part(database):
-            raise LedgerDamaged(f"{path} is damaged: {gone}")
     except BaseException:
         database.close()
         raise

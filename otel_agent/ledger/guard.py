@@ -121,7 +121,7 @@ def _put(copy: Path, path: Path) -> None:
 
 def _written(path: Path) -> tuple[int, int]:
     try:
-        found = path.lstat()
+        found = os.lstat(path)
     except OSError:
         return 0, 0
     return found.st_size, found.st_mtime_ns

@@ -87,7 +87,8 @@ def unsound_row(database: sqlite3.Connection, *, small_tables: bool = False) -> 
 
     ``small_tables`` leaves out those that grow with the history.
     """
-    tables = {table for table, column in _parts(database) if not column}
+    query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    tables = {str(row[0]) for row in database.execute(query)}
     if small_tables:
         tables &= SMALL_TABLES
     for table in sorted(tables):
@@ -110,8 +111,8 @@ def _typed(database: sqlite3.Connection, table: str) -> str:
     conditions = []
     for _, name, declared, not_null, _, key in database.execute(f"PRAGMA table_info({table})"):
         if kind := _TYPES.get(declared):
-            allowed = f"'{kind}'" if not_null or key else f"'{kind}', 'null'"
-            conditions.append(f"typeof({name}) IN ({allowed})")
+            null = "" if not_null or key else f"{name} IS NULL OR "
+            conditions.append(f"({null}typeof({name}) = '{kind}')")
     return " AND ".join(conditions)
 
 
