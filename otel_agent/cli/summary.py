@@ -141,7 +141,9 @@ def bring_up_to_date(settings: Settings) -> str:
     except (LedgerDamaged, LedgerNewer):
         raise
     except LedgerError as error:
-        if not exists(ledger_path(settings.state_dir)):
-            raise
-        return f"What is new is missing: {error}"
+        # Whatever keeps it from being read as well, the first error says what to do.
+        with suppress(LedgerError):
+            if exists(ledger_path(settings.state_dir)):
+                return f"What is new is missing: {error}"
+        raise
     return ""
