@@ -52,7 +52,8 @@ def messages(
         filters=filters,
         limit=(_LATEST if form == "table" else None) if limit is None else limit or None,
     )
-    bring_up_to_date(settings)
+    if missing := bring_up_to_date(settings):
+        typer.echo(f"Warning: {missing}", err=True)
     with open_to_read(settings.state_dir) as ledger:
         if ledger is not None and (reading := ledger.reading()):
             typer.echo(f"Warning: {reading.in_words(stopped=False)}", err=True)

@@ -113,6 +113,8 @@ def _show(asked: Asked, settings: Settings, now: Callable[[], datetime]) -> None
     else:
         write_views(views, asked.form, asked.output)
     if asked.fail_above is not None:
+        if missing:
+            raise OtelAgentError(f"--fail-above cannot be decided. {missing}")
         _fail_above(asked.fail_above, views[0])
 
 
