@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from otel_agent.ledger.answers import Usage
-from otel_agent.ledger.files import ledger_path
+from otel_agent.ledger.place import ledger_path
 from otel_agent.ledger.problems import ProblemSummary
 from otel_agent.model import Overlap, ProblemKind, Tokens
 from otel_agent.settings import Settings
