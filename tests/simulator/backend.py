@@ -41,7 +41,7 @@ BEHAVIOURS: dict[str, Reply] = {
     "400": Reply(400, taken=False),
     "401": Reply(401, taken=False),
     "413": Reply(413, taken=False),
-    "429": Reply(429, headers=(("Retry-After", "300"),), taken=False),
+    "429": Reply(429, headers=(("Retry-After", "120"),), taken=False),
     "500": Reply(500, taken=False),
     "503": Reply(503, headers=(("Retry-After", "30"),), taken=False),
     "garbage": Reply(200, NOT_PROTOBUF, taken=False),
@@ -66,6 +66,8 @@ class Backend:
     """Called before a request arrives and after it was answered: there the agent may be killed."""
     script: dict[Signal, deque[str]] = field(default_factory=lambda: {"traces": deque(), "metrics": deque()})
     always: str = "accept"
+    slow: int = 0
+    """Steps of the agent's loop until an answer is there."""
     poison: set[str] = field(default_factory=set)
     """Names of models. A request with one of them is refused."""
     points: list[PointRow] = field(default_factory=list)
@@ -131,7 +133,7 @@ class Backend:
 
     def heal(self) -> None:
         """Accept everything from now on."""
-        self.always = "accept"
+        self.always, self.slow = "accept", 0
         self.poison.clear()
         for queue in self.script.values():
             queue.clear()

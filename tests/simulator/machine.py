@@ -19,8 +19,8 @@ from tests.simulator.running import INTERVAL_S, Running, environment
 from tests.simulator.writers import GENERATIONS, OpenCode
 from tests.support.otlp_receiver.wire import Signal
 
-CATCH_UP_ROUNDS = 5
-"""After the last fault everything has to be delivered within so many rounds."""
+CATCH_UP_ROUNDS = 7
+"""After the last fault everything has to be delivered within so many rounds: the longest pause, and what it asked for."""
 GRACE_S = 4_000
 """Longer than an answer that was never completed waits before it counts."""
 
@@ -82,6 +82,10 @@ class Machine:
         """The backend refuses whatever has this model."""
         self.backend.poison.add(model)
 
+    def slow(self, steps: int) -> None:
+        """From now on the agent's loop makes so many steps before an answer is there."""
+        self.backend.slow = steps
+
     # -- what the agent does
 
     def wait(self, seconds: int) -> None:
@@ -91,17 +95,11 @@ class Machine:
     def round(self) -> None:
         """One interval passes, and the agent does what it has to do."""
         self.clock.tick(INTERVAL_S * 1_000)
-        self._step(lambda agent: agent.read())
-        self._step(lambda agent: agent.totals())
-        self._step(lambda agent: agent.spans())
+        self.work()
 
-    def read(self) -> None:
-        """The agent makes a pass."""
-        self._step(lambda agent: agent.read())
-
-    def sweep(self) -> None:
-        """The agent looks at everything."""
-        self._step(lambda agent: agent.read(sweep=True))
+    def work(self) -> None:
+        """The agent does what is due. It is started first if it does not run."""
+        self._step(Running.work)
 
     def restart(self) -> None:
         """The agent ends in order after an interval, and starts again."""
@@ -115,7 +113,7 @@ class Machine:
 
     def stop_at_once(self) -> None:
         """The agent ends in order, although it exported just now."""
-        self._step(lambda agent: agent.stop())
+        self._step(Running.stop)
         self.agent = None
 
     def kill(self) -> None:
@@ -156,7 +154,7 @@ class Machine:
                 self.history |= self.books.series().keys()
         try:
             if self.agent is None:
-                self.agent = Running(self.state, self.data, self.backend, self.clock)
+                self.agent = Running(self.state, self.data, self.backend, self.clock, self.faults)
             step(self.agent)
         except Killed:
             self._bury()

@@ -1,31 +1,39 @@
-"""The agent under test: its real parts, put together by its own code, driven step by step.
+"""The agent under test: its real parts and its real loop, put together by its own code, stepped by the simulated clock.
 
-This module alone knows how the agent is driven. It does what the agent's loop does, with the simulated clock.
+This module alone knows how the agent is driven. In place of the threads that send, answers come some steps after their
+requests. In place of the kernel's hints there are none: the loop looks by itself.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 from otel_agent.agent import assemble
-from otel_agent.errors import LedgerDamaged, LedgerError
+from otel_agent.agent import loop as agent_loop
+from otel_agent.intake.watch import Hints
+from otel_agent.model import SendResult
 from otel_agent.settings import Settings
 from tests.simulator.backend import Backend
 from tests.simulator.clock import Clock
+from tests.simulator.faults import Faults
 from tests.simulator.wire import Deliveries
 
 INTERVAL_S = 60
+_MOST_STEPS = 2_000
+"""Steps at one time. A loop that finds more to do does not end."""
 
 
 class Running:
-    """One process of the agent. ``LedgerError`` of a step is what its loop tries again; ``failed`` remembers that there was one."""
+    """One process of the agent."""
 
-    def __init__(self, state: Path, data: Path, backend: Backend, clock: Clock) -> None:
+    def __init__(self, state: Path, data: Path, backend: Backend, clock: Clock, faults: Faults) -> None:
         """Start. Raises ``LedgerError`` if the ledger cannot be used."""
-        self._backend, self.failed = backend, False
+        self._backend, self._clock, self._faults = backend, clock, faults
         settings = Settings(
             state_dir=state,
             data_dirs=(data,),
@@ -34,50 +42,95 @@ class Running:
             metric_export_interval_seconds=INTERVAL_S,
             genai_semconv="latest",
         )
-        self._deliveries = Deliveries(backend)
-        self._swept = False
         backend.restarted()
+        self._senders: list[_Sender] = []
         self._context: AbstractContextManager[assemble.Agent] = assemble.assembled(settings, now_ns=clock)
-        with _exporting_to(self._deliveries):
-            self._agent = self._context.__enter__()
+        with _exporting_to(Deliveries(backend)):
+            agent = self._context.__enter__()
+        with replaced(agent_loop, "Watch", _NoWatch):
+            self._loop = agent_loop.Loop(
+                agent, now=lambda: clock.now_ms / 1_000, make_sender=self._sender, chance=lambda: 0.5
+            )
 
-    def read(self, *, sweep: bool = False) -> None:
-        """Make one pass over the stores; the first one looks at everything."""
-        sweep = sweep or not self._swept
-        self._try(lambda: self._agent.ingest.run(sweep=sweep))
-        self._swept = True
-
-    def totals(self, *, last: bool = False) -> None:
-        """Export the totals."""
-        self._try(lambda: self._agent.metrics.send(last=last))
-
-    def spans(self) -> None:
-        """Export the pending spans."""
-        if self._try(self._agent.spans.send):
-            self._backend.settle()
+    def work(self) -> None:
+        """Do everything that is due now. Raises ``LedgerDamaged``, which ends the process."""
+        never = threading.Event()
+        for _ in range(_MOST_STEPS):
+            self._noting(lambda: self._loop.step(never))
+            if not any(each.is_busy for each in self._senders) and self._loop.next_at > self._clock.now_ms / 1_000:
+                return
+            self._clock.tick(50)
+        raise RuntimeError("the loop does not come to rest")
 
     def stop(self) -> None:
         """End in order, as after SIGTERM: read and export a last time."""
-        self.read()
-        self.totals(last=True)
-        self.spans()
+        asked = threading.Event()
+        asked.set()
+        self._noting(lambda: self._loop.run(asked))
         self.close()
 
     def close(self) -> None:
         """Close what is open."""
         self._context.__exit__(None, None, None)
 
-    def _try(self, step: Callable[[], object]) -> bool:
-        """Do one step as the loop does it. Raises ``LedgerDamaged``, which ends the process."""
-        try:
-            step()
-        except LedgerDamaged:
-            raise
-        except LedgerError:
-            self.failed = True
+    def _noting(self, step: Callable[[], None]) -> None:
+        """Do a step, and tell the backend if the agent has noted the answers that it got."""
+        hits = len(self._faults.hits)
+        step()
+        if len(self._faults.hits) > hits:
             self._backend.unsettle()
-            return False
-        return True
+        elif not any(each.is_busy for each in self._senders):
+            self._backend.settle()
+
+    def _sender(self, send: Callable[[Any], SendResult], wake: Callable[[], None], _: str) -> _Sender:
+        self._senders.append(_Sender(send, wake, lambda: self._backend.slow))
+        return self._senders[-1]
+
+
+class _Sender:
+    """Sends at once. The answer is there after some steps of the loop, which goes on counting meanwhile."""
+
+    def __init__(self, send: Callable[[Any], SendResult], wake: Callable[[], None], slow: Callable[[], int]) -> None:
+        self._send, self._wake, self._slow = send, wake, slow
+        self._result: SendResult | None = None
+        self._steps = 0
+
+    @property
+    def is_busy(self) -> bool:
+        return self._result is not None
+
+    def begin(self, data: Any) -> None:
+        self._result, self._steps = self._send(data), self._slow()
+        self._wake()
+
+    def take(self) -> SendResult | None:
+        self._wake()
+        self._steps -= 1
+        if self._steps >= 0:
+            return None
+        result, self._result = self._result, None
+        return result
+
+    def close(self) -> None:
+        self._result = None
+
+
+class _NoWatch:
+    """A watch that accepts every folder and never hints at anything."""
+
+    blind = False
+
+    def __init__(self, wake: threading.Event) -> None:
+        del wake
+
+    def set_folders(self, folders: Iterable[object]) -> bool:
+        del folders
+        return False
+
+    def take(self) -> Hints:
+        return Hints()
+
+    def close(self) -> None: ...
 
 
 @contextmanager

@@ -99,7 +99,9 @@ def _by_opencode(draw: random.Random) -> Event:
 
 
 def _by_the_backend(draw: random.Random) -> Event:
-    match draw.randint(0, 5):
+    match draw.randint(0, 6):
+        case 6:
+            return Event("slow", (draw.choice((0, 1, 5)),))
         case 0:
             return Event("away", (draw.choice([each for each in BEHAVIOURS if each not in NEVER_FOR_LONG]),))
         case 1:
@@ -121,6 +123,6 @@ def _by_the_agent(draw: random.Random) -> Event:
         case 6:
             return Event("wait", (draw.choice((1, 30, 300, 3_600, 10_000)),))
         case 7:
-            return Event(draw.choice(("read", "sweep", "stop")))
+            return Event(draw.choice(("work", "stop")))
         case _:
             return Event("round")
