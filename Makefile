@@ -57,6 +57,18 @@ check: lint format types contracts test ## Run all checks, the fast ones first
 test: .venv/.dev ## Run the tests; a test of a real program that is not here says why it is skipped
 	@$(VENV_PYTHON) -m pytest --numprocesses=$(JOBS) --dist=loadfile $(ARGS)
 
+.PHONY: simulate
+simulate: .venv/.dev ## Play simulated stories on the real pipeline: SEED=7 ARGS="--stories 50 --shorten"; a seed replays its story
+	@$(VENV_PYTHON) -m tests.simulator stories $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+.PHONY: moments
+moments: .venv/.dev ## Let one simulated round fail at each of its statements, files and requests, in each way (long)
+	@$(VENV_PYTHON) -m tests.simulator moments --seed 0 $(ARGS)
+
+.PHONY: storm
+storm: .venv/.dev ## Kill real agents 200 times before a receiver that lies: HTTP and gRPC, cumulative and delta (long)
+	@$(VENV_PYTHON) -m tests.simulator storm $(if $(SEED),--seed $(SEED)) $(ARGS)
+
 .PHONY: bare
 bare: ## Run `make run` and `make test` as a new user of a bare Debian (needs root): ARGS="--suite trixie --keep"
 	@python3 scripts/bare $(ARGS)

@@ -38,6 +38,8 @@ class Faults:
     """Files in this folder are points, and databases in it."""
     state: Callable[[], Path] = Path
     """Returns the state folder of now."""
+    spared: str = "storage/part/"
+    """Files below this are no points: see the test that says what is lost there."""
     count: int = 0
     at: int = 0
     """The number of the point that fails; 0 for none."""
@@ -157,10 +159,13 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     if not _active or event not in _FILE_EVENTS:
         return
     path = arguments[0]
-    if isinstance(path, (str, bytes, os.PathLike)) and os.fsdecode(path).startswith(str(_active[-1].folder)):
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        return
+    name, faults = os.fsdecode(path), _active[-1]
+    if name.startswith(str(faults.folder)) and not (faults.spared and faults.spared in name):
         # Only what makes or lengthens a file needs room on the disk.
         writes = event in ("os.mkdir", "os.rename") or (event == "open" and bool(int(arguments[2] or 0) & _MAKES))
-        _active[-1].file(f"file: {event} {Path(os.fsdecode(path)).name}", writes=writes)
+        faults.file(f"file: {event} {Path(name).name}", writes=writes)
 
 
 @functools.cache

@@ -71,7 +71,7 @@ def _cumulative(machine: Machine, totals: dict[SeriesKey, int]) -> Iterator[str]
         of_key = sorted(points.get(key, []), key=lambda point: point.time_ns)
         if key[0].startswith(WINDOWED) and not of_key:
             continue
-        yield from (f"backend: {in_words(key)}: {each}" for each in _trouble(of_key))
+        yield from (f"backend: {in_words(key)}: {each}" for each in trouble(of_key))
         last = _number(of_key[-1]) if of_key else None
         if last != total and not key[0].startswith(WINDOWED) and key not in incomplete:
             yield f"backend: {in_words(key)} ended with {last}, not {total}"
@@ -80,7 +80,7 @@ def _cumulative(machine: Machine, totals: dict[SeriesKey, int]) -> Iterator[str]
     yield from (f"backend: {in_words(key)} is not in the ledger" for key in points.keys() - totals.keys())
 
 
-def _trouble(points: list[PointRow]) -> Iterator[str]:
+def trouble(points: list[PointRow]) -> Iterator[str]:
     """Say what is wrong with the points of one series, in the order of their times."""
     if len({point.start_ns for point in points}) > 1:
         yield "more than one start time"

@@ -14,8 +14,8 @@ from tests.simulator.faults import KINDS
 from tests.simulator.machine import Event, Machine, machine
 from tests.simulator.writers import GENERATIONS, MODELS
 
-POINTS_OF_A_ROUND = 220
-"""About as many points has a round with something to do."""
+POINTS_OF_ROUNDS = (40, 120, 400)
+"""A round with nothing to do has about as many points as the first of these, one with much to do as the last."""
 SHOWN = 10
 """So many of the things that are wrong are printed: mostly they have one cause."""
 NEVER_FOR_LONG = ("partial",)
@@ -115,7 +115,7 @@ def _by_the_backend(draw: random.Random) -> Event:
 def _by_the_agent(draw: random.Random) -> Event:
     match draw.randint(0, 11):
         case 0 | 1 | 2 | 3:
-            return Event("fault", (draw.choice(KINDS), draw.randint(1, POINTS_OF_A_ROUND)))
+            return Event("fault", (draw.choice(KINDS), draw.randint(1, draw.choice(POINTS_OF_ROUNDS))))
         case 4:
             return Event("restart")
         case 5:
