@@ -167,7 +167,7 @@ def _agent(home: Path, receiver: OtlpReceiver, way: Way) -> Agent:
 def _running(agent: Agent) -> Iterator[Process]:
     """Start the program as it is installed."""
     installed = Path(sys.executable).with_name("otel-agent")
-    with Process([str(installed), "run"], agent.environment(), agent.home) as run:
+    with Process([str(installed), "run"], agent._environment(), agent.home) as run:
         yield run
 
 

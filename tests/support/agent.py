@@ -73,7 +73,7 @@ class Agent:
         streams = self.home / "stdout", self.home / "stderr"
         order = {
             "arguments": list(arguments),
-            "environment": self.environment() | settings,
+            "environment": self._environment() | settings,
             "folder": str(self.home),
             "uid": self.uid,
             "output": str(streams[0]),
@@ -85,10 +85,9 @@ class Agent:
     def process(self, *arguments: str, prelude: str = "", **settings: str) -> Process:
         """Start the command `arguments` beside the test. `prelude` is Python code that its process executes first."""
         program = f"{prelude}\nimport runpy\nrunpy.run_module('otel_agent', run_name='__main__', alter_sys=True)"
-        return Process([sys.executable, "-c", program, *arguments], self.environment() | settings, self.home)
+        return Process([sys.executable, "-c", program, *arguments], self._environment() | settings, self.home)
 
-    def environment(self) -> dict[str, str]:
-        """Return the variables with which its processes start."""
+    def _environment(self) -> dict[str, str]:
         return {
             "PATH": os.environ.get("PATH", os.defpath),
             "LANG": "C.UTF-8",
