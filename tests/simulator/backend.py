@@ -26,7 +26,8 @@ class Reply:
 
     status: int = 200
     body: bytes = b""
-    headers: tuple[tuple[str, str], ...] = (("Content-Type", PROTOBUF),)
+    kind: str = PROTOBUF
+    retry_after: str = ""
     taken: bool = True
     takes_s: float = 0.0
 
@@ -41,20 +42,21 @@ BEHAVIOURS: dict[str, Reply] = {
     "400": Reply(400, taken=False),
     "401": Reply(401, taken=False),
     "413": Reply(413, taken=False),
-    "429": Reply(429, headers=(("Retry-After", "120"),), taken=False),
+    "429": Reply(429, retry_after="120", taken=False),
     "500": Reply(500, taken=False),
-    "503": Reply(503, headers=(("Retry-After", "30"),), taken=False),
-    "garbage": Reply(200, NOT_PROTOBUF, taken=False),
-    "portal": Reply(200, LOGIN_PAGE, (("Content-Type", HTML),), taken=False),
-    "redirect": Reply(302, b"", (("Location", "/login"),), taken=False),
+    "500, but has it": Reply(500),
     "502, but has it": Reply(502),
+    "503": Reply(503, retry_after="30", taken=False),
     "504, but has it": Reply(504),
+    "garbage": Reply(200, NOT_PROTOBUF, taken=False),
+    "garbage, but has it": Reply(200, NOT_PROTOBUF),
+    "portal": Reply(200, LOGIN_PAGE, HTML, taken=False),
+    "redirect": Reply(302, kind="", taken=False),
     "partial": Reply(),
 }
+REFUSALS = ("400", "413")
 MOST_REQUESTS = 1_000
 """No story needs as many."""
-UNCERTAIN = ("answer lost", "hangs, but has it", "502, but has it", "504, but has it")
-"""Behaviours after which the agent cannot know that the backend has the request."""
 
 
 @dataclass(slots=True)
@@ -70,6 +72,8 @@ class Backend:
     """Steps of the agent's loop until an answer is there."""
     poison: set[str] = field(default_factory=set)
     """Names of models. A request with one of them is refused."""
+    refuses_no: tuple[Signal, ...] = ()
+    """Signals of which nothing is refused for good. An increment that got no answer, and is then refused, is given up."""
     points: list[PointRow] = field(default_factory=list)
     spans: dict[str, list[SpanRow]] = field(default_factory=lambda: defaultdict(list))
     """All arrivals of each span, by its id."""
@@ -87,6 +91,9 @@ class Backend:
     """What may not happen, and happened."""
     exact: bool = True
     """False if the agent may not know what was left out since its last start."""
+    _asked: dict[Signal, int] = field(default_factory=dict)
+    """Until when the agent was asked to wait, by answers that it may not have looked at yet."""
+    _not_before_ms: int = 0
     _unsettled: list[str] = field(default_factory=list)
 
     def arrive(self, signal: Signal, body: bytes) -> Reply:
@@ -101,14 +108,20 @@ class Backend:
         self.clock.tick(3 + round(reply.takes_s * 1_000))
         # Before it sent this request, the agent looked at the answer to the last one.
         self._read(signal)
+        if self.clock.now_ms < self._not_before_ms:
+            self.wrong.append(
+                f"{signal} came {self._not_before_ms - self.clock.now_ms} ms before the time that was asked for"
+            )
         if signal == "traces":
             self._settle_spans()
         left_out = rows[:1] if name == "partial" else []
         if reply.taken:
             self._take(rows[len(left_out) :])
+        if reply.retry_after:
+            self._asked[signal] = self.clock.now_ms + int(reply.retry_after) * 1_000
         if left_out:
             reply = self._partial(signal, left_out)
-        if signal == "traces" and reply.taken and name not in UNCERTAIN:
+        if signal == "traces" and reply.taken and name in ("accept", "partial"):
             self._unsettled = [each.span_id for each in rows if isinstance(each, SpanRow) and not _is_turn(each)]
         self.before(f"answer: {signal}")
         return reply
@@ -128,11 +141,14 @@ class Backend:
         self._unsettled, self.exact = [], True
         self.rejected.clear()
         self.unread.clear()
+        self._asked.clear()
+        self._not_before_ms = 0
 
     def copied(self) -> Backend:
         """Return a backend that has the same, and goes on by itself."""
         copies = {name: copy(getattr(self, name)) for name in ("poison", "points", "dropped", "settled", "rejected")}
         copies |= {name: copy(getattr(self, name)) for name in ("dropped_points", "wrong", "requests", "unread")}
+        copies |= {name: copy(getattr(self, name)) for name in ("_asked", "_unsettled")}
         script = {signal: copy(queue) for signal, queue in self.script.items()}
         spans = defaultdict(list, {id_: copy(rows) for id_, rows in self.spans.items()})
         return replace(self, script=script, spans=spans, **copies)
@@ -146,6 +162,7 @@ class Backend:
 
     def _read(self, signal: Signal) -> None:
         self.rejected[signal] += self.unread.pop(signal, 0)
+        self._not_before_ms = max(self._not_before_ms, self._asked.pop(signal, 0))
 
     def _settle_spans(self) -> None:
         self.settled.update(self._unsettled)
@@ -160,7 +177,8 @@ class Backend:
         queue = self.script[signal]
         name = queue.popleft() if queue else self.always
         models = {str(each.attributes.get("gen_ai.request.model")) for each in rows}
-        return "400" if name == "accept" and models & self.poison else name
+        name = "400" if name == "accept" and models & self.poison else name
+        return "503" if name in REFUSALS and signal in self.refuses_no else name
 
     def _partial(self, signal: Signal, left_out: list[PointRow] | list[SpanRow]) -> Reply:
         """Say that these were left out."""

@@ -42,7 +42,7 @@ class Machine:
         self.clock, self.books, self.delta = Clock(), Books(), delta
         self.state, self.data = folder / "state", folder / "data"
         self.faults = Faults(folder, lambda: self.state)
-        self.backend = Backend(self.clock, self.faults.request)
+        self.backend = Backend(self.clock, self.faults.request, refuses_no=("metrics",) if delta else ())
         self.writers = {each: OpenCode(each, self.data, self.clock, self.books) for each in GENERATIONS}
         self.agent: Running | None = None
         self.crashes: list[str] = []

@@ -10,7 +10,9 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from otel_agent.delivery import strict_http
+from msgspec import structs
+
+from otel_agent.delivery import acknowledgement, tries
 from otel_agent.export.metric_schedule import MetricSchedule
 from otel_agent.export.span_export import SpanExport
 from otel_agent.intake.counting import Counting
@@ -101,8 +103,23 @@ def _counts_known_ids_again() -> Iterator[None]:
         yield
 
 
-def _never_unknown(_: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda error: False
+def _never_unknown(run: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self, once, seconds: structs.replace(run(self, once, seconds), unanswered=False)
+
+
+def _last_try_only(run: Callable[..., Any]) -> Callable[..., Any]:
+    def forgetful(self: Any, once: Callable[[float], Any], seconds: float) -> SendResult:
+        answers: list[SendResult] = []
+
+        def noted(deadline: float) -> Any:
+            found = once(deadline)
+            answers.append(found.result)
+            return found
+
+        run(self, noted, seconds)
+        return answers[-1]
+
+    return forgetful
 
 
 def _whole(_: Callable[..., Any]) -> Callable[..., Any]:
@@ -130,14 +147,15 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "spans are marked accepted before they are sent", _instead(SpanExport, "_request", _accepted_before_it_is_sent)
     ),
-    Mutant("no answer counts as not delivered", _instead(strict_http, "_may_have_arrived", _never_unknown)),
+    Mutant("no answer counts as not delivered", _instead(tries.Tries, "run", _never_unknown)),
+    Mutant("only the last try says if a request may have arrived", _instead(tries.Tries, "run", _last_try_only)),
     Mutant("no baseline is sent", _instead(MetricSchedule, "_needs_baseline", _no_baseline)),
     Mutant("quarantine loses the span", _instead(Outbox, "quarantine", _lost_in_quarantine)),
     Mutant("a transaction is split in two", _instead(Counting, "add", _two_transactions)),
     Mutant("the kept sums are not updated", _instead(KeptSums, "add", _nothing)),
     Mutant("a known id is counted again", _counts_known_ids_again),
     Mutant("the start of a series changes at a restart", _instead(writer.Ledger, "begin", _started_now)),
-    Mutant("a partial success counts as a whole one", _instead(strict_http, "_partial", _whole)),
+    Mutant("a partial success counts as a whole one", _instead(acknowledgement, "partial_success", _whole)),
     Mutant("a point is not noted before it is sent", _instead(MetricSchedule, "mark_sent", _nothing)),
     Mutant("a copy of a fork counts", _instead(waiting, "has_twin", _no_twins)),
     Mutant("tool calls get no spans", _instead(Outbox, "add_calls", _nothing)),
@@ -163,12 +181,16 @@ PROVOCATIONS: tuple[tuple[Event, ...], ...] = (
         Event("round"),
         Event("ask", ("v1", 1, 0)),
         Event("round"),
-        Event("answers", ("metrics", "answer lost")),
+        Event("answers", ("metrics", "answer lost", "503")),
         Event("ask", ("v1", 1, 0)),
         Event("round"),
-        Event("wait", (600,)),
         Event("kill"),
         Event("ask", ("v1", 1, 0)),
+        Event("round"),
+        Event("answers", ("metrics", "hangs, but has it")),
+        Event("ask", ("v1", 1, 0)),
+        Event("round"),
+        Event("kill"),
         Event("round"),
     ),
     (

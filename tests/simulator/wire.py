@@ -1,32 +1,31 @@
-"""The way from the exporters to the simulated backend: the agent's own HTTP session, without a network below it.
+"""The way from the exporters to the simulated backend: the agent's own judgement of each answer, without a network.
 
-So the agent itself judges each answer: a status, a page of HTML, bytes that are no protobuf, a connection that breaks.
+What the agent itself decides: what a status means, what is an acknowledgement, and when another try follows at once.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import Any, Protocol
+from typing import Protocol
 
-import requests
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPResponse
-from urllib3.exceptions import NewConnectionError, ProtocolError
 
-from otel_agent.delivery.strict_http import StrictSession
+from otel_agent.delivery import acknowledgement, retry
+from otel_agent.delivery.tries import Tried, Tries
 from otel_agent.model import SendResult
 from tests.support.otlp_receiver.wire import Signal
 
-ADDRESS = "http://simulated.invalid"
-TIMEOUT_S = 10.0
+TIME_S = 0.5
+"""For all tries of one export: too short for a pause between two, which would take real time."""
+RESPONSES: dict[Signal, acknowledgement.Acknowledgement] = {
+    "traces": ExportTraceServiceResponse,
+    "metrics": ExportMetricsServiceResponse,
+}
 
 
 class Answer(Protocol):
@@ -41,8 +40,12 @@ class Answer(Protocol):
         """The body of the answer."""
 
     @property
-    def headers(self) -> tuple[tuple[str, str], ...]:
-        """The headers of the answer."""
+    def kind(self) -> str:
+        """The content type."""
+
+    @property
+    def retry_after(self) -> str:
+        """The header of this name, empty if there is none."""
 
 
 class Backend(Protocol):
@@ -56,73 +59,46 @@ class Deliveries:
     """Sends both signals to one backend. ``spans`` and ``metrics`` are what the exporters take for a delivery."""
 
     def __init__(self, backend: Backend) -> None:
-        self.spans = _Spans("traces", StrictSession(ExportTraceServiceResponse), backend)
-        self.metrics = _Metrics("metrics", StrictSession(ExportMetricsServiceResponse), backend)
+        self.spans, self.metrics = _Spans("traces", backend), _Metrics("metrics", backend)
 
 
 class _Delivery:
-    def __init__(self, signal: Signal, session: StrictSession, backend: Backend) -> None:
-        self._url, self._session, self._closed = f"{ADDRESS}/v1/{signal}", session, False
-        session.mount("http://", _InMemory(signal, backend))
+    def __init__(self, signal: Signal, backend: Backend) -> None:
+        self._signal, self._backend, self._tries = signal, backend, Tries()
 
     def close(self) -> None:
         """Send nothing any more."""
-        self._closed = True
+        self._tries.close()
 
-    def _post(self, body: bytes) -> SendResult:
-        self._session.forget()
-        if not self._closed:
-            headers = {"Content-Type": "application/x-protobuf"}
-            with suppress(requests.RequestException):  # the session knows what it means
-                self._session.post(self._url, data=body, headers=headers, timeout=TIMEOUT_S)
-        return self._session.last
+    def _send(self, body: bytes) -> SendResult:
+        return self._tries.run(lambda _: tried(self._backend.arrive(self._signal, body), self._signal), TIME_S)
 
 
 class _Spans(_Delivery):
     def send(self, spans: Sequence[ReadableSpan]) -> SendResult:
         """Send one request."""
-        return self._post(encode_spans(spans).SerializeToString())
+        return self._send(encode_spans(spans).SerializeToString())
 
 
 class _Metrics(_Delivery):
     def send(self, data: MetricsData) -> SendResult:
         """Send one request."""
-        return self._post(encode_metrics(data).SerializeToString())
+        return self._send(encode_metrics(data).SerializeToString())
 
 
-class _InMemory(HTTPAdapter):
-    """Gives each request to the backend, and makes its answer a response or an error of ``requests``."""
-
-    def __init__(self, signal: Signal, backend: Backend) -> None:
-        super().__init__()
-        self._signal, self._backend = signal, backend
-
-    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
-        body = request.body if isinstance(request.body, bytes) else b""
-        answer = self._backend.arrive(self._signal, body)
-        match answer.status:
-            case 0:
-                raise requests.ConnectionError(
-                    ProtocolError("Connection aborted.", ConnectionResetError()), request=request
-                )
-            case -1:
-                refused = NewConnectionError(None, "refused")  # type: ignore[arg-type]
-                raise requests.ConnectionError(_Reason(refused), request=request)
-            case -2:
-                raise requests.ReadTimeout("Read timed out.", request=request)
-        raw = HTTPResponse(
-            body=io.BytesIO(answer.body),
-            headers=dict(answer.headers),
-            status=answer.status,
-            reason="",
-            preload_content=False,
-        )
-        return self.build_response(request, raw)
-
-
-class _Reason(Exception):
-    """Has its reason where the errors of urllib3 have theirs."""
-
-    def __init__(self, reason: Exception) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
+def tried(answer: Answer, signal: Signal) -> Tried:
+    """Return what the agent makes of an answer."""
+    match answer.status:
+        case 0:
+            return Tried(SendResult(accepted=False, reason="closed", unanswered=True), broke=True)
+        case -1:
+            return Tried(SendResult(accepted=False, reason="nobody listens"))
+        case -2:
+            return Tried(SendResult(accepted=False, reason="no answer in time", unanswered=True))
+        case status if status >= 400:
+            named = retry.retry_after(answer.retry_after)
+            result = retry.http_failure(status, "", named or 0.0)
+            return Tried(result, again=retry.http_asks_again(status), again_s=named)
+        case status:
+            judge = acknowledgement.judge
+            return Tried(judge(status, answer.kind, answer.body, RESPONSES[signal], accept_any_2xx=False))
