@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import sqlite3
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -152,18 +154,29 @@ class Machine:
         with self.faults.aside():
             if not first_look_is_over(self.state):
                 self.history |= self.books.series().keys()
+        # What a killed process leaves open is closed by the kernel, and here by the end of what refers to it.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            end = self._try(step)
+            if end is not None:
+                end()
+                gc.collect()
+
+    def _try(self, step: Callable[[Running], object]) -> Callable[[], None] | None:
+        """Do something with the agent. Return what is to be done if that ended its process, ``None`` if it goes on."""
         try:
             if self.agent is None:
                 self.agent = Running(self.state, self.data, self.backend, self.clock, self.faults)
             step(self.agent)
         except Killed:
-            self._bury()
+            return self._bury
         except LedgerError:
             # The process ended with a sentence; a service manager starts it again.
-            self.end()
+            return self.end
         except Exception as error:  # noqa: BLE001 - whatever it is, it ended the process
             self.crashes.append(f"{type(error).__name__}: {error}")
-            self.end()
+            return self.end
+        return None
 
     def _bury(self) -> None:
         """Go on with the files that the killed process left, and close what it had open, as the kernel does."""
