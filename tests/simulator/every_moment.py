@@ -36,6 +36,9 @@ BEFORE = (
 )
 """What the round finds: messages of each kind, a lost answer, and a ledger that it has to open."""
 
+ROUNDS = 3
+"""The backend answers well after the one round, so no long pause has to pass."""
+
 
 @dataclass(slots=True)
 class Moment:
@@ -59,7 +62,7 @@ class Moment:
         """Play the round with one fault, bring the machine to rest, and judge it."""
         self._again()
         self.made.fault(kind, at)
-        return judged(self.made, [*self.events, Event("fault", (kind, at))])
+        return judged(self.made, [*self.events, Event("fault", (kind, at))], rounds=ROUNDS)
 
     def _again(self) -> None:
         """Put back everything as it was before the round. The stores are as they were: nobody writes in it."""

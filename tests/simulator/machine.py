@@ -132,20 +132,19 @@ class Machine:
 
     # -- the end
 
-    def recover(self) -> None:
-        """End all faults, and bring everything to rest: first without help, then with a start of the agent."""
+    def recover(self, rounds: int = CATCH_UP_ROUNDS) -> None:
+        """End all faults, and let the agent catch up without help."""
         self.faults.disarm()
         self.backend.heal()
-        for _ in range(CATCH_UP_ROUNDS):
+        for _ in range(rounds):
             self.round()
 
     def settle(self) -> None:
         """Let every grace period pass. The start tries again what was quarantined."""
         self.wait(GRACE_S)
-        for _ in range(2):
-            self.round()
+        self.round()
         self.restart()
-        for _ in range(3):
+        for _ in range(2):
             self.round()
 
     def _step(self, step: Callable[[Running], object]) -> None:

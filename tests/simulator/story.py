@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.simulator import oracle
 from tests.simulator.backend import BEHAVIOURS, some_behaviours
 from tests.simulator.faults import KINDS
-from tests.simulator.machine import Event, Machine, machine
+from tests.simulator.machine import CATCH_UP_ROUNDS, Event, Machine, machine
 from tests.simulator.writers import GENERATIONS, MODELS
 
 POINTS_OF_ROUNDS = (40, 120, 400)
@@ -62,9 +62,9 @@ def play(events: Sequence[Event], *, delta: bool = False) -> Played:
         return judged(made, events)
 
 
-def judged(made: Machine, events: Sequence[Event]) -> Played:
-    """Bring a machine to rest and say what is wrong."""
-    made.recover()
+def judged(made: Machine, events: Sequence[Event], *, rounds: int = CATCH_UP_ROUNDS) -> Played:
+    """Bring a machine to rest and say what is wrong. It has to catch up within so many rounds."""
+    made.recover(rounds)
     with made.faults.aside():
         wrong = oracle.after_catching_up(made)
     if not wrong:
