@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from otel_agent.model import Batch, CallsWanted, Message, ReadScope
+from otel_agent.opencode import process_beside
 from otel_agent.opencode.json_tree import folder as folder_module
 from otel_agent.opencode.json_tree import reading_processes
 from otel_agent.opencode.json_tree import tree as tree_module
@@ -94,7 +95,7 @@ def alone(tree: JsonTree, monkeypatch: pytest.MonkeyPatch) -> Batch:
 
 @pytest.fixture(autouse=True)
 def two_processors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading_processes, "_processors", lambda: 2)
+    monkeypatch.setattr(process_beside, "_processors", lambda: 2)
 
 
 def test_they_find_what_one_process_finds(
@@ -137,7 +138,7 @@ def test_messages_whose_calls_are_wanted_are_read_by_the_process_that_counts(
 def test_a_later_look_has_no_helpers(tree: JsonTree, monkeypatch: pytest.MonkeyPatch) -> None:
     left = {each.place: each.state for each in read(tree).checkpoints}
     assert len(left) == FOLDERS + 1
-    monkeypatch.setattr(reading_processes, "_Process", None)
+    monkeypatch.setattr(reading_processes, "_Reader", None)
     reader = TreeReader(FlatLayout(tree.data_dir / "storage"))
     now_ms = time.time_ns() // 1_000_000
     again = list(reader.read(left.get, lambda _: CallsWanted(), now_ms=now_ms, scope=ReadScope(sweep=True)))
@@ -193,7 +194,7 @@ def test_a_helper_ends_when_nobody_reads_its_answers(tree: JsonTree) -> None:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=reading_processes._environment(),
+        env=process_beside._environment(),
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -213,7 +214,7 @@ def test_a_helper_takes_no_module_from_the_current_folder_and_no_key_from_the_en
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=secret")
     assert len(read(tree).messages) == FOLDERS
     assert not read_here
-    assert "secret" not in str(reading_processes._environment())
+    assert "secret" not in str(process_beside._environment())
 
 
 def test_messages_survive_the_way_between_two_processes(tree: JsonTree) -> None:

@@ -6,15 +6,13 @@ import msgspec
 from msgspec import Struct
 
 from otel_agent.model import Message, Session
+from otel_agent.opencode.process_beside import frame
 
 MODULE: Final = "otel_agent.opencode.json_tree.reading_process"
 MOST_MESSAGES: Final = 8_000
 """A folder with more messages is left to the process that counts: it reads them in several batches."""
 _FRAME: Final = 400
 """Messages in a frame, about 130 KB: twice as much as a pipe holds."""
-_LONGEST_FRAME: Final = 64 * 1024 * 1024
-_LENGTH: Final = 4
-"""Bytes before each frame that say how long it is."""
 
 
 class Task(Struct, array_like=True, frozen=True):
@@ -58,25 +56,9 @@ class FrameWriter:
         """Return what is left as a frame."""
         content = _encode(self._found)
         self._found, self._messages = [], 0
-        return len(content).to_bytes(_LENGTH, "big") + content
+        return frame(content)
 
 
-class FrameReader:
-    """Takes whole frames out of a stream."""
-
-    def __init__(self) -> None:
-        self._stream = bytearray()
-
-    def take(self, received: bytes) -> list[AtRest | None]:
-        """Return the folders of the frames that are whole now. Raises ``ValueError`` for what is no frame."""
-        self._stream += received
-        found: list[AtRest | None] = []
-        while len(self._stream) >= _LENGTH:
-            end = _LENGTH + int.from_bytes(self._stream[:_LENGTH], "big")
-            if end > _LONGEST_FRAME:
-                raise ValueError("not a frame")
-            if len(self._stream) < end:
-                break
-            found += _decode(bytes(self._stream[_LENGTH:end]))
-            del self._stream[:end]
-        return found
+def folders_in(content: bytes) -> list[AtRest | None]:
+    """Return the folders of a frame, ``None`` for one that is left to the asking process."""
+    return _decode(content)

@@ -4,10 +4,8 @@ It reads by the same code as the process that counts, knows no ledger, and holds
 """
 
 import os
-import signal
-import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import msgspec
 
@@ -16,20 +14,15 @@ from otel_agent.opencode.json_tree.exchange import MOST_MESSAGES, AtRest, FrameW
 from otel_agent.opencode.json_tree.folder import Folder
 from otel_agent.opencode.json_tree.layout import FlatLayout, ProjectLayout
 from otel_agent.opencode.json_tree.sessions import Sessions
+from otel_agent.opencode.process_beside import serve
 
 
 def main() -> None:
     """Read a task from standard input until its end, and write what was found to standard output."""
-    # Ctrl-C reaches the whole group of processes; this one has nothing to finish.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        help_with(msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Task), sys.stdout.buffer)
-    except BrokenPipeError:
-        # The asking process ended. What could not be written must not be tried again at the exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    serve(lambda task, answers: help_with(msgspec.msgpack.decode(task, type=Task), answers))
 
 
-def help_with(task: Task, answers: BinaryIO) -> None:
+def help_with(task: Task, answers: IO[bytes]) -> None:
     """Write a frame whenever one is full. Raises ``BrokenPipeError`` once nobody reads them."""
     storage = Path(os.fsdecode(task.storage))
     layout = ProjectLayout(storage) if task.by_project else FlatLayout(storage)

@@ -36,8 +36,8 @@ from otel_agent.opencode.sqlite.calls import read_calls
 from otel_agent.opencode.sqlite.connection import Connection, Files, connect, is_being_made, must_be_immutable
 from otel_agent.opencode.sqlite.cursor import Ask, DatabaseFile, mark_of
 from otel_agent.opencode.sqlite.failures import is_endless, problem_of
+from otel_agent.opencode.sqlite.first_look import Table, read_table
 from otel_agent.opencode.sqlite.known_tables import Tables, probe
-from otel_agent.opencode.sqlite.table_reader import TableReader
 
 __all__ = ["Database", "connect"]
 
@@ -140,11 +140,12 @@ class Database:
             yield Batch(problems=problems)
         migrated_ms = session_totals.migrated_ms(database, tables) if any(known.values()) else None
         for each in tables:
-            reader = TableReader(database, each, DatabaseFile(self.name, self._opened.database[0]), ask, migrated_ms)
-            yield from reader.read(now_ms=now_ms, sweep=sweep)
+            file = DatabaseFile(self.name, self._opened.database[0])
+            table = Table(database, each, file, self._path, self._immutable, migrated_ms)
+            unsettled = yield from read_table(table, ask, now_ms=now_ms, sweep=sweep)
             if known[each.generation]:
                 changed = [session_totals.decoded(row) for row in known[each.generation] - self._totals]
-                yield Batch(totals=StoreTotals(changed, reader.unsettled, migrated_ms, self._source))
+                yield Batch(totals=StoreTotals(changed, unsettled, migrated_ms, self._source))
                 self._totals = known[each.generation]
         # Asked before reading: a row that was written meanwhile is read in the next pass.
         self._unchanged_since, self._read_at = version, files
