@@ -173,6 +173,8 @@ class Ingest:
                 if stopping():
                     store.close()
                     return
+                # Gone before the next one is gathered: together they would be 20 MB more.
+                del batch
             self._history.note_read(store, met)
             if store.name in met:
                 self._unreadable.note_failed(store)

@@ -1,6 +1,8 @@
 """Joins the batches of a first look, so that a series which many of them raise is written once for all."""
 
-from collections.abc import Iterable, Iterator
+import gc
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from otel_agent.model import Batch
@@ -8,9 +10,17 @@ from otel_agent.model import Batch
 _MOST: Final = 20_000
 """Messages in a joined batch, about 20 MB. A series is written once for each batch that raises it."""
 
+_COLLECT_AFTER: Final = 50_000
+"""New containers, about 5 MB."""
 
-def joined(batches: Iterable[Batch]) -> Iterator[Batch]:
+
+def joined(batches: Iterable[Batch]) -> Generator[Batch]:
     """Yield the same in fewer batches. What was read beside totals of sessions stays as it is: it is compared with them."""
+    with _few_collections():
+        yield from _joined(batches)
+
+
+def _joined(batches: Iterable[Batch]) -> Iterator[Batch]:
     gathered = Batch()
     try:
         for batch in batches:
@@ -30,6 +40,20 @@ def joined(batches: Iterable[Batch]) -> Iterator[Batch]:
         raise
     if gathered != Batch():
         yield gathered
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Let Python look less often for objects that refer to each other, which a history makes none of.
+
+    By default it looks after each 700 new containers, which took 7 % of the counting of a first look.
+    """
+    usual = gc.get_threshold()
+    gc.set_threshold(_COLLECT_AFTER, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def _differ(one: Batch, other: Batch) -> bool:

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from otel_agent.model import Generation, Message, Overlap, State, Tokens
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, gc=False):
     """A message that is entered, with the number of its row and its state."""
 
     number: int

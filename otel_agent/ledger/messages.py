@@ -128,7 +128,7 @@ class Messages:
         self._database.executemany(
             records.INSERT_MESSAGE,
             [
-                (*records.message_row(m, each.state, number_of(m), m.created_ms), each.number)
+                records.message_row(m, each.state, number_of(m), m.created_ms, each.number)
                 for each in entered.values()
                 for m in [each.message]
             ],
@@ -142,8 +142,9 @@ class Messages:
             # The row was not written yet: it is a second record of a new message, in the same batch.
             entered[message.id] = entry
         else:
-            row = records.message_row(message, entry.state, self._contexts.number_of(message), message.created_ms)
-            self._database.execute(records.REPLACE_MESSAGE, (*row, entry.number))
+            context = self._contexts.number_of(message)
+            row = records.message_row(message, entry.state, context, message.created_ms, entry.number)
+            self._database.execute(records.REPLACE_MESSAGE, row)
         return as_known(entry)
 
     def _correct(self, message: Message, known: Known) -> list[Change]:
@@ -163,8 +164,8 @@ class Messages:
         )
         # A retry of 2.x begins the same row again at a later time, and that is the time that its copies have.
         began_ms = before.created_ms if before.tokens.total else message.created_ms
-        row = records.message_row(after, known.state, self._contexts.number_of(after), began_ms)
-        self._database.execute(records.REPLACE_MESSAGE, (*row, known.number))
+        row = records.message_row(after, known.state, self._contexts.number_of(after), began_ms, known.number)
+        self._database.execute(records.REPLACE_MESSAGE, row)
         # What waits is in no total yet: it adds all it used when it is decided.
         if known.state is not State.COUNTED:
             return []

@@ -56,8 +56,8 @@ _WORD_OF: Final = {each: each.value for each in Generation}
 """The word for each generation: an enumeration's ``value`` takes ten times as long to look up."""
 
 
-def message_row(message: Message, state: State, context: int, began_ms: int) -> tuple[object, ...]:
-    """Return the values for ``INSERT_MESSAGE`` and ``REPLACE_MESSAGE``, but for the number of the row.
+def message_row(message: Message, state: State, context: int, began_ms: int, number: int) -> tuple[object, ...]:
+    """Return the values for ``INSERT_MESSAGE`` and ``REPLACE_MESSAGE``.
 
     ``began_ms`` is the time of creation that the message's copies have. All are plain numbers and texts: Python looks for
     an adapter of any other value, ``True`` and ``None`` included, which made a row take twice as long.
@@ -90,6 +90,7 @@ def message_row(message: Message, state: State, context: int, began_ms: int) -> 
         message.first_output_ms or 0,
         message.retries,
         message.variant,
+        number,
     )
 
 

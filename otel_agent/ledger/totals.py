@@ -61,6 +61,11 @@ _METRICS_WITH_NEW_SERIES: Final = (
     "WHERE series.metric = gain.metric AND series.attributes = gain.attributes)"
 )
 
+_SERIES_AFTERWARDS: Final = (
+    "SELECT (SELECT count(*) FROM series WHERE metric = ?1) + (SELECT count(*) FROM gain WHERE metric = ?1)"
+)
+"""Selects how many series a metric would have at most if it got one for each increase."""
+
 _GAINS_OF_METRIC: Final = (
     "SELECT position, changed_ns FROM gain LEFT JOIN series USING (metric, attributes) "
     "WHERE gain.metric = ? ORDER BY position"
@@ -236,6 +241,9 @@ class Totals:
 
     def _beyond_limit(self, metric: str, limit: SeriesLimit) -> list[int]:
         """Return the positions of the increases for which this metric may not have a new series."""
+        # Hardly any metric comes near its limit: in a first look this question saves 2 µs a message.
+        if int(self._database.execute(_SERIES_AFTERWARDS, (metric,)).fetchone()[0]) <= limit.max_series:
+            return []
         query = "SELECT count(*) FROM series WHERE metric = ? AND changed_ns >= ?"
         room = limit.max_series - int(self._database.execute(query, (metric, limit.active_since_ns)).fetchone()[0])
         beyond = []

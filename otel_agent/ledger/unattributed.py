@@ -150,7 +150,7 @@ class Unattributed:
         self._database.executemany(
             records.INSERT_MESSAGE,
             [
-                (*records.message_row(m, state, self._contexts.number_of(m), m.created_ms), number)
+                records.message_row(m, state, self._contexts.number_of(m), m.created_ms, number)
                 for number, (change, state) in enumerate(entered, first)
                 for m in [change.message]
             ],

@@ -192,26 +192,31 @@ class OrdinaryMessages:
         if used.reasoning or not finish:
             overlap = overlap_of(self._generation, tokens, used.total, provider, finish, self._version)
         directory = self._directory or answer.path.cwd
+        # By position: with names it takes 1.2 µs longer, a third of this method.
         return Message(
-            id=own_id,
-            session_id=answer.sessionID or self._session_id,
-            generation=self._generation,
-            created_ms=created_ms,
-            completed_ms=completed_ms,
-            provider=provider,
-            model=name,
-            agent=agent_name(answer.agent) or agent_name(answer.mode),
-            tokens=tokens,
-            overlap=overlap,
-            cost_nusd=round(answer.cost * 10**9),
-            turn_id=answer.parentID,
-            finish=finish,
-            error_type="" if answer.error is None else answer.error.name or answer.error.type,
-            source=UsageSource.COMPACTION if answer.summary else UsageSource.MESSAGE,
-            worktree=self._placed(answer.path.root or self._worktree, directory),
-            directory=directory,
-            copied=looks_copied(self._generation, own_id, created_ms, completed_ms, self.session),
-            variant="" if variant == "default" else variant,
+            own_id,
+            answer.sessionID or self._session_id,
+            self._generation,
+            created_ms,
+            completed_ms,
+            provider,
+            name,
+            agent_name(answer.agent) or agent_name(answer.mode),
+            tokens,
+            overlap,
+            round(answer.cost * 10**9),  # cost_nusd
+            answer.parentID,  # turn_id
+            finish,
+            "" if answer.error is None else answer.error.name or answer.error.type,
+            UsageSource.COMPACTION if answer.summary else UsageSource.MESSAGE,
+            True,  # calls_model
+            self._placed(answer.path.root or self._worktree, directory),
+            directory,
+            looks_copied(self._generation, own_id, created_ms, completed_ms, self.session),
+            None,  # response_ms
+            None,  # first_output_ms
+            0,  # retries
+            "" if variant == "default" else variant,
         )
 
     def _message_of_row(self, row: AnswerOfRow, message_id: str) -> Message:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -60,3 +62,23 @@ def test_what_was_read_before_a_failure_is_yielded_before_it() -> None:
     assert [message.id for message in next(found).messages] == ["msg_1", "msg_2"]
     with pytest.raises(OSError, match="no medium"):
         next(found)
+
+
+@pytest.mark.parametrize("end", ["read to its end", "broken off", "failing"])
+def test_python_collects_as_often_as_before_once_the_first_look_ends(end: str) -> None:
+    def batches() -> Iterator[Batch]:
+        yield of(1)
+        yield of(2, totals=StoreTotals([]))
+        if end == "failing":
+            raise OSError("no medium")
+
+    before = gc.get_threshold()
+    found = joined(batches())
+    next(found)
+    assert gc.get_threshold() > before
+    if end == "broken off":
+        found.close()
+    else:
+        with contextlib.suppress(OSError):
+            list(found)
+    assert gc.get_threshold() == before
