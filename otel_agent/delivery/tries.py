@@ -70,9 +70,9 @@ class Tries:
         # A backend that fails for long gets one request for each export: the loop's pauses are longer.
         if self._failing:
             return None
-        if tried.broke:
-            return 0.0 if number == 1 else None
-        if not tried.again:
+        if tried.broke and number == 1:
+            return 0.0
+        if not (tried.again or tried.broke):
             return None
         if tried.again_s is not None:
             return tried.again_s

@@ -14,7 +14,7 @@ EACH = sum(USED)
 TOKENS = "opencode.token.usage"
 READ_S = 33.0
 """The longest time until a message is read without a hint, if the interval is short."""
-INTERVALS_S = [0.1, 60.0, 240.0, 300.0, 3_600.0, 21_600.0]
+INTERVALS_S = [0.1, 60.0, 240.0, 300.0, 3_600.0, 7_200.0]
 
 
 @pytest.fixture

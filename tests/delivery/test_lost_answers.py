@@ -153,7 +153,7 @@ class TestRepeats:
             receiver.behave()
             assert self.requests(receiver, send) == 1
             receiver.behave(then=drop())
-            assert self.requests(receiver, send) == 2
+            assert self.requests(receiver, send) == 3
 
     @pytest.mark.parametrize("wire", ["http", "grpc"])
     def test_no_repeat_comes_before_the_time_that_the_backend_named(self, receiver: OtlpReceiver, wire: str) -> None:

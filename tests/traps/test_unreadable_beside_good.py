@@ -23,7 +23,8 @@ COPY = fork_copy(AFTER, session(NOW + 300_000, counter=9), NOW + 300_000)
 
 
 def spoil(agent: Agent) -> None:
-    (agent.data_dir / "opencode-old.db").write_bytes(b"an old copy, whatever its name says\n" * 99)
+    # More than a page: a young file of one page may be a database that is just being made.
+    (agent.data_dir / "opencode-old.db").write_bytes(b"an old copy, whatever its name says\n" * 999)
 
 
 def test_killed_messages_and_forks_count_beside_a_garbage_database(
