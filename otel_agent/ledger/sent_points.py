@@ -75,7 +75,7 @@ class SentPoints:
 
     def keep_all(self, ledger: sqlite3.Connection, facts: Mapping[str, str]) -> None:
         """Replace the record by what the ledger says. Raises ``LedgerError`` if it cannot be written."""
-        self._write(ledger.execute(_ALL).fetchall(), facts, anew=True)
+        self._write(ledger.execute(_ALL).fetchall(), facts, from_scratch=True)
 
     def bring_back(self, ledger: sqlite3.Connection) -> int:
         """Note in the ledger what the backend has, and return of how many series. Runs inside the ledger's transaction."""
@@ -95,11 +95,13 @@ class SentPoints:
             raise LedgerError(f"{self._path} is not open")
         return self._database
 
-    def _write(self, rows: Iterable[tuple[object, ...]], facts: Mapping[str, str], *, anew: bool = False) -> None:
+    def _write(
+        self, rows: Iterable[tuple[object, ...]], facts: Mapping[str, str], *, from_scratch: bool = False
+    ) -> None:
         database = self._opened
         database.execute("BEGIN IMMEDIATE")
         try:
-            if anew:
+            if from_scratch:
                 database.execute("DELETE FROM point")
                 database.execute("DELETE FROM meta")
             database.executemany(_KEEP, rows)

@@ -33,7 +33,7 @@ _HAS_CAUGHT_UP: Final = (
     "value >= ifnull(told_value, value) AND count >= ifnull(told_count, count) "
     "AND value >= ifnull(open_value, value) AND count >= ifnull(open_count, count)"
 )
-"""False for a series of which the backend has more than was counted again so far: sent now, it would fall."""
+"""False if the backend has more of a series than was counted again so far: sent now, it would fall."""
 _HAS_UNEXPORTED: Final = "(told_value IS NOT value OR told_count IS NOT count)"
 
 _MINUTE_NS: Final = 60 * 10**9
@@ -116,7 +116,7 @@ class Totals:
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
         self.noted: set[SeriesKey] = set()
-        """The series of which the running transaction noted what the backend has."""
+        """The series for which the running transaction noted what the backend has."""
         database.execute(_CREATE_GAIN)
         database.create_function("sum_of_buckets", 2, _sum_of_buckets, deterministic=True)
 

@@ -1,4 +1,4 @@
-"""Increments, towards a backend that loses answers: each is told again as it was, so that a repeat can be dropped."""
+"""Increments, towards a backend that loses answers: each is sent again as it was, so that a repeat can be dropped."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TOO_OLD = SendResult(accepted=False, permanent=True, reason="HTTP 400 too old")
 CPU = "process.cpu.time"
 
 
-class Told(NamedTuple):
+class Increment(NamedTuple):
     """What tells an increment from others."""
 
     series: str
@@ -34,18 +34,18 @@ class Adding:
     """A backend that adds up increments and drops those with the same series, start and time."""
 
     def __init__(self) -> None:
-        self.known: dict[Told, float] = {}
+        self.known: dict[Increment, float] = {}
         self.repeats = 0
 
     def take(self, points: list[PointRow]) -> None:
         for point in points:
-            told = Told(str(point.attributes[OF]), point.start_ns, point.time_ns)
-            self.repeats += told in self.known
-            assert self.known.get(told, point.value) == point.value, "the same increment with another value"
-            self.known[told] = point.value or 0
+            increment = Increment(str(point.attributes[OF]), point.start_ns, point.time_ns)
+            self.repeats += increment in self.known
+            assert self.known.get(increment, point.value) == point.value, "the same increment with another value"
+            self.known[increment] = point.value or 0
 
     def sum(self, series: str) -> float:
-        return sum(value for told, value in self.known.items() if told.series == series)
+        return sum(value for increment, value in self.known.items() if increment.series == series)
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def rows_in(ask: _Ask, after: int, upto: int, most: int) -> Iterator[_Columns | 
 def rows_of_table(
     database: sqlite3.Connection, table: str, query: str, *arguments: object
 ) -> Iterator[_Columns | TooLarge]:
-    """Yield all rows of a query on one table, of which one is too large. Its first column is the rowid.
+    """Yield all rows of a query on one table if one of them is too large. Its first column is the rowid.
 
     A condition can be added to the query. Raises ``sqlite3.Error``.
     """
@@ -61,7 +61,7 @@ def rows_of_table(
 
 
 def _first(ask: _Ask, after: int, upto: int) -> _Columns | TooLarge:
-    """Return the first row of those of which one is too large."""
+    """Return the first row if one of them is too large."""
     low, high = after, upto
     while high - low > 1:
         middle = (low + high) // 2

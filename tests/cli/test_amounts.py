@@ -1,0 +1,64 @@
+"""Budgets and `--fail-above` say when more was used than somebody wanted."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.made_stores import JsonTree, Tokens, message, session
+from tests.support.paths import STORES
+from tests.support.shell import Shell
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+@pytest.fixture
+def filled(shell: Shell) -> Shell:
+    shutil.copytree(STORES / "sqlite-1.18.33-fork" / "opencode", shell.data_dir)
+    return shell
+
+
+class TestBudgets:
+    @pytest.mark.parametrize(
+        ("most", "code"), [("142516", 0), ("142_515", 6), ("1M", 0), ("0.3 USD", 0), ("$0.0001", 6)]
+    )
+    def test_a_total_above_the_amount_has_an_exit_code_of_its_own(self, most: str, code: int, filled: Shell) -> None:
+        run = filled.run("summary", "models", "--range", "all", "--fail-above", most)
+        assert run.returncode == code, run.stderr
+        assert "142,516" in run.stdout
+        assert ("--fail-above allows" in run.stderr) == (code == 6)
+
+    def test_the_budgets_of_the_settings_are_in_the_overview(self, shell: Shell) -> None:
+        now = round(time.time() * 1000)
+        JsonTree(shell.data_dir).put_turn(message(session(now), Tokens(input=80), now - 10, completed=now - 5))
+        shell.config.parent.mkdir(parents=True)
+        shell.config.write_text("[[budget]]\ntokens = 50\n[[budget]]\nname = 'Team'\ncost_usd = 20\nper = 'month'\n")
+        lines = [line.split() for line in shell.output("summary").splitlines()]
+        assert ["all", "a", "day", "80", "of", "50", "160.0%", "0", "passed"] in lines
+        assert ["Team", "a", "month", "0.0000", "of", "20.00", "USD", "0.0%", "20.00", "lasts"] in lines
+        budget, other = json.loads(shell.output("summary", "--json"))["budgets"]
+        assert (budget["limit"], budget["used"], budget["passed"]) == (50, 80, True)
+        assert (other["unit"], other["limit"], other["name"]) == ("cost_usd", 20.0, "Team")
+
+    @pytest.mark.parametrize(
+        ("table", "error"),
+        [
+            ("tokens = 5\ncost_usd = 1", "a budget needs either tokens or cost_usd"),
+            ("per = 'day'", "a budget needs either tokens or cost_usd"),
+            ("tokens = 0", "greater than or equal to 1"),
+            ("token = 5", "Did you mean tokens?"),
+        ],
+    )
+    def test_a_budget_that_cannot_be_meant_is_refused(self, table: str, error: str, shell: Shell) -> None:
+        shell.config.parent.mkdir(parents=True)
+        shell.config.write_text(f"[[budget]]\n{table}\n")
+        run = shell.run("summary")
+        assert run.returncode == 2
+        assert error in run.stderr
