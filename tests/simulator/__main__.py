@@ -99,11 +99,13 @@ def _report(seed: int, played: Played, *, delta: bool, shorten: bool) -> None:
     """Print the seed, the story and what is wrong with it."""
 
     def is_wrong(events: Sequence[Event]) -> bool:
-        return bool(play(events, delta=delta).wrong)
+        again = play(events, delta=delta)
+        return again.kind == played.kind
 
+    shown = played
     if shorten:
-        played = play(shortest(played.events, is_wrong), delta=delta)
-    print(f"seed {seed}, {'delta' if delta else 'cumulative'}:\n{played}", flush=True)
+        shown = play(shortest(played.events, is_wrong), delta=delta)
+    print(f"seed {seed}, {'delta' if delta else 'cumulative'}:\n{shown}", flush=True)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from otel_agent.errors import LedgerError
-from tests.simulator.backend import Backend
+from tests.simulator.backend import Backend, Endless
 from tests.simulator.books import Books, SeriesKey
 from tests.simulator.clock import Clock
 from tests.simulator.faults import Faults, Killed, Kind, hooked
@@ -166,13 +166,14 @@ class Machine:
         try:
             if self.agent is None:
                 self.agent = Running(self.state, self.data, self.backend, self.clock, self.faults)
+            self.backend.at_once = 0
             step(self.agent)
         except Killed:
             return self._bury
         except LedgerError:
             # The process ended with a sentence; a service manager starts it again.
             return self.end
-        except Exception as error:  # noqa: BLE001 - whatever it is, it ended the process
+        except (Exception, Endless) as error:  # noqa: BLE001 - whatever it is, it ended the process
             self.crashes.append(f"{type(error).__name__}: {error}")
             return self.end
         return None

@@ -24,7 +24,7 @@ from tests.simulator.faults import Faults
 from tests.simulator.wire import Deliveries
 
 INTERVAL_S = 60
-_MOST_STEPS = 2_000
+_MOST_STEPS = 8_000
 """Steps at one time. A loop that finds more to do does not end."""
 
 

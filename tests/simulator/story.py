@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,11 @@ class Played:
     kills: int = 0
     requests: int = 0
 
+    @property
+    def kind(self) -> str:
+        """What is wrong in short, without names and numbers; empty if nothing is."""
+        return re.sub(r"\{.*?\}|\S*[\d_.]\S*", "", self.wrong[0]) if self.wrong else ""
+
     def __str__(self) -> str:
         more = [f"… and {len(self.wrong) - SHOWN} more"] if len(self.wrong) > SHOWN else []
         return "\n".join(
@@ -58,13 +64,15 @@ def play(events: Sequence[Event], *, delta: bool = False) -> Played:
     """Play a story on a new machine, bring it to rest, and judge it."""
     with tempfile.TemporaryDirectory() as folder, machine(Path(folder), delta=delta) as made:
         for event in events:
-            made.play(event)
+            if not made.crashes:  # else it is over
+                made.play(event)
         return judged(made, events)
 
 
 def judged(made: Machine, events: Sequence[Event], *, rounds: int = CATCH_UP_ROUNDS) -> Played:
     """Bring a machine to rest and say what is wrong. It has to catch up within so many rounds."""
-    made.recover(rounds)
+    if not made.crashes:
+        made.recover(rounds)
     with made.faults.aside():
         wrong = oracle.after_catching_up(made)
     if not wrong:

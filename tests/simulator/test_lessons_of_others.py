@@ -13,6 +13,7 @@ import pytest
 from tests.simulator import ledger_view
 from tests.simulator.machine import Event, machine
 from tests.simulator.mutants import PROVOCATIONS
+from tests.simulator.story import play
 from tests.support.agent import Agent
 from tests.support.exported import Exported
 from tests.support.ledger_files import assert_exact, write_messages
@@ -40,6 +41,14 @@ def test_a_drop_is_counted_and_said(agent: Agent, receiver: OtlpReceiver) -> Non
     assert {point.attributes["otel_agent.signal"]: point.value for point in dropped} == {"traces": 3, "metrics": 0}
     assert "without 3 of its" in run.stderr
     assert "three are too old" in run.stderr
+
+
+def test_a_drop_from_a_request_that_is_sent_again_is_counted() -> None:
+    """The agent was killed before an answer came. The next one sends the same points, and one of them is left out."""
+    ask, answers = Event("ask", ("v1", 1, 0)), ("metrics", "hangs, but has it")
+    before = [Event("round"), ask, Event("round"), Event("answers", answers), ask, Event("round"), Event("kill")]
+    played = play([*before, Event("wait", (600,)), Event("answers", ("metrics", "partial")), Event("round")])
+    assert not played.wrong, str(played)
 
 
 @pytest.mark.parametrize("number", range(len(PROVOCATIONS)))
