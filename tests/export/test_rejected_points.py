@@ -186,6 +186,17 @@ def test_the_last_metric_may_be_rejected_as_a_whole(ledger: Ledger) -> None:
     assert summary.accepted == 53
 
 
+def test_an_increment_that_was_accepted_is_not_sent_again_as_a_probe(ledger: Ledger) -> None:
+    exporting = Exporting(
+        ledger, lambda points: REJECTED if any(p.metric == TOKENS for p in points) else ACCEPTED, delta=True
+    )
+    exporting.count(*names(100), metric=COST, history=False)
+    exporting.count(*names(90), metric=TOKENS, history=False)
+    exporting.send()
+    accepted = [point.attributes[Attr.PROJECT] for point in exporting.backend.accepted if point.metric == COST]
+    assert sorted(map(str, accepted)) == names(100)
+
+
 def test_an_endpoint_that_rejects_everything_costs_one_request_at_each_further_export(ledger: Ledger) -> None:
     exporting = Exporting(ledger, lambda _: REJECTED)
     exporting.count(*names(1_000))
