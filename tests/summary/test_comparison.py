@@ -13,7 +13,7 @@ from otel_agent.summary.formats.as_json import document
 from otel_agent.summary.question import RangeName
 from otel_agent.summary.ranges import custom_range, named_range, range_before
 from otel_agent.summary.text.tables import view_table
-from tests.summary.made_machine import MadeMachine, drawn
+from tests.summary.made_machine import MadeMachine, drawn, session_rows_of
 from tests.support.made_stores import T0, Tokens, message, session
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -101,8 +101,9 @@ def test_scripts_get_the_numbers_of_the_time_before(two_days: MadeMachine) -> No
 
 
 def test_sessions_that_ended_are_rows_without_usage(two_days: MadeMachine) -> None:
-    rows = two_days.view("sessions", "today", now=AT_T0, compared=True).rows
+    rows = session_rows_of(two_days.view("sessions", "today", now=AT_T0, compared=True))
     assert sorted(row.usage.tokens.total for row in rows) == [0, 0, 10, 150]
+    assert sorted(row.with_subagents.tokens.total for row in rows) == [0, 0, 10, 150]
 
 
 def test_without_being_asked_nothing_is_compared(two_days: MadeMachine) -> None:
