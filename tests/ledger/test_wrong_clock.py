@@ -38,7 +38,9 @@ def test_a_series_never_starts_before_1970(ledger: Ledger, start_ns: int) -> Non
     assert found.start_ns == 1
 
 
-@pytest.mark.parametrize("start_ns", [-40 * SECOND_NS, START_NS + 2 * YEAR_MS * 1_000_000], ids=["negative", "future"])
+@pytest.mark.parametrize(
+    "start_ns", [-40 * SECOND_NS, 0, START_NS + 2 * YEAR_MS * 1_000_000], ids=["negative", "zero", "future"]
+)
 def test_a_start_that_a_wrong_clock_wrote_is_put_right_when_the_ledger_is_opened(tmp_path: Path, start_ns: int) -> None:
     ledger = open_ledger(tmp_path, now_ns=START_NS, backfill_from_ms=0)
     ingest_of(ledger, ListedStore("one", call(0))).run(sweep=True)
@@ -74,7 +76,7 @@ def test_a_clock_that_is_not_set_at_a_later_start_changes_no_good_time(tmp_path:
     ledger.close()
 
 
-@pytest.mark.parametrize("began_ms", [NEVER_SET_MS, T0 + 2 * YEAR_MS], ids=["1970", "years ahead"])
+@pytest.mark.parametrize("began_ms", [NEVER_SET_MS, 2 * YEAR_MS, T0 + 2 * YEAR_MS], ids=["1970", "1972", "years ahead"])
 def test_a_first_start_under_a_wrong_clock_recovers_while_the_agent_runs(tmp_path: Path, began_ms: int) -> None:
     """Tool calls would be read of the whole history, or of nothing for two years; messages would not count."""
     clock = Clock(began_ms)
