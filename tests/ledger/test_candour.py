@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from otel_agent.errors import LedgerError
-from otel_agent.ledger.hold import Hold, held_by
+from otel_agent.ledger.hold import Hold, Trouble, held_by
 from otel_agent.ledger.writer import Ledger
 from tests.support.agent import Agent
 from tests.support.ledger_files import WINDOWS, assert_exact, write_messages
@@ -75,6 +75,18 @@ def test_the_note_of_a_trouble_needs_no_room(tmp_path: Path) -> None:
     assert getattr(held_by(tmp_path), "trouble", "none") is None
     hold.release()
     assert held_by(tmp_path) is None
+
+
+def test_the_same_trouble_keeps_its_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hold = Hold(tmp_path)
+    for now_ms, reason in ((1_000, "no room"), (2_000, "still no room")):
+        monkeypatch.setattr("otel_agent.ledger.hold.time.time_ns", lambda now_ms=now_ms: now_ms * 1_000_000)
+        hold.note_trouble(reason)
+    monkeypatch.undo()
+    holder = held_by(tmp_path)
+    assert holder is not None
+    assert holder.trouble == Trouble("still no room", 1_000)
+    hold.release()
 
 
 def test_a_transaction_that_fails_is_noted_and_one_that_works_ends_it(ledger: Ledger, tmp_path: Path) -> None:

@@ -123,6 +123,7 @@ def test_a_row_that_is_too_large_is_named_with_its_size_and_its_id(
             ProblemKind.TOO_LARGE: (f"v1:{database.path}#{messages('1.18.33')[1].id}",),
         }
     assert f"{LARGE:,} bytes in data" in caplog.text
+    assert "bytes in id" not in caplog.text, "only what is too large is named"
 
 
 def test_several_rows_too_large_in_a_row_and_at_both_ends_leave_the_others(tmp_path: Path) -> None:
