@@ -79,6 +79,18 @@ def test_an_answer_that_trickles_or_hangs_ends_at_the_deadline(talk: Talk, signa
         assert InAnotherThread(send).result() == SendResult(accepted=False, reason=IN_TIME, unanswered=True)
 
 
+def test_what_was_broken_off_leaves_no_thread_behind() -> None:
+    def threads() -> int:
+        return sum(each.name == "exchange" for each in threading.enumerate())
+
+    with (
+        LyingServer(TRICKLING["a body"]) as server,
+        sender("traces", for_half_a_second("http", server.endpoint)) as send,
+    ):
+        InAnotherThread(send).result()
+        eventually(threads, 0)
+
+
 @pytest.mark.parametrize("talk", FLOODING.values(), ids=list(FLOODING))
 def test_an_answer_that_never_ends_is_cut_long_before_the_deadline(talk: Talk) -> None:
     with LyingServer(talk) as server, sender("traces", options("http", server.endpoint)) as send:
