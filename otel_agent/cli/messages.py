@@ -9,10 +9,7 @@ from otel_agent.cli import summary_options as options
 from otel_agent.cli.asked import clock, range_asked
 from otel_agent.cli.options import ConfigOption, loaded
 from otel_agent.cli.summary import bring_up_to_date
-from otel_agent.ledger.queries import open_to_read
-from otel_agent.summary.messages import MessageForm, message_lines
-from otel_agent.summary.question import Filters, Question
-from otel_agent.summary.text.warnings import warnings
+from otel_agent.summary.question import Filters, MessageForm, Question
 
 _LATEST: Final = 20
 
@@ -39,6 +36,10 @@ def messages(
     ] = "table",
 ) -> None:
     """Print each counted message with its facts, for pandas and spreadsheets: otel-agent summary messages."""
+    from otel_agent.ledger.queries import open_to_read
+    from otel_agent.summary.messages import message_lines
+    from otel_agent.summary.text.warnings import warnings
+
     settings, now = loaded(config, quiet=True).settings, clock(tz)()
     filters = Filters(
         projects=tuple(project or ()),

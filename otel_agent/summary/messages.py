@@ -6,18 +6,17 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
 from itertools import chain
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from otel_agent.ledger.answers import CountedMessage
 from otel_agent.ledger.queries import Queries
 from otel_agent.model.project import is_outside_any
 from otel_agent.summary.formats.as_csv import spreadsheet_cell
-from otel_agent.summary.question import Accounting, Question
+from otel_agent.summary.question import Accounting, MessageForm, Question
 from otel_agent.summary.scope import scope_of
 from otel_agent.summary.text import words
 from otel_agent.summary.view import GLOBAL, shown
 
-MessageForm = Literal["table", "csv", "jsonl"]
 _NAMES: Final = (
     "id", "session", "title", "parent_session", "created", "ended", "project", "directory", "provider", "model", "agent",
     "turn", "finish", "error", "input", "output", "reasoning", "cache_read", "cache_write", "total", "cost_usd",

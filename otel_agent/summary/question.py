@@ -6,6 +6,8 @@ from typing import Literal, get_args
 from msgspec import Struct
 
 Accounting = Literal["recorded", "disjoint"]
+MessageForm = Literal["table", "csv", "jsonl"]
+"""The forms in which messages are listed, one by one."""
 By = Literal["hour", "day", "week", "month"]
 Sort = Literal["tokens", "messages", "cost", "last", "first", "name"]
 RangeName = Literal["today", "yesterday", "week", "this-week", "last-week", "month", "this-month", "last-month", "all"]

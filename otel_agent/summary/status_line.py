@@ -14,7 +14,6 @@ from otel_agent.summary.ranges import named_range
 from otel_agent.summary.text import words
 from otel_agent.summary.view import shown
 
-DEFAULT_FORMAT: Final = "{today.tokens} tokens, {today.cost} USD today"
 FIELDS: Final = ("tokens", "cost", "messages", "sessions", "input", "output", "reasoning", "cache_read", "cache_write")
 _FIELD: Final = re.compile(r"\{([^{}]*)\}")
 

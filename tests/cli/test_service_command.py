@@ -232,9 +232,7 @@ def test_a_missing_service_program_is_an_error() -> None:
         run_program(["no-such-program-at-all"])
 
 
-@pytest.mark.parametrize(
-    "obstacle", ["systemd", "systemd/user/otel-agent.service", "systemd/user/.otel-agent.service.new"]
-)
+@pytest.mark.parametrize("obstacle", ["systemd", "systemd/user/otel-agent.service"])
 def test_a_home_that_cannot_be_written_gets_advice(machine: ServiceMachine, obstacle: str) -> None:
     """There is a file instead of a folder, or the other way round: that stops root too."""
     place = machine.shell.config.parent.parent / obstacle

@@ -204,7 +204,7 @@ def test_options_that_cannot_be_meant_are_refused_with_what_to_do(
     assert "Traceback" not in run.stderr
 
 
-def test_a_damaged_ledger_is_an_error_that_says_what_to_do(filled: Shell) -> None:
+def test_a_damaged_ledger_is_kept_aside_and_counted_again(filled: Shell) -> None:
     filled.output("summary")
     path = filled.state_dir / "ledger.db"
     content = bytearray(path.read_bytes())
@@ -215,11 +215,12 @@ def test_a_damaged_ledger_is_an_error_that_says_what_to_do(filled: Shell) -> Non
     content[(root - 1) * page : root * page] = b"\xff" * page
     path.write_bytes(content)
     run = filled.run("summary", "models", "--range", "all")
-    assert run.returncode == 4
-    assert run.stdout == ""
-    assert re.search(r"`otel-agent run( --once)?` sets it aside", run.stderr)
+    assert run.returncode == 0
+    assert "142,516" in run.stdout
+    assert "kept as ledger.db.damaged-" in run.stderr
     assert "Traceback" not in run.stderr
-    assert filled.run("run", "--once", OTEL_AGENT_EXPORTER="none").returncode == 0
+    (kept,) = filled.state_dir.glob("ledger.db.damaged-*[!lm]")
+    assert kept.read_bytes() == content
     assert as_json(filled, "models", "--range", "all")["totals"]["tokens"]["total"] == 142_516
 
 

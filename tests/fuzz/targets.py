@@ -138,7 +138,7 @@ def _is_read_alike_if_large(raw: bytes) -> None:
         padded = raw[:-1] + b',"padding":"' + b"x" * 65_536 + b'"}'
         database.execute("INSERT INTO session_message VALUES ('m', 's', 'assistant', ?)", (padded.decode(),))
         (tables,), _ = probe(database, "here")
-        extracted = database.execute(tables.after_rowid, (0, 1)).fetchone()[6]
+        extracted = database.execute(tables.after_rowid, (0, 1, 1)).fetchone()[6]
     small, _ = _by_care(raw, Generation.V2, SESSIONS[3])
     large, _ = _by_care(whole(extracted), Generation.V2, SESSIONS[3])
     assert small is None or large is None or (small.tokens, small.cost_nusd) == (large.tokens, large.cost_nusd)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from otel_agent.errors import LedgerDamaged, LedgerHeld
+from otel_agent.errors import LedgerHeld
 from otel_agent.intake.catch_up import catch_up, opened
 from otel_agent.intake.ingest import Pass
 from otel_agent.ledger.answers import Scope
@@ -229,12 +229,13 @@ def damage_messages(path: Path) -> None:
     path.write_bytes(content)
 
 
-def test_the_error_about_a_damaged_ledger_says_what_to_do(tree: JsonTree, settings: Settings) -> None:
+def test_a_damaged_ledger_is_kept_aside_and_counted_again(tree: JsonTree, settings: Settings) -> None:
     tree.put_turn(*(call(number) for number in range(1, 400)))
     caught_up(settings)
     damage_messages(ledger_path(settings.state_dir))
     tree.put_turn(call(500))
-    with pytest.raises(LedgerDamaged, match=r"`otel-agent run --once` sets it aside"):
-        catch_up(settings)
-    with opened(settings) as parts:
-        assert parts.ingest.run(sweep=True).messages == 400
+    catch_up(settings)
+    assert list(settings.state_dir.glob("ledger.db.damaged-*"))
+    with open_to_read(settings.state_dir) as ledger:
+        assert ledger is not None
+        assert ledger.usage(Scope()).messages == 400

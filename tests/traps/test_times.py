@@ -26,8 +26,8 @@ from tests.support.made_stores import (
     text,
     tool,
 )
-from tests.support.otlp_receiver import SpanRow, unavailable
-from tests.support.otlp_receiver.behaviours import NOT_SOON
+from tests.support.otlp_receiver import SpanRow
+from tests.support.otlp_receiver.behaviours import unauthorized
 
 STORES = ("json", "1.18.33")
 USED = Tokens(1200, 80, 20, 400, 10)
@@ -183,7 +183,7 @@ def test_spans_that_are_sent_after_a_restart_agree_with_the_histogram(
 ) -> None:
     of = call("1.1.27")
     put(store, of, begun(of, NOW + S, start=NOW + S), bash(of, NOW + 3 * S, NOW + 3 * S, NOW + 63 * S))
-    arrived.receiver.behave(then=unavailable(NOT_SOON), signal="traces")
+    arrived.receiver.behave(then=unauthorized(), signal="traces")
     assert agent.attempt().returncode == 3
     assert durations(arrived) == (1, 3)
     arrived.receiver.behave()

@@ -97,7 +97,7 @@ class TestJsonOfAnOverview:
         return found
 
     def test_the_document_says_what_it_is_of(self, found: dict[str, Any]) -> None:
-        parts = ("totals", "unattributed", "rows", "active_sessions", "processes", "overlap_tokens")
+        parts = ("totals", "unattributed", "rows", "active_sessions", "processes", "budgets", "overlap_tokens")
         assert {name: value for name, value in found.items() if name not in parts} == {
             "schema_version": 1,
             "view": "overview",
