@@ -52,7 +52,7 @@ class Exchange:
         return self._thread.is_alive()
 
     def run(self, work: Callable[[], Any]) -> Any:
-        """Return what ``work`` returns or raise what it raises. Raises ``BrokenOff`` at the deadline or when told to."""
+        """Return what ``work`` returns or raise what it raises. Raises ``BrokenOff`` at the deadline or when closed."""
         self._job = work
         self._thread.start()
         self._ended.wait(self.remaining_seconds)

@@ -26,7 +26,7 @@ from otel_agent.model import SendResult
 from otel_agent.semconv import Signal
 
 _MOST_BYTES: Final = MAX_ANSWER + 1
-"""The limit of an answer. It is a number that no server has for requests, so that its text can be told apart."""
+"""The limit of an answer. It is a number that no server has for requests, so its text can be recognised."""
 _LONG_ANSWER: Final = f"vs. {_MOST_BYTES})"
 _CHANNEL: Final = (
     ("grpc.primary_user_agent", USER_AGENT),

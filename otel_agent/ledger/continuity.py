@@ -31,7 +31,7 @@ class Continuity:
     def facts_of_lost_ledger(self) -> dict[str, str]:
         """Return the facts of the ledger that was here before, empty if there was none or they are of no use."""
         facts = self._sent.facts()
-        # Messages of another identity cannot be told from others any more.
+        # Messages of another identity cannot be recognised any more.
         if "ledger_id" not in facts or facts.get("epoch_message", "0") != "0":
             return {}
         log.warning(

@@ -127,7 +127,7 @@ def _content(raw: bytes) -> None:
 
 
 def _is_read_alike_if_large(raw: bytes) -> None:
-    """Claim that a large row, of which SQLite takes the fields out, is the same message as a small one."""
+    """Claim that a large row, whose fields SQLite takes out, is the same message as a small one."""
     raw = raw.strip()
     if b"\\u0000" in raw or not _is_plain(raw):
         return

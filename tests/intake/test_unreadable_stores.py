@@ -36,7 +36,7 @@ LATER = T0 + 2 * GRACE
 
 
 class BadStore(ListedStore):
-    """A store in every reading of which something fails, until it is mended."""
+    """A store whose every reading fails, until it is mended."""
 
     def __init__(self, name: str = "bad", *messages: Message, failure: Callable[[], Exception] | None = None) -> None:
         super().__init__(name, *messages)

@@ -1,4 +1,4 @@
-"""A ledger of version 1 with totals and pending spans in it: nothing of either is lost, doubled or sent anew."""
+"""A ledger of version 1 with totals and pending spans in it: nothing of either is lost, doubled or sent again."""
 
 from __future__ import annotations
 

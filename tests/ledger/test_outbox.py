@@ -13,7 +13,7 @@ from tests.support.records import START_NS, call, enter
 
 
 def with_turns(ledger: Ledger, count: int) -> None:
-    """Count messages, each of which is the whole of a turn that has ended."""
+    """Count messages. Each is the whole of a turn that has ended."""
     changes = enter(ledger, *(call(number) for number in range(count)))
     with ledger.transaction():
         ledger.turns.begin(

@@ -77,7 +77,7 @@ class Backend:
     poison: set[str] = field(default_factory=set)
     """Names of models. A request with one of them is refused."""
     refuses_no: tuple[Signal, ...] = ()
-    """Signals of which nothing is refused for good. An increment that got no answer, and is then refused, is given up."""
+    """Signals whose items are never refused for good. An increment that got no answer, and is then refused, is given up."""
     points: list[PointRow] = field(default_factory=list)
     spans: dict[str, list[SpanRow]] = field(default_factory=lambda: defaultdict(list))
     """All arrivals of each span, by its id."""

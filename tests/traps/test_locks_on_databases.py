@@ -152,7 +152,7 @@ def test_a_wal_that_was_removed_below_the_agent_is_noticed_in_the_next_pass(
 
 
 def cut_off_locks(path: Path) -> None:
-    """Open and close the file in this process, as some code does of which we know nothing: the locks are gone."""
+    """Open and close the file in this process, as code that we do not know may do: the locks are gone."""
     path.open("rb").close()
 
 
