@@ -112,6 +112,18 @@ class Asked(Struct, frozen=True, kw_only=True):
         return MOST_PERIODS if view == "timeline" else MOST_ROWS
 
 
+def filters_asked(
+    project: list[str] | None, model: list[str] | None, agent: list[str] | None, session: list[str] | None
+) -> Filters:
+    """Return the filters that four options choose together."""
+    return Filters(
+        projects=tuple(project or ()),
+        models=tuple(model or ()),
+        agents=tuple(agent or ()),
+        sessions=tuple(session or ()),
+    )
+
+
 def range_asked(
     name: RangeName | None, since: str | None, until: str | None, now: datetime, *, default: RangeName
 ) -> Range:

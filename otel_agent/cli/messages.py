@@ -6,10 +6,10 @@ from typing import Annotated, Final
 import typer
 
 from otel_agent.cli import summary_options as options
-from otel_agent.cli.asked import clock, range_asked
+from otel_agent.cli.asked import clock, filters_asked, range_asked
 from otel_agent.cli.options import ConfigOption, loaded
 from otel_agent.cli.summary import bring_up_to_date
-from otel_agent.summary.question import Filters, MessageForm, Question
+from otel_agent.summary.question import MessageForm, Question
 
 _LATEST: Final = 20
 
@@ -41,12 +41,7 @@ def messages(
     from otel_agent.summary.text.warnings import warnings
 
     settings, now = loaded(config, quiet=True).settings, clock(tz)()
-    filters = Filters(
-        projects=tuple(project or ()),
-        models=tuple(model or ()),
-        agents=tuple(agent or ()),
-        sessions=tuple(session or ()),
-    )
+    filters = filters_asked(project, model, agent, session)
     question = Question(
         range=range_asked(range_, since, until, now, default="all"),
         accounting=accounting or settings.accounting,

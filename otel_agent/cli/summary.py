@@ -10,13 +10,13 @@ from typing import Final
 
 from otel_agent.cli import progress, upgrade
 from otel_agent.cli import summary_options as options
-from otel_agent.cli.asked import Asked, chosen_format, clock
+from otel_agent.cli.asked import Asked, chosen_format, clock, filters_asked
 from otel_agent.cli.options import ConfigOption, loaded
 from otel_agent.cli.output import print_views, write_views
 from otel_agent.errors import AmountPassed, LedgerDamaged, LedgerError, LedgerHeld, LedgerNewer, OtelAgentError
 from otel_agent.settings import Settings
 from otel_agent.summary.amounts import Amount, amount
-from otel_agent.summary.question import Filters, Question, RangeName
+from otel_agent.summary.question import Question, RangeName
 from otel_agent.summary.text import words
 from otel_agent.summary.view import VIEW_NAMES, View, ViewName, with_warning
 
@@ -54,12 +54,7 @@ def summary(
     what_next: options.WhatNextOption = False,
 ) -> None:
     """Show where the tokens went on this machine, without any backend."""
-    filters = Filters(
-        projects=tuple(project or ()),
-        models=tuple(model or ()),
-        agents=tuple(agent or ()),
-        sessions=tuple(session or ()),
-    )
+    filters = filters_asked(project, model, agent, session)
     asked = Asked(
         views=VIEW_NAMES if all_views else (view,),
         live=live,
