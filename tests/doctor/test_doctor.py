@@ -260,12 +260,15 @@ def test_no_inotify_instance_is_a_warning_with_the_limit_to_raise(
     limits.mkdir(parents=True)
     (limits / "max_user_watches").write_text("65536\n")
     (limits / "max_user_instances").write_text("128\n")
+    tree = JsonTree(tmp_path / "opencode")
+    tree.put_turn(message(session(), Tokens(1)))
 
     def refuse() -> None:
         raise OSError(errno.EMFILE, "inotify instance limit reached")
 
     monkeypatch.setattr(watch, "Observer", refuse)
-    (found,) = watching(Settings(state_dir=tmp_path / "state"), tmp_path / "proc")
+    settings = Settings(state_dir=tmp_path / "state", data_dirs=(tmp_path / "opencode",))
+    (found,) = watching(settings, tmp_path / "proc")
     assert found.verdict is Verdict.WARNING
     assert "no inotify instance" in found.seen
     assert found.advice == "sysctl fs.inotify.max_user_instances=256"
