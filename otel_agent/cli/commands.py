@@ -13,6 +13,7 @@ from otel_agent.cli.help_page import import_help_page
 from otel_agent.cli.messages import messages
 from otel_agent.cli.options import FLAG
 from otel_agent.cli.run import demo, run
+from otel_agent.cli.session import session
 from otel_agent.cli.status import status
 from otel_agent.cli.statusline import statusline
 from otel_agent.cli.summary import summary
@@ -31,6 +32,7 @@ app: Final = typer.Typer(
 app.command(epilog="Example: OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 otel-agent run")(run)
 app.command(epilog="Example: otel-agent summary models --since 7d --json")(summary)
 app.command(epilog="Example: otel-agent messages --since 7d --format csv")(messages)
+app.command(epilog="Example: otel-agent session ZFCqu8kr --calls")(session)
 app.command(epilog="Example: otel-agent statusline --format '{today.tokens} · {week.cost} USD'")(statusline)
 app.command(epilog="Example: otel-agent status --json")(status)
 app.command(epilog="Example: otel-agent doctor --json")(doctor)
@@ -77,8 +79,8 @@ def _meant(arguments: list[str]) -> list[str]:
             return ["summary", "--what-next"] if sys.stdout.isatty() else ["--help"]
         case ["help", *command]:
             return [*command, "--help"]
-        case ["summary", "messages", *rest]:
-            return ["messages", *rest]
+        case ["summary", "messages" | "session" as command, *rest]:
+            return [command, *rest]
         case _:
             return arguments
 

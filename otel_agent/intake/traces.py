@@ -6,6 +6,7 @@ history before the ledger. Inside the transaction it only writes what was read.
 
 from collections.abc import Iterable, Sequence
 
+from otel_agent.ledger.kept_calls import Found
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import GOES_ON, Caller, Calls, CallsWanted, Change, Message, ToolCall, Turn
 from otel_agent.opencode.ids import turn_began_ms
@@ -62,12 +63,16 @@ class Traces:
         turns.extend(of_turn for turn, of_turn in by_turn.items() if turn in known)
         # After its messages: a turn that a row of its own ends is sent once, with all of them.
         turns.end(calls.ended | {turn for turn, of_turn in callers.items() if turn in by_turn and _saw_end(of_turn)})
-        return self._enter_calls(counted, calls) if calls.tool_calls else []
+        return self._enter_calls(counted, calls) if calls.read or calls.tool_calls else []
 
     def _enter_calls(self, counted: Sequence[Change], calls: Calls) -> list[tuple[Message, ToolCall]]:
         entered: list[tuple[Message, ToolCall]] = []
-        for change in counted:
-            of_message = calls.tool_calls.get(change.message.id, [])
+        of_messages = calls.tool_calls
+        found = [change for change in counted if change.message.id in calls.read or change.message.id in of_messages]
+        kept = ((change.number, of_messages.get(change.message.id, ())) for change in found)
+        self._ledger.kept_calls.enter(kept, Found.WHEN_COUNTED)
+        for change in found:
+            of_message = of_messages.get(change.message.id, [])
             self._ledger.outbox.add_calls(change.number, [call for call in of_message if call.has_span])
             self._ledger.turns.end_below(call.id for call in of_message if call.saw_child_end)
             entered += [(change.message, call) for call in of_message]

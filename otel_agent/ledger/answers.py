@@ -68,6 +68,8 @@ class Scope(Struct, frozen=True, kw_only=True):
     projects: frozenset[ProjectKey] | None = None
     models: tuple[str, ...] = ()
     """Globs of the model or of ``provider/model``."""
+    model: tuple[str, str] | None = None
+    """Provider and model, if it is this one only: globs cannot tell a provider from the first part of a model's name."""
     agents: tuple[str, ...] = ()
     sessions: tuple[str, ...] = ()
     """Globs of the session's id or title."""

@@ -16,6 +16,7 @@ from otel_agent.ledger.outbox import Outbox
 from otel_agent.ledger.place import ledger_path
 from otel_agent.ledger.problems import ProblemSummary, problem_summaries
 from otel_agent.ledger.reading import Reading
+from otel_agent.ledger.session_calls import MessageOfSession, messages_of
 from otel_agent.ledger.store_counts import StoreCount, store_counts
 from otel_agent.ledger.usage_of_messages import UsageOfMessages
 from otel_agent.ledger.usage_of_sums import UsageOfSums, is_of_sessions, is_of_slots, is_unrestricted
@@ -148,11 +149,13 @@ class Queries:
 
     def evidence(self) -> Evidence:
         """Return what a proof of count needs. Raises ``LedgerError`` for a ledger of an older version."""
-        if self._version < schema.VERSION:
-            raise LedgerError(
-                "an older otel-agent wrote this ledger. `otel-agent run` or `otel-agent summary` brings it up to date."
-            )
+        self._refuse_older()
         return Evidence(self._database)
+
+    def session(self, session_id: str) -> list[MessageOfSession]:
+        """Return the counted messages of a session with their tool calls. Raises as ``evidence`` does."""
+        self._refuse_older()
+        return messages_of(self._database, session_id)
 
     def project_keys(self) -> list[ProjectKey]:
         """Return every pair of worktree and directory that a counted message names."""
@@ -187,6 +190,12 @@ class Queries:
     def versions(self) -> list[str]:
         """Return the releases of OpenCode that created the sessions."""
         return [row[0] for row in self._database.execute("SELECT DISTINCT version FROM session")]
+
+    def _refuse_older(self) -> None:
+        if self._version < schema.VERSION:
+            raise LedgerError(
+                "an older otel-agent wrote this ledger. `otel-agent run` or `otel-agent summary` brings it up to date."
+            )
 
     def _answering(self, by_sums: bool) -> UsageOfSums | UsageOfMessages:
         """Return the kept sums if they can answer. A ledger of an older version has none."""

@@ -48,6 +48,7 @@ _RULES: Final = (
     ("series", f"open_value IS NULL OR (open_count IS NOT NULL AND open_ns IS NOT NULL AND {_counts('open_buckets')})"),
     ("turn", f"state IN ({_among(TurnState)})"),
     ("tool_call", f"outcome IN ({_among(Outcome)})"),
+    ("kept_call", f"outcome IN ({_among(Outcome)}) AND tool IN (SELECT number FROM tool)"),
     ("problem", f"kind IN ({_among(ProblemKind)})"),
     (
         "meta",

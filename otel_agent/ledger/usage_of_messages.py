@@ -138,6 +138,9 @@ class UsageOfMessages:
         if scope.session_ids is not None:
             clauses.append("m.session_id IN (SELECT value FROM json_each(?))")
             parameters.append(json.dumps(sorted(scope.session_ids)))
+        if scope.model is not None:
+            clauses.append(f"m.provider = ? AND {self._columns['model']} = ?")
+            parameters += scope.model
         for globs, columns in (
             (scope.models, (self._columns["model"], "m.provider || '/' || m.model")),
             (scope.agents, (self._columns["agent"],)),

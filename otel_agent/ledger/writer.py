@@ -17,6 +17,7 @@ from otel_agent.ledger.facts import Facts
 from otel_agent.ledger.guard import Guard
 from otel_agent.ledger.history import History
 from otel_agent.ledger.hold import Hold
+from otel_agent.ledger.kept_calls import KeptCalls
 from otel_agent.ledger.kept_sums import KeptSums
 from otel_agent.ledger.known_sessions import Sessions
 from otel_agent.ledger.messages import Messages
@@ -61,6 +62,7 @@ class Ledger:
         self.store_counts = StoreCounts(database)
         self.delivery_state = DeliveryState(database)
         self.turns = Turns(database)
+        self.kept_calls = KeptCalls(database)
         self.unattributed = Unattributed(database, self.messages, contexts, sums)
 
     @property
@@ -108,6 +110,7 @@ class Ledger:
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
             self.messages.forget()
+            self.kept_calls.forget()
             if isinstance(error, LedgerError):
                 self._hold.note_trouble(str(error), self.messages.batch or None)
             raise

@@ -34,10 +34,12 @@ class Calls(Struct):
     """Id of a turn to when it began, if the store says so beside its messages. Only 2.x does."""
     ended: set[str] = set()
     """Ids of the turns that ended by what the store says beside its messages. Only 2.x says it so."""
+    read: set[str] = set()
+    """Ids of the messages whose tool calls are known here, even if there are none."""
 
     def __bool__(self) -> bool:
         """Return True if anything was found. In a history nothing is asked, so nothing needs to be joined."""
-        return bool(self.tool_calls or self.callers or self.answers or self.began_ms or self.ended)
+        return bool(self.read or self.tool_calls or self.callers or self.answers or self.began_ms or self.ended)
 
     def add(self, other: "Calls") -> None:
         """Add what was found elsewhere; what is known here already stays."""
@@ -48,6 +50,7 @@ class Calls(Struct):
         self.answers = other.answers | self.answers
         self.began_ms = other.began_ms | self.began_ms
         self.ended |= other.ended
+        self.read |= other.read
 
     def timed(self, message: Message) -> Message:
         """Return the message with the times of its answer, if they are known here."""

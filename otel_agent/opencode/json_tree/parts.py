@@ -32,6 +32,11 @@ class TreeParts:
         """Return True if the message has its tool calls here: a database may have begun with copies of the tree's."""
         return message.generation is Generation.TREE
 
+    def knows(self, message: Message) -> bool:
+        """Return True if the message's file is there."""
+        folder = messages_of(self._layout, message.session_id)
+        return folder is not None and is_plain_name(message.id) and (folder / f"{message.id}{_FILE}").is_file()
+
     def parts(self, session_id: str, message_id: str, problems: list[Problem], *, at_work: bool) -> list[Part]:
         """Return the parts of a message in the order of their ids; torn ones are left out.
 

@@ -25,6 +25,9 @@ class PartSource(Protocol):
     def has_calls(self, message: Message) -> bool:
         """Return True if the message has its tool calls here."""
 
+    def knows(self, message: Message) -> bool:
+        """Return True if the store has the message now, with or without parts."""
+
     def parts(self, session_id: str, message_id: str, problems: list[Problem], *, at_work: bool) -> list[Part]:
         """Return the parts of a message in the order of their ids; torn ones are left out.
 
@@ -90,8 +93,8 @@ class PartReader:
             # Callers first: if one is being written, no part of this message is read in vain.
             if message.turn in wanted.turns and (callers := self._callers_of(message)):
                 found.callers[message.turn] = callers
-            if message.id in wanted.messages:
-                self._add(found, message, self._parts_of(message))
+            if message.id in wanted.messages and self._source.has_calls(message):
+                self._add(found, message)
         return found
 
     def forget(self) -> None:
@@ -99,8 +102,13 @@ class PartReader:
         self._kept.clear()
         self.problems.clear()
 
-    def _add(self, found: Calls, message: Message, parts: list[Part]) -> None:
+    def _add(self, found: Calls, message: Message) -> None:
         """Add the tool calls of one message and, for 1.x, the times of its answer: rows of 2.x say those themselves."""
+        problems = len(self.problems)
+        parts = self._parts_of(message)
+        # What may not be read, or is gone, may have had calls.
+        if len(self.problems) == problems and (parts or self._source.knows(message)):
+            found.read.add(message.id)
         restamped = any(part.tool_use for part in parts) and self._is_restamped(message)
         if calls := tool_calls(message, parts, restamped=restamped):
             found.tool_calls[message.id] = calls
@@ -127,8 +135,6 @@ class PartReader:
     def _parts_of(self, message: Message) -> list[Part]:
         """OpenCode completes a message after its parts: a torn part beside it was left by a killed writer. It is left
         out, and the message counts without that call."""
-        if not self._source.has_calls(message):
-            return []
         kept = self._kept.get(message.id)
         if kept is None:
             return self._source.parts(message.session_id, message.id, self.problems, at_work=False)

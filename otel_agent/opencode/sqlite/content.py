@@ -18,7 +18,7 @@ from otel_agent.opencode.parts.content import CODE_MODE, SUBAGENT, Fields, Unrea
 from otel_agent.opencode.parts.part import MAX_PARTS, Part
 from otel_agent.opencode.sqlite.failures import is_of_the_query
 from otel_agent.opencode.sqlite.known_tables import ASSISTANT, COMPACTION, LARGE, Tables
-from otel_agent.opencode.sqlite.parts import find_session, text_of
+from otel_agent.opencode.sqlite.parts import find_session, has_row, text_of
 from otel_agent.opencode.sqlite.row_size import all_of, first_of
 from otel_agent.opencode.sqlite.turns import WAKE, TurnFinder
 
@@ -47,6 +47,10 @@ class ContentParts:
     def has_calls(self, message: Message) -> bool:
         """Return True for the messages of 2.x."""
         return message.generation is Generation.V2
+
+    def knows(self, message: Message) -> bool:
+        """Return True if the message's row is there, however large it is."""
+        return has_row(self._database, self._tables, message.id)
 
     def parts(self, session_id: str, message_id: str, problems: list[Problem], *, at_work: bool) -> list[Part]:
         """Return the tool calls of a message, in the order in which the model made them. Nothing else is returned."""

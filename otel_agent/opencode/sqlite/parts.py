@@ -33,6 +33,10 @@ class DatabaseParts:
         """Return True if the message has its tool calls here: another generation may use the same ids."""
         return message.generation is self._tables.generation
 
+    def knows(self, message: Message) -> bool:
+        """Return True if the message's row is there, however large it is."""
+        return has_row(self._database, self._tables, message.id)
+
     def parts(self, session_id: str, message_id: str, problems: list[Problem], *, at_work: bool) -> list[Part]:
         """Return the parts of a message in the order of their ids; those that are no JSON are left out."""
         del session_id, problems, at_work
@@ -89,6 +93,12 @@ class DatabaseParts:
             rows = all_of(self._database, self._tables.releases, ()) if self._tables.releases else ()
             self._releases = {text_of(version): began for version, began in rows if isinstance(began, int)}
         return self._releases
+
+
+def has_row(database: sqlite3.Connection, tables: Tables, message_id: str) -> bool:
+    """Return True if the tables have a row with this id."""
+    query = f"SELECT 1 FROM {tables.messages} WHERE id = ?"
+    return database.execute(query, (message_id,)).fetchone() is not None
 
 
 def find_session(

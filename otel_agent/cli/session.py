@@ -1,0 +1,50 @@
+"""``otel-agent session``."""
+
+from typing import Annotated
+
+import typer
+
+from otel_agent.cli import summary_options as options
+from otel_agent.cli.asked import clock
+from otel_agent.cli.options import FLAG, ConfigOption, JsonOption, loaded
+from otel_agent.cli.summary import bring_up_to_date
+from otel_agent.errors import UsageError
+
+
+def session(
+    name: Annotated[
+        str, typer.Argument(metavar="SESSION", help="The session's id, its end as tables show it, or its title.")
+    ],
+    config: ConfigOption = None,
+    calls: Annotated[
+        bool, typer.Option("--calls", metavar=FLAG, help="List the model calls and tool calls of each turn too.")
+    ] = False,
+    tz: options.TzOption = None,
+    accounting: options.AccountingOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the turns of one session: when, how long, how they ended, their calls, tokens and cost."""
+    from otel_agent.ledger.queries import open_to_read
+    from otel_agent.summary.formats.session_json import session_json
+    from otel_agent.summary.session_detail import session_detail, session_named
+    from otel_agent.summary.text.session_page import session_lines
+    from otel_agent.summary.text.warnings import warnings
+
+    settings, now = loaded(config, quiet=True).settings, clock(tz)()
+    if missing := bring_up_to_date(settings):
+        typer.echo(f"Warning: {missing}", err=True)
+    with open_to_read(settings.state_dir) as ledger:
+        if ledger is None:
+            raise UsageError("nothing was counted yet, so there is no session.")
+        if reading := ledger.reading():
+            typer.echo(f"Warning: {reading.in_words(stopped=False)}", err=True)
+        for warning in warnings(ledger):
+            typer.echo(f"Warning: {warning}", err=True)
+        with ledger.moment():
+            found = session_detail(session_named(name, ledger), ledger, now)
+    counted = accounting or settings.accounting
+    if as_json:
+        typer.echo(session_json(found, counted))
+    else:
+        for line in session_lines(found, counted, now, with_calls=calls):
+            typer.echo(line)

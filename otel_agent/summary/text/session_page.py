@@ -1,0 +1,82 @@
+"""One session as lines of text: its turns, and their calls below them."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from otel_agent.model import Outcome
+from otel_agent.model.plural import counted
+from otel_agent.model.project import from_home
+from otel_agent.summary.question import Accounting
+from otel_agent.summary.session_detail import CallRow, SessionDetail, TurnRow
+from otel_agent.summary.text import words
+from otel_agent.summary.view import shown
+
+_TITLES: Final = ("Began", "Took", "Outcome", "Models", "Tools", "Tokens", "USD", "Model")
+_LEFT: Final = ("Began", "Outcome", "Model")
+UNKNOWN: Final = "?"
+"""Tool calls of messages from before the ledger, which nobody read yet."""
+
+
+def session_lines(of: SessionDetail, accounting: Accounting, now: datetime, *, with_calls: bool) -> Iterator[str]:
+    """Yield the lines: what the session is, a line for each turn, and what is not in them."""
+    yield f"{words.plain(of.title) or '(no title)'}  {words.plain(of.id)}  {words.plain(from_home(of.project))}".rstrip()
+    table = [_TITLES, *(_cells(turn, accounting, now) for turn in of.turns)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for index, line in enumerate(table):
+        yield _aligned(line, widths)
+        if with_calls and index:
+            yield from (_call_line(call, accounting) for call in of.turns[index - 1].calls)
+    yield f"{counted(len(of.turns), 'turn')}, {words.tokens(shown(of.usage, accounting))}, {words.dollars(of.usage.cost_nusd)} USD"
+    if beside := shown(of.beside, accounting).total:
+        yield f"{counted(beside, 'token')} of them in OpenCode's totals of the session only: titles, and calls whose record is gone."
+    if any(turn.tool_calls is None for turn in of.turns):
+        yield f"{UNKNOWN}: nobody read the tool calls of this turn yet. `otel-agent summary tools` reads them."
+
+
+def took(seconds: float | None) -> str:
+    """Return a duration: milliseconds below a second, one decimal below a minute; ``NOTHING`` if it is not known."""
+    if seconds is None:
+        return words.NOTHING
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    return words.age(timedelta(seconds=seconds)) if minutes >= 1_440 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def _cells(turn: TurnRow, accounting: Accounting, now: datetime) -> tuple[str, ...]:
+    failed = f" ({turn.failed_tool_calls} failed)" if turn.failed_tool_calls else ""
+    return (
+        words.moment(turn.since, now),
+        took(turn.seconds),
+        _outcome(turn.outcome, turn.error),
+        words.exact(turn.model_calls),
+        UNKNOWN if turn.tool_calls is None else f"{words.exact(turn.tool_calls)}{failed}",
+        words.exact(shown(turn.usage, accounting).total),
+        words.dollars(turn.usage.cost_nusd),
+        words.plain(", ".join(turn.models)) or words.NOTHING,
+    )
+
+
+def _call_line(call: CallRow, accounting: Accounting) -> str:
+    when = f"{call.since:%H:%M:%S}" if call.since else " " * 8
+    tokens = f"  {words.tokens(shown(call.usage, accounting))}" if call.kind == "model" else ""
+    name = words.plain(call.name) or ("(asked no model)" if call.kind == "other" else "(unknown)")
+    mark = "└ " if call.kind == "tool" else ""
+    return f"    {when}  {mark}{name}  {took(call.seconds)}  {_outcome(call.outcome, call.error)}{tokens}"
+
+
+def _outcome(outcome: Outcome, error: str) -> str:
+    return outcome.value if outcome is Outcome.OK or not error else f"{outcome.value}: {words.plain(error)}"
+
+
+def _aligned(line: Sequence[str], widths: Sequence[int]) -> str:
+    padded = (
+        text.ljust(width) if title in _LEFT else text.rjust(width)
+        for text, width, title in zip(line, widths, _TITLES, strict=True)
+    )
+    return "  ".join(padded).rstrip()
