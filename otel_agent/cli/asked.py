@@ -24,6 +24,8 @@ MOST_PERIODS: Final = 62
 _RANGES: Final[dict[ViewName, RangeName]] = {"overview": "today", "timeline": "week"}
 """The default range of a view; all other views show all time."""
 
+_SORTS_OF_TOOLS: Final[tuple[Sort, ...]] = ("calls", "failed", "time")
+
 
 class Asked(Struct, frozen=True, kw_only=True):
     """The wishes of a person. ``None`` and empty values mean that they left an option out."""
@@ -99,6 +101,10 @@ class Asked(Struct, frozen=True, kw_only=True):
                 raise UsageError(f"{option} has no effect on {view}. Use it with: otel-agent summary {of}")
         if self.compared and view == "timeline":
             raise UsageError("--compare adds up a range, and a timeline has its parts. Use it with another view.")
+        if self.compared and view == "tools":
+            raise UsageError("--compare is about tokens. Use it with another view, such as: otel-agent summary models")
+        if self.sort in _SORTS_OF_TOOLS and view != "tools":
+            raise UsageError(f"--sort {self.sort} has no effect on {view}. Use it with: otel-agent summary tools")
 
     def _range(self, view: ViewName, now: datetime) -> Range:
         return range_asked(self.range, self.since, self.until, now, default=_RANGES.get(view, "all"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from otel_agent.intake.calls_of_history import OnCalls
     from otel_agent.intake.ingest import Pass
 
 _WORTH_SHOWING = 2_000
@@ -44,12 +45,32 @@ def shown() -> Iterator["Callable[[Pass], None] | None"]:
         bar.stop()
 
 
-def _bar() -> "Progress":
+@contextmanager
+def calls_shown() -> Iterator["OnCalls | None"]:
+    """Show how far the reading of old tool calls is, as ``shown`` does for messages."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    bar = _bar("Reading the tool calls of the history")
+    task = bar.add_task("", total=None, counted="")
+
+    def report(done: int, total: int) -> None:
+        if total >= _WORTH_SHOWING:
+            bar.update(task, completed=done, total=total, counted=f"{done:,}/{total:,} messages,")
+            bar.start()
+
+    try:
+        yield report
+    finally:
+        bar.stop()
+
+
+def _bar(what: str = "Reading what OpenCode stored") -> "Progress":
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     return Progress(
-        TextColumn("Reading what OpenCode stored"),
+        TextColumn(what),
         BarColumn(),
         TextColumn("{task.fields[counted]}"),
         TimeRemainingColumn(),

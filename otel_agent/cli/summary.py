@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -101,7 +102,7 @@ def _show(asked: Asked, settings: Settings, now: Callable[[], datetime]) -> None
 
         run_live(machine, question, asked.views[0])
         return
-    missing = bring_up_to_date(settings)
+    missing = bring_up_to_date(settings, with_calls="tools" in asked.views)
     views = [with_warning(machine.view(name, question(name)), missing) for name in asked.views]
     if asked.output is None:
         print_views(views, asked.form, settings)
@@ -123,18 +124,26 @@ def _fail_above(most: Amount, view: View) -> None:
         raise AmountPassed(f"{write(used)}{unit} were used, and --fail-above allows {write(most.number)}.")
 
 
-def bring_up_to_date(settings: Settings) -> str:
+def bring_up_to_date(settings: Settings, *, with_calls: bool = False) -> str:
     """Bring the ledger up to date, with a progress bar for a long history. A running agent has done it already.
+
+    ``with_calls`` also reads the tool calls of the history before the ledger, if nobody did so before.
 
     Return why that is not possible, if the ledger can be read nevertheless; empty if it is up to date. Raises
     ``LedgerError`` if there is nothing to show.
     """
-    from otel_agent.intake.catch_up import catch_up
+    from otel_agent.intake.catch_up import catch_up, ignore, read_calls
     from otel_agent.ledger.place import exists, ledger_path
 
     try:
-        with upgrade.shown() as on_migration, progress.shown() as on_progress, suppress(LedgerHeld):
-            catch_up(settings, on_progress=on_progress, on_migration=on_migration)
+        with (
+            upgrade.shown() as on_migration,
+            progress.shown() as on_progress,
+            progress.calls_shown() as on_calls,
+            suppress(LedgerHeld),
+        ):
+            then = partial(read_calls, on_calls=on_calls) if with_calls else ignore
+            catch_up(settings, on_progress=on_progress, on_migration=on_migration, then=then)
     except (LedgerDamaged, LedgerNewer):
         raise
     except LedgerError as error:

@@ -24,7 +24,7 @@ def _any_of(choices: Sequence[str]) -> str:
 
 ViewArgument = Annotated[ViewName, typer.Argument(metavar="[VIEW]", help=_any_of(VIEW_NAMES))]
 AllViewsOption = Annotated[
-    bool, typer.Option("--all-views", metavar=FLAG, help="Show all six views, one after another.")
+    bool, typer.Option("--all-views", metavar=FLAG, help="Show all seven views, one after another.")
 ]
 LiveOption = Annotated[
     bool, typer.Option("--live", metavar=FLAG, help="Open a live screen that updates itself. Press ? for keys.")
@@ -89,7 +89,8 @@ SortOption = Annotated[
     Sort | None,
     typer.Option(
         metavar="ORDER",
-        help=f"{_any_of(get_args(Sort))} Default: last for sessions, first for the timeline, tokens for other views.",
+        help=f"{_any_of(get_args(Sort))} Default: last for sessions, first for the timeline, calls for tools, tokens for other views. "
+        "calls, failed and time (p95) are for tools.",
         rich_help_panel=_ROWS,
     ),
 ]

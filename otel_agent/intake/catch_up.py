@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from otel_agent import identity
 from otel_agent.errors import LedgerDamaged
+from otel_agent.intake.calls_of_history import CallsOfHistory, OnCalls
 from otel_agent.intake.ingest import Ingest, Pass, Rules
 from otel_agent.intake.settled import run_settled
 from otel_agent.intake.store_finder import StoreFinder
@@ -29,6 +30,15 @@ class Intake(Struct):
     ledger: Ledger
     ingest: Ingest
     finder: StoreFinder
+
+
+def ignore(_: Intake) -> None:
+    """Do nothing more with the parts."""
+
+
+def read_calls(parts: Intake, *, on_calls: OnCalls | None = None) -> None:
+    """Read the tool calls of the history before the ledger, as far as nobody did so before."""
+    CallsOfHistory(parts.ledger, lambda: parts.ingest.stores).run(now_ms=time.time_ns() // 1_000_000, on_calls=on_calls)
 
 
 @contextmanager
@@ -73,7 +83,7 @@ def catch_up(
     changed_paths: frozenset[str] | None = None,
     on_progress: Callable[[Pass], None] | None = None,
     on_migration: OnMigration = unreported,
-    then: Callable[[Intake], None] = lambda _: None,
+    then: Callable[[Intake], None] = ignore,
 ) -> Pass:
     """Bring the ledger up to date and export nothing: pending spans stay pending.
 

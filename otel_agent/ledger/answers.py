@@ -85,6 +85,37 @@ class Group(Struct, frozen=True):
     last_ms: int
 
 
+class ToolUse(Struct, frozen=True):
+    """The calls of one tool, or of the tools of one server."""
+
+    name: str
+    calls: int
+    failed: int
+    aborted: int
+    first_ms: int
+    """When the first and the last message ended that made such a call."""
+    last_ms: int
+    timed: int
+    """Calls that ended by themselves and have times: those of the percentiles."""
+    p50_ms: int | None
+    """The nearest rank: a time that was measured. ``None`` if no call has times."""
+    p95_ms: int | None
+    usage: Usage
+    """The usage of the messages that made the calls. A message that called two tools is in both."""
+
+
+class KnownCalls(Struct, frozen=True):
+    """Of how many messages the tool calls are known."""
+
+    messages: int = 0
+    since_ms: int | None = None
+    """When the first of them ended."""
+    not_read: int = 0
+    """Messages of the history before the ledger whose calls nobody read yet."""
+    gone: int = 0
+    """Messages that OpenCode does not have any more: their calls will never be known."""
+
+
 class CountedMessage(Struct, frozen=True):
     """One counted message, with the session that it belongs to."""
 

@@ -10,10 +10,15 @@ from enum import IntEnum
 from typing import Final
 
 from otel_agent.ledger import records
+from otel_agent.ledger.facts import Facts
 from otel_agent.model import Message, ToolCall
 
 _HAS_CALLS: Final = "source <> 2"
 """Usage that only the totals of a session know has no calls: ``model.UsageSource``."""
+
+_LOOKED_MS: Final = "calls_looked_ms"
+"""Key in ``meta``: when messages that were gone were last looked for again."""
+_AGAIN_MS: Final = 86_400_000
 
 
 class Found(IntEnum):
@@ -35,8 +40,8 @@ IS_NOT_READ: Final = f"{records.IS_COUNTED} AND calls_found = {Found.NOT_READ:d}
 class KeptCalls:
     """The tables ``kept_call`` and ``tool``. Everything that writes runs inside the writer's transaction."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
+    def __init__(self, database: sqlite3.Connection, facts: Facts) -> None:
+        self._database, self._facts = database, facts
         self._tools: dict[str, int] = {}
 
     def enter(self, found: Iterable[tuple[int, Sequence[ToolCall]]], how: Found) -> None:
@@ -62,6 +67,14 @@ class KeptCalls:
             f"WHERE number > ? AND {IS_NOT_READ} ORDER BY number LIMIT ?"
         )
         return [(row[0], records.message(row[1:])) for row in self._database.execute(query, (after, limit))]
+
+    def look_again_at_gone(self, now_ms: int) -> None:
+        """Let the next reader look for those messages again that OpenCode did not have, once a day: a disk may be back."""
+        if abs(now_ms - self._facts.number(_LOOKED_MS)) > _AGAIN_MS:
+            self._facts.note(_LOOKED_MS, now_ms)
+            self._database.execute(
+                f"UPDATE message SET calls_found = {Found.NOT_READ:d} WHERE calls_found = {Found.GONE:d}"
+            )
 
     def count_not_read(self) -> int:
         """Return how many counted messages have calls that nobody read."""

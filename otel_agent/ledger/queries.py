@@ -1,13 +1,24 @@
 """Read-only queries beside the ledger's writer: plain numbers for reports (see ``answers``)."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from otel_agent.errors import LedgerDamaged, LedgerError, LedgerNewer
 from otel_agent.ledger import checkpoints, place, records, schema, soundness
-from otel_agent.ledger.answers import SLOT_MS, CountedMessage, Group, Period, ProjectKey, Scope, SessionFacts, Usage
+from otel_agent.ledger.answers import (
+    SLOT_MS,
+    CountedMessage,
+    Group,
+    KnownCalls,
+    Period,
+    ProjectKey,
+    Scope,
+    SessionFacts,
+    ToolUse,
+    Usage,
+)
 from otel_agent.ledger.connection import connect_to_read
 from otel_agent.ledger.delivery_state import SignalDelivery, deliveries
 from otel_agent.ledger.evidence import Evidence
@@ -18,6 +29,7 @@ from otel_agent.ledger.problems import ProblemSummary, problem_summaries
 from otel_agent.ledger.reading import Reading
 from otel_agent.ledger.session_calls import MessageOfSession, messages_of
 from otel_agent.ledger.store_counts import StoreCount, store_counts
+from otel_agent.ledger.tool_usage import ToolUsage
 from otel_agent.ledger.usage_of_messages import UsageOfMessages
 from otel_agent.ledger.usage_of_sums import UsageOfSums, is_of_sessions, is_of_slots, is_unrestricted
 
@@ -63,6 +75,7 @@ class Queries:
         self._database, self._version = database, version
         self._of_messages = UsageOfMessages(database, version)
         self._of_sums = UsageOfSums(database)
+        self._of_tools = ToolUsage(database, self._of_messages)
 
     @contextmanager
     def moment(self) -> Iterator[None]:
@@ -118,6 +131,20 @@ class Queries:
     def by_slot(self, scope: Scope) -> dict[int, Usage]:
         """Return the usage of each quarter of an hour that has any, by its begin in milliseconds."""
         return self._answering(is_of_slots(scope)).by_slot(scope)
+
+    def tools(self) -> list[str]:
+        """Return the names of all tools that were ever called."""
+        return self._of_tools.tools() if self._version >= schema.WITH_CALLS else []
+
+    def by_tool(self, scope: Scope, groups: Mapping[str, str]) -> list[ToolUse]:
+        """Return the calls by the group that ``groups`` gives each tool; tools without one are left out."""
+        return self._of_tools.grouped(scope, groups) if self._version >= schema.WITH_CALLS and groups else []
+
+    def known_calls(self, scope: Scope) -> KnownCalls:
+        """Return of how many messages in the scope the tool calls are known."""
+        if self._version >= schema.WITH_CALLS:
+            return self._of_tools.known(scope)
+        return KnownCalls(not_read=self.usage(scope).messages)
 
     def first_and_last_ms(self, scope: Scope) -> tuple[int, int] | None:
         """Return when the first and the last message of the scope ended, ``None`` if there is none."""

@@ -121,6 +121,10 @@ class UsageOfMessages:
         rows = self._database.execute(query, parameters)
         return [Group(row[:keys], Usage.of(row[keys:-2]), row[-2], row[-1]) for row in rows]
 
+    def where(self, scope: Scope) -> tuple[str, list[object]]:
+        """Return the scope as an SQL condition on ``whole_message AS m``, and its parameters."""
+        return self._where(scope)
+
     def _where(self, scope: Scope) -> tuple[str, list[object]]:
         """Return the scope as an SQL condition on ``message AS m``, and its parameters."""
         clauses: list[str] = [_COUNTED]

@@ -62,7 +62,7 @@ class Ledger:
         self.store_counts = StoreCounts(database)
         self.delivery_state = DeliveryState(database)
         self.turns = Turns(database)
-        self.kept_calls = KeptCalls(database)
+        self.kept_calls = KeptCalls(database, self._facts)
         self.unattributed = Unattributed(database, self.messages, contexts, sums)
 
     @property

@@ -114,6 +114,21 @@ def telemetry_plugins(environ: Mapping[str, str], folder: Path) -> list[tuple[st
     return list(found.items())
 
 
+def server_names(environ: Mapping[str, str], folder: Path) -> list[str]:
+    """Return the names of the MCP servers for someone who works in ``folder``. Broken files are passed over."""
+    found: dict[str, None] = {}
+    for path, _ in _files(environ, folder):
+        try:
+            servers = _parsed(path).get("mcp")
+        except _Refused:
+            continue
+        # 2.x has them one level deeper, beside their timeout.
+        inner = field(servers, "servers")
+        for names in (servers, inner if isinstance(inner, dict) else None):
+            found |= dict.fromkeys(str(name) for name in names or () if isinstance(names, dict))
+    return list(found)
+
+
 def _plugins(entries: object) -> Iterator[str]:
     """Yield the names of plugins. One with options is a pair in 1.x, and an object in 2.x."""
     for entry in entries if isinstance(entries, list) else []:

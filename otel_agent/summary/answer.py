@@ -9,6 +9,7 @@ from msgspec import Struct
 from otel_agent.ledger.answers import NO_USAGE, UNATTRIBUTED, Group, Scope, Usage
 from otel_agent.ledger.queries import Queries
 from otel_agent.ledger.reading import NOT_BEGUN, Reading
+from otel_agent.opencode.mcp_servers import Servers
 from otel_agent.summary.comparison import compared, question_before
 from otel_agent.summary.limit import limited
 from otel_agent.summary.question import Question
@@ -17,6 +18,7 @@ from otel_agent.summary.scope import scope_of
 from otel_agent.summary.session_tree import session_rows
 from otel_agent.summary.suggestions import suggestions
 from otel_agent.summary.timeline import period_rows
+from otel_agent.summary.tools import tool_rows
 from otel_agent.summary.trend import trend
 from otel_agent.summary.view import (
     GLOBAL,
@@ -29,6 +31,7 @@ from otel_agent.summary.view import (
     Rhythm,
     Row,
     SessionRow,
+    ToolCalls,
     Trend,
     View,
     ViewName,
@@ -37,6 +40,9 @@ from otel_agent.summary.view import (
 
 ModelOf = Callable[[str], str]
 """Returns the configured model of an OpenCode agent, empty if it has none."""
+
+NO_SERVERS: Final = Servers()
+"""Nothing configured."""
 
 ACTIVE_MINUTES: Final = 15
 """A session is active while its last message is younger than this."""
@@ -52,13 +58,15 @@ def answer(
     configured: ModelOf = lambda _: "",
     warnings: Sequence[str] = (),
     hints: Sequence[str] = (),
+    servers: Servers = NO_SERVERS,
 ) -> View:
     """Answer one view, as of one moment. If ``ledger`` is ``None``, nothing was counted yet and all numbers are zero.
 
-    ``now`` is in the zone in which a day begins; ``configured`` returns the model that the configuration gives an agent.
+    ``now`` is in the zone in which a day begins; ``configured`` returns the model that the configuration gives an agent,
+    and ``servers`` are the MCP servers that it names.
     Raises ``LedgerError`` if the ledger cannot be read, ``UsageError`` if a timeline has too many periods.
     """
-    figures = _Figures() if ledger is None else _figures(name, question, ledger, now, configured)
+    figures = _Figures() if ledger is None else _figures(name, question, ledger, now, configured, servers)
     return View(
         name=name,
         question=question,
@@ -70,6 +78,7 @@ def answer(
         newest=None if figures.newest_ms is None else _local_time(figures.newest_ms, now),
         now=now,
         trend=figures.trend,
+        tools=figures.tools,
         rhythm=figures.rhythm,
         activity=Activity(processes, figures.active) if name == "overview" else None,
         warnings=tuple(warnings),
@@ -92,13 +101,21 @@ class _Figures(Struct, frozen=True):
     rhythm: Rhythm | None = None
     suggestions: Sequence[str] = ()
     reading: Reading | None = NOT_BEGUN
+    tools: ToolCalls | None = None
 
 
-def _figures(name: ViewName, question: Question, ledger: Queries, now: datetime, configured: ModelOf) -> _Figures:
+def _figures(
+    name: ViewName, question: Question, ledger: Queries, now: datetime, configured: ModelOf, servers: Servers
+) -> _Figures:
     # One read transaction: rows and totals agree even if an agent writes meanwhile.
     with ledger.moment():
         asked = _Asked(ledger, question, now)
-        rows = _rows(name, asked, configured)
+        rows: Sequence[Row]
+        tools: ToolCalls | None = None
+        if name == "tools":
+            rows, tools = tool_rows(ledger, asked.scope, question, servers, asked.at)
+        else:
+            rows = _rows(name, asked, configured)
         before: Before | None = None
         if earlier := question_before(name, question, now):
             then = _Asked(ledger, earlier, now)
@@ -112,7 +129,18 @@ def _figures(name: ViewName, question: Question, ledger: Queries, now: datetime,
         totals, unattributed = ledger.usage(asked.scope), ledger.unattributed(asked.scope)
         tried = [] if totals.is_any else list(suggestions(question.filters, ledger))
         return _Figures(
-            rows, cut, before, totals, unattributed, ledger.newest_ms(), active, steps, week, tried, ledger.reading()
+            rows,
+            cut,
+            before,
+            totals,
+            unattributed,
+            ledger.newest_ms(),
+            active,
+            steps,
+            week,
+            tried,
+            ledger.reading(),
+            tools,
         )
 
 
@@ -169,6 +197,8 @@ def _rows(name: ViewName, asked: _Asked, configured: ModelOf) -> Sequence[Row]:
             return _sessions(asked, ledger.by_session(scope))
         case "timeline":
             return period_rows(ledger, scope, question, asked.now)
+        case "tools":
+            raise ValueError("rows of tools come with their sums: tool_rows")
 
 
 def _model(group: Group) -> str:

@@ -11,8 +11,8 @@ from otel_agent.summary.question import Question, Range
 from otel_agent.summary.ranges import range_before
 from otel_agent.summary.view import Before, Row, SessionRow, ViewName
 
-_NOT_COMPARED: Final[frozenset[ViewName]] = frozenset({"timeline"})
-"""Each row of a timeline is a time itself."""
+_NOT_COMPARED: Final[frozenset[ViewName]] = frozenset({"timeline", "tools"})
+"""Each row of a timeline is a time itself, and calls are no usage."""
 
 
 def question_before(name: ViewName, question: Question, now: datetime) -> Question | None:

@@ -13,14 +13,17 @@ from otel_agent.errors import LedgerError
 from otel_agent.ledger.hold import held_by
 from otel_agent.ledger.migration_progress import OnMigration
 from otel_agent.ledger.place import ledger_path
-from otel_agent.ledger.queries import open_to_read
+from otel_agent.ledger.queries import Queries, open_to_read
+from otel_agent.model.project import is_outside_any
 from otel_agent.opencode.configured_models import Configured, configured_models
+from otel_agent.opencode.mcp_servers import Servers, configured_servers
 from otel_agent.opencode.running.candidates import candidate_pids
 from otel_agent.settings import Settings
 from otel_agent.summary.answer import answer
 from otel_agent.summary.budgets import budget_states
 from otel_agent.summary.question import Question
 from otel_agent.summary.text.warnings import warnings
+from otel_agent.summary.tools import not_included
 from otel_agent.summary.view import Process, View, ViewName
 
 if TYPE_CHECKING:
@@ -90,11 +93,20 @@ class Machine:
                 configured=configured.model_of,
                 warnings=warnings(ledger) if ledger else (),
                 hints=configured.hints,
+                servers=self._servers(ledger) if name == "tools" and ledger else Servers(),
             )
+            if view.tools is not None:
+                agent_runs = held_by(self._settings.state_dir) is not None
+                view = replace(view, warnings=(*not_included(view.tools.known, agent_runs=agent_runs), *view.warnings))
             if name != "overview" or ledger is None or not self._settings.budget:
                 return view
             states = budget_states(self._settings.budget, ledger, accounting=question.accounting, now=view.now)
             return replace(view, budgets=tuple(states))
+
+    def _servers(self, ledger: Queries) -> Servers:
+        """Return the MCP servers that OpenCode's configuration names, here and in the projects of the ledger."""
+        projects = {place.worktree for place in ledger.project_keys() if not is_outside_any(place.worktree)}
+        return configured_servers(os.environ, [Path.cwd(), *map(Path, sorted(projects))])
 
     def processes(self) -> list[Process]:
         """Return the OpenCode processes that run now; their CPU use is that since the previous call."""

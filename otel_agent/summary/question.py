@@ -9,7 +9,7 @@ Accounting = Literal["recorded", "disjoint"]
 MessageForm = Literal["table", "csv", "jsonl"]
 """The forms in which messages are listed, one by one."""
 By = Literal["hour", "day", "week", "month"]
-Sort = Literal["tokens", "messages", "cost", "last", "first", "name"]
+Sort = Literal["tokens", "messages", "cost", "last", "first", "name", "calls", "failed", "time"]
 RangeName = Literal["today", "yesterday", "week", "this-week", "last-week", "month", "this-month", "last-month", "all"]
 
 RANGE_NAMES: tuple[RangeName, ...] = get_args(RangeName)

@@ -11,12 +11,12 @@ from typing import Final, Literal, get_args
 from msgspec import Struct
 from msgspec.structs import replace
 
-from otel_agent.ledger.answers import NO_USAGE, Usage
+from otel_agent.ledger.answers import NO_USAGE, KnownCalls, Usage
 from otel_agent.ledger.reading import Reading
 from otel_agent.model import ProcessSample, Tokens, without_overlap
 from otel_agent.summary.question import Accounting, By, Question, Range
 
-ViewName = Literal["overview", "sessions", "projects", "models", "agents", "timeline"]
+ViewName = Literal["overview", "sessions", "projects", "models", "agents", "timeline", "tools"]
 VIEW_NAMES: Final[tuple[ViewName, ...]] = get_args(ViewName)
 GLOBAL: Final = "(global)"
 """The project of everything that ran outside any project."""
@@ -58,6 +58,42 @@ class AgentRow(Row, frozen=True, kw_only=True):
 
     configured: str
     """The model that OpenCode's configuration gives this agent, ``provider/model``; empty if it gives none."""
+
+
+class ToolRow(Row, frozen=True, kw_only=True):
+    """One tool, or all tools of one MCP server. Its usage is that of the messages that made the calls."""
+
+    server: str
+    """The MCP server; empty for a tool of OpenCode's own, and if nothing says which one it is."""
+    server_known_by: str
+    """``config``, ``name``, or empty."""
+    calls: int
+    failed: int
+    aborted: int
+    """Calls that a person or the end of OpenCode broke off. They are in no time."""
+    timed: int
+    """Calls that ended by themselves and have times."""
+    p50_ms: int | None
+    p95_ms: int | None
+    first: datetime
+    last: datetime
+
+    @property
+    def failed_share(self) -> float:
+        """The share of the calls that failed."""
+        return self.failed / self.calls if self.calls else 0.0
+
+
+class ToolCalls(Struct, frozen=True, kw_only=True):
+    """The tool calls of all rows, and what is not in them. Only a view of tools has it."""
+
+    calls: int
+    failed: int
+    aborted: int
+    servers: Sequence[ToolRow]
+    """A row for each MCP server that is known, with the calls of all its tools."""
+    known: KnownCalls
+    """Of how many messages the calls are known."""
 
 
 class PeriodRow(Row, frozen=True, kw_only=True):
@@ -155,6 +191,8 @@ class View(Struct, frozen=True, kw_only=True):
     """When the newest message in the ledger ended, whatever the range; ``None`` if nothing was ever counted."""
     now: datetime
     activity: Activity | None = None
+    tools: ToolCalls | None = None
+    """Only a view of tools has it."""
     budgets: Sequence[BudgetState] = ()
     """The budgets of the settings; only an overview has them."""
     trend: Trend | None = None

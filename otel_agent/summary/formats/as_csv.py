@@ -9,7 +9,7 @@ from typing import Any, Final
 from otel_agent.ledger.answers import NO_USAGE
 from otel_agent.summary.formats.as_json import row_object
 from otel_agent.summary.text.words import plain
-from otel_agent.summary.view import AgentRow, PeriodRow, ProjectRow, Row, SessionRow, View, ViewName
+from otel_agent.summary.view import AgentRow, PeriodRow, ProjectRow, Row, SessionRow, ToolRow, View, ViewName
 
 _FORMULA: Final = ("=", "+", "-", "@")
 """Letters at the start of a cell that make a spreadsheet run it as a formula."""
@@ -30,6 +30,20 @@ _OF_KIND: Final[dict[ViewName, Row]] = {
     ),
     "projects": ProjectRow(key="", usage=NO_USAGE, first=_ANY_TIME, last=_ANY_TIME),
     "agents": AgentRow(key="", usage=NO_USAGE, configured=""),
+    "tools": ToolRow(
+        key="",
+        usage=NO_USAGE,
+        server="",
+        server_known_by="",
+        calls=0,
+        failed=0,
+        aborted=0,
+        timed=0,
+        p50_ms=None,
+        p95_ms=None,
+        first=_ANY_TIME,
+        last=_ANY_TIME,
+    ),
     "timeline": PeriodRow(key="", usage=NO_USAGE, since=_ANY_TIME, until=_ANY_TIME),
 }
 """A row of each kind, which names the columns of a view without rows."""

@@ -4,7 +4,14 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from html import escape
 from typing import Final
 
-from otel_agent.summary.formats.charts import MOST_BARS, bars_by_name, columns_over_time, legend, week_by_hour
+from otel_agent.summary.formats.charts import (
+    MOST_BARS,
+    bars_by_name,
+    calls_by_tool,
+    columns_over_time,
+    legend,
+    week_by_hour,
+)
 from otel_agent.summary.formats.page_style import STYLE
 from otel_agent.summary.text import words
 from otel_agent.summary.text.captions import (
@@ -29,6 +36,7 @@ from otel_agent.summary.text.overview_rows import (
     category_rows,
     process_rows,
 )
+from otel_agent.summary.text.tool_rows import BY_SERVER, NUMBERS, SERVER_TITLES, server_rows
 from otel_agent.summary.view import Activity, View
 
 _PAGE: Final = """<!DOCTYPE html>
@@ -77,6 +85,9 @@ def _section(view: View) -> Iterator[str]:
         yield _rows_table(view)
     else:
         yield f"<p>{escape(nothing_in(view))}</p>"
+    if view.tools is not None and view.tools.servers:
+        yield f"<h3>{BY_SERVER}</h3>"
+        yield _table(SERVER_TITLES, server_rows(view, view.tools), numbers=NUMBERS)
     if view.cut is not None:
         yield f'<p class="note">{escape(cut_line(view))}</p>'
     for number, note in enumerate(footnotes(view)):
@@ -85,7 +96,10 @@ def _section(view: View) -> Iterator[str]:
 
 
 def _charts(view: View) -> Iterator[str]:
-    if view.name == "timeline":
+    if view.name == "tools":
+        most = f", the {MOST_BARS} with the most" if len(view.rows) > MOST_BARS else ""
+        yield _figure(f"Calls{most}", calls_by_tool(view))
+    elif view.name == "timeline":
         yield _figure(f"Tokens by category {legend()}", columns_over_time(view))
     else:
         most = f", the {MOST_BARS} with the most" if len(view.rows) > MOST_BARS else ""

@@ -21,6 +21,8 @@ from otel_agent.summary.view import (
     ProjectRow,
     Row,
     SessionRow,
+    ToolCalls,
+    ToolRow,
     View,
     cache_hit_ratio,
     overlap,
@@ -57,6 +59,7 @@ def document(view: View) -> dict[str, Any]:
         **({"by": view.question.by} if view.name == "timeline" else {}),
         "generated_at": _time(view.now),
         "totals": _usage(view.totals, view.accounting),
+        **({} if view.tools is None else {"tools": _tools(view.tools, view)}),
         **({} if view.before is None else {"before": _before(view.before, view.accounting)}),
         "rows": [row_object(row, view) for row in view.rows],
         "cut": None if view.cut is None else {"rows": view.cut.rows, **_usage(view.cut.usage, view.accounting)},
@@ -113,6 +116,8 @@ def _facts(row: Row, view: View) -> dict[str, Any]:
         case AgentRow():
             average = view.total_of(row.usage) / row.usage.messages if row.usage.messages else 0.0
             return {"average_tokens": round(average, 3), "configured_model": row.configured or None}
+        case ToolRow():
+            return _tool(row)
         case PeriodRow():
             return {"from": _time(row.since), "to": _time(row.until)}
         case _:
@@ -121,6 +126,40 @@ def _facts(row: Row, view: View) -> dict[str, Any]:
             part = view.total_of(row.usage) / whole if whole else 0.0
             ratio = cache_hit_ratio(row.usage)
             return {"share": round(part, 6), "cache_hit_ratio": None if ratio is None else round(ratio, 6)}
+
+
+def _tool(row: ToolRow) -> dict[str, Any]:
+    return {
+        "server": row.server or None,
+        "server_known_by": row.server_known_by or None,
+        "calls": row.calls,
+        "failed": row.failed,
+        "failed_share": round(row.failed_share, 6),
+        "aborted": row.aborted,
+        "timed": row.timed,
+        "p50_seconds": None if row.p50_ms is None else row.p50_ms / 1_000,
+        "p95_seconds": None if row.p95_ms is None else row.p95_ms / 1_000,
+        "first": _time(row.first),
+        "last": _time(row.last),
+    }
+
+
+def _tools(tools: ToolCalls, view: View) -> dict[str, Any]:
+    known = tools.known
+    since = None if known.since_ms is None else datetime.fromtimestamp(known.since_ms / 1_000, view.now.tzinfo)
+    return {
+        "calls": tools.calls,
+        "failed": tools.failed,
+        "failed_share": round(tools.failed / tools.calls, 6) if tools.calls else 0.0,
+        "aborted": tools.aborted,
+        "servers": [row_object(row, view) for row in tools.servers],
+        "known": {
+            "messages": known.messages,
+            "since": _time(since),
+            "messages_not_read": known.not_read,
+            "messages_gone": known.gone,
+        },
+    }
 
 
 def _activity(view: View, activity: Activity) -> dict[str, Any]:

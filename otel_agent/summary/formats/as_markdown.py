@@ -18,6 +18,7 @@ from otel_agent.summary.text.overview_rows import (
     category_rows,
     process_rows,
 )
+from otel_agent.summary.text.tool_rows import BY_SERVER, NUMBERS, SERVER_TITLES, server_rows
 from otel_agent.summary.view import Activity, View
 
 _SPECIAL: Final = re.compile(r"[\\`*_\[\]<>|#~&@$!]|(?<=www)\.|:(?=//)", re.IGNORECASE)
@@ -45,6 +46,8 @@ def _section(view: View) -> str:
         lines.append(_line([f"**{escaped(text)}**" if text else "" for text in totals], escape=False))
     else:
         lines.append(escaped(nothing_in(view)))
+    if view.tools is not None and view.tools.servers:
+        lines += ["", f"{BY_SERVER}:", "", *_table(SERVER_TITLES, server_rows(view, view.tools), numbers=NUMBERS)]
     notes = [*([cut_line(view)] if view.cut else []), *footnotes(view)]
     return "\n".join([*lines, "", *(f"{escaped(note)}\n" for note in notes)])
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from otel_agent.summary.text import words
 from otel_agent.summary.text.columns import name_of
-from otel_agent.summary.view import Rhythm, Row, View, shown
+from otel_agent.summary.view import Rhythm, Row, ToolRow, View, shown
 
 _WIDTH: Final = 960
 _HEIGHT: Final = 220
@@ -63,17 +63,26 @@ def _column(view: View, row: Row, x: float, step: float, largest: int) -> Iterat
 
 def bars_by_name(view: View) -> str:
     """Return a bar for each of the rows with the most tokens, with its name above it."""
-    rows = sorted(view.rows, key=lambda row: -view.total_of(row.usage))[:MOST_BARS]
-    largest = max((view.total_of(row.usage) for row in rows), default=0) or 1
+    return _bars([(name_of(row), view.total_of(row.usage)) for row in view.rows], "tokens")
+
+
+def calls_by_tool(view: View) -> str:
+    """Return a bar for each of the tools with the most calls, with its name above it."""
+    return _bars([(name_of(row), row.calls) for row in view.rows if isinstance(row, ToolRow)], "calls")
+
+
+def _bars(rows: Sequence[tuple[str, int]], unit: str) -> str:
+    longest = sorted(rows, key=lambda row: -row[1])[:MOST_BARS]
+    largest = max((number for _, number in longest), default=0) or 1
     parts: list[str] = []
-    for number, row in enumerate(rows):
-        tokens, y = view.total_of(row.usage), number * _BAR_ROW
-        width = max(tokens, 0) / largest * (_WIDTH - 90)
-        parts.append(f'<text class="name" x="0" y="{y + 13}">{escape(words.plain(name_of(row))[:100])}</text>')
+    for index, (name, number) in enumerate(longest):
+        y = index * _BAR_ROW
+        width = max(number, 0) / largest * (_WIDTH - 90)
+        parts.append(f'<text class="name" x="0" y="{y + 13}">{escape(words.plain(name)[:100])}</text>')
         place = f'x="0" y="{y + 18}" width="{width:.2f}" height="10" rx="2"'
-        parts.append(_rectangle("bar", place, tokens, f"{name_of(row)}: {words.exact(tokens)} tokens"))
-        parts.append(f'<text x="{width + 6:.2f}" y="{y + 27}">{words.compact(tokens)}</text>')
-    return _svg(len(rows) * _BAR_ROW, "Tokens by name", parts)
+        parts.append(_rectangle("bar", place, number, f"{name}: {words.exact(number)} {unit}", unit))
+        parts.append(f'<text x="{width + 6:.2f}" y="{y + 27}">{words.compact(number)}</text>')
+    return _svg(len(longest) * _BAR_ROW, f"{unit.title()} by name", parts)
 
 
 def week_by_hour(week: Rhythm) -> str:
@@ -92,8 +101,8 @@ def week_by_hour(week: Rhythm) -> str:
     return _svg(18 + 7 * (_CELL - 8), "Tokens by weekday and hour", parts)
 
 
-def _rectangle(kind: str, place: str, tokens: int, title: str) -> str:
-    return f'<rect class="{kind}" data-tokens="{tokens}" {place}><title>{escape(title)}</title></rect>'
+def _rectangle(kind: str, place: str, number: int, title: str, unit: str = "tokens") -> str:
+    return f'<rect class="{kind}" data-{unit}="{number}" {place}><title>{escape(title)}</title></rect>'
 
 
 def _svg(height: int, label: str, parts: Sequence[str]) -> str:

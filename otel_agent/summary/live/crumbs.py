@@ -21,7 +21,7 @@ _NEXT: Final[dict[ViewName, ViewName]] = {
     "timeline": "sessions",
     "sessions": "models",
 }
-"""The view that shows what a row of this view consists of."""
+"""The view that shows what a row of this view consists of; none does for a tool."""
 
 
 class Crumb(Struct, frozen=True):
@@ -35,7 +35,9 @@ class Crumb(Struct, frozen=True):
     """The time of a chosen timeline row; it replaces the range."""
 
     def into(self, row: Row) -> "Crumb":
-        """Return the crumb that shows what the row consists of."""
+        """Return the crumb that shows what the row consists of; the same one if nothing does."""
+        if self.view not in _NEXT:
+            return self
         glob = (_literally(row.key),)
         filters, period = self.filters, self.period
         match self.view:

@@ -32,6 +32,7 @@ _TITLES: Final[dict[ViewName, str]] = {
     "models": "Models",
     "agents": "Agents",
     "timeline": "Timeline",
+    "tools": "Tools",
 }
 """What the rows of a view are."""
 _EDGES: Final = 6

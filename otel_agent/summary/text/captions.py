@@ -6,7 +6,7 @@ from typing import Final
 from otel_agent.model.plural import counted
 from otel_agent.summary.question import Question
 from otel_agent.summary.text import words
-from otel_agent.summary.view import SessionRow, View, ViewName, overlap
+from otel_agent.summary.view import SessionRow, ToolRow, View, ViewName, overlap
 
 _TITLES: Final[dict[ViewName, str]] = {
     "overview": "Overview",
@@ -15,6 +15,7 @@ _TITLES: Final[dict[ViewName, str]] = {
     "models": "Tokens by model",
     "agents": "Tokens by agent",
     "timeline": "Tokens over time",
+    "tools": "Tool calls",
 }
 
 
@@ -57,6 +58,8 @@ def nothing_in(view: View) -> str:
     """Return the sentence to show instead of a table without rows."""
     if view.reading is not None:
         return "No completed messages match so far."
+    if view.tools is not None and view.totals.is_any:
+        return f"No tool was called {words.in_range(view.range)}, as far as calls are known."
     filters = ", ".join(_filters(view.question))
     match_ = f"match {filters}" if filters else "match"
     if view.range.name == "all":
@@ -68,6 +71,9 @@ def cut_line(view: View) -> str:
     """Return the line about the rows that the limit left out; empty if it left out none."""
     if view.cut is None:
         return ""
+    if view.tools is not None:
+        left = view.tools.calls - sum(row.calls for row in view.rows if isinstance(row, ToolRow))
+        return f"… and {words.exact(view.cut.rows)} more, {counted(left, 'call')}"
     more = "earlier" if cuts_the_earliest(view) else "more"
     return f"… and {words.exact(view.cut.rows)} {more}, {counted(view.total_of(view.cut.usage), 'token')}"
 
@@ -84,6 +90,11 @@ def footnotes(view: View) -> list[str]:
 
 
 def _notes(view: View) -> Iterator[str]:
+    if view.tools is not None:
+        yield (
+            "p50 and p95 are exact, over the calls that ended by themselves. Messages and tokens are those of the messages "
+            "that made the calls: one that called two tools is in both rows."
+        )
     twice = overlap(view.totals)
     if twice and view.accounting == "recorded":
         yield (

@@ -17,6 +17,8 @@ from otel_agent.summary.view import (
     ProjectRow,
     Row,
     SessionRow,
+    ToolCalls,
+    ToolRow,
     View,
     ViewName,
     cache_hit_ratio,
@@ -56,6 +58,8 @@ def columns(view: View) -> tuple[Column, ...]:
         empty.append(_ROLLED_UP.title)
     if not any(isinstance(row, AgentRow) and row.configured for row in view.rows):
         empty.append(_CONFIGURED.title)
+    if not any(isinstance(row, ToolRow) and row.server for row in view.rows):
+        empty.append(SERVER.title)
     shown = [column for column in _offered(view) if column.title not in empty]
     mark = "▴" if view.question.sort in ("first", "name") else "▾"
     return tuple(_marked(column, mark) if column.title in _sorted_by(view) else column for column in shown)
@@ -79,6 +83,10 @@ def _sorted_by(view: View) -> tuple[str, ...]:
             return (_COST.title,)
         case "last" | "first" as time:
             return (time.title(),)
+        case "calls" | "failed" as kind:
+            return (kind.title(),)
+        case "time":
+            return ("p95",)
         case "name":
             return (_COLUMNS[view.name][0].title,)
         case None:
@@ -201,6 +209,36 @@ def _dotted(column: Column) -> Column:
     )
 
 
+def _calls_column(
+    title: str, row: Callable[[ToolRow], int], total: Callable[[ToolCalls], int], optional: int = 0
+) -> Column:
+    return Column(
+        title,
+        lambda _, of: words.exact(row(of)),
+        compact=lambda _, of: words.compact(row(of)),
+        total=lambda view, _: words.exact(total(view.tools)) if view.tools else "",
+        compact_total=lambda view, _: words.compact(total(view.tools)) if view.tools else "",
+        optional=optional,
+    )
+
+
+SERVER: Final = Column("MCP server", lambda _, row: words.plain(row.server) or words.NOTHING, "text", optional=2)
+TOOL_COLUMNS: Final = (
+    _calls_column("Calls", lambda row: row.calls, lambda sums: sums.calls),
+    _calls_column("Failed", lambda row: row.failed, lambda sums: sums.failed),
+    Column(
+        "Share failed",
+        lambda _, row: words.share(row.failed, row.calls),
+        total=lambda view, _: words.share(view.tools.failed, view.tools.calls) if view.tools else "",
+    ),
+    _calls_column("Aborted", lambda row: row.aborted, lambda sums: sums.aborted, optional=3),
+    Column("p50", lambda _, row: words.took_ms(row.p50_ms)),
+    Column("p95", lambda _, row: words.took_ms(row.p95_ms)),
+    Column("Last", lambda view, row: words.moment(row.last, view.now), optional=4),
+)
+"""The facts of a tool or of a server. Times of several tools have no total that means anything."""
+
+
 def _optional(column: Column, optional: int) -> Column:
     return replace(column, optional=optional)
 
@@ -256,6 +294,14 @@ _COLUMNS: Final[dict[ViewName, tuple[Column, ...]]] = {
         _dotted(_MESSAGES),
         _dotted(_COST),
     ),
+    "tools": (
+        _name_column("Tool"),
+        SERVER,
+        *TOOL_COLUMNS,
+        # A message can be in two rows, so the rows do not add up to a total.
+        replace(_MESSAGES, total=None, compact_total=None, optional=5),
+        replace(_TOKENS, total=None, compact_total=None, optional=6),
+    ),
 }
 _SORTS: Final[dict[str, Sort]] = {
     _TOKENS.title: "tokens",
@@ -265,5 +311,8 @@ _SORTS: Final[dict[str, Sort]] = {
     _COST.title: "cost",
     "First": "first",
     "Last": "last",
+    "Calls": "calls",
+    "Failed": "failed",
+    "p95": "time",
 }
 """The order that a column stands for."""

@@ -1,7 +1,7 @@
 """One session as lines of text: its turns, and their calls below them."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from otel_agent.model import Outcome
@@ -34,25 +34,15 @@ def session_lines(of: SessionDetail, accounting: Accounting, now: datetime, *, w
         yield f"{UNKNOWN}: nobody read the tool calls of this turn yet. `otel-agent summary tools` reads them."
 
 
-def took(seconds: float | None) -> str:
-    """Return a duration: milliseconds below a second, one decimal below a minute; ``NOTHING`` if it is not known."""
-    if seconds is None:
-        return words.NOTHING
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02} s"
-    return words.age(timedelta(seconds=seconds)) if minutes >= 1_440 else f"{minutes // 60} h {minutes % 60:02} min"
+def _took(seconds: float | None) -> str:
+    return words.took_ms(None if seconds is None else round(seconds * 1_000))
 
 
 def _cells(turn: TurnRow, accounting: Accounting, now: datetime) -> tuple[str, ...]:
     failed = f" ({turn.failed_tool_calls} failed)" if turn.failed_tool_calls else ""
     return (
         words.moment(turn.since, now),
-        took(turn.seconds),
+        _took(turn.seconds),
         _outcome(turn.outcome, turn.error),
         words.exact(turn.model_calls),
         UNKNOWN if turn.tool_calls is None else f"{words.exact(turn.tool_calls)}{failed}",
@@ -67,7 +57,7 @@ def _call_line(call: CallRow, accounting: Accounting) -> str:
     tokens = f"  {words.tokens(shown(call.usage, accounting))}" if call.kind == "model" else ""
     name = words.plain(call.name) or ("(asked no model)" if call.kind == "other" else "(unknown)")
     mark = "└ " if call.kind == "tool" else ""
-    return f"    {when}  {mark}{name}  {took(call.seconds)}  {_outcome(call.outcome, call.error)}{tokens}"
+    return f"    {when}  {mark}{name}  {_took(call.seconds)}  {_outcome(call.outcome, call.error)}{tokens}"
 
 
 def _outcome(outcome: Outcome, error: str) -> str:

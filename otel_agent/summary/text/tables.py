@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.measure import Measurement
 from rich.text import Text
@@ -24,8 +25,9 @@ from otel_agent.summary.text.captions import (
     total_name,
 )
 from otel_agent.summary.text.overview import active_sessions, overview_head, title_line
+from otel_agent.summary.text.tool_rows import BY_SERVER, NUMBERS, SERVER_TITLES, server_rows
 from otel_agent.summary.text.widths import GAP, TableLayout, fit_table
-from otel_agent.summary.view import Activity, View
+from otel_agent.summary.view import Activity, ToolCalls, View
 
 _GAP: Final = " " * GAP
 
@@ -66,7 +68,7 @@ class _RowsTable:
         yield Text(_GAP.join(layout.totals).rstrip(), style="bold", no_wrap=True)
         total = view.total_of(view.totals)
         # Shortened numbers are good to compare; somebody who copies the total needs all digits.
-        if words.exact(total) not in " ".join(layout.totals):
+        if view.tools is None and words.exact(total) not in " ".join(layout.totals):
             yield Text(f"Exact {total_name(view).lower()}: {counted(total, 'token')}", style="dim")
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
@@ -85,7 +87,25 @@ def _lines(view: View, layout: TableLayout) -> Iterator[Text]:
 
 
 def _body(view: View) -> RenderableType:
-    return _RowsTable(view) if view.rows else Text(nothing_in(view))
+    if not view.rows:
+        return Text(nothing_in(view))
+    if view.tools is not None and view.tools.servers:
+        return Group(_RowsTable(view), Text(), title_line(BY_SERVER), _servers(view, view.tools))
+    return _RowsTable(view)
+
+
+def _servers(view: View, tools: ToolCalls) -> RenderableType:
+    """Return the line of each MCP server, below the titles."""
+    rows = [SERVER_TITLES, *server_rows(view, tools)]
+    widths = [max(map(cell_len, cells)) for cells in zip(*rows, strict=True)]
+    lines = []
+    for number, row in enumerate(rows):
+        cells = [
+            " " * (width - cell_len(text)) + text if index in NUMBERS else set_cell_size(text, width)
+            for index, (text, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append(Text(_GAP.join(cells).rstrip(), style="" if number else "dim", no_wrap=True, overflow="ellipsis"))
+    return Group(*lines)
 
 
 def _overview(view: View, activity: Activity) -> RenderableType:

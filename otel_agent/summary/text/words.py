@@ -103,6 +103,21 @@ def age(passed: timedelta) -> str:
     return f"{seconds} s"
 
 
+def took_ms(milliseconds: int | None) -> str:
+    """Return how long something took: ``420 ms``, ``4.2 s``, ``3 min 05 s``; ``NOTHING`` if it is not known."""
+    if milliseconds is None:
+        return NOTHING
+    if milliseconds < 1_000:
+        return f"{milliseconds} ms"
+    # Judged after rounding: 59.96 seconds are written as a minute.
+    if milliseconds < 59_950:
+        return f"{milliseconds / 1_000:.1f} s"
+    minutes, seconds = divmod(round(milliseconds / 1_000), 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds:02} s"
+    return f"{minutes // 60} h {minutes % 60:02} min"
+
+
 def since(moment: datetime, now: datetime) -> timedelta:
     """Return the time that really passed. Subtracting two times of one zone would ignore changes of its clock."""
     return timedelta(seconds=now.timestamp() - moment.timestamp())
