@@ -69,6 +69,9 @@ SESSION_COUNT: Final = _counter(
 TOOL_CALL_COUNT: Final = _counter(
     "opencode.tool.call.count", "{call}", "Tool calls of completed assistant messages, each counted once."
 )
+TOOL_REPEAT_COUNT: Final = _counter(
+    "opencode.tool.repeat.count", "{call}", "Tool calls that repeated the same tool and input again and again: loops."
+)
 SESSION_TOKEN_USAGE: Final = _counter(
     "opencode.session.token.usage", "{token}", "Tokens by session, for the sessions active within a window."
 )
@@ -159,7 +162,7 @@ REJECTED_COUNT: Final = _counter(
     "otel_agent.export.rejected", "{item}", "Spans and data points that the backend took a request without."
 )
 
-OPENCODE: Final = (TOKEN_USAGE, MESSAGE_COUNT, COST_USAGE, SESSION_COUNT, TOOL_CALL_COUNT)
+OPENCODE: Final = (TOKEN_USAGE, MESSAGE_COUNT, COST_USAGE, SESSION_COUNT, TOOL_CALL_COUNT, TOOL_REPEAT_COUNT)
 BY_SESSION: Final = (SESSION_TOKEN_USAGE, SESSION_COST_USAGE)
 OWN: Final = (UNREADABLE_COUNT, INGESTED_COUNT)
 GENAI_LATEST: Final = (

@@ -117,5 +117,7 @@ def _rules(settings: Settings) -> Rules:
         max_series=settings.max_series,
         unattributed_usage=settings.unattributed_usage,
         killed_grace_ms=settings.killed_grace_seconds * 1_000,
+        loop_repeats=settings.loop_repeats,
+        loop_calls_per_minute=settings.loop_calls_per_minute,
         lead_ns=round(settings.metric_export_interval_seconds * 1_000_000_000),
     )

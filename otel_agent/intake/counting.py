@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from otel_agent.intake.loop_radar import LoopRadar
 from otel_agent.ledger.totals import NewSeries, SeriesLimit
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Change, Message, Problem, ToolCall
@@ -26,6 +27,10 @@ class Rules(Struct, frozen=True):
     killed_grace_ms: int
     unattributed_usage: bool = True
     """Count what only the totals of a session know."""
+    loop_repeats: int = 0
+    """A tool call is a loop from so many times with the same input on; 0 never looks."""
+    loop_calls_per_minute: int = 0
+    """More calls of the model than this in a session's minute are noticed; 0 never looks."""
     lead_ns: int = 0
     """A series begins at zero, so long before it is first counted: one export interval."""
 
@@ -35,6 +40,7 @@ class Counting:
 
     def __init__(self, ledger: Ledger, rules: Rules, now_ns: Callable[[], int]) -> None:
         self._ledger, self._rules, self._now_ns = ledger, rules, now_ns
+        self._radar = LoopRadar(ledger, repeats=rules.loop_repeats, calls_per_minute=rules.loop_calls_per_minute)
         self._said_overflow = False
         self.overflowed = 0
         """Number of increases that were added to an overflow series."""
@@ -44,7 +50,11 @@ class Counting:
     ) -> None:
         """Raise the totals by what a batch brought."""
         now_ns = self._now_ns()
+        self._radar.begin()
         tally = Tally(disjoint=self._rules.disjoint).add(changes).add_calls(calls)
+        if calls:
+            tally.add_repeats(self._radar.repeats(calls, now_ms=self._now_ms()))
+        self._radar.look_at_rates(changes, now_ms=self._now_ms())
         tally.add_problems(each.kind.value for each in problems)
         totals = self._ledger.totals
         new = NewSeries(now_ns - self._rules.lead_ns, history=not self._ledger.swept_ms)
@@ -54,6 +64,10 @@ class Counting:
         if changes and self._ledger.messages.indexed:
             folded += self._raise_by_session(self._by_session(changes), now_ns)
         self._note_overflow(folded)
+
+    def write_notices(self) -> None:
+        """Log the loops that the last ``add`` noticed. Call it after its transaction."""
+        self._radar.write()
 
     def _raise_by_session(self, increases: Increases, now_ns: int) -> int:
         """Return how many increases went into an overflow series."""

@@ -220,6 +220,7 @@ class Ingest:
             self._history.note()
         # Only now, because a transaction that failed is tried again and must say the same again.
         self._problem_log.write(new)
+        self._counting.write_notices()
         self._note_lag(changes)
         outcome.messages += sum(change.first for change in changes)
         outcome.looked_at += batch.looked_at
@@ -256,6 +257,7 @@ class Ingest:
             with self._ledger.transaction():
                 changes = waiting.resolve(decisions)
                 self._counting.add(changes, self._traces.enter(changes, calls), [])
+            self._counting.write_notices()
             outcome.messages += len(changes)
 
     def _end_turns(self, scope: ReadScope, stopping: Callable[[], bool]) -> None:

@@ -1,4 +1,4 @@
-"""Version 9 of the tables: the tool calls of counted messages are kept, and the marks of the latest ones."""
+"""Version 9 of the tables: the tool calls of counted messages are kept, with the marks of the latest ones and the loops that they make."""
 
 import sqlite3
 from typing import Final
@@ -26,13 +26,32 @@ CREATE TABLE kept_call (
 ) WITHOUT ROWID""",
     """
 CREATE TABLE recent_call (
-    -- the latest calls of a session, to see that one is made again and again; those of the last hour only
+    -- the latest tool calls of each session, to see that one is made again and again; they live for an hour
     number INTEGER PRIMARY KEY,
     session_id TEXT NOT NULL,
+    turn_id TEXT NOT NULL,
     made_ms INTEGER NOT NULL,
-    mark BLOB NOT NULL                       -- of tool and input, by a key that is not in the ledger; empty for a model call
+    mark BLOB NOT NULL,                      -- of tool and input, by a key that is not in the ledger
+    edits INTEGER NOT NULL                   -- 1: it changed a file
 )""",
     "CREATE INDEX recent_call_session ON recent_call (session_id, number)",
+    """
+CREATE TABLE loop (
+    -- what was noticed in a session
+    number INTEGER PRIMARY KEY,
+    session_id TEXT NOT NULL,
+    kind TEXT NOT NULL,                      -- model.LoopKind
+    tool TEXT NOT NULL,                      -- '' for model calls
+    mark BLOB NOT NULL,                      -- as in recent_call
+    first_ms INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL,
+    calls INTEGER NOT NULL
+)""",
+    # How often tool calls were counted before they were kept: a proof of count compares the rest.
+    """
+INSERT INTO meta (key, value) SELECT 'calls_before', json_group_object(attributes, value) FROM series
+WHERE metric = 'opencode.tool.call.count' HAVING count(*) > 0
+""",
 )
 
 

@@ -10,17 +10,25 @@ from typing import Final
 from otel_agent.errors import LedgerDamaged
 from otel_agent.ledger import schema
 from otel_agent.ledger.turns import TurnState
-from otel_agent.model import Generation, Outcome, ProblemKind, State, UsageSource
+from otel_agent.model import Generation, LoopKind, Outcome, ProblemKind, State, UsageSource
 
 _TYPES: Final = {"INTEGER": "integer", "TEXT": "text", "BLOB": "blob"}
 _NUMBERS_IN_META: Final = (
-    *("created_ns", "backfill_from_ms", "calls_from_ms", "epoch_message", "swept_ms", "sent_changes"),
+    *(
+        "created_ns",
+        "backfill_from_ms",
+        "calls_from_ms",
+        "epoch_message",
+        "swept_ms",
+        "sent_changes",
+        "calls_looked_ms",
+    ),
 )
 _IDS_IN_META: Final = ("ledger_id", "instance_id")
-_JSON_IN_META: Final = ("reading", "stores_read")
+_JSON_IN_META: Final = ("reading", "stores_read", "calls_before")
 
 
-def _among(values: type[State | TurnState | UsageSource] | type[Generation | Outcome | ProblemKind]) -> str:
+def _among(values: type[State | TurnState | UsageSource] | type[Generation | Outcome | LoopKind | ProblemKind]) -> str:
     return ", ".join(f"'{each.value}'" if isinstance(each.value, str) else str(int(each)) for each in values)
 
 
@@ -49,6 +57,7 @@ _RULES: Final = (
     ("turn", f"state IN ({_among(TurnState)})"),
     ("tool_call", f"outcome IN ({_among(Outcome)})"),
     ("kept_call", f"outcome IN ({_among(Outcome)}) AND tool IN (SELECT number FROM tool)"),
+    ("loop", f"kind IN ({_among(LoopKind)})"),
     ("problem", f"kind IN ({_among(ProblemKind)})"),
     (
         "meta",

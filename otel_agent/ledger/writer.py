@@ -20,6 +20,7 @@ from otel_agent.ledger.hold import Hold
 from otel_agent.ledger.kept_calls import KeptCalls
 from otel_agent.ledger.kept_sums import KeptSums
 from otel_agent.ledger.known_sessions import Sessions
+from otel_agent.ledger.loops import Loops
 from otel_agent.ledger.messages import Messages
 from otel_agent.ledger.migration_progress import OnMigration, unreported
 from otel_agent.ledger.outbox import Outbox
@@ -63,6 +64,7 @@ class Ledger:
         self.delivery_state = DeliveryState(database)
         self.turns = Turns(database)
         self.kept_calls = KeptCalls(database, self._facts)
+        self.loops = Loops(database, path.parent)
         self.unattributed = Unattributed(database, self.messages, contexts, sums)
 
     @property
@@ -168,6 +170,7 @@ class Ledger:
                 self.totals.clear()
                 self.sessions.forget_tracked()
                 self._facts.note("epoch_message", self.messages.last_number())
+                self._facts.forget("calls_before")
             self._facts.note("instance_id", instance_id)
         self._continuity.write_again()
 

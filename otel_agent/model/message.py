@@ -249,6 +249,19 @@ class ToolCall(Struct, frozen=True, gc=False):
     """True for the call of a sub-agent that is over: it ended after the turn that it began."""
     has_span: bool = True
     """False for a call whose times OpenCode does not record, such as one made inside code mode: it is only counted."""
+    input_digest: bytes = b""
+    """A hash of the input, to see that two calls have the same one. It is never written down, sent or logged.
+
+    Empty if the input is not known, or too large to be looked at."""
+
+
+class LoopKind(StrEnum):
+    """What is noticed in a session."""
+
+    REPEAT = "repeat"
+    """The same tool was called with the same input again and again."""
+    RATE = "rate"
+    """The model was called more often in a minute than people and their agents do."""
 
 
 class Caller(Struct, frozen=True, gc=False):

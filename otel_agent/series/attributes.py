@@ -41,6 +41,11 @@ def tool_call_attributes(tool: str, outcome: Outcome, project: str) -> dict[str,
     return _without_empty({Attr.TOOL: tool, Attr.TOOL_OUTCOME: outcome.value, Attr.PROJECT: project})
 
 
+def tool_repeat_attributes(tool: str, project: str) -> dict[str, AttributeValue]:
+    """Return the tool that is called again and again, and the name of the project."""
+    return _without_empty({Attr.TOOL: tool, Attr.PROJECT: project})
+
+
 def agent_kind(subagent: bool) -> str:
     """Return the value of the attribute that separates sub-agents from the agents that people talk to."""
     return "subagent" if subagent else "primary"

@@ -20,6 +20,7 @@ from otel_agent.series.attributes import (
     session_attributes,
     to_json,
     tool_call_attributes,
+    tool_repeat_attributes,
 )
 
 SeriesKey = tuple[str, str]
@@ -84,6 +85,12 @@ def session_keys(message: Message, *, subagent: bool) -> UsageKeys:
 def tool_call_key(message: Message, call: ToolCall) -> SeriesKey:
     """Return the series that counts such calls."""
     return _tool_call_key(call.tool, call.outcome, project_name(message.project_directory))
+
+
+def tool_repeat_key(message: Message, call: ToolCall) -> SeriesKey:
+    """Return the series that counts such calls if they are a loop."""
+    project = project_name(message.project_directory)
+    return semconv.TOOL_REPEAT_COUNT.name, to_json(tool_repeat_attributes(call.tool, project))
 
 
 def problem_key(kind: str) -> SeriesKey:

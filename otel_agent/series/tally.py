@@ -17,6 +17,7 @@ from otel_agent.series.keys import (
     problem_key,
     session_keys,
     tool_call_key,
+    tool_repeat_key,
 )
 from otel_agent.series.sums import Histogram, ModelCalls, Usage
 
@@ -61,6 +62,11 @@ class Tally:
     def add_calls(self, calls: Iterable[tuple[Message, ToolCall]]) -> "Tally":
         """Add tool calls, each with the message that made it. Returns itself."""
         self._counts.update(tool_call_key(message, call) for message, call in calls)
+        return self
+
+    def add_repeats(self, calls: Iterable[tuple[Message, ToolCall]]) -> "Tally":
+        """Add tool calls that are a loop, each with the message that made it. Returns itself."""
+        self._counts.update(tool_repeat_key(message, call) for message, call in calls)
         return self
 
     def add_problems(self, kinds: Iterable[str]) -> "Tally":

@@ -102,6 +102,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     session_window_hours: Annotated[float, Bounds(above=0, most=_YEAR_SECONDS / 3600)] = 24.0
     max_series: Annotated[int, Bounds(least=1)] = 10_000
     session_titles: bool = False
+    loop_repeats: Annotated[int, Bounds(least=0, most=60)] = 3
+    loop_calls_per_minute: Annotated[int, Bounds(least=0)] = 40
     process_metrics: bool = True
     process_min_memory_mb: Annotated[float, Bounds(least=0, most=1_000_000)] = 0.0
 

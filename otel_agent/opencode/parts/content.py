@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from otel_agent.model import Outcome, Tokens
 from otel_agent.opencode import json_values
-from otel_agent.opencode.parts.part import INVALID, MAX_PARTS, InnerCall, Part, ToolUse
+from otel_agent.opencode.parts.part import INVALID, MAX_PARTS, InnerCall, Part, ToolUse, digest
 
 SUBAGENT: Final = ("subagent", "task")
 """The tools that call a sub-agent. ``task`` is what 1.x called it, and the import into 2.x keeps that name."""
@@ -45,6 +45,8 @@ class Fields(Struct):
     """``running`` for a sub-agent that goes on in the background."""
     exit: Any = msgspec.UNSET
     """The exit code of a shell; ``None`` if it was broken off, unset if the call records none."""
+    input_digest: bytes = b""
+    """As in ``ToolCall``."""
     inner: list[tuple[Any, Any]] = []
     """The tool and the status of each call that was made inside code mode."""
 
@@ -133,6 +135,7 @@ def _fields(raw: msgspec.Raw) -> Fields | None:
         agent=asked.agent,
         description=asked.description,
         exit=metadata.exit,
+        input_digest=digest(state.input),
         inner=[
             (inner.tool, inner.status)
             for each in (_decoded(_lists, metadata.toolCalls) or [] if item.name == CODE_MODE else [])
@@ -184,6 +187,7 @@ def _tool_use(of: Fields, tool: str, call_id: str) -> ToolUse:
         description=json_values.text(of.description),
         saw_child_end=tool in SUBAGENT and of.status in ("completed", "error") and of.child_status != "running",
         without_exit=tool in _SHELL and of.exit is None,
+        input_digest=of.input_digest,
         inner=tuple(
             InnerCall(name, _OUTCOMES.get(status, Outcome.ABORTED) if isinstance(status, str) else Outcome.ABORTED)
             for inner, status in of.inner

@@ -1,5 +1,6 @@
 """One part of a message, from its JSON: names, states and times. The inputs and outputs of tools are skipped, but for a task's agent and description."""
 
+import hashlib
 from typing import Any, Final
 
 import msgspec
@@ -46,6 +47,8 @@ class ToolUse(Struct, frozen=True, gc=False):
     description: str = ""
     saw_child_end: bool = False
     """True for the call of a sub-agent that is over, unless the sub-agent goes on in the background."""
+    input_digest: bytes = b""
+    """As in ``ToolCall``."""
     inner: tuple[InnerCall, ...] = ()
     """The calls that this one made in code mode."""
 
@@ -151,7 +154,13 @@ def _tool_use(wire: _Wire) -> ToolUse | None:
         description=json_values.text(asked.description),
         without_exit=metadata.exit is None,
         by_provider=_metadata(wire.metadata).providerExecuted is True,
+        input_digest=digest(state.input),
     )
+
+
+def digest(raw: bytes | memoryview) -> bytes:
+    """Return a hash of a call's input as OpenCode wrote it, which is how OpenCode itself compares inputs."""
+    return hashlib.blake2b(raw, digest_size=16).digest()
 
 
 def _input(raw: msgspec.Raw) -> _Input:

@@ -26,7 +26,9 @@ def tool_calls(message: Message, parts: Iterable[Part], *, restamped: bool) -> l
         call = _call(message, part.id, part.tool_use, restamped=restamped)
         calls.append(call)
         calls += [
-            replace(call, id=f"{part.id}:{number}", tool=inner.tool, outcome=inner.outcome, has_span=False)
+            replace(
+                call, id=f"{part.id}:{number}", tool=inner.tool, outcome=inner.outcome, has_span=False, input_digest=b""
+            )
             for number, inner in enumerate(part.tool_use.inner)
         ]
     return calls
@@ -69,6 +71,7 @@ def _call(message: Message, part_id: str, use: ToolUse, *, restamped: bool) -> T
         tool=use.tool,
         outcome=_outcome(message, use),
         saw_child_end=use.saw_child_end,
+        input_digest=use.input_digest,
         started_ms=started_ms,
         ended_ms=max(ended_ms, started_ms),  # a clock that was set back must not make a span of negative length
     )

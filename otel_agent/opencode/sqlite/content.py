@@ -15,7 +15,7 @@ from otel_agent.model import Generation, Message, Problem, Session
 from otel_agent.opencode import json_values
 from otel_agent.opencode.parts.callers import RECENT, Began, Child, Origin, which_of_2_x
 from otel_agent.opencode.parts.content import CODE_MODE, SUBAGENT, Fields, Unreadable, fields_of, parts_of
-from otel_agent.opencode.parts.part import MAX_PARTS, Part
+from otel_agent.opencode.parts.part import MAX_PARTS, Part, digest
 from otel_agent.opencode.sqlite.failures import is_of_the_query
 from otel_agent.opencode.sqlite.known_tables import ASSISTANT, COMPACTION, LARGE, Tables
 from otel_agent.opencode.sqlite.parts import find_session, has_row, text_of
@@ -168,9 +168,20 @@ class ContentParts:
             resumed=resumed,
             agent=agent,
             description=description,
+            input_digest=self._input_digest(message_id, key),
             exit=None if _value(exit_type) == "null" else msgspec.UNSET,
             inner=self._inner(message_id, key) if name == CODE_MODE else [],
         )
+
+    def _input_digest(self, message_id: str, key: object) -> bytes:
+        """Return the hash of a call's input; empty for a large one, whose content is never built here."""
+        path = "'$.content[' || ? || '].state.input'"
+        query = (
+            f"SELECT CASE WHEN length(found) <= {LARGE} THEN found END FROM (SELECT json_extract(data, {path}) AS found "
+            f"FROM {self._tables.messages} WHERE id = ?)"
+        )
+        found = self._database.execute(query, (key, message_id)).fetchone()
+        return digest(found[0]) if found is not None and isinstance(found[0], bytes) else b""
 
     def _inner(self, message_id: str, key: object) -> list[tuple[object, object]]:
         query = (
