@@ -66,9 +66,12 @@ class LoopRadar:
     def look_at_rates(self, changes: Sequence[Change], *, now_ms: int) -> None:
         """Note the sessions that called the model more often in a minute than ``calls_per_minute``."""
         latest: dict[str, Message] = {}
-        for change in changes if self._rate else ():
+        since_ms = now_ms - _TOLD_MS
+        # A history of years passes here, so the comparison that all of it fails comes first.
+        young = [change for change in changes if change.message.created_ms > since_ms] if self._rate else []
+        for change in young:
             message = change.message
-            if change.first and message.calls_model and now_ms - message.ended_ms < _TOLD_MS:
+            if change.first and message.calls_model:
                 known = latest.get(message.session_id)
                 if known is None or known.created_ms < message.created_ms:
                     latest[message.session_id] = message
@@ -111,8 +114,10 @@ class _Walk:
         self._repeats = repeats
         self._calls: list[RecentCall] = []
         self._turn = ""
-        self._met: set[bytes] = set()
-        """The marks of the turn."""
+        self._met: dict[bytes, int] = {}
+        """The marks of the turn, each with the place of its first call."""
+        self._begin = 0
+        """The place of the turn's last new call."""
         self._run: Counter[bytes] = Counter()
         """How often each mark came from the turn's last new call on."""
         for call in before:
@@ -121,13 +126,14 @@ class _Walk:
     def step(self, call: RecentCall) -> int:
         """Return how often the call was made by now if that is a loop, else 0."""
         if call.turn_id != self._turn:
-            self._turn, self._met, self._run = call.turn_id, set(), Counter()
+            self._turn, self._met, self._run = call.turn_id, {}, Counter()
         if call.mark not in self._met:
+            self._begin = self._met[call.mark] = len(self._calls)
             self._run.clear()
-        self._met.add(call.mark)
         self._run[call.mark] += 1
         self._calls.append(call)
-        alike = self._run[call.mark]
+        # In A B A B A the first call is repeated as well, although B was new after it.
+        alike = self._run[call.mark] + (self._met[call.mark] < self._begin)
         if alike >= self._repeats:
             return alike
         beside = self._beside_others(call)

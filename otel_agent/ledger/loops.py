@@ -42,7 +42,7 @@ class Loop(Struct, frozen=True):
 
 
 class Loops:
-    """The tables ``recent_call`` and ``loop``. Everything that writes runs inside the writer's transaction."""
+    """The tables ``recent_call`` and ``loop``: a few rows for each active session. Everything that writes runs inside the writer's transaction."""
 
     def __init__(self, database: sqlite3.Connection, state_dir: Path) -> None:
         self._database = database
@@ -67,7 +67,9 @@ class Loops:
             "WHERE session_id = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)",
             (session_id, REMEMBERED),
         )
-        self._database.execute("DELETE FROM recent_call WHERE made_ms < ?", (now_ms - _LIVE_MS,))
+        # By the time of the calls: a first look reads those of a day, and compares them as they were made.
+        latest_ms = min(now_ms, max(call.made_ms for call in calls))
+        self._database.execute("DELETE FROM recent_call WHERE made_ms < ?", (latest_ms - _LIVE_MS,))
 
     def model_calls(self, session_id: str, *, since_ms: int, until_ms: int) -> int:
         """Return how many calls of the model a session began in this time; 0 while the indexes of messages are missing."""

@@ -23,6 +23,7 @@ from otel_agent.ledger.connection import connect_to_read
 from otel_agent.ledger.delivery_state import SignalDelivery, deliveries
 from otel_agent.ledger.evidence import Evidence
 from otel_agent.ledger.history import reading
+from otel_agent.ledger.loops import Loop, loops_between
 from otel_agent.ledger.outbox import Outbox
 from otel_agent.ledger.place import ledger_path
 from otel_agent.ledger.problems import ProblemSummary, problem_summaries
@@ -145,6 +146,12 @@ class Queries:
         if self._version >= schema.WITH_CALLS:
             return self._of_tools.known(scope)
         return KnownCalls(not_read=self.usage(scope).messages)
+
+    def loops(self, scope: Scope) -> list[Loop]:
+        """Return the loops that went on in the time of the scope, the latest first; its filters are left to the caller."""
+        if self._version < schema.WITH_CALLS:
+            return []
+        return loops_between(self._database, scope.since_ms, scope.until_ms)
 
     def first_and_last_ms(self, scope: Scope) -> tuple[int, int] | None:
         """Return when the first and the last message of the scope ended, ``None`` if there is none."""

@@ -12,6 +12,7 @@ from otel_agent.ledger.reading import NOT_BEGUN, Reading
 from otel_agent.opencode.mcp_servers import Servers
 from otel_agent.summary.comparison import compared, question_before
 from otel_agent.summary.limit import limited
+from otel_agent.summary.loops_seen import loops_seen
 from otel_agent.summary.question import Question
 from otel_agent.summary.rhythm import rhythm
 from otel_agent.summary.scope import scope_of
@@ -26,6 +27,7 @@ from otel_agent.summary.view import (
     AgentRow,
     Before,
     Cut,
+    LoopSeen,
     Process,
     ProjectRow,
     Rhythm,
@@ -79,6 +81,7 @@ def answer(
         now=now,
         trend=figures.trend,
         tools=figures.tools,
+        loops=figures.loops,
         rhythm=figures.rhythm,
         activity=Activity(processes, figures.active) if name == "overview" else None,
         warnings=tuple(warnings),
@@ -102,6 +105,7 @@ class _Figures(Struct, frozen=True):
     suggestions: Sequence[str] = ()
     reading: Reading | None = NOT_BEGUN
     tools: ToolCalls | None = None
+    loops: Sequence[LoopSeen] = ()
 
 
 def _figures(
@@ -141,6 +145,7 @@ def _figures(
             tried,
             ledger.reading(),
             tools,
+            loops_seen(ledger, asked.scope, asked.at) if name == "overview" else (),
         )
 
 

@@ -13,11 +13,13 @@ from msgspec.structs import replace
 
 from otel_agent.ledger.answers import NO_USAGE, KnownCalls, Usage
 from otel_agent.ledger.reading import Reading
-from otel_agent.model import ProcessSample, Tokens, without_overlap
+from otel_agent.model import LoopKind, ProcessSample, Tokens, without_overlap
 from otel_agent.summary.question import Accounting, By, Question, Range
 
 ViewName = Literal["overview", "sessions", "projects", "models", "agents", "timeline", "tools"]
 VIEW_NAMES: Final[tuple[ViewName, ...]] = get_args(ViewName)
+USAGE_VIEWS: Final = VIEW_NAMES[:-1]
+"""The views whose rows add up to their totals. A message that called two tools is in two rows of the view of tools."""
 GLOBAL: Final = "(global)"
 """The project of everything that ran outside any project."""
 
@@ -128,6 +130,21 @@ class BudgetState(Struct, frozen=True, kw_only=True):
         return self.used > self.limit
 
 
+class LoopSeen(Struct, frozen=True, kw_only=True):
+    """A session that went round in circles: see ``intake.loop_radar``."""
+
+    session: str
+    title: str
+    kind: LoopKind
+    tool: str
+    """The tool that was called with the same input; empty if the model was called too often."""
+    calls: int
+    """How often: for a rate, the most in a minute."""
+    since: datetime
+    until: datetime
+    """When the last such call ended."""
+
+
 class Cut(Struct, frozen=True):
     """The rows that ``--limit`` left out."""
 
@@ -195,6 +212,8 @@ class View(Struct, frozen=True, kw_only=True):
     """Only a view of tools has it."""
     budgets: Sequence[BudgetState] = ()
     """The budgets of the settings; only an overview has them."""
+    loops: Sequence[LoopSeen] = ()
+    """The loops in the time of the question, the latest first; only an overview has them."""
     trend: Trend | None = None
     """``None`` unless the question asks for it."""
     rhythm: Rhythm | None = None

@@ -14,7 +14,7 @@ from otel_agent.ledger.answers import NO_USAGE, Usage
 from otel_agent.summary.answer import answer
 from otel_agent.summary.question import Filters, Question
 from otel_agent.summary.ranges import named_range
-from otel_agent.summary.view import VIEW_NAMES, View, ViewName, overlap, shown
+from otel_agent.summary.view import USAGE_VIEWS, VIEW_NAMES, View, ViewName, overlap, shown
 from tests.summary import recount
 from tests.summary.made_machine import MadeMachine, activity
 from tests.support.made_stores import GLOBAL, T0, JsonTree, Project, Tokens, message, session
@@ -78,7 +78,7 @@ class TestRealStores:
         assert recorded.total - disjoint.total == sum(truth["overlap"].values())
 
     @pytest.mark.parametrize("store", REAL)
-    @pytest.mark.parametrize("name", VIEW_NAMES)
+    @pytest.mark.parametrize("name", USAGE_VIEWS)
     def test_the_rows_and_what_was_cut_add_up_to_the_total(
         self, name: ViewName, store: str, machine: MadeMachine
     ) -> None:
@@ -282,7 +282,7 @@ class TestFilters:
         self, filters: dict[str, tuple[str, ...]], tokens: int, filled: MadeMachine
     ) -> None:
         filled.view("models")
-        for name in VIEW_NAMES:
+        for name in USAGE_VIEWS:
             found = filled.answer(name, filters=Filters(**filters))
             assert found.totals.tokens.total == tokens
             assert sum(row.usage.tokens.total for row in found.rows) == tokens

@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from otel_agent.model import ProcessMode, ProcessSample
 from otel_agent.summary.question import RangeName
 from otel_agent.summary.text.tables import no_data, view_table
-from otel_agent.summary.view import VIEW_NAMES, AgentRow, Process, ViewName
+from otel_agent.summary.view import USAGE_VIEWS, VIEW_NAMES, AgentRow, Process, ViewName
 from tests.summary.made_machine import MadeMachine, drawn, with_processes
 from tests.support.made_stores import GLOBAL, PERSONA, T0, Project, Tokens, message, session
 
@@ -32,13 +32,13 @@ def test_all_six_views_are_drawn_exactly_so(store: str, columns: int, machine: M
     """If it fails on purpose, look at every line before writing the new ones into `drawn`."""
     machine.has(store)
     lines: list[str] = []
-    for name in VIEW_NAMES:
+    for name in USAGE_VIEWS:
         lines += [*drawn(view_table(machine.view(name, RANGES.get(name, "all"), now=NOON)), columns), ""]
     assert lines == (DRAWN / f"{store}.{columns}.txt").read_text(encoding="utf-8").splitlines()
 
 
 @pytest.mark.parametrize("columns", [60, 80, 120, 200])
-@pytest.mark.parametrize("name", VIEW_NAMES)
+@pytest.mark.parametrize("name", USAGE_VIEWS)
 def test_no_total_is_cut_and_no_line_is_wider_than_the_terminal(
     name: ViewName, columns: int, machine: MadeMachine
 ) -> None:

@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import shutil
 import sqlite3
 import time
 from collections import Counter
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from otel_agent.intake.calls_of_history import CallsOfHistory
 from otel_agent.intake.catch_up import Intake, catch_up, read_calls
+from otel_agent.ledger.queries import open_to_read
 from otel_agent.opencode.mcp_servers import Server, Servers, configured_servers
 from otel_agent.settings import Settings
+from otel_agent.summary.answer import answer
+from otel_agent.summary.formats.as_csv import as_csv
+from otel_agent.summary.formats.as_html import as_html
+from otel_agent.summary.formats.as_json import as_json
+from otel_agent.summary.formats.as_markdown import as_markdown
+from otel_agent.summary.formats.as_picture import as_text
+from otel_agent.summary.question import Filters, Question, Range
 from otel_agent.summary.text.tables import view_table
+from otel_agent.summary.tools import not_included
 from otel_agent.summary.view import ToolRow, View
 from tests.summary.made_machine import MadeMachine, drawn
 from tests.support.made_stores import T0, Database, Tokens, message, session, step_finish, tool
 
 SECOND = 1_000
+QUESTION = Question(range=Range("all", None, None, "UTC"))
 RECENT = time.time_ns() // 1_000_000 - 600 * SECOND
 
 
@@ -162,3 +176,51 @@ def test_a_row_names_its_server_only_if_something_says_it(machine: MadeMachine, 
         "mcp__x__y_z": Server("x", "name"),
     }
     assert configured_servers({"XDG_CONFIG_HOME": str(tmp_path / "none")}, [tmp_path]) == Servers()
+
+
+def test_every_form_has_the_numbers_and_says_what_is_missing(machine: MadeMachine, tmp_path: Path) -> None:
+    """JSON is what the schema says; the others have the same cells."""
+    (tmp_path / "config" / "opencode").mkdir(parents=True)
+    put_calls(machine, T0, "bash")
+    put_calls(machine, RECENT, "bash", "bash", "git_log", counter=2)
+    machine.view("tools")
+    servers = Servers(("git",))
+    with open_to_read(machine.state_dir) as ledger:
+        assert ledger is not None
+        view = answer("tools", QUESTION, ledger, now=datetime.now(UTC), servers=servers)
+    assert view.tools is not None
+    missing = not_included(view.tools.known, agent_runs=False)
+    view = replace(view, warnings=tuple(missing))
+    found = json.loads(as_json([view]))
+    jsonschema.validate(found, json.loads((ROOT / "docs" / "summary.schema.json").read_text(encoding="utf-8")))
+    assert [(row["key"], row["calls"], row["server"], row["server_known_by"]) for row in found["rows"]] == [
+        ("bash", 2, None, None),
+        ("git_log", 1, "git", "config"),
+    ]
+    assert [(row["key"], row["calls"]) for row in found["tools"]["servers"]] == [("git", 1)]
+    assert found["tools"]["known"]["messages_not_read"] == 1
+    assert "1 message are not included" in found["warnings"][0]
+    lines = list(csv.DictReader(io.StringIO(as_csv(view))))
+    assert [(line["key"], line["calls"], line["p95_seconds"]) for line in lines] == [
+        ("bash", "2", "0.4"),
+        ("git_log", "1", "0.4"),
+    ]
+    assert as_csv(replace(view, rows=[])).splitlines() == as_csv(view).splitlines()[:1]
+    for form in (as_markdown([view]), as_html([view]), "\n".join(drawn(view_table(view), 100)), as_text([view])):
+        plain = form.replace("\\", "")
+        assert "git_log" in plain
+        assert "400 ms" in plain
+        assert "By MCP server" in plain
+        assert "not included" in plain
+    assert 'data-calls="2"' in as_html([view])
+
+
+def test_filters_choose_the_messages(machine: MadeMachine) -> None:
+    put_calls(machine, RECENT, "bash")
+    of = session(RECENT, 7)
+    other = message(of, Tokens(1), RECENT, 7, model="other", finish="tool-calls")
+    machine.tree.put(of, other, tool(other, "edit", 9))
+    machine.view("tools")
+    assert [row.key for row in machine.answer("tools", filters=Filters(models=("other",))).rows] == ["edit"]
+    assert [row.key for row in machine.answer("tools", filters=Filters(sessions=(of.id,))).rows] == ["edit"]
+    assert machine.answer("tools", "yesterday").rows == []

@@ -91,7 +91,7 @@ def _section(view: View) -> Iterator[str]:
     if view.cut is not None:
         yield f'<p class="note">{escape(cut_line(view))}</p>'
     for number, note in enumerate(footnotes(view)):
-        yield f'<p class="{"warning" if number < len(view.warnings) else "note"}">{escape(note)}</p>'
+        yield f'<p class="{"warning" if number < len(view.warnings) + len(view.loops) else "note"}">{escape(note)}</p>'
     yield "</section>"
 
 

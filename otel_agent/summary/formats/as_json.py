@@ -16,6 +16,7 @@ from otel_agent.summary.view import (
     AgentRow,
     Before,
     BudgetState,
+    LoopSeen,
     PeriodRow,
     Process,
     ProjectRow,
@@ -166,7 +167,20 @@ def _activity(view: View, activity: Activity) -> dict[str, Any]:
     return {
         "active_sessions": [row_object(session, view) for session in activity.sessions],
         "processes": [_process(process, view) for process in activity.processes],
+        "loops": [_loop(loop) for loop in view.loops],
         "budgets": [_budget(budget) for budget in view.budgets],
+    }
+
+
+def _loop(loop: LoopSeen) -> dict[str, Any]:
+    return {
+        "session": loop.session,
+        "title": loop.title,
+        "kind": loop.kind.value,
+        "tool": loop.tool or None,
+        "calls": loop.calls,
+        "from": _time(loop.since),
+        "to": _time(loop.until),
     }
 
 

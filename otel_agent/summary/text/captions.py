@@ -1,12 +1,15 @@
 """The sentences around a view: its title, what a limit left out, and what a reader should know."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Final
 
+from otel_agent.model import LoopKind
 from otel_agent.model.plural import counted
 from otel_agent.summary.question import Question
+from otel_agent.summary.suggestions import SHOWN_OF_ID
 from otel_agent.summary.text import words
-from otel_agent.summary.view import SessionRow, ToolRow, View, ViewName, overlap
+from otel_agent.summary.view import LoopSeen, SessionRow, ToolRow, View, ViewName, overlap
 
 _TITLES: Final[dict[ViewName, str]] = {
     "overview": "Overview",
@@ -86,7 +89,23 @@ def cuts_the_earliest(view: View) -> bool:
 def footnotes(view: View) -> list[str]:
     """Return the sentences below a view: warnings first, then notes on the numbers, then hints."""
     warnings = [f"Warning: {words.plain(warning)}" for warning in view.warnings]
-    return [*warnings, *_notes(view), *map(words.plain, view.hints)]
+    return [
+        *warnings,
+        *(loop_line(loop, view.now) for loop in view.loops),
+        *_notes(view),
+        *map(words.plain, view.hints),
+    ]
+
+
+def loop_line(loop: LoopSeen, now: datetime) -> str:
+    """Return what went round in circles, in which session, and when."""
+    name = words.plain(loop.title) or "no title"
+    when = f"{words.moment(loop.since, now)} to {loop.until:%H:%M}"
+    if loop.kind is LoopKind.RATE:
+        what = f"the model was called {counted(loop.calls, 'time')} in a minute"
+    else:
+        what = f"{words.plain(loop.tool)} was called {counted(loop.calls, 'time')} with the same input"
+    return f"Loop: {what} in {name} (…{words.plain(loop.session[-SHOWN_OF_ID:])}), {when}."
 
 
 def _notes(view: View) -> Iterator[str]:

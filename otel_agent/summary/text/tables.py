@@ -118,5 +118,6 @@ def _overview(view: View, activity: Activity) -> RenderableType:
 
 def _footnotes(view: View) -> RenderableType:
     lines = footnotes(view)
-    warned = len(view.warnings)
+    # Loops come right after the warnings, and are as important.
+    warned = len(view.warnings) + len(view.loops)
     return Group(*(Text(line, style="yellow" if index < warned else "dim") for index, line in enumerate(lines)))

@@ -15,7 +15,7 @@ from otel_agent.summary.formats.as_html import as_html
 from otel_agent.summary.formats.as_json import document
 from otel_agent.summary.question import Question
 from otel_agent.summary.ranges import named_range
-from otel_agent.summary.view import VIEW_NAMES, View
+from otel_agent.summary.view import USAGE_VIEWS, View
 from tests.summary.formats.test_formats import NOW
 from tests.summary.made_machine import MadeMachine
 from tests.support.real_programs import absent
@@ -69,7 +69,7 @@ def seen_in_browser(page: str, folder: Path, size: tuple[int, int], *options: st
 def views(machine: MadeMachine) -> list[View]:
     machine.has("json-1.1.27")
     return [
-        machine.view(name, now=NOW, range=named_range("all", NOW), with_rhythm=True, by="hour") for name in VIEW_NAMES
+        machine.view(name, now=NOW, range=named_range("all", NOW), with_rhythm=True, by="hour") for name in USAGE_VIEWS
     ]
 
 

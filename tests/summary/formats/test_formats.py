@@ -20,7 +20,7 @@ from otel_agent.summary.formats import WRITERS, Format
 from otel_agent.summary.formats.as_csv import as_csv
 from otel_agent.summary.formats.as_json import as_json
 from otel_agent.summary.formats.as_markdown import as_markdown
-from otel_agent.summary.view import VIEW_NAMES, Process, View, ViewName
+from otel_agent.summary.view import USAGE_VIEWS, VIEW_NAMES, Process, View, ViewName
 from tests.summary.made_machine import MadeMachine, with_processes
 from tests.support.made_stores import T0, Tokens, message, session
 from tests.support.paths import ROOT, STORES
@@ -167,7 +167,7 @@ class TestJson:
         assert found["range"]["to"] is None
 
     @pytest.mark.parametrize("store", REAL)
-    @pytest.mark.parametrize("name", VIEW_NAMES)
+    @pytest.mark.parametrize("name", USAGE_VIEWS)
     def test_every_view_of_every_store_has_the_numbers_that_were_counted_by_hand(
         self, name: ViewName, store: str, machine: MadeMachine
     ) -> None:
@@ -220,7 +220,7 @@ class TestCsv:
         assert text.endswith("\r\n")
         return list(csv.DictReader(io.StringIO(text, newline="")))
 
-    @pytest.mark.parametrize("name", VIEW_NAMES)
+    @pytest.mark.parametrize("name", USAGE_VIEWS)
     def test_every_view_has_a_line_per_row_with_all_numbers(self, name: ViewName, machine: MadeMachine) -> None:
         machine.has("json-1.1.27")
         view = machine.view(name)
@@ -251,7 +251,7 @@ class TestCsv:
             "key,share,cache_hit_ratio,messages,sessions,input,output,reasoning,cache_read,cache_write,total,cost_usd\r\n"
         )
 
-    @pytest.mark.parametrize("name", VIEW_NAMES)
+    @pytest.mark.parametrize("name", USAGE_VIEWS)
     def test_the_names_are_the_same_with_and_without_rows(self, name: ViewName, machine: MadeMachine) -> None:
         machine.has("json-1.1.27")
         view = machine.view(name)
@@ -276,7 +276,7 @@ def cells(markdown: str) -> list[list[str]]:
 
 
 class TestMarkdown:
-    @pytest.mark.parametrize("name", VIEW_NAMES)
+    @pytest.mark.parametrize("name", USAGE_VIEWS)
     def test_every_view_is_a_table_with_its_totals(self, name: ViewName, machine: MadeMachine) -> None:
         machine.has("json-1.1.27")
         found = cells(as_markdown([machine.view(name)]))
