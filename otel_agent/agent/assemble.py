@@ -10,12 +10,13 @@ from typing import Final
 from msgspec import Struct
 
 from otel_agent.agent.backend import doubts, exporters
+from otel_agent.agent.old_calls import OldCalls
 from otel_agent.export.metric_export import MetricExport
 from otel_agent.export.metric_schedule import MetricSchedule
 from otel_agent.export.observations import Observations
 from otel_agent.export.outcomes import Outcomes
 from otel_agent.export.span_export import SpanExport
-from otel_agent.intake.catch_up import Intake, opened
+from otel_agent.intake.catch_up import Intake, calls_of_history, opened
 from otel_agent.intake.ingest import Ingest
 from otel_agent.ledger.migration_progress import OnMigration, unreported
 from otel_agent.ledger.writer import Ledger
@@ -44,6 +45,7 @@ class Agent(Struct):
     """Returns the folders and databases in which stores are looked for."""
     prove_ledger: Callable[[], None]
     """Writes something to the ledger. Raises ``LedgerError`` if that fails."""
+    old_calls: OldCalls
 
     def close_exports(self) -> None:
         """Break off the requests under way. May be called from any thread; nothing is sent afterwards."""
@@ -73,6 +75,7 @@ def assembled(
             parts.finder.learn,
             lambda: parts.finder.locations,
             parts.ledger.prove_writable,
+            OldCalls(settings.state_dir, lambda: calls_of_history(parts)),
         )
         try:
             yield agent

@@ -39,6 +39,8 @@ _WATCHED_SECONDS: Final = 30.0
 """Time between two passes over all folders of watched trees."""
 _LEARN_SECONDS: Final = 15.0
 """Time between two looks at where running OpenCode processes keep their data."""
+_SLICE_PAUSE_SECONDS: Final = 0.05
+"""Pause between two slices of old tool calls: exports and answers come in between."""
 _LEDGER_SECONDS: Final = 5.0
 """Longest time until a pass is made again that could not write the ledger."""
 
@@ -161,6 +163,8 @@ class Loop:
             self._due.read.bring_forward(now, min(_GATHER_SECONDS, self._settings.rescan_interval_seconds))
         if self._due.read.is_due(now):
             self._try("read", partial(self._read, until))
+            if not until.is_set() and not last:
+                self._try("old calls", self._read_old_calls)
         for number, export in enumerate(self._exports.steps(self._now(), last=last)):
             self._try(f"export {number}", export)
 
@@ -224,6 +228,12 @@ class Loop:
             # What was written before the new watch existed sent no hint: look at all folders once more, now.
             self._due.all_folders.make_due()
             self._due.read.bring_forward(self._now(), _GATHER_SECONDS)
+        return True
+
+    def _read_old_calls(self) -> bool:
+        """Read a slice of the history's tool calls if a summary asked for them; the next one comes soon."""
+        if self._agent.old_calls.step():
+            self._due.read.bring_forward(self._now(), _SLICE_PAUSE_SECONDS)
         return True
 
     def _plan_read(self, at_most: float) -> None:

@@ -132,18 +132,18 @@ def bring_up_to_date(settings: Settings, *, with_calls: bool = False) -> str:
     Return why that is not possible, if the ledger can be read nevertheless; empty if it is up to date. Raises
     ``LedgerError`` if there is nothing to show.
     """
+    from otel_agent.cli.old_calls import wait_for_agent
     from otel_agent.intake.catch_up import catch_up, ignore, read_calls
     from otel_agent.ledger.place import exists, ledger_path
 
     try:
-        with (
-            upgrade.shown() as on_migration,
-            progress.shown() as on_progress,
-            progress.calls_shown() as on_calls,
-            suppress(LedgerHeld),
-        ):
+        with upgrade.shown() as on_migration, progress.shown() as on_progress, progress.calls_shown() as on_calls:
             then = partial(read_calls, on_calls=on_calls) if with_calls else ignore
-            catch_up(settings, on_progress=on_progress, on_migration=on_migration, then=then)
+            try:
+                catch_up(settings, on_progress=on_progress, on_migration=on_migration, then=then)
+            except LedgerHeld:
+                if with_calls:
+                    wait_for_agent(settings, on_calls)
     except (LedgerDamaged, LedgerNewer):
         raise
     except LedgerError as error:

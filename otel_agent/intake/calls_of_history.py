@@ -34,12 +34,17 @@ OnCalls = Callable[[int, int], None]
 class CallsOfHistory:
     """One walk over the messages whose calls nobody read. The thread that owns the ledger owns it."""
 
-    def __init__(self, ledger: Ledger, stores: Callable[[], Sequence[Store]]) -> None:
+    def __init__(self, ledger: Ledger, stores: Callable[[], Sequence[Store]], now_ms: Callable[[], int]) -> None:
         """``stores`` returns the stores of the last pass."""
-        self._ledger, self._stores = ledger, stores
+        self._ledger, self._stores, self._now_ms = ledger, stores, now_ms
         self._after = 0
         self.is_done = False
         """True once every message was looked at. One whose store failed is left for the next walk."""
+
+    def begin(self) -> None:
+        """Let messages be looked for again that OpenCode did not have on another day. Raises ``LedgerError``."""
+        with self._ledger.transaction():
+            self._ledger.kept_calls.look_again_at_gone(self._now_ms())
 
     def step(self) -> int:
         """Read the calls of the next few messages; return how many messages those were."""
@@ -59,15 +64,12 @@ class CallsOfHistory:
         self._after = found[-1][0]
         return len(found)
 
-    def run(
-        self, *, now_ms: int, stopping: Callable[[], bool] = lambda: False, on_calls: OnCalls | None = None
-    ) -> None:
-        """Read all of them. ``stopping`` ends it after a batch."""
-        with self._ledger.transaction():
-            self._ledger.kept_calls.look_again_at_gone(now_ms)
+    def run(self, *, on_calls: OnCalls | None = None) -> None:
+        """Read all of them."""
+        self.begin()
         total = self._ledger.kept_calls.count_not_read()
         done = 0
-        while not self.is_done and not stopping():
+        while not self.is_done:
             done += self.step()
             if on_calls is not None:
                 on_calls(done, max(total, done))

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
@@ -13,6 +14,7 @@ from otel_agent.intake.calls_of_history import CallsOfHistory, OnCalls
 from otel_agent.intake.ingest import Ingest, Pass, Rules
 from otel_agent.intake.settled import run_settled
 from otel_agent.intake.store_finder import StoreFinder
+from otel_agent.ledger import calls_request
 from otel_agent.ledger.migration_progress import OnMigration, unreported
 from otel_agent.ledger.writer import Ledger, open_ledger
 from otel_agent.model import ProblemKind
@@ -30,15 +32,22 @@ class Intake(Struct):
     ledger: Ledger
     ingest: Ingest
     finder: StoreFinder
+    state_dir: Path
 
 
 def ignore(_: Intake) -> None:
     """Do nothing more with the parts."""
 
 
+def calls_of_history(parts: Intake) -> CallsOfHistory:
+    """Return a walk over the messages from before the ledger whose tool calls nobody read."""
+    return CallsOfHistory(parts.ledger, lambda: parts.ingest.stores, lambda: time.time_ns() // 1_000_000)
+
+
 def read_calls(parts: Intake, *, on_calls: OnCalls | None = None) -> None:
     """Read the tool calls of the history before the ledger, as far as nobody did so before."""
-    CallsOfHistory(parts.ledger, lambda: parts.ingest.stores).run(now_ms=time.time_ns() // 1_000_000, on_calls=on_calls)
+    calls_of_history(parts).run(on_calls=on_calls)
+    calls_request.answered(parts.state_dir)
 
 
 @contextmanager
@@ -67,7 +76,7 @@ def opened(
         finder = StoreFinder(settings, ledger)
         ingest = Ingest(ledger, finder.find, _rules(settings), now_ns=now_ns)
         try:
-            yield Intake(ledger, ingest, finder)
+            yield Intake(ledger, ingest, finder, settings.state_dir)
         except Exception as error:
             ledger.blame(error)
             raise

@@ -133,23 +133,28 @@ class Queries:
         """Return the usage of each quarter of an hour that has any, by its begin in milliseconds."""
         return self._answering(is_of_slots(scope)).by_slot(scope)
 
+    @property
+    def keeps_calls(self) -> bool:
+        """True if the agent that writes this ledger keeps tool calls."""
+        return self._version >= schema.WITH_CALLS
+
     def tools(self) -> list[str]:
         """Return the names of all tools that were ever called."""
-        return self._of_tools.tools() if self._version >= schema.WITH_CALLS else []
+        return self._of_tools.tools() if self.keeps_calls else []
 
     def by_tool(self, scope: Scope, groups: Mapping[str, str]) -> list[ToolUse]:
         """Return the calls by the group that ``groups`` gives each tool; tools without one are left out."""
-        return self._of_tools.grouped(scope, groups) if self._version >= schema.WITH_CALLS and groups else []
+        return self._of_tools.grouped(scope, groups) if self.keeps_calls and groups else []
 
     def known_calls(self, scope: Scope) -> KnownCalls:
         """Return of how many messages in the scope the tool calls are known."""
-        if self._version >= schema.WITH_CALLS:
+        if self.keeps_calls:
             return self._of_tools.known(scope)
         return KnownCalls(not_read=self.usage(scope).messages)
 
     def loops(self, scope: Scope) -> list[Loop]:
         """Return the loops that went on in the time of the scope, the latest first; its filters are left to the caller."""
-        if self._version < schema.WITH_CALLS:
+        if not self.keeps_calls:
             return []
         return loops_between(self._database, scope.since_ms, scope.until_ms)
 

@@ -37,15 +37,12 @@ def not_included(known: KnownCalls, *, agent_runs: bool) -> list[str]:
     sentences = []
     if known.not_read:
         number = counted(known.not_read, "message")
-        what = (
-            "The running agent reads them when `otel-agent summary tools` asks; ask again in a while."
-            if agent_runs
-            else "`otel-agent summary tools` reads them."
-        )
-        sentences.append(f"the tool calls of {number} are not included, because nobody read them yet. {what}")
+        reads = "makes the running agent read them" if agent_runs else "reads them"
+        what = f"`otel-agent summary tools` {reads}."
+        sentences.append(f"The tool calls of {number} are not included, because nobody read them yet. {what}")
     if known.gone:
         number = counted(known.gone, "message")
-        sentences.append(f"the tool calls of {number} are not included, because OpenCode does not have them any more.")
+        sentences.append(f"The tool calls of {number} are not included, because OpenCode does not have them any more.")
     return sentences
 
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import jsonschema
 import pytest
+from msgspec.structs import replace
 
-from otel_agent.intake.calls_of_history import CallsOfHistory
-from otel_agent.intake.catch_up import Intake, catch_up, read_calls
+from otel_agent.intake.catch_up import Intake, calls_of_history, catch_up, read_calls
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.opencode.mcp_servers import Server, Servers, configured_servers
 from otel_agent.settings import Settings
@@ -34,6 +34,7 @@ from otel_agent.summary.tools import not_included
 from otel_agent.summary.view import ToolRow, View
 from tests.summary.made_machine import MadeMachine, drawn
 from tests.support.made_stores import T0, Database, Tokens, message, session, step_finish, tool
+from tests.support.paths import ROOT
 
 SECOND = 1_000
 QUESTION = Question(range=Range("all", None, None, "UTC"))
@@ -98,7 +99,7 @@ def test_a_part_of_the_history_is_never_shown_as_the_whole(machine: MadeMachine)
     assert (before.tools.calls, before.tools.known.messages, before.tools.known.not_read) == (1, 1, 300)
 
     def one_batch(parts: Intake) -> None:
-        CallsOfHistory(parts.ledger, lambda: parts.ingest.stores).step()
+        calls_of_history(parts).step()
 
     catch_up(Settings(state_dir=machine.state_dir), then=one_batch)
     partly = machine.answer("tools").tools
