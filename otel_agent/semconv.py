@@ -130,6 +130,18 @@ LEGACY_DURATION: Final = Metric(
 )
 
 
+# The names of Claude Code, for dashboards that people made for it: its unit is part of what Prometheus calls them.
+CLAUDE_TOKEN_USAGE: Final = _counter(
+    "claude_code.token.usage", "tokens", "Tokens of OpenCode under Claude Code's name, by type."
+)
+CLAUDE_COST_USAGE: Final = _counter(
+    "claude_code.cost.usage", "USD", "Cost of OpenCode under Claude Code's name, as OpenCode recorded it.", NANO
+)
+CLAUDE_SESSION_COUNT: Final = _counter(
+    "claude_code.session.count", "{session}", "Sessions of OpenCode that a person began, under Claude Code's name."
+)
+
+
 def _gauge(name: str, unit: str, description: str) -> Metric:
     return Metric(name, Kind.GAUGE, unit, description)
 
@@ -175,6 +187,7 @@ GENAI_LATEST: Final = (
     TIME_TO_FIRST_CHUNK,
 )
 GENAI_LEGACY: Final = (LEGACY_TOKEN_USAGE, LEGACY_DURATION)
+CLAUDE_CODE: Final = (CLAUDE_TOKEN_USAGE, CLAUDE_COST_USAGE, CLAUDE_SESSION_COUNT)
 
 PROCESS: Final = (
     PROCESS_COUNT,
@@ -199,7 +212,9 @@ ITSELF: Final = (
 OBSERVED: Final = (*PROCESS, *ITSELF)
 """Metrics that are observed at each collection. All others are kept in the ledger."""
 
-METRICS: Final = {m.name: m for m in (*OPENCODE, *BY_SESSION, *OWN, *GENAI_LATEST, *GENAI_LEGACY, *OBSERVED)}
+METRICS: Final = {
+    m.name: m for m in (*OPENCODE, *BY_SESSION, *OWN, *GENAI_LATEST, *GENAI_LEGACY, *CLAUDE_CODE, *OBSERVED)
+}
 
 TOKEN_TYPES: Final = ("input", "output", "reasoning", "cache_read", "cache_write")
 """Values of ``gen_ai.token.type``, in the order of ``Tokens.each``."""
@@ -222,8 +237,11 @@ class Attr:
     USAGE_OUTPUT: Final = "gen_ai.usage.output_tokens"
     USAGE_REASONING: Final = "gen_ai.usage.reasoning.output_tokens"
     USAGE_CACHE_READ: Final = "gen_ai.usage.cache_read.input_tokens"
-    USAGE_CACHE_WRITE: Final = "gen_ai.usage.cache_creation.input_tokens"
+    USAGE_CACHE_WRITE: Final = "gen_ai.usage.cache_write.input_tokens"
+    LEGACY_CACHE_WRITE: Final = "gen_ai.usage.cache_creation.input_tokens"
+    COMPACTED: Final = "gen_ai.conversation.compacted"
     TOOL: Final = "gen_ai.tool.name"
+    TOOL_TYPE: Final = "gen_ai.tool.type"
     TOOL_CALL: Final = "gen_ai.tool.call.id"
     TOOL_OUTCOME: Final = "opencode.tool.outcome"
     ERROR_TYPE: Final = "error.type"
@@ -249,6 +267,9 @@ class Attr:
     SIGNAL: Final = "otel_agent.signal"
     EXPORT_OUTCOME: Final = "otel_agent.export.outcome"
     OVERFLOW: Final = "otel.metric.overflow"
+    CLAUDE_MODEL: Final = "model"
+    CLAUDE_TYPE: Final = "type"
+    CLAUDE_QUERY_SOURCE: Final = "query_source"
 
 
 CHAT: Final = "chat"
@@ -257,6 +278,10 @@ INVOKE_AGENT: Final = "invoke_agent"
 """The same of a turn; its span is named ``invoke_agent {agent}``."""
 EXECUTE_TOOL: Final = "execute_tool"
 """The same of a tool call; its span is named ``execute_tool {tool}``."""
+FUNCTION: Final = "function"
+"""``gen_ai.tool.type`` of a tool that OpenCode runs itself, those of MCP servers too."""
+FINISHED_BY_ERROR: Final = "error"
+"""Stands in ``gen_ai.response.finish_reasons`` if the model was expected to say why it ended, and did not."""
 TOOL_ERROR: Final = "tool_error"
 """``error.type`` of a tool call that failed, as in OpenTelemetry's conventions for MCP. The error's text stays here."""
 TOOL_ABORTED: Final = "aborted"
@@ -265,14 +290,20 @@ TOOL_ABORTED: Final = "aborted"
 _PROVIDERS: Final = {
     "google": "gcp.gemini",
     "google-vertex": "gcp.vertex_ai",
+    "google-vertex-anthropic": "gcp.vertex_ai",
     "amazon-bedrock": "aws.bedrock",
     "azure": "azure.ai.openai",
+    "azure-cognitive-services": "azure.ai.inference",
     "xai": "x_ai",
     "mistral": "mistral_ai",
     "moonshotai": "moonshot_ai",
+    "moonshotai-cn": "moonshot_ai",
 }
 
 
 def provider_name(opencode_id: str) -> str:
-    """Return OpenTelemetry's well-known name of an OpenCode provider, or OpenCode's own if there is none."""
+    """Return OpenTelemetry's well-known name of an OpenCode provider, or OpenCode's own if there is none.
+
+    A well-known name is its own name, so series of older releases can be brought under today's names by this, too.
+    """
     return _PROVIDERS.get(opencode_id, opencode_id)

@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -13,6 +13,7 @@ from otel_agent.agent.backend import doubts, exporters
 from otel_agent.agent.old_calls import OldCalls
 from otel_agent.export.metric_export import MetricExport
 from otel_agent.export.metric_schedule import MetricSchedule
+from otel_agent.export.mirror import Mirror
 from otel_agent.export.observations import Observations
 from otel_agent.export.outcomes import Outcomes
 from otel_agent.export.span_export import SpanExport
@@ -24,11 +25,18 @@ from otel_agent.opencode.locations import StoreLocations, WatchedFolder, watched
 from otel_agent.opencode.running.processes import Processes
 from otel_agent.otlp.metrics import exported_metrics
 from otel_agent.otlp.resource import emitter
+from otel_agent.semconv import CLAUDE_CODE, Attr
+from otel_agent.series import claude_code
 from otel_agent.settings import Settings
 
 log = logging.getLogger(__name__)
 
 _NS: Final = 1_000_000_000
+_CACHE_WRITE: Final[Mapping[str, tuple[str, ...]]] = {
+    "latest": (Attr.USAGE_CACHE_WRITE,),
+    "legacy": (Attr.LEGACY_CACHE_WRITE,),
+    "both": (Attr.USAGE_CACHE_WRITE, Attr.LEGACY_CACHE_WRITE),
+}
 _TEMPORALITY: Final = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
 
 
@@ -103,6 +111,8 @@ def _metric_schedule(settings: Settings, ledger: Ledger) -> MetricSchedule:
             by_session=settings.metrics_include_session_id,
             latest=settings.genai_semconv in ("latest", "both"),
             legacy=settings.genai_semconv in ("legacy", "both"),
+            ours=settings.metrics_profile in ("opencode", "both"),
+            claude_code=settings.metrics_profile in ("claude_code", "both"),
         ),
         session_window_ns=round(settings.session_window_hours * 3_600 * _NS),
         active_ns=round(settings.heartbeat_hours * 3_600 * _NS),
@@ -111,18 +121,41 @@ def _metric_schedule(settings: Settings, ledger: Ledger) -> MetricSchedule:
     )
 
 
+def _mirror(settings: Settings, ledger: Ledger) -> Mirror | None:
+    """Return what keeps the series for dashboards of Claude Code; ``None`` if nobody asked for them."""
+    if settings.metrics_profile == "opencode":
+        return None
+    by_session = settings.metrics_include_session_id
+    return Mirror(
+        ledger,
+        claude_code.sources(by_session=by_session),
+        (metric.name for metric in CLAUDE_CODE),
+        claude_code.counterparts,
+        windowed=by_session,
+    )
+
+
 def _exports(settings: Settings, parts: Intake, now_ns: Callable[[], int]) -> tuple[SpanExport, MetricExport]:
     for doubt in doubts(settings):
         log.warning("%s", doubt)
     to_spans, to_metrics = exporters(settings)
     outcomes, sender = Outcomes(parts.ledger, now_ns), emitter(parts.ledger.instance_id)
-    spans = SpanExport(parts.ledger, to_spans, outcomes, emitter=sender, titles=settings.session_titles, now_ns=now_ns)
+    spans = SpanExport(
+        parts.ledger,
+        to_spans,
+        outcomes,
+        emitter=sender,
+        titles=settings.session_titles,
+        cache_write=_CACHE_WRITE[settings.genai_semconv],
+        now_ns=now_ns,
+    )
     metrics = MetricExport(
         parts.ledger,
         to_metrics,
         outcomes,
         emitter=sender,
         schedule=_metric_schedule(settings, parts.ledger),
+        mirror=_mirror(settings, parts.ledger),
         observe=_observations(settings, parts, outcomes, now_ns).collect,
         interval_ns=round(settings.metric_export_interval_seconds * _NS),
         delta=_wants_increments(settings),

@@ -10,6 +10,7 @@ from otel_agent.delivery.ports import MetricDelivery
 from otel_agent.export.exchange import NOTHING_SENT, Exchange, Export, attempt, drive
 from otel_agent.export.increments import Gain
 from otel_agent.export.metric_schedule import MetricSchedule, ScheduledPoint
+from otel_agent.export.mirror import Mirror
 from otel_agent.export.observed import Observed
 from otel_agent.export.outcomes import Outcomes, SendSummary
 from otel_agent.export.points import Points
@@ -38,14 +39,15 @@ class MetricExport:
         interval_ns: int,
         delta: bool,
         now_ns: Callable[[], int],
+        mirror: Mirror | None = None,
     ) -> None:
-        """``delivery`` is ``None`` for the exporter ``none``.
+        """``delivery`` is ``None`` for the exporter ``none``, ``mirror`` if every series goes out under one name only.
 
         ``interval_ns`` is the time between two exports. ``delta`` sends increments instead of totals.
         """
         self._ledger, self._delivery, self._outcomes = ledger, delivery, outcomes
         self._schedule, self._observe, self._now_ns = schedule, observe, now_ns
-        self._interval_ns, self._delta = interval_ns, delta
+        self._interval_ns, self._delta, self._mirror = interval_ns, delta, mirror
         self._observed = Observed(outcomes, emitter, delta=delta)
         self._points = Points(schedule, outcomes, emitter, delta=delta, harmless=self._send_size)
 
@@ -66,6 +68,8 @@ class MetricExport:
             return SendSummary()
         now_ns = self._now_ns()
         self._schedule.heal_times(now_ns)
+        if self._mirror is not None:
+            self._mirror.update(now_ns)
         due = self._schedule.due(now_ns)
         # Said before anything is sent: passes go on meanwhile, and what they count is no part of this export.
         new = any(series.has_unexported for series in due)

@@ -17,6 +17,7 @@ from otel_agent.model import SendResult
 from otel_agent.model.plural import counted
 from otel_agent.otlp.resource import Emitter
 from otel_agent.otlp.spans import Tracer
+from otel_agent.semconv import Attr
 
 log = logging.getLogger(__name__)
 
@@ -37,12 +38,13 @@ class SpanExport:
         *,
         emitter: Emitter,
         titles: bool,
+        cache_write: tuple[str, ...] = (Attr.USAGE_CACHE_WRITE,),
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         """``delivery`` is ``None`` for the exporter ``none``. ``titles`` puts session titles, which quote prompts, on
         spans."""
         self._ledger, self._delivery, self._outcomes = ledger, delivery, outcomes
-        self._tracer = Tracer(emitter, titles, now_ns)
+        self._tracer = Tracer(emitter, titles, cache_write, now_ns)
         self._suspicions = 0
         """Exports in a row that ended because the endpoint was at fault."""
 
@@ -126,7 +128,9 @@ class SpanExport:
         if entry.of_turn:
             yield self._tracer.turn_span(entry.message, entry.session, entry.turn)
         else:
-            yield from self._tracer.message_spans(entry.message, entry.session, entry.turn, entry.calls)
+            yield from self._tracer.message_spans(
+                entry.message, entry.session, entry.turn, entry.calls, compacted=entry.compacted
+            )
 
     def _mark_accepted(self, entries: Sequence[PendingSpans], result: SendResult) -> SendSummary:
         with self._ledger.transaction():

@@ -9,11 +9,11 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from otel_agent.ledger import records
 from otel_agent.ledger.turns import TurnState
-from otel_agent.model import Message, Outcome, Session, ToolCall, Turn
+from otel_agent.model import Message, Outcome, Session, ToolCall, Turn, UsageSource
 
 _MESSAGE: Final = ", ".join(f"m.{name}" for name in records.MESSAGE_COLUMNS.split(", "))
 _SESSION: Final = ", ".join(f"s.{name}" for name in records.SESSION_COLUMNS.split(", "))
@@ -39,6 +39,8 @@ class PendingSpans(Struct, frozen=True):
     session: Session
     turn: Turn
     calls: tuple[ToolCall, ...] = ()
+    compacted: bool = False
+    """True if the session was compacted before this message."""
 
     @property
     def spans(self) -> int:
@@ -137,7 +139,14 @@ class Outbox:
         rows = self._database.execute(query, (limit,)).fetchall()
         # The calls of all these messages come with one query.
         calls = self._calls([row[0] for row in rows])
-        return [_entry(row, of_turn=False, calls=tuple(calls.get(row[0], ()))) for row in rows]
+        entries = [_entry(row, of_turn=False, calls=tuple(calls.get(row[0], ()))) for row in rows]
+        compacted = self._compacted({entry.message.session_id for entry in entries})
+        return [
+            structs.replace(entry, compacted=True)
+            if compacted.get(entry.message.session_id, entry.message.created_ms) < entry.message.created_ms
+            else entry
+            for entry in entries
+        ]
 
     def _turns(self, limit: int, *, newest: bool = False) -> list[PendingSpans]:
         query = (
@@ -146,6 +155,14 @@ class Outbox:
             f"WHERE t.{_PENDING} ORDER BY t.number {'DESC' if newest else ''} LIMIT ?"
         )
         return [_entry(row, of_turn=True, calls=()) for row in self._database.execute(query, (limit,))]
+
+    def _compacted(self, sessions: Iterable[str]) -> dict[str, int]:
+        """Return when each of these sessions was compacted first. Those that never were are left out."""
+        query = (
+            "SELECT session_id, min(created_ms) FROM message "
+            f"WHERE session_id IN (SELECT value FROM json_each(?)) AND source = {UsageSource.COMPACTION:d} GROUP BY 1"
+        )
+        return dict(self._database.execute(query, (records.ids(sorted(sessions)),)).fetchall())
 
     def _calls(self, messages: Sequence[int]) -> dict[int, list[ToolCall]]:
         query = (

@@ -141,6 +141,15 @@ class Totals:
         self._database.execute("DELETE FROM gain")
         return len(overflowed)
 
+    def current(self, metrics: Iterable[str]) -> Iterator[tuple[SeriesKey, int, int, int | None]]:
+        """Yield each series of these metrics: its key, its start, its current value and the last accepted one.
+
+        The last is ``None`` for the history that the backend does not have yet.
+        """
+        query = "SELECT metric, attributes, start_ns, value, told_value FROM series WHERE metric IN (SELECT value FROM json_each(?))"
+        for metric, attributes, *numbers in self._database.execute(query, (json.dumps(list(metrics)),)):
+            yield (metric, attributes), *numbers
+
     def due(
         self, metrics: list[str], *, active_since_ns: int, changed_since_ns: int = 0, at_most: int = MAX_VALUE
     ) -> Iterator[Series]:

@@ -35,13 +35,18 @@ _ABSENT: Final = cast(float, None)
 """A histogram's extremes. Nobody keeps them since its start; the protocol lets them be absent, the SDK's type does not."""
 
 
-def exported_metrics(*, by_session: bool, latest: bool, legacy: bool) -> list[str]:
+def exported_metrics(
+    *, by_session: bool, latest: bool, legacy: bool, ours: bool = True, claude_code: bool = False
+) -> list[str]:
     """Return the names of the ledger's metrics that the settings ask for.
 
-    ``latest`` and ``legacy`` are the two versions of OpenTelemetry's GenAI conventions.
+    ``latest`` and ``legacy`` are the two versions of OpenTelemetry's GenAI conventions. ``ours`` are the names that begin
+    with ``opencode``, ``claude_code`` those for dashboards of Claude Code.
     """
-    chosen = [*semconv.OPENCODE, *semconv.OWN]
-    chosen += semconv.BY_SESSION if by_session else ()
+    chosen = [*semconv.OWN]
+    if ours:
+        chosen = [*semconv.OPENCODE, *chosen, *(semconv.BY_SESSION if by_session else ())]
+    chosen += semconv.CLAUDE_CODE if claude_code else ()
     chosen += semconv.GENAI_LATEST if latest else ()
     chosen += semconv.GENAI_LEGACY if legacy else ()
     return [metric.name for metric in chosen]

@@ -39,12 +39,17 @@ class Tracer(Struct, frozen=True):
 
     emitter: Emitter
     titles: bool
+    cache_write: tuple[str, ...] = (Attr.USAGE_CACHE_WRITE,)
+    """The names that the tokens written to a cache have: they differ between versions of the GenAI conventions."""
     now_ns: Callable[[], int] = time.time_ns
 
     def message_spans(
-        self, message: Message, session: Session, turn: Turn, calls: tuple[ToolCall, ...]
+        self, message: Message, session: Session, turn: Turn, calls: tuple[ToolCall, ...], *, compacted: bool = False
     ) -> Iterator[ReadableSpan]:
-        """Yield the span of the model call, if there was one, and those of the tool calls."""
+        """Yield the span of the model call, if there was one, and those of the tool calls.
+
+        ``compacted`` says that the session was compacted before this call.
+        """
         shared = message_attributes(message, subagent=bool(session.parent_id))
         if message.calls_model:
             yield self._span(
@@ -53,7 +58,7 @@ class Tracer(Struct, frozen=True):
                 own_id=span_id(message.id),
                 parent_id=turn_span_id(turn),
                 turn=turn,
-                attributes=shared | _chat_attributes(message, session, self.titles),
+                attributes=shared | self._chat_attributes(message, session, compacted=compacted),
                 failed=message.outcome is not Outcome.OK,
                 times=(message.created_ms, message.call_ended_ms),
             )
@@ -78,6 +83,8 @@ class Tracer(Struct, frozen=True):
         It has no tokens: backends add those up over spans, and the model calls have them.
         """
         shared = message_attributes(last, subagent=bool(session.parent_id))
+        # A turn is no request to a provider, and its calls can have several.
+        shared.pop(Attr.PROVIDER, None)
         return self._span(
             name=f"{semconv.INVOKE_AGENT} {last.agent}".rstrip(),
             kind=SpanKind.INTERNAL,
@@ -88,6 +95,22 @@ class Tracer(Struct, frozen=True):
             failed=last.outcome is not Outcome.OK,
             times=(turn.started_ms, last.ended_ms),
         )
+
+    def _chat_attributes(self, message: Message, session: Session, *, compacted: bool) -> dict[str, AttributeValue]:
+        # The conventions want this attribute only if it is true.
+        context: dict[str, AttributeValue] = {Attr.COMPACTED: True} if compacted else {}
+        return {
+            **_session_attributes(message, session, self.titles),
+            Attr.OPERATION: semconv.CHAT,
+            Attr.MESSAGE: message.id,
+            Attr.OUTCOME: message.outcome.value,
+            Attr.COST: message.cost_nusd / semconv.NANO,
+            **_usage_attributes(message, self.cache_write),
+            **_error_and_compaction(message),
+            **_request_attributes(message),
+            **_finish_attributes(message),
+            **context,
+        }
 
     def _span(
         self,
@@ -148,19 +171,10 @@ def _context(trace: int, span: int) -> SpanContext:
     return SpanContext(trace, span, is_remote=False, trace_flags=TraceFlags(1))
 
 
-def _chat_attributes(message: Message, session: Session, titles: bool) -> dict[str, AttributeValue]:
-    finish: dict[str, AttributeValue] = {Attr.FINISH_REASONS: (message.finish,)} if message.finish else {}
-    return {
-        **_session_attributes(message, session, titles),
-        Attr.OPERATION: semconv.CHAT,
-        Attr.MESSAGE: message.id,
-        Attr.OUTCOME: message.outcome.value,
-        Attr.COST: message.cost_nusd / semconv.NANO,
-        **_usage_attributes(message),
-        **_error_and_compaction(message),
-        **_request_attributes(message),
-        **finish,
-    }
+def _finish_attributes(message: Message) -> dict[str, AttributeValue]:
+    """Return why the model ended. A call that broke down has ended by an error, if it does not say more."""
+    reason = message.finish or ("" if message.outcome is Outcome.OK else semconv.FINISHED_BY_ERROR)
+    return {Attr.FINISH_REASONS: (reason,)} if reason else {}
 
 
 def _request_attributes(message: Message) -> dict[str, AttributeValue]:
@@ -180,6 +194,7 @@ def _tool_attributes(call: ToolCall, message: Message, session: Session) -> dict
         **_session_attributes(message, session, titles=False),
         Attr.OPERATION: semconv.EXECUTE_TOOL,
         Attr.TOOL: call.tool,
+        Attr.TOOL_TYPE: semconv.FUNCTION,
         Attr.MESSAGE: message.id,
         Attr.TOOL_OUTCOME: call.outcome.value,
         **known,
@@ -212,7 +227,7 @@ def _error_and_compaction(message: Message) -> dict[str, AttributeValue]:
     return error | ({Attr.COMPACTION: True} if message.compaction else {})
 
 
-def _usage_attributes(message: Message) -> dict[str, AttributeValue]:
+def _usage_attributes(message: Message, cache_write: tuple[str, ...]) -> dict[str, AttributeValue]:
     """Return OpenTelemetry's numbers, and beside them those that OpenCode recorded.
 
     OpenTelemetry's input contains the cached tokens, its output the reasoning.
@@ -223,7 +238,7 @@ def _usage_attributes(message: Message) -> dict[str, AttributeValue]:
         Attr.USAGE_OUTPUT: tokens.output + tokens.reasoning,
         Attr.USAGE_REASONING: tokens.reasoning,
         Attr.USAGE_CACHE_READ: tokens.cache_read,
-        Attr.USAGE_CACHE_WRITE: tokens.cache_write,
+        **dict.fromkeys(cache_write, tokens.cache_write),
         **dict(zip(Attr.RECORDED, message.tokens.by_category(), strict=True)),
     }
 

@@ -17,7 +17,10 @@ _STANDARD: Final = {
     "OTEL_METRICS_EXPORTER": "metrics_exporter",
     "OTEL_METRIC_EXPORT_INTERVAL": "metric_export_interval_seconds",
     "OTEL_METRICS_INCLUDE_SESSION_ID": "metrics_include_session_id",
+    "OTEL_SEMCONV_STABILITY_OPT_IN": "genai_semconv",
 }
+_LATEST_GENAI: Final = "gen_ai_latest_experimental"
+"""The word by which the GenAI conventions let people ask for their latest version alone."""
 _EXPORTERS: Final = ("traces_exporter", "metrics_exporter")
 _ALIASES: Final = {"logging": "console"}
 """The specification's former name of an exporter."""
@@ -49,6 +52,8 @@ def standard(environ: Mapping[str, str], *, exporter_is_set: bool) -> Standard:
         value = environ.get(variable, "").strip()
         if name in _EXPORTERS and (disabled or exporter_is_set):
             continue
+        if name == "genai_semconv" and _LATEST_GENAI not in map(str.strip, value.split(",")):
+            continue  # a list for many kinds of instrumentation: it says nothing of GenAI
         if value:
             try:
                 found.values[name] = _usable(name, value)
@@ -65,6 +70,8 @@ def _usable(name: str, value: str) -> object:
     """Return the value of the setting. Raises ``_Refused``."""
     if name in _EXPORTERS:
         return _exporter(value, name)
+    if name == "genai_semconv":
+        return "latest"
     return _seconds(value) if name == "metric_export_interval_seconds" else _truth(value)
 
 

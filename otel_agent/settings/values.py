@@ -96,6 +96,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     unattributed_usage: bool = True
     accounting: Literal["recorded", "disjoint"] = "recorded"
     genai_semconv: Literal["latest", "legacy", "both"] = "both"
+    metrics_profile: Literal["opencode", "claude_code", "both"] = "opencode"
     metrics_include_session_id: bool = True
     heartbeat_hours: Annotated[float, Bounds(above=0, most=_YEAR_SECONDS / 3600)] = 24.0
     heartbeat_series: Annotated[int, Bounds(least=0)] = 2_000

@@ -44,7 +44,7 @@ def totals_of(series: Iterable[Published]) -> Totals:
     at_most: ByModel = {}
     folded = False
     for each in series:
-        key = str(each.attributes.get(Attr.PROVIDER, "")), str(each.attributes.get(Attr.MODEL, ""))
+        key = _provider(each.attributes.get(Attr.PROVIDER, "")), str(each.attributes.get(Attr.MODEL, ""))
         folded |= bool(each.attributes.get(Attr.OVERFLOW))
         kind = str(each.attributes.get(Attr.TOKEN_TYPE, ""))
         _add(current, key, _amount(each.metric, kind, each.value))
@@ -97,7 +97,7 @@ def answered(answers: Mapping[str, Sequence[tuple[Mapping[str, str], float]]]) -
                 labels.get(label.replace(".", "_")) or labels.get(label, "")
                 for label in (Attr.PROVIDER, Attr.MODEL, Attr.TOKEN_TYPE)
             )
-            _add(found, (provider, model), _amount(name, kind, round(value * semconv.METRICS[name].scale)))
+            _add(found, (_provider(provider), model), _amount(name, kind, round(value * semconv.METRICS[name].scale)))
     return found
 
 
@@ -128,6 +128,11 @@ def together(amounts: ByModel) -> Amount:
     for amount in amounts.values():
         whole = whole.plus(amount)
     return whole
+
+
+def _provider(published: object) -> str:
+    """Return today's name of a provider: a series keeps the one under which an older release began it."""
+    return provider_name(str(published))
 
 
 def _flat(amount: Amount) -> Amount:

@@ -8,7 +8,7 @@ import pytest
 
 from otel_agent.ledger.outbox import PendingSpans
 from otel_agent.ledger.writer import Ledger, open_ledger
-from otel_agent.model import Turn
+from otel_agent.model import Turn, UsageSource
 from tests.support.records import START_NS, call, enter
 
 
@@ -58,3 +58,15 @@ def test_a_start_tries_everything_in_quarantine_again(tmp_path: Path) -> None:
     found = kinds(ledger)
     ledger.close()
     assert found == [False, False, True, True]
+
+
+def test_calls_after_a_compaction_of_their_session_are_known(ledger: Ledger) -> None:
+    of_one = [call(number, session_id="ses_1") for number in range(3)]
+    of_one[1] = call(1, session_id="ses_1", source=UsageSource.COMPACTION)
+    enter(ledger, *of_one, call(5, session_id="ses_2"))
+    assert [(entry.message.id, entry.compacted) for entry in entries(ledger)] == [
+        ("msg_0", False),
+        ("msg_1", False),
+        ("msg_2", True),
+        ("msg_5", False),
+    ]

@@ -113,6 +113,28 @@ TABLE = {
     ),
 }
 
+CLAUDE = ("model", "query_source")
+CLAUDE_CODE = {
+    "claude_code.token.usage": Row(
+        "int",
+        "tokens",
+        "Tokens of OpenCode under Claude Code's name, by type.",
+        (*L, *CLAUDE, "session.id", "opencode.usage.source", "gen_ai.token.type", "type"),
+    ),
+    "claude_code.cost.usage": Row(
+        "float",
+        "USD",
+        "Cost of OpenCode under Claude Code's name, as OpenCode recorded it.",
+        (*L, *CLAUDE, "session.id", "opencode.usage.source"),
+    ),
+    "claude_code.session.count": Row(
+        "int",
+        "{session}",
+        "Sessions of OpenCode that a person began, under Claude Code's name.",
+        ("opencode.project.name", "session.id"),
+    ),
+}
+
 OBSERVED = {
     "process.cpu.utilization": Row(
         "gauge", "1", "CPU time since the last collection as a share of that time; one core is 1.", PROCESS
@@ -167,9 +189,9 @@ def put_everything(tree: JsonTree) -> None:
 
 def test_the_package_has_the_metrics_of_the_table() -> None:
     scaled = {name for name, metric in semconv.METRICS.items() if metric.kind is Kind.COUNTER and metric.scale != 1}
-    assert scaled == {name for name, row in TABLE.items() if row.kind == "float"}
+    assert scaled == {name for name, row in (TABLE | CLAUDE_CODE).items() if row.kind == "float"}
     assert {name: (metric.unit, metric.description) for name, metric in semconv.METRICS.items()} == {
-        name: (row.unit, row.description) for name, row in (TABLE | OBSERVED).items()
+        name: (row.unit, row.description) for name, row in (TABLE | CLAUDE_CODE | OBSERVED).items()
     }
 
 
@@ -288,6 +310,25 @@ def test_the_setting_chooses_the_version_of_the_genai_conventions(
         assert {name for name in names if name.startswith("gen_ai.")} == expected
         assert names - latest - legacy == set(TABLE) - latest - legacy
     assert receiver.total("gen_ai.client.inference.usage.input_tokens") == 700 + 300 + 7 + 5
+
+
+def test_the_profile_chooses_the_names_and_their_sums_are_the_same(
+    agent: Agent, tree: JsonTree, receiver: OtlpReceiver
+) -> None:
+    put_everything(tree)
+    ours = {name for name in TABLE if name.startswith("opencode.")}
+    for choice, expected in (("both", ours | set(CLAUDE_CODE)), ("claude_code", set(CLAUDE_CODE)), ("opencode", ours)):
+        before = len(receiver.points())
+        agent.once(OTEL_AGENT_METRICS_PROFILE=choice)
+        names = {point.metric for point in receiver.points()[before:]}
+        assert {name for name in names if name.startswith(("opencode.", "claude_code."))} == expected
+    for point in receiver.points():
+        if (row := CLAUDE_CODE.get(point.metric)) is not None:
+            assert (point.unit, point.description, value_kind(point)) == (row.unit, row.description, row.kind)
+            assert set(point.attributes) == set(row.attributes)
+    assert receiver.total("claude_code.token.usage") == 700 + 50 + 20 + 300 + 7 + 5 + 1
+    assert receiver.total("claude_code.cost.usage") == receiver.total("opencode.cost.usage")
+    assert receiver.total("claude_code.session.count") == 1, "the other session is the sub-agent's"
 
 
 def test_series_of_sessions_can_be_switched_off(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:

@@ -77,7 +77,7 @@ def test_a_model_call_is_a_span_with_these_attributes() -> None:
             "gen_ai.usage.output_tokens": 50,
             "gen_ai.usage.reasoning.output_tokens": 20,
             "gen_ai.usage.cache_read.input_tokens": 300,
-            "gen_ai.usage.cache_creation.input_tokens": 7,
+            "gen_ai.usage.cache_write.input_tokens": 7,
             "opencode.token.input": 700,
             "opencode.token.output": 50,
             "opencode.token.reasoning": 20,
@@ -140,7 +140,28 @@ def test_a_failed_model_call_has_the_type_of_its_error_and_no_text(error_type: s
     assert found.status_message == ""
     assert found.attributes["error.type"] == error_type
     assert found.attributes["opencode.message.outcome"] == outcome
-    assert "gen_ai.response.finish_reasons" not in found.attributes
+    assert found.attributes["gen_ai.response.finish_reasons"] == ("error",)
+
+
+def test_a_failed_model_call_that_says_why_it_ended_keeps_its_reason() -> None:
+    assert row(made(error_type="APIError", finish="length")).attributes["gen_ai.response.finish_reasons"] == ("length",)
+
+
+def test_a_model_call_after_a_compaction_is_marked_and_no_other() -> None:
+    """The conventions want the attribute only if it is true."""
+    tracer = Tracer(EMITTER, titles=False)
+    for compacted, found in ((True, True), (False, None)):
+        (span,) = tracer.message_spans(MESSAGE, SESSION, turn_of(MESSAGE), (), compacted=compacted)
+        assert (span.attributes or {}).get("gen_ai.conversation.compacted") is found
+
+
+def test_tokens_written_to_a_cache_have_the_names_that_were_asked_for() -> None:
+    names = ("gen_ai.usage.cache_write.input_tokens", "gen_ai.usage.cache_creation.input_tokens")
+    for asked in (names, names[:1], names[1:]):
+        (span,) = Tracer(EMITTER, titles=False, cache_write=asked).message_spans(MESSAGE, SESSION, turn_of(MESSAGE), ())
+        assert {name: (span.attributes or {}).get(name) for name in names} == {
+            name: 7 if name in asked else None for name in names
+        }
 
 
 def test_a_model_call_that_never_ended_ends_when_it_began() -> None:
@@ -228,6 +249,7 @@ def test_a_tool_call_is_a_span_below_the_turn_without_the_model() -> None:
     assert found.attributes == {
         "gen_ai.operation.name": "execute_tool",
         "gen_ai.tool.name": "bash",
+        "gen_ai.tool.type": "function",
         "gen_ai.tool.call.id": "call_74",
         "opencode.tool.outcome": "ok",
         "gen_ai.agent.name": "build",
@@ -270,7 +292,6 @@ def test_a_turn_is_a_span_from_the_question_to_the_last_answer_without_tokens() 
     assert found.trace_id == row().trace_id
     assert found.attributes == {
         "gen_ai.operation.name": "invoke_agent",
-        "gen_ai.provider.name": "zai-coding-plan",
         "gen_ai.request.model": "glm-4.7",
         "gen_ai.agent.name": "build",
         "opencode.project.name": "persona",

@@ -25,6 +25,10 @@ def home(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("google", "gcp.gemini"),
         ("google-vertex", "gcp.vertex_ai"),
+        ("google-vertex-anthropic", "gcp.vertex_ai"),
+        ("azure-cognitive-services", "azure.ai.inference"),
+        ("moonshotai-cn", "moonshot_ai"),
+        ("moonshot_ai", "moonshot_ai"),
         ("amazon-bedrock", "aws.bedrock"),
         ("azure", "azure.ai.openai"),
         ("xai", "x_ai"),

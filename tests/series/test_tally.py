@@ -73,7 +73,7 @@ def test_all_metrics_and_the_span_of_a_message_agree(message: Message) -> None:
     ] == [*message.tokens.by_category()]
     for kind in ("input_tokens", "output_tokens", "cache_read.input_tokens", "reasoning.output_tokens"):
         assert span[f"gen_ai.usage.{kind}"] == found[f"{GENAI}{kind}"]
-    assert span["gen_ai.usage.cache_creation.input_tokens"] == found[f"{GENAI}cache_write.input_tokens"]
+    assert span["gen_ai.usage.cache_write.input_tokens"] == found[f"{GENAI}cache_write.input_tokens"]
     assert span["opencode.cost.usd"] == found["opencode.cost.usage"] / 10**9
     assert all(value >= 0 for value in found.values())
 

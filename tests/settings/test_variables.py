@@ -23,3 +23,21 @@ def test_a_known_variable_is_read_in_any_case_of_letters(name: str, monkeypatch:
     found = load()
     assert found.settings.max_series == 5
     assert found.origins["max_series"] == "environment OTEL_AGENT_MAX_SERIES"
+
+
+@pytest.mark.parametrize(
+    ("words", "version"),
+    [
+        ("gen_ai_latest_experimental", "latest"),
+        ("http/dup, gen_ai_latest_experimental", "latest"),
+        ("http/dup", "both"),
+        ("gen_ai_latest", "both"),
+    ],
+)
+def test_the_conventions_own_variable_asks_for_their_latest_version(
+    words: str, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_SEMCONV_STABILITY_OPT_IN", words)
+    assert load().settings.genai_semconv == version
+    monkeypatch.setenv("OTEL_AGENT_GENAI_SEMCONV", "legacy")
+    assert load().settings.genai_semconv == "legacy", "a variable of ours is the last word"

@@ -146,6 +146,7 @@ def test_the_documented_message_arrives_in_every_form(agent: Agent, tree: JsonTr
         "gen_ai.usage.output_tokens": 433,
         "gen_ai.usage.reasoning.output_tokens": 346,
         "gen_ai.usage.cache_read.input_tokens": 72,
+        "gen_ai.usage.cache_write.input_tokens": 0,
         "gen_ai.usage.cache_creation.input_tokens": 0,
         "opencode.token.input": 23473,
         "opencode.token.output": 433,
