@@ -4,6 +4,7 @@ import logging
 import sqlite3
 from typing import Final
 
+from otel_agent.ledger.calls_agree import RAISED
 from otel_agent.ledger.facts import Facts
 from otel_agent.ledger.guard import Guard
 from otel_agent.ledger.sent_points import SentPoints
@@ -53,6 +54,7 @@ class Continuity:
             number = self._sent.bring_back(self._database)
             self._facts.note(_CHANGES, later)
             self._facts.note(_BROUGHT_BACK, 1)
+            self._facts.note(RAISED, 1)
             if self._facts.number("swept_ms"):
                 self._facts.note("swept_ms", 1)  # the next sweep is noted, whenever the last one was
             log.warning(

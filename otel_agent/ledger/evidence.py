@@ -8,6 +8,7 @@ from typing import Final
 from msgspec import Struct
 
 from otel_agent.ledger import kept_sums
+from otel_agent.ledger.calls_agree import differing_calls
 from otel_agent.model import Problem, ProblemKind
 
 _ROW: Final = (
@@ -60,7 +61,10 @@ class Evidence:
 
     def differing_sums(self) -> dict[str, int]:
         """Return how many of the sums that are kept are not what the messages add up to, by table."""
-        return kept_sums.differing(self._database)
+        found = kept_sums.differing(self._database)
+        if number := differing_calls(self._database):
+            found["totals of tool calls"] = number
+        return found
 
     def facts(self) -> LedgerFacts:
         """Return the facts of the ledger as a whole."""

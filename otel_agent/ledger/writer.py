@@ -10,6 +10,7 @@ from typing import Final
 
 from otel_agent.errors import LedgerDamaged, LedgerError, LedgerMoved
 from otel_agent.ledger import checkpoints, files, soundness, wrong_clock
+from otel_agent.ledger.calls_agree import BEFORE
 from otel_agent.ledger.contexts import Contexts
 from otel_agent.ledger.continuity import Continuity
 from otel_agent.ledger.delivery_state import DeliveryState
@@ -170,7 +171,7 @@ class Ledger:
                 self.totals.clear()
                 self.sessions.forget_tracked()
                 self._facts.note("epoch_message", self.messages.last_number())
-                self._facts.forget("calls_before")
+                self._facts.forget(BEFORE)
             self._facts.note("instance_id", instance_id)
         self._continuity.write_again()
 
