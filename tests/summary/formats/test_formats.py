@@ -117,6 +117,7 @@ class TestJsonOfAnOverview:
             "reading": None,
             "warnings": [],
             "hints": [],
+            "loops": [],
         }
         assert set(parts) <= set(found)
 
