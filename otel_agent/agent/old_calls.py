@@ -29,6 +29,8 @@ class OldCalls:
             self._walk = self._begin()
             self._walk.begin()
         until = self._now() + _SLICE_SECONDS
+        # At least one batch, however slow the machine is.
+        self._walk.step()
         while not self._walk.is_done and self._now() < until:
             self._walk.step()
         if self._walk.is_done:

@@ -1,4 +1,4 @@
-"""``otel-agent session``."""
+"""``otel-agent session SESSION``."""
 
 from typing import Annotated
 
