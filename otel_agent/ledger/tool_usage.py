@@ -2,8 +2,12 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping
-from typing import Any, Final
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Final
 
 from otel_agent.ledger.answers import KnownCalls, Scope, ToolUse, Usage
 from otel_agent.ledger.kept_calls import Found
@@ -15,29 +19,18 @@ _NAMED: Final = (
 )
 """The group of each tool, by a JSON object as the parameter."""
 _ENDED: Final = "coalesce(m.completed_ms, m.created_ms)"
+# CROSS JOIN keeps SQLite from walking over all messages once for each tool.
 _CALLS: Final = (
-    "made AS MATERIALIZED (SELECT n.name, k.message, k.outcome, k.ended_ms - k.started_ms AS took, m.session_id, "
-    f"{_ENDED} AS at FROM whole_message AS m JOIN kept_call AS k ON k.message = m.number "
-    "JOIN named AS n ON n.number = k.tool WHERE {where})"
+    "FROM whole_message AS m CROSS JOIN kept_call AS k ON k.message = m.number "
+    "CROSS JOIN named AS n ON n.number = k.tool WHERE {where}"
 )
-_COUNTS: Final = (
-    f"SELECT name, count(*), count(*) FILTER (WHERE outcome = '{Outcome.ERROR}'), "
-    f"count(*) FILTER (WHERE outcome = '{Outcome.ABORTED}'), min(at), max(at) FROM made GROUP BY name"
-)
-# A call that was broken off did not take its own time. The nearest rank is a time that was measured.
-_TIMES: Final = (
-    "SELECT name, max(of), max(took) FILTER (WHERE place = (of + 1) / 2), "
-    "max(took) FILTER (WHERE place = (of * 95 + 99) / 100) FROM ("
-    "SELECT name, took, row_number() OVER (PARTITION BY name ORDER BY took) AS place, "
-    "count(*) OVER (PARTITION BY name) AS of FROM made "
-    f"WHERE took IS NOT NULL AND outcome <> '{Outcome.ABORTED}') GROUP BY name"
-)
+_MADE: Final = f"SELECT n.name, k.outcome, k.ended_ms - k.started_ms AS took, {_ENDED} {_CALLS} ORDER BY n.name, took"
 _USAGE: Final = (
     "SELECT once.name, count(*), count(DISTINCT m.session_id), sum(m.input), sum(m.output), sum(m.reasoning), "
     "sum(m.cache_read), sum(m.cache_write), sum(m.cached_in_input), sum(m.reasoning_in_output), sum(m.cost_nusd) "
-    "FROM (SELECT DISTINCT name, message FROM made) AS once JOIN message AS m ON m.number = once.message GROUP BY once.name"
+    f"FROM (SELECT DISTINCT n.name, k.message {_CALLS}) AS once JOIN message AS m ON m.number = once.message GROUP BY once.name"
 )
-_TIMELESS: Final = (0, None, None)
+_ABORTED: Final = Outcome.ABORTED.value
 
 
 class ToolUsage:
@@ -53,14 +46,12 @@ class ToolUsage:
     def grouped(self, scope: Scope, groups: Mapping[str, str]) -> list[ToolUse]:
         """Return the calls by the group of their tool; calls of a tool without a group are left out."""
         where, parameters = self._messages.where(scope)
-        made = f"WITH {_NAMED}, {_CALLS.format(where=where)}"
         bound = [json.dumps(dict(groups)), *parameters]
-        times: dict[str, tuple[Any, ...]] = {
-            row[0]: row[1:] for row in self._database.execute(f"{made} {_TIMES}", bound)
-        }
-        usage = {row[0]: Usage.of(row[1:]) for row in self._database.execute(f"{made} {_USAGE}", bound)}
-        rows = self._database.execute(f"{made} {_COUNTS}", bound)
-        return [_use(row, times.get(row[0], _TIMELESS), usage[row[0]]) for row in rows]
+        usage = self._database.execute(f"WITH {_NAMED} {_USAGE.format(where=where)}", bound)
+        of_group = {row[0]: Usage.of(row[1:]) for row in usage}
+        # Counted here: SQLite's window functions take three times as long to find a percentile.
+        made = self._database.execute(f"WITH {_NAMED} {_MADE.format(where=where)}", bound)
+        return [_use(name, calls, of_group[name]) for name, calls in groupby(made, itemgetter(0))]
 
     def known(self, scope: Scope) -> KnownCalls:
         """Return of how many messages in the scope the calls are known."""
@@ -79,7 +70,27 @@ class ToolUsage:
         )
 
 
-def _use(counts: tuple[Any, ...], times: tuple[Any, ...], usage: Usage) -> ToolUse:
-    name, calls, failed, aborted, first_ms, last_ms = counts
-    timed, p50_ms, p95_ms = times
-    return ToolUse(name, calls, failed, aborted, first_ms, last_ms, timed, p50_ms, p95_ms, usage)
+def _use(name: str, calls: Iterable[tuple[str, str, int | None, int]], usage: Usage) -> ToolUse:
+    """Return the sums of the calls of one group, which come in the order of their times."""
+    rows = list(calls)
+    outcomes = Counter(map(itemgetter(1), rows))
+    # A call that was broken off did not take its own time.
+    times = array("q", (took for _, outcome, took, _ in rows if took is not None and outcome != _ABORTED))
+    ended = list(map(itemgetter(3), rows))
+    return ToolUse(
+        name,
+        outcomes.total(),
+        outcomes[Outcome.ERROR.value],
+        outcomes[_ABORTED],
+        min(ended),
+        max(ended),
+        len(times),
+        _rank(times, 50),
+        _rank(times, 95),
+        usage,
+    )
+
+
+def _rank(times: Sequence[int], percent: int) -> int | None:
+    """Return the nearest rank of sorted times: one that was measured. ``None`` if there are none."""
+    return times[-(-len(times) * percent // 100) - 1] if times else None

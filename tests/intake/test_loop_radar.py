@@ -165,6 +165,19 @@ def test_a_loop_goes_on_in_the_next_process(desk: Desk) -> None:
     assert (found.kind, found.calls) == (LoopKind.REPEAT, 4)
 
 
+def test_a_row_too_large_to_be_built_is_compared_as_well(desk: Desk) -> None:
+    """SQLite takes the input out of it, and a small row has the same one."""
+    rows = Rows(DatabaseV2(desk.data_dir / "opencode.db").create(), session(BEGIN, version="2.0.26"))
+    rows.prompt(BEGIN)
+    for number, output in enumerate(("small", "large" * 20_000, "small")):
+        at = BEGIN + number * SECOND
+        state = {"status": "completed", "input": {"path": "a \u00e9", "n": 1.50}, "content": [{"text": output}]}
+        times = {"created": at + 100, "ran": at + 200, "completed": at + 500}
+        rows.answer(at, 900, tools=[{"type": "tool", "id": "call", "name": "read", "time": times, "state": state}])
+    desk.read()
+    assert [(each.tool, each.calls) for each in desk.loops()] == [("read", 3)]
+
+
 def test_a_mark_says_nothing_without_the_key(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()

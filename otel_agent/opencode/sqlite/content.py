@@ -137,7 +137,8 @@ class ContentParts:
         """Return the tool calls of a large row; none if it is no JSON."""
         query = (
             f"SELECT item.key, {_FIELDS}, json_type(item.value, '$.state.metadata.exit'), CASE WHEN {_IS_SUBAGENT} "
-            f"THEN substr(json_extract(item.value, '$.state.error.message'), -{_LONGEST_ERROR}) END "
+            f"THEN substr(json_extract(item.value, '$.state.error.message'), -{_LONGEST_ERROR}) END, "
+            f"substr(json_extract(item.value, '$.state.input'), 1, {LARGE + 1}) "
             f"FROM {self._tables.messages} AS m, json_each(m.data, '$.content') AS item "
             "WHERE m.id = ? AND item.type = 'object'"
         )
@@ -150,7 +151,7 @@ class ContentParts:
         return [found for row in rows if (found := self._field(message_id, *row)) is not None]
 
     def _field(
-        self, message_id: str, key: object, fields: bytes, exit_type: object, error_text: object
+        self, message_id: str, key: object, fields: bytes, exit_type: object, error_text: object, asked: object
     ) -> Fields | None:
         kind, call_id, name, time, status, error_type, *rest = json.loads(fields)
         if kind != "tool":
@@ -168,20 +169,11 @@ class ContentParts:
             resumed=resumed,
             agent=agent,
             description=description,
-            input_digest=self._input_digest(message_id, key),
+            # A large input would have to be built to be compared.
+            input_digest=digest(asked) if isinstance(asked, bytes) and len(asked) <= LARGE else b"",
             exit=None if _value(exit_type) == "null" else msgspec.UNSET,
             inner=self._inner(message_id, key) if name == CODE_MODE else [],
         )
-
-    def _input_digest(self, message_id: str, key: object) -> bytes:
-        """Return the hash of a call's input; empty for a large one, whose content is never built here."""
-        path = "'$.content[' || ? || '].state.input'"
-        query = (
-            f"SELECT CASE WHEN length(found) <= {LARGE} THEN found END FROM (SELECT json_extract(data, {path}) AS found "
-            f"FROM {self._tables.messages} WHERE id = ?)"
-        )
-        found = self._database.execute(query, (key, message_id)).fetchone()
-        return digest(found[0]) if found is not None and isinstance(found[0], bytes) else b""
 
     def _inner(self, message_id: str, key: object) -> list[tuple[object, object]]:
         query = (
