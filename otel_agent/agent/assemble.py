@@ -139,6 +139,10 @@ def _exports(settings: Settings, parts: Intake, now_ns: Callable[[], int]) -> tu
     for doubt in doubts(settings):
         log.warning("%s", doubt)
     to_spans, to_metrics = exporters(settings)
+    if to_spans is not None and parts.ledger.outbox.left_out:
+        # Summaries counted these before anybody chose a backend.
+        with parts.ledger.transaction():
+            parts.ledger.outbox.take_back()
     outcomes, sender = Outcomes(parts.ledger, now_ns), emitter(parts.ledger.instance_id)
     spans = SpanExport(
         parts.ledger,

@@ -3,6 +3,8 @@
 from typing import get_args
 from urllib.parse import urlsplit
 
+from msgspec import structs
+
 from otel_agent.delivery.advice import advice
 from otel_agent.delivery.choose import FileOptions, deliveries
 from otel_agent.delivery.otlp_options import OtlpOptions
@@ -26,14 +28,32 @@ def doubts(settings: Settings) -> list[str]:
     return list(found)
 
 
-def exporters(settings: Settings) -> tuple[SpanDelivery | None, MetricDelivery | None]:
-    """Open what delivers spans and metrics; ``None`` is the exporter ``none``. Raises ``SettingsError``."""
+def exporters(
+    settings: Settings, *, only: Signal | None = None, hurried_seconds: float | None = None
+) -> tuple[SpanDelivery | None, MetricDelivery | None]:
+    """Open what delivers spans and metrics; ``None`` is the exporter ``none``. Raises ``SettingsError``.
+
+    With ``only``, the other signal has no exporter. ``hurried_seconds`` makes each export one try that ends in that time.
+    """
+    chosen = {each: settings.exporter_of(each) if only in (None, each) else "none" for each in get_args(Signal)}
     return deliveries(
-        traces=settings.exporter_of("traces"),
-        metrics=settings.exporter_of("metrics"),
-        otlp=otlp_options(settings),
+        traces=chosen["traces"],
+        metrics=chosen["metrics"],
+        otlp=structs.replace(otlp_options(settings), hurried_seconds=hurried_seconds),
         file=FileOptions(settings.file_exporter_dir, settings.file_max_bytes, settings.file_backups),
     )
+
+
+def refuse_unusable(settings: Settings) -> list[str]:
+    """Build what ``otel-agent run`` builds of these settings, and throw it away. Nothing is connected or written.
+
+    Return the doubts. Raises ``SettingsError`` for whatever ``run`` would not start with.
+    """
+    found = doubts(settings)
+    for exporter in exporters(settings):
+        if exporter is not None:
+            exporter.close()
+    return found
 
 
 def address_of(settings: Settings, signal: Signal) -> str:

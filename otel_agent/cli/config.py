@@ -2,13 +2,16 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from otel_agent.cli.options import FLAG, ConfigOption, JsonOption, loaded
 from otel_agent.errors import SettingsError
 from otel_agent.private_files import replace_private
+
+if TYPE_CHECKING:
+    from otel_agent.settings import Settings
 
 app: Final = typer.Typer(
     help="Show the settings, create a settings file, or check one.",
@@ -54,13 +57,28 @@ def init(
 @app.command(epilog="Example: otel-agent config check")
 def check(config: ConfigOption = None) -> None:
     """Check the settings. Exit code 2: they contain an error."""
-    from otel_agent.agent.backend import doubts
+    from otel_agent.agent.backend import refuse_unusable
 
     found = loaded(config, quiet=True)
-    for doubt in doubts(found.for_export()):
+    for doubt in refuse_unusable(found.for_export()):
         typer.echo(doubt, err=True)
     where = f"{found.file} and the environment" if found.file else "the environment (there is no settings file)"
     typer.echo(f"The settings are valid: {where}.")
+    if where_to := _where_to(found.settings):
+        typer.echo(where_to)
+
+
+def _where_to(settings: "Settings") -> str:
+    """Return a sentence about where data goes, if somebody chose that."""
+    from otel_agent.doctor.meant import backend_in_words
+
+    match backend_in_words(settings, tried=False):
+        case "none":
+            return "Nothing leaves this machine (the exporter is none)."
+        case "":
+            return ""
+        case place:
+            return f"`otel-agent run` sends to {place}."
 
 
 def _write(path: Path, text: str, *, force: bool) -> None:

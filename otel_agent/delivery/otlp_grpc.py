@@ -88,7 +88,7 @@ class _Calls:
         headers = options.headers_of(signal).items()
         self._metadata = tuple((name.lower(), _metadata(name, value)) for name, value in headers)
         self._credentials = _credentials(options, signal)
-        self._tries, self._lock = Tries(), threading.Lock()
+        self._tries, self._lock = Tries(options.most_tries), threading.Lock()
         self._channel: grpc.Channel | None = None
 
     def send(self, request: bytes) -> SendResult:

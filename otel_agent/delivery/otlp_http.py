@@ -82,7 +82,7 @@ class _Posts:
         self._compress = _COMPRESS[compression]
         self._headers = _headers(options, signal, compression)
         self._session = StrictSession(response, _trust(options, signal), accept_any_2xx=options.accept_any_2xx)
-        self._tries = Tries()
+        self._tries = Tries(options.most_tries)
 
     @property
     def server_date(self) -> str:

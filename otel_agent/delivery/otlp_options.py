@@ -10,6 +10,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from otel_agent.delivery import addresses, authorities, headers
+from otel_agent.delivery.tries import MOST_TRIES
 from otel_agent.errors import SettingsError
 from otel_agent.semconv import Signal
 from otel_agent.settings.standard import SHORTEST_MS
@@ -34,6 +35,13 @@ class OtlpOptions(Struct, frozen=True):
     client_certificate: Path | None = None
     accept_any_2xx: bool = False
     """Over HTTP, take any answer with 2xx for an acknowledgement."""
+    hurried_seconds: float | None = None
+    """The most seconds for one export, which is then tried once: a person waits. ``None`` is as the settings say."""
+
+    @property
+    def most_tries(self) -> int:
+        """The most tries of one export."""
+        return MOST_TRIES if self.hurried_seconds is None else 1
 
     def protocol_of(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> str:
         """Return the name of the protocol, which may be one that nobody knows."""
@@ -118,9 +126,10 @@ class OtlpOptions(Struct, frozen=True):
             milliseconds = 0.0
         if milliseconds is not None and not 0 < milliseconds < math.inf:
             raise SettingsError(f"{variable}: {value} is not a number of milliseconds above zero.")
+        most = _LONGEST_SECONDS if self.hurried_seconds is None else self.hurried_seconds
         if milliseconds is None or milliseconds < SHORTEST_MS:
-            return min(self.timeout_seconds or _TIMEOUT_SECONDS, _LONGEST_SECONDS)
-        return min(milliseconds / 1_000, _LONGEST_SECONDS)
+            return min(self.timeout_seconds or _TIMEOUT_SECONDS, most)
+        return min(milliseconds / 1_000, most)
 
     def doubts(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> list[str]:
         """Return a sentence for each value that was probably meant otherwise, and says what is used instead."""

@@ -3,7 +3,6 @@
 import socket
 import ssl
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -12,8 +11,8 @@ from msgspec import Struct
 
 from otel_agent.delivery.exchange import BrokenOff, Exchange, current
 
-PATIENCE_SECONDS: Final = 5.0
-"""Time for each step."""
+PATIENCE_SECONDS: Final = 2.5
+"""Time for all steps together: a person waits for the answer."""
 
 
 class Reached(Struct, frozen=True):
@@ -23,29 +22,30 @@ class Reached(Struct, frozen=True):
     port: int
     trouble: str = ""
     step: str = ""
-    """The step that failed: ``name``, ``connection`` or ``tls``."""
+    """The step that failed: ``name``, ``connection``, ``tls``, or ``certificate``, which is the one that nobody trusts."""
     certificate_until: datetime | None = None
     """When the certificate expires, if there was one."""
 
 
 def reach(host: str, port: int, *, trust: ssl.SSLContext | None) -> Reached:
-    """Try to reach a port. Takes up to 5 s for each step, and never raises for it.
+    """Try to reach a port. Takes up to ``PATIENCE_SECONDS`` for all of it, and never raises for it.
 
     ``trust`` has the authorities that the other side may show; ``None`` uses no TLS.
     """
-    if not _resolves(host, port):
-        return Reached(host, port, "the name is not known", "name")
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    if trouble := _look_up(host, port, deadline):
+        return Reached(host, port, trouble, "name")
     try:
-        with socket.create_connection((host, port), PATIENCE_SECONDS) as connection:
+        with socket.create_connection((host, port), max(deadline - time.monotonic(), 0.001)) as connection:
             reached = Reached(host, port)
-            return reached if trust is None else _greeted(connection, reached, trust)
+            return reached if trust is None else _greeted(connection, reached, trust, deadline)
     except TimeoutError:
         return Reached(host, port, "no answer", "connection")
     except OSError as error:
         return Reached(host, port, error.strerror or str(error), "connection")
 
 
-def _greeted(connection: socket.socket, reached: Reached, trust: ssl.SSLContext) -> Reached:
+def _greeted(connection: socket.socket, reached: Reached, trust: ssl.SSLContext, deadline: float) -> Reached:
     """Shake hands with TLS over the connection. Returns how far that got."""
 
     def certificate_shown() -> dict[str, Any]:
@@ -54,11 +54,11 @@ def _greeted(connection: socket.socket, reached: Reached, trust: ssl.SSLContext)
             return tls.getpeercert() or {}
 
     try:
-        certificate = _within_patience(certificate_shown)
+        certificate = Exchange(deadline).run(certificate_shown)
     except BrokenOff:
         return Reached(reached.host, reached.port, "no answer in time", "tls")
     except ssl.SSLCertVerificationError as error:
-        return Reached(reached.host, reached.port, error.verify_message, "tls")
+        return Reached(reached.host, reached.port, error.verify_message, "certificate")
     except (ssl.SSLError, OSError) as error:
         return Reached(reached.host, reached.port, getattr(error, "reason", None) or "no TLS there", "tls")
     # The date is only shown. A certificate without a readable one was verified all the same.
@@ -68,14 +68,15 @@ def _greeted(connection: socket.socket, reached: Reached, trust: ssl.SSLContext)
     return Reached(reached.host, reached.port, certificate_until=until)
 
 
-def _resolves(host: str, port: int) -> bool:
-    """True if the name is known. The system's look-up has no deadline, so one that takes too long is left behind."""
+def _look_up(host: str, port: int, deadline: float) -> str:
+    """Return why the name has no address, empty if it has one. A look-up that takes too long is left behind."""
+
+    def found() -> Any:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
     try:
-        return bool(_within_patience(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+        return "" if Exchange(deadline).run(found) else "the name is not known"
+    except BrokenOff:
+        return "the name server does not answer in time"
     except (OSError, UnicodeError):
-        return False
-
-
-def _within_patience(step: Callable[[], Any]) -> Any:
-    """Return what the step returns. Raises ``BrokenOff`` after ``PATIENCE_SECONDS``, whatever it waits for."""
-    return Exchange(time.monotonic() + PATIENCE_SECONDS).run(step)
+        return "the name is not known"

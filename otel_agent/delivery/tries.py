@@ -31,8 +31,8 @@ class Tried(Struct, frozen=True):
 class Tries:
     """Sends requests one after the other, each with its repeats. ``close`` may be called from another thread."""
 
-    def __init__(self) -> None:
-        self._closed = threading.Event()
+    def __init__(self, most: int = MOST_TRIES) -> None:
+        self._most, self._closed = most, threading.Event()
         self._failing = False
 
     @property
@@ -51,7 +51,7 @@ class Tries:
         """
         deadline = time.monotonic() + seconds
         result, may_have_arrived = NOTHING_SENT, False
-        for number in range(1, MOST_TRIES + 1):
+        for number in range(1, self._most + 1):
             if self.closed:
                 break
             tried = once(deadline)

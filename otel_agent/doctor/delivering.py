@@ -10,35 +10,53 @@ from opentelemetry.sdk.metrics.export import MetricsData
 
 from otel_agent.agent import backend
 from otel_agent.delivery import proxies
-from otel_agent.delivery.advice import advice
+from otel_agent.delivery.listener import Spoken, spoken_at
 from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.delivery.probe import Reached, reach
-from otel_agent.doctor.finding import Finding, fail, fine, warn
+from otel_agent.doctor import verdicts
+from otel_agent.doctor.finding import Finding, Verdict, fail, fine, skip, warn
 from otel_agent.errors import SettingsError
 from otel_agent.model.plural import counted
 from otel_agent.semconv import Signal
 from otel_agent.settings import Settings
 
+SECONDS: Final = 4.0
+"""Time for everything that is said about one signal: together with the start of the program, less than 5 s."""
+_GREETING_SECONDS: Final = 0.8
+"""Time to find out what else is spoken at an address."""
 _SOON_DAYS: Final = 14
 """A certificate that ends sooner is worth a warning."""
 _CLOCK_SECONDS: Final = 60.0
 """A larger difference puts points at the wrong time, or makes the backend reject them."""
 
 
-def delivery(settings: Settings, signal: Signal) -> Iterator[Finding]:
-    """Check that the backend accepts this signal, by sending it an empty request."""
+def delivery(settings: Settings, signal: Signal, *, meant: bool = True) -> Iterator[Finding]:
+    """Check that the backend accepts this signal, by sending it an empty request. Ends within ``SECONDS``.
+
+    ``meant`` is false if nobody chose a backend: then nothing at the default address is no failure.
+    """
     exporter = settings.exporter_of(signal)
     if exporter == "none":
-        yield warn(
-            signal,
-            "the exporter is none",
-            f"Messages are counted, but no {signal} are delivered.",
-            "Set `exporter` to otlp.",
-        )
+        yield fine(signal, f"the exporter is none: {signal} stay on this machine")
     elif exporter != "otlp":
         yield fine(signal, f"the exporter is {exporter}")
-    else:
+    elif meant:
         yield from _over_otlp(settings, signal)
+    else:
+        yield from _by_default(settings, signal)
+
+
+def _by_default(settings: Settings, signal: Signal) -> Iterator[Finding]:
+    found = list(_over_otlp(settings, signal))
+    if any(each.verdict is Verdict.FAILURE for each in found):
+        where = backend.otlp_options(settings).target_of(signal)
+        yield skip(
+            signal,
+            f"no backend is set, and there is none at the default address {where}",
+            "Summaries need none. `otel-agent setup` sets one.",
+        )
+    else:
+        yield from found
 
 
 def proxy(settings: Settings) -> Iterator[Finding]:
@@ -59,6 +77,7 @@ def proxy(settings: Settings) -> Iterator[Finding]:
 
 
 def _over_otlp(settings: Settings, signal: Signal) -> Iterator[Finding]:
+    deadline = time.monotonic() + SECONDS
     options = backend.otlp_options(settings)
     try:
         options.check(signal)
@@ -71,18 +90,26 @@ def _over_otlp(settings: Settings, signal: Signal) -> Iterator[Finding]:
         yield warn("timeout", doubt, "A request may take longer than was meant.", "Correct the variable.")
     where = f"{options.target_of(signal)} ({options.protocol_of(signal)}{_by_way_of(through)})"
     if reached is not None and reached.trouble:
-        yield _unreached(signal, where, reached)
+        meaning = f"Nothing reaches {where}. Undelivered data is kept and sent later."
+        found = _of_connection(options, signal, reached, deadline)
+        yield fail(signal, found.seen, meaning, found.advice)
         return
     # The certificate is worth a line of its own: its end is known before anything fails.
     if reached is not None and reached.certificate_until is not None:
         yield _certificate(signal, reached)
-    yield from _try_empty_request(settings, signal, where)
+    yield from _try_empty_request(settings, signal, where, through, deadline)
 
 
 def _reached(options: OtlpOptions, signal: Signal) -> Reached | None:
     """Return how far a connection gets, ``None`` for an address that only gRPC can look up."""
     where = options.host_and_port_of(signal)
-    return None if where is None else reach(*where, trust=options.tls_of(signal) if options.encrypted(signal) else None)
+    if where is None:
+        return None
+    trust = options.tls_of(signal) if options.encrypted(signal) else None
+    if trust is not None and options.protocol_of(signal) == "grpc":
+        # A gRPC server of today refuses a handshake that does not ask for HTTP/2.
+        trust.set_alpn_protocols(["h2"])
+    return reach(*where, trust=trust)
 
 
 def _reached_proxy(proxy: str) -> Reached:
@@ -94,18 +121,13 @@ def _by_way_of(proxy: str | None) -> str:
     return f", by way of the proxy {proxies.shown(proxy)}" if proxy else ""
 
 
-def _unreached(signal: Signal, where: str, reached: Reached) -> Finding:
-    meaning = f"Nothing reaches {where}. Undelivered data is kept and sent later."
-    match reached.step:
-        case "name":
-            return fail(
-                signal, f"{reached.host}: {reached.trouble}", meaning, "Check the name in OTEL_EXPORTER_OTLP_ENDPOINT."
-            )
-        case "tls":
-            return fail(
-                signal, f"{reached.host}:{reached.port}: TLS failed ({reached.trouble})", meaning, advice("TLS")
-            )
-    return fail(signal, f"{reached.host}:{reached.port}: {reached.trouble}", meaning, advice(reached.trouble))
+def _of_connection(options: OtlpOptions, signal: Signal, reached: Reached, deadline: float) -> verdicts.Verdict:
+    spoken = _spoken((reached.host, reached.port), deadline) if reached.step == "tls" else None
+    return verdicts.of_connection(reached, spoken, grpc=options.protocol_of(signal) == "grpc")
+
+
+def _spoken(where: tuple[str, int], deadline: float) -> Spoken:
+    return spoken_at(*where, min(_GREETING_SECONDS, max(deadline - time.monotonic(), 0.1)))
 
 
 def _certificate(signal: Signal, reached: Reached) -> Finding:
@@ -117,9 +139,13 @@ def _certificate(signal: Signal, reached: Reached) -> Finding:
     return fine(signal, seen)
 
 
-def _try_empty_request(settings: Settings, signal: Signal, where: str) -> Iterator[Finding]:
+def _try_empty_request(
+    settings: Settings, signal: Signal, where: str, through: str | None, deadline: float
+) -> Iterator[Finding]:
     """Send an empty request, through the exporter that sends all the others."""
-    spans, totals = backend.exporters(settings)
+    # A greeting has to fit in after it.
+    seconds = max(deadline - time.monotonic() - _GREETING_SECONDS, 0.5)
+    spans, totals = backend.exporters(settings, only=signal, hurried_seconds=seconds)
     try:
         if signal == "traces":
             result, date = (spans.send([]), getattr(spans, "server_date", "")) if spans else (None, "")
@@ -135,8 +161,21 @@ def _try_empty_request(settings: Settings, signal: Signal, where: str) -> Iterat
         yield fine(signal, f"an empty request was accepted by {where}")
     else:
         meaning = f"A connection to {where} is possible, an OTLP request is not. Undelivered data is kept."
-        yield fail(signal, f"an empty request was not accepted: {result.reason}", meaning, advice(result.reason))
+        found = _of_request(backend.otlp_options(settings), signal, result.reason, through, deadline)
+        yield fail(signal, found.seen, meaning, found.advice)
     yield from _clock(date)
+
+
+def _of_request(
+    options: OtlpOptions, signal: Signal, reason: str, through: str | None, deadline: float
+) -> verdicts.Verdict:
+    if through is not None:
+        return verdicts.of_proxy(reason, proxies.shown(through))
+    grpc, where = options.protocol_of(signal) == "grpc", options.host_and_port_of(signal)
+    unclear = where is not None and verdicts.is_unclear(reason, grpc=grpc)
+    spoken = _spoken(where, deadline) if where is not None and unclear else None
+    at = f"{where[0]}:{where[1]}" if where is not None else options.target_of(signal)
+    return verdicts.of_request(reason, spoken, grpc=grpc, tls=options.encrypted(signal), at=at)
 
 
 def _clock(date: str) -> Iterator[Finding]:

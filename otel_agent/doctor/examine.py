@@ -1,22 +1,24 @@
-"""Runs all checks, in the order in which data flows."""
+"""Runs all checks beside each other, and yields what they find in the order in which data flows."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from otel_agent.doctor import delivering, keeping, reading
+from otel_agent.doctor.beside import Chain
 from otel_agent.doctor.finding import Finding, fail
-from otel_agent.errors import OtelAgentError, SettingsError
+from otel_agent.doctor.meant import backend_is_meant
+from otel_agent.errors import SettingsError
 from otel_agent.settings import Loaded, Settings
-
-_Check = Callable[[], Iterator[Finding]]
 
 
 def examine(load: Callable[[], Loaded]) -> Iterator[Finding]:
-    """Yield the finding of each check as it comes. Nothing is changed.
+    """Yield the finding of each check as it comes. Nothing is changed, and it ends in less than 5 s whatever hangs.
 
     If the settings cannot be used, that is the first finding, and the other checks run with the defaults.
     """
+    deadline = time.monotonic() + delivering.SECONDS
     try:
         found = load()
     except SettingsError as error:
@@ -30,25 +32,28 @@ def examine(load: Callable[[], Loaded]) -> Iterator[Finding]:
     else:
         settings = found.settings
         yield from keeping.settings_file(found)
-    for link, check in _checks(settings):
-        try:
-            yield from check()
-        except OtelAgentError as error:
-            yield fail(link, str(error), "Could not be checked further.", "Fix the problem named above.")
+    for chain in _chains(settings):
+        yield from chain.findings(deadline)
 
 
-def _checks(settings: Settings) -> list[tuple[str, _Check]]:
+def _chains(settings: Settings) -> list[Chain]:
+    """Start all checks. Those of this machine go one after the other: two that look for a lock would see each other."""
+    meant = backend_is_meant(settings)
     return [
-        ("data folder", lambda: reading.folders(settings)),
-        ("store", lambda: reading.stores(settings)),
-        ("OpenCode releases", lambda: reading.releases(settings)),
-        ("processes", reading.processes),
-        ("watching", lambda: keeping.watching(settings)),
-        ("agent", lambda: keeping.agent(settings)),
-        ("ledger", lambda: keeping.ledger(settings)),
-        ("disk", lambda: keeping.disk(settings)),
-        ("proxy", lambda: delivering.proxy(settings)),
-        ("traces", lambda: delivering.delivery(settings, "traces")),
-        ("metrics", lambda: delivering.delivery(settings, "metrics")),
-        ("other telemetry", lambda: reading.other_telemetry(os.environ, Path.cwd())),
+        Chain(
+            [
+                ("data folder", lambda: reading.folders(settings)),
+                ("store", lambda: reading.stores(settings)),
+                ("OpenCode releases", lambda: reading.releases(settings)),
+                ("processes", reading.processes),
+                ("watching", lambda: keeping.watching(settings)),
+                ("agent", lambda: keeping.agent(settings, meant=meant)),
+                ("ledger", lambda: keeping.ledger(settings)),
+                ("disk", lambda: keeping.disk(settings)),
+                ("proxy", lambda: delivering.proxy(settings)),
+            ]
+        ),
+        Chain([("traces", lambda: delivering.delivery(settings, "traces", meant=meant))]),
+        Chain([("metrics", lambda: delivering.delivery(settings, "metrics", meant=meant))]),
+        Chain([("other telemetry", lambda: reading.other_telemetry(os.environ, Path.cwd()))]),
     ]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from otel_agent.doctor.finding import Finding, fail, fine, skip, warn
+from otel_agent.doctor.meant import stays_here
 from otel_agent.errors import LedgerError
 from otel_agent.intake.store_finder import known_locations
 from otel_agent.intake.watch import watch_trouble
@@ -53,9 +54,16 @@ def settings_file(found: Loaded) -> Iterator[Finding]:
         yield fine("settings", f"{found.file} can be used")
 
 
-def agent(settings: Settings) -> Iterator[Finding]:
-    """Check that an agent is running."""
+def agent(settings: Settings, *, meant: bool = True) -> Iterator[Finding]:
+    """Check that an agent is running. ``meant`` is false if nobody chose a backend: then summaries need none."""
     holder = held_by(settings.state_dir)
+    if holder is None and (stays_here(settings) or not meant):
+        yield skip(
+            "agent",
+            "no otel-agent is running",
+            "None is needed for summaries: they read what is new themselves. `otel-agent setup` starts one at login.",
+        )
+        return
     if holder is None:
         yield warn(
             "agent",

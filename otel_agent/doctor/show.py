@@ -25,6 +25,12 @@ _SIGNS: Final = {
     Verdict.SKIPPED: ("- skipped", "dim"),
 }
 
+_NO_DELIVERY: Final = {
+    "none": "nothing leaves this machine (the exporter is none)",
+    "": "no backend is set. `otel-agent setup` sets one",
+}
+"""What to say of a status without deliveries, by its ``backend``."""
+
 
 def line(finding: Finding) -> Table:
     """Draw one finding: what was seen, and below it what it means and what to do."""
@@ -73,6 +79,8 @@ def status_page(status: Status, now: datetime) -> RenderableType:
 
 
 def _headline(status: Status, now: datetime) -> Text:
+    if status.running is None and status.backend in _NO_DELIVERY:
+        return Text("not running. None is needed for summaries; `otel-agent setup` starts one at login", style="bold")
     if status.running is None:
         return Text(
             "not running. `otel-agent run` starts it now, `otel-agent service install` at every login", style="bold red"
@@ -107,7 +115,7 @@ def _status_lines(status: Status, now: datetime) -> Iterator[tuple[str, str]]:
     for delivery in status.deliveries:
         yield delivery.signal, _delivery(delivery, now)
     if not status.deliveries:
-        yield "delivery", "nothing was delivered yet"
+        yield "delivery", _NO_DELIVERY.get(status.backend, f"nothing was delivered yet to {status.backend}")
 
 
 def trouble_in_words(trouble: Trouble, now: datetime) -> str:

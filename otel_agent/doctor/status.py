@@ -5,6 +5,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
+from otel_agent.doctor.meant import backend_in_words
 from otel_agent.intake.store_finder import known_locations
 from otel_agent.intake.watch_counts import unwatched
 from otel_agent.ledger.delivery_state import SignalDelivery
@@ -46,6 +47,8 @@ class Status(Struct, frozen=True, kw_only=True):
     state_dir: str
     reading: Reading | None = None
     """How far the reading of history is; ``None`` if it has ended. Until then all numbers are too small."""
+    backend: str = ""
+    """Where data goes, without keys; empty if nobody chose a backend, ``none`` if nothing leaves this machine."""
     warnings: tuple[str, ...] = ()
     """Sentences about what could not be read of OpenCode's storage, one for each kind of problem."""
 
@@ -79,6 +82,7 @@ def status_of(settings: Settings, now: datetime) -> Status:
             deliveries=ledger.deliveries() if ledger else [],
             state_dir=str(settings.state_dir),
             reading=ledger.reading() if ledger else NOT_BEGUN,
+            backend=backend_in_words(settings, tried=bool(ledger and ledger.deliveries())),
             warnings=(
                 *(warnings(ledger) if ledger else ()),
                 *doubts(locations),

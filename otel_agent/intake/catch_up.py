@@ -1,5 +1,6 @@
 """Opens the half of the agent that reads and counts. It needs no OpenTelemetry SDK, so that a summary opens at once."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from otel_agent.ledger.migration_progress import OnMigration, unreported
 from otel_agent.ledger.writer import Ledger, open_ledger
 from otel_agent.model import ProblemKind
 from otel_agent.settings import Settings
+from otel_agent.settings.backend import keeps_everything_here, names_backend
 
 _SWEEP_MS: Final = 86_400_000
 """A summary looks at everything once a day; with 100,000 messages that takes a second instead of a tenth."""
@@ -94,7 +96,7 @@ def catch_up(
     on_migration: OnMigration = unreported,
     then: Callable[[Intake], None] = ignore,
 ) -> Pass:
-    """Bring the ledger up to date and export nothing: pending spans stay pending.
+    """Bring the ledger up to date and export nothing: pending spans stay pending, if anybody ever chose a backend.
 
     It reads what is new, and what was in flight or could not be read before. The sweep of each day finds a file of a
     JSON tree that was at rest and then rewritten in place; OpenCode does that to no completed message.
@@ -107,11 +109,35 @@ def catch_up(
             # A store with unknown tables gets a chance each time: this version may be newer than the last one.
             due = abs(time.time_ns() // 1_000_000 - parts.ledger.swept_ms) > _SWEEP_MS  # a clock can have been wrong
             sweep = due or parts.ledger.problems.has_kind(ProblemKind.UNKNOWN_SCHEMA)
+            keeps_here, parts.ledger.outbox.keeps = keeps_everything_here(settings), _are_kept(settings, parts.ledger)
             read = run_settled(parts.ingest, sweep=sweep, changed_paths=changed_paths, on_progress=on_progress)
+            _drop_spans(parts.ledger, for_ever=keeps_here)
             then(parts)
             return read
     except LedgerDamaged as damage:
         raise LedgerDamaged(f"{damage}. `otel-agent run --once` sets it aside and counts again.") from None
+
+
+def _are_kept(settings: Settings, ledger: Ledger) -> bool:
+    """Return true if spans have to wait here for the next agent."""
+    if keeps_everything_here(settings):
+        return False
+    return names_backend(settings, os.environ) or ledger.outbox.has_backend
+
+
+def _drop_spans(ledger: Ledger, *, for_ever: bool) -> None:
+    """Drop the spans that nobody waits for. An agent with a backend takes them back, unless that is ``for_ever``."""
+    if ledger.outbox.keeps:
+        return
+    last = ledger.messages.last_number()
+    noted = for_ever or ledger.outbox.left_out == last
+    if noted and not len(ledger.outbox):
+        return  # a look at a ledger without news writes nothing
+    with ledger.transaction():
+        if for_ever:
+            ledger.outbox.clear()
+        else:
+            ledger.outbox.leave_out(last)
 
 
 def _backfill_from_ms(settings: Settings, now_ns: int) -> int:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from msgspec import Struct, structs
 
 from otel_agent.ledger import records
+from otel_agent.ledger.facts import Facts
 from otel_agent.ledger.turns import TurnState
 from otel_agent.model import Message, Outcome, Session, ToolCall, Turn, UsageSource
 
@@ -21,6 +22,8 @@ _TURN_OF_MESSAGE: Final = "iif(m.turn_id = '', m.id, m.turn_id)"
 _PENDING: Final = f"state = {TurnState.PENDING:d}"
 _QUARANTINED: Final = f"state = {TurnState.QUARANTINED:d}"
 _ACCEPTED: Final = f"state = {TurnState.ACCEPTED:d}"
+_LEFT_OUT: Final = "spans_left_out"
+"""The fact that names the last message whose spans were left out."""
 # A pass may make a turn longer, or put it below another one, while its span is under way. The backend then has the old span,
 # and the row is pending for the new one.
 _IS_AS_READ: Final = (
@@ -52,7 +55,9 @@ class Outbox:
     """The pending spans. Everything that writes runs inside the writer's transaction."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
+        self._database, self._facts = database, Facts(database)
+        self.keeps = True
+        """False if nobody chose a backend: then no new message gets a row here, see ``leave_out``."""
 
     def __len__(self) -> int:
         """Count the pending spans, those in quarantine included."""
@@ -69,10 +74,14 @@ class Outbox:
 
     def add_messages(self, numbers: Iterable[int]) -> None:
         """Make the spans of these rows pending: counted messages that asked a model. Others have no span of their own."""
+        if not self.keeps:
+            return
         self._database.executemany("INSERT INTO owed (message) VALUES (?)", [(number,) for number in numbers])
 
     def add_messages_after(self, number: int) -> None:
         """Make the spans of the counted messages pending whose rows come after this one, if they asked a model."""
+        if not self.keeps:
+            return
         self._database.execute(
             f"INSERT INTO owed (message) SELECT number FROM message WHERE number > ? AND {records.IS_COUNTED} AND calls_model",
             (number,),
@@ -112,6 +121,35 @@ class Outbox:
         self._database.execute("DELETE FROM owed")
         for waiting in (_PENDING, _QUARANTINED):
             self._database.execute(f"UPDATE turn SET {_ACCEPTED} WHERE {waiting}")
+
+    @property
+    def has_backend(self) -> bool:
+        """True if an agent has ever tried to deliver something of this ledger."""
+        return self._database.execute("SELECT 1 FROM delivery").fetchone() is not None
+
+    def leave_out(self, last_number: int) -> None:
+        """Drop everything that is pending, and note that the spans of messages up to this number were never sent.
+
+        So a ledger without a backend keeps one number instead of a row for each message.
+        """
+        self.clear()
+        self._facts.note(_LEFT_OUT, last_number)
+
+    @property
+    def left_out(self) -> int:
+        """The last message whose spans ``leave_out`` dropped, 0 if there is none."""
+        return self._facts.number(_LEFT_OUT)
+
+    def take_back(self) -> None:
+        """Make the spans of messages and turns that ``leave_out`` dropped pending. Those of their tool calls are gone."""
+        self._database.execute(
+            f"INSERT OR IGNORE INTO owed (message) SELECT number FROM message WHERE number <= ? AND {records.IS_COUNTED} "
+            "AND calls_model",
+            (self.left_out,),
+        )
+        # No turn of these messages was ever sent, so what looks accepted was left out.
+        self._database.execute(f"UPDATE turn SET {_PENDING} WHERE {_ACCEPTED} AND last_message <= ?", (self.left_out,))
+        self._facts.forget(_LEFT_OUT)
 
     def quarantine(self, entry: PendingSpans) -> None:
         """Keep an entry that was rejected permanently; it is not tried again until the next start."""

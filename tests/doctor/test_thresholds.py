@@ -191,6 +191,7 @@ def test_a_check_that_cannot_be_made_ends_no_other(shell: Shell, receiver: OtlpR
     (shell.state_dir / "ledger.db").write_bytes(b"no database at all" * 100)
     found = examined(shell, 1, **towards(receiver))
     assert one(found, "OpenCode releases", "failure")["meaning"] == "Could not be checked further."
+    assert of(found, "disk"), "it comes after that in the same thread"
     assert one(found, "traces", "ok")
     assert one(found, "metrics", "ok")
 

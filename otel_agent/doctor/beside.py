@@ -1,0 +1,70 @@
+"""Runs checks in threads of their own, so that one that hangs neither holds up the others nor is waited for."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from queue import Empty, Queue
+from typing import Final
+
+from otel_agent.doctor.finding import Finding, fail, skip
+from otel_agent.errors import OtelAgentError
+
+Check = Callable[[], Iterator[Finding]]
+_SLOW: Final = "Something there is slow or hangs: a network disk, a name server, or a machine under load."
+
+
+class Chain:
+    """Checks that run one after the other in a thread. They begin at once."""
+
+    def __init__(self, checks: Sequence[tuple[str, Check]]) -> None:
+        """``checks`` are the names of the links, each with its check."""
+        self._checks = checks
+        self._found: Queue[Finding | str | BaseException | None] = Queue()
+        # A thread that hangs must not keep the program from ending.
+        threading.Thread(target=self._run, name="checks", daemon=True).start()
+
+    def findings(self, deadline: float) -> Iterator[Finding]:
+        """Yield each finding as it comes, until the deadline on the monotonic clock. Then the rest is named.
+
+        Raises what a check raises beyond an error of ours or of the system.
+        """
+        begun: list[str] = []
+        while True:
+            try:
+                found = self._found.get(timeout=max(deadline - time.monotonic(), 0.001))
+            except Empty:
+                yield from self._unanswered(begun)
+                return
+            if found is None:
+                return
+            if isinstance(found, BaseException):
+                raise found
+            if isinstance(found, str):
+                begun.append(found)
+            else:
+                yield found
+
+    def _unanswered(self, begun: list[str]) -> Iterator[Finding]:
+        if begun:
+            yield fail(
+                begun[-1], "the check did not end in time", _SLOW, "Look at it, and run `otel-agent doctor` again."
+            )
+        names = list(dict.fromkeys(name for name, _ in self._checks[len(begun) :]))
+        if names:
+            yield skip(names[0], f"not examined in time: {', '.join(names)}")
+
+    def _run(self) -> None:
+        for link, check in self._checks:
+            self._found.put(link)
+            try:
+                for finding in check():
+                    self._found.put(finding)
+            except OtelAgentError as error:
+                self._found.put(fail(link, str(error), "Could not be checked further.", "Fix the problem named above."))
+            except OSError as error:
+                seen = f"{error.filename or 'the system'}: {error.strerror or error}"
+                self._found.put(fail(link, seen, "Could not be checked further.", "Fix the problem named above."))
+            except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+                self._found.put(error)
+                return
+        self._found.put(None)
