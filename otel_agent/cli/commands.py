@@ -14,6 +14,7 @@ from otel_agent.cli.messages import messages
 from otel_agent.cli.options import FLAG
 from otel_agent.cli.run import demo, run
 from otel_agent.cli.session import session
+from otel_agent.cli.setup import setup
 from otel_agent.cli.status import status
 from otel_agent.cli.statusline import statusline
 from otel_agent.cli.summary import summary
@@ -29,6 +30,7 @@ app: Final = typer.Typer(
     context_settings={"help_option_names": _HELP},
     epilog="Example: otel-agent demo",
 )
+app.command(epilog="Example: otel-agent setup --yes --json")(setup)
 app.command(epilog="Example: OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 otel-agent run")(run)
 app.command(epilog="Example: otel-agent summary models --since 7d --json")(summary)
 app.command(epilog="Example: otel-agent messages --since 7d --format csv")(messages)

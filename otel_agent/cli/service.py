@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from otel_agent.cli import backend_options
 from otel_agent.cli.options import FLAG, ConfigOption, JsonOption, loaded
+from otel_agent.errors import UsageError
 
 if TYPE_CHECKING:
     from otel_agent.service.manager import Manager
@@ -38,10 +40,26 @@ def install(
             help="systemd: let the agent write only its state. Since 254, it then cannot see the projects of OpenCode processes.",
         ),
     ] = False,
+    endpoint: backend_options.EndpointOption = None,
+    header: backend_options.HeaderOption = None,
+    header_file: backend_options.HeaderFileOption = None,
+    protocol: backend_options.ProtocolOption = None,
+    certificate: backend_options.CertificateOption = None,
 ) -> None:
-    """Write the unit, enable it and start it. Run it again after an upgrade or after moving folders to update it."""
-    manager = _manager()
-    program = _program(config, read_only_home=read_only_home)
+    """Write the unit, enable it and start it. Run it again after an upgrade or after moving folders to update it.
+
+    With --endpoint the backend is tried and written into the settings first, as `otel-agent setup` does.
+    """
+    otlp = backend_options.otlp_asked(endpoint, protocol, certificate, header, header_file)
+    if otlp:
+        from otel_agent.cli.setup import install_with_backend
+
+        if print_only or read_only_home:
+            raise UsageError("--endpoint and --header set the backend up: leave out --print and --read-only-home.")
+        install_with_backend(config, otlp)
+        return
+    manager = manager_here()
+    program = program_here(config, read_only_home=read_only_home)
     if print_only:
         typer.echo(manager.rendered(program), nl=False)
         return
@@ -68,7 +86,7 @@ def _print_next_steps(environment_file: Path) -> None:
 @app.command(epilog="Example: otel-agent service uninstall")
 def uninstall(config: ConfigOption = None) -> None:
     """Stop the service and remove it. Everything that was counted is kept."""
-    manager, state_dir = _manager(), loaded(config, quiet=True).settings.state_dir
+    manager, state_dir = manager_here(), loaded(config, quiet=True).settings.state_dir
     if manager.uninstall():
         typer.echo(
             f"Removed {manager.file}. The ledger stays in {state_dir}. Delete that folder to forget what was counted."
@@ -80,7 +98,7 @@ def uninstall(config: ConfigOption = None) -> None:
 @app.command(epilog="Example: otel-agent service status")
 def status(as_json: JsonOption = False) -> None:
     """Show the service's state. Exit code 5: it does not run."""
-    state = _manager().state()
+    state = manager_here().state()
     if as_json:
         import msgspec
 
@@ -102,14 +120,14 @@ def logs(
     """Show the service's log."""
     from otel_agent.service.manager import ServiceError
 
-    command = _manager().log_command(lines, follow=follow)
+    command = manager_here().log_command(lines, follow=follow)
     try:
         raise typer.Exit(subprocess.run(command, check=False).returncode)
     except FileNotFoundError:
         raise ServiceError(f"the program {command[0]} is not installed.") from None
 
 
-def _manager() -> "Manager":
+def manager_here() -> "Manager":
     """Return this system's service manager. Raises ``ServiceError`` if it has neither systemd nor launchd."""
     from otel_agent.service.launchd import Launchd
     from otel_agent.service.manager import BY_HAND, ServiceError
@@ -122,7 +140,8 @@ def _manager() -> "Manager":
     raise ServiceError(f"services need systemd (Linux) or launchd (macOS). {BY_HAND}")
 
 
-def _program(config: Path | None, *, read_only_home: bool) -> "Program":
+def program_here(config: Path | None, *, read_only_home: bool) -> "Program":
+    """Return the program that the service starts, as this command was called. Raises ``SettingsError``."""
     from otel_agent.intake.store_finder import configured_locations
     from otel_agent.service.program import program
     from otel_agent.settings import default_file

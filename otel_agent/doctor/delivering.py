@@ -20,7 +20,7 @@ from otel_agent.model.plural import counted
 from otel_agent.semconv import Signal
 from otel_agent.settings import Settings
 
-SECONDS: Final = 4.0
+SECONDS: Final = 3.5
 """Time for everything that is said about one signal: together with the start of the program, less than 5 s."""
 _GREETING_SECONDS: Final = 0.8
 """Time to find out what else is spoken at an address."""
@@ -30,24 +30,28 @@ _CLOCK_SECONDS: Final = 60.0
 """A larger difference puts points at the wrong time, or makes the backend reject them."""
 
 
-def delivery(settings: Settings, signal: Signal, *, meant: bool = True) -> Iterator[Finding]:
-    """Check that the backend accepts this signal, by sending it an empty request. Ends within ``SECONDS``.
+def delivery(
+    settings: Settings, signal: Signal, *, meant: bool = True, deadline: float | None = None
+) -> Iterator[Finding]:
+    """Check that the backend accepts this signal, by sending it an empty request.
 
-    ``meant`` is false if nobody chose a backend: then nothing at the default address is no failure.
+    ``meant`` is false if nobody chose a backend: then nothing at the default address is no failure. ``deadline`` is on the
+    monotonic clock; without one, the check ends within ``SECONDS``.
     """
+    end = time.monotonic() + SECONDS if deadline is None else deadline
     exporter = settings.exporter_of(signal)
     if exporter == "none":
         yield fine(signal, f"the exporter is none: {signal} stay on this machine")
     elif exporter != "otlp":
         yield fine(signal, f"the exporter is {exporter}")
     elif meant:
-        yield from _over_otlp(settings, signal)
+        yield from _over_otlp(settings, signal, end)
     else:
-        yield from _by_default(settings, signal)
+        yield from _by_default(settings, signal, end)
 
 
-def _by_default(settings: Settings, signal: Signal) -> Iterator[Finding]:
-    found = list(_over_otlp(settings, signal))
+def _by_default(settings: Settings, signal: Signal, deadline: float) -> Iterator[Finding]:
+    found = list(_over_otlp(settings, signal, deadline))
     if any(each.verdict is Verdict.FAILURE for each in found):
         where = backend.otlp_options(settings).target_of(signal)
         yield skip(
@@ -76,8 +80,7 @@ def proxy(settings: Settings) -> Iterator[Finding]:
             return
 
 
-def _over_otlp(settings: Settings, signal: Signal) -> Iterator[Finding]:
-    deadline = time.monotonic() + SECONDS
+def _over_otlp(settings: Settings, signal: Signal, deadline: float) -> Iterator[Finding]:
     options = backend.otlp_options(settings)
     try:
         options.check(signal)

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 
 from otel_agent.doctor import delivering, keeping, reading
 from otel_agent.doctor.beside import Chain
@@ -11,6 +12,9 @@ from otel_agent.doctor.finding import Finding, fail
 from otel_agent.doctor.meant import backend_is_meant
 from otel_agent.errors import SettingsError
 from otel_agent.settings import Loaded, Settings
+
+_MARGIN_SECONDS: Final = 0.2
+"""What a check has less than the whole, so that it says itself that nothing answered."""
 
 
 def examine(load: Callable[[], Loaded]) -> Iterator[Finding]:
@@ -32,11 +36,11 @@ def examine(load: Callable[[], Loaded]) -> Iterator[Finding]:
     else:
         settings = found.settings
         yield from keeping.settings_file(found)
-    for chain in _chains(settings):
+    for chain in _chains(settings, deadline - _MARGIN_SECONDS):
         yield from chain.findings(deadline)
 
 
-def _chains(settings: Settings) -> list[Chain]:
+def _chains(settings: Settings, deadline: float) -> list[Chain]:
     """Start all checks. Those of this machine go one after the other: two that look for a lock would see each other."""
     meant = backend_is_meant(settings)
     return [
@@ -53,7 +57,7 @@ def _chains(settings: Settings) -> list[Chain]:
                 ("proxy", lambda: delivering.proxy(settings)),
             ]
         ),
-        Chain([("traces", lambda: delivering.delivery(settings, "traces", meant=meant))]),
-        Chain([("metrics", lambda: delivering.delivery(settings, "metrics", meant=meant))]),
+        Chain([("traces", lambda: delivering.delivery(settings, "traces", meant=meant, deadline=deadline))]),
+        Chain([("metrics", lambda: delivering.delivery(settings, "metrics", meant=meant, deadline=deadline))]),
         Chain([("other telemetry", lambda: reading.other_telemetry(os.environ, Path.cwd()))]),
     ]

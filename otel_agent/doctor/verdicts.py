@@ -18,7 +18,7 @@ _BY_PROTOCOL: Final = "Set OTEL_EXPORTER_OTLP_PROTOCOL={}, or use the port for {
 _USE_GRPC: Final = _BY_PROTOCOL.format("grpc", "HTTP", 4318)
 _USE_HTTP: Final = _BY_PROTOCOL.format("http/protobuf", "gRPC", 4317)
 _USE_TLS: Final = "Begin the address with https:// instead of http://."
-_USE_NO_TLS: Final = "Begin the address with http://: of https:// or http://, this port has the second."
+_USE_NO_TLS: Final = "This port has no TLS: of https:// or http://, begin the address with http://."
 _AUTHORITY: Final = (
     "Set OTEL_EXPORTER_OTLP_CERTIFICATE to the PEM file of the authority that signed the backend's certificate."
 )

@@ -41,12 +41,18 @@ class Launchd:
             job["EnvironmentVariables"] = dict(program.environment)
         return plistlib.dumps(job).decode()
 
-    def install(self, program: Program) -> bool:
+    def is_current(self, program: Program) -> bool:
+        """Return true if the job is as it would be written now, and runs."""
+        if not written_by_us(self.file) or self.file.read_text(encoding="utf-8") != self.rendered(program):
+            return False
+        return self.state().running
+
+    def install(self, program: Program, *, restart: bool = False) -> bool:
         """Write the job and load it, as ``Manager`` promises; a job that did not change goes on running."""
         text, ours = self.rendered(program), written_by_us(self.file)
         before = self.file.read_text(encoding="utf-8") if ours else None
         # Loading again would restart the agent for nothing.
-        if before == text and self.state().running:
+        if before == text and not restart and self.state().running:
             return False
         with changing_files():
             program.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -54,7 +60,7 @@ class Launchd:
         self._run(["launchctl", "bootout", f"{self._domain}/{_LABEL}"])  # fails if it was not loaded
         try:
             must(self._run, "launchctl", "bootstrap", self._domain, str(self.file))
-        except ServiceError:
+        except (ServiceError, KeyboardInterrupt):
             # As before the install: either no file, or the previous job loaded again.
             if before is None:
                 self.file.unlink()

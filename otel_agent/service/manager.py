@@ -44,11 +44,15 @@ class Manager(Protocol):
     def rendered(self, program: Program) -> str:
         """Return the content of that file."""
 
-    def install(self, program: Program) -> bool:
+    def install(self, program: Program, *, restart: bool = False) -> bool:
         """Write the file, enable the service and start it. Return whether anything changed.
 
-        If the manager refuses, the previous service is put back.
+        ``restart`` starts a running service again even if its file did not change, because its settings did.
+        If the manager refuses, or Ctrl-C is pressed, the previous service is put back.
         """
+
+    def is_current(self, program: Program) -> bool:
+        """Return true if the service runs and nothing would change. Raises ``ServiceError`` if another program wrote its file."""
 
     def uninstall(self) -> bool:
         """Stop the service, disable it and remove the file. Return whether there was one."""
@@ -75,8 +79,20 @@ def must(run: Run, *command: str) -> str:
     done = run(command)
     if done.returncode != 0:
         reason = " ".join((done.stderr or done.stdout).split()) or f"exit code {done.returncode}"
-        raise ServiceError(f"`{' '.join(command)}` failed: {reason}")
+        raise ServiceError(f"`{' '.join(command)}` failed: {reason}{_what_to_do(reason)}")
     return done.stdout
+
+
+def _what_to_do(reason: str) -> str:
+    """Return advice if the reason is that systemd does not manage this user's session, as over `su` or in a container."""
+    if not any(
+        sign in reason for sign in ("connect to bus", "connect to user scope bus", "not been booted with systemd")
+    ):
+        return ""
+    return (
+        ". systemd manages no session of this user here. Log in as this user (by ssh or at the screen, not with su), or run "
+        f"`sudo loginctl enable-linger $USER` and log in again. In a container there is none at all. {BY_HAND}"
+    )
 
 
 @contextmanager

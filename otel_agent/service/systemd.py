@@ -32,7 +32,13 @@ class Systemd:
             read_only_home=_read_only_home(program.only_writable),
         )
 
-    def install(self, program: Program) -> bool:
+    def is_current(self, program: Program) -> bool:
+        """Return true if the unit is as it would be written now, and runs."""
+        if not written_by_us(self.file) or self.file.read_text(encoding="utf-8") != self.rendered(program):
+            return False
+        return self.state().running
+
+    def install(self, program: Program, *, restart: bool = False) -> bool:
         """Write the unit, enable it, and start or restart it, as ``Manager`` promises."""
         text, ours = self.rendered(program), written_by_us(self.file)
         before = self.file.read_text(encoding="utf-8") if ours else None
@@ -43,8 +49,8 @@ class Systemd:
             self._systemctl("daemon-reload")
             self._systemctl("enable", _UNIT)
             # ``start`` leaves a running service alone, so an install that changes nothing interrupts nothing.
-            self._systemctl("restart" if before != text else "start", _UNIT)
-        except ServiceError:
+            self._systemctl("restart" if restart or before != text else "start", _UNIT)
+        except (ServiceError, KeyboardInterrupt):
             self._put_back(before)
             raise
         return before != text
@@ -76,7 +82,9 @@ class Systemd:
         )
 
     def log_command(self, lines: int, *, follow: bool) -> list[str]:
-        """Return the call of ``journalctl`` that shows the unit's log."""
+        """Return the call of ``journalctl`` that shows the unit's log. Raises ``ServiceError`` without a unit."""
+        if not self.file.exists():
+            raise ServiceError("the service is not installed. Run `otel-agent service install` first.")
         wanted = ["journalctl", "--user", f"--unit={_UNIT}", f"--lines={lines}", "--output=cat", "--no-hostname"]
         return [*wanted, "--follow"] if follow else [*wanted, "--no-pager"]
 

@@ -28,7 +28,9 @@ __all__ = [
     "Settings",
     "default_file",
     "load",
+    "load_text",
     "otlp_variable",
+    "settings_path",
 ]
 
 PREFIX: Final = "OTEL_AGENT_"
@@ -60,9 +62,22 @@ def load(file: Path | None = None) -> Loaded:
     A variable with an empty value counts as not set. Raises ``SettingsError``, which names each key that is unknown or
     has a wrong value, and the file or variable it comes from.
     """
+    path = settings_path(file)
+    return _loaded(path, _read_file(path, required=file is not None))
+
+
+def load_text(text: str, path: Path) -> Loaded:
+    """Read the settings as if this text were in the file at ``path``. Raises ``SettingsError`` as ``load`` does."""
+    return _loaded(path, _parsed(text, path))
+
+
+def settings_path(file: Path | None) -> Path:
+    """Return the path of the settings file: the one that is named, else the user's own."""
+    return file.expanduser() if file else default_file({name: value for name, value in os.environ.items() if value})
+
+
+def _loaded(path: Path, table: dict[str, Any] | None) -> Loaded:
     environ = {name: value for name, value in os.environ.items() if value}
-    path = file.expanduser() if file else default_file(environ)
-    table = _read_file(path, required=file is not None)
     _refuse_unknown_variables(environ)
     given = table or {}
     meant = standard(environ, exporter_is_set=bool(environ.get(_variable("exporter"))))
@@ -129,6 +144,10 @@ def _read_file(path: Path, *, required: bool) -> dict[str, Any] | None:
         raise SettingsError(f"cannot read {path}: {error.strerror}.") from None
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path} is not TOML: {error}.") from None
+    return _parsed(text, path)
+
+
+def _parsed(text: str, path: Path) -> dict[str, Any]:
     import tomllib  # noqa: PLC0415
 
     try:

@@ -1,0 +1,98 @@
+"""One set-up from the wish to the result: what is there now, what it will be, and if the backend takes it."""
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from msgspec import Struct, structs
+
+from otel_agent.settings import Settings, load_text
+from otel_agent.settings.backend import names_backend
+from otel_agent.setup import apply, paste, settings_file
+from otel_agent.setup.trial import Trial, try_backend
+from otel_agent.setup.wish import Wish, forget_variables, left_for_service, variables_of
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """What the options, the environment or the answers of a person say."""
+
+    local: bool = False
+    otlp: dict[str, Any] = {}
+    backfill: str | None = None
+    service: bool | None = None
+    """``None`` means: if there is a backend."""
+    carries: bool = False
+    """True if the other variables of OpenTelemetry go into the service's file, as a roll-out wants it."""
+
+
+class Present(Struct, frozen=True):
+    """The settings as they are before anything is changed."""
+
+    path: Path
+    settings: Settings
+
+    @property
+    def has_backend(self) -> bool:
+        """True if the file, not the environment, says where data goes."""
+        return self.settings.exporter != "none" and names_backend(self.settings, {})
+
+
+def present(path: Path) -> Present:
+    """Return the settings of the file. Raises ``SettingsError`` if it cannot be used."""
+    return Present(path, load_text(settings_file.read(path), path).settings)
+
+
+def wish_of(request: Request, now: Present) -> Wish:
+    """Return what has to be written for a request."""
+    local = request.local or not (request.otlp.get("endpoint") or now.has_backend)
+    if local:
+        service = bool(request.service)
+        return Wish(exporter="none", backfill=request.backfill, service=service)
+    otlp = dict(request.otlp)
+    if "headers" not in otlp and _goes_elsewhere(otlp, now.settings):
+        # The key of one backend is none of another's business.
+        otlp["headers"] = {}
+    written = variables_of(otlp)
+    return Wish(
+        exporter="otlp" if now.settings.exporter == "none" else None,
+        otlp=otlp,
+        backfill=request.backfill,
+        variables=left_for_service(os.environ, written) if request.carries else {},
+        forgotten=written,
+        service=request.service is not False,
+    )
+
+
+def tried(wish: Wish, now: Present) -> tuple[Wish, Trial]:
+    """Ask the backend as the service will, and return the wish with the protocol that it takes."""
+    forget_variables(wish.forgotten)
+    text = settings_file.read(now.path)
+
+    def with_protocol(protocol: str) -> Wish:
+        usual = protocol == "http/protobuf" and "protocol" not in wish.otlp and now.settings.otlp.protocol is None
+        return wish if usual else structs.replace(wish, otlp=wish.otlp | {"protocol": protocol})
+
+    def settings_of(protocol: str) -> Settings:
+        return load_text(settings_file.changed(text, with_protocol(protocol), now.path), now.path).settings
+
+    endpoint = wish.otlp.get("endpoint") or now.settings.otlp.endpoint or ""
+    chosen = wish.otlp.get("protocol") or (now.settings.otlp.protocol if "endpoint" not in wish.otlp else None)
+    trial = try_backend(settings_of, chosen or paste.usual_protocol(endpoint), is_fixed=chosen is not None)
+    return with_protocol(trial.protocol), trial
+
+
+def texts(wish: Wish, now: Present) -> apply.Texts:
+    """Return both files before and after. Raises ``SettingsError`` if the settings could not be used then."""
+    found = apply.texts(now.path, wish)
+    load_text(found.after, now.path)
+    return found
+
+
+def _goes_elsewhere(otlp: dict[str, Any], settings: Settings) -> bool:
+    before, after = settings.otlp.endpoint, otlp.get("endpoint")
+    return bool(settings.otlp.headers and before and after) and _host(before or "") != _host(str(after))
+
+
+def _host(address: str) -> str:
+    return urlsplit(address).netloc.rpartition("@")[2].lower()
