@@ -1,6 +1,5 @@
 """The questions of ``otel-agent setup``. Nothing is changed here, so Ctrl-C can end each of them."""
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
@@ -15,7 +14,7 @@ from otel_agent.errors import LedgerError, SettingsError
 from otel_agent.model.plural import counted
 from otel_agent.settings.values import DURATION
 from otel_agent.setup import paste
-from otel_agent.setup.history import History, look
+from otel_agent.setup.history import History, day_of, look
 from otel_agent.setup.session import Present, Request, texts, tried, wish_of
 
 if TYPE_CHECKING:
@@ -59,9 +58,7 @@ def history_in_words(history: History) -> str:
     if not history.messages:
         return "OpenCode has no message on this machine yet. The agent waits for the first one."
     least = "" if history.complete else "at least "
-    first, last = (
-        datetime.fromtimestamp(at / 1000, UTC).astimezone().date() for at in (history.first_ms, history.last_ms)
-    )
+    first, last = day_of(history.first_ms), day_of(history.last_ms)
     number, days = counted(history.messages, "message"), counted(history.days, "day")
     known = ", all counted already" if history.counted and history.complete else ""
     return f"OpenCode on this machine: {least}{number} on {days}, from {first} to {last}{known}."

@@ -13,7 +13,7 @@ from otel_agent.errors import LedgerError
 from otel_agent.intake.catch_up import opened
 from otel_agent.intake.ingest import Pass
 from otel_agent.ledger import place
-from otel_agent.ledger.answers import SLOT_MS, Scope
+from otel_agent.ledger.answers import Scope
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.settings import Settings
 
@@ -63,7 +63,13 @@ def _of(state_dir: Path, *, complete: bool, counted: bool) -> History:
         complete = complete and ledger.reading() is None
         if ends is None:
             return History(0, 0, complete=complete, counted=counted)
-        days = {
-            datetime.fromtimestamp(slot * SLOT_MS / 1000, UTC).astimezone().date() for slot in ledger.by_slot(scope)
-        }
+        days = {day_of(begin_ms) for begin_ms in ledger.by_slot(scope)}
         return History(ledger.usage(scope).messages, len(days), *ends, complete=complete, counted=counted)
+
+
+def day_of(at_ms: int) -> str:
+    """Return the day of a time in this machine's zone. A wrong clock wrote times that no calendar has."""
+    try:
+        return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone().date().isoformat()
+    except (ValueError, OverflowError, OSError):
+        return "a time without a date"
