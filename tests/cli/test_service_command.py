@@ -11,8 +11,8 @@ import pytest
 
 from otel_agent.service.launchd import Launchd
 from otel_agent.service.manager import ServiceError, run_program
+from tests.cli.service_machine import ServiceMachine
 from tests.service.programs import made
-from tests.support.shell import Shell
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="drives what is there on Linux")
 
@@ -20,36 +20,6 @@ DETECTS_NO_SHELL = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
 """The shell then has to be named. Without this, Typer looks for it among the processes that started the tests."""
 ACTIVE = "ActiveState=active\\nSubState=running\\nMainPID=77\\nActiveEnterTimestamp=Tue\\nResult=success\\nUnitFileState=enabled"
 DEAD = "ActiveState=failed\\nSubState=failed\\nMainPID=0\\nActiveEnterTimestamp=\\nResult=exit-code\\nUnitFileState=enabled"
-
-
-class ServiceMachine:
-    """A home, and service programs that answer as the test wants."""
-
-    def __init__(self, home: Path) -> None:
-        self.shell = Shell(home)
-        self.programs = home / "bin"
-        self.programs.mkdir()
-        self.asked_file = home / "asked"
-        self.unit = home / ".config" / "systemd" / "user" / "otel-agent.service"
-        for name in ("systemctl", "journalctl"):
-            self.answer(name)
-
-    def answer(self, name: str, says: str = "", code: int = 0, only: str = "") -> None:
-        """Let a program print and exit so; with `only`, it fails for calls with this word alone."""
-        failing = f'case "$*" in *{only}*) echo "no bus" >&2; exit {code};; esac' if code else ":"
-        program = self.programs / name
-        program.write_text(f"#!/bin/sh\necho {name} \"$@\" >> '{self.asked_file}'\n{failing}\nprintf '{says}'\n")
-        program.chmod(0o755)
-
-    def run(self, *arguments: str, **variables: str) -> tuple[int, str, str]:
-        found = self.shell.run("service", *arguments, PATH=f"{self.programs}:/usr/bin:/bin", **variables)
-        return found.returncode, found.stdout, found.stderr
-
-    @property
-    def asked(self) -> list[str]:
-        lines = self.asked_file.read_text().splitlines() if self.asked_file.exists() else []
-        self.asked_file.unlink(missing_ok=True)
-        return lines
 
 
 @pytest.fixture

@@ -42,11 +42,14 @@ class Shell:
         """Return the folder of the agent's temporary files, which is empty after it ended."""
         return self.home / "tmp"
 
-    def run(self, *arguments: str, **variables: str) -> Run:
-        """Run the command and return its result, with any exit code. `variables` are added to its environment."""
-        started = self.start(*arguments, **variables)
+    def run(self, *arguments: str, typed: str = "", **variables: str) -> Run:
+        """Run the command and return its result, with any exit code. `variables` are added to its environment.
+
+        `typed` is its standard input.
+        """
+        started = self.start(*arguments, takes_input=bool(typed), **variables)
         try:
-            stdout, stderr = started.communicate(timeout=DEADLINE_S)
+            stdout, stderr = started.communicate(typed or None, timeout=DEADLINE_S)
         except subprocess.TimeoutExpired:
             started.kill()
             started.communicate()
@@ -60,7 +63,7 @@ class Shell:
         assert run.stderr == ""
         return run.stdout
 
-    def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, takes_input: bool = False, **variables: str) -> subprocess.Popen[str]:
         """Start the command and return its process. The caller has to end it."""
         self.scratch.mkdir(exist_ok=True)
         # Otherwise these commands would also find the store of an OpenCode that another test runs now.
@@ -69,7 +72,7 @@ class Shell:
             self.command(*arguments),
             cwd=self.home,
             env=self.environment() | alone | variables,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if takes_input else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             encoding="utf-8",
