@@ -1,7 +1,6 @@
 """Runs checks in threads of their own, so that one that hangs neither holds up the others nor is waited for."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from queue import Empty, Queue
 from typing import Final
@@ -23,15 +22,16 @@ class Chain:
         # A thread that hangs must not keep the program from ending.
         threading.Thread(target=self._run, name="checks", daemon=True).start()
 
-    def findings(self, deadline: float) -> Iterator[Finding]:
-        """Yield each finding as it comes, until the deadline on the monotonic clock. Then the rest is named.
+    def findings(self, patience_seconds: float) -> Iterator[Finding]:
+        """Yield each finding as it comes. When nothing came for so long, the check hangs: it and the rest are named.
 
-        Raises what a check raises beyond an error of ours or of the system.
+        A machine under load is slow and does not hang, so what counts is the time since the last finding or begin of a
+        check. Raises what a check raises beyond an error of ours or of the system.
         """
         begun: list[str] = []
         while True:
             try:
-                found = self._found.get(timeout=max(deadline - time.monotonic(), 0.001))
+                found = self._found.get(timeout=patience_seconds)
             except Empty:
                 yield from self._unanswered(begun)
                 return

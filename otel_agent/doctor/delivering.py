@@ -30,15 +30,12 @@ _CLOCK_SECONDS: Final = 60.0
 """A larger difference puts points at the wrong time, or makes the backend reject them."""
 
 
-def delivery(
-    settings: Settings, signal: Signal, *, meant: bool = True, deadline: float | None = None
-) -> Iterator[Finding]:
-    """Check that the backend accepts this signal, by sending it an empty request.
+def delivery(settings: Settings, signal: Signal, *, meant: bool = True) -> Iterator[Finding]:
+    """Check that the backend accepts this signal, by sending it an empty request. Ends within ``SECONDS``.
 
-    ``meant`` is false if nobody chose a backend: then nothing at the default address is no failure. ``deadline`` is on the
-    monotonic clock; without one, the check ends within ``SECONDS``.
+    ``meant`` is false if nobody chose a backend: then nothing at the default address is no failure.
     """
-    end = time.monotonic() + SECONDS if deadline is None else deadline
+    end = time.monotonic() + SECONDS
     exporter = settings.exporter_of(signal)
     if exporter == "none":
         yield fine(signal, f"the exporter is none: {signal} stay on this machine")

@@ -1,7 +1,6 @@
 """Runs all checks beside each other, and yields what they find in the order in which data flows."""
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -13,8 +12,8 @@ from otel_agent.doctor.meant import backend_is_meant
 from otel_agent.errors import SettingsError
 from otel_agent.settings import Loaded, Settings
 
-_MARGIN_SECONDS: Final = 0.2
-"""What a check has less than the whole, so that it says itself that nothing answered."""
+_MARGIN_SECONDS: Final = 0.5
+"""What a check of a backend has less than the whole, so that it says itself that nothing answered."""
 
 
 def examine(load: Callable[[], Loaded]) -> Iterator[Finding]:
@@ -22,7 +21,6 @@ def examine(load: Callable[[], Loaded]) -> Iterator[Finding]:
 
     If the settings cannot be used, that is the first finding, and the other checks run with the defaults.
     """
-    deadline = time.monotonic() + delivering.SECONDS
     try:
         found = load()
     except SettingsError as error:
@@ -36,11 +34,11 @@ def examine(load: Callable[[], Loaded]) -> Iterator[Finding]:
     else:
         settings = found.settings
         yield from keeping.settings_file(found)
-    for chain in _chains(settings, deadline - _MARGIN_SECONDS):
-        yield from chain.findings(deadline)
+    for chain in _chains(settings):
+        yield from chain.findings(delivering.SECONDS + _MARGIN_SECONDS)
 
 
-def _chains(settings: Settings, deadline: float) -> list[Chain]:
+def _chains(settings: Settings) -> list[Chain]:
     """Start all checks. Those of this machine go one after the other: two that look for a lock would see each other."""
     meant = backend_is_meant(settings)
     return [
@@ -57,7 +55,7 @@ def _chains(settings: Settings, deadline: float) -> list[Chain]:
                 ("proxy", lambda: delivering.proxy(settings)),
             ]
         ),
-        Chain([("traces", lambda: delivering.delivery(settings, "traces", meant=meant, deadline=deadline))]),
-        Chain([("metrics", lambda: delivering.delivery(settings, "metrics", meant=meant, deadline=deadline))]),
+        Chain([("traces", lambda: delivering.delivery(settings, "traces", meant=meant))]),
+        Chain([("metrics", lambda: delivering.delivery(settings, "metrics", meant=meant))]),
         Chain([("other telemetry", lambda: reading.other_telemetry(os.environ, Path.cwd()))]),
     ]

@@ -1,15 +1,20 @@
 """The ledger's file: opened to write, examined, and moved aside if it cannot be used."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from otel_agent.errors import LedgerDamaged, LedgerError, LedgerNewer
 from otel_agent.ledger import place, schema, soundness
 from otel_agent.ledger.connection import LeftHalfway, connect_to_idle, connect_to_read, connect_to_write
 from otel_agent.ledger.migration_progress import OnMigration, unreported
 from otel_agent.private_files import replace_private
+
+_STEPS: Final = 100_000
+"""SQLite's steps between two questions whether to give up, which take about a millisecond."""
 
 
 def open_writable(path: Path, *, thorough: bool = True, on_migration: OnMigration = unreported) -> sqlite3.Connection:
@@ -51,9 +56,14 @@ def checkpoint(database: sqlite3.Connection) -> None:
     database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
 
-def find_damage(path: Path) -> str:
-    """Read every page and row, beside the writer; return what is wrong, empty if nothing is. Raises ``LedgerError``."""
+def find_damage(path: Path, give_up: Callable[[], bool] | None = None) -> str:
+    """Read every page and row, beside the writer; return what is wrong, empty if nothing is. Raises ``LedgerError``.
+
+    ``give_up`` is asked again and again; when it returns true, the reading ends with ``LedgerError``.
+    """
     with closing(connect_to_read(path)) as database:
+        if give_up is not None:
+            database.set_progress_handler(give_up, _STEPS)
         result = str(database.execute("PRAGMA quick_check(1)").fetchone()[0])
         if result != "ok":
             return " ".join(result.split())

@@ -1,6 +1,7 @@
 """Carries a wish out: the settings file, the service's variables, and the service. All of it is undone at Ctrl-C."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
@@ -116,4 +117,5 @@ def _put_back(found: Texts) -> None:
         if before:
             settings_file.write(path, before)
         else:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # what could not be written is not there
+                path.unlink()

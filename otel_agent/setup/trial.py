@@ -1,6 +1,5 @@
 """Asks the backend with the settings that are about to be written, and finds the protocol that it takes."""
 
-import time
 from collections.abc import Callable
 from typing import Final, get_args
 
@@ -49,9 +48,8 @@ def try_backend(settings_of: Callable[[str], Settings], protocol: str, *, is_fix
 
 
 def _once(settings: Settings, protocol: str) -> Trial:
-    deadline = time.monotonic() + delivering.SECONDS
     chains = [_chain(settings, signal) for signal in get_args(Signal)]
-    found = tuple(finding for chain in chains for finding in chain.findings(deadline + 0.5))
+    found = tuple(finding for chain in chains for finding in chain.findings(delivering.SECONDS + 1))
     return Trial(found, protocol)
 
 

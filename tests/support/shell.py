@@ -47,7 +47,7 @@ class Shell:
 
         `typed` is its standard input.
         """
-        started = self.start(*arguments, takes_input=bool(typed), **variables)
+        started = self._started(arguments, variables, subprocess.PIPE if typed else subprocess.DEVNULL)
         try:
             stdout, stderr = started.communicate(typed or None, timeout=DEADLINE_S)
         except subprocess.TimeoutExpired:
@@ -63,8 +63,13 @@ class Shell:
         assert run.stderr == ""
         return run.stdout
 
-    def start(self, *arguments: str, takes_input: bool = False, **variables: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         """Start the command and return its process. The caller has to end it."""
+        return self._started(arguments, variables, subprocess.DEVNULL)
+
+    def _started(
+        self, arguments: tuple[str, ...], variables: dict[str, str], standard_input: int
+    ) -> subprocess.Popen[str]:
         self.scratch.mkdir(exist_ok=True)
         # Otherwise these commands would also find the store of an OpenCode that another test runs now.
         alone = {"OTEL_AGENT_DISCOVER_STORES": "false"} if arguments[:1] in (("run",), ("demo",)) else {}
@@ -72,7 +77,7 @@ class Shell:
             self.command(*arguments),
             cwd=self.home,
             env=self.environment() | alone | variables,
-            stdin=subprocess.PIPE if takes_input else subprocess.DEVNULL,
+            stdin=standard_input,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             encoding="utf-8",
