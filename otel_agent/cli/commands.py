@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from otel_agent import __version__
-from otel_agent.cli import config, service
+from otel_agent.cli import config, service, streams
 from otel_agent.cli.doctor import doctor
 from otel_agent.cli.help_page import import_help_page
 from otel_agent.cli.messages import messages
@@ -46,13 +46,17 @@ app.add_typer(service.app, name="service")
 
 def run_command() -> None:
     """Run the command that was typed, and exit. Exit codes: see ``errors``; 130 after Ctrl-C."""
+    streams.open_closed_streams(sys.argv[1:])
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a title may have letters that the terminal's encoding lacks
     arguments = _meant(sys.argv[1:])
     if set(_HELP) & set(arguments):
         import_help_page()
     try:
-        app(arguments, prog_name="otel-agent")
+        try:
+            app(arguments, prog_name="otel-agent")
+        finally:
+            sys.stdout.flush()  # here, where a full disk gets a sentence
     except OtelAgentError as error:
         typer.echo(f"otel-agent: {error}", err=True)
         sys.exit(error.exit_code)
@@ -63,7 +67,9 @@ def run_command() -> None:
         sys.exit(1)
     except OSError as error:
         if "--install-completion" not in sys.argv:
-            raise
+            streams.drop_output()
+            typer.echo(f"otel-agent: {streams.failure_in_words(error)}", err=True)
+            sys.exit(1)
         # Typer writes the completions into the home and catches no error. It would end in a traceback.
         typer.echo(
             f"otel-agent: cannot write {error.filename}: {error.strerror}. --show-completion prints what "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -18,7 +19,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from otel_agent import __version__
 from tests.support.paths import ROOT
+from tests.support.real_programs import absent
 
 LOCKS = ("runtime", "dev")
 PIN = re.compile(r"^(?P<name>[a-z0-9-]+)==(?P<version>[^ ]+)", re.MULTILINE)
@@ -143,3 +146,38 @@ def test_the_wheel_installs_and_runs_in_an_environment_of_its_own(wheel: Path, t
 
     assert Path(output(python, "-c", "import otel_agent; print(otel_agent.__file__)")).is_relative_to(fresh)
     assert wheel.name.split("-")[1] in output(fresh / "bin" / "otel-agent", "--version").split()
+
+
+@pytest.mark.parametrize(
+    ("runner", "command"),
+    [
+        ("uv", ("tool", "run", "--from", ".", "otel-agent", "--version")),
+        ("pipx", ("run", "--spec", ".", "otel-agent", "--version")),
+    ],
+)
+def test_one_line_runs_it_from_a_clone(runner: str, command: tuple[str, ...], dist: Path, tmp_path: Path) -> None:
+    """`uvx --from . otel-agent` is short for the first. The source is the sdist, which is what a clone holds."""
+    program = shutil.which(runner) or shutil.which(runner, path=str(Path(sys.executable).parent))
+    if program is None:
+        pytest.skip(f"{runner} is not here")
+    with tarfile.open(next(dist.glob("*.tar.gz"))) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (clone,) = tmp_path.iterdir()
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    # What it leaves behind stays in the test's folder. uv's cache is the user's, as it is for a user.
+    run = subprocess.run(
+        [program, *command],
+        cwd=clone,
+        env=environ
+        | {"PIPX_HOME": str(tmp_path / "pipx"), "UV_PYTHON": sys.executable, "UV_TOOL_DIR": str(tmp_path / "uv")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
+    if run.returncode != 0 and re.search(
+        r"dns error|Failed to fetch|connect error|Network is unreachable|ConnectionError", run.stderr
+    ):
+        absent(f"no package index can be reached: {run.stderr.strip().splitlines()[-1]}")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == __version__
