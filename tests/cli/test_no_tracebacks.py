@@ -1,0 +1,141 @@
+"""Whatever is wrong with the machine, a person reads a sentence with a way out, and no traceback."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import STORES
+from tests.support.shell import Shell
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="closes streams as a shell does there")
+
+Machine = Callable[[Shell], dict[str, str]]
+"""Makes something wrong, and returns the variables that belong to it."""
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    shell = Shell(tmp_path)
+    shutil.copytree(STORES / "sqlite-1.18.33-fork" / "opencode", shell.data_dir)
+    return shell
+
+
+def in_shell(shell: Shell, line: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a line of a shell in which `$@` is the command."""
+    shell.scratch.mkdir(exist_ok=True)
+    return subprocess.run(
+        ["/bin/sh", "-c", line, "sh", *shell.command()],
+        env=shell.environment() | {"OTEL_AGENT_DISCOVER_STORES": "false"} | variables,
+        cwd=shell.home,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+        errors="replace",
+        timeout=60,
+    )
+
+
+def ledger_is_a_folder(shell: Shell) -> dict[str, str]:
+    (shell.state_dir / "ledger.db").mkdir(parents=True)
+    return {}
+
+
+def state_is_a_file(shell: Shell) -> dict[str, str]:
+    shell.state_dir.parent.mkdir(parents=True)
+    shell.state_dir.touch()
+    return {}
+
+
+def home_is_a_file(shell: Shell) -> dict[str, str]:
+    (shell.home / "file").touch()
+    return {"HOME": str(shell.home / "file"), "XDG_CONFIG_HOME": "", "XDG_STATE_HOME": ""}
+
+
+def settings_are_a_folder(shell: Shell) -> dict[str, str]:
+    shell.config.mkdir(parents=True)
+    return {}
+
+
+def settings_are_no_text(shell: Shell) -> dict[str, str]:
+    shell.config.parent.mkdir(parents=True)
+    shell.config.write_bytes(b"# \xe9\n")
+    return {}
+
+
+def no_temporary_folder(shell: Shell) -> dict[str, str]:
+    return {"TMPDIR": str(shell.home / "nowhere")}
+
+
+def narrow_and_poor_terminal(shell: Shell) -> dict[str, str]:
+    return {
+        "COLUMNS": "1",
+        "TERM": "",
+        "LANG": "POSIX",
+        "LC_ALL": "POSIX",
+        "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0",
+    }
+
+
+def odd_variables(shell: Shell) -> dict[str, str]:
+    return {"COLUMNS": "0", "LINES": "-1", "LC_ALL": "xx_YY", "TZ": "Nowhere/Land", "XDG_DATA_HOME": "rel"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "command", "codes", "said"),
+    [
+        (ledger_is_a_folder, "summary", {4}, "is a folder, and no file. Move it away"),
+        (ledger_is_a_folder, "status", {4}, "is a folder, and no file. Move it away"),
+        (ledger_is_a_folder, "doctor", {1}, "is a folder, and no file. Move it away"),
+        (state_is_a_file, "summary", {4}, "set OTEL_AGENT_STATE_DIR"),
+        (state_is_a_file, "run --once", {4}, "set OTEL_AGENT_STATE_DIR"),
+        (home_is_a_file, "setup --yes --local", {2}, "cannot write"),
+        (home_is_a_file, "config init", {2}, "cannot write"),
+        (settings_are_a_folder, "config check", {2}, "cannot read"),
+        (settings_are_a_folder, "doctor", {1}, "cannot read"),
+        (settings_are_no_text, "setup --yes --local", {2}, "cannot read"),
+        (settings_are_no_text, "summary", {2}, "is not TOML"),
+        (no_temporary_folder, "setup --yes --local", {0}, "otel-agent summary"),
+        (narrow_and_poor_terminal, "summary", {0}, ""),
+        (narrow_and_poor_terminal, "doctor", {0}, ""),
+        (odd_variables, "summary", {0}, ""),
+        (odd_variables, "status", {5}, ""),
+    ],
+)
+def test_what_is_wrong_is_said(shell: Shell, wrong: Machine, command: str, codes: set[int], said: str) -> None:
+    run = in_shell(shell, f'"$@" {command}', **wrong(shell))
+    printed = " ".join(f"{run.stdout} {run.stderr}".split())
+    assert "Traceback" not in printed
+    assert run.returncode in codes, printed
+    assert said in printed
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        ('"$@" status >&-', 5, "standard output is closed"),
+        ('"$@" summary <&- >&- 2>&-; exit $?', 0, ""),
+        ('"$@" config show 2>&-', 0, ""),
+        ('"$@" summary >/dev/full', 1, "No space left on device. Free some space"),
+        ('"$@" --version >/dev/full', 1, "No space left on device. Free some space"),
+        ('"$@" config show | head -c 1 >/dev/null', 0, ""),
+        ('mkdir gone; cd gone; rmdir ../gone; "$@" summary', 0, ""),
+        ('mkdir gone; cd gone; rmdir ../gone; "$@" doctor', 1, "change to another"),
+    ],
+)
+def test_a_stream_or_a_folder_that_is_gone_is_said(shell: Shell, line: str, code: int, said: str) -> None:
+    if "/dev/full" in line and not os.path.exists("/dev/full"):  # noqa: PTH110 - a device, not a file of ours
+        pytest.skip("this system has no /dev/full")
+    run = in_shell(shell, line)
+    assert "Traceback" not in run.stderr
+    assert "Exception ignored" not in run.stderr
+    assert run.returncode == code, run.stdout + run.stderr
+    assert said in " ".join(f"{run.stdout} {run.stderr}".split())
