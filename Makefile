@@ -11,7 +11,7 @@ VENV_PYTHON := .venv/bin/python
 JOBS := auto
 REAL_PROGRAMS := $(VENV_PYTHON) scripts/real-programs
 # The real programs in .cache are slow to fetch or to build, so `make clean` keeps them, and the data of `make team`.
-KEPT := $(addprefix .cache/,opencode collector prometheus jaeger kafka clickhouse compose run)
+KEPT := $(addprefix .cache/,opencode collector prometheus jaeger kafka clickhouse compose grafana-panels run)
 
 # A system upgrade can remove the interpreter under .venv; its stamps would still look new.
 GONE := $(if $(wildcard $(VENV_PYTHON)),,gone)
@@ -36,7 +36,9 @@ collector: collector-build ## Run the Collector's agent tier here, built once (n
 	@$(VENV_PYTHON) scripts/run-tier agent
 
 .PHONY: team
-team: collector-build prometheus-build jaeger-build ## Run a gateway, Prometheus and Jaeger here, built once (needs go): OTLP on 127.0.0.1:4318
+team: .venv/.runtime ## Run a gateway, Prometheus, Jaeger and the dashboards here, built once (needs go): OTLP on 127.0.0.1:4318
+	@$(REAL_PROGRAMS) get collector prometheus jaeger >/dev/null
+	@if command -v npm >/dev/null; then $(REAL_PROGRAMS) get grafana-panels >/dev/null || true; fi
 	@$(VENV_PYTHON) scripts/run-tier team
 
 .PHONY: build
@@ -117,6 +119,10 @@ pictures: .venv/.dev ## Draw the pictures in docs/ again, of a made-up history
 dashboards: .venv/.dev ## Write the Grafana dashboards in collector/ again, from their code
 	@$(VENV_PYTHON) -m collector.grafana.source
 
+.PHONY: dashboard-pictures
+dashboard-pictures: .venv/.dev ## Draw the pictures of the dashboards again (needs prometheus-build, grafana-panels, chromium)
+	@$(VENV_PYTHON) -m docs.draw_dashboards
+
 .PHONY: lock
 lock: .venv/.dev ## Write requirements/*.txt again from pyproject.toml; UPGRADE=1 takes the newest versions
 	@scripts/lock $(if $(UPGRADE),--upgrade)
@@ -172,6 +178,10 @@ kafka: .venv/.runtime ## Install Kafka (needs java and mvn, or installs them wit
 .PHONY: clickhouse
 clickhouse: .venv/.runtime ## Install ClickHouse's engine, which tests write spans into (half a gigabyte)
 	@$(REAL_PROGRAMS) get clickhouse
+
+.PHONY: grafana-panels
+grafana-panels: .venv/.runtime ## Install Grafana's panels, which draw the dashboards (needs npm; 0.6 GB)
+	@$(REAL_PROGRAMS) get grafana-panels
 
 .PHONY: compose-schema
 compose-schema: .venv/.runtime ## Fetch the schema that collector/compose.yaml is checked against (needs go)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from scripts.real_programs import table
 from scripts.real_programs.errors import GetError
 from scripts.real_programs.interrupts import INTERRUPTS, Interrupted
-from scripts.real_programs.program import Program
+from scripts.real_programs.program import Kept, Program
 from scripts.real_programs.running import missing, say
 
 EXAMPLES = """\
@@ -23,6 +23,10 @@ examples:
 Programs are kept in .cache, one folder for each version; tmux, chromium, systemd, java and mvn come as packages of the system.
 What is here already costs nothing. Ctrl-C leaves nothing half made. Each has a target of make, too: `make help`.
 """
+
+
+GO_CACHES = "Go's caches in your home grow by up to 7 GB (`go clean -cache -modcache` empties them)"
+"""What the builds of the Collector, Prometheus and Jaeger left there together."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -75,10 +79,23 @@ def _answer(asked: argparse.Namespace) -> int:
     if unknown := [name for name in names if name not in table.names()]:
         say(f"there is no real program named {unknown[0]}; there are {', '.join(table.names())}")
         return 2
-    for program in (program for name in names for program in table.named(name)):
+    programs = [program for name in names for program in table.named(name)]
+    if asked.command == "get":
+        _announce(programs)
+    for program in programs:
         shown = _get(program) if asked.command == "get" else program.version or "the version of the system's packages"
         print(shown, flush=True)
     return 0
+
+
+def _announce(programs: Sequence[Program]) -> None:
+    """Say what it costs if several programs have to be made."""
+    lacking = [program for program in programs if isinstance(program, Kept) and program.found() is None]
+    if len(lacking) > 1:
+        minutes = sum(program.minutes for program in lacking)
+        text = f"{' and '.join(program.name for program in lacking)} are not here yet: about {minutes} minutes on two cores"
+        built = any("go" in program.needs for program in lacking)
+        say(f"{text}, once" + (f"; {GO_CACHES}" if built else ""))
 
 
 def _get(program: Program) -> os.PathLike[str]:

@@ -17,11 +17,13 @@ from scripts.real_programs.go_build import GoBuild
 from scripts.real_programs.go_file import GoFile
 from scripts.real_programs.maven import Maven
 from scripts.real_programs.npm import Npm
+from scripts.real_programs.npm_locked import NpmLocked
 from scripts.real_programs.pip import Pip
 from scripts.real_programs.place import ROOT
 from scripts.real_programs.program import Kept, Program
 
 MANIFEST = ROOT / "collector" / "builder.yaml"
+PAGE = ROOT / "collector" / "grafana" / "page"
 
 OPENCODE = ("1.1.27", "1.2.6", "1.18.33")
 OPENCODE_MATRIX = ("1.1.65", "1.2.27", "1.3.0", "1.14.48", "1.15.4", "1.17.19", "1.18.20", "1.18.34")
@@ -35,13 +37,14 @@ JAEGER = "v1.76.0"  # the Go module's name for Jaeger 2.13.0
 KAFKA = "4.4.0"
 KAFKA_LOG = "1.7.36"  # the slf4j that Kafka itself brings
 CLICKHOUSE = "26.9.0"
+PANELS = "11.6.0"  # of Grafana; `package.json` has it too
 COMPOSE = "v2.16.2"
 
 
 @cache
 def programs() -> Sequence[Program]:
     """Return the table. A name may have several rows, one for each version. Raise GetError if the manifest is unusable."""
-    collector = Manifest.read(MANIFEST)
+    collector, panels = Manifest.read(MANIFEST), NpmLocked(PAGE)
     return (
         *(
             Kept(
@@ -116,6 +119,16 @@ def programs() -> Sequence[Program]:
         # ClickHouse's engine as a library. It comes without its data frames, which no query of the tests asks for.
         Kept(
             "clickhouse", CLICKHOUSE, f"clickhouse/{CLICKHOUSE}", ("chdb",), "clickhouse", Pip("chdb-core"), minutes=2
+        ),
+        # Grafana's own panels, which draw the dashboards without Grafana, and what bundles them and opens a browser.
+        Kept(
+            "grafana-panels",
+            PANELS,
+            place=f"grafana-panels/{panels.digest}",
+            holds=("node_modules/.bin/esbuild",),
+            target="grafana-panels",
+            way=panels,
+            minutes=2,
         ),
         # What compose.yaml is checked against.
         Kept(

@@ -2,41 +2,54 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import requests
 
 from collector.grafana.source import names
 from collector.grafana.source.__main__ import FOLDER, dashboards
 from otel_agent.semconv import METRICS, Attr
 from tests.support.real_programs.jaeger import tags_of
-from tests.support.real_programs.prometheus import Prometheus
 from tests.support.waiting import eventually
+from tests.team.support.dashboards import (
+    BOARDS,
+    PANELS,
+    VARIABLES,
+    Target,
+    added_up,
+    asked,
+    column,
+    expression,
+    filled,
+    headings,
+    headlines,
+    offered,
+    search_of,
+    targets,
+    with_chosen,
+)
 from tests.team.support.people import Truth
 from tests.team.support.rules import recorded
 from tests.team.support.worked_hour import SILENT, SILENT_S, SILENT_TEAM, Team, worked_hour
 
-Target = dict[str, Any]
-"""A query of a panel, as Grafana's JSON has it."""
 
-RANGE_S = 2 * 3600
-FILLED = {"$__range": f"{RANGE_S}s", "$__interval": "5m", "$__rate_interval": "10m"}
-"""What Grafana puts in place of its own variables, for a range of two hours."""
+class Within:
+    """Equals every number between two bounds."""
+
+    def __init__(self, low: float, high: float) -> None:
+        self._bounds = low, high
+
+    def __eq__(self, other: object) -> bool:
+        low, high = self._bounds
+        return isinstance(other, float) and low < other <= high
+
+    __hash__ = None  # type: ignore[assignment] # it is only compared
+
+
 HEARD = "otel_agent:instance:heard1h"
-BOARDS = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.json"))}
-VARIABLES = [
-    (name, variable)
-    for name, board in BOARDS.items()
-    for variable in board["templating"]["list"]
-    if variable["type"] == "query"
-]
-PANELS = [(name, panel) for name, board in BOARDS.items() for panel in board["panels"] if panel["type"] != "row"]
 CHOICES = ("team", "user", "host", "project", "model", "agent", "session")
 """The variables of the overview: each filters by one field of the truth."""
 FIGURES: dict[str, Callable[[Truth], float]] = {
@@ -59,6 +72,7 @@ NOT_BY = {
 """The choices that do not filter a metric, because it has no such label."""
 EXCEPT: dict[tuple[str, str], Callable[[Truth], float]] = {
     ("Errors", "A"): lambda truth: truth.errors / truth.messages if truth.messages else 0,
+    ("Cache hits", "A"): lambda truth: truth.cache_hits if truth.messages else 0,
     ("Tools", "B"): lambda truth: 0 * truth.messages,  # the tool calls that failed
 }
 """Queries that show something else than the sum of their metric, by panel and reference."""
@@ -71,6 +85,7 @@ def test_the_committed_dashboards_are_what_the_code_writes() -> None:
 
 def test_queries_use_only_names_of_ours_and_of_the_collectors() -> None:
     ours = {names.metric(each) for each in METRICS.values()} | {names.gained(each) for each in METRICS.values()}
+    ours |= {names.DURATION_COUNT, names.DURATION_BUCKET}
     labels = {names.label(str(each)) for each in vars(Attr).values() if isinstance(each, str)}
     for name, panel in PANELS:
         for target in panel["targets"]:
@@ -84,9 +99,9 @@ def test_no_dashboard_replaces_another() -> None:
 
 
 def test_a_table_that_could_have_thousands_of_rows_is_limited() -> None:
-    many = {"host_name", "user", "session_id", "opencode_project_name"}
+    many = {"host_name", "user", "person", "session_id", "opencode_project_name"}
     for name, panel in PANELS:
-        if panel["type"] == "table" and many & set(_headings(panel)):
+        if panel["type"] == "table" and many & set(headings(panel)):
             assert all("topk(100, " in target["expr"] for target in panel["targets"]), (name, panel["title"])
 
 
@@ -105,32 +120,93 @@ def test_every_query_returns_rows(team: Team) -> None:
         (name, panel["title"], target["refId"])
         for name, panel in PANELS
         for target in panel["targets"]
-        if not _answer(prometheus, target)
+        if not asked(prometheus, target)
     ]
-    # Everything could be read and no tool failed, so these two have to be empty.
-    assert empty == [("fleet.json", "Unreadable", "A"), ("overview.json", "Tools", "B")]
+    # Nothing was recorded before this time.
+    assert set(empty) == {
+        *(("people.json", f"{title}: change", "A") for title in ("People", "Machines", "Sessions", "Tokens", "Cost")),
+        *(("people.json", "Teams", ref) for ref in "BC"),
+        ("people.json", "People", "B"),
+    }
 
 
 @pytest.mark.collector
 @pytest.mark.prometheus
-def test_the_headlines_are_the_truth(team: Team) -> None:
-    prometheus, truth = team.prometheus, team.truth
-    found = {
-        panel["title"]: prometheus.rows(_filled(panel["targets"][0]["expr"]))[()]
-        for name, panel in PANELS
-        if name == "overview.json" and panel["type"] == "stat"
+@pytest.mark.parametrize("chosen", [{}, {"team": "pay"}], ids=["everything", "one team"])
+def test_the_headlines_are_the_truth(team: Team, chosen: dict[str, str]) -> None:
+    of = team.truth.of(**chosen)
+    assert headlines(team.prometheus, **chosen) == {
+        ("overview", "Tokens"): of.tokens,
+        ("overview", "Cost"): pytest.approx(of.cost),
+        ("overview", "Messages"): of.messages,
+        ("overview", "Sessions"): len(of.sessions),
+        ("overview", "Cache hits"): pytest.approx(of.cache_hits),
+        ("overview", "Errors"): pytest.approx(of.errors / of.messages),
+        ("people", "People"): len(of.by("user")),
+        ("people", "Machines"): len(of.by("host")),
+        ("people", "Sessions"): len(of.sessions),
+        ("people", "Tokens"): of.tokens,
+        ("people", "Cost"): pytest.approx(of.cost),
+        ("people", "Adoption"): 1,
+        ("efficiency", "Cache hits"): pytest.approx(of.cache_hits),
+        ("efficiency", "Tokens per message"): pytest.approx(of.tokens / of.messages),
+        ("efficiency", "Cost per message"): pytest.approx(of.cost / of.messages),
+        ("efficiency", "Cost per session"): pytest.approx(of.cost / len(of.sessions)),
+        ("efficiency", "Used by sub-agents"): 0,
+        ("efficiency", "Used by compactions"): 0,
+        ("reliability", "Failed messages"): pytest.approx(of.errors / of.messages),
+        ("reliability", "Aborted messages"): 0,
+        # Each call took less than its message, four seconds. The bounds are those of its bucket.
+        ("reliability", "Median of model calls"): Within(0, 5.12),
+        ("reliability", "95 % of model calls"): Within(0, 5.12),
+        ("reliability", "Tool calls"): of.messages,
+        ("reliability", "Tools succeed"): 1,
     }
-    assert found == {
-        "Tokens": truth.tokens,
-        "Cost": pytest.approx(truth.cost),
-        "Messages": truth.messages,
-        "Sessions": len(truth.sessions),
-        "Tool calls": truth.messages,
-        "Errors": pytest.approx(truth.errors / truth.messages),
+
+
+@pytest.mark.collector
+@pytest.mark.prometheus
+def test_the_tables_are_the_truth(team: Team) -> None:
+    """Two teams have a project of one name: it has a row for each of them."""
+    truth = team.truth
+    assert column(team.prometheus, "overview", "Models", names.MODEL) == {
+        (name,): of.tokens for name, of in truth.by("model").items()
     }
-    models, projects = truth.by("model"), truth.by("project")
-    assert _column(prometheus, "Models", names.MODEL) == {name: of.tokens for name, of in models.items()}
-    assert _column(prometheus, "Projects", names.PROJECT) == {name: of.tokens for name, of in projects.items()}
+    assert column(team.prometheus, "overview", "Projects", names.PROJECT, names.TEAM) == {
+        (project, of_team): of.tokens
+        for project, by in truth.by("project").items()
+        for of_team, of in by.by("team").items()
+    }
+    for title, label, field in (("People", names.PERSON, "user"), ("Teams", names.TEAM, "team")):
+        found = column(team.prometheus, "people", title, label)
+        assert found == {(name,): pytest.approx(of.cost) for name, of in truth.by(field).items()}
+    errors = column(team.prometheus, "reliability", "Errors by type and model", names.ERROR, names.MODEL)
+    assert errors == {("APIError", "haiku"): truth.errors}
+
+
+@pytest.mark.collector
+@pytest.mark.prometheus
+def test_the_hours_add_up_to_the_tokens(team: Team) -> None:
+    query = expression("efficiency", "When tokens are used").replace("[$__range:1h]", "[4h:1h]")
+    rows = team.prometheus.rows(filled(query), "day", "hour", at_s=(time.time() // 3600 + 1) * 3600)
+    assert sum(rows.values()) == team.truth.tokens
+    assert all(day in "1234567" and re.fullmatch("[0-2][0-9]", hour) for day, hour in rows)
+
+
+@pytest.mark.collector
+@pytest.mark.prometheus
+def test_a_choice_that_nobody_has_empties_every_board(team: Team) -> None:
+    for name in ("people.json", "efficiency.json", "reliability.json"):
+        for variable in (
+            variable["name"] for of, variable in VARIABLES if of == name and variable["name"] != "session"
+        ):
+            shown = [
+                panel["title"]
+                for panel, target in targets(name)
+                if f"${{{variable}}}" in target["expr"]
+                and asked(team.prometheus, with_chosen(target, **{variable: "nobody"}))
+            ]
+            assert shown == [], (name, variable)
 
 
 @pytest.mark.collector
@@ -142,11 +218,11 @@ def test_a_choice_filters_every_figure_of_the_overview(team: Team, choice: str) 
     values = {str(getattr(used, choice)) for used in team.truth.written}
     assert len(values) > 1
     for value in (*values, "nobody"):
-        for panel, target in _targets("overview.json"):
+        for panel, target in targets("overview.json"):
             of, wanted = _truth_of(team.truth, panel, target, choice, value)
-            answer = _answer(team.prometheus, _with(target, **{choice: value}))
+            answer = asked(team.prometheus, with_chosen(target, **{choice: value}))
             at = value, panel["title"], target["refId"]
-            assert _sum(answer) == pytest.approx(wanted), at
+            assert added_up(answer) == pytest.approx(wanted), at
             if value == "nobody" and not of.written:
                 assert answer == [], at
 
@@ -158,42 +234,42 @@ def test_a_choice_filters_every_panel_of_the_fleet(team: Team, choice: str) -> N
     """Each person is alone in a team and on a host, so a choice of either has to show exactly that person."""
     people = {(used.user, used.team, used.host) for used in team.truth.written} | {("cy", SILENT_TEAM, SILENT)}
     now_s = time.time()
-    for panel, target in _targets("fleet.json"):
+    for panel, target in targets("fleet.json"):
         # The Collectors belong to no team.
         if "otelcol_" in target["expr"]:
             continue
         for user, of_team, host in people:
-            chosen = _with(target, **{choice: {"team": of_team, "host": host}[choice]})
+            chosen = with_chosen(target, **{choice: {"team": of_team, "host": host}[choice]})
             theirs = target | {"expr": re.sub(r'\{\w+=~.*?"\}', f'{{user="{user}"}}', target["expr"])}
-            found, wanted = (_answer(team.prometheus, each, at_s=now_s) for each in (chosen, theirs))
+            found, wanted = (asked(team.prometheus, each, at_s=now_s) for each in (chosen, theirs))
             assert found == wanted, (panel["title"], user)
-        assert _answer(team.prometheus, _with(target, **{choice: "nobody"})) == [], panel["title"]
-    agents = next(target for panel, target in _targets("fleet.json") if panel["title"] == "Agents")
-    assert _sum(_answer(team.prometheus, agents)) == 2
-    assert _sum(_answer(team.prometheus, _with(agents, team="pay"))) == 1
+        assert asked(team.prometheus, with_chosen(target, **{choice: "nobody"})) == [], panel["title"]
+    agents = next(target for panel, target in targets("fleet.json") if panel["title"] == "Agents")
+    assert added_up(asked(team.prometheus, agents)) == 2
+    assert added_up(asked(team.prometheus, with_chosen(agents, team="pay"))) == 1
 
 
 @pytest.mark.collector
 @pytest.mark.prometheus
 def test_a_choice_offers_only_what_the_choices_before_it_allow(team: Team) -> None:
     """At first it offers everything. When a team is chosen, it offers that team's people, hosts, projects and sessions."""
-    offered = {(name, variable["name"]): _offered(team.prometheus, variable) for name, variable in VARIABLES}
-    assert all(offered.values())
+    found = {(name, variable["name"]): offered(team.prometheus, variable) for name, variable in VARIABLES}
+    assert all(found.values())
     assert {variable["refresh"] for _, variable in VARIABLES} == {2}, "when the time range changes"
-    assert offered["overview.json", "team"] == {"search", "pay"}
-    assert offered["overview.json", "user"] == {"ada", "bob"}
-    assert offered["overview.json", "session"] == team.truth.sessions
-    of_pay = {(name, variable["name"]): _offered(team.prometheus, variable, team="pay") for name, variable in VARIABLES}
+    assert found["overview.json", "team"] == {"search", "pay"}
+    assert found["overview.json", "user"] == {"ada", "bob"}
+    assert found["overview.json", "session"] == team.truth.sessions
+    of_pay = {(name, variable["name"]): offered(team.prometheus, variable, team="pay") for name, variable in VARIABLES}
     assert of_pay["overview.json", "user"] == {"bob"}
-    assert of_pay["overview.json", "session"] < offered["overview.json", "session"]
+    assert of_pay["overview.json", "session"] < found["overview.json", "session"]
     project = next(variable for name, variable in VARIABLES if (name, variable["name"]) == ("overview.json", "project"))
-    assert _offered(team.prometheus, project, user="nobody") == set()
+    assert offered(team.prometheus, project, user="nobody") == set()
 
 
 @pytest.mark.collector
 @pytest.mark.prometheus
 def test_an_agent_that_is_silent_for_a_day_is_listed(team: Team) -> None:
-    ((host, silent_s),) = team.prometheus.rows(_filled(_expression("Silent for a day")), "host_name").items()
+    ((host, silent_s),) = team.prometheus.rows(filled(expression("fleet", "Silent for a day")), "host_name").items()
     assert host == (SILENT,)
     assert SILENT_S <= silent_s < SILENT_S + 3600
 
@@ -201,15 +277,16 @@ def test_an_agent_that_is_silent_for_a_day_is_listed(team: Team) -> None:
 @pytest.mark.collector
 @pytest.mark.prometheus
 @pytest.mark.jaeger
-@pytest.mark.parametrize("title", ["Models", "Agents", "Projects", "Sessions"])
-def test_every_row_leads_to_its_traces(team: Team, title: str) -> None:
-    panel, search = _search_of(title)
-    rows = _answer(team.prometheus, panel["targets"][0])
+@pytest.mark.parametrize(
+    ("title", "label"),
+    [("Models", names.MODEL), ("Agents", names.AGENT), ("Projects", names.PROJECT), ("Sessions", names.SESSION)],
+)
+def test_every_row_leads_to_its_traces(team: Team, title: str, label: str) -> None:
+    panel, search = search_of(title, label)
+    rows = asked(team.prometheus, panel["targets"][0])
     assert rows
     for row in rows:
-        tags = search["tags"]
-        for label, value in row["metric"].items():
-            tags = tags.replace(f"${{__data.fields.{_headings(panel)[label]}}}", value)
+        tags = search["tags"].replace("${__value.raw}", row["metric"][label])
         # The tags are logfmt with one pair.
         ((attribute, value),) = re.findall(r'(\S+)="(.*)"', tags)
         assert "$" not in value, tags
@@ -219,82 +296,9 @@ def test_every_row_leads_to_its_traces(team: Team, title: str) -> None:
             assert any(tags_of(span).get(attribute) == value for span in trace["spans"]), tags
 
 
-def _headings(panel: dict[str, Any]) -> dict[str, str]:
-    """Return the heading of each column of a table, by its label."""
-    return dict(panel["transformations"][1]["options"]["renameByName"])
-
-
-def _search_of(title: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a table of the overview, and the search for traces to which its rows link."""
-    wanted = ("overview.json", "table", title)
-    (panel,) = (panel for name, panel in PANELS if (name, panel["type"], panel["title"]) == wanted)
-    (link,) = panel["fieldConfig"]["defaults"]["links"]
-    pane = json.loads(parse_qs(urlsplit(link["url"]).query)["panes"][0])["traces"]
-    (search,) = pane["queries"]
-    assert pane["datasource"] == "${traces}"
-    assert search["datasource"]["type"] == "jaeger"
-    assert search["queryType"] == "search"
-    return panel, search
-
-
 def _truth_of(truth: Truth, panel: dict[str, Any], target: Target, choice: str, value: str) -> tuple[Truth, float]:
     """Return the part of the truth that a query has to show when a value is chosen, and what it adds up to."""
     # The first metric is the column's; a second one only limits the rows.
     metric = re.findall(r"opencode:(\w+):gained5m", target["expr"])[0]
     of = truth if choice in NOT_BY.get(metric, ()) else truth.of(**{choice: value})
     return of, EXCEPT.get((panel["title"], target["refId"]), FIGURES[metric])(of)
-
-
-def _targets(board: str) -> list[tuple[dict[str, Any], Target]]:
-    """Return each query of a dashboard with its panel."""
-    return [(panel, target) for name, panel in PANELS if name == board for target in panel["targets"]]
-
-
-def _with(target: Target, **chosen: str) -> Target:
-    """Return a query with these values of its variables."""
-    expression = target["expr"]
-    for name, value in chosen.items():
-        expression = expression.replace(f"${{{name}}}", value)
-    return target | {"expr": expression}
-
-
-def _answer(prometheus: Prometheus, target: Target, *, at_s: float | None = None) -> list[dict[str, Any]]:
-    """Ask as the panel does: for a moment, or along the time range."""
-    now_s = at_s or time.time()
-    if target.get("instant"):
-        return prometheus.answer(_filled(target["expr"]), at_s=now_s)
-    return prometheus.over(_filled(target["expr"]), start_s=now_s - RANGE_S, end_s=now_s, step_s=300)
-
-
-def _sum(answer: list[dict[str, Any]]) -> float:
-    return sum(float(value) for row in answer for _, value in row.get("values") or [row["value"]])
-
-
-def _offered(prometheus: Prometheus, variable: dict[str, Any], **chosen: str) -> set[str]:
-    """Ask for the values of a variable, as Grafana does."""
-    found = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["query"])
-    assert found is not None
-    series, now_s = _with({"expr": found[1]}, **chosen)["expr"], time.time()
-    bounds = {"match[]": _filled(series), "start": f"{now_s - RANGE_S:.0f}", "end": f"{now_s:.0f}"}
-    reply = requests.get(f"{prometheus.url}/api/v1/label/{found[2]}/values", params=bounds, timeout=30)
-    assert reply.status_code == 200, reply.text
-    return set(reply.json()["data"])
-
-
-def _expression(title: str) -> str:
-    return next(str(panel["targets"][0]["expr"]) for _, panel in PANELS if panel["title"] == title)
-
-
-def _column(prometheus: Prometheus, title: str, label: str) -> dict[str, float]:
-    """Return the first column of a table, added up by one label."""
-    found: dict[str, float] = {}
-    for (name,), value in prometheus.rows(_filled(_expression(title)), label).items():
-        found[name] = found.get(name, 0) + value
-    return found
-
-
-def _filled(expression: str) -> str:
-    """Return a query as Grafana sends it; a variable without a choice matches anything."""
-    for name, value in FILLED.items():
-        expression = expression.replace(name, value)
-    return re.sub(r"\$\{\w+\}", ".*", expression)

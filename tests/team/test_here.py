@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
+import requests
 
 from tests.support.agent import Agent
 from tests.support.paths import ROOT
+from tests.support.real_programs import require
 from tests.support.real_programs.collector import require_collector
 from tests.support.real_programs.jaeger import Jaeger
 from tests.support.real_programs.program import free_ports
@@ -32,11 +35,13 @@ ADDRESSES = (
     "TRACES_LISTEN",
     "QUERY_LISTEN",
     "QUERY_GRPC_LISTEN",
+    "DASHBOARDS_LISTEN",
 )
 
 
 def test_the_whole_team_side_starts_and_ends_together(agent: Agent, tmp_path: Path, expected: dict[str, Any]) -> None:
     require_collector()
+    require("grafana-panels")
     prometheus, jaeger = Prometheus(tmp_path), Jaeger(tmp_path)
     telemetry, *ports = free_ports(1 + len(ADDRESSES))
     addresses = {name: f"127.0.0.1:{port}" for name, port in zip(ADDRESSES, ports, strict=True)}
@@ -45,9 +50,12 @@ def test_the_whole_team_side_starts_and_ends_together(agent: Agent, tmp_path: Pa
     with subprocess.Popen([*RUN, "team"], env=variables, stdout=subprocess.PIPE, text=True) as running:
         try:
             assert running.stdout is not None
-            hint = next(line for line in running.stdout if "Ctrl-C" in line)
-            assert str(tmp_path / "data") in hint
-            eventually(lambda: all(map(_listens, addresses.values())), True, why_not=lambda: _logs(tmp_path / "data"))
+            said = _until_the_hint(running.stdout)
+            assert str(tmp_path / "data") in said[-1]
+            shown = re.findall(r"^(?:dashboards|Prometheus|Jaeger): +(http\S+)$", "".join(said), re.MULTILINE)
+            assert {url: requests.get(url, timeout=30).status_code for url in shown} == dict.fromkeys(shown, 200)
+            assert len(shown) == 3
+            assert all(map(_listens, addresses.values())), _logs(tmp_path / "data")
             agent.once(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{addresses['OTLP_HTTP_LISTEN']}")
             assert_reaches(prometheus, expected)
             chats = {"gen_ai.operation.name": "chat"}
@@ -68,7 +76,19 @@ def test_a_process_that_cannot_start_ends_the_others_and_the_script_names_the_lo
     assert "see the logs in" in ran.stderr, ran.stdout
     assert ran.returncode == 1, ran.stdout + ran.stderr
     assert f"Another program listens on {variables['OTLP_HTTP_LISTEN']}" in ran.stderr
+    assert "set OTLP_HTTP_LISTEN to another address" in ran.stderr
+    assert "OTLP on" not in ran.stdout, "it says so only when it listens"
     assert "address already in use" in _logs(tmp_path / "data")
+
+
+def _until_the_hint(lines: IO[str]) -> list[str]:
+    """Return what the script says until everything runs."""
+    said: list[str] = []
+    for line in lines:
+        said.append(line)
+        if "Ctrl-C" in line:
+            return said
+    raise AssertionError(f"it ended: {said}")
 
 
 def _listens(address: str) -> bool:

@@ -5,11 +5,14 @@ from typing import Final
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from collector.grafana.source import fleet, overview
+from collector.grafana.source import efficiency, fleet, overview, people, reliability
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "dashboards"
 """The folder that Grafana's provisioning reads."""
-BOARDS: Final = {"overview.json": overview.board, "fleet.json": fleet.board}
+BOARDS: Final = {
+    f"{module.__name__.rpartition('.')[2]}.json": module.board
+    for module in (overview, people, efficiency, reliability, fleet)
+}
 """The function that builds each dashboard, by file name."""
 
 

@@ -23,6 +23,11 @@ def label(attribute: str) -> str:
     return attribute.replace(".", "_")
 
 
+DURATION_COUNT: Final = "gen_ai:client_inference_duration_count:gained5m"
+"""The series in which `gained.yaml` records the model calls with their error, and …"""
+DURATION_BUCKET: Final = "gen_ai:client_inference_duration_bucket:gained5m"
+"""… how long they took."""
+
 TEAM: Final = "team"
 USER: Final = "user"
 HOST: Final = "host_name"
@@ -36,3 +41,7 @@ TOKEN_TYPE: Final = label(Attr.TOKEN_TYPE)
 OUTCOME: Final = label(Attr.OUTCOME)
 TOOL: Final = label(Attr.TOOL)
 TOOL_OUTCOME: Final = label(Attr.TOOL_OUTCOME)
+TOKENS_OF: Final = label(Attr.USAGE_SOURCE)
+ERROR: Final = label(Attr.ERROR_TYPE)
+PERSON: Final = "person"
+"""No attribute: the user, or the host if the agents name no user."""

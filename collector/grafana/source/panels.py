@@ -1,13 +1,12 @@
-"""The kinds of panel, link and variable that both dashboards use."""
+"""The kinds of figures, graphs and variables that the dashboards use. Tables are in `tables`."""
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
-from urllib.parse import quote
 
-from grafana_foundation_sdk.builders import dashboard, prometheus, stat, table, timeseries
+from grafana_foundation_sdk.builders import dashboard, prometheus, stat, timeseries
 from grafana_foundation_sdk.builders.common import ReduceDataOptions, StackingConfig, VizLegendOptions
+from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.common import (
     BigValueColorMode,
     BigValueGraphMode,
@@ -15,26 +14,31 @@ from grafana_foundation_sdk.models.common import (
     LegendDisplayMode,
     LegendPlacement,
     StackingMode,
+    VisibilityMode,
 )
 from grafana_foundation_sdk.models.dashboard import (
     DashboardLinkType,
     DataSourceRef,
-    DataTransformerConfig,
+    Panel,
+    Threshold,
+    ThresholdsMode,
     VariableRefresh,
 )
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from otel_agent.semconv import SERVICE_NAME
-
 METRICS: Final = DataSourceRef(type_val="prometheus", uid="${metrics}")
-TRACES: Final = "${traces}"
 ALL: Final = ".*"
 """The value of a variable that filters nothing: it matches any label, and a missing one."""
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
-ROWS: Final = 100
-"""How many rows a table shows at most, if it could have thousands."""
 HEIGHT: Final = 8
 WIDTH: Final = 24
+TAG: Final = "otel-agent"
+"""The dashboards with this tag link to each other."""
+NOT_YET: Final = "Nothing recorded in this time. What is used now is recorded in about seven minutes."
+NOT_YET_SHORT: Final = "recorded in about 7 minutes"
+"""The same for a figure, which has less room."""
+Steps = Sequence[tuple[float | None, str]]
+"""The color from each value on. The first one has no value."""
 
 
 def query(expression: str, *, legend: str = "", ref: str = "A", instant: bool = False) -> prometheus.Dataquery:
@@ -43,22 +47,41 @@ def query(expression: str, *, legend: str = "", ref: str = "A", instant: bool = 
     return made.instant().format(PromQueryFormat.TABLE) if instant else made.range().legend_format(legend)
 
 
-def number(title: str, expression: str, unit: str, description: str = "") -> stat.Panel:
-    """Return a panel with one figure for the whole time range."""
+def thresholds(steps: Steps) -> dashboard.ThresholdsConfig:
+    """Return the colors of a field."""
     return (
+        dashboard.ThresholdsConfig()
+        .mode(ThresholdsMode.ABSOLUTE)
+        .steps([Threshold(value=value, color=color) for value, color in steps])
+    )
+
+
+def number(
+    title: str,
+    expression: str,
+    unit: str,
+    description: str = "",
+    *,
+    steps: Steps = (),
+    empty: str = NOT_YET_SHORT,
+    span: int = 4,
+) -> stat.Panel:
+    """Return a panel with one figure for the whole time range, in the color of `steps`."""
+    panel = (
         stat.Panel()
         .title(title)
         .description(description)
         .unit(unit)
         .datasource(METRICS)
-        .color_mode(BigValueColorMode.NONE)
+        .color_mode(BigValueColorMode.VALUE if steps else BigValueColorMode.NONE)
         .graph_mode(BigValueGraphMode.NONE)
         .reduce_options(ReduceDataOptions().calcs(["lastNotNull"]))
-        .no_value("0")
-        .span(4)
+        .no_value(empty)
+        .span(span)
         .height(4)
         .with_target(query(expression, instant=True))
     )
+    return panel.thresholds(thresholds(steps)) if steps else panel
 
 
 def bars(title: str, expression: str, legend: str, unit: str, description: str = "") -> timeseries.Panel:
@@ -66,10 +89,27 @@ def bars(title: str, expression: str, legend: str, unit: str, description: str =
     return (
         lines(title, {legend: expression}, unit, description)
         .interval("5m")  # gained5m has a point in five minutes
+        .min(0)
         .draw_style(GraphDrawStyle.BARS)
         .fill_opacity(80)
         .stacking(StackingConfig().mode(StackingMode.NORMAL))
     )
+
+
+def mix(title: str, expression: str, legend: str, description: str = "", *, step: str) -> timeseries.Panel:
+    """Return a panel with the share of each series, in steps of `step` or longer."""
+    return (
+        bars(title, expression, legend, "short", description)
+        .interval(step)
+        .stacking(StackingConfig().mode(StackingMode.PERCENT))
+    )
+
+
+def trend(
+    title: str, expressions: Mapping[str, str], unit: str, description: str = "", *, step: str = "1h"
+) -> timeseries.Panel:
+    """Return a graph of ratios, in steps of `step` or longer. Times without use leave no gap."""
+    return lines(title, expressions, unit, description).interval(step).span_nulls(True).show_points(VisibilityMode.AUTO)
 
 
 def lines(title: str, expressions: Mapping[str, str], unit: str, description: str = "") -> timeseries.Panel:
@@ -80,6 +120,7 @@ def lines(title: str, expressions: Mapping[str, str], unit: str, description: st
         .description(description)
         .unit(unit)
         .datasource(METRICS)
+        .no_value(NOT_YET)
         .legend(
             VizLegendOptions().display_mode(LegendDisplayMode.LIST).placement(LegendPlacement.BOTTOM).show_legend(True)
         )
@@ -91,58 +132,32 @@ def lines(title: str, expressions: Mapping[str, str], unit: str, description: st
     return panel
 
 
-def ranking(
-    title: str, columns: Mapping[str, str], named: Mapping[str, str], *, span: int = WIDTH // 2, traces: str = ""
-) -> table.Panel:
-    """Return a table with a row for each set of labels.
-
-    `columns` has the queries by their heading, and `named` the headings of labels. With `traces`, the span attribute that has
-    the value of the first label, each row links to its traces.
-    """
-    panel = table.Panel().title(title).datasource(METRICS).span(span).height(HEIGHT).filterable(True)
-    renamed = dict(named)
-    for ref, (heading, expression) in zip("ABCDEFGH", columns.items(), strict=False):
-        panel = panel.with_target(query(expression, ref=ref, instant=True))
-        renamed[f"Value #{ref}" if len(columns) > 1 else "Value"] = heading
-    if traces:
-        panel = panel.data_links([_to_traces(traces, next(iter(named.values())))])
-    shown = {"excludeByName": {"Time": True}, "renameByName": renamed}
-    return panel.with_transformation(DataTransformerConfig(id_val="merge", options={})).with_transformation(
-        DataTransformerConfig(id_val="organize", options=shown)
-    )
-
-
-def _to_traces(attribute: str, heading: str) -> dashboard.DashboardLink:
-    """Return a link from a row to its traces in Grafana's Explore: `attribute` has the row's value under `heading`."""
-    # Jaeger's data source reads tags as logfmt.
-    tags = f'{attribute}="${{__data.fields.{heading}}}"'
-    search = {
-        "refId": "A",
-        "datasource": {"type": "jaeger", "uid": TRACES},
-        "queryType": "search",
-        "service": SERVICE_NAME,
-        "tags": tags,
-    }
-    pane = {"datasource": TRACES, "queries": [search], "range": {"from": "${__from}", "to": "${__to}"}}
-    where = quote(json.dumps({"traces": pane}, separators=(",", ":")), safe="${}_.:")
-    return (
-        dashboard.DashboardLink("Its traces")
-        .type(DashboardLinkType.LINK)
-        .url(f"/explore?schemaVersion=1&panes={where}")
-        .target_blank(True)
-    )
+def legend(*labels: str) -> str:
+    """Return the legend that shows these labels."""
+    return " ".join(f"{{{{{label}}}}}" for label in labels)
 
 
 def board(uid: str, title: str, description: str, *, since: str, refresh: str) -> dashboard.Dashboard:
-    """Return an empty dashboard, with the variables for the data sources of metrics and traces."""
-    made = dashboard.Dashboard(title).uid(uid).description(description).tags(["opencode", "otel-agent"])
+    """Return an empty dashboard: the variables for the data sources, and links that keep the time and the filters."""
+    made = dashboard.Dashboard(title).uid(uid).description(description).tags(["opencode", TAG])
+    links = dashboard.DashboardLink("The other dashboards").type(DashboardLinkType.DASHBOARDS).tags([TAG])
     return (
         made.time(since, "now")
         .refresh(refresh)
         .readonly()
+        .link(links.include_vars(True).keep_time(True))
         .with_variable(dashboard.DatasourceVariable("metrics").label("Metrics").type("prometheus"))
         .with_variable(dashboard.DatasourceVariable("traces").label("Traces").type("jaeger"))
     )
+
+
+def with_rows(made: dashboard.Dashboard, rows: Mapping[str, Sequence[Builder[Panel]]]) -> dashboard.Dashboard:
+    """Add rows of panels by their titles."""
+    for title, row in rows.items():
+        made = made.with_row(dashboard.Row(title))
+        for panel in row:
+            made = made.with_panel(panel)
+    return made
 
 
 def choice(
@@ -169,12 +184,3 @@ def chosen(variables: Mapping[str, str], *more: str) -> str:
     """Return the matchers that filter by variables (given by their label), and by `more` matchers."""
     matchers = [*(f'{label}=~"${{{name}}}"' for label, name in variables.items()), *more]
     return f"{{{', '.join(matchers)}}}" if matchers else ""
-
-
-def most(number: int, of: str, by: Iterable[str], columns: Mapping[str, str]) -> dict[str, str]:
-    """Return `columns` limited to the rows with the largest `of`, so that no table has a row for each of thousands."""
-    rows = f"topk({number}, {of})"
-    return {
-        heading: rows if expression == of else f"{expression} and on ({', '.join(by)}) {rows}"
-        for heading, expression in columns.items()
-    }

@@ -30,6 +30,10 @@ class Used:
     agent: str
     session: str
     tokens: int
+    prompt: int
+    """The tokens of the prompt, and …"""
+    cached: int
+    """… those of them that came from a cache."""
     cost: float
     failed: bool
 
@@ -59,6 +63,11 @@ class Truth:
     def errors(self) -> int:
         """The number of messages that failed."""
         return sum(used.failed for used in self.written)
+
+    @property
+    def cache_hits(self) -> float:
+        """The share of the prompts' tokens that came from a cache."""
+        return sum(used.cached for used in self.written) / sum(used.prompt for used in self.written)
 
     @property
     def sessions(self) -> set[str]:
@@ -110,7 +119,20 @@ class Person:
         )
         self.tree.put(of.project, of, written, tool(written, "bash"))
         self._truth.written.append(
-            Used(self.team, self.name, self.host, project, model, agent, of.id, sum(tokens), COST, failed)
+            Used(
+                self.team,
+                self.name,
+                self.host,
+                project,
+                model,
+                agent,
+                of.id,
+                tokens=sum(tokens),
+                prompt=tokens.input + tokens.cache_read + tokens.cache_write,
+                cached=tokens.cache_read,
+                cost=COST,
+                failed=failed,
+            )
         )
 
     def _session(self, project: str, created_ms: int) -> Session:
