@@ -17,7 +17,18 @@ from tests.team.support.fortnight import END, IDLE, PEOPLE, WEEK_S, Fortnight
 
 pytestmark = pytest.mark.prometheus
 
-SCALES = {"": 1.0, "K": 1e3, "Mil": 1e6, "%": 0.01, "s": 1, "ms": 1e-3, "min": 60, "mins": 60, "hour": 3600, "hours": 3600}
+SCALES = {
+    "": 1.0,
+    "K": 1e3,
+    "Mil": 1e6,
+    "%": 0.01,
+    "s": 1,
+    "ms": 1e-3,
+    "min": 60,
+    "mins": 60,
+    "hour": 3600,
+    "hours": 3600,
+}
 SCALES |= {"day": 86400, "days": 86400}
 """The size of each unit that a cell may have."""
 

@@ -12,12 +12,16 @@ export function settle(board) {
     subtree: true,
     attributes: true,
   });
-  const timer = setInterval(() => {
-    const panels = document.querySelectorAll('[data-panel]');
-    const wanted = board.panels.filter((panel) => panel.type !== 'row').length;
-    if (panels.length === wanted && unanswered() === 0 && performance.now() - changed > STILL_MS) {
-      clearInterval(timer);
-      window.drawn = [...panels].map(seen);
+  window.addEventListener('resize', () => {
+    changed = performance.now();
+    window.drawn = null;
+  });
+  const wanted = board.panels.filter((panel) => panel.type !== 'row').length;
+  setInterval(() => {
+    const bodies = [...document.querySelectorAll('[data-panel] .body')].filter((body) => body.childElementCount);
+    const still = performance.now() - changed > STILL_MS;
+    if (!window.drawn && bodies.length === wanted && unanswered() === 0 && still) {
+      window.drawn = { width: innerWidth, panels: [...document.querySelectorAll('[data-panel]')].map(seen) };
     }
   }, 100);
 }

@@ -123,10 +123,15 @@ function Panel({ panel, chosen, range, width, height }) {
   );
 }
 
+function room() {
+  return document.documentElement.clientWidth - 2 * GAP;
+}
+
 function Board({ board, boards }) {
   const range = rangeOf(board);
   const chosen = chosenIn(board);
-  const wide = document.documentElement.clientWidth - 2 * GAP;
+  const [wide, setWide] = React.useState(room());
+  React.useEffect(() => window.addEventListener('resize', () => setWide(room())), []);
   const column = (wide + GAP) / COLUMNS;
   const bottom = Math.max(...board.panels.map(({ gridPos }) => gridPos.y + gridPos.h));
   return (

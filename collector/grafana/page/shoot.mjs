@@ -16,23 +16,27 @@ const browser = await puppeteer.launch({
 const found = {};
 
 async function look(board) {
+  const page = await browser.newPage();
+  const errors = [];
+  page.on('pageerror', (error) => errors.push(error.stack ?? String(error)));
   found[board] = {};
   for (const width of widths) {
-    const page = await browser.newPage();
-    const errors = [];
-    page.on('pageerror', (error) => errors.push(error.stack ?? String(error)));
     await page.setViewport({ width, height: 900 });
-    await page.goto(`${url}&board=${board}`, { timeout: DRAWN_WITHIN_MS });
-    const drawn = page.waitForFunction('window.drawn', { timeout: DRAWN_WITHIN_MS, polling: 100 });
+    if (width === widths[0]) {
+      await page.goto(`${url}&board=${board}`, { timeout: DRAWN_WITHIN_MS });
+    }
+    const drawn = page.waitForFunction(`window.drawn?.width === ${width}`, { timeout: DRAWN_WITHIN_MS, polling: 100 });
     await drawn.catch((error) => {
       throw new Error(`${board} at ${width}: ${error.message} ${errors.join(' ')}`);
     });
-    found[board][width] = { panels: await page.evaluate('window.drawn'), errors };
+    found[board][width] = { panels: await page.evaluate('window.drawn.panels'), errors };
     if (pictures !== null && width === widths[0]) {
       await page.screenshot({ path: join(pictures, `${board}.png`), fullPage: true });
+      // A picture of the whole page resizes the window for a moment.
+      await page.waitForFunction(`window.drawn?.width === ${width}`, { timeout: DRAWN_WITHIN_MS, polling: 100 });
     }
-    await page.close();
   }
+  await page.close();
 }
 
 const left = [...boards];
