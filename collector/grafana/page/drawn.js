@@ -2,6 +2,7 @@
 
 import { unanswered } from './ask.js';
 
+const PADDING = 5; // of a cell, in px; the text may not reach into it
 const STILL_MS = 400; // nothing has changed for so long: it is drawn
 
 /** Wait until every panel is drawn and nothing changes any more, then leave in `window.drawn` what is there. */
@@ -60,7 +61,7 @@ function isCut(cell) {
     const text = document.createRange();
     text.selectNodeContents(node);
     const { left, right } = text.getBoundingClientRect();
-    if (right > edges.right + 1 || left < edges.left - 1) {
+    if (right > edges.right - PADDING || left < edges.left + PADDING) {
       return true;
     }
   }

@@ -9,13 +9,9 @@ const puppeteer = createRequire(`${modules}/`)('puppeteer-core');
 const DRAWN_WITHIN_MS = 90_000;
 const AT_ONCE = 2; // as many as CI has cores
 
-const browser = await puppeteer.launch({
-  executablePath,
-  args: ['--no-sandbox', '--disable-gpu', '--hide-scrollbars', '--force-color-profile=srgb'],
-});
 const found = {};
 
-async function look(board) {
+async function look(browser, board) {
   const page = await browser.newPage();
   const errors = [];
   page.on('pageerror', (error) => errors.push(error.stack ?? String(error)));
@@ -42,14 +38,19 @@ async function look(board) {
 const left = [...boards];
 
 async function work() {
-  while (left.length) {
-    await look(left.shift());
+  // A browser draws only the page in front, so each has one of its own.
+  const browser = await puppeteer.launch({
+    executablePath,
+    args: ['--no-sandbox', '--disable-gpu', '--hide-scrollbars', '--force-color-profile=srgb'],
+  });
+  try {
+    while (left.length) {
+      await look(browser, left.shift());
+    }
+  } finally {
+    await browser.close();
   }
 }
 
-try {
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
-} finally {
-  await browser.close();
-}
+await Promise.all(Array.from({ length: AT_ONCE }, work));
 console.log(JSON.stringify(found));

@@ -1,6 +1,7 @@
 """The dashboard that shows where the tokens went: the six views of `otel-agent summary`, for a team."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.cog.builder import Builder
@@ -20,6 +21,8 @@ from otel_agent.semconv import (
     TOOL_CALL_COUNT,
 )
 
+_WIDTHS: Final = {"Provider": 130, "Kind": 90, "Team": 100}
+"""Leave the rest to the first column. Pixels."""
 FAILED = f'{names.OUTCOME}="error"'
 """The messages that failed."""
 
@@ -88,7 +91,7 @@ def _table(title: str, headings: dict[str, str], *, limited: bool = False) -> Bu
         Column("Cost", used(COST_USAGE, *by), DOLLARS),
         Column("Messages", used(MESSAGE_COUNT, *by)),
     )
-    return ranking(title, most(ROWS, tokens, by, columns) if limited else columns, headings)
+    return ranking(title, most(ROWS, tokens, by, columns) if limited else columns, headings, widths=_WIDTHS)
 
 
 def _sessions() -> Builder[Panel]:
@@ -97,7 +100,7 @@ def _sessions() -> Builder[Panel]:
     cost = used(SESSION_COST_USAGE, *by)
     columns = (Column("Tokens", tokens, bar=True, width=120), Column("Cost", cost, DOLLARS, width=75))
     headings = {names.SESSION: "Session", names.PROJECT: "Project"}
-    return ranking("Sessions", most(ROWS, tokens, by, columns), headings, span=12, widths={"Session": 290})
+    return ranking("Sessions", most(ROWS, tokens, by, columns), headings, span=12, widths={"Session": 300})
 
 
 def _tools() -> Builder[Panel]:
@@ -114,7 +117,7 @@ def _sources() -> Builder[Panel]:
     """Return the table that shows what tokens were for: messages, compactions, or nothing that OpenCode says."""
     by = names.TOKENS_OF
     columns = (
-        Column("Tokens", used(TOKEN_USAGE, by), bar=True, width=115),
+        Column("Tokens", used(TOKEN_USAGE, by), width=100),
         Column("Cost", used(COST_USAGE, by), DOLLARS, width=75),
     )
     about = "Unattributed is what only a session's total has; OpenCode names no message and no model for it."

@@ -166,4 +166,4 @@ def _sessions() -> Builder[Panel]:
     )
     named = {names.SESSION: "Session", names.PROJECT: "Project", names.TEAM: "Team", names.PERSON: "Person"}
     about = "The most expensive sessions. Age is the time since their first use within the time that is shown."
-    return ranking("Sessions", most(ROWS, cost, by, columns), named, about, span=24, height=12, widths={"Session": 300})
+    return ranking("Sessions", most(ROWS, cost, by, columns), named, about, span=24, height=12, widths={"Session": 310})

@@ -23,7 +23,13 @@ class Jaeger(Program):
     def __init__(self, folder: Path) -> None:
         self._binary = require("jaeger") / "jaeger"
         otlp, query, grpc = (f"127.0.0.1:{port}" for port in free_ports(3))
-        super().__init__(folder, OTLP_HTTP_LISTEN=otlp, QUERY_LISTEN=query, QUERY_GRPC_LISTEN=grpc)
+        super().__init__(
+            folder,
+            OTLP_HTTP_LISTEN=otlp,
+            QUERY_LISTEN=query,
+            QUERY_GRPC_LISTEN=grpc,
+            OTEL_TRACES_SAMPLER="always_off",  # or it sends traces of itself to port 4317, where somebody may listen
+        )
         self.otlp, self.url = f"http://{otlp}", f"http://{query}"
 
     def command(self) -> Sequence[str | Path]:
