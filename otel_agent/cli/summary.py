@@ -100,7 +100,7 @@ def _show(asked: Asked, settings: Settings, now: Callable[[], datetime]) -> None
     if asked.live:
         from otel_agent.summary.live.app import run_live
 
-        run_live(machine, question, asked.views[0])
+        run_live(machine, question, asked.views[0], settings.state_dir)
         return
     missing = bring_up_to_date(settings, with_calls="tools" in asked.views)
     views = [with_warning(machine.view(name, question(name)), missing) for name in asked.views]

@@ -4,12 +4,13 @@ import threading
 import time
 from collections.abc import Callable
 from itertools import count
+from pathlib import Path
 from typing import Final
 
 from msgspec.structs import replace
 from rich.text import Text
 from textual import work
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.widgets import Footer, Input, Static, Tab
 
 from otel_agent.errors import OtelAgentError
@@ -20,6 +21,7 @@ from otel_agent.summary.live.row_list import Listing, RowList, list_rows
 from otel_agent.summary.live.source import Ask, Source
 from otel_agent.summary.live.style import LOW, STYLE, WIDE
 from otel_agent.summary.live.tabs import ViewTabs
+from otel_agent.summary.live.themed import Themed
 from otel_agent.summary.question import Question
 from otel_agent.summary.view import VIEW_NAMES, Process, View, ViewName
 
@@ -34,16 +36,19 @@ _AGAIN_SELDOM_SECONDS: Final = 60.0
 """Ask for a view again after this even if nothing was written: sessions cease to be active, a day ends."""
 
 
-class Answering(App[None]):
+class Answering(Themed):
     """The screen. Everything runs in its own thread, except the three workers, which pass on what they found."""
 
     TITLE = "otel-agent"
     AUTO_FOCUS = "#rows"
     CSS = STYLE
 
-    def __init__(self, source: Source, ask: Ask, view: ViewName = "overview") -> None:
-        """``source`` answers questions, ``ask`` returns the question of each view, ``view`` is the first tab."""
-        super().__init__()
+    def __init__(self, source: Source, ask: Ask, view: ViewName = "overview", folder: Path | None = None) -> None:
+        """``source`` answers questions, ``ask`` returns the question of each view, ``view`` is the first tab.
+
+        What a person chooses is kept in ``folder``.
+        """
+        super().__init__(folder)
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self.VERTICAL_BREAKPOINTS = [(0, "-low"), (LOW, "-high")]
         self._source, self._ask = source, ask

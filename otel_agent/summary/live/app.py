@@ -1,5 +1,6 @@
 """The live screen: six tabs, each a view, and what each key and click does."""
 
+from pathlib import Path
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -7,11 +8,10 @@ from textual.events import Resize
 from textual.widgets import Input, Tabs
 
 from otel_agent.summary.live.answering import Answering
+from otel_agent.summary.live.boxes import Box, help_box, notes_box
 from otel_agent.summary.live.crumbs import Spot
 from otel_agent.summary.live.head import Head, TrendLine
-from otel_agent.summary.live.help import Help
 from otel_agent.summary.live.keys import SCREEN_KEYS
-from otel_agent.summary.live.notes import Notes
 from otel_agent.summary.live.row_list import RowList, list_rows
 from otel_agent.summary.live.source import Ask, Source
 from otel_agent.summary.live.style import FEW_COLUMNS
@@ -29,13 +29,12 @@ class Live(Answering):
     BINDINGS: ClassVar[list[BindingType]] = SCREEN_KEYS
 
     def on_mount(self) -> None:
-        """Ask for the first view, and begin to follow the ledger."""
+        """Ask for the first view. Textual calls the method of this name of each class, so there is no ``super``."""
         self._arrive()
-        super().on_mount()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave the keys to the help while it is open."""
-        return action == "quit" or not isinstance(self.screen, Help | Notes)
+        """Leave the keys to a box while one is open."""
+        return action == "quit" or not isinstance(self.screen, Box)
 
     def action_open(self, name: ViewName) -> None:
         """Open a tab."""
@@ -95,7 +94,7 @@ class Live(Answering):
     def action_notes(self) -> None:
         """Show all warnings and notes."""
         if self._shown is not None:
-            self.push_screen(Notes(footnotes(self._shown)))
+            self.push_screen(notes_box(footnotes(self._shown)))
 
     def action_scroll_head(self, lines: int) -> None:
         """Scroll what is above the rows."""
@@ -103,7 +102,7 @@ class Live(Answering):
 
     def action_help(self) -> None:
         """Show the keys."""
-        self.push_screen(Help())
+        self.push_screen(help_box())
 
     def on_tabs_tab_activated(self, event: Tabs.TabActivated) -> None:
         """Open the tab that was clicked. Keys activate tabs too, but their event may come after the next key."""
@@ -168,6 +167,6 @@ class Live(Answering):
         self._load()
 
 
-def run_live(source: Source, ask: Ask, view: ViewName) -> None:
-    """Show the screen until a person quits."""
-    Live(source, ask, view).run()
+def run_live(source: Source, ask: Ask, view: ViewName, folder: Path) -> None:
+    """Show the screen until a person quits. What they choose is kept in ``folder``."""
+    Live(source, ask, view, folder).run()

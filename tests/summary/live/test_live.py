@@ -22,7 +22,7 @@ from otel_agent.ledger.writer import open_ledger
 from otel_agent.model import ProcessMode, ProcessSample
 from otel_agent.settings import Settings
 from otel_agent.summary.live.app import Live
-from otel_agent.summary.live.help import Help
+from otel_agent.summary.live.boxes import Box
 from otel_agent.summary.live.keys import ROW_KEYS, SCREEN_KEYS, name_of_key
 from otel_agent.summary.live.row_list import RowList
 from otel_agent.summary.machine import Machine
@@ -215,7 +215,7 @@ def test_escape_ends_a_filter(source: MadeSource) -> None:
 def test_help_lists_every_key_with_what_it_does(source: MadeSource) -> None:
     async def steps(pilot: Screen, app: Live) -> None:
         shown = await press(pilot, app, "question_mark")
-        assert isinstance(app.screen, Help)
+        assert isinstance(app.screen, Box)
         for key in ("1 2 3 4 5 6", "Tab", "t w m a", "↑ k ↓ j", "!", "Enter", "Escape", "PageUp", "Ctrl+C"):
             assert key in "\n".join(shown)
         for binding in Binding.make_bindings([*SCREEN_KEYS, *ROW_KEYS]):

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from otel_agent.summary.live.app import Live
-from otel_agent.summary.live.notes import Notes
+from otel_agent.summary.live.boxes import Box
 from otel_agent.summary.live.row_list import RowList
 from otel_agent.summary.view import VIEW_NAMES
 from tests.summary.live.driving import Screen, drive, lines, press, seen, settled
@@ -114,10 +114,10 @@ def test_y_copies_the_key_of_the_row(source: MadeSource) -> None:
 def test_an_exclamation_mark_lists_all_notes(source: MadeSource) -> None:
     async def steps(pilot: Screen, app: Live) -> None:
         shown = await press(pilot, app, "exclamation_mark")
-        assert isinstance(app.screen, Notes)
+        assert isinstance(app.screen, Box)
         assert "Newest message: " in "\n".join(shown)
         await press(pilot, app, "escape")
-        assert not isinstance(app.screen, Notes)
+        assert not isinstance(app.screen, Box)
 
     drive(source, ASK, steps)
 

@@ -1,0 +1,67 @@
+"""The look of the live screen: its theme, without any colour if nobody wants one, and whether what changed flashes."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from msgspec.structs import replace
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+from textual.theme import Theme
+
+from otel_agent.summary.live.choices import keep, kept_choices
+
+_WITHOUT_COLOUR: Final = "ansi-dark"
+"""The theme that paints no background of its own."""
+_UNWANTED: Final = ("Maximize", "Minimize")
+"""Commands of Textual's palette that would leave a part of the screen alone on it."""
+
+
+class Themed(App[None]):
+    """An app that keeps the theme that was chosen with the command palette."""
+
+    def __init__(self, folder: Path | None) -> None:
+        """Choices are kept in ``folder``; nowhere if there is none."""
+        # Textual only turns colours into greys, and paints these too, unless the terminal's own colours are used.
+        plain = bool(os.environ.get("NO_COLOR"))
+        super().__init__(ansi_color=True if plain else None)
+        self._folder, self._choices = folder, kept_choices(folder)
+        if plain:
+            self.theme = _WITHOUT_COLOUR
+        elif self._choices.theme in self.available_themes:
+            self.theme = self._choices.theme
+
+    def on_mount(self) -> None:
+        """Keep each theme that is chosen from now on."""
+        self.theme_changed_signal.subscribe(self, self._keep_theme)
+
+    @property
+    def flashes(self) -> bool:
+        """True if what changed is marked for a moment: not if motion is unwanted (``TEXTUAL_ANIMATIONS=none``)."""
+        return self._choices.flash and self.animation_level != "none"
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Return the commands of the palette."""
+        yield from (command for command in super().get_system_commands(screen) if command.title not in _UNWANTED)
+        yield SystemCommand(
+            "Stop flashing" if self._choices.flash else "Flash what changed",
+            "Mark numbers that changed for a moment, or do not",
+            self._switch_flash,
+        )
+
+    def _keep_theme(self, theme: Theme) -> None:
+        self._choices = replace(self._choices, theme=theme.name)
+        self._keep()
+
+    def _switch_flash(self) -> None:
+        self._choices = replace(self._choices, flash=not self._choices.flash)
+        self._keep()
+
+    def _keep(self) -> None:
+        if self._folder is None:
+            return
+        try:
+            keep(self._choices, self._folder)
+        except OSError as error:
+            self.notify(f"This is not kept: cannot write {self._folder}: {error.strerror}", markup=False)
