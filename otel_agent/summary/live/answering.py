@@ -14,12 +14,14 @@ from textual.app import ComposeResult
 from textual.widgets import Footer, Input, Static, Tab
 
 from otel_agent.errors import OtelAgentError
+from otel_agent.summary.live.calendar import calendar_question
 from otel_agent.summary.live.crumbs import Trail, Wish
 from otel_agent.summary.live.head import Head, TrendLine
-from otel_agent.summary.live.lines import foot_lines, reading_line, trouble_line, upgrade_line, where_line
-from otel_agent.summary.live.row_list import Listing, RowList, list_rows
+from otel_agent.summary.live.lines import detail_line, foot_lines, reading_line, trouble_line, upgrade_line, where_line
+from otel_agent.summary.live.listing import Listing, list_rows
+from otel_agent.summary.live.row_list import RowList
 from otel_agent.summary.live.source import Ask, Source
-from otel_agent.summary.live.style import LOW, STYLE, WIDE
+from otel_agent.summary.live.style import LOW, SHORT, STYLE, WIDE
 from otel_agent.summary.live.tabs import ViewTabs
 from otel_agent.summary.live.themed import Themed
 from otel_agent.summary.question import Question
@@ -31,6 +33,8 @@ _LOOKS_TO_PROCESSES: Final = 10
 """Looks from one list of the processes to the next: to list 300 of them takes 3 ms."""
 _LEAST_SECONDS: Final = 0.5
 """Shortest time between two questions while the ledger is written all the time."""
+_DAYS_SECONDS: Final = 60.0
+"""Shortest time between two questions for the map of days, which changes by one shade at most."""
 _AGAIN_SECONDS: Final[dict[ViewName, float]] = {"overview": 15.0}
 _AGAIN_SELDOM_SECONDS: Final = 60.0
 """Ask for a view again after this even if nothing was written: sessions cease to be active, a day ends."""
@@ -56,6 +60,7 @@ class Answering(Themed):
         self._asked = 0
         """Number of the latest question. An answer to an older one comes too late and is dropped."""
         self._asked_at = 0.0
+        self._days_asked_at = -_DAYS_SECONDS
         self._answered = 0
         """Number of the latest question that was answered, even if by an error."""
         self._last: dict[ViewName, tuple[Wish, Listing]] = {}
@@ -71,6 +76,7 @@ class Answering(Themed):
         yield Head(id="head")
         yield TrendLine(id="trend", markup=False)
         yield RowList(id="rows")
+        yield Static(id="detail", markup=False)
         yield Static(id="foot", markup=False)
         yield Static(id="trouble", markup=False)
         yield Input(placeholder="Show only rows with …  (Escape: show all)", id="filter")
@@ -91,11 +97,29 @@ class Answering(Themed):
         """Ask. An answer that is still awaited will be dropped."""
         self._asked += 1
         self._asked_at = time.monotonic()
-        self._answer(self._asked, self._trail.here.view, self._trail.question(self._ask))
+        self._answer(self._asked, self._trail.here.view, self._trail.question(self._ask), self._question_of_days())
+
+    @property
+    def _days_are_due(self) -> bool:
+        """True if the map of days has room, and was not asked for some time."""
+        # The first answer is on the screen without it, because it is what a person waits for.
+        if self._shown is None or self._shown.activity is None or not self.query_one(Head).has_room_for_days:
+            return False
+        return time.monotonic() - self._days_asked_at >= _DAYS_SECONDS
+
+    def _question_of_days(self) -> Question | None:
+        """Return the question for the map of days, if it is due."""
+        if self._shown is None or not self._days_are_due:
+            return None
+        self._days_asked_at = time.monotonic()
+        return calendar_question(self._shown)
 
     @work(thread=True, group="answer")
-    def _answer(self, number: int, name: ViewName, question: Question) -> None:
+    def _answer(self, number: int, name: ViewName, question: Question, days: Question | None) -> None:
         try:
+            # First the days: the view that is asked last notices everything that is written from then on.
+            if days is not None:
+                self._pass_on(self.query_one(Head).show_days, self._source.view("timeline", days))
             view = self._source.view(name, question)
         except OtelAgentError as error:
             self._pass_on(self._show_trouble, number, str(error))
@@ -109,13 +133,16 @@ class Answering(Themed):
         self._answered = number
         self._last[unfiltered.view.name] = self._trail.wish, unfiltered
         self.query_one("#trouble").display = False
-        self._show_listing(unfiltered)
+        self._show_listing(unfiltered, flash=self.flashes)
+        if self._days_are_due:
+            self._load()
 
-    def _show_listing(self, unfiltered: Listing) -> None:
+    def _show_listing(self, unfiltered: Listing, *, flash: bool = False) -> None:
         view = self._shown = unfiltered.view
         # A filter that is open holds for the new answer too; it may have been typed while the answer was made.
         only = self.query_one("#filter", Input).value.strip()
-        self.query_one(RowList).show(list_rows(view, self.size.width, only) if only else unfiltered)
+        listing = list_rows(view, self.size.width, only) if only else unfiltered
+        self.query_one(RowList).show(listing, flash=flash)
         self.query_one(Head).show(view)
         self.query_one(TrendLine).show(view)
         self.query_one("#where", Static).update(where_line(self._trail.here, view))
@@ -131,7 +158,15 @@ class Answering(Themed):
 
     def _show_foot(self) -> None:
         if self._shown is not None:
-            self.query_one("#foot", Static).update(foot_lines(self._shown, self.query_one(RowList).kept))
+            short = self.size.height < SHORT
+            self.query_one("#foot", Static).update(foot_lines(self._shown, self.query_one(RowList).kept, short=short))
+
+    def on_row_list_moved(self) -> None:
+        """Show the exact numbers of the row under the cursor."""
+        rows = self.query_one(RowList)
+        if rows.listing is not None:
+            line = detail_line(rows.listing.view, rows.row, short=self.size.height < SHORT)
+            self.query_one("#detail", Static).update(line)
 
     def _show_trouble(self, number: int, what: str) -> None:
         """Say what went wrong; the last answer stays on the screen."""

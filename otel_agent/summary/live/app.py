@@ -12,7 +12,8 @@ from otel_agent.summary.live.boxes import Box, help_box, notes_box
 from otel_agent.summary.live.crumbs import Spot
 from otel_agent.summary.live.head import Head, TrendLine
 from otel_agent.summary.live.keys import SCREEN_KEYS
-from otel_agent.summary.live.row_list import RowList, list_rows
+from otel_agent.summary.live.listing import list_rows
+from otel_agent.summary.live.row_list import RowList
 from otel_agent.summary.live.source import Ask, Source
 from otel_agent.summary.live.style import FEW_COLUMNS
 from otel_agent.summary.live.tabs import ViewTabs

@@ -21,7 +21,7 @@ class Box(ModalScreen[None]):
     CSS = """
     Box { align: center middle; }
     Box VerticalScroll { width: auto; max-width: 100%; height: auto; max-height: 100%; border: round $accent;
-      border-title-color: $accent; border-title-style: bold; padding: 0 2; background: $surface; }
+      border-title-color: $text-accent; border-title-style: bold; padding: 0 2; background: $surface; }
     Box Static { width: auto; max-width: 100%; height: auto; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from otel_agent.ledger.answers import Usage
@@ -12,8 +12,10 @@ from otel_agent.summary.live.crumbs import Crumb
 from otel_agent.summary.text import words
 from otel_agent.summary.text.bars import sparkline
 from otel_agent.summary.text.captions import asked_for, footnotes
-from otel_agent.summary.view import View
+from otel_agent.summary.text.columns import name_of
+from otel_agent.summary.view import Row, SessionRow, View, shown
 
+NO_BREAK: Final = "\N{NO-BREAK SPACE}"
 _NO_DATA: Final = "No data yet. It appears here as soon as OpenCode writes some."
 
 
@@ -45,8 +47,29 @@ def trend_line(view: View, width: int) -> Text:
     return Text.assemble((bars, "cyan"), (said, "dim"), no_wrap=True)
 
 
-def foot_lines(view: View, kept: tuple[int, Usage] | None) -> Group:
-    """Return the totals, and one line about warnings and notes. ``kept`` is what a filter leaves: rows and their usage."""
+def detail_line(view: View, row: Row | None, *, short: bool) -> RenderableType:
+    """Return the exact numbers of a row and, unless the screen is ``short``, its whole name; empty without a row."""
+    if row is None:
+        return Text("")
+    tokens = shown(row.usage, view.accounting)
+    parts = zip(words.CATEGORIES, tokens.by_category(), strict=True)
+    sum_of = " + ".join(
+        f"{words.exact(number)} {name.lower()}".replace(" ", NO_BREAK) for name, number in parts if number
+    )
+    cost = f", {words.dollars(row.usage.cost_nusd)} USD" if row.usage.cost_nusd else ""
+    numbers = Text(f"{counted(tokens.total, 'token')}{f' = {sum_of}' if sum_of else ''}{cost}")
+    if short:
+        return numbers
+    key = words.plain(row.key)
+    name = Text(name_of(row), style="bold", no_wrap=True, overflow="ellipsis")
+    return Group(name.append(f"  {key}", "not bold") if isinstance(row, SessionRow) and row.title else name, numbers)
+
+
+def foot_lines(view: View, kept: tuple[int, Usage] | None, *, short: bool) -> RenderableType:
+    """Return the totals, and one line about warnings and notes. ``kept`` is what a filter leaves: rows and their usage.
+
+    On a ``short`` screen both are in one line, and the number of warnings comes first.
+    """
     total = counted(view.total_of(view.totals), "token")
     line = f"{counted(len(view.rows), 'row')}, {counted(view.totals.messages, 'message')}, {total}"
     if view.reading is not None:
@@ -54,6 +77,11 @@ def foot_lines(view: View, kept: tuple[int, Usage] | None) -> Group:
     if kept is not None:
         number, usage = kept
         line = f"{words.exact(number)} of {line}; shown rows: {counted(view.total_of(usage), 'token')}"
+    if short:
+        warned = f"! {counted(len(view.warnings), 'warning')}  " if view.warnings else ""
+        one = Text.assemble((warned, "bold yellow"), (line, "bold"), "  ", _note_line(view))
+        one.no_wrap, one.overflow = True, "ellipsis"
+        return one
     return Group(Text(line, style="bold", no_wrap=True, overflow="ellipsis"), _note_line(view))
 
 
@@ -63,10 +91,9 @@ def _note_line(view: View) -> Text:
     sentences = footnotes(view) or ([] if view.reading else [_NO_DATA])
     if not sentences:
         return Text("")
-    more = f"  (! shows {len(sentences) - 1} more)" if len(sentences) > 1 else ""
-    note = Text.assemble((more.strip() + " " if more else "", "bold"), sentences[0])
+    more = f"(! shows {len(sentences) - 1} more) " if len(sentences) > 1 else ""
+    note = Text.assemble((more, "bold"), sentences[0], style="yellow" if view.warnings else "dim")
     note.no_wrap, note.overflow = True, "ellipsis"
-    note.style = "yellow" if view.warnings else "dim"
     return note
 
 

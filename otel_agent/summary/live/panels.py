@@ -5,6 +5,7 @@ from typing import Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from otel_agent.summary.live.lines import NO_BREAK
 from otel_agent.summary.text import words
 from otel_agent.summary.text.captions import nothing_in
 from otel_agent.summary.text.overview import budget_table, category_table, process_table, sums_line
@@ -13,6 +14,9 @@ from otel_agent.summary.view import Activity, View, shown
 
 _MOST_PROCESSES: Final = 4
 """Processes on a screen of few lines. The panel's title says how many there are."""
+_BESIDE_BARS: Final = 23
+"""Columns of a line of the categories that are neither number nor bar: name, share, and gaps."""
+_WIDEST_BAR: Final = 20
 
 
 def processes_panel(view: View, activity: Activity, *, short: bool) -> RenderableType:
@@ -24,14 +28,18 @@ def processes_panel(view: View, activity: Activity, *, short: bool) -> Renderabl
     return Group(process_table(view, kept), *([Text(f"… and {more} more", style="dim")] if more else []))
 
 
-def tokens_panel(view: View, *, short: bool) -> RenderableType:
-    """Return the tokens by category; on a ``short`` screen in one line."""
+def tokens_panel(view: View, width: int, *, short: bool) -> RenderableType:
+    """Return the tokens by category, ``width`` columns wide; on a ``short`` screen without bars."""
     budgets = [budget_table(view)] if view.budgets else []
     if not view.totals.is_any:
         return Group(Text(nothing_in(view), style="dim"), *budgets)
     if not short:
-        return Group(category_table(view), sums_line(view), *budgets)
+        numbers = len(words.exact(view.total_of(view.totals)))
+        return Group(
+            category_table(view, max(min(width - _BESIDE_BARS - numbers, _WIDEST_BAR), 0)), sums_line(view), *budgets
+        )
     tokens = shown(view.totals, view.accounting)
     parts = zip(words.CATEGORIES, tokens.by_category(), strict=True)
-    line = Text("  ".join(f"{name} {words.compact(number)}" for name, number in parts if number))
-    return Group(line, sums_line(view), *budgets)
+    # A line may end between two categories, and not between a name and its number.
+    pairs = (f"{name} {words.compact(number)}".replace(" ", NO_BREAK) for name, number in parts if number)
+    return Group(Text("  ".join(pairs)), sums_line(view), *budgets)

@@ -5,8 +5,6 @@ Only the visible lines are drawn, so that four thousand rows cost no more than t
 
 from typing import ClassVar, Final
 
-from msgspec import Struct
-from msgspec.structs import replace
 from rich.text import Text
 from textual.binding import BindingType
 from textual.events import Click
@@ -19,11 +17,12 @@ from textual.strip import Strip
 from otel_agent.ledger.answers import NO_USAGE, Usage
 from otel_agent.model.plural import counted
 from otel_agent.summary.live.keys import ROW_KEYS
+from otel_agent.summary.live.listing import Before, Listing, before, list_rows
 from otel_agent.summary.question import Sort
-from otel_agent.summary.text.bars import bar, whole_of
-from otel_agent.summary.text.columns import name_of, sort_of
-from otel_agent.summary.text.widths import GAP, TableLayout, fit_table
-from otel_agent.summary.view import Row, SessionRow, View, ViewName
+from otel_agent.summary.text.bars import bar
+from otel_agent.summary.text.captions import cuts_the_earliest
+from otel_agent.summary.text.widths import GAP
+from otel_agent.summary.view import Row, ViewName
 
 _TITLES: Final[dict[ViewName, str]] = {
     "overview": "Models",
@@ -35,39 +34,21 @@ _TITLES: Final[dict[ViewName, str]] = {
     "tools": "Tools",
 }
 """What the rows of a view are."""
-_EDGES: Final = 6
-"""Columns beside the cells: the frame and a blank on each side, and the scroll bar."""
-
-
-class Listing(Struct, frozen=True):
-    """The rows of a view that a filter leaves, laid out for a width."""
-
-    view: View
-    rows: tuple[Row, ...]
-    layout: TableLayout
-    only: str
-    """The text that the filter looks for, in lower case; empty without a filter."""
-    whole: int
-    """Tokens that a bar of full width stands for; 0 without bars."""
-
-
-def list_rows(view: View, width: int, only: str = "") -> Listing:
-    """Lay out the rows that contain a text, ignoring case, for a screen so many columns wide.
-
-    Four thousand rows take a tenth of a second: call it outside the screen's own thread if you can.
-    """
-    wanted = only.strip().lower()
-    kept = tuple(row for row in view.rows if wanted in _searched(row))
-    return Listing(view, kept, fit_table(replace(view, rows=kept), max(width - _EDGES, 1)), wanted, whole_of(view))
+_FLASH_SECONDS: Final = 0.9
+"""How long a cell that changed is marked."""
 
 
 class RowList(ScrollView, can_focus=True):
     """A list with a cursor, which stays on its row when rows appear above it."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"rows--cursor", "rows--head"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"rows--cursor", "rows--head", "rows--changed"}
     DEFAULT_CSS = """
-    RowList > .rows--cursor { background: $primary; color: $text; }
-    RowList > .rows--head { text-style: dim; }
+    RowList > .rows--cursor { background: $block-cursor-background; color: $block-cursor-foreground; }
+    RowList:nocolor > .rows--cursor { text-style: reverse; }
+    RowList > .rows--head { color: $text-muted; }
+    RowList > .rows--changed { background: $accent; color: $background; text-style: bold; }
+    RowList:ansi > .rows--changed { color: ansi_black; }
+    RowList:nocolor > .rows--changed { text-style: bold underline; }
     """
     BINDINGS: ClassVar[list[BindingType]] = ROW_KEYS
     cursor = reactive(0)
@@ -78,6 +59,9 @@ class RowList(ScrollView, can_focus=True):
         def __init__(self, row: Row) -> None:
             super().__init__()
             self.row = row
+
+    class Moved(Message):
+        """Another row is under the cursor, or other rows are shown."""
 
     class SortChosen(Message):
         """The head of a column was clicked, which shows the rows in this order."""
@@ -91,6 +75,8 @@ class RowList(ScrollView, can_focus=True):
         self._listing: Listing | None = None
         self._return_to = ""
         """Key of the row to put the cursor on when the next rows are shown; empty for the row it is on."""
+        self._before: Before | None = None
+        """The rows as they were, while what changed is marked."""
 
     @property
     def keys(self) -> list[str]:
@@ -113,30 +99,57 @@ class RowList(ScrollView, can_focus=True):
         return len(self._listing.rows), total
 
     @property
+    def listing(self) -> Listing | None:
+        """The rows that are shown, and their columns; ``None`` before the first answer."""
+        return self._listing
+
+    @property
+    def row(self) -> Row | None:
+        """The row under the cursor, if there is one."""
+        rows = self._listing.rows if self._listing else ()
+        return rows[self.cursor] if self.cursor < len(rows) else None
+
+    @property
     def key(self) -> str:
         """The key of the row under the cursor; empty if there is none."""
-        keys = self.keys
-        return keys[self.cursor] if self.cursor < len(keys) else ""
+        return self.row.key if self.row else ""
 
     def return_to(self, key: str) -> None:
         """Put the cursor on this row when the next rows are shown."""
         self._return_to = key
 
-    def show(self, listing: Listing) -> None:
-        """Replace the rows. The cursor stays on its row, or goes to the first one if this is another view."""
+    def show(self, listing: Listing, *, flash: bool = False) -> None:
+        """Replace the rows. The cursor stays on its row, or goes to the first one if this is another view.
+
+        What is not as before is marked for a moment if it shall ``flash``.
+        """
         key, wanted, self._return_to = self.key, self._return_to, ""
         same = self._listing is not None and self._listing.view.name == listing.view.name
         # The cursor's line on the screen: rows that come or go above must not move it under the person's eyes.
         offset = self.cursor - round(self.scroll_y)
+        if flash:
+            self._mark_changes(before(self._listing, listing))
         self._listing, self.loading = listing, False
         self.border_title = f"{_TITLES[listing.view.name]}, {counted(len(listing.view.rows), 'row')}"
         self.virtual_size = Size(0, len(listing.rows) + 1)
         found = wanted or (key if same else "")
-        self.cursor = next((n for n, row in enumerate(listing.rows) if found and row.key == found), 0)
+        self.cursor = next((n for n, row in enumerate(listing.rows) if found and row.key == found), _first(listing))
         self.scroll_to(y=max(self.cursor - offset, 0) if same else 0, animate=False)
-        if wanted:
+        if wanted or not same:
             self.action_move(0)
         self.refresh()
+        self.post_message(self.Moved())
+
+    def _mark_changes(self, changes: Before | None) -> None:
+        self._before = changes
+        if changes is not None:
+            # Later changes have a timer of their own, and the earlier one then leaves them alone.
+            self.set_timer(_FLASH_SECONDS, lambda: self._end_marks(changes))
+
+    def _end_marks(self, changes: Before) -> None:
+        if self._before is changes:
+            self._before = None
+            self.refresh()
 
     def show_only(self, text: str, width: int) -> None:
         """Show the rows of the view that contain a text; all of them if it is empty."""
@@ -153,15 +166,33 @@ class RowList(ScrollView, can_focus=True):
         if y == 0:
             text, style = Text(self._listing.layout.head, end=""), self.get_component_rich_style("rows--head")
         elif index < len(self._listing.rows):
-            text = _line(self._listing, index)
+            text = self._line(self._listing, index)
             style = self.get_component_rich_style("rows--cursor") if index == self.cursor else self.rich_style
         else:
             return Strip.blank(width, self.rich_style)
         return Strip(text.render(self.app.console)).apply_style(style).adjust_cell_length(width, style)
 
+    def _line(self, listing: Listing, index: int) -> Text:
+        row, gap = listing.rows[index], " " * GAP
+        mark = self.get_component_rich_style("rows--changed", partial=True)
+        changed = [False] * len(listing.layout.columns)
+        if self._before is not None:
+            changed = list(self._before.changed(listing, index))
+        text = Text(style="" if row.usage.messages else "dim", no_wrap=True, end="")
+        for number, (cell, is_new) in enumerate(zip(listing.layout.row(index), changed, strict=True)):
+            text.append(gap if number else "")
+            # Only the text is marked and not the blanks that bring it to its place.
+            blanks = len(cell) - len(cell.lstrip())
+            text.append(cell[:blanks]).append(cell[blanks:], mark if is_new else None)
+        if listing.layout.bar and listing.whole:
+            share = listing.view.total_of(row.usage) / listing.whole
+            text.append(gap + bar(share, listing.layout.bar), "cyan" if index != self.cursor else None)
+        return text
+
     def watch_cursor(self) -> None:
         """Draw again when the cursor moves."""
         self.refresh()
+        self.post_message(self.Moved())
 
     def action_move(self, by: int) -> None:
         """Move the cursor by so many rows, and scroll just far enough to see it."""
@@ -181,11 +212,6 @@ class RowList(ScrollView, can_focus=True):
         if self._listing is not None and self.cursor < len(self._listing.rows):
             self.post_message(self.Chosen(self._listing.rows[self.cursor]))
 
-    def _choose_sort(self, listing: Listing, x: int) -> None:
-        sort = sort_of(listing.view, _column_at(listing.layout, x))
-        if sort is not None:
-            self.post_message(self.SortChosen(sort))
-
     def on_click(self, event: Click) -> None:
         """Move to the row that was clicked; a second click chooses it."""
         # The frame and its padding lie around what is drawn.
@@ -193,7 +219,8 @@ class RowList(ScrollView, can_focus=True):
         if place is None or self._listing is None:
             return
         if place.y == 0:
-            self._choose_sort(self._listing, place.x)
+            if sort := self._listing.sort_at(place.x):
+                self.post_message(self.SortChosen(sort))
             return
         row = place.y - 1 + round(self.scroll_y)
         if 0 <= row < len(self.keys):
@@ -202,26 +229,6 @@ class RowList(ScrollView, can_focus=True):
             self.cursor = row
 
 
-def _column_at(layout: TableLayout, x: int) -> str:
-    """Return the title of the column at a place of the line; empty beside all of them."""
-    end = 0
-    for column, width in zip(layout.columns, layout.widths, strict=True):
-        end += width + GAP
-        if x < end:
-            return column.title
-    return ""
-
-
-def _searched(row: Row) -> str:
-    """Return everything a person may know the row by, in lower case."""
-    also = f" {row.key} {row.project}" if isinstance(row, SessionRow) else f" {row.key}"
-    return (name_of(row) + also).lower()
-
-
-def _line(listing: Listing, index: int) -> Text:
-    row, gap = listing.rows[index], " " * GAP
-    text = Text(gap.join(listing.layout.row(index)), style="" if row.usage.messages else "dim", no_wrap=True, end="")
-    if listing.layout.bar and listing.whole:
-        share = listing.view.total_of(row.usage) / listing.whole
-        text.append(gap + bar(share, listing.layout.bar), style="cyan")
-    return text
+def _first(listing: Listing) -> int:
+    """Return the row to begin at: the newest of a timeline, which is its last one."""
+    return max(len(listing.rows) - 1, 0) if cuts_the_earliest(listing.view) else 0

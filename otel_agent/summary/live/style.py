@@ -7,25 +7,31 @@ Screen { overflow: hidden; }
 #where { height: 1; padding: 0 1; color: $text-muted; }
 #note { height: auto; padding: 0 1; color: $warning; text-style: bold; display: none; }
 #head { height: auto; max-height: 60%; layout: vertical; }
-.-wide #head { layout: grid; grid-size: 2; grid-columns: 3fr 2fr; grid-rows: auto; }
-.panel { height: auto; padding: 0 1; border: round $primary 60%; border-title-color: $accent; border-title-style: bold; }
+.-wide #head { layout: grid; grid-size: 2; grid-columns: 1fr 1fr; grid-rows: auto; }
+.panel { height: auto; padding: 0 1; border: round $primary 60%; border-title-color: $text-accent; border-title-style: bold; }
 .-wide #processes, .-wide #tokens { height: 100%; }
-.-wide #active { column-span: 2; }
+.-wide #days, .-wide #active { height: 100%; }
+.-wide #head .alone { column-span: 2; height: auto; }
+#days { display: none; }
 #trend { height: 1; padding: 0 2; }
 #rows { height: 1fr; min-height: 5; padding: 0 1; background: $background; border: round $primary 60%;
-  border-title-color: $accent; border-title-style: bold; }
+  border-title-color: $text-accent; border-title-style: bold; }
+#rows { scrollbar-size-vertical: 1; }
 #rows:focus { border: round $accent; }
-#foot { height: 2; padding: 0 1; }
+#detail { height: auto; max-height: 3; padding: 0 1; color: $text-muted; }
+.-low #detail { max-height: 1; }
+#foot { height: auto; padding: 0 1; }
 #trouble { height: auto; padding: 0 1; color: $warning; display: none; }
 #filter { display: none; }
 .-low .panel { border: none; padding: 0 2; }
 .-low #trend { display: none; }
-.-low #foot { height: 1; }
 .-low #rows { border: none; min-height: 3; }
 """
 WIDE: Final = 110
 """Columns from which the panels of an overview are beside each other."""
-SHORT: Final = 36
+TALL: Final = 38
+"""Lines from which an overview has a map of days."""
+SHORT: Final = 30
 """Lines below which a panel says less …"""
 LOW: Final = 24
 """… and below which there are no frames."""

@@ -87,13 +87,13 @@ class _ProcessTable:
         return Measurement(1, options.max_width)
 
 
-def category_table(view: View) -> Table:
-    """Return the tokens of each category with its share as a bar, and their total."""
+def category_table(view: View, bar_columns: int = _BAR_COLUMNS) -> Table:
+    """Return the tokens of each category with its share as a bar, ``bar_columns`` wide for all, and their total."""
     tokens = shown(view.totals, view.accounting)
     table = _table(*CATEGORY_TITLES[:1], right=CATEGORY_TITLES[1:], last="")
     for cells, number in zip(category_rows(view), tokens.by_category(), strict=True):
         part = number / tokens.total if tokens.total else 0.0
-        table.add_row(*cells, Text(bar(max(part, 0), _BAR_COLUMNS), style="cyan"))
+        table.add_row(*cells, Text(bar(max(part, 0), bar_columns), style="cyan"))
     table.add_row(Text(total_name(view), style="bold"), Text(words.exact(tokens.total), style="bold"))
     return table
 
