@@ -18,9 +18,14 @@ def limited(name: ViewName, rows: Sequence[Row], question: Question) -> tuple[Se
         return rows, None
     first = len(rows) - limit if name == "timeline" and question.sort is None else 0
     cut = [*rows[:first], *rows[first + limit :]]
+    return rows[first : first + limit], Cut(len(cut), sum_of(name, cut))
+
+
+def sum_of(name: ViewName, rows: Sequence[Row]) -> Usage:
+    """Return the usage of some rows of a view, without its sessions if they do not add up."""
     total = NO_USAGE
-    for row in cut:
+    for row in rows:
         total = total.plus(row.usage)
     if name not in _SESSIONS_ADD_UP:
         total = Usage(total.messages, 0, total.tokens, total.overlap, total.cost_nusd)
-    return rows[first : first + limit], Cut(len(cut), total)
+    return total

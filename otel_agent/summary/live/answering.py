@@ -80,6 +80,7 @@ class Answering(Themed):
         yield Static(id="foot", markup=False)
         yield Static(id="trouble", markup=False)
         yield Input(placeholder="Show only rows with …  (Escape: show all)", id="filter")
+        yield Input(placeholder="Write what is shown to …  (.csv .json .html .md .svg .txt)", id="file")
         yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:

@@ -4,15 +4,15 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual.binding import BindingType
-from textual.events import Resize
+from textual.events import Click, Resize
 from textual.widgets import Input, Tabs
 
-from otel_agent.summary.live.answering import Answering
 from otel_agent.summary.live.boxes import Box, help_box, notes_box
 from otel_agent.summary.live.crumbs import Spot
 from otel_agent.summary.live.head import Head, TrendLine
 from otel_agent.summary.live.keys import SCREEN_KEYS
 from otel_agent.summary.live.listing import list_rows
+from otel_agent.summary.live.outward import Outward
 from otel_agent.summary.live.row_list import RowList
 from otel_agent.summary.live.source import Ask, Source
 from otel_agent.summary.live.style import FEW_COLUMNS
@@ -20,11 +20,10 @@ from otel_agent.summary.live.tabs import ViewTabs
 from otel_agent.summary.question import RangeName
 from otel_agent.summary.text.captions import footnotes
 from otel_agent.summary.text.columns import sorts_of
-from otel_agent.summary.text.words import plain
 from otel_agent.summary.view import VIEW_NAMES, ViewName
 
 
-class Live(Answering):
+class Live(Outward):
     """The screen that a person moves in."""
 
     BINDINGS: ClassVar[list[BindingType]] = SCREEN_KEYS
@@ -69,7 +68,9 @@ class Live(Answering):
 
     def action_up_one(self) -> None:
         """End the filter or, without one, go back to the view before."""
-        if self.query_one("#filter").display:
+        if self.query_one("#file").display:
+            self.close_file()
+        elif self.query_one("#filter").display:
             self._close_filter()
         elif spot := self._trail.go_back():
             self._arrive()
@@ -85,12 +86,6 @@ class Live(Answering):
         """Sort by the column that was clicked."""
         self._trail.choose_sort(event.sort)
         self._load()
-
-    def action_copy(self) -> None:
-        """Copy the id or the name of the row, by the terminal's own clipboard (OSC 52)."""
-        if key := self.query_one(RowList).key:
-            self.copy_to_clipboard(key)
-            self.notify(f"Copied {plain(key)}", markup=False, timeout=2)
 
     def action_notes(self) -> None:
         """Show all warnings and notes."""
@@ -114,12 +109,16 @@ class Live(Answering):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter with every letter."""
-        self.query_one(RowList).show_only(event.value, self.size.width)
-        self._show_foot()
+        if event.input.id == "filter":
+            self.query_one(RowList).show_only(event.value, self.size.width)
+            self._show_foot()
 
-    def on_input_submitted(self) -> None:
-        """Keep the filter, and move in the rows."""
-        self.query_one(RowList).focus()
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Keep the filter and move in the rows, or write the file that was named."""
+        if event.input.id == "file":
+            self.write_file(event.value)
+        else:
+            self.query_one(RowList).focus()
 
     def on_row_list_chosen(self, event: RowList.Chosen) -> None:
         """Open the row."""
@@ -152,6 +151,11 @@ class Live(Answering):
         line.value = ""
         line.display = False
         self.query_one(RowList).focus()
+
+    def on_click(self, event: Click) -> None:
+        """Show all warnings and notes if the line about them was clicked."""
+        if event.widget is not None and event.widget.id == "foot":
+            self.action_notes()
 
     def _arrive(self) -> None:
         """Show the last answer of the view, or that one is coming, and ask for it."""

@@ -114,6 +114,12 @@ class RowList(ScrollView, can_focus=True):
         """The key of the row under the cursor; empty if there is none."""
         return self.row.key if self.row else ""
 
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The texts of the row under the cursor, not cut; empty if there is none."""
+        layout = self._listing.layout if self.row and self._listing else None
+        return tuple(texts[self.cursor] for texts in layout.texts) if layout else ()
+
     def return_to(self, key: str) -> None:
         """Put the cursor on this row when the next rows are shown."""
         self._return_to = key

@@ -22,7 +22,7 @@ Screen { overflow: hidden; }
 .-low #detail { max-height: 1; }
 #foot { height: auto; padding: 0 1; }
 #trouble { height: auto; padding: 0 1; color: $warning; display: none; }
-#filter { display: none; }
+#filter, #file { display: none; }
 .-low .panel { border: none; padding: 0 2; }
 .-low #trend { display: none; }
 .-low #rows { border: none; min-height: 3; }
