@@ -32,6 +32,8 @@ class Asked(Struct, frozen=True, kw_only=True):
 
     views: tuple[ViewName, ...]
     live: bool
+    served: bool
+    port: int | None
     range: RangeName | None
     since: str | None
     until: str | None
@@ -78,14 +80,12 @@ class Asked(Struct, frozen=True, kw_only=True):
             raise UsageError("--watch prints the view again and again: leave out --live, which does so itself, and -o.")
         if self.fail_above is not None and (self.live or len(self.views) > 1):
             raise UsageError("--fail-above looks at the total of one view: leave out --live and --all-views.")
-        if self.live and not (sys.stdin.isatty() and sys.stdout.isatty()):
-            raise UsageError("--live needs a terminal. Leave it out to print the view once.")
-        if self.live and not can_move_cursor(os.environ):
-            raise UsageError(
-                f"--live needs a terminal that can move its cursor, and TERM={os.environ.get('TERM', '')} says that this "
-                "one cannot. If it can, set TERM to its kind (such as xterm-256color). Leave --live out to print the view "
-                "once."
-            )
+        if self.served and not self.live:
+            raise UsageError("--serve shows the live screen in a browser: otel-agent summary --live --serve")
+        if self.port is not None and not self.served:
+            raise UsageError("--port is the port of --serve: otel-agent summary --live --serve --port 8080")
+        if self.live and not self.served:
+            _refuse_a_terminal_that_cannot()
 
     def _refuse_options_of_other_views(self) -> None:
         """Raise ``UsageError`` if an option has no effect on the view that is named. A live screen has all views."""
@@ -116,6 +116,18 @@ class Asked(Struct, frozen=True, kw_only=True):
         if self.live or self.form in ("json", "csv"):
             return None
         return MOST_PERIODS if view == "timeline" else MOST_ROWS
+
+
+def _refuse_a_terminal_that_cannot() -> None:
+    """Raise ``UsageError`` if no terminal is there that can show a screen."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("--live needs a terminal. Leave it out to print the view once.")
+    if not can_move_cursor(os.environ):
+        raise UsageError(
+            f"--live needs a terminal that can move its cursor, and TERM={os.environ.get('TERM', '')} says that this "
+            "one cannot. If it can, set TERM to its kind (such as xterm-256color). Leave --live out to print the view "
+            "once."
+        )
 
 
 def filters_asked(

@@ -14,6 +14,7 @@ from otel_agent.cli import summary_options as options
 from otel_agent.cli.asked import Asked, chosen_format, clock, filters_asked
 from otel_agent.cli.options import ConfigOption, loaded
 from otel_agent.cli.output import print_views, write_views
+from otel_agent.cli.serving import in_browser, serve_screen
 from otel_agent.errors import AmountPassed, LedgerDamaged, LedgerError, LedgerHeld, LedgerNewer, OtelAgentError
 from otel_agent.settings import Settings
 from otel_agent.summary.amounts import Amount, amount
@@ -32,6 +33,8 @@ def summary(
     config: ConfigOption = None,
     all_views: options.AllViewsOption = False,
     live: options.LiveOption = False,
+    serve: options.ServeOption = False,
+    port: options.PortOption = None,
     range_: options.RangeOption = None,
     since: options.SinceOption = None,
     until: options.UntilOption = None,
@@ -59,6 +62,8 @@ def summary(
     asked = Asked(
         views=VIEW_NAMES if all_views else (view,),
         live=live,
+        served=serve,
+        port=port,
         range=range_,
         since=since,
         until=until,
@@ -77,6 +82,9 @@ def summary(
     )
     asked.refuse_contradictions()
     settings = loaded(config, quiet=True).settings
+    if serve and not in_browser():
+        serve_screen(port or 0)
+        return
     _show(asked, settings, clock(tz))
     if what_next:
         print(f"\n{_WHAT_NEXT}")

@@ -29,6 +29,14 @@ AllViewsOption = Annotated[
 LiveOption = Annotated[
     bool, typer.Option("--live", metavar=FLAG, help="Open a live screen that updates itself. Press ? for keys.")
 ]
+ServeOption = Annotated[
+    bool,
+    typer.Option("--serve", metavar=FLAG, help="With --live: show the screen in a browser of this machine."),
+]
+PortOption = Annotated[
+    int | None,
+    typer.Option("--port", metavar="PORT", min=1, max=65535, help="Port of --serve. Default: any that is free."),
+]
 
 RangeOption = Annotated[
     RangeName | None,

@@ -1,5 +1,6 @@
 """The live screen without its keys: it asks in background threads, shows the answers, and follows what happens."""
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -67,6 +68,7 @@ class Answering(Themed):
         """The last answer of each view, with what was wished then, laid out for the present width."""
         self._shown: View | None = None
         self._leaving = threading.Event()
+        self._served_by = os.getppid()
 
     def compose(self) -> ComposeResult:
         """Create the widgets, from top to bottom."""
@@ -187,7 +189,10 @@ class Answering(Themed):
         for number in count(1):
             if self._leaving.wait(_LOOK_SECONDS):
                 return
-            if time.monotonic() - self._asked_at > _LEAST_SECONDS:
+            if self.is_web and os.getppid() != self._served_by:
+                # Whoever served the page was killed, and nobody would ever end this process.
+                self._pass_on(self.exit)
+            elif time.monotonic() - self._asked_at > _LEAST_SECONDS:
                 self._look(processes=number % _LOOKS_TO_PROCESSES == 0)
 
     def _look(self, *, processes: bool = True) -> None:
