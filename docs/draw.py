@@ -30,6 +30,7 @@ from otel_agent.summary.formats.as_picture import as_svg
 from otel_agent.summary.live.app import Live
 from otel_agent.summary.question import Question, RangeName
 from otel_agent.summary.ranges import named_range
+from otel_agent.summary.session_detail import SessionDetail, no_session, session_detail
 from otel_agent.summary.view import VIEW_NAMES, Process, View, ViewName
 from tests.summary.live.driving import Screen, asking, drive
 from tests.support.made_stores import GLOBAL, JsonTree, Project, Session, Tokens, message, session
@@ -150,6 +151,11 @@ class StillSource:
         if view.activity is None:
             return view
         return replace(view, activity=replace(view.activity, sessions=view.activity.sessions[:5]))
+
+    def session(self, session_id: str) -> SessionDetail:
+        """Return one session with its turns."""
+        with open_to_read(self._state_dir) as ledger:
+            return session_detail(session_id, ledger, NOW) if ledger else no_session(session_id)
 
     def processes(self) -> list[Process]:
         """Return the same processes each time."""

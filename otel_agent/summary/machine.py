@@ -28,6 +28,7 @@ from otel_agent.summary.view import Process, View, ViewName
 
 if TYPE_CHECKING:
     from otel_agent.opencode.running.processes import Processes
+    from otel_agent.summary.session_detail import SessionDetail
 
 _STEP_SECONDS: Final = 0.1
 """Pause between two looks at whether OpenCode has written."""
@@ -80,6 +81,18 @@ class Machine:
         # Nobody reads on. Perhaps the reading ended a moment ago: a second answer shows the end.
         again = self._answer(name, question)
         return replace(again, reading_stopped=again.reading is not None)
+
+    def session(self, session_id: str) -> "SessionDetail":
+        """Return one session with its turns and their calls. Raises ``LedgerError`` if the ledger cannot be read."""
+        # Only the live screen goes down so far.
+        from otel_agent.summary.session_detail import no_session, session_detail  # noqa: PLC0415
+
+        self._mark = self._change_mark()
+        with open_to_read(self._settings.state_dir) as ledger:
+            if ledger is None:
+                return no_session(session_id)
+            with ledger.moment():
+                return session_detail(session_id, ledger, self._now())
 
     def _answer(self, name: ViewName, question: Question) -> View:
         configured = configured_models(os.environ, Path.cwd()) if name == "agents" else Configured()

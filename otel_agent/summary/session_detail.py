@@ -132,6 +132,11 @@ def session_detail(session_id: str, ledger: Queries, now: datetime) -> SessionDe
     )
 
 
+def no_session(session_id: str) -> SessionDetail:
+    """Return a session of which nothing was counted."""
+    return SessionDetail(id=session_id, title="", parent="", project="", usage=NO_USAGE, turns=(), beside=NO_USAGE)
+
+
 def days_of_model(model: str, ledger: Queries, now: datetime) -> list[PeriodRow]:
     """Return the usage of one model, ``provider/model`` as the view of models has it, by day. Days without any are left out."""
     provider, _, name = model.rpartition("/") if model.count("/") < 2 else model.partition("/")

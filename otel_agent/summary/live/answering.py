@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 from rich.text import Text
@@ -26,7 +26,11 @@ from otel_agent.summary.live.style import LOW, SHORT, STYLE, WIDE
 from otel_agent.summary.live.tabs import ViewTabs
 from otel_agent.summary.live.themed import Themed
 from otel_agent.summary.question import Question
+from otel_agent.summary.session_detail import SessionDetail
 from otel_agent.summary.view import VIEW_NAMES, Process, View, ViewName
+
+if TYPE_CHECKING:
+    from otel_agent.summary.live.session_screen import SessionScreen
 
 _LOOK_SECONDS: Final = 0.2
 """Pause between two looks at whether the ledger was written. A look reads the status of two files: 0.1 % of a core."""
@@ -64,6 +68,8 @@ class Answering(Themed):
         self._days_asked_at = -_DAYS_SECONDS
         self._answered = 0
         """Number of the latest question that was answered, even if by an error."""
+        self._inside: SessionScreen | None = None
+        """The session whose turns lie over the rows."""
         self._last: dict[ViewName, tuple[Wish, Listing]] = {}
         """The last answer of each view, with what was wished then, laid out for the present width."""
         self._shown: View | None = None
@@ -100,6 +106,9 @@ class Answering(Themed):
         """Ask. An answer that is still awaited will be dropped."""
         self._asked += 1
         self._asked_at = time.monotonic()
+        if self._inside is not None:
+            self._answer_session(self._asked, self._inside.session_id)
+            return
         self._answer(self._asked, self._trail.here.view, self._trail.question(self._ask), self._question_of_days())
 
     @property
@@ -129,6 +138,20 @@ class Answering(Themed):
         else:
             # Laying out thousands of rows takes long, so it is done here and not in the screen's thread.
             self._pass_on(self._show, number, list_rows(view, self.size.width))
+
+    @work(thread=True, group="answer")
+    def _answer_session(self, number: int, session_id: str) -> None:
+        try:
+            found = self._source.session(session_id)
+        except OtelAgentError as error:
+            self._pass_on(self._show_trouble, number, str(error))
+        else:
+            self._pass_on(self._show_session, number, found)
+
+    def _show_session(self, number: int, found: SessionDetail) -> None:
+        if number == self._asked and self._inside is not None:
+            self._answered = number
+            self._inside.show(found)
 
     def _show(self, number: int, unfiltered: Listing) -> None:
         if number != self._asked:
@@ -180,6 +203,8 @@ class Answering(Themed):
         trouble = self.query_one("#trouble", Static)
         trouble.update(trouble_line(what, self._shown.now if self._shown else None))
         trouble.display = True
+        if self._inside is not None:
+            self.notify(what, markup=False, severity="warning")
 
     # --- following what happens
 

@@ -1,7 +1,7 @@
 """The live screen: six tabs, each a view, and what each key and click does."""
 
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual.binding import BindingType
 from textual.events import Click, Resize
@@ -19,8 +19,11 @@ from otel_agent.summary.live.style import FEW_COLUMNS
 from otel_agent.summary.live.tabs import ViewTabs
 from otel_agent.summary.question import RangeName
 from otel_agent.summary.text.captions import footnotes
-from otel_agent.summary.text.columns import sorts_of
-from otel_agent.summary.view import VIEW_NAMES, ViewName
+from otel_agent.summary.text.columns import name_of, sorts_of
+from otel_agent.summary.view import VIEW_NAMES, SessionRow, ViewName
+
+_EVERYWHERE: Final = ("quit", "help", "open", "open_session", "refresh_now", "command_palette")
+"""The actions that do the same while the turns of a session lie over the rows."""
 
 
 class Live(Outward):
@@ -33,11 +36,15 @@ class Live(Outward):
         self._arrive()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave the keys to a box while one is open."""
-        return action == "quit" or not isinstance(self.screen, Box)
+        """Leave the keys to a box while one is open, and most of them to a session."""
+        if isinstance(self.screen, Box):
+            return action == "quit"
+        return self._inside is None or action in _EVERYWHERE
 
     def action_open(self, name: ViewName) -> None:
         """Open a tab."""
+        if self._inside is not None:
+            self._inside.dismiss()
         self._trail.open(name)
         self._arrive()
 
@@ -122,8 +129,32 @@ class Live(Outward):
 
     def on_row_list_chosen(self, event: RowList.Chosen) -> None:
         """Open the row."""
-        self._trail.go_into(event.row, self.query_one(RowList).only)
-        self._arrive()
+        if isinstance(event.row, SessionRow):
+            self._go_inside(event.row)
+        else:
+            self._trail.go_into(event.row, self.query_one(RowList).only)
+            self._arrive()
+
+    def action_go_into(self, view: ViewName) -> None:
+        """Show what the row consists of: its days, or its models."""
+        row, here = self.query_one(RowList).row, self._trail.here.view
+        if row is not None and here != view:
+            self._trail.go_into(row, self.query_one(RowList).only, view)
+            self._arrive()
+
+    def _go_inside(self, row: SessionRow) -> None:
+        # The tables of a session take 0.02 s to import, for which the first view would wait.
+        from otel_agent.summary.live.session_screen import SessionScreen  # noqa: PLC0415
+
+        if self._shown is not None:
+            self._inside = SessionScreen(row.key, name_of(row), self._shown, self.write_session)
+            self.push_screen(self._inside, self._come_back)
+            self._load()
+
+    def _come_back(self, _: None) -> None:
+        """Ask for the rows again, which are still on the screen."""
+        self._inside = None
+        self._load()
 
     def on_resize(self, event: Resize) -> None:
         """Lay the rows out for the new width."""

@@ -16,7 +16,7 @@ _BYS: Final[tuple[By, ...]] = ("hour", "day", "week", "month")
 _NEXT: Final[dict[ViewName, ViewName]] = {
     "overview": "sessions",
     "projects": "sessions",
-    "models": "sessions",
+    "models": "timeline",
     "agents": "sessions",
     "timeline": "sessions",
     "sessions": "models",
@@ -34,10 +34,14 @@ class Crumb(Struct, frozen=True):
     period: Range | None = None
     """The time of a chosen timeline row; it replaces the range."""
 
-    def into(self, row: Row) -> "Crumb":
-        """Return the crumb that shows what the row consists of; the same one if nothing does."""
-        if self.view not in _NEXT:
-            return self
+    def into(self, row: Row, view: ViewName | None = None) -> "Crumb | None":
+        """Return the crumb that shows what the row consists of: in ``view``, or in the one that belongs to it.
+
+        ``None`` if there is none: nobody knows which usage a tool's calls caused.
+        """
+        following = _NEXT.get(self.view)
+        if following is None:
+            return None
         glob = (_literally(row.key),)
         filters, period = self.filters, self.period
         match self.view:
@@ -52,7 +56,7 @@ class Crumb(Struct, frozen=True):
         # A period narrows the time, not the messages, and a later period replaces an earlier one.
         if isinstance(row, PeriodRow):
             period = Range("custom", row.since, row.until, str(row.since.tzinfo))
-        return Crumb(_NEXT[self.view], (*self.chosen, name_of(row)), filters, period)
+        return Crumb(view or following, (*self.chosen, name_of(row)), filters, period)
 
     def narrowed(self, question: Question) -> Question:
         """Return the question, limited to the rows that were chosen on the way."""
@@ -115,10 +119,16 @@ class Trail:
         """Open the tab so many tabs to the right, round and round."""
         self.open(VIEW_NAMES[(VIEW_NAMES.index(self._crumbs[0].view) + offset) % len(VIEW_NAMES)])
 
-    def go_into(self, row: Row, only: str) -> None:
-        """Go on to what a row consists of. ``only`` is the filter under which it was found."""
-        self._spots.append(Spot(row.key, only))
-        self._crumbs.append(self.here.into(row))
+    def go_into(self, row: Row, only: str, view: ViewName | None = None) -> bool:
+        """Go on to what a row consists of, and return whether there is such a view.
+
+        ``only`` is the filter under which the row was found.
+        """
+        following = self.here.into(row, view)
+        if following is not None:
+            self._spots.append(Spot(row.key, only))
+            self._crumbs.append(following)
+        return following is not None
 
     def go_back(self) -> Spot | None:
         """Go one crumb back, and return where the person was there; ``None`` if the tab itself is on the screen."""

@@ -1,6 +1,7 @@
 """What is shown on the live screen as a file that a person names: never over another one."""
 
 import os
+import re
 from pathlib import Path
 from typing import Final
 
@@ -22,22 +23,31 @@ def offered_name(view: View) -> str:
     return f"otel-agent-{view.name}-{view.now:%Y-%m-%d}{_OFFERED}"
 
 
+def name_for_session(session_id: str) -> str:
+    """Return the name of the file for one session. An id is text from storage, and may not be part of a path."""
+    return f"otel-agent-session-{re.sub(r'[^A-Za-z0-9_-]', '_', session_id)}.json"
+
+
 def write_shown(listing: Listing, name: str, folder: Path) -> Path:
     """Write the rows that are shown into a file of this name, in ``folder`` unless it says another, and return its path.
 
     The ending of the name chooses the format. Raises ``OtelAgentError`` if there is such a file, or it cannot be written.
     """
     file = folder / Path(name).expanduser()
-    content = WRITERS[format_of(file)]([shown_view(listing)]).encode()
+    write_new(file, WRITERS[format_of(file)]([shown_view(listing)]))
+    return file
+
+
+def write_new(file: Path, content: str) -> None:
+    """Write a file that only its owner reads. Raises ``OtelAgentError`` if it is there already, or cannot be written."""
     try:
         # A file that is there is never opened: it may be somebody's work.
         with os.fdopen(open_private(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as opened:
-            opened.write(content)
+            opened.write(content.encode())
     except FileExistsError:
         raise UsageError(f"{file} is there already. Name another file.") from None
     except OSError as error:
         raise OtelAgentError(f"cannot write {file}: {error.strerror}. Name another file.") from None
-    return file
 
 
 def shown_view(listing: Listing) -> View:

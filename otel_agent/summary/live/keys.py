@@ -25,6 +25,8 @@ SCREEN_KEYS: Final[list[BindingType]] = [
     Binding("w", "range('week')", "Week", tooltip=_RANGES),
     Binding("m", "range('month')", "Month", tooltip=_RANGES),
     Binding("a", "range('all')", "All", tooltip=_RANGES),
+    Binding("d", "go_into('timeline')", "Days", show=False, tooltip="days of the row, models of the row"),
+    Binding("M", "go_into('models')", "Models", show=False, tooltip="days of the row, models of the row"),
     Binding("b", "by", "Step", show=False, tooltip="timeline by hour, day, week or month"),
     Binding("s", "sort", "Sort", tooltip="sort by the next column"),
     Binding("exclamation_mark", "notes", "Notes", show=False, tooltip="all warnings and notes"),

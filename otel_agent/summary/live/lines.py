@@ -9,6 +9,7 @@ from rich.text import Text
 from otel_agent.ledger.answers import Usage
 from otel_agent.model.plural import counted
 from otel_agent.summary.live.crumbs import Crumb
+from otel_agent.summary.question import Accounting
 from otel_agent.summary.text import words
 from otel_agent.summary.text.bars import sparkline
 from otel_agent.summary.text.captions import asked_for, footnotes
@@ -51,18 +52,23 @@ def detail_line(view: View, row: Row | None, *, short: bool) -> RenderableType:
     """Return the exact numbers of a row and, unless the screen is ``short``, its whole name; empty without a row."""
     if row is None:
         return Text("")
-    tokens = shown(row.usage, view.accounting)
-    parts = zip(words.CATEGORIES, tokens.by_category(), strict=True)
-    sum_of = " + ".join(
-        f"{words.exact(number)} {name.lower()}".replace(" ", NO_BREAK) for name, number in parts if number
-    )
-    cost = f", {words.dollars(row.usage.cost_nusd)} USD" if row.usage.cost_nusd else ""
-    numbers = Text(f"{counted(tokens.total, 'token')}{f' = {sum_of}' if sum_of else ''}{cost}")
+    numbers = sum_line(row.usage, view.accounting)
     if short:
         return numbers
     key = words.plain(row.key)
     name = Text(name_of(row), style="bold", no_wrap=True, overflow="ellipsis")
     return Group(name.append(f"  {key}", "not bold") if isinstance(row, SessionRow) and row.title else name, numbers)
+
+
+def sum_line(usage: Usage, accounting: Accounting) -> Text:
+    """Return the exact tokens of a usage with the categories that they are the sum of, and the cost if there is any."""
+    tokens = shown(usage, accounting)
+    parts = zip(words.CATEGORIES, tokens.by_category(), strict=True)
+    sum_of = " + ".join(
+        f"{words.exact(number)} {name.lower()}".replace(" ", NO_BREAK) for name, number in parts if number
+    )
+    cost = f", {words.dollars(usage.cost_nusd)} USD" if usage.cost_nusd else ""
+    return Text(f"{counted(tokens.total, 'token')}{f' = {sum_of}' if sum_of else ''}{cost}")
 
 
 def foot_lines(view: View, kept: tuple[int, Usage] | None, *, short: bool) -> RenderableType:

@@ -7,7 +7,7 @@ from textual.widgets import Input
 
 from otel_agent.errors import OtelAgentError
 from otel_agent.summary.live.answering import Answering
-from otel_agent.summary.live.files import offered_name, write_shown
+from otel_agent.summary.live.files import name_for_session, offered_name, write_new, write_shown
 from otel_agent.summary.live.opencode import command, open_session
 from otel_agent.summary.live.row_list import RowList
 from otel_agent.summary.text.words import plain
@@ -54,6 +54,16 @@ class Outward(Answering):
         """Close the line in which a file is named."""
         self.query_one("#file", Input).display = False
         self.query_one(RowList).focus()
+
+    def write_session(self, session_id: str, content: str) -> None:
+        """Write one session, as JSON, under a name of its own."""
+        file = Path.cwd() / name_for_session(session_id)
+        try:
+            write_new(file, content)
+        except OtelAgentError as error:
+            self.say(f"Not written: {error}", is_trouble=True)
+        else:
+            self.say(f"Wrote {file}")
 
     def action_open_session(self) -> None:
         """Give the terminal to OpenCode with the session of the row, and take it back when that ends."""

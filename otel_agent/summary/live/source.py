@@ -7,6 +7,7 @@ from typing import Protocol
 from otel_agent.errors import LedgerError
 from otel_agent.ledger.migration_progress import OnMigration
 from otel_agent.summary.question import Question, RangeName
+from otel_agent.summary.session_detail import SessionDetail
 from otel_agent.summary.view import Process, View, ViewName
 
 Ask = Callable[[ViewName, RangeName | None], Question]
@@ -14,10 +15,13 @@ Ask = Callable[[ViewName, RangeName | None], Question]
 
 
 class Source(Protocol):
-    """Answers questions. All methods but ``changed`` may take long. ``view`` may raise ``OtelAgentError``."""
+    """Answers questions. All methods but ``changed`` may take long. The first two may raise ``OtelAgentError``."""
 
     def view(self, name: ViewName, question: Question) -> View:
         """Answer a question from the ledger as it is now."""
+
+    def session(self, session_id: str) -> SessionDetail:
+        """Return one session with its turns and their calls, from the ledger as it is now."""
 
     def processes(self) -> list[Process]:
         """Return the OpenCode processes that run now."""

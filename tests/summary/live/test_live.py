@@ -27,6 +27,7 @@ from otel_agent.summary.live.keys import ROW_KEYS, SCREEN_KEYS, name_of_key
 from otel_agent.summary.live.row_list import RowList
 from otel_agent.summary.machine import Machine
 from otel_agent.summary.question import Question
+from otel_agent.summary.session_detail import SessionDetail
 from otel_agent.summary.view import VIEW_NAMES, Process, View, ViewName
 from tests.summary.live.driving import Screen, asking, drive, lines, press, seen, settled, tick
 from tests.summary.made_machine import MadeMachine, with_processes
@@ -55,6 +56,11 @@ class MadeSource:
             raise self.trouble
         found = self._real.view(name, question)
         return with_processes(found, self.running) if found.activity else found
+
+    def session(self, session_id: str) -> SessionDetail:
+        if self.trouble is not None:
+            raise self.trouble
+        return self._real.session(session_id)
 
     def processes(self) -> list[Process]:
         return self.running
