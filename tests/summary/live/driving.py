@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from itertools import count
+from pathlib import Path
 
 from rich.cells import set_cell_size
 from textual.app import App
@@ -41,9 +42,10 @@ def drive(
     steps: Callable[[Screen, Live], Awaitable[None]],
     view: ViewName = "overview",
     size: tuple[int, int] = (100, 30),
+    folder: Path | None = None,
 ) -> Live:
-    """Run the screen, and take the steps once its first answer is there."""
-    app = Live(source, ask, view)
+    """Run the screen, and take the steps once its first answer is there. What is chosen is kept in `folder`."""
+    app = Live(source, ask, view, folder)
 
     async def run() -> None:
         async with app.run_test(size=size) as pilot:
@@ -92,3 +94,8 @@ def lines(app: App[None]) -> list[str]:
 
 def seen(app: App[None]) -> str:
     return "\n".join(lines(app))
+
+
+def said(app: App[None]) -> str:
+    """Return what the screen says for some seconds, whether it is drawn already or not."""
+    return "\n".join(each.message for each in app._notifications)

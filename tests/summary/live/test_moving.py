@@ -11,7 +11,7 @@ from otel_agent.summary.live.boxes import Box
 from otel_agent.summary.live.row_list import RowList
 from otel_agent.summary.view import VIEW_NAMES
 from tests.summary.live.driving import Screen, drive, lines, press, seen, settled
-from tests.summary.live.test_live import ASK, MadeSource, keys_of, put
+from tests.summary.live.made_source import ASK, MadeSource, keys_of, put
 from tests.summary.made_machine import MadeMachine
 
 
@@ -83,11 +83,11 @@ def test_back_is_the_row_that_was_opened(source: MadeSource) -> None:
     async def steps(pilot: Screen, app: Live) -> None:
         await press(pilot, app, "2", "j", "j")
         opened = cursor(app)
-        await press(pilot, app, "enter")
+        await press(pilot, app, "M")
         assert "Models / " in seen(app)
         await press(pilot, app, "escape")
         assert cursor(app) == opened
-        await press(pilot, app, "slash", "3", "enter", "enter", "escape")
+        await press(pilot, app, "slash", "3", "enter", "M", "escape")
         assert app.query_one(RowList).only == "3"
         assert len(keys_of(app)) == 1
 
