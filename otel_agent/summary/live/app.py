@@ -131,15 +131,13 @@ class Live(Outward):
         """Open the row."""
         if isinstance(event.row, SessionRow):
             self._go_inside(event.row)
-        else:
-            self._trail.go_into(event.row, self.query_one(RowList).only)
+        elif self._trail.go_into(event.row, self.query_one(RowList).only):
             self._arrive()
 
     def action_go_into(self, view: ViewName) -> None:
         """Show what the row consists of: its days, or its models."""
         row, here = self.query_one(RowList).row, self._trail.here.view
-        if row is not None and here != view:
-            self._trail.go_into(row, self.query_one(RowList).only, view)
+        if row is not None and here != view and self._trail.go_into(row, self.query_one(RowList).only, view):
             self._arrive()
 
     def _go_inside(self, row: SessionRow) -> None:

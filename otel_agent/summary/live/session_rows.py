@@ -11,7 +11,7 @@ from otel_agent.model.plural import counted
 from otel_agent.summary.question import Accounting
 from otel_agent.summary.session_detail import CallRow, SessionDetail, TurnRow
 from otel_agent.summary.text import words
-from otel_agent.summary.text.session_page import UNKNOWN, took
+from otel_agent.summary.text.session_page import UNKNOWN
 from otel_agent.summary.view import shown
 
 TURN_TITLES: Final = ("Began", "Took", "Outcome", "Tokens", "Calls", "Tools", "USD", "Model", "Agent")
@@ -26,7 +26,7 @@ def turn_cells(turn: TurnRow, accounting: Accounting, now: datetime) -> tuple[Te
     failed = f" ({turn.failed_tool_calls} failed)" if turn.failed_tool_calls else ""
     return (
         Text(words.moment(turn.since, now)),
-        _right(took(turn.seconds)),
+        _right(_took(turn.seconds)),
         _outcome(turn.outcome, turn.error),
         _right(words.exact(shown(turn.usage, accounting).total)),
         _right(words.exact(turn.model_calls)),
@@ -42,7 +42,7 @@ def call_cells(call: CallRow, accounting: Accounting) -> tuple[Text, ...]:
     name = words.plain(call.name) or ("(asked no model)" if call.kind == "other" else "(unknown)")
     return (
         Text(f"{call.since:%H:%M:%S}" if call.since else words.NOTHING),
-        _right(took(call.seconds)),
+        _right(_took(call.seconds)),
         Text(call.kind, style="" if call.kind == "model" else "dim"),
         Text(name if call.kind == "model" else f"  {name}"),
         _outcome(call.outcome, call.error),
@@ -71,3 +71,7 @@ def _style(outcome: Outcome) -> str:
 
 def _right(text: str) -> Text:
     return Text(text, justify="right")
+
+
+def _took(seconds: float | None) -> str:
+    return words.took_ms(None if seconds is None else round(seconds * 1_000))
