@@ -87,8 +87,8 @@ class Answering(Themed):
         yield Static(id="detail", markup=False)
         yield Static(id="foot", markup=False)
         yield Static(id="trouble", markup=False)
-        yield Input(placeholder="Show only rows with …  (Escape: show all)", id="filter")
-        yield Input(placeholder="Write what is shown to …  (.csv .json .html .md .svg .txt)", id="file")
+        yield Input(placeholder="Show only rows with …  (Escape: show all)", id="filter", compact=True)
+        yield Input(placeholder="Write what is shown to …  (.csv .json .html .md .svg .txt)", id="file", compact=True)
         yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
@@ -191,7 +191,7 @@ class Answering(Themed):
         """Show the exact numbers of the row under the cursor."""
         rows = self.query_one(RowList)
         if rows.listing is not None:
-            line = detail_line(rows.listing.view, rows.row, short=self.size.height < SHORT)
+            line = detail_line(rows.listing.view, rows.row, self.size.width - 2, short=self.size.height < SHORT)
             self.query_one("#detail", Static).update(line)
 
     def _show_trouble(self, number: int, what: str) -> None:

@@ -1,8 +1,10 @@
 """The sentences of the live screen: where a person is, what the rows add up to, and what went wrong."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -16,14 +18,13 @@ from otel_agent.summary.text.captions import asked_for, footnotes
 from otel_agent.summary.text.columns import name_of
 from otel_agent.summary.view import Row, SessionRow, View, shown
 
-NO_BREAK: Final = "\N{NO-BREAK SPACE}"
 _NO_DATA: Final = "No data yet. It appears here as soon as OpenCode writes some."
 
 
-def where_line(here: Crumb, view: View) -> Text:
+def where_line(here: Crumb, view: View) -> RenderableType:
     """Return the way to this view and its range: ``Sessions / build   all time``."""
     way = " / ".join((view.name.title(), *here.chosen))
-    return Text(f"{way}   {asked_for(view)}", no_wrap=True, overflow="ellipsis")
+    return Group(Text(f"{way}   {asked_for(view)}", no_wrap=True, overflow="ellipsis"))
 
 
 def reading_line(view: View) -> Text:
@@ -48,11 +49,11 @@ def trend_line(view: View, width: int) -> Text:
     return Text.assemble((bars, "cyan"), (said, "dim"), no_wrap=True)
 
 
-def detail_line(view: View, row: Row | None, *, short: bool) -> RenderableType:
+def detail_line(view: View, row: Row | None, width: int, *, short: bool) -> RenderableType:
     """Return the exact numbers of a row and, unless the screen is ``short``, its whole name; empty without a row."""
     if row is None:
         return Text("")
-    numbers = sum_line(row.usage, view.accounting)
+    numbers = sum_line(row.usage, view.accounting, width)
     if short:
         return numbers
     key = words.plain(row.key)
@@ -60,15 +61,29 @@ def detail_line(view: View, row: Row | None, *, short: bool) -> RenderableType:
     return Group(name.append(f"  {key}", "not bold") if isinstance(row, SessionRow) and row.title else name, numbers)
 
 
-def sum_line(usage: Usage, accounting: Accounting) -> Text:
+def sum_line(usage: Usage, accounting: Accounting, width: int) -> Text:
     """Return the exact tokens of a usage with the categories that they are the sum of, and the cost if there is any."""
     tokens = shown(usage, accounting)
-    parts = zip(words.CATEGORIES, tokens.by_category(), strict=True)
-    sum_of = " + ".join(
-        f"{words.exact(number)} {name.lower()}".replace(" ", NO_BREAK) for name, number in parts if number
-    )
-    cost = f", {words.dollars(usage.cost_nusd)} USD" if usage.cost_nusd else ""
-    return Text(f"{counted(tokens.total, 'token')}{f' = {sum_of}' if sum_of else ''}{cost}")
+    named = zip(words.CATEGORIES, tokens.by_category(), strict=True)
+    first, *others = [f"{words.exact(number)} {name.lower()}" for name, number in named if number] or [""]
+    total = counted(tokens.total, "token")
+    parts = [f"{total} = {first}" if first else total, *(f"+ {other}" for other in others)]
+    if usage.cost_nusd:
+        parts[-1] += ","
+        parts.append(f"{words.dollars(usage.cost_nusd)} USD")
+    return Text(flowed(parts, " ", width))
+
+
+def flowed(parts: Iterable[str], gap: str, width: int) -> str:
+    """Return the parts one after another in lines of a width; a line never ends inside a part."""
+    lines = [""]
+    for part in parts:
+        longer = f"{lines[-1]}{gap}{part}" if lines[-1] else part
+        if cell_len(longer) > width and lines[-1]:
+            lines.append(part)
+        else:
+            lines[-1] = longer
+    return "\n".join(lines)
 
 
 def foot_lines(view: View, kept: tuple[int, Usage] | None, *, short: bool) -> RenderableType:
@@ -87,7 +102,8 @@ def foot_lines(view: View, kept: tuple[int, Usage] | None, *, short: bool) -> Re
         warned = f"! {counted(len(view.warnings), 'warning')}  " if view.warnings else ""
         one = Text.assemble((warned, "bold yellow"), (line, "bold"), "  ", _note_line(view))
         one.no_wrap, one.overflow = True, "ellipsis"
-        return one
+        # A text alone would be wrapped by Textual.
+        return Group(one)
     return Group(Text(line, style="bold", no_wrap=True, overflow="ellipsis"), _note_line(view))
 
 

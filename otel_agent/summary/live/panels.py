@@ -5,7 +5,7 @@ from typing import Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from otel_agent.summary.live.lines import NO_BREAK
+from otel_agent.summary.live.lines import flowed
 from otel_agent.summary.text import words
 from otel_agent.summary.text.captions import nothing_in
 from otel_agent.summary.text.overview import budget_table, category_table, process_table, sums_line
@@ -40,6 +40,5 @@ def tokens_panel(view: View, width: int, *, short: bool) -> RenderableType:
         )
     tokens = shown(view.totals, view.accounting)
     parts = zip(words.CATEGORIES, tokens.by_category(), strict=True)
-    # A line may end between two categories, and not between a name and its number.
-    pairs = (f"{name} {words.compact(number)}".replace(" ", NO_BREAK) for name, number in parts if number)
-    return Group(Text("  ".join(pairs)), sums_line(view), *budgets)
+    pairs = (f"{name} {words.compact(number)}" for name, number in parts if number)
+    return Group(Text(flowed(pairs, "  ", width)), sums_line(view), *budgets)

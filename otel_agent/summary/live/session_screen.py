@@ -52,7 +52,7 @@ class SessionScreen(Screen[None]):
     SessionScreen Rows:focus { border: round $accent; }
     SessionScreen #exact { height: auto; max-height: 2; padding: 0 1; color: $text-muted; }
     SessionScreen #sums { height: auto; max-height: 3; padding: 0 1; }
-    SessionScreen.-low #exact, SessionScreen.-low #sums { max-height: 1; }
+    SessionScreen.-low #sums { max-height: 1; }
     """
     AUTO_FOCUS = "#turns"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -139,7 +139,9 @@ class SessionScreen(Screen[None]):
         usage = turn.usage if turn else None
         if turn and calls.has_focus and 0 <= calls.cursor_row < len(turn.calls):
             usage = turn.calls[calls.cursor_row].usage
-        self.query_one("#exact", Static).update(sum_line(usage, self._view.accounting) if usage else "")
+        self.query_one("#exact", Static).update(
+            sum_line(usage, self._view.accounting, self.size.width - 2) if usage else ""
+        )
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         """Show the calls of the turn under the cursor, or the numbers of the call."""

@@ -4,27 +4,26 @@ from typing import Final
 
 STYLE: Final = """
 Screen { overflow: hidden; }
+#tabs-list Tab { padding: 0 1 0 0; }
+#tabs-list-bar, #where { padding: 0 1; }
 #where { height: 1; padding: 0 1; color: $text-muted; }
 #note { height: auto; padding: 0 1; color: $warning; text-style: bold; display: none; }
 #head { height: auto; max-height: 60%; layout: vertical; }
 .-wide #head { layout: grid; grid-size: 2; grid-columns: 1fr 1fr; grid-rows: auto; }
 .panel { height: auto; padding: 0 1; border: round $primary 60%; border-title-color: $text-accent; border-title-style: bold; }
-.-wide #processes, .-wide #tokens { height: 100%; }
-.-wide #days, .-wide #active { height: 100%; }
+.-wide .panel { height: 100%; }
 .-wide #head .alone { column-span: 2; height: auto; }
 #days { display: none; }
 #trend { height: 1; padding: 0 2; }
 #rows { height: 1fr; min-height: 5; padding: 0 1; background: $background; border: round $primary 60%;
-  border-title-color: $text-accent; border-title-style: bold; }
-#rows { scrollbar-size-vertical: 1; }
+  border-title-color: $text-accent; border-title-style: bold; scrollbar-size-vertical: 1; }
 #rows:focus { border: round $accent; }
 #detail { height: auto; max-height: 3; padding: 0 1; color: $text-muted; }
-.-low #detail { max-height: 1; }
+.-low #detail { max-height: 2; }
 #foot { height: auto; padding: 0 1; }
 #trouble { height: auto; padding: 0 1; color: $warning; display: none; }
-#filter, #file { display: none; }
+#filter, #file { display: none; padding: 0 1; }
 .-low .panel { border: none; padding: 0 2; }
-.-low #trend { display: none; }
 .-low #rows { border: none; min-height: 3; }
 """
 WIDE: Final = 110
@@ -35,5 +34,5 @@ SHORT: Final = 30
 """Lines below which a panel says less …"""
 LOW: Final = 24
 """… and below which there are no frames."""
-FEW_COLUMNS: Final = 70
+FEW_COLUMNS: Final = 80
 """Columns below which tabs have no numbers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -9,8 +10,9 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -26,12 +28,27 @@ DEADLINE_S = 30.0
 class Terminal:
     """A terminal of its own, with the command running in it."""
 
-    def __init__(self, shell: Shell, *arguments: str, columns: int = 100, lines: int = 60) -> None:
+    def __init__(
+        self,
+        shell: Shell,
+        *arguments: str,
+        columns: int = 100,
+        lines: int = 60,
+        environ: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._socket = shell.home / "tmux"
         command = shlex.join([*shell.command(*arguments)])
-        environ = shell.environment() | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
+        terminal = {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
         size = ["-x", str(columns), "-y", str(lines)]
-        self._tmux("-f", os.devnull, "new-session", "-d", *size, f"{command}; echo ended $?; read _", environ=environ)
+        self._tmux(
+            "-f",
+            os.devnull,
+            "new-session",
+            "-d",
+            *size,
+            f"{command}; echo ended $?; read _",
+            environ={**shell.environment(), **terminal, **environ},
+        )
 
     def _tmux(self, *arguments: str, environ: dict[str, str] | None = None) -> str:
         ran = subprocess.run(
@@ -52,6 +69,11 @@ class Terminal:
     @property
     def screen(self) -> str:
         return self._tmux("capture-pane", "-p")
+
+    @property
+    def drawn(self) -> str:
+        """Return the screen with the sequences that style it."""
+        return self._tmux("capture-pane", "-p", "-e")
 
     def shows(self, pattern: str) -> str:
         """Wait until the screen matches the pattern, and return it; fail with the screen if it never does."""
@@ -75,10 +97,14 @@ def shell(tmp_path: Path) -> Shell:
 
 
 @pytest.fixture
-def terminal(shell: Shell) -> Iterator[Terminal]:
-    """A terminal with the live screen, on a machine with two sessions of today, one of them by a sub-agent."""
+def history(shell: Shell) -> None:
+    """Write two sessions of today, one of them by a sub-agent, and a program that opens a session."""
     if shutil.which("tmux") is None:
         absent("tmux is not here: run `make tmux`")
+    program = shell.home / "bin" / "opencode"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\necho "opened $1 $2 in $PWD"\nread _\n')
+    program.chmod(0o755)
     now = round(time.time() * 1000)
     parent = session(created=now - 60_000, counter=1, title="The first 日本語")
     child = session(created=now - 50_000, counter=2, title="The [second]", parent=parent.id)
@@ -87,35 +113,106 @@ def terminal(shell: Shell) -> Iterator[Terminal]:
         message(parent, Tokens(input=40_000), at=now - 40_000, counter=1, completed=now - 39_000),
         message(child, Tokens(output=2_000), at=now - 30_000, counter=2, completed=now - 29_000, agent="general"),
     )
-    terminal = Terminal(shell, "summary", "--live")
+
+
+@pytest.fixture
+def terminal(shell: Shell, history: None) -> Iterator[Terminal]:
+    """A terminal with the live screen."""
+    path = f"{shell.home / 'bin'}{os.pathsep}{shell.environment()['PATH']}"
+    terminal = Terminal(shell, "summary", "--live", environ={"PATH": path})
     yield terminal
     terminal.close()
 
 
-def test_keys_change_views_and_ranges_filter_and_open_a_row(terminal: Terminal) -> None:
-    terminal.shows(r"42,000")
-    assert "q Quit" in terminal.shows(r"The first 日本語")
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)], ids=str)
+def test_every_key_does_what_the_help_says_at_any_usual_size(
+    size: tuple[int, int], terminal: Terminal, shell: Shell
+) -> None:
+    terminal.resize(*size)
+    assert "q Quit" in terminal.shows(r"42,000|42\.0K")
+    views = ("Overview", "Sessions", "Projects", "Models", "Agents", "Timeline", "Tools")
+    for number, view in enumerate(views, 1):
+        terminal.press(str(number))
+        terminal.shows(rf"\n {view} +\S")
+    for key, words in (("t", "today"), ("w", "last 7 days"), ("m", "last 30 days"), ("a", "all time")):
+        terminal.press(key)
+        terminal.shows(rf"Tools   {words}")
+    terminal.press("Tab", "BTab", "BTab")
+    terminal.shows(r"\n Timeline +all time")
+    terminal.press("b")
+    terminal.shows(r"\d{4}-W\d\d")
     terminal.press("2")
-    terminal.shows(r"Sessions +all time")
     terminal.shows(r"↳ The \[second\]")
-    terminal.press("t")
-    terminal.shows(r"Sessions +today")
+    terminal.press("s")
+    terminal.shows(r"Session ▴")
+    terminal.press("G")
+    terminal.shows(r"2,000 tokens = 2,000 output")
+    terminal.press("g")
+    terminal.shows(r"40,000 tokens = 40,000 input")
+    terminal.press("j", "k", "Down", "Up", "PageDown", "PageUp", "End", "Home")
+    terminal.shows(r"40,000 tokens = 40,000 input")
     terminal.press("/")
     terminal.shows(r"Show only rows with")
     terminal.press("second", "Enter")
     terminal.shows(r"1 of 2 rows")
     terminal.press("Enter")
+    terminal.shows(r"Turns, 1[\s\S]*Calls of the turn")
+    terminal.press("Escape")
+    terminal.shows(r"1 of 2 rows")
+    terminal.press("M")
     terminal.shows(r"Models / The \[second\]")
+    # Escape and a letter at once would be Alt and that letter.
     terminal.press("Escape")
-    terminal.shows(r"Sessions +today")
+    terminal.shows(r"Sessions +all time[\s\S]*1 of 2 rows")
+    terminal.press("d")
+    terminal.shows(r"Timeline / The \[second\]")
+    terminal.press("Escape")
+    terminal.shows(r"Sessions +all time[\s\S]*1 of 2 rows")
+    terminal.press("Escape")
+    terminal.shows(r"\n 2 rows")
+    terminal.press("y")
+    terminal.shows(r"Copied ses_")
+    terminal.press("e")
+    terminal.shows(r"otel-agent-sessions-\d{4}-\d\d-\d\d\.csv")
+    terminal.press("C-u", "sessions.json", "Enter")
+    terminal.shows(r"Wrote ")
+    written = json.loads((shell.home / "sessions.json").read_bytes())
+    assert [row["title"] for row in written["rows"]] == ["The first 日本語", "The [second]"]
+    terminal.press("o")
+    terminal.shows(rf"opened -s {written['rows'][0]['key']} in {re.escape(str(shell.home))}")
+    terminal.press("Enter")
+    terminal.shows(r"Sessions +all time")
+    terminal.press("!")
+    terminal.shows(r"─ Notes ─")
+    terminal.press("q")
+    terminal.hides("─ Notes ─")
     terminal.press("?")
-    terminal.shows(r"open the row")
+    terminal.shows(r"all warnings and notes|next view")
     terminal.press("Escape")
-    terminal.hides("open the row")
-    terminal.press("Tab")
-    terminal.shows(r"Projects +today")
-    terminal.press("BTab", "BTab")
-    terminal.shows(r"Overview +today")
+    terminal.hides("next view")
+    terminal.press("1", "J", "K", "r")
+    terminal.shows(r"Overview +all time")
+    terminal.press("C-p")
+    terminal.shows(r"Theme")
+    terminal.press("Escape")
+    terminal.hides("Theme")
+    terminal.press("q")
+    terminal.shows(r"ended 0")
+
+
+def test_without_colours_nothing_is_painted(shell: Shell, history: None) -> None:
+    terminal = Terminal(shell, "summary", "--live", environ={"NO_COLOR": "1"}, columns=80, lines=24)
+    try:
+        terminal.shows(r"42,000|42\.0K")
+        terminal.press("2")
+        terminal.shows(r"↳ The")
+        sequences = re.findall(r"\x1b\[([\d;]*)m", terminal.drawn)
+        numbers = {int(number or 0) for sequence in sequences for number in sequence.split(";")}
+        # Bold, dim, underlined, reversed, back to normal, and the terminal's own colours (39 and 49).
+        assert numbers <= {0, 1, 2, 4, 7, 39, 49}
+        assert 7 in numbers, "the row under the cursor is seen"
+    finally:
+        terminal.close()
 
 
 def test_a_message_that_opencode_writes_meanwhile_appears(terminal: Terminal, shell: Shell) -> None:
