@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
@@ -20,26 +21,51 @@ from otel_agent.demo.receiver import Point, Span
 from otel_agent.demo.screen import Frame, screen_of
 from otel_agent.demo.store_writer import Written
 from otel_agent.errors import LedgerError
-from otel_agent.intake.catch_up import catch_up
+from otel_agent.intake.catch_up import catch_up, read_calls
 from otel_agent.ledger.migration_progress import OnMigration
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.model import ProcessMode, ProcessSample
 from otel_agent.settings import Settings
 from otel_agent.summary.answer import answer
-from otel_agent.summary.formats.as_picture import as_svg
+from otel_agent.summary.formats.as_html import as_html
+from otel_agent.summary.formats.as_picture import as_svg, with_own_cells
 from otel_agent.summary.live.app import Live
 from otel_agent.summary.question import Question, RangeName
 from otel_agent.summary.ranges import named_range
 from otel_agent.summary.session_detail import SessionDetail, no_session, session_detail
 from otel_agent.summary.view import VIEW_NAMES, Process, View, ViewName
-from tests.summary.live.driving import Screen, asking, drive
-from tests.support.made_stores import GLOBAL, JsonTree, Project, Session, Tokens, message, session
+from tests.summary.live.driving import Screen, asking, drive, press, settled
+from tests.support.made_stores import (
+    GLOBAL,
+    JsonTree,
+    Message,
+    Part,
+    Project,
+    Session,
+    Tokens,
+    message,
+    prompt,
+    session,
+    tool,
+)
 
 FOLDER = Path(__file__).resolve().parent / "views"
 NOW = datetime(2026, 11, 24, 16, 40, tzinfo=ZoneInfo("Europe/Berlin"))
 RANGES: dict[ViewName, RangeName] = {"overview": "today", "timeline": "month"}
 CONFIGURED = {"build": "anthropic/claude-sonnet-4-5", "explore": "zai-coding-plan/glm-4.7"}
 MODELS = (("anthropic", "claude-sonnet-4-5"), ("openai", "gpt-5.2-codex"), ("zai-coding-plan", "glm-4.7"))
+TOOLS = ("read", "read", "read", "bash", "bash", "grep", "edit", "write", "todowrite", "webfetch")
+SCREENS: dict[str, tuple[tuple[int, int], str, ViewName, tuple[str, ...]]] = {
+    "live": ((112, 36), "textual-dark", "overview", ()),
+    "live-60x20": ((60, 20), "textual-dark", "overview", ()),
+    "live-80x24": ((80, 24), "textual-dark", "overview", ()),
+    "live-80x24-light": ((80, 24), "textual-light", "overview", ()),
+    "live-120x40": ((120, 40), "textual-dark", "overview", ()),
+    "live-120x40-light": ((120, 40), "textual-light", "overview", ()),
+    "live-200x60": ((200, 60), "textual-dark", "overview", ()),
+    "live-session": ((120, 40), "textual-dark", "sessions", ("enter", "k", "enter", "j")),
+}
+"""The pictures of the live screen: size, theme, view, and the keys that are pressed."""
 TITLES = (
     "Rename the parser",
     "Why does the login test hang?",
@@ -53,13 +79,13 @@ TITLES = (
 
 
 def history(tree: JsonTree) -> None:
-    """Write forty days of somebody's work: less on weekends, now and then with a sub-agent."""
+    """Write half a year of somebody's work: less on weekends, now and then with a sub-agent."""
     chance = random.Random(7)
     projects = [
         Project(id=f"{n:040x}", worktree=f"/home/dev/{name}") for n, name in enumerate(("shop", "parser", "site"))
     ]
-    for number in range(160):
-        day = NOW - timedelta(days=chance.randrange(40), hours=chance.randrange(7), minutes=15 + chance.randrange(40))
+    for number in range(420):
+        day = NOW - timedelta(days=chance.randrange(180), hours=chance.randrange(7), minutes=10 + chance.randrange(45))
         if day.weekday() >= 5 and chance.random() < 0.85:  # the weekend
             continue
         outside = chance.random() < 0.1
@@ -81,27 +107,40 @@ def history(tree: JsonTree) -> None:
 
 
 def calls(tree: JsonTree, of: Session, at: int, number: int, agent: str, chance: random.Random) -> None:
-    """Write some messages of a session, one every 40 seconds, by a model chosen at random."""
+    """Write two or three turns of a session, with messages by a model chosen at random and their tool calls."""
     provider, model = chance.choice(MODELS)
+    asked = prompt(of, at, counter=number * 9)
     for call in range(chance.randrange(1, 9)):
         began = at + call * 40_000
+        if call % 3 == 0:
+            asked = prompt(of, began - 2_000, counter=number * 9 + call)
+            tree.put(asked)
         used = Tokens(
             chance.randrange(9_000), chance.randrange(900), chance.randrange(300), chance.randrange(60_000), 0
         )
-        tree.put_turn(
-            message(
-                of,
-                used,
-                total=sum(used),
-                at=began,
-                counter=number * 9 + call,
-                completed=began + chance.randrange(2_000, 30_000),
-                provider=provider,
-                model=model,
-                agent=agent,
-                cost=sum(used) * 4e-7 if provider != "zai-coding-plan" else 0,
-            )
+        answered = message(
+            of,
+            used,
+            total=sum(used),
+            at=began,
+            counter=number * 9 + call,
+            completed=began + chance.randrange(12_000, 30_000),
+            provider=provider,
+            model=model,
+            agent=agent,
+            cost=sum(used) * 4e-7 if provider != "zai-coding-plan" else 0,
+            parent=asked.id,
         )
+        tree.put_turn(answered)
+        for tool_call in range(chance.randrange(4)):
+            tree.put(tool_of(answered, began + 3_000 + tool_call * 2_000, tool_call, chance))
+
+
+def tool_of(of: Message, at: int, number: int, chance: random.Random) -> Part:
+    """Return a call of a tool chosen at random, which now and then fails."""
+    failed: dict[str, Any] = {"status": "error", "error": "no"} if chance.random() < 0.05 else {}
+    took = chance.randrange(40, 1_900)
+    return tool(of, chance.choice(TOOLS), 4 + number, at=at, took=took, **failed)
 
 
 def running() -> list[Process]:
@@ -179,29 +218,40 @@ def pictures() -> Iterator[tuple[str, str]]:
         try:
             history(JsonTree(Path(scratch) / "opencode"))
             state_dir = Path(scratch) / "state"
-            catch_up(Settings(state_dir=state_dir))
+            catch_up(Settings(state_dir=state_dir), then=read_calls)
             source = StillSource(state_dir)
             for name in VIEW_NAMES:
-                question = Question(
-                    range=named_range(RANGES.get(name, "all"), NOW), limit=None if name == "timeline" else 12
-                )
-                yield f"{name}.svg", as_svg([source.view(name, question)], width=112)
-            yield "live.svg", live(source)
+                yield f"{name}.svg", as_svg([source.view(name, question_of(name))], width=112)
+            page = [source.view(name, question_of(name)) for name in ("overview", "timeline")]
+            yield "report.html", as_html(page)
+            for screen in SCREENS:
+                yield f"{screen}.svg", live(source, screen)
             yield "demo.svg", demo()
         finally:
             for variable, value in zip(("HOME", "XDG_DATA_HOME"), before, strict=True):
                 os.environ.pop(variable) if value is None else os.environ.update({variable: value})
 
 
-def live(source: StillSource) -> str:
-    """Return the live screen as it looks when it opens."""
+def question_of(name: ViewName) -> Question:
+    """Return the question that a printed view answers."""
+    limit = None if name == "timeline" else 12
+    return Question(range=named_range(RANGES.get(name, "all"), NOW), limit=limit, with_rhythm=True)
+
+
+def live(source: StillSource, name: str) -> str:
+    """Return the live screen as it looks when it opens, or after some keys."""
+    size, theme, view, keys = SCREENS[name]
     shots: list[str] = []
 
     async def steps(pilot: Screen, app: Live) -> None:
+        app.theme = theme
+        await press(pilot, app, *keys)
+        await settled(pilot, app)
         shots.append(app.export_screenshot(title="otel-agent summary --live"))
 
-    drive(source, asking(lambda: NOW), steps, size=(112, 36))
-    return without_font(shots[0])
+    drive(source, asking(lambda: NOW), steps, view, size)
+    # Textual numbers the pictures of a process, so that several can be on one page.
+    return re.sub(r"terminal-\d+-", f"{name}-", with_own_cells(shots[0]))
 
 
 def demo() -> str:
@@ -209,12 +259,7 @@ def demo() -> str:
     console = Console(record=True, width=100, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     console.print(screen_of(moment(), height=30))
     svg = console.export_svg(title="otel-agent demo", unique_id="demo")
-    return without_font(svg)
-
-
-def without_font(svg: str) -> str:
-    """Return the picture without the font that a browser would fetch from elsewhere."""
-    return re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
+    return with_own_cells(svg)
 
 
 def moment() -> Frame:

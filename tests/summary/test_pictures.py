@@ -13,6 +13,12 @@ def test_the_pictures_are_those_of_this_version() -> None:
         assert (FOLDER / name).read_text(encoding="utf-8") == picture, name
 
 
+def test_no_blank_of_a_picture_is_torn() -> None:
+    for path in FOLDER.iterdir():
+        content = path.read_text(encoding="utf-8")
+        assert content.count("#160;") == content.count("&#160;"), path.name
+
+
 def test_the_pictures_fetch_nothing_from_elsewhere() -> None:
     for path in FOLDER.iterdir():
         assert "http" not in path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "").replace(

@@ -40,7 +40,8 @@ _THEME: Final = TerminalTheme(
         (140, 149, 159),
     ],
 )
-_BLANK: Final = "&#160;"
+_CELL: Final = re.compile("[^\N{NO-BREAK SPACE}]+(?:\N{NO-BREAK SPACE}[^\N{NO-BREAK SPACE}]+)*")
+"""Words with single blanks between them. Rich draws each blank as one that cannot be broken."""
 _LETTER: Final = 12.2
 """Width of a letter in Rich's pictures."""
 _TEXT: Final = re.compile(
@@ -53,20 +54,24 @@ _FONT_FACE: Final = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 def as_svg(views: Sequence[View], width: int = _COLUMNS) -> str:
     """Return an SVG picture, ``width`` letters wide. The same views make the same picture, byte by byte."""
     drawn = _recorded(views, width).export_svg(title=_title(views), theme=_THEME, unique_id="otel-agent")
+    return with_own_cells(drawn)
+
+
+def with_own_cells(drawn: str) -> str:
+    """Return a picture that Rich drew without its font, which is elsewhere, and with each cell at its own place."""
     return _TEXT.sub(_cells, _FONT_FACE.sub("", drawn))
 
 
 def _cells(drawn: re.Match[str]) -> str:
     """Draw each cell of a line at its own place. A browser's font may give a letter another width than a terminal does."""
-    left = float(drawn["x"])
+    left, line = float(drawn["x"]), html.unescape(drawn["text"])
     parts = []
-    for cell in re.finditer(f"(?:(?!{_BLANK}{_BLANK}).)+", drawn["text"], re.DOTALL):
-        before, text = (html.unescape(part) for part in (drawn["text"][: cell.start()], cell[0]))
-        if text.strip("\N{NO-BREAK SPACE}"):
-            x, length = left + cell_len(before) * _LETTER, cell_len(text) * _LETTER
-            parts.append(
-                f'<text class="{drawn["kind"]}" x="{x:g}" y="{drawn["y"]}" textLength="{length:g}"{drawn["rest"]}>{cell[0]}</text>'
-            )
+    for cell in _CELL.finditer(line):
+        x, length = left + cell_len(line[: cell.start()]) * _LETTER, cell_len(cell[0]) * _LETTER
+        text = html.escape(cell[0], quote=False).replace("\N{NO-BREAK SPACE}", "&#160;")
+        parts.append(
+            f'<text class="{drawn["kind"]}" x="{x:g}" y="{drawn["y"]}" textLength="{length:g}"{drawn["rest"]}>{text}</text>'
+        )
     return "".join(parts)
 
 

@@ -84,5 +84,5 @@ class Outward(Answering):
     def say(self, sentence: str, *, is_trouble: bool = False) -> None:
         """Show a sentence for some seconds."""
         self.notify(
-            sentence, markup=False, timeout=6 if is_trouble else 3, severity="warning" if is_trouble else "information"
+            sentence, markup=False, timeout=10 if is_trouble else 5, severity="warning" if is_trouble else "information"
         )

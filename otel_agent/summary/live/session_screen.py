@@ -138,7 +138,8 @@ class SessionScreen(Screen[None]):
         calls, turn = self.query_one("#calls", Rows), self._turn
         usage = turn.usage if turn else None
         if turn and calls.has_focus and 0 <= calls.cursor_row < len(turn.calls):
-            usage = turn.calls[calls.cursor_row].usage
+            call = turn.calls[calls.cursor_row]
+            usage = call.usage if call.kind == "model" else None
         self.query_one("#exact", Static).update(
             sum_line(usage, self._view.accounting, self.size.width - 2) if usage else ""
         )

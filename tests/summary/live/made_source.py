@@ -11,6 +11,7 @@ from typing import Any
 from otel_agent.errors import LedgerError
 from otel_agent.intake.catch_up import catch_up
 from otel_agent.ledger.migration_progress import OnMigration
+from otel_agent.model import ProcessMode, ProcessSample
 from otel_agent.settings import Settings
 from otel_agent.summary.live.app import Live
 from otel_agent.summary.live.row_list import RowList
@@ -37,6 +38,7 @@ class MadeSource:
         self.running: list[Process] = []
         self.trouble: LedgerError | None = None
         self.asked: list[ViewName] = []
+        self.followed = 0
         self.before: Callable[[ViewName], None] = lambda _: None
         self.caught_up()
 
@@ -62,10 +64,28 @@ class MadeSource:
     def follow(
         self, until: threading.Event, on_error: Callable[[LedgerError], None], on_migration: OnMigration
     ) -> None:
-        """Do nothing: the tests decide when the ledger changes."""
+        """Do nothing but count: the tests decide when the ledger changes."""
+        self.followed += 1
 
     def caught_up(self) -> None:
         catch_up(self._settings)
+
+
+def running(pid: int, directory: str) -> Process:
+    """Return an OpenCode that has run for a minute."""
+    sample = ProcessSample(
+        pid=pid,
+        created_s=NOW.timestamp() - 60,
+        mode=ProcessMode.CLI,
+        executable="opencode",
+        directory=directory,
+        cpu_s=1.0,
+        rss_bytes=2**20,
+        vms_bytes=2**20,
+        threads=1,
+        file_descriptors=1,
+    )
+    return Process(sample, 0.5)
 
 
 def put(machine: MadeMachine, number: int, tokens: int, minutes: int = 0, **fields: Any) -> None:

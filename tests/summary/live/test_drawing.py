@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from msgspec.structs import replace
 from otel_agent.summary.live.app import Live
 from otel_agent.summary.live.row_list import RowList
 from tests.summary.live.driving import Screen, drive, press, seen
-from tests.summary.live.made_source import ASK, MadeSource, keys_of, put, total
+from tests.summary.live.made_source import ASK, MadeSource, keys_of, put, running, total
 from tests.summary.made_machine import MadeMachine
 
 
@@ -24,6 +25,20 @@ def test_a_terminal_of_any_size_shows_rows_and_totals(size: tuple[int, int], sou
             assert max(map(len, shown.splitlines())) <= size[0]
 
     drive(source, ASK, steps)
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)], ids=str)
+def test_a_long_directory_costs_a_process_none_of_its_numbers(size: tuple[int, int], source: MadeSource) -> None:
+    directory = "/home/dev/" + "a-directory-with-a-long-name/" * 4 + "end"
+    source.running = [running(number, directory) for number in range(4_194_300, 4_194_304)]
+
+    async def steps(pilot: Screen, app: Live) -> None:
+        shown = seen(app)
+        assert len(re.findall(r"41943\d\d +CLI +50\.0% +1 MB +1 min +….*end", shown)) == 4
+        assert re.search(r"zai-coding-plan/gpt +1 +100", shown)
+        assert "120 tokens" in shown
+
+    drive(source, ASK, steps, size=size)
 
 
 def test_the_cursor_moves_through_four_thousand_rows(machine: MadeMachine) -> None:

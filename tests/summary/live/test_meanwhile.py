@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections import Counter
 
 import pytest
 
@@ -11,12 +12,11 @@ from otel_agent.errors import LedgerError
 from otel_agent.ledger.place import ledger_path
 from otel_agent.ledger.reading import Reading
 from otel_agent.ledger.writer import open_ledger
-from otel_agent.model import ProcessMode, ProcessSample
 from otel_agent.summary.live.app import Live
 from otel_agent.summary.live.row_list import RowList
-from otel_agent.summary.view import Process, ViewName
+from otel_agent.summary.view import ViewName
 from tests.summary.live.driving import Screen, drive, lines, press, seen, settled, tick
-from tests.summary.live.made_source import ASK, NOW, MadeSource, keys_of, put, total, where
+from tests.summary.live.made_source import ASK, MadeSource, keys_of, put, running, total, where
 from tests.summary.made_machine import MadeMachine
 from tests.support.made_stores import T0
 
@@ -36,6 +36,15 @@ class TestMeanwhile:
             rows = app.query_one(RowList)
             assert len(keys_of(app)) == 5
             assert keys_of(app)[rows.cursor] == at
+
+        drive(source, ASK, steps)
+
+    def test_one_thread_looks_for_news_and_one_keeps_the_ledger_up_to_date(self, source: MadeSource) -> None:
+        async def steps(pilot: Screen, app: Live) -> None:
+            groups = Counter(worker.group for worker in app.workers if worker.group != "answer")
+            # The made-up source ends its thread at once.
+            assert groups["look on"] == 1
+            assert source.followed == 1
 
         drive(source, ASK, steps)
 
@@ -62,24 +71,9 @@ class TestMeanwhile:
         drive(source, ASK, steps)
 
     def test_processes_come_and_go_each_second(self, source: MadeSource) -> None:
-        def running(pid: int) -> Process:
-            sample = ProcessSample(
-                pid=pid,
-                created_s=NOW.timestamp() - 60,
-                mode=ProcessMode.CLI,
-                executable="opencode",
-                directory="/home/dev/[app]",
-                cpu_s=1.0,
-                rss_bytes=2**20,
-                vms_bytes=2**20,
-                threads=1,
-                file_descriptors=1,
-            )
-            return Process(sample, 0.5)
-
         async def steps(pilot: Screen, app: Live) -> None:
             assert "No OpenCode process is running." in seen(app)
-            source.running = [running(4711)]
+            source.running = [running(4711, "/home/dev/[app]")]
             await tick(pilot, app)
             assert re.search(r"4711 +CLI +50.0% +1 MB +1 min +/home/dev/\[app\]", seen(app))
             source.running = []

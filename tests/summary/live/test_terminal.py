@@ -174,7 +174,9 @@ def test_every_key_does_what_the_help_says_at_any_usual_size(
     terminal.shows(r"Copied ses_")
     terminal.press("e")
     terminal.shows(r"otel-agent-sessions-\d{4}-\d\d-\d\d\.csv")
-    terminal.press("C-u", "sessions.json", "Enter")
+    terminal.press("C-u")
+    terminal.shows(r"Write what is shown to")
+    terminal.press("sessions.json", "Enter")
     terminal.shows(r"Wrote ")
     written = json.loads((shell.home / "sessions.json").read_bytes())
     assert [row["title"] for row in written["rows"]] == ["The first 日本語", "The [second]"]
