@@ -44,6 +44,8 @@ class Terminal:
             "-f",
             os.devnull,
             "new-session",
+            "-c",
+            str(shell.home),
             "-d",
             *size,
             f"{command}; echo ended $?; read _",
@@ -103,7 +105,7 @@ def history(shell: Shell) -> None:
         absent("tmux is not here: run `make tmux`")
     program = shell.home / "bin" / "opencode"
     program.parent.mkdir()
-    program.write_text('#!/bin/sh\necho "opened $1 $2 in $PWD"\nread _\n')
+    program.write_text('#!/bin/sh\nprintf "%s\\n" "$*" "$PWD" > "$HOME/opened"\necho "opened $*"\nread _\n')
     program.chmod(0o755)
     now = round(time.time() * 1000)
     parent = session(created=now - 60_000, counter=1, title="The first 日本語")
@@ -171,17 +173,21 @@ def test_every_key_does_what_the_help_says_at_any_usual_size(
     terminal.press("Escape")
     terminal.shows(r"\n 2 rows")
     terminal.press("y")
-    terminal.shows(r"Copied ses_")
+    terminal.shows(r"Copied\b")
     terminal.press("e")
     terminal.shows(r"otel-agent-sessions-\d{4}-\d\d-\d\d\.csv")
     terminal.press("C-u")
     terminal.shows(r"Write what is shown to")
     terminal.press("sessions.json", "Enter")
-    terminal.shows(r"Wrote ")
+    terminal.shows(r"Wrote\b")
     written = json.loads((shell.home / "sessions.json").read_bytes())
     assert [row["title"] for row in written["rows"]] == ["The first 日本語", "The [second]"]
     terminal.press("o")
-    terminal.shows(rf"opened -s {written['rows'][0]['key']} in {re.escape(str(shell.home))}")
+    terminal.shows(r"opened -s ses_")
+    # The session's own folder is not here.
+    opened = (shell.home / "opened").read_text().splitlines()
+    # The cursor stayed on the row that the filter had left.
+    assert opened == [f"-s {written['rows'][1]['key']}", str(shell.home)]
     terminal.press("Enter")
     terminal.shows(r"Sessions +all time")
     terminal.press("!")
