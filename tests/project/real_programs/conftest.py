@@ -21,7 +21,7 @@ def checkout(tmp_path: Path) -> Checkout:
     shutil.copytree(ROOT / "scripts", root / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
     (root / "collector").mkdir()
     shutil.copy(table.MANIFEST, root / "collector")
-    shutil.copytree(table.PAGE, root / table.PAGE.relative_to(table.ROOT))
+    shutil.copytree(table.PAGE, root / table.PAGE.relative_to(ROOT))
     (root / "bin").mkdir()
     return Checkout(root, root / "bin")
 
