@@ -114,6 +114,11 @@ def _notes(view: View) -> Iterator[str]:
             "p50 and p95 are exact, over the calls that ended by themselves. Messages and tokens are those of the messages "
             "that made the calls: one that called two tools is in both rows."
         )
+        if view.tools.servers:
+            yield (
+                "An MCP server is known by OpenCode's configuration, or by a tool's name such as mcp__server__tool. "
+                "Other names are not guessed."
+            )
     twice = overlap(view.totals)
     if twice and view.accounting == "recorded":
         yield (

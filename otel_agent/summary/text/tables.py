@@ -26,10 +26,12 @@ from otel_agent.summary.text.captions import (
 )
 from otel_agent.summary.text.overview import active_sessions, overview_head, title_line
 from otel_agent.summary.text.tool_rows import BY_SERVER, NUMBERS, SERVER_TITLES, server_rows
-from otel_agent.summary.text.widths import GAP, TableLayout, fit_table
+from otel_agent.summary.text.widths import GAP, TableLayout, end_of, fit_table
 from otel_agent.summary.view import Activity, ToolCalls, View
 
 _GAP: Final = " " * GAP
+_SERVER_WIDEST: Final = 20
+"""A longer name of a server loses its beginning, so that no number loses its end."""
 
 
 def view_table(view: View) -> RenderableType:
@@ -96,7 +98,7 @@ def _body(view: View) -> RenderableType:
 
 def _servers(view: View, tools: ToolCalls) -> RenderableType:
     """Return the line of each MCP server, below the titles."""
-    rows = [SERVER_TITLES, *server_rows(view, tools)]
+    rows = [SERVER_TITLES, *((end_of(name, _SERVER_WIDEST), *numbers) for name, *numbers in server_rows(view, tools))]
     widths = [max(map(cell_len, cells)) for cells in zip(*rows, strict=True)]
     lines = []
     for number, row in enumerate(rows):
