@@ -110,7 +110,9 @@ class Machine:
             )
             if view.tools is not None:
                 agent_runs = held_by(self._settings.state_dir) is not None
-                view = replace(view, warnings=(*not_included(view.tools.known, agent_runs=agent_runs), *view.warnings))
+                view = replace(
+                    view, warnings=(*not_included(view.tools.known, view.now, agent_runs=agent_runs), *view.warnings)
+                )
             if name != "overview" or ledger is None or not self._settings.budget:
                 return view
             states = budget_states(self._settings.budget, ledger, accounting=question.accounting, now=view.now)

@@ -32,18 +32,29 @@ def tool_rows(
     return _in_order(rows, question), sums
 
 
-def not_included(known: KnownCalls, *, agent_runs: bool) -> list[str]:
-    """Return a sentence for each kind of messages whose calls are not in the view, with their number."""
+def not_included(known: KnownCalls, now: datetime, *, agent_runs: bool) -> list[str]:
+    """Return a sentence for each kind of messages whose calls are not in the view, with their number.
+
+    ``now`` is in the zone of the times.
+    """
     sentences = []
     if known.not_read:
         number = counted(known.not_read, "message")
         reads = "makes the running agent read them" if agent_runs else "reads them"
-        what = f"`otel-agent summary tools` {reads}."
+        what = f"{_known_since(known, now)}`otel-agent summary tools` {reads}."
         sentences.append(f"The tool calls of {number} are not included, because nobody read them yet. {what}")
     if known.gone:
         number = counted(known.gone, "message")
         sentences.append(f"The tool calls of {number} are not included, because OpenCode does not have them any more.")
     return sentences
+
+
+def _known_since(known: KnownCalls, now: datetime) -> str:
+    """Return of how many messages the calls are known, and since when; empty if of none."""
+    if known.since_ms is None:
+        return ""
+    first = datetime.fromtimestamp(known.since_ms / 1_000, now.tzinfo)
+    return f"They are known of {counted(known.messages, 'message')}, the first of {first:%Y-%m-%d %H:%M}. "
 
 
 def _row(use: ToolUse, server: Server, at: Callable[[int], datetime]) -> ToolRow:

@@ -190,7 +190,7 @@ def test_every_form_has_the_numbers_and_says_what_is_missing(machine: MadeMachin
         assert ledger is not None
         view = answer("tools", QUESTION, ledger, now=datetime.now(UTC), servers=servers)
     assert view.tools is not None
-    missing = not_included(view.tools.known, agent_runs=False)
+    missing = not_included(view.tools.known, view.now, agent_runs=False)
     view = replace(view, warnings=tuple(missing))
     found = json.loads(as_json([view]))
     jsonschema.validate(found, json.loads((ROOT / "docs" / "summary.schema.json").read_text(encoding="utf-8")))
@@ -201,6 +201,10 @@ def test_every_form_has_the_numbers_and_says_what_is_missing(machine: MadeMachin
     assert [(row["key"], row["calls"]) for row in found["tools"]["servers"]] == [("git", 1)]
     assert found["tools"]["known"]["messages_not_read"] == 1
     assert "1 message are not included" in found["warnings"][0]
+    assert (
+        f"known of 1 message, the first of {datetime.fromtimestamp(RECENT / 1_000 + 60, UTC):%Y-%m-%d %H:%M}"
+        in found["warnings"][0]
+    )
     lines = list(csv.DictReader(io.StringIO(as_csv(view))))
     assert [(line["key"], line["calls"], line["p95_seconds"]) for line in lines] == [
         ("bash", "2", "0.4"),
