@@ -174,6 +174,22 @@ REJECTED_COUNT: Final = _counter(
     "otel_agent.export.rejected", "{item}", "Spans and data points that the backend took a request without."
 )
 
+BUDGET_USAGE: Final = _gauge("otel_agent.budget.usage", "{token}", "Tokens used of a budget in its day, week or month.")
+BUDGET_LIMIT: Final = _gauge(
+    "otel_agent.budget.limit", "{token}", "Tokens that a budget has for its day, week or month."
+)
+BUDGET_COST_USAGE: Final = _gauge(
+    "otel_agent.budget.cost.usage",
+    "USD",
+    "Cost charged to a budget in its day, week or month, as OpenCode recorded it.",
+)
+BUDGET_COST_LIMIT: Final = _gauge(
+    "otel_agent.budget.cost.limit", "USD", "Cost that a budget has for its day, week or month."
+)
+BUDGET_NOTICE_COUNT: Final = _counter(
+    "otel_agent.budget.notices", "{notice}", "Notices of budgets since the agent started, by how their command ended."
+)
+
 OPENCODE: Final = (TOKEN_USAGE, MESSAGE_COUNT, COST_USAGE, SESSION_COUNT, TOOL_CALL_COUNT, TOOL_REPEAT_COUNT)
 BY_SESSION: Final = (SESSION_TOKEN_USAGE, SESSION_COST_USAGE)
 OWN: Final = (UNREADABLE_COUNT, INGESTED_COUNT)
@@ -209,7 +225,8 @@ ITSELF: Final = (
     EXPORT_COUNT,
     REJECTED_COUNT,
 )
-OBSERVED: Final = (*PROCESS, *ITSELF)
+BUDGETS: Final = (BUDGET_USAGE, BUDGET_LIMIT, BUDGET_COST_USAGE, BUDGET_COST_LIMIT, BUDGET_NOTICE_COUNT)
+OBSERVED: Final = (*PROCESS, *ITSELF, *BUDGETS)
 """Metrics that are observed at each collection. All others are kept in the ledger."""
 
 METRICS: Final = {
@@ -266,6 +283,9 @@ class Attr:
     SERIES_OF: Final = "otel_agent.series.metric"
     SIGNAL: Final = "otel_agent.signal"
     EXPORT_OUTCOME: Final = "otel_agent.export.outcome"
+    BUDGET: Final = "otel_agent.budget.name"
+    BUDGET_WINDOW: Final = "otel_agent.budget.window"
+    NOTICE_OUTCOME: Final = "otel_agent.budget.command.outcome"
     OVERFLOW: Final = "otel.metric.overflow"
     CLAUDE_MODEL: Final = "model"
     CLAUDE_TYPE: Final = "type"

@@ -10,6 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from otel_agent.agent.backend import doubts, exporters
+from otel_agent.agent.budget_watch import BudgetWatch
 from otel_agent.agent.old_calls import OldCalls
 from otel_agent.export.metric_export import MetricExport
 from otel_agent.export.metric_schedule import MetricSchedule
@@ -28,6 +29,7 @@ from otel_agent.otlp.resource import emitter
 from otel_agent.semconv import CLAUDE_CODE, Attr
 from otel_agent.series import claude_code
 from otel_agent.settings import Settings
+from otel_agent.summary.ranges import local_zone
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +53,7 @@ class Agent(Struct):
     """Looks where running OpenCode processes keep their data, and remembers it."""
     known: Callable[[], StoreLocations]
     """Returns the folders and databases in which stores are looked for."""
+    budgets: BudgetWatch
     prove_ledger: Callable[[], None]
     """Writes something to the ledger. Raises ``LedgerError`` if that fails."""
     old_calls: OldCalls
@@ -74,7 +77,8 @@ def assembled(
     Raises ``LedgerError`` if the ledger cannot be written and ``SettingsError`` if the exporters cannot be set up.
     """
     with opened(settings, now_ns=now_ns, on_migration=on_migration) as parts:
-        spans, metrics = _exports(settings, parts, now_ns)
+        budgets = BudgetWatch(settings, parts.ledger, local_zone(), now_ns=now_ns)
+        spans, metrics = _exports(settings, parts, budgets, now_ns)
         agent = Agent(
             settings,
             parts.ingest,
@@ -82,6 +86,7 @@ def assembled(
             metrics,
             parts.finder.learn,
             lambda: parts.finder.locations,
+            budgets,
             parts.ledger.prove_writable,
             OldCalls(settings.state_dir, lambda: calls_of_history(parts)),
         )
@@ -89,6 +94,7 @@ def assembled(
             yield agent
         finally:
             agent.close_exports()
+            budgets.close()
 
 
 def _wants_increments(settings: Settings) -> bool:
@@ -97,10 +103,17 @@ def _wants_increments(settings: Settings) -> bool:
     return settings.exporter_of("metrics") == "otlp" and wanted in ("delta", "lowmemory")
 
 
-def _observations(settings: Settings, parts: Intake, outcomes: Outcomes, now_ns: Callable[[], int]) -> Observations:
+def _observations(
+    settings: Settings, parts: Intake, outcomes: Outcomes, budgets: BudgetWatch, now_ns: Callable[[], int]
+) -> Observations:
     processes = Processes(min_bytes=round(settings.process_min_memory_mb * 1_000_000)).sample
     return Observations(
-        parts.ledger, parts.ingest, outcomes, processes if settings.process_metrics else None, now_ns=now_ns
+        parts.ledger,
+        parts.ingest,
+        outcomes,
+        processes if settings.process_metrics else None,
+        budgets=budgets.observations,
+        now_ns=now_ns,
     )
 
 
@@ -135,7 +148,9 @@ def _mirror(settings: Settings, ledger: Ledger) -> Mirror | None:
     )
 
 
-def _exports(settings: Settings, parts: Intake, now_ns: Callable[[], int]) -> tuple[SpanExport, MetricExport]:
+def _exports(
+    settings: Settings, parts: Intake, budgets: BudgetWatch, now_ns: Callable[[], int]
+) -> tuple[SpanExport, MetricExport]:
     for doubt in doubts(settings):
         log.warning("%s", doubt)
     to_spans, to_metrics = exporters(settings)
@@ -160,7 +175,7 @@ def _exports(settings: Settings, parts: Intake, now_ns: Callable[[], int]) -> tu
         emitter=sender,
         schedule=_metric_schedule(settings, parts.ledger),
         mirror=_mirror(settings, parts.ledger),
-        observe=_observations(settings, parts, outcomes, now_ns).collect,
+        observe=_observations(settings, parts, outcomes, budgets, now_ns).collect,
         interval_ns=round(settings.metric_export_interval_seconds * _NS),
         delta=_wants_increments(settings),
         now_ns=now_ns,

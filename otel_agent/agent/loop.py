@@ -149,7 +149,7 @@ class Loop:
     @property
     def next_at(self) -> float:
         """When the next step is of use, unless something wakes the loop before. Seconds on the loop's clock."""
-        return min(self._due.read.next, self._exports.next_at())
+        return min(self._due.read.next, self._exports.next_at(), self._agent.budgets.next_at)
 
     def step(self, until: threading.Event, *, last: bool = False) -> None:
         """Do what is due, and pass on the answers that are there. Each stage is tried even if another one fails.
@@ -165,6 +165,7 @@ class Loop:
             self._try("read", partial(self._read, until))
             if not until.is_set() and not last:
                 self._try("old calls", self._read_old_calls)
+        self._try("budgets", partial(self._agent.budgets.check, self._now()))
         for number, export in enumerate(self._exports.steps(self._now(), last=last)):
             self._try(f"export {number}", export)
 

@@ -59,10 +59,12 @@ def run_once(
         agent.learn()
         read = run_settled(agent.ingest, sweep=True, on_progress=on_progress)
         log_first_pass(read, agent.ingest.stores, agent.known())
+        agent.budgets.check(time.monotonic())
         # Spans go first, other than in the loop: no interval has to be kept here, and the metrics, which are sent only
         # this once, then report the outbox and the attempts as they are at the end of the run.
         spans = agent.spans.send()
         totals = SendSummary(reason=spans.reason) if _must_wait(settings, spans) else agent.metrics.send(last=True)
+        agent.budgets.close_in_order()
         return RunResult(read, spans, totals, agent.spans.pending, time.monotonic() - started)
 
 

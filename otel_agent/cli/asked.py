@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfoNotFoundError
 
 from msgspec import Struct
 
@@ -15,7 +14,7 @@ from otel_agent.errors import UsageError
 from otel_agent.summary.amounts import Amount
 from otel_agent.summary.formats import Format, format_of
 from otel_agent.summary.question import Accounting, By, Filters, Question, Range, RangeName, Sort
-from otel_agent.summary.ranges import custom_range, named_range, zone_named
+from otel_agent.summary.ranges import custom_range, local_zone, named_range, zone_named
 from otel_agent.summary.view import ViewName
 
 MOST_ROWS: Final = 20
@@ -169,10 +168,5 @@ def clock(tz: str | None) -> Callable[[], datetime]:
     if tz is not None:
         zone = zone_named(tz)
         return lambda: datetime.now(zone)
-    from tzlocal import get_localzone
-
-    try:
-        local = get_localzone()
-    except (ZoneInfoNotFoundError, ValueError):
-        return lambda: datetime.now().astimezone()
-    return lambda: datetime.now(local)
+    local = local_zone()
+    return lambda: datetime.now().astimezone() if local is None else datetime.now(local)

@@ -26,12 +26,13 @@ class Observations:
         outcomes: Outcomes,
         processes: Callable[[], list[tuple[ProcessSample, float]]] | None,
         *,
+        budgets: Callable[[], Iterable[Observation]] = tuple,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        """``processes`` takes one snapshot of the running OpenCodes, each with its CPU use in cores; ``None``: not
+        """``budgets`` observes the budgets of the settings. ``processes`` takes one snapshot of the running OpenCodes, each with its CPU use in cores; ``None``: not
         asked for."""
         self._ledger, self._ingest, self._outcomes, self._processes = ledger, ingest, outcomes, processes
-        self._now_ns = now_ns
+        self._budgets, self._now_ns = budgets, now_ns
         self._since_ns = now_ns()
 
     def collect(self) -> list[Observation]:
@@ -42,6 +43,7 @@ class Observations:
             *self._agent_now(),
             *gauges.series_counts(self._ledger.totals.counts()),
             *self._outcomes.observations(),
+            *self._budgets(),
         ]
 
     def _processes_now(self) -> Iterable[Observation]:

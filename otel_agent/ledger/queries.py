@@ -174,6 +174,10 @@ class Queries:
         """Return how many series there are, over all metrics."""
         return int(self._database.execute("SELECT count(*) FROM series").fetchone()[0])
 
+    def counted_mark(self) -> tuple[int, ...]:
+        """Return numbers that differ once anything more is counted. The ledger has the version of today."""
+        return self._of_sums.mark()
+
     def store_counts(self) -> list[StoreCount]:
         """Return how many messages were counted from each store."""
         return store_counts(self._database) if self._version >= schema.WITH_DELIVERY else []

@@ -55,6 +55,11 @@ class UsageOfSums:
             return Usage.of(self._database.execute(query).fetchone())
         return self._of_slots(scope, "1")
 
+    def mark(self) -> tuple[int, ...]:
+        """Return sums over everything that was counted: they differ once anything more is."""
+        query = f"SELECT {', '.join(f'ifnull(sum({name}), 0)' for name in NUMBERS)} FROM context"
+        return tuple(self._database.execute(query).fetchone())
+
     def unattributed(self, scope: Scope) -> Usage:
         """Return the part of whole slots that belongs to no message."""
         # A context is looked up first: nearly everybody has none.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from otel_agent.errors import LedgerDamaged, LedgerError, LedgerMoved
-from otel_agent.ledger import checkpoints, files, soundness, wrong_clock
+from otel_agent.ledger import checkpoints, files, schema, soundness, wrong_clock
 from otel_agent.ledger.calls_agree import BEFORE
 from otel_agent.ledger.contexts import Contexts
 from otel_agent.ledger.continuity import Continuity
@@ -24,9 +24,11 @@ from otel_agent.ledger.known_sessions import Sessions
 from otel_agent.ledger.loops import Loops
 from otel_agent.ledger.messages import Messages
 from otel_agent.ledger.migration_progress import OnMigration, unreported
+from otel_agent.ledger.notices import Notices
 from otel_agent.ledger.outbox import Outbox
 from otel_agent.ledger.place import ledger_path
 from otel_agent.ledger.problems import Problems
+from otel_agent.ledger.queries import Queries
 from otel_agent.ledger.sent_points import SentPoints
 from otel_agent.ledger.store_counts import StoreCounts
 from otel_agent.ledger.totals import Totals
@@ -61,6 +63,8 @@ class Ledger:
         self._continuity = Continuity(database, self._facts, self._sent, self._guard, self.totals)
         self.problems = Problems(database)
         self.history = History(database)
+        self.notices = Notices(self._facts)
+        self.queries = Queries(database, schema.VERSION)
         self.store_counts = StoreCounts(database)
         self.delivery_state = DeliveryState(database)
         self.turns = Turns(database)

@@ -15,7 +15,7 @@ from msgspec import Struct
 from otel_agent.errors import SettingsError
 from otel_agent.semconv import Signal
 from otel_agent.settings.standard import Standard, standard
-from otel_agent.settings.values import BudgetSettings, Exporter, OtlpSettings, Settings
+from otel_agent.settings.values import BudgetNoticeSettings, BudgetSettings, Exporter, OtlpSettings, Settings
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -160,10 +160,13 @@ def _variable(name: str) -> str:
     return PREFIX + name.upper()
 
 
-_TABLES: Final = ("otlp", "budget")
-_OWN: Final = tuple(name for name in Settings.__struct_fields__ if name not in _TABLES)
+_OF_TABLE: Final[Mapping[str, type[Struct]]] = {
+    "otlp": OtlpSettings,
+    "budget": BudgetSettings,
+    "budget_notice": BudgetNoticeSettings,
+}
+_OWN: Final = tuple(name for name in Settings.__struct_fields__ if name not in _OF_TABLE)
 """The settings that have a variable of ours."""
-_OF_TABLE: Final[Mapping[str, type[Struct]]] = {"otlp": OtlpSettings, "budget": BudgetSettings}
 _OTHER_VARIABLES: Final = frozenset({"OTEL_AGENT_CONFIG"})
 
 

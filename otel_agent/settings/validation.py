@@ -13,7 +13,7 @@ from msgspec.structs import fields
 from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from otel_agent.settings.values import DURATION, BudgetSettings, OtlpSettings, Settings
+from otel_agent.settings.values import DURATION, BudgetNoticeSettings, BudgetSettings, OtlpSettings, Settings
 
 PREFIX: Final = "OTEL_AGENT_"
 
@@ -25,12 +25,17 @@ def settings_from(given: Mapping[str, Any]) -> Settings:
     """
     found = _MODEL(**given)
     own = {name: getattr(found, name) for name in Settings.__struct_fields__}
-    otlp = OtlpSettings(**{name: getattr(found.otlp, name) for name in OtlpSettings.__struct_fields__})  # type: ignore[attr-defined]
-    budgets = tuple(
-        BudgetSettings(**{name: getattr(one, name) for name in BudgetSettings.__struct_fields__})
-        for one in found.budget  # type: ignore[attr-defined]
-    )
-    return Settings(**{**own, "otlp": otlp, "budget": budgets})
+    tables = {
+        "otlp": _plain(OtlpSettings, own["otlp"]),
+        "budget": tuple(_plain(BudgetSettings, one) for one in own["budget"]),
+        "budget_notice": _plain(BudgetNoticeSettings, own["budget_notice"]),
+    }
+    return Settings(**own | tables)
+
+
+def _plain(of: type[Struct], found: object) -> Struct:
+    """Return what pydantic found in a table as our own value."""
+    return of(**{name: getattr(found, name) for name in of.__struct_fields__})
 
 
 class _Otlp(BaseModel):
@@ -50,6 +55,18 @@ class _Budget(BaseModel):
         if (self.tokens is None) == (self.cost_usd is None):  # type: ignore[attr-defined]
             raise ValueError("a budget needs either tokens or cost_usd")
         return self
+
+
+class _BudgetNotice(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("command", check_fields=False)
+    @classmethod
+    def _names_a_program(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        # Neither can be given to a program, and the notice would fail each time.
+        if value and (not value[0].strip() or any("\0" in word for word in value)):
+            raise ValueError("must begin with the name of a program")
+        return value
 
 
 class _All(BaseSettings):
@@ -117,5 +134,10 @@ def _fields(of: type[Struct]) -> dict[str, Any]:
 
 _OTLP: Final = create_model("OtlpSettings", __base__=_Otlp, **_fields(OtlpSettings))
 _BUDGET: Final = create_model("BudgetSettings", __base__=_Budget, **_fields(BudgetSettings))
-_TABLES: Final[dict[str, Any]] = {"otlp": (_OTLP, _OTLP()), "budget": (tuple[_BUDGET, ...], ())}
+_NOTICE: Final = create_model("BudgetNoticeSettings", __base__=_BudgetNotice, **_fields(BudgetNoticeSettings))
+_TABLES: Final[dict[str, Any]] = {
+    "otlp": (_OTLP, _OTLP()),
+    "budget": (tuple[_BUDGET, ...], ()),
+    "budget_notice": (_NOTICE, _NOTICE()),
+}
 _MODEL: Final = create_model("Settings", __base__=_All, **(_fields(Settings) | _TABLES))

@@ -74,6 +74,17 @@ class BudgetSettings(Struct, frozen=True, kw_only=True):
     """Globs, as the options of ``summary`` take them; all usage counts if there are none."""
 
 
+class BudgetNoticeSettings(Struct, frozen=True, kw_only=True):
+    """The file's table ``[budget_notice]``: when the agent says that a budget is used up, and whom it tells."""
+
+    thresholds: tuple[Annotated[float, Bounds(above=0, most=10_000)], ...] = (80.0, 100.0)
+    """Per cent of a budget. There is one notice for each, in each day, week or month."""
+    command: tuple[str, ...] = ()
+    """A program and its arguments, which gets each notice as JSON on its standard input; no shell."""
+    timeout_seconds: Annotated[float, Bounds(above=0, most=3_600)] = 10.0
+    """A command that runs longer is killed."""
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """All settings. The comments of ``config/otel-agent.toml`` say what each is for."""
 
@@ -117,6 +128,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     otlp: OtlpSettings = OtlpSettings()
     budget: tuple[BudgetSettings, ...] = ()
+    budget_notice: BudgetNoticeSettings = BudgetNoticeSettings()
 
     @property
     def backfill_seconds(self) -> int | None:

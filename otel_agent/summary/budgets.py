@@ -34,6 +34,7 @@ def budget_states(
             of_cost=of_cost,
             limit=limit,
             used=used,
+            since=since,
             until=until,
             reached=_reached(since, until, now, used, limit),
         )

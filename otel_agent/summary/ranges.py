@@ -4,9 +4,9 @@ Days begin at midnight in that zone, even on a day on which its clock changes.
 """
 
 import re
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from otel_agent.errors import UsageError
 from otel_agent.summary.question import By, Range, RangeName
@@ -137,6 +137,16 @@ def _date(text: str) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
+        return None
+
+
+def local_zone() -> tzinfo | None:
+    """Return the machine's time zone by its name; ``None`` if it has no name, as in ``TZ=CET-1CEST``."""
+    from tzlocal import get_localzone  # noqa: PLC0415 - only if no zone was named
+
+    try:
+        return get_localzone()
+    except (ZoneInfoNotFoundError, ValueError):
         return None
 
 

@@ -114,6 +114,7 @@ class BudgetState(Struct, frozen=True, kw_only=True):
     of_cost: bool
     limit: int
     used: int
+    since: datetime
     until: datetime
     """When the next day, week or month begins."""
     reached: datetime | None
@@ -123,6 +124,12 @@ class BudgetState(Struct, frozen=True, kw_only=True):
     def left(self) -> int:
         """What may still be used; 0 if it is passed."""
         return max(self.limit - self.used, 0)
+
+    def has_reached(self, percent: float) -> bool:
+        """Return True if that part of the limit is used, or more."""
+        # By integers: a limit may have more digits than a float.
+        numerator, denominator = percent.as_integer_ratio()
+        return self.used > 0 and self.used * 100 * denominator >= numerator * self.limit
 
     @property
     def is_passed(self) -> bool:

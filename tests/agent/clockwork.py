@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
@@ -134,8 +135,12 @@ def clockwork(
     asked: AskedPauses | None = None,
     chance: Callable[[], float] = lambda: 0.0,
     make_sender: MakeSender = DirectSender,
+    **more: Any,
 ) -> Iterator[Clockwork]:
-    """Yield a loop that reads `folder`/opencode and keeps its ledger in `folder`/state. Nothing runs by itself."""
+    """Yield a loop that reads `folder`/opencode and keeps its ledger in `folder`/state. Nothing runs by itself.
+
+    `more` holds further settings.
+    """
     clock = clock or Clock()
     backend = Backend(clock)
     monkeypatch.setattr(assemble, "exporters", lambda _: (_Spans(backend), _Metrics(backend, clock)))
@@ -148,6 +153,7 @@ def clockwork(
         metric_export_interval_seconds=interval_s,
         # A long day is made of few steps.
         rescan_interval_seconds=max(2.0, interval_s / 20),
+        **more,
     )
     with assemble.assembled(settings, now_ns=clock.wall_ns) as agent:
         loop = Loop(agent, now=lambda: clock.now, asked=asked, chance=chance, make_sender=make_sender)

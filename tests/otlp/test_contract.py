@@ -28,6 +28,7 @@ AN_HOUR_AGO = time.time_ns() // 10**6 - 3_600_000
 """In milliseconds: within the window in which a session has series of its own."""
 
 
+BUDGET = ("otel_agent.budget.name", "otel_agent.budget.window")
 PROCESS = ("process.pid", "process.executable.name", "opencode.process.mode")
 
 
@@ -170,6 +171,18 @@ OBSERVED = {
         "Spans and data points that the backend took a request without.",
         ("otel_agent.signal",),
     ),
+    "otel_agent.budget.usage": Row("gauge", "{token}", "Tokens used of a budget in its day, week or month.", BUDGET),
+    "otel_agent.budget.limit": Row("gauge", "{token}", "Tokens that a budget has for its day, week or month.", BUDGET),
+    "otel_agent.budget.cost.usage": Row(
+        "gauge", "USD", "Cost charged to a budget in its day, week or month, as OpenCode recorded it.", BUDGET
+    ),
+    "otel_agent.budget.cost.limit": Row("gauge", "USD", "Cost that a budget has for its day, week or month.", BUDGET),
+    "otel_agent.budget.notices": Row(
+        "int",
+        "{notice}",
+        "Notices of budgets since the agent started, by how their command ended.",
+        ("otel_agent.budget.command.outcome",),
+    ),
 }
 
 
@@ -214,7 +227,11 @@ def test_exported_metrics_are_as_the_table_says(agent: Agent, tree: JsonTree, re
 def test_observed_metrics_are_as_the_table_says(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
     """Of no OpenCode process; the lag is that of messages that came while it watched."""
     put_everything(tree)
-    agent.once()
+    settings = agent.home / "budgets.toml"
+    settings.write_text(
+        "[[budget]]\ntokens = 5\nper = 'month'\n[[budget]]\ncost_usd = 0.25\nname = 'all'\nper = 'month'"
+    )
+    agent.once(OTEL_AGENT_CONFIG=str(settings))
     found = receiver.observed()
     expected = {name for name in OBSERVED if not name.startswith("process.")} - {"otel_agent.ingest.lag"}
     assert expected <= {point.metric for point in found} <= set(OBSERVED), "another test may run an OpenCode just now"

@@ -168,7 +168,7 @@ def _activity(view: View, activity: Activity) -> dict[str, Any]:
         "active_sessions": [row_object(session, view) for session in activity.sessions],
         "processes": [_process(process, view) for process in activity.processes],
         "loops": [_loop(loop) for loop in view.loops],
-        "budgets": [_budget(budget) for budget in view.budgets],
+        "budgets": [budget_object(budget) for budget in view.budgets],
     }
 
 
@@ -184,7 +184,8 @@ def _loop(loop: LoopSeen) -> dict[str, Any]:
     }
 
 
-def _budget(budget: BudgetState) -> dict[str, Any]:
+def budget_object(budget: BudgetState) -> dict[str, Any]:
+    """Return the object of one budget, as it is in the JSON of an overview and in a notice."""
     unit = 10**9 if budget.of_cost else 1
     return {
         "name": budget.name,
@@ -192,6 +193,7 @@ def _budget(budget: BudgetState) -> dict[str, Any]:
         "unit": "cost_usd" if budget.of_cost else "tokens",
         "limit": budget.limit / unit if budget.of_cost else budget.limit,
         "used": budget.used / unit if budget.of_cost else budget.used,
+        "left": budget.left / unit if budget.of_cost else budget.left,
         "passed": budget.is_passed,
         "until": _time(budget.until),
         "reached": _time(budget.reached),

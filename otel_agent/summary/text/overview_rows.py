@@ -1,15 +1,15 @@
 """The small tables of an overview as texts: running processes, tokens by category, active sessions."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import Final
 
 from otel_agent.model import ProcessMode
 from otel_agent.model.project import from_home
 from otel_agent.summary.answer import ACTIVE_MINUTES
 from otel_agent.summary.text import words
+from otel_agent.summary.text.budget_words import amount, pace, used_of_limit
 from otel_agent.summary.text.columns import name_of
-from otel_agent.summary.view import BudgetState, Process, SessionRow, View, shown
+from otel_agent.summary.view import Process, SessionRow, View, shown
 
 NO_PROCESS: Final = "No OpenCode process is running."
 ACTIVE_SESSIONS: Final = f"Sessions active in the last {ACTIVE_MINUTES} minutes"
@@ -38,19 +38,13 @@ def process_rows(view: View, processes: Sequence[Process]) -> Iterator[tuple[str
 def budget_rows(view: View) -> Iterator[tuple[str, ...]]:
     """Yield the cells of each budget, under ``BUDGET_TITLES``."""
     for budget in view.budgets:
-        write = words.dollars if budget.of_cost else words.compact
-        state = "passed" if budget.is_passed else _pace(budget, view.now)
         yield (
-            f"{budget.name} a {budget.per}",
-            f"{write(budget.used)} of {write(budget.limit)}{' USD' if budget.of_cost else ''}",
+            words.plain(f"{budget.name} a {budget.per}"),
+            used_of_limit(budget),
             words.share(budget.used, budget.limit),
-            write(budget.left),
-            state,
+            amount(budget, budget.left),
+            pace(budget, view.now),
         )
-
-
-def _pace(budget: BudgetState, now: datetime) -> str:
-    return f"used up {words.moment(budget.reached, now)}" if budget.reached else "lasts"
 
 
 def category_rows(view: View) -> Iterator[tuple[str, str, str]]:

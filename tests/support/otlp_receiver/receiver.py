@@ -30,6 +30,7 @@ OBSERVED = (
     "otel_agent.ledger.size",
     "otel_agent.series.",
     "otel_agent.export.",
+    "otel_agent.budget.",
 )
 """The first part of the names of observed metrics, which describe one moment and are not kept in a ledger."""
 
