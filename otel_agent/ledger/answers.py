@@ -116,6 +116,16 @@ class KnownCalls(Struct, frozen=True):
     """Messages that OpenCode does not have any more: their calls will never be known."""
 
 
+class ModelUsage(Struct, frozen=True):
+    """The part of a row's usage that belongs to one model. It counts no sessions."""
+
+    key: tuple[str, ...]
+    """As ``Queries`` groups by this kind; of a period its begin in milliseconds, as digits."""
+    provider: str
+    model: str
+    usage: Usage
+
+
 class CountedMessage(Struct, frozen=True):
     """One counted message, with the session that it belongs to."""
 

@@ -12,6 +12,7 @@ from otel_agent.ledger.answers import (
     CountedMessage,
     Group,
     KnownCalls,
+    ModelUsage,
     Period,
     ProjectKey,
     Scope,
@@ -31,6 +32,7 @@ from otel_agent.ledger.reading import Reading
 from otel_agent.ledger.session_calls import MessageOfSession, messages_of
 from otel_agent.ledger.store_counts import StoreCount, store_counts
 from otel_agent.ledger.tool_usage import ToolUsage
+from otel_agent.ledger.usage_by_model import UsageByModel
 from otel_agent.ledger.usage_of_messages import UsageOfMessages
 from otel_agent.ledger.usage_of_sums import UsageOfSums, is_of_sessions, is_of_slots, is_unrestricted
 
@@ -77,6 +79,7 @@ class Queries:
         self._of_messages = UsageOfMessages(database, version)
         self._of_sums = UsageOfSums(database)
         self._of_tools = ToolUsage(database, self._of_messages)
+        self._by_model = UsageByModel(database, self._of_messages)
 
     @contextmanager
     def moment(self) -> Iterator[None]:
@@ -119,6 +122,20 @@ class Queries:
         A session belongs to a project if any of its messages does: its folder became a repository in between.
         """
         return self._answering(is_of_slots(scope) or is_of_sessions(scope)).by_session(scope)
+
+    def models_of(self, kind: str, scope: Scope) -> Iterator[ModelUsage]:
+        """Yield the usage of each ``agent``, ``project``, ``place`` or ``session`` by model."""
+        kept = is_of_slots(scope) if kind == "session" else is_unrestricted(scope)
+        if not kept or self._version < schema.WITH_SUMS:
+            return self._of_messages.by_model_of(kind, scope)
+        return self._by_model.of_sessions(scope) if kind == "session" else self._by_model.of_contexts(kind)
+
+    def models_by_period(self, scope: Scope, periods: Sequence[Period]) -> Iterator[ModelUsage]:
+        """Yield the usage of each period by model."""
+        whole = all(bound % SLOT_MS == 0 for period in periods for bound in period)
+        if whole and is_of_slots(scope) and self._version >= schema.WITH_SUMS:
+            return self._by_model.of_periods(scope, periods)
+        return self._of_messages.by_model_and_period(scope, periods)
 
     def by_period(self, scope: Scope, periods: Sequence[Period]) -> dict[int, Usage]:
         """Return the usage of each period that has any, by its begin; a session counts once in each."""

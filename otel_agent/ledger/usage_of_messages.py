@@ -3,10 +3,20 @@
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 from otel_agent.ledger import records, schema
-from otel_agent.ledger.answers import NO_USAGE, SLOT_MS, UNATTRIBUTED, CountedMessage, Group, Period, Scope, Usage
+from otel_agent.ledger.answers import (
+    NO_USAGE,
+    SLOT_MS,
+    UNATTRIBUTED,
+    CountedMessage,
+    Group,
+    ModelUsage,
+    Period,
+    Scope,
+    Usage,
+)
 from otel_agent.model import UsageSource
 from otel_agent.model.project import OUTSIDE_ANY
 
@@ -56,14 +66,29 @@ class UsageOfMessages:
 
     def grouped(self, kind: str, scope: Scope) -> list[Group]:
         """Group by a kind of ``kept_sums.KINDS``: a model with its provider, an agent, or a project with or without its places."""
+        return self._groups(self._by(kind), scope)
+
+    def by_model_of(self, kind: str, scope: Scope) -> Iterator[ModelUsage]:
+        """Yield the usage of each group of that kind, or ``session``, by model."""
+        for group in self._groups([*self._by(kind), *self._by("model")], scope):
+            *key, provider, model = group.key
+            yield ModelUsage(tuple(key), provider, model, group.usage)
+
+    def by_model_and_period(self, scope: Scope, periods: Sequence[Period]) -> Iterator[ModelUsage]:
+        """Yield the usage of each period by model."""
+        for begin, provider, model, *sums in self._in_periods(scope, periods, self._by("model")):
+            yield ModelUsage((str(begin),), provider, model, Usage.of(sums))
+
+    def _by(self, kind: str) -> list[str]:
+        """Return the columns that name a group of this kind."""
         project = f"CASE WHEN {_OUTSIDE_ANY} THEN '' ELSE m.worktree END"
-        by = {
+        return {
             "model": ["m.provider", self._columns["model"]],
             "agent": [self._columns["agent"]],
+            "session": ["m.session_id"],
             "project": [project],
             "place": [project, f"CASE WHEN {_OUTSIDE_ANY} THEN m.directory ELSE '' END"],
-        }
-        return self._groups(by[kind], scope)
+        }[kind]
 
     def by_session(self, scope: Scope) -> list[Group]:
         """Group by (session id, worktree, directory).
@@ -74,15 +99,7 @@ class UsageOfMessages:
 
     def by_period(self, scope: Scope, periods: Sequence[Period]) -> dict[int, Usage]:
         """Return the usage of each period that has any, by its begin."""
-        where, parameters = self._where(scope)
-        # CROSS JOIN makes SQLite look up each period by the index of ends.
-        query = (
-            f"SELECT json_extract(p.value, '$[0]'), {self._sums} FROM json_each(?) AS p CROSS JOIN "
-            f"{self._from.removeprefix('FROM ')} WHERE {where} "
-            f"AND {_ENDED} >= json_extract(p.value, '$[0]') AND {_ENDED} < json_extract(p.value, '$[1]') GROUP BY p.key"
-        )
-        rows = self._database.execute(query, [json.dumps(periods), *parameters])
-        return {row[0]: Usage.of(row[1:]) for row in rows}
+        return {row[0]: Usage.of(row[1:]) for row in self._in_periods(scope, periods)}
 
     def by_slot(self, scope: Scope) -> dict[int, Usage]:
         """Return the usage of each quarter of an hour that has any, by its begin in milliseconds."""
@@ -113,6 +130,21 @@ class UsageOfMessages:
         where, parameters = self._where(scope)
         first, last = self._database.execute(f"SELECT {_TIMES} {self._from} WHERE {where}", parameters).fetchone()
         return None if first is None else (int(first), int(last))
+
+    def _in_periods(
+        self, scope: Scope, periods: Sequence[Period], also: Sequence[str] = ()
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield begin, names and sums of each period, and within it of each group by ``also``."""
+        where, parameters = self._where(scope)
+        names = "".join(f"{name}, " for name in also)
+        # CROSS JOIN makes SQLite look up each period by the index of ends.
+        query = (
+            f"SELECT json_extract(p.value, '$[0]'), {names}{self._sums} FROM json_each(?) AS p CROSS JOIN "
+            f"{self._from.removeprefix('FROM ')} WHERE {where} "
+            f"AND {_ENDED} >= json_extract(p.value, '$[0]') AND {_ENDED} < json_extract(p.value, '$[1]') "
+            f"GROUP BY {', '.join(['p.key', *also])}"
+        )
+        yield from self._database.execute(query, [json.dumps(periods), *parameters])
 
     def _groups(self, by: list[str], scope: Scope, also: Sequence[str] = ()) -> list[Group]:
         where, parameters = self._where(scope)

@@ -16,8 +16,10 @@ _TIMES: Final = "min(first_ms), max(last_ms)"
 _IS_UNATTRIBUTED: Final = f"source = {UsageSource.UNATTRIBUTED:d}"
 _OUTSIDE_ANY: Final = f"worktree IN ({', '.join(repr(worktree) for worktree in OUTSIDE_ANY)})"
 _PROJECT: Final = f"iif({_OUTSIDE_ANY}, '', worktree)"
-_GROUPED_BY: Final = {
-    "model": ("provider", f"iif({_IS_UNATTRIBUTED}, '{UNATTRIBUTED}', model)"),
+MODEL: Final = f"iif({_IS_UNATTRIBUTED}, '{UNATTRIBUTED}', model)"
+"""The name of a context's model."""
+GROUPED_BY: Final = {
+    "model": ("provider", MODEL),
     "agent": (f"iif({_IS_UNATTRIBUTED}, '{UNATTRIBUTED}', agent)",),
     "project": (_PROJECT,),
     "place": (_PROJECT, f"iif({_OUTSIDE_ANY}, directory, '')"),
@@ -70,7 +72,7 @@ class UsageOfSums:
         """Group all messages by a kind of ``kept_sums.KINDS``."""
         reach = self._database.execute("SELECT key, sessions FROM reach WHERE kind = ?", (kind,))
         sessions = {tuple(json.loads(key)): number for key, number in reach}
-        by = _GROUPED_BY[kind]
+        by = GROUPED_BY[kind]
         query = (
             f"SELECT {', '.join(by)}, {_MESSAGES}, {_TOKENS}, {_TIMES} FROM context WHERE first_ms IS NOT NULL "
             f"GROUP BY {', '.join(str(number + 1) for number in range(len(by)))}"
@@ -93,7 +95,7 @@ class UsageOfSums:
                 f"FROM session_use {where}"
             )
         else:
-            where, parameters = _slots(scope)
+            where, parameters = slots(scope)
             sums = ", ".join(f"sum({name}) AS {name}" for name in NUMBERS)
             query = (
                 f"SELECT {keys}, u.messages, 1, {numbers}, u.first_ms, u.last_ms FROM (SELECT session_id, {sums}, "
@@ -105,7 +107,7 @@ class UsageOfSums:
 
     def by_period(self, scope: Scope, periods: Sequence[Period]) -> dict[int, Usage]:
         """Return the usage of each period that has any, by its begin. Periods begin with a slot and end with one."""
-        where, parameters = _slots(scope)
+        where, parameters = slots(scope)
         query = (
             f"SELECT json_extract(p.value, '$[0]'), {_MESSAGES}, count(DISTINCT session_id), {_TOKENS} "
             f"FROM json_each(?) AS p CROSS JOIN slot_use WHERE {where} "
@@ -117,7 +119,7 @@ class UsageOfSums:
 
     def by_slot(self, scope: Scope) -> dict[int, Usage]:
         """Return the usage of each slot that has any, by its begin in milliseconds."""
-        where, parameters = _slots(scope)
+        where, parameters = slots(scope)
         query = (
             f"SELECT slot, {_MESSAGES}, count(DISTINCT session_id), {_TOKENS} FROM slot_use WHERE {where} GROUP BY slot"
         )
@@ -125,17 +127,18 @@ class UsageOfSums:
 
     def first_and_last_ms(self, scope: Scope) -> tuple[int, int] | None:
         """Return when the first and the last message of the slots ended, ``None`` if there is none."""
-        where, parameters = _slots(scope)
+        where, parameters = slots(scope)
         first, last = self._database.execute(f"SELECT {_TIMES} FROM slot_use WHERE {where}", parameters).fetchone()
         return None if first is None else (int(first), int(last))
 
     def _of_slots(self, scope: Scope, which: str) -> Usage:
-        where, parameters = _slots(scope)
+        where, parameters = slots(scope)
         query = f"SELECT {_MESSAGES}, count(DISTINCT session_id), {_TOKENS} FROM slot_use WHERE {where} AND {which}"
         return Usage.of(self._database.execute(query, parameters).fetchone())
 
 
-def _slots(scope: Scope) -> tuple[str, tuple[object, ...]]:
+def slots(scope: Scope) -> tuple[str, tuple[object, ...]]:
+    """Return a scope of whole slots as an SQL condition on ``slot_use``, and its parameters."""
     bounds = [
         (bound // SLOT_MS, sign) for bound, sign in ((scope.since_ms, ">="), (scope.until_ms, "<")) if bound is not None
     ]

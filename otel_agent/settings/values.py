@@ -119,6 +119,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     process_metrics: bool = True
     process_min_memory_mb: Annotated[float, Bounds(least=0, most=1_000_000)] = 0.0
 
+    prices_file: Path | None = None
+
     file_dir: Path | None = None
     file_max_bytes: Annotated[int, Bounds(least=1024 * 1024)] = 64 * 1024 * 1024
     file_backups: Annotated[int, Bounds(least=1)] = 4

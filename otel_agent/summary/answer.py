@@ -6,13 +6,15 @@ from typing import Final
 
 from msgspec import Struct
 
-from otel_agent.ledger.answers import NO_USAGE, UNATTRIBUTED, Group, Scope, Usage
+from otel_agent.ledger.answers import NO_USAGE, Group, Scope, Usage
 from otel_agent.ledger.queries import Queries
 from otel_agent.ledger.reading import NOT_BEGUN, Reading
 from otel_agent.opencode.mcp_servers import Servers
 from otel_agent.summary.comparison import compared, question_before
+from otel_agent.summary.equivalents import Wanted, equivalents, model_key, project_key
 from otel_agent.summary.limit import limited
 from otel_agent.summary.loops_seen import loops_seen
+from otel_agent.summary.prices import Equivalents, Prices
 from otel_agent.summary.question import Question
 from otel_agent.summary.rhythm import rhythm
 from otel_agent.summary.scope import scope_of
@@ -22,7 +24,6 @@ from otel_agent.summary.timeline import period_rows
 from otel_agent.summary.tools import tool_rows
 from otel_agent.summary.trend import trend
 from otel_agent.summary.view import (
-    GLOBAL,
     Activity,
     AgentRow,
     Before,
@@ -61,14 +62,15 @@ def answer(
     warnings: Sequence[str] = (),
     hints: Sequence[str] = (),
     servers: Servers = NO_SERVERS,
+    prices: Prices | None = None,
 ) -> View:
     """Answer one view, as of one moment. If ``ledger`` is ``None``, nothing was counted yet and all numbers are zero.
 
     ``now`` is in the zone in which a day begins; ``configured`` returns the model that the configuration gives an agent,
-    and ``servers`` are the MCP servers that it names.
+    and ``servers`` are the MCP servers that it names. ``prices`` are a person's own.
     Raises ``LedgerError`` if the ledger cannot be read, ``UsageError`` if a timeline has too many periods.
     """
-    figures = _Figures() if ledger is None else _figures(name, question, ledger, now, configured, servers)
+    figures = _Figures() if ledger is None else _figures(name, question, ledger, now, configured, servers, prices)
     return View(
         name=name,
         question=question,
@@ -79,6 +81,7 @@ def answer(
         before=figures.before,
         newest=None if figures.newest_ms is None else _local_time(figures.newest_ms, now),
         now=now,
+        equivalents=figures.equivalents,
         trend=figures.trend,
         tools=figures.tools,
         loops=figures.loops,
@@ -100,6 +103,7 @@ class _Figures(Struct, frozen=True):
     unattributed: Usage = NO_USAGE
     newest_ms: int | None = None
     active: Sequence[SessionRow] = ()
+    equivalents: Equivalents | None = None
     trend: Trend | None = None
     rhythm: Rhythm | None = None
     suggestions: Sequence[str] = ()
@@ -109,7 +113,13 @@ class _Figures(Struct, frozen=True):
 
 
 def _figures(
-    name: ViewName, question: Question, ledger: Queries, now: datetime, configured: ModelOf, servers: Servers
+    name: ViewName,
+    question: Question,
+    ledger: Queries,
+    now: datetime,
+    configured: ModelOf,
+    servers: Servers,
+    prices: Prices | None,
 ) -> _Figures:
     # One read transaction: rows and totals agree even if an agent writes meanwhile.
     with ledger.moment():
@@ -133,19 +143,22 @@ def _figures(
         totals, unattributed = ledger.usage(asked.scope), ledger.unattributed(asked.scope)
         tried = [] if totals.is_any else list(suggestions(question.filters, ledger))
         return _Figures(
-            rows,
-            cut,
-            before,
-            totals,
-            unattributed,
-            ledger.newest_ms(),
-            active,
-            steps,
-            week,
-            tried,
-            ledger.reading(),
-            tools,
-            loops_seen(ledger, asked.scope, asked.at) if name == "overview" else (),
+            rows=rows,
+            cut=cut,
+            before=before,
+            totals=totals,
+            unattributed=unattributed,
+            newest_ms=ledger.newest_ms(),
+            active=active,
+            equivalents=None
+            if prices is None
+            else equivalents(Wanted(name, question, asked.scope, rows, active), ledger, prices),
+            trend=steps,
+            rhythm=week,
+            suggestions=tried,
+            reading=ledger.reading(),
+            tools=tools,
+            loops=loops_seen(ledger, asked.scope, asked.at) if name == "overview" else (),
         )
 
 
@@ -192,7 +205,9 @@ def _rows(name: ViewName, asked: _Asked, configured: ModelOf) -> Sequence[Row]:
     ledger, question, scope = asked.ledger, asked.question, asked.scope
     match name:
         case "overview" | "models":
-            return [Row(key=_model(group), usage=group.usage) for group in asked.in_order(ledger.by_model(scope))]
+            return [
+                Row(key=model_key(group.key), usage=group.usage) for group in asked.in_order(ledger.by_model(scope))
+            ]
         case "agents":
             return [_agent(group, configured) for group in asked.in_order(ledger.by_agent(scope))]
         case "projects":
@@ -206,19 +221,13 @@ def _rows(name: ViewName, asked: _Asked, configured: ModelOf) -> Sequence[Row]:
             raise ValueError("rows of tools come with their sums: tool_rows")
 
 
-def _model(group: Group) -> str:
-    provider, model = group.key
-    # A compaction of 2.x that failed names neither; tables show an empty name as "(unknown)".
-    return model if model == UNATTRIBUTED else "/".join(filter(None, (provider, model)))
-
-
 def _agent(group: Group, configured: ModelOf) -> AgentRow:
     name = group.key[0]
     return AgentRow(key=name, usage=group.usage, configured=configured(name))
 
 
 def _project(asked: _Asked, group: Group) -> ProjectRow:
-    key = next((part for part in group.key if part), GLOBAL)
+    key = project_key(group.key)
     return ProjectRow(key=key, usage=group.usage, first=asked.at(group.first_ms), last=asked.at(group.last_ms))
 
 

@@ -21,6 +21,7 @@ from otel_agent.opencode.running.candidates import candidate_pids
 from otel_agent.settings import Settings
 from otel_agent.summary.answer import answer
 from otel_agent.summary.budgets import budget_states
+from otel_agent.summary.prices import Prices
 from otel_agent.summary.question import Question
 from otel_agent.summary.text.warnings import warnings
 from otel_agent.summary.tools import not_included
@@ -38,8 +39,17 @@ class Machine:
     """Answers questions. Each answer opens the ledger again, because it may be replaced at any moment."""
 
     def __init__(self, settings: Settings, now: Callable[[], datetime]) -> None:
-        """``now`` returns the time in the zone in which a day begins."""
+        """``now`` returns the time in the zone in which a day begins.
+
+        Raises ``SettingsError`` if the file of prices cannot be used.
+        """
         self._settings, self._now = settings, now
+        self._prices: Prices | None = None
+        if settings.prices_file is not None:
+            # It imports parsers, for which a person without prices would wait.
+            from otel_agent.summary.price_file import load_prices  # noqa: PLC0415
+
+            self._prices = load_prices(settings.prices_file)
         self._processes: Processes | None = None  # guarded by _sampling
         self._sampling = threading.Lock()
         self._mark: list[tuple[int, int]] = []
@@ -107,6 +117,7 @@ class Machine:
                 warnings=warnings(ledger) if ledger else (),
                 hints=configured.hints,
                 servers=self._servers(ledger) if name == "tools" and ledger else Servers(),
+                prices=self._prices,
             )
             if view.tools is not None:
                 agent_runs = held_by(self._settings.state_dir) is not None

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from otel_agent.ledger.answers import NO_USAGE, KnownCalls, Usage
 from otel_agent.ledger.reading import Reading
 from otel_agent.model import LoopKind, ProcessSample, Tokens, without_overlap
+from otel_agent.summary.prices import Equivalents
 from otel_agent.summary.question import Accounting, By, Question, Range
 
 ViewName = Literal["overview", "sessions", "projects", "models", "agents", "timeline", "tools"]
@@ -221,6 +222,8 @@ class View(Struct, frozen=True, kw_only=True):
     """The budgets of the settings; only an overview has them."""
     loops: Sequence[LoopSeen] = ()
     """The loops in the time of the question, the latest first; only an overview has them."""
+    equivalents: Equivalents | None = None
+    """``None`` unless the settings name a file of prices."""
     trend: Trend | None = None
     """``None`` unless the question asks for it."""
     rhythm: Rhythm | None = None

@@ -52,7 +52,7 @@ def notices(caplog: pytest.LogCaptureFixture) -> list[str]:
 def watching(
     folder: Path, monkeypatch: pytest.MonkeyPatch, *budgets: BudgetSettings, clock: Clock | None = None, **notice: Any
 ) -> Iterator[Clockwork]:
-    settings = {"budget": budgets, "budget_notice": BudgetNoticeSettings(**notice)}
+    settings: dict[str, Any] = {"budget": budgets, "budget_notice": BudgetNoticeSettings(**notice)}
     with clockwork(folder, monkeypatch, clock=clock, **settings) as driven:
         driven.run_for(10)
         yield driven
@@ -148,7 +148,7 @@ def test_a_notice_that_cannot_be_noted_is_given_once_it_can_be(
         def full(_: object) -> None:
             raise LedgerError("the disk is full")
 
-        works, noted.note = noted.note, full  # type: ignore[method-assign]
+        works, noted.note = noted.note, full  # type: ignore[method-assign, assignment]
         use(tree, driven, 9, 1)
         assert notices(caplog) == []
         noted.note = works  # type: ignore[method-assign]

@@ -16,6 +16,7 @@ from otel_agent.intake.catch_up import catch_up
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.settings import Settings
 from otel_agent.summary.answer import answer
+from otel_agent.summary.prices import Prices
 from otel_agent.summary.question import Question, RangeName
 from otel_agent.summary.ranges import named_range
 from otel_agent.summary.view import Activity, Process, SessionRow, View, ViewName
@@ -43,12 +44,20 @@ class MadeMachine:
         catch_up(Settings(state_dir=self.state_dir))
         return self.answer(name, range_, now=now, **asked)
 
-    def answer(self, name: ViewName, range_: RangeName = "all", *, now: datetime | None = None, **asked: Any) -> View:
+    def answer(
+        self,
+        name: ViewName,
+        range_: RangeName = "all",
+        *,
+        now: datetime | None = None,
+        prices: Prices | None = None,
+        **asked: Any,
+    ) -> View:
         """Answer from the ledger as it is."""
         at = now or datetime.now(UTC)
         question = Question(**({"range": named_range(range_, at)} | asked))
         with open_to_read(self.state_dir) as ledger:
-            return answer(name, question, ledger, now=at)
+            return answer(name, question, ledger, now=at, prices=prices)
 
 
 def activity(view: View) -> Activity:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from otel_agent.ledger.answers import NO_USAGE, Usage
 from otel_agent.ledger.reading import reading_keys
+from otel_agent.summary.prices import NO_EQUIVALENT, PARTS_OF_A_DOLLAR, Equivalent, Equivalents
 from otel_agent.summary.question import Accounting
 from otel_agent.summary.view import (
     Activity,
@@ -59,7 +60,11 @@ def document(view: View) -> dict[str, Any]:
         "sort": view.question.sort,
         **({"by": view.question.by} if view.name == "timeline" else {}),
         "generated_at": _time(view.now),
-        "totals": _usage(view.totals, view.accounting),
+        "totals": {
+            **_usage(view.totals, view.accounting),
+            **({} if view.equivalents is None else _equivalent(view.equivalents.total)),
+        },
+        **({} if view.equivalents is None else {"prices": _prices(view.equivalents)}),
         **({} if view.tools is None else {"tools": _tools(view.tools, view)}),
         **({} if view.before is None else {"before": _before(view.before, view.accounting)}),
         "rows": [row_object(row, view) for row in view.rows],
@@ -74,10 +79,28 @@ def document(view: View) -> dict[str, Any]:
     }
 
 
-def row_object(row: Row, view: View) -> dict[str, Any]:
-    """Return the object of one row, with the facts of its kind."""
+def row_object(row: Row, view: View, *, active: bool = False) -> dict[str, Any]:
+    """Return the object of one row, with the facts of its kind. ``active`` says that it is not one of the view's rows."""
     then = {} if view.before is None else {"before": _usage(view.before.usage.get(row.key, NO_USAGE), view.accounting)}
-    return {"key": row.key, **_facts(row, view), **_usage(row.usage, view.accounting), **then}
+    equivalent: dict[str, Any] = {}
+    if view.equivalents is not None:
+        found = view.equivalents.active if active else view.equivalents.rows
+        equivalent = _equivalent(found.get(row.key, NO_EQUIVALENT))
+    return {"key": row.key, **_facts(row, view), **_usage(row.usage, view.accounting), **equivalent, **then}
+
+
+def _equivalent(of: Equivalent) -> dict[str, Any]:
+    """Return an amount by a person's prices, ``null`` if no token has a price, and the tokens that are missing in it."""
+    is_known = of.is_any or not of.tokens
+    return {
+        "api_equivalent_usd": of.amount / PARTS_OF_A_DOLLAR if is_known else None,
+        "tokens_without_price": of.tokens,
+    }
+
+
+def _prices(of: Equivalents) -> dict[str, Any]:
+    without = [{"model": model, "tokens": tokens} for model, tokens in of.without_price.items()]
+    return {"file": of.file, "without_price": without}
 
 
 def _before(before: Before, accounting: Accounting) -> dict[str, Any]:
@@ -165,7 +188,7 @@ def _tools(tools: ToolCalls, view: View) -> dict[str, Any]:
 
 def _activity(view: View, activity: Activity) -> dict[str, Any]:
     return {
-        "active_sessions": [row_object(session, view) for session in activity.sessions],
+        "active_sessions": [row_object(session, view, active=True) for session in activity.sessions],
         "processes": [_process(process, view) for process in activity.processes],
         "loops": [_loop(loop) for loop in view.loops],
         "budgets": [budget_object(budget) for budget in view.budgets],

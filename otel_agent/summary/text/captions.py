@@ -6,6 +6,7 @@ from typing import Final
 
 from otel_agent.model import LoopKind
 from otel_agent.model.plural import counted
+from otel_agent.model.project import from_home
 from otel_agent.summary.question import Question
 from otel_agent.summary.suggestions import SHOWN_OF_ID
 from otel_agent.summary.text import words
@@ -108,6 +109,29 @@ def loop_line(loop: LoopSeen, now: datetime) -> str:
     return f"Loop: {what} in {name} (…{words.plain(loop.session[-SHOWN_OF_ID:])}), {when}."
 
 
+_SHOWN_WITHOUT_PRICE: Final = 5
+_LONGEST_NAME: Final = 60
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+
+
+def _prices(view: View) -> Iterator[str]:
+    """Yield what is to know of the amounts by a person's prices."""
+    found = view.equivalents
+    if found is None:
+        return
+    yield f"API-equiv. is what this would cost by your prices ({words.plain(from_home(found.file))}); USD is what OpenCode recorded."
+    if found.without_price:
+        names = [_short(words.plain(name)) or "(unknown)" for name in found.without_price]
+        listed = ", ".join([*names[:_SHOWN_WITHOUT_PRICE], *(["…"] if len(names) > _SHOWN_WITHOUT_PRICE else [])])
+        yield (
+            f"{counted(len(names), 'model')} {'has' if len(names) == 1 else 'have'} no price, so a sum with + is too small: "
+            f"{listed} ({counted(found.total.tokens, 'token')})."
+        )
+
+
 def _notes(view: View) -> Iterator[str]:
     if view.tools is not None:
         yield (
@@ -131,6 +155,7 @@ def _notes(view: View) -> Iterator[str]:
             f"{counted(beside, 'token')} ({words.dollars(view.unattributed.cost_nusd)} USD) {'is' if beside == 1 else 'are'} "
             "in OpenCode's totals of sessions only: titles, and model calls whose record is gone."
         )
+    yield from _prices(view)
     if view.name == "projects":
         listed = sum(row.usage.sessions for row in view.rows) + (view.cut.usage.sessions if view.cut else 0)
         # Every other session is in one project only, so the difference comes from moved ones.

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from otel_agent.ledger.answers import NO_USAGE, Usage
 from otel_agent.model.project import from_home
+from otel_agent.summary.prices import NO_EQUIVALENT, nanodollars
 from otel_agent.summary.question import Sort
 from otel_agent.summary.suggestions import SHOWN_OF_ID
 from otel_agent.summary.text import words
@@ -68,6 +69,8 @@ def columns(view: View) -> tuple[Column, ...]:
 def _offered(view: View) -> Iterator[Column]:
     for column in _COLUMNS[view.name]:
         yield column
+        if view.equivalents is not None and column.title == _COST.title:
+            yield _EQUIVALENT
         if view.before is not None and column in (_TOKENS, _TOTAL):
             yield from (_DIFFERENCE, _CHANGE)
 
@@ -158,6 +161,19 @@ _COST: Final = Column(
     total=lambda _, usage: words.dollars(usage.cost_nusd),
     optional=4,
 )
+
+
+def _equivalent(view: View, row: Row | None) -> str:
+    """Return the amount by a person's prices; ``+`` after it if a part of the usage has no price."""
+    if view.equivalents is None or (row is not None and not row.usage.is_any):
+        return words.NOTHING
+    found = view.equivalents.total if row is None else view.equivalents.rows.get(row.key, NO_EQUIVALENT)
+    if found.tokens and not found.is_any:
+        return "no price"
+    return words.dollars(nanodollars(found)) + ("+" if found.tokens else "")
+
+
+_EQUIVALENT: Final = Column("API-equiv.", _equivalent, total=lambda view, _: _equivalent(view, None))
 
 
 def _then(view: View, row: Row | None) -> int:

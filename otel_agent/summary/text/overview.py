@@ -25,13 +25,18 @@ from otel_agent.summary.text.overview_rows import (
     category_rows,
     process_rows,
 )
-from otel_agent.summary.text.widths import GAP, end_of
+from otel_agent.summary.text.widths import GAP, beginning_of, end_of
 from otel_agent.summary.view import Activity, Process, View, shown
 
 _BAR_COLUMNS: Final = 20
 _DIRECTORY_NARROWEST: Final = 8
 """With less room than this a directory says nothing, and is left out."""
 _GAP: Final = " " * GAP
+_PACE: Final = 4
+_BUDGET_COLUMNS: Final = ((1, 2, 3, _PACE), (1, 2, _PACE), (1, 2), (1,))
+"""What is shown beside a budget's name, by ``BUDGET_TITLES``, with less and less room."""
+_BUDGET_NARROWEST: Final = 12
+"""Leave out a column rather than cut a budget's name to less than this width."""
 
 
 def overview_head(view: View, activity: Activity) -> list[RenderableType]:
@@ -98,12 +103,33 @@ def category_table(view: View, bar_columns: int = _BAR_COLUMNS) -> Table:
     return table
 
 
-def budget_table(view: View) -> Table:
-    """Return what is used and left of each budget."""
-    table = _table(BUDGET_TITLES[0], right=BUDGET_TITLES[1:4], last=BUDGET_TITLES[4])
-    for budget, cells in zip(view.budgets, budget_rows(view), strict=True):
-        table.add_row(*map(Text, cells), style="red" if budget.is_passed else "")
-    return table
+def budget_table(view: View) -> RenderableType:
+    """Return what is used and left of each budget, below the titles."""
+    return _BudgetTable([BUDGET_TITLES, *budget_rows(view)], [False, *(budget.is_passed for budget in view.budgets)])
+
+
+class _BudgetTable:
+    """The budgets. A name gets the width that all else leaves; if that is too little, columns are left out."""
+
+    def __init__(self, rows: Sequence[tuple[str, ...]], passed: Sequence[bool]) -> None:
+        """``rows`` begins with the titles."""
+        self._rows, self._passed = rows, passed
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        widths = [max(map(cell_len, cells)) for cells in zip(*self._rows, strict=True)]
+        rooms = {kept: options.max_width - sum(widths[index] + GAP for index in kept) for kept in _BUDGET_COLUMNS}
+        enough = min(widths[0], _BUDGET_NARROWEST)
+        kept = next((kept for kept, room in rooms.items() if room >= enough), _BUDGET_COLUMNS[-1])
+        name = max(min(rooms[kept], widths[0]), 1)
+        for number, (row, passed) in enumerate(zip(self._rows, self._passed, strict=True)):
+            cells = [beginning_of(row[0], name)]
+            # Three numbers, aligned right, and a sentence.
+            cells += [row[index] if index == _PACE else f"{row[index]:>{widths[index]}}" for index in kept]
+            style = "dim" if number == 0 else "red" if passed else ""
+            yield Text(_GAP.join(cells).rstrip(), style=style, no_wrap=True)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(1, options.max_width)
 
 
 def sums_line(view: View) -> Text:

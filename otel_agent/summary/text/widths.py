@@ -16,6 +16,8 @@ _COMFORTABLE: Final = 26
 """Leave out a column, or shorten the numbers, rather than cut a name to less than this width."""
 _NARROWEST: Final = 14
 """Shorten even the numbers that are always shown rather than cut a name to less than this width."""
+_FEWEST: Final = 2
+"""A name and a number are always shown."""
 _BAR_NARROWEST: Final = 6
 _BAR_WIDEST: Final = 20
 
@@ -57,7 +59,7 @@ def fit_table(view: View, width: int) -> TableLayout:
     """Fit a view's table into ``width`` columns, giving up as little as possible.
 
     The order of concessions: optional columns go first, then numbers are shortened. Then only the columns are left that
-    are always shown; at last, names are as short as it takes.
+    are always shown; at last, names are as short as it takes, and the last columns go.
     """
     offered = columns(view)
     *levels, always = sorted({column.optional for column in offered}, reverse=True)
@@ -71,7 +73,11 @@ def fit_table(view: View, width: int) -> TableLayout:
         table = _Candidate(cells, _up_to(level, offered), shortened, narrowest)
         if table.least <= width:
             return table.fitted(width)
-    return _Candidate(cells, _up_to(always, offered), True, 1).fitted(width)
+    kept = _up_to(always, offered)
+    # On the narrowest screens a column goes, too, rather than a part of a number.
+    while (table := _Candidate(cells, kept, True, 1)).least > width and len(kept) > _FEWEST:
+        kept = kept[:-1]
+    return table.fitted(width)
 
 
 def _up_to(level: int, offered: tuple[Column, ...]) -> tuple[Column, ...]:
@@ -156,6 +162,13 @@ def _fit(text: str, width: int, column: Column) -> str:
         return set_cell_size(" " * (width - cell_len(text)) + text if column.kind == "number" else text, width)
     if column.kind == "path":
         return set_cell_size(end_of(text, width), width)
+    return beginning_of(text, width)
+
+
+def beginning_of(text: str, width: int) -> str:
+    """Return the text in exactly ``width`` columns: padded, or cut at its end."""
+    if cell_len(text) <= width:
+        return set_cell_size(text, width)
     return set_cell_size(set_cell_size(text, width - 1).rstrip() + "…", width)
 
 
