@@ -1,6 +1,7 @@
 """All commands, as Typer parses them. An error becomes a message on standard error and an exit code."""
 
 import io
+import os
 import sys
 from typing import Annotated, Final
 
@@ -22,6 +23,7 @@ from otel_agent.cli.verify import verify
 from otel_agent.errors import OtelAgentError
 
 _HELP: Final = ["-h", "--help"]
+_COMPLETE: Final = "_OTEL_AGENT_COMPLETE"
 app: Final = typer.Typer(
     name="otel-agent",
     help="Make OpenCode observable: report every completed assistant message once, as OTLP metrics and spans.",
@@ -81,6 +83,9 @@ def run_command() -> None:
 
 def _meant(arguments: list[str]) -> list[str]:
     """Return the arguments that Typer knows for what people type: nothing at all, ``help COMMAND``, and so on."""
+    if _COMPLETE in os.environ:
+        # A shell asks what to offer. Its words are in another variable, and the help would only take time.
+        return arguments
     match arguments:
         case []:
             # A person wants to see something; a script that forgot its command needs to know what there is.

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from otel_agent.cli import completion
 from otel_agent.cli import summary_options as options
 from otel_agent.cli.asked import clock
 from otel_agent.cli.options import FLAG, ConfigOption, JsonOption, loaded
@@ -13,7 +14,12 @@ from otel_agent.errors import UsageError
 
 def session(
     name: Annotated[
-        str, typer.Argument(metavar="SESSION", help="The session's id, its end as tables show it, or its title.")
+        str,
+        typer.Argument(
+            metavar="SESSION",
+            help="The session's id, its end as tables show it, or its title.",
+            autocompletion=completion.sessions,
+        ),
     ],
     config: ConfigOption = None,
     calls: Annotated[

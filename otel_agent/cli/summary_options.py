@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal, get_args
 
 import typer
 
+from otel_agent.cli import completion
 from otel_agent.cli.asked import MOST_PERIODS, MOST_ROWS
 from otel_agent.cli.options import FLAG
 from otel_agent.summary.formats import Format
@@ -69,6 +70,7 @@ TzOption = Annotated[
     typer.Option(
         metavar="ZONE",
         help="Time zone in which days begin, such as Europe/Berlin. Default: your system's.",
+        autocompletion=completion.zones,
         rich_help_panel=_TIME,
     ),
 ]
@@ -80,17 +82,31 @@ ByOption = Annotated[
 ]
 
 ProjectOption = Annotated[
-    list[str] | None, typer.Option(metavar="GLOB", help="Project name or directory.", rich_help_panel=_WHICH)
+    list[str] | None,
+    typer.Option(
+        metavar="GLOB", help="Project name or directory.", rich_help_panel=_WHICH, autocompletion=completion.projects
+    ),
 ]
 ModelOption = Annotated[
-    list[str] | None, typer.Option(metavar="GLOB", help="Model or provider/model.", rich_help_panel=_WHICH)
+    list[str] | None,
+    typer.Option(
+        metavar="GLOB", help="Model or provider/model.", rich_help_panel=_WHICH, autocompletion=completion.models
+    ),
 ]
 AgentOption = Annotated[
-    list[str] | None, typer.Option(metavar="GLOB", help="Name of an OpenCode agent.", rich_help_panel=_WHICH)
+    list[str] | None,
+    typer.Option(
+        metavar="GLOB", help="Name of an OpenCode agent.", rich_help_panel=_WHICH, autocompletion=completion.agents
+    ),
 ]
 SessionOption = Annotated[
     list[str] | None,
-    typer.Option(metavar="GLOB", help="Session id, its end as tables show it, or title.", rich_help_panel=_WHICH),
+    typer.Option(
+        metavar="GLOB",
+        help="Session id, its end as tables show it, or title.",
+        rich_help_panel=_WHICH,
+        autocompletion=completion.sessions,
+    ),
 ]
 
 SortOption = Annotated[

@@ -132,15 +132,13 @@ class Queries:
 
     def models_by_period(self, scope: Scope, periods: Sequence[Period]) -> Iterator[ModelUsage]:
         """Yield the usage of each period by model."""
-        whole = all(bound % SLOT_MS == 0 for period in periods for bound in period)
-        if whole and is_of_slots(scope) and self._version >= schema.WITH_SUMS:
+        if _are_of_slots(scope, periods) and self._version >= schema.WITH_SUMS:
             return self._by_model.of_periods(scope, periods)
         return self._of_messages.by_model_and_period(scope, periods)
 
     def by_period(self, scope: Scope, periods: Sequence[Period]) -> dict[int, Usage]:
         """Return the usage of each period that has any, by its begin; a session counts once in each."""
-        whole = all(bound % SLOT_MS == 0 for period in periods for bound in period)
-        return self._answering(whole and is_of_slots(scope)).by_period(scope, periods)
+        return self._answering(_are_of_slots(scope, periods)).by_period(scope, periods)
 
     def messages(self, scope: Scope, *, latest: int | None) -> Iterator[CountedMessage]:
         """Yield the messages in the order in which they ended; if ``latest`` is a number, only so many of the last."""
@@ -265,3 +263,9 @@ class Queries:
         if is_unrestricted(scope) and self._version >= schema.WITH_SUMS:
             return self._of_sums.grouped(kind)
         return self._of_messages.grouped(kind, scope)
+
+
+def _are_of_slots(scope: Scope, periods: Sequence[Period]) -> bool:
+    """Return True if kept sums of slots can answer for these periods."""
+    whole = all(bound % SLOT_MS == 0 for period in periods for bound in period)
+    return whole and is_of_slots(scope)

@@ -31,6 +31,7 @@ __all__ = [
     "load_text",
     "otlp_variable",
     "settings_path",
+    "state_dir_unchecked",
 ]
 
 PREFIX: Final = "OTEL_AGENT_"
@@ -73,11 +74,11 @@ def load_text(text: str, path: Path) -> Loaded:
 
 def settings_path(file: Path | None) -> Path:
     """Return the path of the settings file: the one that is named, else the user's own."""
-    return file.expanduser() if file else default_file({name: value for name, value in os.environ.items() if value})
+    return file.expanduser() if file else default_file(_environ())
 
 
 def _loaded(path: Path, table: dict[str, Any] | None) -> Loaded:
-    environ = {name: value for name, value in os.environ.items() if value}
+    environ = _environ()
     _refuse_unknown_variables(environ)
     given = table or {}
     meant = standard(environ, exporter_is_set=bool(environ.get(_variable("exporter"))))
@@ -91,6 +92,28 @@ def _loaded(path: Path, table: dict[str, Any] | None) -> Loaded:
         file=None if table is None else path,
         refused=tuple(meant.refused),
     )
+
+
+def _environ() -> dict[str, str]:
+    """Return the variables that are set: one with an empty value is not."""
+    environ = {name: value for name, value in os.environ.items() if value}
+    return environ
+
+
+def state_dir_unchecked(file: Path | None = None) -> Path:
+    """Return the folder of the ledger without a check of the settings, for what has no time for one.
+
+    It may be another one than ``load`` returns if the settings contain an error.
+    """
+    environ = _environ()
+    value = environ.get(_variable("state_dir"))
+    if value is None:
+        try:
+            table = _read_file(file.expanduser() if file else default_file(environ), required=False)
+        except SettingsError:
+            table = None
+        value = (table or {}).get("state_dir")
+    return Path(os.path.expanduser(value)) if isinstance(value, str) else Settings().state_dir  # noqa: PTH111
 
 
 class _Sources(Struct, frozen=True):

@@ -1,7 +1,7 @@
 """One line of numbers for a status bar: what ``otel-agent statusline`` prints."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -9,24 +9,42 @@ from otel_agent.errors import UsageError
 from otel_agent.ledger.answers import NO_USAGE, Scope, Usage
 from otel_agent.ledger.queries import Queries
 from otel_agent.ledger.reading import NOT_BEGUN
+from otel_agent.settings.values import BudgetSettings
+from otel_agent.summary.budgets import budget_states
 from otel_agent.summary.question import RANGE_NAMES, Accounting, RangeName
 from otel_agent.summary.ranges import named_range
 from otel_agent.summary.text import words
-from otel_agent.summary.view import shown
+from otel_agent.summary.text.budget_words import amount, pace
+from otel_agent.summary.view import BudgetState, shown
 
 FIELDS: Final = ("tokens", "cost", "messages", "sessions", "input", "output", "reasoning", "cache_read", "cache_write")
+BUDGET_FIELDS: Final = ("name", "used", "limit", "left", "percent", "reached")
 _FIELD: Final = re.compile(r"\{([^{}]*)\}")
 
 
-def status_line(template: str, ledger: Queries | None, *, accounting: Accounting, now: datetime) -> str:
+def status_line(
+    template: str,
+    ledger: Queries | None,
+    *,
+    accounting: Accounting,
+    now: datetime,
+    budgets: Sequence[BudgetSettings] = (),
+) -> str:
     """Return the template with each ``{range.field}`` replaced by its number in a short form.
 
-    ``{range.field:exact}`` gives all digits. If the history is not read to its end, the line says so. Raises
-    ``UsageError`` for a field that does not exist.
+    ``{range.field:exact}`` gives all digits, and ``{budget}`` the budget of which the largest part is used. If the
+    history is not read to its end, the line says so. Raises ``UsageError`` for a field that does not exist.
     """
     ranges: dict[RangeName, Mapping[str, int]] = {}
+    fullest: list[BudgetState | None] = []
 
     def number(found: re.Match[str]) -> str:
+        if found[1].partition(".")[0] == "budget":
+            _refuse_unknown_of_budget(found[1])
+            # Asked of the ledger once, however many fields there are.
+            if not fullest:
+                fullest.append(_fullest(ledger, budgets, accounting, now))
+            return _of_budget(fullest[0], found[1].partition(".")[2], now)
         name, field, exact = _parsed(found[1])
         if name not in ranges:
             ranges[name] = _numbers(_usage(name, ledger, now), accounting)
@@ -48,10 +66,48 @@ def _parsed(field: str) -> tuple[RangeName, str, bool]:
     for known in RANGE_NAMES:
         if name == known and what in FIELDS and form in ("", "exact"):
             return known, what, bool(form)
-    raise UsageError(
+    raise _unknown(field)
+
+
+def _unknown(field: str) -> UsageError:
+    return UsageError(
         f"--format: {{{field}}} is no field. Use {{RANGE.FIELD}} with a range ({', '.join(RANGE_NAMES)}) and one of "
-        f"{', '.join(FIELDS)}, such as {{today.tokens}} or {{week.cost}}; {{today.tokens:exact}} has all digits."
+        f"{', '.join(FIELDS)}, such as {{today.tokens}} or {{week.cost}}; {{today.tokens:exact}} has all digits. "
+        f"{{budget}} and {{budget.FIELD}} with one of {', '.join(BUDGET_FIELDS)} show the fullest budget."
     )
+
+
+def _refuse_unknown_of_budget(field: str) -> None:
+    _, dot, what = field.partition(".")
+    if what not in BUDGET_FIELDS and dot:
+        raise _unknown(field)
+
+
+def _fullest(
+    ledger: Queries | None, budgets: Sequence[BudgetSettings], accounting: Accounting, now: datetime
+) -> BudgetState | None:
+    """Return the budget of which the largest part is used, ``None`` if there is none to show."""
+    if ledger is None or not budgets:
+        return None
+    return max(
+        budget_states(budgets, ledger, accounting=accounting, now=now), key=lambda state: state.used / state.limit
+    )
+
+
+def _of_budget(budget: BudgetState | None, field: str, now: datetime) -> str:
+    if budget is None:
+        return "no budget" if field in ("", "name") else words.NOTHING
+    match field:
+        case "name":
+            return budget.name
+        case "used" | "left" | "limit":
+            return amount(budget, getattr(budget, field))
+        case "reached":
+            return pace(budget, now)
+        case "percent":
+            return words.percent(budget.used / budget.limit)
+        case _:
+            return f"{budget.name} {words.percent(budget.used / budget.limit)}"
 
 
 def _usage(name: RangeName, ledger: Queries | None, now: datetime) -> Usage:

@@ -8,6 +8,7 @@ import pytest
 
 from otel_agent.errors import UsageError
 from otel_agent.ledger.queries import open_to_read
+from otel_agent.settings.values import BudgetSettings
 from otel_agent.summary.status_line import FIELDS, status_line
 from tests.summary.made_machine import MadeMachine
 from tests.support.made_stores import T0, Tokens, message, session
@@ -50,7 +51,37 @@ def test_each_field_is_a_number_of_its_range(template: str, shown: str, used: Ma
     assert line(used, template) == shown
 
 
-@pytest.mark.parametrize("template", ["{tokens}", "{today.what}", "{never.tokens}", "{today.tokens:long}", "{}"])
+@pytest.mark.parametrize(
+    ("template", "shown"),
+    [
+        ("{budget}", "week 50.0%"),
+        ("{budget.name}: {budget.used} of {budget.limit}, {budget.left} left", "week: 1.00M of 2.00M, 1.00M left"),
+        ("{budget.percent}", "50.0%"),
+        ("{budget.reached}", "lasts"),
+    ],
+)
+def test_a_budget_is_the_one_of_which_the_largest_part_is_used(template: str, shown: str, used: MadeMachine) -> None:
+    """1,000,024 tokens are used this week, and 1.25 dollars today."""
+    budgets = (
+        BudgetSettings(name="small", cost_usd=5),
+        BudgetSettings(name="week", tokens=2_000_000, per="week"),
+        BudgetSettings(name="none", tokens=1, models=("nothing",)),
+    )
+    # The last moment of Sunday: nothing can be used up before the week ends.
+    sunday = datetime(2026, 1, 25, 23, 59, 59, tzinfo=UTC)
+    with open_to_read(used.state_dir) as ledger:
+        found = status_line(template, ledger, accounting="recorded", now=sunday, budgets=budgets)
+    assert found == shown
+
+
+def test_without_a_budget_the_line_says_so(used: MadeMachine) -> None:
+    assert line(used, "{budget} {budget.name} {budget.left}") == "no budget no budget \N{MIDDLE DOT}"
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["{budget.cost}", "{budget.tokens}", "{tokens}", "{today.what}", "{never.tokens}", "{today.tokens:long}", "{}"],
+)
 def test_an_unknown_field_is_refused_with_those_that_there_are(template: str, used: MadeMachine) -> None:
     with pytest.raises(UsageError, match="is no field") as refused:
         line(used, template)
