@@ -115,6 +115,10 @@ fuzz: .venv/.dev ## Give each decoder records that nobody wrote, for a while: AR
 pictures: .venv/.dev ## Draw the pictures in docs/ again, of a made-up history
 	@$(VENV_PYTHON) -m docs.draw
 
+.PHONY: man
+man: .venv/.dev ## Write the manual page in docs/ again, from the commands
+	@$(VENV_PYTHON) -m docs.man
+
 .PHONY: dashboards
 dashboards: .venv/.dev ## Write the Grafana dashboards in collector/ again, from their code
 	@$(VENV_PYTHON) -m collector.grafana.source
@@ -198,6 +202,10 @@ chromium: .venv/.runtime ## Install the browser in which tests open a report (ne
 .PHONY: systemd
 systemd: .venv/.runtime ## Install systemd-analyze, which checks the systemd unit (needs apt-get)
 	@$(REAL_PROGRAMS) get systemd
+
+.PHONY: groff
+groff: .venv/.runtime ## Install groff, which checks the manual page (needs apt-get)
+	@$(REAL_PROGRAMS) get groff
 
 .PHONY: gone
 gone:

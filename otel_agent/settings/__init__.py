@@ -96,8 +96,7 @@ def _loaded(path: Path, table: dict[str, Any] | None) -> Loaded:
 
 def _environ() -> dict[str, str]:
     """Return the variables that are set: one with an empty value is not."""
-    environ = {name: value for name, value in os.environ.items() if value}
-    return environ
+    return {name: value for name, value in os.environ.items() if value}
 
 
 def state_dir_unchecked(file: Path | None = None) -> Path:

@@ -143,6 +143,7 @@ def programs() -> Sequence[Program]:
         Installed("tmux", command="tmux", package="tmux", target="tmux"),
         Installed("chromium", command="chromium", package="chromium", target="chromium"),
         Installed("systemd", command="systemd-analyze", package="systemd", target="systemd"),
+        Installed("groff", command="groff", package="groff-base", target="groff"),
         # What Kafka needs.
         Installed("java", command="java", package="default-jre-headless", target="kafka"),
         Installed("mvn", command="mvn", package="maven", target="kafka"),

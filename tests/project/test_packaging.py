@@ -102,6 +102,9 @@ def package_files() -> set[str]:
 
 def test_the_wheel_carries_the_whole_package_and_only_the_package(wheel: Path) -> None:
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    shared = {name for name in held if ".data/" in name}
+    assert {name.partition(".data/")[2] for name in shared} == {"data/share/man/man1/otel-agent.1"}
+    held -= shared
     assert held == package_files() | {f"otel_agent/shipped_config/{path.name}" for path in (ROOT / "config").iterdir()}
     assert "otel_agent/py.typed" in held
     assert any(name.startswith("otel_agent/demo/sample/") for name in held)
@@ -145,6 +148,7 @@ def test_the_wheel_installs_and_runs_in_an_environment_of_its_own(wheel: Path, t
         return done.stdout
 
     assert Path(output(python, "-c", "import otel_agent; print(otel_agent.__file__)")).is_relative_to(fresh)
+    assert (fresh / "share/man/man1/otel-agent.1").read_bytes() == (ROOT / "docs" / "otel-agent.1").read_bytes()
     assert wheel.name.split("-")[1] in output(fresh / "bin" / "otel-agent", "--version").split()
 
 
