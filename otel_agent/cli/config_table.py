@@ -9,14 +9,16 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from otel_agent.settings import OTLP_PREFIX, Loaded
+from otel_agent.settings import OTLP_PREFIX, Loaded, settings_path
 
 _MASK: Final = "********"
+_UNSET: Final = {"otlp.protocol": "http/protobuf", "otlp.compression": "none", "otlp.timeout_seconds": 10.0}
+"""What holds for a key of ``[otlp]`` that nobody set, as OpenTelemetry's specification says."""
 
 
 def settings_table(found: Loaded) -> Table:
     """Return a table with a row for each setting. Long values are folded, never cut."""
-    file = f"Settings file: {found.file}" if found.file else "No settings file"
+    file = f"Settings file: {found.file}" if found.file else f"No settings file. It would be {settings_path(None)}"
     table = Table(title=Text(file), title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for name in ("Setting", "Value", "From"):
         table.add_column(name, overflow="fold")
@@ -32,7 +34,13 @@ def settings_json(found: Loaded) -> str:
 
 
 def _rows(found: Loaded) -> list[tuple[str, object, str]]:
-    return [(name, _effective(found, name, origin), origin) for name, origin in found.origins.items()]
+    rows = {name: _effective(found, name, origin) for name, origin in found.origins.items()}
+    for name, value in _UNSET.items():
+        if rows[name] is None:
+            rows[name] = value
+    if rows["otlp.endpoint"] is None:
+        rows["otlp.endpoint"] = f"http://localhost:{4317 if rows['otlp.protocol'] == 'grpc' else 4318}"
+    return [(name, rows[name], origin) for name, origin in found.origins.items()]
 
 
 def _effective(found: Loaded, name: str, origin: str) -> object:

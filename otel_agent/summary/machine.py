@@ -23,7 +23,7 @@ from otel_agent.summary.answer import answer
 from otel_agent.summary.budgets import budget_states
 from otel_agent.summary.prices import Prices
 from otel_agent.summary.question import Question
-from otel_agent.summary.text.warnings import warnings
+from otel_agent.summary.text.warnings import brief_warnings, warnings
 from otel_agent.summary.tools import not_included
 from otel_agent.summary.view import Process, View, ViewName
 
@@ -124,6 +124,9 @@ class Machine:
                 view = replace(
                     view, warnings=(*not_included(view.tools.known, view.now, agent_runs=agent_runs), *view.warnings)
                 )
+            if ledger is not None and (brief := brief_warnings(ledger)):
+                # What was put before them is short.
+                view = replace(view, brief_warnings=(*view.warnings[: -len(brief)], *brief))
             if name != "overview" or ledger is None or not self._settings.budget:
                 return view
             states = budget_states(self._settings.budget, ledger, accounting=question.accounting, now=view.now)

@@ -230,6 +230,8 @@ class View(Struct, frozen=True, kw_only=True):
     """``None`` unless the question asks for it."""
     warnings: tuple[str, ...] = ()
     """Sentences that a reader needs to trust the numbers; each says what to do."""
+    brief_warnings: tuple[str, ...] = ()
+    """The warnings as a terminal shows them, without long lists; empty if they are short already."""
     hints: tuple[str, ...] = ()
     """Sentences that are only good to know, such as a configuration file that is not valid JSON."""
     reading: Reading | None = None
@@ -254,7 +256,10 @@ class View(Struct, frozen=True, kw_only=True):
 
 def with_warning(view: View, sentence: str) -> View:
     """Return the view with a further warning, which is its first; an empty one changes nothing."""
-    return replace(view, warnings=(sentence, *view.warnings)) if sentence else view
+    if not sentence:
+        return view
+    brief = (sentence, *view.brief_warnings) if view.brief_warnings else ()
+    return replace(view, warnings=(sentence, *view.warnings), brief_warnings=brief)
 
 
 def shown(usage: Usage, accounting: Accounting) -> Tokens:

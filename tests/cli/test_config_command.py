@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 import tomllib
 from pathlib import Path
@@ -86,3 +87,12 @@ def test_a_shell_completes_the_names_of_commands(shell: Shell, kind: str) -> Non
     shown = shell.run(_OTEL_AGENT_COMPLETE=f"complete_{kind}", **words)
     assert "config" in shown.stdout
     assert "summary" not in shown.stdout
+
+
+@pytest.mark.parametrize(("protocol", "endpoint"), [("", "http://localhost:4318"), ("grpc", "http://localhost:4317")])
+def test_what_nobody_set_is_shown_as_it_holds(protocol: str, endpoint: str, tmp_path: Path) -> None:
+    shell = Shell(tmp_path)
+    found = json.loads(shell.output("config", "show", "--json", OTEL_EXPORTER_OTLP_PROTOCOL=protocol))["settings"]
+    assert found["otlp.endpoint"] == {"value": endpoint, "from": "default"}
+    assert found["otlp.timeout_seconds"]["value"] == 10.0
+    assert str(shell.config) in shell.output("config", "show", COLUMNS="500").splitlines()[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from otel_agent.ledger.problems import ProblemSummary
 from otel_agent.model import ProblemKind
 from otel_agent.summary.text.warnings import problem_sentence
+from tests.support.made_stores import JsonTree, Tokens, message, session
+from tests.support.shell import Shell
 
 
 @pytest.mark.parametrize("kind", ProblemKind)
@@ -23,3 +26,20 @@ def test_every_kind_of_problem_is_counted_with_examples(kind: ProblemKind) -> No
 def test_an_example_in_the_home_folder_is_written_with_a_tilde(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert ": ~/x." in problem_sentence(ProblemSummary(ProblemKind.MALFORMED, 1, (f"{tmp_path}/x",)))
+
+
+def test_a_terminal_gets_a_line_for_many_files_and_json_their_names(tmp_path: Path) -> None:
+    shell = Shell(tmp_path)
+    tree = JsonTree(shell.data_dir)
+    for number in range(3):
+        tree.put_turn(message(session(), Tokens(input=1), counter=number))
+    for path in sorted(shell.data_dir.rglob("msg_*.json"))[:2]:
+        path.write_text("{")
+    printed = shell.output("summary", "models", COLUMNS="120")
+    assert (
+        "Warning: 2 files or rows could not be read (incomplete or invalid JSON). Each is retried when it changes. "
+        "`otel-agent doctor` names them."
+    ) in " ".join(printed.split())
+    assert "msg_" not in printed
+    (warning,) = json.loads(shell.output("summary", "models", "--json"))["warnings"]
+    assert warning.count("msg_") == 2

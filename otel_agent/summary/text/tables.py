@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.measure import Measurement
@@ -119,6 +120,8 @@ def _overview(view: View, activity: Activity) -> RenderableType:
 
 
 def _footnotes(view: View) -> RenderableType:
+    if view.brief_warnings:
+        view = replace(view, warnings=view.brief_warnings)
     lines = footnotes(view)
     # Loops come right after the warnings, and are as important.
     warned = len(view.warnings) + len(view.loops)

@@ -62,6 +62,20 @@ def warnings(ledger: Queries) -> tuple[str, ...]:
     return (*map(problem_sentence, ledger.problems()), *_newer_releases(newer_than_known(ledger.versions())))
 
 
+def brief_warnings(ledger: Queries) -> tuple[str, ...]:
+    """Return the same sentences for a terminal: where several places are concerned, none is named."""
+    troubles = ledger.problems()
+    return (*map(_brief, troubles), *_newer_releases(newer_than_known(ledger.versions())))
+
+
+def _brief(trouble: ProblemSummary) -> str:
+    if trouble.places == 1:
+        return problem_sentence(trouble)
+    wording = _WORDINGS[trouble.kind]
+    number = counted(trouble.places, wording.noun, _PLURALS.get(wording.noun, ""))
+    return f"{number} {wording.happened}. {wording.advice}".rstrip() + " `otel-agent doctor` names them."
+
+
 def problem_sentence(trouble: ProblemSummary) -> str:
     """Return what happened to the places with one kind of problem, some of them by name, and what to do."""
     wording = _WORDINGS[trouble.kind]
