@@ -14,6 +14,7 @@ current              value, count, …     everything that was counted
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -47,7 +48,8 @@ _COUNTS: Final = Decoder(list[int])
 _CREATE_GAIN: Final = """
 CREATE TEMP TABLE IF NOT EXISTS gain (
     -- the increases of one batch; empty between batches
-    position INTEGER PRIMARY KEY,            -- counts from 1 in the order of the batch
+    place INTEGER PRIMARY KEY,               -- counts from 1 in the order of the table ``series``
+    position INTEGER NOT NULL,               -- counts from 0 in the order of the batch
     metric TEXT NOT NULL,
     attributes TEXT NOT NULL,
     value INTEGER NOT NULL,
@@ -61,23 +63,17 @@ _METRICS_WITH_NEW_SERIES: Final = (
     "WHERE series.metric = gain.metric AND series.attributes = gain.attributes)"
 )
 
-_SERIES_AFTERWARDS: Final = (
-    "SELECT (SELECT count(*) FROM series WHERE metric = ?1) + (SELECT count(*) FROM gain WHERE metric = ?1)"
-)
-"""Selects how many series a metric would have at most if it got one for each increase."""
-
 _GAINS_OF_METRIC: Final = (
-    "SELECT position, changed_ns FROM gain LEFT JOIN series USING (metric, attributes) "
+    "SELECT place, changed_ns FROM gain LEFT JOIN series USING (metric, attributes) "
     "WHERE gain.metric = ? ORDER BY position"
 )
 """Selects the increases of a metric, and when their series changed last: NULL for a new one."""
 
-# SQLite makes a sum beyond 64 bits a float, and min() brings it back to the largest integer. In the order of the table
-# each of its pages is visited once: a third faster for 8,000 series, which do not fit SQLite's cache.
+# SQLite makes a sum beyond 64 bits a float, and min() brings it back to the largest integer.
 _RAISE: Final = f"""
 INSERT INTO series (metric, attributes, value, count, buckets,
     start_ns, changed_ns, windowed, told_value, told_count, told_buckets)
-SELECT metric, attributes, value, count, buckets, ?, ?, ?, ?, ?, ? FROM gain WHERE true ORDER BY metric, attributes
+SELECT metric, attributes, value, count, buckets, ?, ?, ?, ?, ?, ? FROM gain WHERE true ORDER BY place
 ON CONFLICT (metric, attributes) DO UPDATE SET
     value = min(value + excluded.value, {MAX_VALUE}),
     count = count + excluded.count,
@@ -130,10 +126,11 @@ class Totals:
         self._stage(increases)
         # Nearly every batch finds no new series. An existing one may always be raised, whatever the limit.
         metrics = self._database.execute(_METRICS_WITH_NEW_SERIES).fetchall()
-        overflowed = [position for (metric,) in metrics for position in self._beyond_limit(metric, limit)]
+        wanted = Counter(metric for metric, _ in increases) if metrics else Counter[str]()
+        overflowed = [each for (metric,) in metrics for each in self._beyond_limit(metric, wanted[metric], limit)]
         # The overflow series comes on top of the limit, so a metric has at most one more.
         self._database.executemany(
-            "UPDATE gain SET attributes = ? WHERE position = ?", [(limit.overflow, each) for each in overflowed]
+            "UPDATE gain SET attributes = ? WHERE place = ?", [(limit.overflow, each) for each in overflowed]
         )
         last_accepted = (None, None, None) if new.history else (0, 0, "[]")
         # Before a clock is set it can show less than the lead, and no point can have a negative start.
@@ -232,34 +229,37 @@ class Totals:
 
     def _stage(self, increases: Mapping[SeriesKey, Increase]) -> None:
         """Bring the increases into the table ``gain``, in their order."""
-        # Statements over a whole batch: 11 µs instead of 18 µs for a series that exists, 17 µs instead of 150 µs for a new
-        # one, for which the series of its metric had to be counted each time.
+        # Statements over a whole batch: 11 µs instead of 18 µs for a series that exists, 17 µs instead of 150 µs for a new one.
+        rows = [
+            (
+                metric,
+                attributes,
+                position,
+                min(increase.value, MAX_VALUE),
+                increase.count,
+                _bucket_counts(increase.buckets) if increase.buckets else _NO_BUCKETS,
+            )
+            for position, ((metric, attributes), increase) in enumerate(increases.items())
+        ]
+        # In the order of ``series`` each of its pages is visited once: a third faster for 8,000 series.
+        rows.sort()
         self._database.executemany(
-            "INSERT INTO gain (metric, attributes, value, count, buckets) VALUES (?, ?, ?, ?, ?)",
-            [
-                (
-                    metric,
-                    attributes,
-                    min(increase.value, MAX_VALUE),
-                    increase.count,
-                    _bucket_counts(increase.buckets) if increase.buckets else _NO_BUCKETS,
-                )
-                for (metric, attributes), increase in increases.items()
-            ],
+            "INSERT INTO gain (metric, attributes, position, value, count, buckets) VALUES (?, ?, ?, ?, ?, ?)", rows
         )
 
-    def _beyond_limit(self, metric: str, limit: SeriesLimit) -> list[int]:
-        """Return the positions of the increases for which this metric may not have a new series."""
-        # Hardly any metric comes near its limit: in a first look this question saves 2 µs a message.
-        if int(self._database.execute(_SERIES_AFTERWARDS, (metric,)).fetchone()[0]) <= limit.max_series:
+    def _beyond_limit(self, metric: str, wanted: int, limit: SeriesLimit) -> list[int]:
+        """Return the places of those of ``wanted`` increases for which this metric may not have a new series."""
+        # Hardly any metric comes near its limit.
+        known = int(self._database.execute("SELECT count(*) FROM series WHERE metric = ?", (metric,)).fetchone()[0])
+        if known + wanted <= limit.max_series:
             return []
         query = "SELECT count(*) FROM series WHERE metric = ? AND changed_ns >= ?"
         room = limit.max_series - int(self._database.execute(query, (metric, limit.active_since_ns)).fetchone()[0])
         beyond = []
-        for position, changed_ns in self._database.execute(_GAINS_OF_METRIC, (metric,)):
+        for place, changed_ns in self._database.execute(_GAINS_OF_METRIC, (metric,)):
             is_new = changed_ns is None
             if is_new and room <= 0:
-                beyond.append(position)
+                beyond.append(place)
             elif is_new or changed_ns < limit.active_since_ns:
                 # It becomes an active series, before those that follow it are looked at.
                 room -= 1

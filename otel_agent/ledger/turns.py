@@ -142,4 +142,5 @@ def _summary(changes: list[Change]) -> tuple[int, int, int]:
     ends = [message.ended_ms for message in messages]
     last = changes[ends.index(max(ends))]
     started_ms = min([message.created_ms for message in messages])
-    return started_ms, int(True in [message.ends_turn for message in messages]), last.number
+    # Its last call ends a turn, so the look at the last one is nearly always the only one.
+    return started_ms, int(any(message.ends_turn for message in reversed(messages))), last.number
