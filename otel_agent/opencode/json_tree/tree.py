@@ -22,6 +22,8 @@ _FLUSH: Final = 8_000
 """Messages, problems and checkpoints in a batch, about 8 MB: memory does not follow the length of the history."""
 _MANY: Final = 200
 """Folders from which on other processes help with a first look: they take 0.15 s to begin, and save more than that."""
+_COUNTED: Final = 500
+"""Folders whose files are counted at least, to know about how long a first look takes."""
 _YOUNG_NS: Final = 10 * 10**9
 """A folder that is not at rest is looked at without a hint for so long. Its first files appear before the watch exists,
 and are never reported."""
@@ -137,8 +139,12 @@ class JsonTree:
         return PartReader(TreeParts(self._layout, Sessions(self._layout, time_ns()))).calls(messages, wanted)
 
     def length(self) -> int:
-        """Return how many files there are."""
-        return sum(_number_of_files(entry) for entry in listing(self._layout.messages, []) if is_folder(entry))
+        """Return about how many files there are: of many folders, some are counted and stand for all."""
+        folders = list(listing(self._layout.messages, []))
+        # To count the files of 6,000 folders takes 0.2 s, in which nothing is read yet.
+        some = folders[:: max(len(folders) // _COUNTED, 1)]
+        counted = sum(_number_of_files(entry) for entry in some if is_folder(entry))
+        return counted if len(some) == len(folders) else round(counted / len(some) * len(folders))
 
     def _note(self, folder: _Listed, now_ns: int, *, at_rest: bool, put_off: bool) -> None:
         """Note if the folder is at rest. One that changed a moment ago is not: it can change again without a new time."""
