@@ -28,7 +28,9 @@ class Contexts:
 
     def number_of(self, message: Message) -> int:
         """Return the number of the message's context, and enter a new one."""
-        key = (message.provider, message.model, message.agent, message.worktree, message.directory, message.source)
+        # An enumeration hashes itself in Python, its number does not: a third of this look-up.
+        source = message.source._value_
+        key = (message.provider, message.model, message.agent, message.worktree, message.directory, source)
         return self._numbers.get(key) or self._enter(key)
 
     def key_of(self, number: int) -> ContextKey:

@@ -62,7 +62,7 @@ class Messages:
                     # The message may be earlier in this very batch: a correction needs its row in the table.
                     known |= {key: as_known(entry) for key, entry in entered.items() if key not in known}
                     self._insert(entered)
-                    changes += self._correct(message, before)
+                    changes += self._correct(message, before, new_after=last)
                     known[message.id] = before.merged_with(message)
                     continue
                 # The message had to wait: it counts for the most that any record of it says.
@@ -125,14 +125,12 @@ class Messages:
     def _insert(self, entered: dict[str, Entry]) -> None:
         """Write the rows of new messages, and empty the collection."""
         number_of = self._contexts.number_of
-        self._database.executemany(
-            records.INSERT_MESSAGE,
-            [
-                records.message_row(m, each.state, number_of(m), m.created_ms, each.number)
-                for each in entered.values()
-                for m in [each.message]
-            ],
-        )
+        rows = [
+            records.message_row(m, each.state, number_of(m), m.created_ms, each.number)
+            for each in entered.values()
+            for m in [each.message]
+        ]
+        records.insert_messages(self._database, rows)
         entered.clear()
 
     def _replace(self, entry: Entry, entered: dict[str, Entry]) -> Known:
@@ -147,8 +145,10 @@ class Messages:
             self._database.execute(records.REPLACE_MESSAGE, row)
         return as_known(entry)
 
-    def _correct(self, message: Message, known: Known) -> list[Change]:
+    def _correct(self, message: Message, known: Known, *, new_after: int) -> list[Change]:
         """Add what a message that was read again has more of than before; no number ever falls.
+
+        Rows with a number above ``new_after`` were entered just now, and are added up with all that they hold in ``count``.
 
         A message that counted as killed and completes after all gets its time of completion, because its copies are
         recognised by it.
@@ -179,7 +179,8 @@ class Messages:
             opens_session=False,
             number=known.number,
         )
-        self._sums.add([change])
+        if known.number <= new_after:
+            self._sums.add([change])
         if after.ended_ms != before.ended_ms:
             self._sums.renew(before, after)
         return [change]
@@ -205,11 +206,10 @@ class Messages:
         if new_after is not None:
             # One statement for all new rows takes a fourth of the time.
             self._outbox.add_messages_after(new_after)
-        known = [
-            number for number, message in messages if new_after is None or number <= new_after if message.calls_model
-        ]
-        self._outbox.add_messages(known)
-        self._sums.add(changes)
+            self._sums.add_new(new_after)
+        known = [change for change in changes if new_after is None or change.number <= new_after]
+        self._outbox.add_messages([change.number for change in known if change.message.calls_model])
+        self._sums.add(known)
         return changes
 
     def _known(self, ids: list[str]) -> dict[str, Known]:

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from typing import Any, Final
 
 from otel_agent.model import Generation, Message, Overlap, Session, State, Tokens, UsageSource
@@ -15,6 +16,14 @@ _OWN_COLUMNS: Final = (
 _MAY_BE_UNKNOWN: Final = ("response_ms", "first_output_ms")
 _HOLES: Final = ", ".join("nullif(?, 0)" if name in _MAY_BE_UNKNOWN else "?" for name in _OWN_COLUMNS.split(", "))
 INSERT_MESSAGE: Final = f"INSERT INTO message ({_OWN_COLUMNS}, number) VALUES ({_HOLES}, ?)"
+_COLUMN: Final = {name: place for place, name in enumerate(_OWN_COLUMNS.split(", "))}
+_RESPONSE, _FIRST_OUTPUT = _COLUMN["response_ms"], _COLUMN["first_output_ms"]
+INSERT_UNTIMED_MESSAGE: Final = (
+    f"INSERT INTO message ({_OWN_COLUMNS}, number) VALUES ("
+    + ", ".join("NULL" if name in _MAY_BE_UNKNOWN else f"?{place + 1}" for name, place in _COLUMN.items())
+    + f", ?{len(_COLUMN) + 1})"
+)
+"""The same for a row without both of the times that may be unknown."""
 REPLACE_MESSAGE: Final = f"UPDATE message SET ({_OWN_COLUMNS}) = ({_HOLES}) WHERE number = ?"
 
 MESSAGE_COLUMNS: Final = (
@@ -52,22 +61,19 @@ def newest_ms(database: sqlite3.Connection) -> int | None:
     return None if newest is None else int(newest)
 
 
-_WORD_OF: Final = {each: each.value for each in Generation}
-"""The word for each generation: an enumeration's ``value`` takes ten times as long to look up."""
-
-
 def message_row(message: Message, state: State, context: int, began_ms: int, number: int) -> tuple[object, ...]:
     """Return the values for ``INSERT_MESSAGE`` and ``REPLACE_MESSAGE``.
 
     ``began_ms`` is the time of creation that the message's copies have. All are plain numbers and texts: Python looks for
-    an adapter of any other value, ``True`` and ``None`` included, which made a row take twice as long.
+    an adapter of any other value, ``True`` and ``None`` included, which made a row take twice as long. An enumeration's
+    ``_value_`` is read ten times as fast as its ``value``.
     """
     tokens, overlap = message.tokens, message.overlap
     return (
         message.id,
         message.session_id,
-        _WORD_OF[message.generation],
-        int(state),
+        message.generation._value_,
+        state._value_,
         message.created_ms,
         message.completed_ms,
         context,
@@ -82,9 +88,9 @@ def message_row(message: Message, state: State, context: int, began_ms: int, num
         message.turn_id,
         message.finish,
         message.error_type,
-        int(message.source),
-        int(message.calls_model),
-        int(message.copied),
+        message.source._value_,
+        1 if message.calls_model else 0,
+        1 if message.copied else 0,
         began_ms,
         message.response_ms or 0,
         message.first_output_ms or 0,
@@ -92,6 +98,15 @@ def message_row(message: Message, state: State, context: int, began_ms: int, num
         message.variant,
         number,
     )
+
+
+def insert_messages(database: sqlite3.Connection, rows: Sequence[tuple[object, ...]]) -> None:
+    """Insert new rows that ``message_row`` made."""
+    # Most rows of a history know neither time, and two calls of ``nullif`` take a quarter of the time of a row.
+    timed = [row for row in rows if row[_RESPONSE] or row[_FIRST_OUTPUT]]
+    untimed = [row for row in rows if not (row[_RESPONSE] or row[_FIRST_OUTPUT])] if timed else rows
+    database.executemany(INSERT_UNTIMED_MESSAGE, untimed)
+    database.executemany(INSERT_MESSAGE, timed)
 
 
 def message(row: tuple[Any, ...]) -> Message:

@@ -147,14 +147,12 @@ class Unattributed:
         """Enter rows that ``unattributed_message`` made. Runs inside the writer's transaction."""
         entered = list(rows)
         first = self._messages.last_number() + 1
-        self._database.executemany(
-            records.INSERT_MESSAGE,
-            [
-                records.message_row(m, state, self._contexts.number_of(m), m.created_ms, number)
-                for number, (change, state) in enumerate(entered, first)
-                for m in [change.message]
-            ],
-        )
+        of_messages = [
+            records.message_row(m, state, self._contexts.number_of(m), m.created_ms, number)
+            for number, (change, state) in enumerate(entered, first)
+            for m in [change.message]
+        ]
+        records.insert_messages(self._database, of_messages)
         self._sums.add(change for change, state in entered if state is State.COUNTED)
 
 

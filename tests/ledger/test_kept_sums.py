@@ -95,6 +95,12 @@ def test_a_correction_raises_the_sums_and_counts_no_message(ledger: Ledger, stat
         assert queries.usage(Scope(since_ms=0)) == Usage(1, 1, FOUR, Overlap(), 4_000)
 
 
+def test_two_records_of_one_message_in_a_batch_add_up_to_the_larger_one(ledger: Ledger, state_dir: Path) -> None:
+    enter(ledger, call(0, ONE, model="a"), call(0, FOUR, model="a"), call(1, TWO, model="a"))
+    with reading(state_dir) as queries:
+        assert sums(queries.by_model(Scope())) == {("anthropic", "a"): (2, 2, 6)}
+
+
 def test_a_killed_message_that_completes_after_all_moves_to_its_time(ledger: Ledger, state_dir: Path) -> None:
     whole = replace(call(0, FOUR), completed_ms=T0 + 10 * SLOT_MS)
     enter(ledger, in_flight(whole, ONE), call(3, TWO))

@@ -98,8 +98,8 @@ def _without_the_message(insert: str) -> str:
 def _counts_known_ids_again() -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(replaced(messages.Messages, "_known", lambda self, ids: {}))
-        insert = records.INSERT_MESSAGE
-        stack.enter_context(replaced(records, "INSERT_MESSAGE", _without_the_message(insert)))
+        for name in ("INSERT_MESSAGE", "INSERT_UNTIMED_MESSAGE"):
+            stack.enter_context(replaced(records, name, _without_the_message(getattr(records, name))))
         yield
 
 
