@@ -71,7 +71,9 @@ def test_every_variable_that_is_set_for_a_service_is_read_by_its_configuration()
     services = read(COLLECTOR / "compose.yaml")["services"]
     assert set(services["gateway"]["environment"]) <= understood
     of_jaeger = re.findall(r"\$\{env:(\w+)", (COLLECTOR / "jaeger" / "jaeger.yaml").read_text(encoding="utf-8"))
-    assert set(services["jaeger"]["environment"]) <= {*of_jaeger, "OTEL_TRACES_SAMPLER"}, "the SDK in Jaeger reads that one"
+    assert set(services["jaeger"]["environment"]) <= {*of_jaeger, "OTEL_TRACES_SAMPLER"}, (
+        "the SDK in Jaeger reads that one"
+    )
 
 
 def test_the_compose_file_fits_the_schema_of_compose() -> None:

@@ -108,7 +108,7 @@ def _errors() -> Sequence[Builder[Panel]]:
     about = "Model calls that ended with an error, those that a person stopped too."
     return (
         bars("Errors by type", over_time, legend(names.ERROR), "short", about).interval("30m").no_value(none),
-        ranking("Errors by type and model", columns, named, about, empty=none, widths={"Error": 205, "Provider": 125}),
+        ranking("Errors by type and model", columns, named, about, empty=none, widths={"Error": 230, "Provider": 125}),
     )
 
 

@@ -40,6 +40,9 @@ printf '#!/bin/sh\\necho %s\\n' "${SAYS:-${last##*@}}" > "$program"
 chmod +x "$program"
 if [ "${last%@*}" = opencode-ai ]; then ln -s "$PWD/$program" node_modules/.bin/opencode; fi
 """
+NPM_CI = """
+mkdir -p node_modules/.bin && touch node_modules/.bin/esbuild && chmod +x node_modules/.bin/esbuild
+"""
 JAVA = """
 echo "openjdk version \\"${JAVA:-17.0.9}\\" 2026-01-01" >&2
 """

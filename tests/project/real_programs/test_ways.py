@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tests.project.real_programs.checkout import (
     JAVA,
     MVN,
     NPM,
+    NPM_CI,
     SUDO,
     Checkout,
 )
@@ -103,6 +105,32 @@ class TestNpm:
         assert done.returncode == 1
         assert "It says that it is '9.9.9'" in done.stderr
         assert checkout.kept("opencode") == set()
+
+
+class TestNpmLocked:
+    def test_the_locked_packages_are_installed_without_their_scripts(self, checkout: Checkout) -> None:
+        checkout.has(npm=NPM_CI)
+        done = checkout.run("get", "grafana-panels")
+        assert done.returncode == 0, done.stderr
+        (call,) = checkout.calls
+        assert call.startswith("npm ci --ignore-scripts")
+        (folder,) = (checkout.cache / "grafana-panels").glob("[0-9a-f]*")
+        assert (folder / "package-lock.json").read_bytes() == (table.PAGE / "package-lock.json").read_bytes()
+
+    def test_another_lock_file_is_another_folder(self, checkout: Checkout) -> None:
+        checkout.has(npm=NPM_CI)
+        assert checkout.run("get", "grafana-panels").returncode == 0
+        with (checkout.root / "collector" / "grafana" / "page" / "package-lock.json").open("a") as lock:
+            lock.write("\n")
+        assert checkout.run("get", "grafana-panels").returncode == 0
+        assert len(checkout.kept("grafana-panels")) == 2
+
+    def test_the_lock_file_has_a_hash_for_each_package_and_the_release_of_the_table(self) -> None:
+        packages = json.loads((table.PAGE / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+        own = packages.pop("")
+        assert own["dependencies"]["@grafana/ui"] == own["dependencies"]["@grafana/data"] == table.PANELS
+        assert [name for name, package in packages.items() if "integrity" not in package] == []
+        assert {packages[f"node_modules/@grafana/{name}"]["license"] for name in ("ui", "data")} == {"Apache-2.0"}
 
 
 class TestMaven:
