@@ -175,8 +175,8 @@ def _cardinality() -> Sequence[Builder[Panel]]:
 
 def _collectors() -> Sequence[Builder[Panel]]:
     rates = {
-        f"{what} {done}": f'sum(rate({{__name__=~"otelcol_{name}_{what}(_total)?"}}[$__rate_interval]))'
-        for what in ("metric_points", "spans")
+        f"{shown} {done}": f'sum(rate({{__name__=~"otelcol_{name}_{what}(_total)?"}}[$__rate_interval]))'
+        for what, shown in (("metric_points", "points"), ("spans", "spans"))
         for done, name in (("accepted", "receiver_accepted"), ("sent", "exporter_sent"))
     }
     full = "max by (instance, exporter) (otelcol_exporter_queue_size / otelcol_exporter_queue_capacity)"
