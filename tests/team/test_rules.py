@@ -40,6 +40,7 @@ def test_expressions_use_only_metrics_that_exist_and_series_that_are_recorded() 
     ours = {names.metric(metric) for metric in METRICS.values()}
     recorded = {str(rule["record"]) for rule in RULES if "record" in rule}
     labels = {"opencode_project_name", "opencode_agent_kind", "opencode_message_outcome", "opencode_tool_outcome"}
+    labels |= {names.TOKENS_OF}
     for rule in RULES:
         expression = str(rule["expr"])
         found = set(re.findall(r"(?<![\w:])(?:otel_agent|opencode|team\w*)[_:][\w:]+(?=[{\[ )]|$)", expression))
