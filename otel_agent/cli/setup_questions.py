@@ -1,5 +1,6 @@
 """The questions of ``otel-agent setup``. Nothing is changed here, so Ctrl-C can end each of them."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from otel_agent.setup.wish import Wish
 
 _BACKEND: Final = "2"
+_AUTHORITY: Final = "OTEL_EXPORTER_OTLP_CERTIFICATE"
+"""What an advice names if nobody here knows the authority of the backend's certificate."""
+_ASK_AUTHORITY: Final = "PEM file of the authority that signed its certificate (empty for none)"
 
 
 def questions(now: Present, given: Request, *, tries: bool) -> "Wish | None":
@@ -97,6 +101,8 @@ def _backend(now: Present, given: Request, *, tries: bool) -> "Wish | None":
         if not typer.confirm("Change the address or the key, and try again?", default=True):
             kept = typer.confirm("Set it up all the same? What cannot be delivered is kept.", default=False)
             return wish if kept else None
+        if _AUTHORITY in trial.reason and (path := str(typer.prompt(_ASK_AUTHORITY, default="")).strip()):
+            otlp["certificate"] = str(Path(path).expanduser().absolute())
 
 
 def _address(default: str) -> str:
