@@ -62,8 +62,11 @@ class Chain:
             except OtelAgentError as error:
                 self._found.put(fail(link, str(error), "Could not be checked further.", "Fix the problem named above."))
             except OSError as error:
-                seen = f"{error.filename or 'the system'}: {error.strerror or error}"
-                self._found.put(fail(link, seen, "Could not be checked further.", "Fix the problem named above."))
+                # The system names no file if the folder in which the command was started is gone.
+                where = error.filename or "the folder in which you are"
+                todo = "Make it readable for you." if error.filename else "If it is gone, change to another one."
+                seen = f"{where}: {error.strerror or error}"
+                self._found.put(fail(link, seen, "Could not be checked further.", todo))
             except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
                 self._found.put(error)
                 return
