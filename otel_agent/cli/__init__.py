@@ -1,7 +1,6 @@
 """The commands: parse, call, print."""
 
 import sys
-from contextlib import suppress
 
 from otel_agent import __version__
 
@@ -10,9 +9,14 @@ def main() -> None:
     """Run the command that was typed, and exit."""
     if sys.argv[1:] in (["--version"], ["-V"]):
         # Scripts ask for it often. Without Typer and the commands it takes a fifth of the time.
-        with suppress(OSError, AttributeError):  # a full disk or a closed stream: below, that becomes a sentence
+        try:
             print(__version__, flush=True)
-            return
+        except OSError as error:  # a full disk
+            from otel_agent.cli import streams
+
+            streams.drop_output()
+            sys.exit(f"otel-agent: {streams.failure_in_words(error)}")
+        return
     from otel_agent.cli.commands import run_command
 
     run_command()

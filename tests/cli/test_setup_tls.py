@@ -20,6 +20,7 @@ def test_the_authority_is_asked_for_when_a_certificate_is_not_trusted(tmp_path: 
     machine, authority = ServiceMachine(tmp_path), Authority(tmp_path / "authority")
     machine.answer("systemctl", ACTIVE)
     with OtlpReceiver(tls=authority.issue("server")) as gateway:
+        endpoint = gateway.endpoint
         run = dialogue(
             machine.shell,
             ["setup"],
@@ -40,7 +41,7 @@ def test_the_authority_is_asked_for_when_a_certificate_is_not_trusted(tmp_path: 
         assert {each.headers["authorization"] for each in gateway.requests} == {"Bearer s3cret"}
     assert "TLS failed" in run.stdout
     assert tomllib.loads(machine.shell.config.read_text(encoding="utf-8"))["otlp"] == {
-        "endpoint": gateway.endpoint,
+        "endpoint": endpoint,
         "headers": {"Authorization": "Bearer s3cret"},
         "certificate": str(authority.certificate),
     }
