@@ -120,9 +120,16 @@ def logs(
     """Show the service's log."""
     from otel_agent.service.manager import ServiceError
 
-    command = manager_here().log_command(lines, follow=follow)
+    manager = manager_here()
+    command, is_there = manager.log_command(lines, follow=follow), manager.file.exists()
     try:
-        raise typer.Exit(subprocess.run(command, check=False).returncode)
+        done = subprocess.run(command, check=False, stdout=None if is_there or follow else subprocess.PIPE)
+        if done.stdout is not None:
+            typer.echo(done.stdout, nl=False)
+            # A service that was removed has left a log, and one that never was has none.
+            if not done.stdout:
+                raise ServiceError("the service is not installed. Run `otel-agent service install` first.")
+        raise typer.Exit(done.returncode)
     except FileNotFoundError:
         raise ServiceError(f"the program {command[0]} is not installed.") from None
 

@@ -144,6 +144,24 @@ def test_logs_prints_the_journal_of_the_service(machine: ServiceMachine) -> None
     assert machine.asked[0].endswith("--follow")
 
 
+def test_logs_of_a_service_that_never_was_say_how_to_install_it(machine: ServiceMachine) -> None:
+    code, printed, said = machine.run("logs")
+    assert (code, printed) == (1, "")
+    assert "Run `otel-agent service install` first." in said
+
+
+def test_a_session_that_systemd_does_not_manage_is_said_with_a_way_out(machine: ServiceMachine) -> None:
+    (machine.programs / "systemctl").write_text(
+        '#!/bin/sh\necho "Failed to connect to bus: No medium found" >&2\nexit 1\n'
+    )
+    for command in ("install", "status"):
+        code, _, said = machine.run(command)
+        assert code == 1
+        assert "loginctl enable-linger" in said
+        assert "`otel-agent run`" in said
+    assert not machine.unit.exists()
+
+
 def test_without_systemd_install_says_how_to_run_the_agent_by_hand(machine: ServiceMachine) -> None:
     for program in machine.programs.iterdir():
         program.unlink()
