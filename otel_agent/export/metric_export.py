@@ -109,6 +109,8 @@ class MetricExport:
         if last and not summary.reason:
             # Dated back by an interval, as if they had been sent in time; the current values then follow at once.
             at_ns = now_ns - min(self._interval_ns, _LONGEST_BACK_NS)
+            # A baseline before a point that an earlier run sent would let the series fall, and none is needed after it.
+            self._schedule.recall_accepted(due, at_ns, now_ns)
             summary += yield from self._points.send(self._schedule.baselines(due, now_ns), at_ns)
         if not summary.broken_off:
             summary += yield from self._points.send(self._schedule.points(due, now_ns, last=last), now_ns)

@@ -69,7 +69,8 @@ class ScheduledPoint(Struct, frozen=True, gc=False):
 class MetricSchedule:
     """Knows what is due, and notes in the ledger what becomes of each point.
 
-    Only the process remembers when a series was last accepted: no series counts as recent after a restart.
+    Only the process remembers when a series was last accepted: no series counts as recent after a restart, until
+    ``recall_accepted`` looks into the ledger.
     """
 
     def __init__(
@@ -134,6 +135,15 @@ class MetricSchedule:
     def baselines(self, due: Iterable[Series], now_ns: int) -> list[ScheduledPoint]:
         """Return only the baselines that are needed now."""
         return [_total(series.as_accepted) for series in due if self._needs_baseline(series, now_ns)]
+
+    def recall_accepted(self, due: Iterable[Series], since_ns: int, now_ns: int) -> None:
+        """Count series as recent if the ledger says that the backend got their last accepted value after ``since_ns``."""
+        for series in due:
+            before = series.last_accepted
+            # A time in the future was written by a wrong clock. That of a new series or of history is zero or missing.
+            if before is not None and since_ns < (before.at_ns or 0) <= now_ns:
+                known_ns = self._accepted_ns.get(_key(series), 0)
+                self._accepted_ns[_key(series)] = max(known_ns, before.at_ns)
 
     def unanswered(self, due: Iterable[Series], now_ns: int) -> dict[int, list[ScheduledPoint]]:
         """Return the points that have to be sent again, by the time that they had."""
