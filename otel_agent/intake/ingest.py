@@ -16,6 +16,7 @@ from otel_agent.intake.pass_progress import Pass, Progress
 from otel_agent.intake.problem_log import ProblemLog
 from otel_agent.intake.residual import Residual
 from otel_agent.intake.traces import Traces
+from otel_agent.intake.unread_calls import UnreadCalls
 from otel_agent.intake.unreadable_stores import UnreadableStores
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import (
@@ -40,8 +41,7 @@ _NOTE_SWEEPS_MS: Final = 3_600_000
 """A sweep within an hour of the last one is not written down: an agent at rest leaves the disk alone."""
 _FAILURES: Final = (Unreadable, OSError, ValueError, ArithmeticError, RecursionError, MemoryError)
 """The ways in which the reading of a store fails, whatever is in it."""
-_TURNS_AT_ONCE: Final = 2_000
-"""Turns ended in one transaction."""
+_TURNS_AT_ONCE: Final = 2_000  # turns that are ended in one transaction
 
 
 class Ingest:
@@ -64,6 +64,7 @@ class Ingest:
         self._stores: dict[str, Store] = {}
         self._problem_log = ProblemLog()
         self._unreadable = UnreadableStores(ledger, rules)
+        self._unread_calls = UnreadCalls(ledger, rules)
         self._passed = False
         self.lag_s: float | None = None
         """Seconds from the completion of the last counted message until it was counted. ``None`` before there was one;
@@ -166,6 +167,7 @@ class Ingest:
             batches = store.read(self._ledger.recall, self._traces.wanted, now_ms=self._now_ms(), scope=scope)
             for batch in batches if self._ledger.swept_ms else joined(batches):
                 met.update(each.place for each in batch.problems)
+                self._unread_calls.hold_back(batch, now_ms=self._now_ms())
                 self._enter(batch, outcome, store)
                 if batch.totals is not None and self._rules.unattributed_usage:
                     self._residual.note(store.name, batch.totals)
@@ -237,8 +239,7 @@ class Ingest:
     def _resolve_waiting(self, outcome: Pass, stopping: Callable[[], bool]) -> None:
         """Decide the messages and end the turns that had to wait until every store was read."""
         now_ms, grace_ms = self._now_ms(), self._rules.killed_grace_ms
-        waiting = self._ledger.waiting
-        left = 0
+        waiting, left = self._ledger.waiting, 0
         # A chunk at a time: a copy may be decided by an original that counted in the chunk before.
         while not stopping() and (
             found := waiting.decide(now_ms=now_ms, grace_ms=grace_ms, count_from_ms=self._count_from_ms, left=left)
@@ -251,6 +252,10 @@ class Ingest:
                 break  # the next pass decides them, with their calls
             # Once more: a store may have failed just now, and what came from it waits.
             decisions = self._unreadable.decidable(decisions, self._unreadable.awaited(now_ms))
+            unread = self._unread_calls.judge([each.message for each in decisions], calls, now_ms=now_ms)
+            if unread.problems:
+                self._enter(Batch(problems=unread.problems), outcome)
+            decisions = [each for each in decisions if each.message.id not in unread.waiting]
             left += len(found) - len(decisions)
             self._unreadable.forget_decided(decisions)
             decisions = [replace(each, message=calls.timed(each.message)) for each in decisions]

@@ -20,6 +20,7 @@ class ProblemKind(StrEnum):
     UNKNOWN_SCHEMA = "unknown_schema"
     UNKNOWN_FIELDS = "unknown_fields"
     UNEXPECTED = "unexpected"
+    CALLS_LOST = "calls_lost"
 
     @classmethod
     def _missing_(cls, value: object) -> "ProblemKind":
@@ -54,6 +55,7 @@ _MEANING: Final = {
     ProblemKind.DAMAGED: "is not a readable database; the next pass tries again",
     ProblemKind.UNKNOWN_SCHEMA: "has tables that this version does not know; look for a newer otel-agent",
     ProblemKind.UNKNOWN_FIELDS: "has fields that this version does not know, so its tokens are missing; look for a newer otel-agent",
+    ProblemKind.CALLS_LOST: "counts, but its tool calls and its caller may be missing: they could not be read in time",
     ProblemKind.UNEXPECTED: "holds something that this version cannot read; please report it. The next pass tries again",
 }
 

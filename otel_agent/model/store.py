@@ -32,6 +32,8 @@ class Calls(Struct):
     """Id of a message to the times of its answer. Rows of 2.x bring them themselves, and are missing."""
     began_ms: dict[str, int] = {}
     """Id of a turn to when it began, if the store says so beside its messages. Only 2.x does."""
+    unread: dict[str, Problem] = {}
+    """Id of a message to what kept the reader from its parts or its session just now. What was read of it may not be all."""
     ended: set[str] = set()
     """Ids of the turns that ended by what the store says beside its messages. Only 2.x says it so."""
     read: set[str] = set()
@@ -39,7 +41,8 @@ class Calls(Struct):
 
     def __bool__(self) -> bool:
         """Return True if anything was found. In a history nothing is asked, so nothing needs to be joined."""
-        return bool(self.read or self.tool_calls or self.callers or self.answers or self.began_ms or self.ended)
+        found = self.read or self.tool_calls or self.callers or self.answers or self.began_ms or self.ended
+        return bool(found or self.unread)
 
     def add(self, other: "Calls") -> None:
         """Add what was found elsewhere; what is known here already stays."""
@@ -51,6 +54,7 @@ class Calls(Struct):
         self.began_ms = other.began_ms | self.began_ms
         self.ended |= other.ended
         self.read |= other.read
+        self.unread = other.unread | self.unread
 
     def timed(self, message: Message) -> Message:
         """Return the message with the times of its answer, if they are known here."""

@@ -24,9 +24,27 @@ def _changed(problem: ProblemPlace) -> bool:
     except OSError:
         return False
     if problem.kind is ProblemKind.NO_ACCESS:
-        # The permission may have been given to a folder above, which leaves no mark on the file.
-        return os.access(problem.place, os.R_OK)
+        # The permission may have been given to a folder above, which leaves no mark on the file. A disk that fails at
+        # this place does not say so before it is read.
+        return _can_be_read(problem.place)
     if problem.kind.is_of_a_store:
         return False
     # A clock that was ahead noted a time that no change of the file passes for years.
     return status.st_ctime_ns // 1_000_000 > problem.noted_ms or problem.noted_ms > time_ns() // 1_000_000 + _MINUTE_MS
+
+
+def _can_be_read(place: str) -> bool:
+    try:
+        if os.path.isdir(place):  # noqa: PTH112 - Path's raises where a folder may not be searched
+            with os.scandir(place) as entries:
+                next(entries, None)
+            return True
+        # A pipe would block for ever without this.
+        file = os.open(place, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        try:
+            os.read(file, 1)
+        finally:
+            os.close(file)
+    except OSError:
+        return False
+    return True

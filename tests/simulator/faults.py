@@ -38,8 +38,8 @@ class Faults:
     """Files in this folder are points, and databases in it."""
     state: Callable[[], Path] = Path
     """Returns the state folder of now."""
-    spared: str = "storage/part/"
-    """Files below this are no points: see the test that says what is lost there."""
+    spared: str = ""
+    """Files whose path has this are no points."""
     count: int = 0
     at: int = 0
     """The number of the point that fails; 0 for none."""

@@ -81,8 +81,7 @@ class Folder:
         self._marks: list[bytes] = []
         self._waiting: list[_Read] = []
         self._problems: list[Problem] = []
-        self._looked_at = 0
-        self._gave_session = False
+        self._looked_at, self._gave_session = 0, False
         self._ordinary: OrdinaryMessages | None = None
         self.session: list[Session] = []
         """The folder's session, once a message of it was read and if its file says so."""
@@ -102,9 +101,8 @@ class Folder:
                     if len(self._waiting) >= _ASK_FOR:
                         yield self._asked(ask_wanted)
         # A folder that could not be listed to its end is no folder at rest.
-        if listed:
-            self.at_rest = False
-            self._problems += listed
+        self.at_rest = self.at_rest and not listed
+        self._problems += listed
         yield self._asked(ask_wanted)
 
     def finish(self, batch: Batch) -> None:
@@ -141,12 +139,11 @@ class Folder:
         if found is None:
             return
         try:
-            raw = read_bounded(entry.path, decode.MAX_BYTES)
+            raw, problems = read_bounded(entry.path, decode.MAX_BYTES), list[Problem]()
         except Unreadable as failure:
-            self._take(None, [failure.problem], found)
-            return
+            raw, problems = None, [failure.problem]
         if raw is None:
-            self._take(None, [], found)
+            self._take(None, problems, found)
         else:
             self._decode(entry, raw, found)
 
@@ -208,7 +205,10 @@ class Folder:
                     self._put_off(why)
                     continue
             batch.messages.append(each.message)
-            self._done(each.mark, each.settled, each.problems)
+            if unread := self._sessions.unread.get(each.message.session_id):
+                batch.calls.unread = {**batch.calls.unread, each.message.id: unread}
+            # What could not be read is tried again, whether the message waits for it or not.
+            self._done(each.mark, each.settled and each.message.id not in batch.calls.unread, each.problems)
         batch.problems = self._problems + self._parts.problems + self._sessions.take_problems()
         batch.looked_at = self._looked_at
         self._waiting, self._problems, self._looked_at = [], [], 0
@@ -274,7 +274,7 @@ class Folder:
 
 
 def place_of(folder: Path) -> str:
-    """Return the place of the folder's checkpoint."""
+    """Return the place of the checkpoint."""
     return f"tree:{in_words(folder)}"
 
 

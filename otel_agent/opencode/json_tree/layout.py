@@ -31,8 +31,8 @@ class Layout(Protocol):
     def messages(self) -> Path:
         """The folder that holds a folder of messages for each session."""
 
-    def session_files(self) -> dict[str, str]:
-        """Return the path of each session's file, by the session's id."""
+    def session_files(self, problems: list[Problem]) -> dict[str, str]:
+        """Return the path of each session's file, by the session's id. ``problems`` gets what cannot be listed."""
 
     def project_file(self, project_id: str) -> Path | None:
         """Return the file that says where a project is; ``None`` if there can be none."""
@@ -48,12 +48,12 @@ class FlatLayout:
         self.storage = storage
         self.messages = storage / "message"
 
-    def session_files(self) -> dict[str, str]:
+    def session_files(self, problems: list[Problem]) -> dict[str, str]:
         """Return the path of each session's file, by the session's id."""
         files: dict[str, str] = {}
-        for project in listing(self.storage / "session", []):
+        for project in listing(self.storage / "session", problems):
             if is_folder(project):
-                files |= _json_files(project.path)
+                files |= _json_files(project.path, problems)
         return files
 
     def project_file(self, project_id: str) -> Path | None:
@@ -72,9 +72,9 @@ class ProjectLayout:
         self.storage, self._session = storage, storage / "session"
         self.messages = self._session / "message"
 
-    def session_files(self) -> dict[str, str]:
+    def session_files(self, problems: list[Problem]) -> dict[str, str]:
         """Return the path of each session's file, by the session's id."""
-        return _json_files(self._session / "info")
+        return _json_files(self._session / "info", problems)
 
     def project_file(self, project_id: str) -> Path | None:
         """Return ``None``: these trees name the project in each message."""
@@ -91,7 +91,6 @@ def messages_of(layout: Layout, session_id: str) -> Path | None:
     return layout.messages / session_id if is_plain_name(session_id) else None
 
 
-def _json_files(folder: Path | str) -> dict[str, str]:
-    unreported: list[Problem] = []
-    names = ((entry.name, entry.path) for entry in listing(folder, unreported))
+def _json_files(folder: Path | str, problems: list[Problem]) -> dict[str, str]:
+    names = ((entry.name, entry.path) for entry in listing(folder, problems))
     return {name.removesuffix(_FILE): path for name, path in names if name.endswith(_FILE)}

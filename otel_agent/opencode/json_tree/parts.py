@@ -3,14 +3,14 @@
 OpenCode writes a running call's part again and again, in place and without a lock: it can be caught in the middle.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from heapq import nlargest
 from itertools import islice
 from os import DirEntry
 from time import time_ns
 from typing import Final
 
-from otel_agent.model import BeingWritten, Generation, Message, Problem, Session, Unreadable
+from otel_agent.model import BeingWritten, Generation, Message, Problem, ProblemKind, Session, Unreadable
 from otel_agent.opencode import decode
 from otel_agent.opencode.bounded_files import RACY_NS, is_plain_name, listing, read_bounded, status
 from otel_agent.opencode.ids import minted_after_ms, turn_began_ms
@@ -54,16 +54,24 @@ class TreeParts:
         return sorted(found, key=lambda part: part.id)
 
     def recent(self, session_id: str, until_ms: int) -> list[str]:
-        """Return the ids of the session's last messages, by the time in their ids; an id without a time may be one."""
-        folder = messages_of(self._layout, session_id)
-        files = () if folder is None else listing(folder, [])
+        """Return the ids of the session's last messages, by the time in their ids; an id without a time may be one.
+
+        Raises ``Unreadable`` if not all can be listed now.
+        """
+        folder, unread = messages_of(self._layout, session_id), list[Problem]()
+        files = () if folder is None else listing(folder, unread)
         names = (entry.name.removesuffix(_FILE) for entry in files if entry.name.endswith(_FILE))
         # Of a folder with a million files only these few names are kept.
-        return nlargest(RECENT, (name for name in names if (minted_after_ms(name, until_ms) or 0) <= SLACK_MS))
+        found = nlargest(RECENT, (name for name in names if (minted_after_ms(name, until_ms) or 0) <= SLACK_MS))
+        _require(unread)
+        return found
 
     def caller_in(self, message_id: str, session: Session, at_ms: int) -> Began | None:
-        """Return the call in this message that began a turn of ``session``. Raises ``BeingWritten``."""
-        part_id = which_began(session, at_ms, self.parts(session.parent_id, message_id, [], at_work=True))
+        """Return the call in this message that began a turn of ``session``. Raises ``BeingWritten`` and ``Unreadable``."""
+        unread: list[Problem] = []
+        part_id = which_began(session, at_ms, self.parts(session.parent_id, message_id, unread, at_work=True))
+        if not part_id:
+            _require(unread)
         return Began(part_id) if part_id else None
 
     def origin_of(self, session: Session, turn_id: str) -> Origin | None:
@@ -76,19 +84,23 @@ class TreeParts:
         return turn_began_ms(turn_id, first_created_ms)
 
     def turn_of(self, session_id: str, message_id: str) -> str:
-        """Return the user message that a message answers; empty if it cannot be read or names none."""
+        """Return the user message that a message answers; empty if it is gone or names none. Raises ``Unreadable``."""
         folder = messages_of(self._layout, session_id)
         if folder is None or not is_plain_name(message_id):
             return ""
         try:
             raw = read_bounded(str(folder / f"{message_id}{_FILE}"), decode.MAX_BYTES)
-        except Unreadable:
+        except Unreadable as failure:
+            _require([failure.problem])
             return ""
         return decode.answered(raw)
 
     def session(self, session_id: str) -> Session | None:
-        """Return the session, ``None`` if its file is gone. Raises ``BeingWritten``."""
-        return self._sessions.get(session_id)
+        """Return the session, ``None`` if its file is gone. Raises ``BeingWritten`` and ``Unreadable``."""
+        found = self._sessions.get(session_id)
+        if found is None and session_id in self._sessions.unread:
+            _require([self._sessions.unread[session_id]])
+        return found
 
     def releases(self) -> Mapping[str, int]:
         """Return nothing: the last release that wrote trees is 1.1."""
@@ -103,6 +115,13 @@ class TreeParts:
                 yield entry, read_bounded(entry.path, decode.MAX_BYTES) or b""
             except Unreadable as failure:
                 problems.append(failure.problem)
+
+
+def _require(unread: Iterable[Problem]) -> None:
+    """Raise ``Unreadable`` if something may be readable later. What is too large stays so."""
+    for problem in unread:
+        if problem.kind is not ProblemKind.TOO_LARGE:
+            raise Unreadable(problem)
 
 
 def _is_young(entry: DirEntry[str]) -> bool:

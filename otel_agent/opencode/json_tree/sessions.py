@@ -5,7 +5,7 @@ from typing import Final
 
 from otel_agent.model import BeingWritten, Problem, Session, Settling, Unreadable
 from otel_agent.opencode import decode
-from otel_agent.opencode.bounded_files import RACY_NS, SETTLED_NS, read_bounded
+from otel_agent.opencode.bounded_files import RACY_NS, SETTLED_NS, in_words, read_bounded
 from otel_agent.opencode.json_tree.layout import Layout
 from otel_agent.opencode.json_values import text
 
@@ -21,6 +21,10 @@ class Sessions:
         self._files: dict[str, str] | None = None
         self._worktrees: dict[str, str] = {}
         self._problems: list[Problem] = []
+        self._unlisted: list[Problem] = []
+        """Folders of sessions that could not be listed: what is not known may be in there."""
+        self.unread: dict[str, Problem] = {}
+        """Id of a session to why its file could not be read just now, or not be looked for."""
 
     def get(self, session_id: str) -> Session | None:
         """Return the session, ``None`` if its file is gone or was never whole.
@@ -30,9 +34,12 @@ class Sessions:
         """
         # Files of sessions are in folders of projects: one listing of all is cheaper than a search for each.
         if self._files is None:
-            self._files = self._layout.session_files()
+            self._files = self._layout.session_files(self._unlisted)
+            self._problems += self._unlisted
         path = self._files.get(session_id)
         if path is None:
+            if self._unlisted:
+                self.unread[session_id] = self._unlisted[0]
             return None
         try:
             wire = self._parse_file(path)
@@ -41,6 +48,8 @@ class Sessions:
                 raise BeingWritten from None
             return None
         if wire is None:
+            if self._problems and self._problems[-1].place == in_words(path):
+                self.unread[session_id] = self._problems[-1]
             return None
         if _is_young(path, self._now_ns, SETTLED_NS, SETTLED_NS):
             raise Settling

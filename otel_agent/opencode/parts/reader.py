@@ -5,7 +5,7 @@ from typing import Final, Protocol
 
 from msgspec.structs import replace
 
-from otel_agent.model import Caller, Calls, CallsWanted, Generation, Message, Problem, Session
+from otel_agent.model import Caller, Calls, CallsWanted, Generation, Message, Problem, ProblemKind, Session, Unreadable
 from otel_agent.opencode.parts import step_usage
 from otel_agent.opencode.parts.answer import answer
 from otel_agent.opencode.parts.callers import Began, Origin
@@ -32,7 +32,7 @@ class PartSource(Protocol):
         """Return the parts of a message in the order of their ids; torn ones are left out.
 
         ``at_work`` says that OpenCode may be writing the message: then this raises ``BeingWritten`` for a torn part that
-        was changed a moment ago. ``problems`` gets what may not be read.
+        was changed a moment ago. ``problems`` gets what cannot be read: then what is returned may not be all.
         """
 
     def recent(self, session_id: str, until_ms: int) -> list[str]:
@@ -41,7 +41,7 @@ class PartSource(Protocol):
     def caller_in(self, message_id: str, session: Session, at_ms: int) -> Began | None:
         """Return the call in this message that began a turn of ``session`` at ``at_ms``, ``None`` if none did.
 
-        Raises ``BeingWritten``. The message belongs to the session's parent.
+        Raises ``BeingWritten``, and ``Unreadable`` if nobody can say it now. The message belongs to the session's parent.
         """
 
     def origin_of(self, session: Session, turn_id: str) -> Origin | None:
@@ -65,8 +65,8 @@ class PartReader:
 
     def __init__(self, source: PartSource) -> None:
         self._source = source
-        self._kept: dict[str, list[Part]] = {}
-        """Parts that were read for a message's usage, and may be wanted for its calls."""
+        self._kept: dict[str, tuple[list[Part], list[Problem]]] = {}
+        """Parts that were read for a message's usage, and may be wanted for its calls; and what could not be read."""
         self._callers: dict[str, list[Caller]] = {}
         """Id of a sub-agent's turn to its callers: a turn has many messages and is looked up once."""
         self._last_session = Session("")
@@ -77,22 +77,28 @@ class PartReader:
         """Return the message with what its parts say about its usage; most messages need no part for that."""
         if not step_usage.wants_parts(message):
             return message
-        parts = self._source.parts(message.session_id, message.id, problems, at_work=False)
-        self._kept[message.id] = parts
+        unread: list[Problem] = []
+        parts = self._source.parts(message.session_id, message.id, unread, at_work=False)
+        problems += unread
+        self._kept[message.id] = parts, unread
         return step_usage.with_parts(message, parts, session.version if session else "")
 
     def calls(self, messages: Sequence[Message], wanted: CallsWanted) -> Calls:
         """Return the calls that are wanted of these messages.
 
-        Raises ``BeingWritten`` if the call that began a turn is being written just now.
+        Raises ``BeingWritten`` if the call that began a turn is being written just now. What cannot be read is noted in
+        ``Calls.unread``: that it is there and cannot be read now is no reason to take it for missing.
         """
         found = Calls()
         if not wanted.messages and not wanted.turns:
             return found
         for message in messages:
             # Callers first: if one is being written, no part of this message is read in vain.
-            if message.turn in wanted.turns and (callers := self._callers_of(message)):
-                found.callers[message.turn] = callers
+            try:
+                if message.turn in wanted.turns and (callers := self._callers_of(message)):
+                    found.callers[message.turn] = callers
+            except Unreadable as failure:
+                self._note_unread(found, message, [failure.problem])
             if message.id in wanted.messages and self._source.has_calls(message):
                 self._add(found, message)
         return found
@@ -104,10 +110,10 @@ class PartReader:
 
     def _add(self, found: Calls, message: Message) -> None:
         """Add the tool calls of one message and, for 1.x, the times of its answer: rows of 2.x say those themselves."""
-        problems = len(self.problems)
-        parts = self._parts_of(message)
+        parts, unread = self._parts_of(message)
+        self._note_unread(found, message, unread)
         # What may not be read, or is gone, may have had calls.
-        if len(self.problems) == problems and (parts or self._source.knows(message)):
+        if not unread and (parts or self._source.knows(message)):
             found.read.add(message.id)
         restamped = any(part.tool_use for part in parts) and self._is_restamped(message)
         if calls := tool_calls(message, parts, restamped=restamped):
@@ -132,12 +138,20 @@ class PartReader:
             if (found := release(version)) is not None and found >= _RESTAMPS
         )
 
-    def _parts_of(self, message: Message) -> list[Part]:
+    def _note_unread(self, found: Calls, message: Message, problems: Sequence[Problem]) -> None:
+        self.problems += problems
+        for problem in problems:
+            # What is too large will be so for ever.
+            if problem.kind is not ProblemKind.TOO_LARGE:
+                found.unread.setdefault(message.id, problem)
+
+    def _parts_of(self, message: Message) -> tuple[list[Part], list[Problem]]:
         """OpenCode completes a message after its parts: a torn part beside it was left by a killed writer. It is left
         out, and the message counts without that call."""
         kept = self._kept.get(message.id)
         if kept is None:
-            return self._source.parts(message.session_id, message.id, self.problems, at_work=False)
+            unread: list[Problem] = []
+            return self._source.parts(message.session_id, message.id, unread, at_work=False), unread
         return kept
 
     def _callers_of(self, message: Message) -> list[Caller]:

@@ -5,7 +5,7 @@ from collections.abc import Container, Sequence
 
 from msgspec.structs import replace
 
-from otel_agent.model import Calls, CallsWanted, Generation, Message, Session
+from otel_agent.model import Calls, CallsWanted, Generation, Message, Problem, Session
 from otel_agent.opencode.parts.reader import PartReader
 from otel_agent.opencode.sqlite.content import ContentParts
 from otel_agent.opencode.sqlite.known_tables import Tables
@@ -51,6 +51,15 @@ class TurnNotes:
         self._ended.clear()
         self._began_ms.clear()
         self._turns.forget()
+
+
+def with_place(calls: Calls, store: str) -> list[Problem]:
+    """Name in what could not be read of messages the database and the message, and return these problems."""
+    calls.unread = {
+        message_id: replace(problem, place=f"{store}#parts of {message_id}")
+        for message_id, problem in calls.unread.items()
+    }
+    return list(calls.unread.values())
 
 
 def part_reader(database: sqlite3.Connection, tables: Tables, turns: TurnFinder) -> PartReader:

@@ -32,7 +32,7 @@ from otel_agent.model import (
 from otel_agent.opencode.bounded_files import in_words
 from otel_agent.opencode.json_values import MAX_TIME_MS
 from otel_agent.opencode.sqlite import session_totals
-from otel_agent.opencode.sqlite.calls import read_calls
+from otel_agent.opencode.sqlite.calls import read_calls, with_place
 from otel_agent.opencode.sqlite.connection import Connection, Files, connect, is_being_made, must_be_immutable
 from otel_agent.opencode.sqlite.cursor import Ask, DatabaseFile, mark_of
 from otel_agent.opencode.sqlite.failures import is_endless, problem_of
@@ -61,6 +61,8 @@ class Database:
         """The files as they were before they were last read to the end."""
         self._rests: tuple[float, Problem] | None = None
         """Until when no query is asked, by a clock that never goes back, and why."""
+        self._has_unread = False
+        """True once the last pass met parts that could not be read: they are tried again although nobody wrote."""
         self._immutable = False
         self._unchanged_since: int | None = None
         self._totals: frozenset[session_totals.Row] = frozenset()
@@ -93,7 +95,12 @@ class Database:
             # A new process would walk over all rows for those that were rewritten: a second for a million.
             as_left = mark and recall(place) == mark
             sweep = scope.sweep or (self._unchanged_since is None and not as_left)
-            yield from self._read(Ask(recall, ask_wanted), now_ms=now_ms, sweep=sweep)
+            if self._has_unread and not sweep:
+                self._reopen(now_ms)  # a connection keeps the pages that it read, good or bad
+            self._has_unread = False
+            for batch in self._read(Ask(recall, ask_wanted), now_ms=now_ms, sweep=sweep):
+                self._has_unread = self._has_unread or bool(batch.calls.unread)
+                yield batch
             if sweep and mark and not as_left and self._unchanged_since is not None:
                 yield Batch(checkpoints=[Checkpoint(place, mark)])
         except Unreadable as failure:
@@ -106,7 +113,9 @@ class Database:
     def read_calls(self, messages: Sequence[Message], wanted: CallsWanted) -> Calls:
         """Return the calls of messages that were read earlier. Raises ``Unreadable``."""
         with self._connected(_LONG_AFTER_MS) as (database, tables):
-            return read_calls(database, tables, messages, wanted)
+            calls = read_calls(database, tables, messages, wanted)
+        with_place(calls, self.name)
+        return calls
 
     def length(self) -> int:
         """Return how many rows of messages there are; 0 if they cannot be counted now."""

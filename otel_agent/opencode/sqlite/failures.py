@@ -41,6 +41,11 @@ def is_of_the_query(error: sqlite3.Error) -> bool:
     return _primary(error) == sqlite3.SQLITE_ERROR or is_too_large(error)
 
 
+def is_of_one_place(error: sqlite3.Error) -> bool:
+    """Return True if the disk or the file fails at one place: what is elsewhere in the database may be readable."""
+    return _primary(error) in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT)
+
+
 def problem_of(error: sqlite3.Error, place: str) -> Problem:
     """Return what an error of SQLite's means for a person."""
     code, primary = _code(error), _primary(error)

@@ -10,11 +10,12 @@ from typing import Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
-from otel_agent.model import Batch, CallsWanted, Message
+from otel_agent.model import Batch, CallsWanted, Checkpoint, Message
 from otel_agent.opencode.process_beside import Frames, ProcessBeside, can_read_beside
-from otel_agent.opencode.sqlite.calls import read_calls
-from otel_agent.opencode.sqlite.cursor import Ask, DatabaseFile
+from otel_agent.opencode.sqlite.calls import read_calls, with_place
+from otel_agent.opencode.sqlite.cursor import Ask, DatabaseFile, left_at
 from otel_agent.opencode.sqlite.exchange import MODULE, Task, chunk_in
 from otel_agent.opencode.sqlite.known_tables import Tables
 from otel_agent.opencode.sqlite.table_reader import TableReader
@@ -64,6 +65,8 @@ class _Beside:
     def __init__(self, table: Table, ask: Ask, now_ms: int) -> None:
         self._table, self._ask, self._now_ms = table, ask, now_ms
         self._checkpoints: dict[str, bytes] = {}
+        self._unread: list[str] = []
+        """Ids of messages whose parts could not be read."""
         self.unsettled: dict[str, int] = {}
         self.finished = False
         """True if the process read the table to its end."""
@@ -97,9 +100,9 @@ class _Beside:
                 return
             for chunk in chunks:
                 batch = chunk.batch()
+                self._add_calls(batch)
                 self._checkpoints.update((each.place, each.state) for each in batch.checkpoints)
                 self.unsettled = chunk.unsettled
-                self._add_calls(batch)
                 yield batch
                 # Only the last chunk has no row: it ends the sweep.
                 self.finished = not batch.looked_at
@@ -109,6 +112,11 @@ class _Beside:
         wanted = self._ask.wanted(batch.messages) if batch.messages else CallsWanted()
         if wanted.messages or wanted.turns:
             batch.calls.add(read_calls(self._table.database, [self._table.tables], _of(batch.messages, wanted), wanted))
+            batch.problems += with_place(batch.calls, self._table.file.name)
+            self._unread += batch.calls.unread
+        # The process knows nothing of them. Without this, whoever goes on from its checkpoints would not read them again.
+        if self._unread:
+            batch.checkpoints = [_read_again(each, self._unread) for each in batch.checkpoints]
 
     def _task(self) -> bytes:
         table = self._table
@@ -123,6 +131,12 @@ class _Beside:
                 table.immutable,
             )
         )
+
+
+def _read_again(checkpoint: Checkpoint, ids: Sequence[str]) -> Checkpoint:
+    cursor = left_at(checkpoint.state)
+    cursor.in_flight += [each for each in ids if each not in cursor.in_flight]
+    return replace(checkpoint, state=msgspec.json.encode(cursor))
 
 
 def _of(messages: Sequence[Message], wanted: CallsWanted) -> list[Message]:

@@ -5,13 +5,13 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from otel_agent.model import Message, Problem, Session
+from otel_agent.model import Message, Problem, Session, Unreadable
 from otel_agent.opencode import decode, json_values
 from otel_agent.opencode.decode import MAX_BYTES
 from otel_agent.opencode.ids import turn_began_ms
 from otel_agent.opencode.parts.callers import RECENT, Began, Origin, which_began
 from otel_agent.opencode.parts.part import MAX_PARTS, Part, decode_part
-from otel_agent.opencode.sqlite.failures import is_too_large
+from otel_agent.opencode.sqlite.failures import is_of_one_place, is_too_large, problem_of
 from otel_agent.opencode.sqlite.known_tables import Tables
 from otel_agent.opencode.sqlite.row_size import all_of, facts_of, first_of
 
@@ -39,12 +39,15 @@ class DatabaseParts:
 
     def parts(self, session_id: str, message_id: str, problems: list[Problem], *, at_work: bool) -> list[Part]:
         """Return the parts of a message in the order of their ids; those that are no JSON are left out."""
-        del session_id, problems, at_work
+        del session_id, at_work
         if self._tables.parts is None:
             return []
         try:
             return _decoded(self._database.execute(self._tables.parts, (message_id, MAX_PARTS)))
         except sqlite3.Error as error:
+            if is_of_one_place(error):
+                problems.append(problem_of(error, f"{self._tables.generation}:part#{message_id}"))
+                return []
             if not is_too_large(error):
                 raise
         return _decoded(self._small_parts(message_id))
@@ -65,7 +68,10 @@ class DatabaseParts:
 
     def caller_in(self, message_id: str, session: Session, at_ms: int) -> Began | None:
         """Return the call in this message that began a turn of ``session`` at ``at_ms``, ``None`` if none did."""
-        part_id = which_began(session, at_ms, self.parts(session.parent_id, message_id, [], at_work=True))
+        unread: list[Problem] = []
+        part_id = which_began(session, at_ms, self.parts(session.parent_id, message_id, unread, at_work=True))
+        for problem in unread:
+            raise Unreadable(problem)
         return Began(part_id) if part_id else None
 
     def origin_of(self, session: Session, turn_id: str) -> Origin | None:

@@ -7,20 +7,11 @@ from typing import Final
 
 import msgspec
 
-from otel_agent.model import (
-    Batch,
-    Checkpoint,
-    Generation,
-    Message,
-    Problem,
-    ProblemKind,
-    Session,
-    StoreTotals,
-)
+from otel_agent.model import Batch, Checkpoint, Generation, Message, Problem, ProblemKind, Session, StoreTotals
 from otel_agent.opencode import decode, json_values, unknown_fields
 from otel_agent.opencode.ordinary import Answer, AnswerOfRow, OrdinaryMessages, Question, ordinary, ordinary_row
 from otel_agent.opencode.sqlite import session_totals
-from otel_agent.opencode.sqlite.calls import TurnNotes, part_reader
+from otel_agent.opencode.sqlite.calls import TurnNotes, part_reader, with_place
 from otel_agent.opencode.sqlite.cursor import BEFORE_ALL, READS, Ask, Cursor, DatabaseFile, left_at
 from otel_agent.opencode.sqlite.known_tables import ASSISTANT, COMPACTION, IDLE, LARGE, Tables, whole
 from otel_agent.opencode.sqlite.parts import text_of
@@ -61,6 +52,7 @@ class TableReader:
         self._database, self._tables, self._ask, self._migrated_ms = database, tables, ask, migrated_ms
         self._rows = Rows(database, tables)
         self._name, self._inode = f"{tables.generation}:{file.name}", file.inode
+        self._file_name = file.name
         turns = TurnFinder(database, tables)
         self._turns, self._parts = TurnNotes(turns), part_reader(database, tables, turns)
         recalled = ask.recall(self._name)
@@ -153,11 +145,23 @@ class TableReader:
         # Parts can be megabytes, and a long transaction keeps OpenCode from checkpointing: each is read on its own.
         batch.calls = self._parts.calls(batch.messages, self._ask.wanted(batch.messages))
         self._parts.forget()
+        batch.problems += with_place(batch.calls, self._file_name)
+        self._keep_unread(batch)
         self._turns.move_to(batch.calls, self._unfinished)
         self._sessions.forget()
         self._ordinary.clear()
         self._cursor.in_flight = self._cursor.in_flight[-_KEEP_IN_FLIGHT:]
         return last
+
+    def _keep_unread(self, batch: Batch) -> None:
+        """Read again the messages whose parts could not be read, as long as there is room to keep them in mind."""
+        unread = batch.calls.unread
+        kept = [message for message in batch.messages if message.id in unread][: _KEEP_IN_FLIGHT // 2]
+        batch.calls.unread = {message.id: unread[message.id] for message in kept}
+        self._unfinished.update(batch.calls.unread)
+        for message in kept:
+            self._cursor.in_flight.append(message.id)
+            self.unsettled[message.session_id] = max(message.created_ms, self.unsettled.get(message.session_id, 0))
 
     def _totals_beside(self, session_ids: set[str]) -> StoreTotals | None:
         """Return the totals of these sessions in the transaction of their rows."""

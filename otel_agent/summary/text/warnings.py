@@ -46,6 +46,11 @@ _WORDINGS: Final = {
         "without readable tokens (this version does not know all fields)",
         "Their tokens are missing here. Look for a newer otel-agent.",
     ),
+    ProblemKind.CALLS_LOST: _Wording(
+        "message",
+        "counted without tool calls that could not be read in time",
+        "Tokens and cost are complete. `otel-agent doctor` says what cannot be read.",
+    ),
     ProblemKind.UNEXPECTED: _Wording(
         "file or database", "could not be read (unexpected content)", "Please report it. Each is retried."
     ),
