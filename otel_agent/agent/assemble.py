@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
@@ -64,8 +65,15 @@ class Agent(Struct):
         self.metrics.close()
 
     def watched_folders(self) -> list[WatchedFolder]:
-        """Return the folders in which a change may mean new messages."""
-        return watched_folders(self.known(), self.ingest.stores)
+        """Return the folders in which a change may mean new messages, without those that do not answer."""
+        silent = [Path(each) for each in self.ingest.readings.silent]
+        found = watched_folders(self.known(), self.ingest.stores)
+        # The watch of a dead mount would hang in the kernel.
+        return [each for each in found if not any(_are_related(Path(each.folder), place) for place in silent)]
+
+
+def _are_related(folder: Path, place: Path) -> bool:
+    return folder.is_relative_to(place) or place.is_relative_to(folder)
 
 
 @contextmanager

@@ -23,8 +23,10 @@ from otel_agent.agent.state_log import StateLog, log_first_pass
 from otel_agent.agent.timer import NEVER, Timer
 from otel_agent.errors import LedgerDamaged, LedgerError
 from otel_agent.intake.ingest import Pass
+from otel_agent.intake.readings import SHORT_PATIENCE_SECONDS
 from otel_agent.intake.watch import Hints, Watch
 from otel_agent.model.plural import counted
+from otel_agent.opencode.answering import NoAnswer, answer_of
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +94,8 @@ class Loop:
         """
         self._agent, self._on_progress, self._now = agent, on_progress, now
         self._settings = agent.settings
+        # Exports wait for a pass.
+        agent.ingest.readings.seconds = SHORT_PATIENCE_SECONDS
         self._log = StateLog(agent.settings, now)
         self._woken, self._gave_up = threading.Event(), threading.Event()
         self._doorbell = _Doorbell(self._woken)
@@ -225,7 +229,7 @@ class Loop:
         if read.messages:
             self._eager_until = self._now() + _EAGER_FOR_SECONDS
         self._plan_read(self._settings.rescan_interval_seconds)
-        if self._watch.set_folders(self._agent.watched_folders()):
+        if self._watch_found():
             # What was written before the new watch existed sent no hint: look at all folders once more, now.
             self._due.all_folders.make_due()
             self._due.read.bring_forward(self._now(), _GATHER_SECONDS)
@@ -236,6 +240,14 @@ class Loop:
         if self._agent.old_calls.step():
             self._due.read.bring_forward(self._now(), _SLICE_PAUSE_SECONDS)
         return True
+
+    def _watch_found(self) -> bool:
+        """Watch what the pass found; return True if a folder is new. A mount that died just now changes nothing."""
+        folders = self._agent.watched_folders()
+        try:
+            return answer_of("watch", lambda: self._watch.set_folders(folders), SHORT_PATIENCE_SECONDS)
+        except NoAnswer:
+            return False
 
     def _plan_read(self, at_most: float) -> None:
         """Set the time of the next pass that no hint asks for."""

@@ -20,6 +20,7 @@ from otel_agent.ledger.files import find_damage
 from otel_agent.ledger.hold import held_by
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.model.plural import counted
+from otel_agent.opencode.answering import NoAnswer, answer_of
 from otel_agent.opencode.locations import WatchedFolder, find_stores, watched_folders
 from otel_agent.settings import Loaded, Settings
 
@@ -175,30 +176,35 @@ def watching(settings: Settings, proc: Path = _PROC) -> Iterator[Finding]:
     if not limits.is_dir():
         yield skip("watching", "this system has no known limit")
         return
+    try:
+        yield answer_of("watching", lambda: _watching(settings, limits))
+    except NoAnswer:
+        yield skip("watching", "a store does not answer", "It is named above, and polled by the agent.")
+
+
+def _watching(settings: Settings, limits: Path) -> Finding:
     locations = known_locations(settings)
     found, _ = find_stores(locations)
     # One watch for each session's folder of a tree, one for each store's own folder, and one for OpenCode's.
     needed = 1 + sum(_folders(store.folder) for store in found.values() if store.is_tree) + len(found)
     allowed = int((limits / "max_user_watches").read_text())
     if trouble := _trouble(settings, watched_folders(locations, found.values())):
-        yield warn(
+        return warn(
             "watching",
             f"not all folders can be watched ({trouble})",
             "OpenCode's folders are polled instead, which costs more.",
             f"sysctl fs.inotify.max_user_instances={2 * int((limits / 'max_user_instances').read_text()) or 128}",
         )
-        return
     seen = f"{counted(needed, 'folder')} to watch; the kernel allows each user {allowed:,}"
     # Other programs (editors, synchronisation) share the limit: half of it is left to them.
     if needed > allowed // 2:
-        yield warn(
+        return warn(
             "watching",
             seen,
             "A folder that cannot be watched is polled instead, which costs more.",
             f"sysctl fs.inotify.max_user_watches={max(4 * needed, 65_536)}",
         )
-    else:
-        yield fine("watching", seen)
+    return fine("watching", seen)
 
 
 def _trouble(settings: Settings, folders: list[WatchedFolder]) -> str:

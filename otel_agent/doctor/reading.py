@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from otel_agent.doctor.finding import Finding, fail, fine, skip, warn
@@ -12,6 +13,7 @@ from otel_agent.ledger.queries import open_to_read
 from otel_agent.ledger.reading import Reading
 from otel_agent.model import CallsWanted, Problem, ProblemKind, ReadScope, Store, Unreadable
 from otel_agent.model.plural import counted
+from otel_agent.opencode.answering import NoAnswer, answer_of
 from otel_agent.opencode.configured_models import telemetry_plugins
 from otel_agent.opencode.locations import doubts, find_stores
 from otel_agent.opencode.mounts import network_file_system
@@ -21,6 +23,7 @@ from otel_agent.settings import Settings
 
 _UNKNOWN = (ProblemKind.UNKNOWN_SCHEMA, ProblemKind.UNKNOWN_FIELDS)
 """Problems that a release which is too new for us causes."""
+_MOUNT = "Mount it again, or take it out of XDG_DATA_HOME, OPENCODE_DB or data_dirs."
 
 
 def folders(settings: Settings) -> Iterator[Finding]:
@@ -31,7 +34,12 @@ def folders(settings: Settings) -> Iterator[Finding]:
             "data folder", doubt, "Nothing in it is counted.", "Correct XDG_DATA_HOME, OPENCODE_DB or data_dirs."
         )
     for folder in places.folders:
-        if not os.path.isdir(folder):  # noqa: PTH112 - Path's raises where a folder may not be searched
+        try:
+            is_folder = answer_of(str(folder), partial(os.path.isdir, folder))
+        except NoAnswer as failure:
+            yield fail("data folder", str(failure.problem), "No message in it is counted.", _MOUNT)
+            continue
+        if not is_folder:
             yield skip("data folder", f"{folder} does not exist", "OpenCode creates it when it first starts.")
         elif not os.access(folder, os.R_OK | os.X_OK):
             yield fail(
@@ -57,7 +65,8 @@ def stores(settings: Settings) -> Iterator[Finding]:
     """Check that there are stores, and that the beginning of each can be read."""
     found, problems = find_stores(known_locations(settings))
     for problem in problems:
-        yield fail("stores", str(problem), "No message there is counted.", "Give this user permission to read it.")
+        advice = _MOUNT if problem.kind is ProblemKind.SILENT else "Give this user permission to read it."
+        yield fail("stores", str(problem), "No message there is counted.", advice)
     for store in found.values():
         yield _store(store)
     if not found:
@@ -74,13 +83,11 @@ def _store(store: Store) -> Finding:
     kind = "JSON tree" if store.is_tree else "SQLite"
     try:
         if store.is_tree:
-            return fine("store", f"{store.name}: {kind}, {counted(store.length(), 'message file')}")
-        problems, counts = _tried(store)
-        number = store.length()
+            number = answer_of(store.name, store.length)
+            return fine("store", f"{store.name}: {kind}, {counted(number, 'message file')}")
+        problems, counts, number = answer_of(store.name, lambda: _tried(store))
     except Unreadable as failure:
         problems, number, counts = [failure.problem], 0, False
-    finally:
-        store.close()
     if problems:
         more = f" (and {len(problems) - 1:,} more)" if len(problems) > 1 else ""
         return fail(
@@ -100,15 +107,23 @@ def _store(store: Store) -> Finding:
     return fine("store", seen)
 
 
-def _tried(store: Store) -> tuple[list[Problem], bool]:
-    """Read the store up to the first chunk with messages; return the problems, and if there was a message that counts."""
+def _tried(store: Store) -> tuple[list[Problem], bool, int]:
+    """Read the store up to the first chunk with messages, and close it.
+
+    Return the problems, whether there was a message that counts, and the number of rows.
+    """
     problems: list[Problem] = []
-    # The time is one that no message is younger than.
-    for batch in store.read(lambda _: None, lambda _: CallsWanted(), now_ms=2**42, scope=ReadScope()):
-        problems += batch.problems
-        if batch.messages:
-            return problems, True
-    return problems, False
+    counts = False
+    try:
+        # The time is one that no message is younger than.
+        for batch in store.read(lambda _: None, lambda _: CallsWanted(), now_ms=2**42, scope=ReadScope()):
+            problems += batch.problems
+            counts = bool(batch.messages)
+            if counts:
+                break
+        return problems, counts, store.length()
+    finally:
+        store.close()
 
 
 def releases(settings: Settings) -> Iterator[Finding]:

@@ -10,10 +10,11 @@ from otel_agent.intake.store_finder import known_locations
 from otel_agent.intake.watch_counts import unwatched
 from otel_agent.ledger.delivery_state import SignalDelivery
 from otel_agent.ledger.hold import Holder, held_by
-from otel_agent.ledger.queries import open_to_read
+from otel_agent.ledger.queries import Queries, open_to_read
 from otel_agent.ledger.reading import NOT_BEGUN, Reading
 from otel_agent.ledger.store_counts import StoreCount
-from otel_agent.model import Store
+from otel_agent.model import Problem, ProblemKind, Store
+from otel_agent.opencode.answering import NoAnswer, answer_of
 from otel_agent.opencode.locations import StoreLocations, doubts, find_stores, watched_folders
 from otel_agent.settings import Settings
 from otel_agent.summary.text.warnings import warnings
@@ -49,16 +50,18 @@ class Status(Struct, frozen=True, kw_only=True):
     """How far the reading of history is; ``None`` if it has ended. Until then all numbers are too small."""
     backend: str = ""
     """Where data goes, without keys; empty if nobody chose a backend, ``none`` if nothing leaves this machine."""
+    silent: tuple[str, ...] = ()
+    """The stores and folders that do not answer, like a network mount that is gone."""
     warnings: tuple[str, ...] = ()
     """Sentences about what could not be read of OpenCode's storage, one for each kind of problem."""
 
     @property
     def exit_code(self) -> int:
-        """The exit code for monitoring: 0 if the agent runs and delivers, 3 if it does not deliver, 4 if it cannot count, 5
-        if it does not run."""
+        """The exit code for monitoring: 0 if the agent runs and delivers, 3 if it does not deliver, 4 if it cannot count or
+        a store does not answer, 5 if it does not run."""
         if self.running is None:
             return NOT_RUNNING
-        if self.running.trouble is not None:
+        if self.running.trouble is not None or self.silent:
             return NOT_COUNTED
         return NOT_DELIVERED if any(each.failing_ms is not None for each in self.deliveries) else GOOD
 
@@ -66,11 +69,12 @@ class Status(Struct, frozen=True, kw_only=True):
 def status_of(settings: Settings, now: datetime) -> Status:
     """Return the status now, without disturbing an agent that runs. Raises ``LedgerError`` if its ledger is unreadable."""
     locations = known_locations(settings)
-    found, _ = find_stores(locations)
+    found, problems = find_stores(locations)
     # Asked before the ledger: a process that ends in between leaves a ledger that says that everything was read.
     running = held_by(settings.state_dir)
     with open_to_read(settings.state_dir) as ledger:
         newest_ms = ledger.newest_ms() if ledger else None
+        silent = _silent(problems, ledger)
         return Status(
             running=running,
             stores=_stores(found, ledger.store_counts() if ledger else []),
@@ -83,17 +87,33 @@ def status_of(settings: Settings, now: datetime) -> Status:
             state_dir=str(settings.state_dir),
             reading=ledger.reading() if ledger else NOT_BEGUN,
             backend=backend_in_words(settings, tried=bool(ledger and ledger.deliveries())),
+            silent=silent,
             warnings=(
                 *(warnings(ledger) if ledger else ()),
+                *(f"{each.place} does not answer. It is read once it does." for each in problems if _is_silent(each)),
                 *doubts(locations),
                 *_unwatched(running, locations, found),
             ),
         )
 
 
+def _silent(problems: list[Problem], ledger: Queries | None) -> tuple[str, ...]:
+    """Return what does not answer: what the agent noted, and what does not answer this process."""
+    noted = [each for each in ledger.problems() if each.kind is ProblemKind.SILENT] if ledger else []
+    now = [each.place for each in problems if _is_silent(each)]
+    return tuple(sorted({*now, *(place for each in noted for place in each.examples)}))
+
+
+def _is_silent(problem: Problem) -> bool:
+    return problem.kind is ProblemKind.SILENT
+
+
 def _unwatched(running: Holder | None, locations: StoreLocations, found: dict[str, Store]) -> list[str]:
     folders = watched_folders(locations, found.values())
-    why = unwatched(running.pid, running.since, folders) if running is not None else ""
+    try:
+        why = answer_of("watches", lambda: unwatched(running.pid, running.since, folders)) if running else ""
+    except NoAnswer:
+        return []  # what hangs is named
     return [f"Not all folders send events: {why}. All are polled instead, see `otel-agent doctor`."] if why else []
 
 

@@ -10,9 +10,12 @@ from otel_agent.intake.pass_progress import Pass
 from otel_agent.ledger.reading import NOT_BEGUN, Reading
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Batch, ReadScope, Store
+from otel_agent.opencode.answering import NoAnswer, answer_of
 
 _LONG: Final = 2_000
 """Files and rows of a new store; fewer are read before anybody could ask."""
+_PATIENCE_SECONDS: Final = 30.0
+"""Nobody waits longer to learn how long a store is."""
 
 
 class History:
@@ -42,7 +45,7 @@ class History:
         self._reading = left or NOT_BEGUN
         # Only the first import takes so long that counting the files first is worth it.
         if first:
-            self._reading = replace(self._reading, found=sum(store.length() for store in stores.values()))
+            self._reading = replace(self._reading, found=sum(map(_length, stores.values())))
         self._looked_at.clear()
         self._read.clear()
         before, found = self._reading.looked_at, self._reading.found
@@ -57,7 +60,7 @@ class History:
         if self._is_open:
             self._reading = replace(self._reading, looked_at=self._reading.looked_at + batch.looked_at)
         elif looked_at >= _LONG:
-            self._is_open, outcome.found = True, store.length()
+            self._is_open, outcome.found = True, _length(store)
             self._reading = Reading(looked_at, outcome.found)
 
     def note(self) -> None:
@@ -85,3 +88,10 @@ class History:
             self._known |= self._read
             history.note_stores(self._known)
         self._is_open, self._named = False, True
+
+
+def _length(store: Store) -> int:
+    try:
+        return answer_of(f"length of {store.name}", store.length, _PATIENCE_SECONDS)
+    except NoAnswer:
+        return 0  # the reading says so

@@ -4,6 +4,7 @@ Everything is read before the transaction begins. The transaction only writes.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from msgspec.structs import replace
@@ -12,8 +13,10 @@ from otel_agent.errors import LedgerError
 from otel_agent.intake.counting import Counting, Rules
 from otel_agent.intake.history import History
 from otel_agent.intake.joining import joined
+from otel_agent.intake.mended_places import mended_places
 from otel_agent.intake.pass_progress import Pass, Progress
 from otel_agent.intake.problem_log import ProblemLog
+from otel_agent.intake.readings import Readings
 from otel_agent.intake.residual import Residual
 from otel_agent.intake.traces import Traces
 from otel_agent.intake.unread_calls import UnreadCalls
@@ -32,7 +35,6 @@ from otel_agent.model import (
     Store,
     Unreadable,
 )
-from otel_agent.opencode import problem_files
 
 __all__ = ["Ingest", "Pass", "Rules"]
 
@@ -63,6 +65,8 @@ class Ingest:
         self._history = History(ledger)
         self._stores: dict[str, Store] = {}
         self._problem_log = ProblemLog()
+        self.readings = Readings()
+        """The readings under way, and which places do not answer."""
         self._unreadable = UnreadableStores(ledger, rules)
         self._unread_calls = UnreadCalls(ledger, rules)
         self._passed = False
@@ -99,11 +103,12 @@ class Ingest:
         found, problems = self._find_stores()
         self._adopt(found)
         self._unreadable.begin_pass(self._stores, problems)
+        self.readings.note_folders(problems)
         outcome = self._history.begin(self._stores)
         progress = Progress(outcome, self._now_ns, on_progress)
         try:
             # A place whose problem may be gone is looked at again, and only a sweep looks at everything.
-            sweep = self._forget(self._changed_places()) or sweep
+            sweep = self._forget(mended_places(self._ledger, self._stores, problems)) or sweep
             if problems:
                 self._enter(Batch(problems=problems), outcome)
             if sweep:
@@ -145,13 +150,13 @@ class Ingest:
     def close(self) -> None:
         """Forget what was read beyond the checkpoints, and close the stores."""
         for store in self._stores.values():
-            store.close()
+            self.readings.close(store)
         self._stores.clear()
 
     def _adopt(self, found: Mapping[str, Store]) -> None:
         """Keep the stores that are known, with their connections; close those that went away."""
         for name in self._stores.keys() - found.keys():
-            self._stores.pop(name).close()
+            self.readings.close(self._stores.pop(name))
         self._stores = {name: self._stores.get(name, store) for name, store in found.items()}
 
     def _read(
@@ -164,7 +169,8 @@ class Ingest:
             return
         try:
             # The reader works between two transactions, never inside one.
-            batches = store.read(self._ledger.recall, self._traces.wanted, now_ms=self._now_ms(), scope=scope)
+            recall, wanted = self._ledger.recall, self._traces.wanted
+            batches = self.readings.batches(store, recall, wanted, now_ms=self._now_ms(), scope=scope)
             for batch in batches if self._ledger.swept_ms else joined(batches):
                 met.update(each.place for each in batch.problems)
                 self._unread_calls.hold_back(batch, now_ms=self._now_ms())
@@ -173,7 +179,8 @@ class Ingest:
                     self._residual.note(store.name, batch.totals)
                 progress.after_batch()
                 if stopping():
-                    store.close()
+                    batches.close()
+                    self.readings.close(store)
                     return
                 # Gone before the next one is gathered: together they would be 20 MB more.
                 del batch
@@ -188,24 +195,17 @@ class Ingest:
             self._note_failure(store, failure, outcome)
 
     def _note_failure(self, store: Store, failure: Exception, outcome: Pass) -> None:
-        store.close()
+        self.readings.close(store)
         self._unreadable.note_failed(store)
         unexpected = Problem(ProblemKind.UNEXPECTED, store.name, str(failure))
         problem = failure.problem if isinstance(failure, Unreadable) else unexpected
         self._enter(Batch(problems=[problem]), outcome)
 
-    def _changed_places(self) -> list[str]:
-        """Return the places with a problem that changed. A database is read in each pass, and says itself if it has one."""
-        databases = {store.name for store in self._stores.values() if not store.is_tree}
-        noted = self._ledger.problems.files_and_folders()
-        return problem_files.changed(each for each in noted if each.place not in databases)
-
     def _enter(self, batch: Batch, outcome: Pass, store: Store | None = None) -> None:
         """Write one batch, all or nothing: messages, turns and calls, totals, problems, and the checkpoints last read."""
         new = self._problem_log.new(batch.problems)
-        ledger = self._ledger
+        ledger, calls = self._ledger, batch.calls
         self._history.before_batch(store, batch, outcome)
-        calls = batch.calls
         messages = [calls.timed(message) for message in batch.messages] if calls.answers else batch.messages
         if store is not None:
             self._unreadable.note_origins(messages, store)
@@ -289,7 +289,7 @@ class Ingest:
             if store.name in self._unreadable.names:
                 continue
             try:
-                calls.add(store.read_calls(counted, wanted))
+                calls.add(self.readings.ask(store, partial(store.read_calls, counted, wanted)))
             except _FAILURES as failure:
                 self._note_failure(store, failure, outcome)
         return calls

@@ -3,13 +3,14 @@
 import os
 import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
 from otel_agent.model import Problem, Store
+from otel_agent.opencode.answering import NoAnswer, answer_of
 from otel_agent.opencode.bounded_files import expanded, in_words, is_folder, listing
 from otel_agent.opencode.json_tree.layout import FlatLayout, ProjectLayout
 from otel_agent.opencode.json_tree.tree import JsonTree
@@ -71,7 +72,9 @@ def doubts(places: StoreLocations) -> list[str]:
 
 def _doubt(path: Path, is_right: Callable[[int], bool], otherwise: str) -> str:
     try:
-        mode = path.stat().st_mode
+        mode = answer_of(in_words(path), path.stat).st_mode
+    except NoAnswer:
+        return ""  # ``find_stores`` names it
     except FileNotFoundError:
         user = next((each for each in path.parts if each.startswith("~")), "")
         if user:
@@ -103,15 +106,48 @@ def find_stores(places: StoreLocations) -> tuple[dict[str, Store], list[Problem]
     """
     problems: list[Problem] = []
     stores: dict[str, Store] = {}
+    databases: list[tuple[str, Store]] = []
     # The same store by two paths would not be counted twice, but it would be read twice.
+    for path in places.databases:
+        databases += _asked(path, partial(_database, path), problems)
     for folder in places.folders:
-        for layout in _layouts(folder, problems):
-            if os.path.isdir(layout.messages):  # noqa: PTH112 - Path's raises where a folder may not be searched
-                stores.setdefault(os.path.realpath(layout.messages), JsonTree(layout))
-    for path in (*places.databases, *(p for folder in places.folders for p in _databases(folder, problems))):
-        if os.path.isfile(path):  # noqa: PTH113 - likewise
-            stores.setdefault(os.path.realpath(path), Database(path))
+        for real_path, store in _asked(folder, partial(_in_folder, folder, problems), problems):
+            if store.is_tree:
+                stores.setdefault(real_path, store)
+            else:
+                databases.append((real_path, store))
+    for real_path, store in databases:
+        stores.setdefault(real_path, store)
     return stores, problems
+
+
+def _asked(
+    place: Path, find: Callable[[], list[tuple[str, Store]]], problems: list[Problem]
+) -> list[tuple[str, Store]]:
+    """Return what is found at a place; nothing if it does not answer, and the problem says so."""
+    try:
+        return answer_of(in_words(place), find)
+    except NoAnswer as failure:
+        problems.append(failure.problem)
+        return []
+
+
+def _in_folder(folder: Path, problems: list[Problem]) -> list[tuple[str, Store]]:
+    """Return the stores in one folder by their real paths."""
+    met: list[Problem] = []
+    found: list[tuple[str, Store]] = [
+        (os.path.realpath(layout.messages), JsonTree(layout))
+        for layout in _layouts(folder, met)
+        if os.path.isdir(layout.messages)  # noqa: PTH112 - Path's raises where a folder may not be searched
+    ]
+    found += [each for path in _databases(folder, met) for each in _database(path)]
+    problems += met
+    return found
+
+
+def _database(path: Path) -> list[tuple[str, Store]]:
+    # Path's raises where a folder may not be searched.
+    return [(os.path.realpath(path), Database(path))] if os.path.isfile(path) else []  # noqa: PTH113
 
 
 def watched_folders(places: StoreLocations, stores: Iterable[Store]) -> list[WatchedFolder]:

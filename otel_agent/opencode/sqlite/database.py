@@ -53,7 +53,7 @@ class Database:
     overwritten in place shows only to a new one."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path, self.name = path, in_words(path)
         self._connection: Connection | None = None
         self._opened = Files.at(path)
         """The files as they were when the connection was opened."""
@@ -66,8 +66,7 @@ class Database:
         self._immutable = False
         self._unchanged_since: int | None = None
         self._totals: frozenset[session_totals.Row] = frozenset()
-        self._source = session_totals.DatabaseTotals(lambda: self._connected(_LONG_AFTER_MS))
-        self.name = in_words(path)
+        self._source = session_totals.DatabaseTotals(self.name, lambda: self._connected(_LONG_AFTER_MS))
 
     @property
     def folder(self) -> Path:

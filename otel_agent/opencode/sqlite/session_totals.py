@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 from otel_agent.model import Problem, ProblemKind, Session, SessionTotals, Tokens
 from otel_agent.opencode import json_values
+from otel_agent.opencode.answering import answer_of
 from otel_agent.opencode.sqlite.failures import is_of_the_query, is_too_large
 from otel_agent.opencode.sqlite.known_tables import Tables
 from otel_agent.opencode.sqlite.parts import text_of
@@ -16,6 +17,8 @@ from otel_agent.opencode.sqlite.unknown_tables import has_rowid
 
 _MIGRATED: Final = "SELECT max(time_created, time_updated) FROM kv WHERE key = 'migration.v1-v2'"
 
+_PATIENCE_SECONDS: Final = 30.0
+"""A database that hangs for so long is asked in the next pass."""
 _Answer = TypeVar("_Answer")
 Row = tuple[object, ...]
 """The columns of ``Tables.totals``, as they came."""
@@ -79,10 +82,10 @@ class DatabaseTotals:
     """The ``TotalsSource`` of one database. Its answers raise ``Unreadable``."""
 
     def __init__(
-        self, connected: Callable[[], AbstractContextManager[tuple[sqlite3.Connection, list[Tables]]]]
+        self, name: str, connected: Callable[[], AbstractContextManager[tuple[sqlite3.Connection, list[Tables]]]]
     ) -> None:
-        """``connected`` raises ``Unreadable``."""
-        self._connected = connected
+        """``name`` is that of the database. ``connected`` raises ``Unreadable``."""
+        self._name, self._connected = name, connected
 
     def rows_of(self, session_ids: Sequence[str]) -> frozenset[str]:
         """Return the ids of the rows that can say what was used in these sessions."""
@@ -101,8 +104,12 @@ class DatabaseTotals:
     ) -> list[_Answer]:
         if not session_ids:
             return []
-        with self._connected() as (database, tables):
-            return [answer for each in tables for answer in question(database, each)]
+
+        def ask() -> list[_Answer]:
+            with self._connected() as (database, tables):
+                return [answer for each in tables for answer in question(database, each)]
+
+        return answer_of(f"totals of {self._name}", ask, _PATIENCE_SECONDS)
 
 
 def _row_ids(database: sqlite3.Connection, tables: Tables, session_ids: str) -> list[str]:

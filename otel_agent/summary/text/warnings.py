@@ -37,6 +37,9 @@ _WORDINGS: Final = {
         "file or folder", "could not be read (no permission)", "Allow this user to read it. Each is retried."
     ),
     ProblemKind.LOCKED: _Wording("database", "could not be read (locked by another program)", "Each is retried."),
+    ProblemKind.SILENT: _Wording(
+        "place", "does not answer, like a network mount that is gone", "Each is read once it answers."
+    ),
     ProblemKind.DAMAGED: _Wording("database", "could not be read (damaged, or not a database)", "Each is retried."),
     ProblemKind.UNKNOWN_SCHEMA: _Wording(
         "database", "could not be read (this version does not know its tables)", "Look for a newer otel-agent."

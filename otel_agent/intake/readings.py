@@ -1,0 +1,144 @@
+"""Reads each store in a thread of its own, so that one that hangs in the kernel holds up nothing else.
+
+The ledger belongs to the thread that counts. What a reader asks it is passed on to that thread and answered there. The two
+never work at the same time. A reading that says nothing for a while is left to itself; it goes on once its store answers.
+"""
+
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Any, Final
+
+from otel_agent.model import AskWanted, Batch, CallsWanted, Message, Problem, ProblemKind, ReadScope, Recall, Store
+from otel_agent.opencode.answering import NoAnswer, answer_of
+
+PATIENCE_SECONDS: Final = 30.0
+"""A store that says nothing for so long is left alone by whoever has nothing else to do …"""
+SHORT_PATIENCE_SECONDS: Final = 10.0
+"""… and after so long by an agent that also exports."""
+_CLOSE_SECONDS: Final = 2.0
+
+
+class _BrokenOff(BaseException):
+    """Nobody wants more of this reading."""
+
+
+class _Reading:
+    """One reading of one store."""
+
+    def __init__(self, store: Store, now_ms: int, scope: ReadScope) -> None:
+        self.store, self._now_ms, self._scope = store, now_ms, scope
+        self._said: SimpleQueue[Callable[[Recall, AskWanted], tuple[str, Any]]] = SimpleQueue()
+        self._told: SimpleQueue[Any] = SimpleQueue()
+        self.thread = threading.Thread(target=self._read, name="reading", daemon=True)
+        self.thread.start()
+
+    def batches(self, recall: Recall, ask_wanted: AskWanted, seconds: float, *, left: bool) -> Iterator[Batch]:
+        """Yield what the reader yields, and answer what it asks. Raises ``NoAnswer`` and whatever the reader raises.
+
+        ``left`` says that the reading was left to itself before: then nothing is waited for.
+        """
+        wait = 0.0 if left else seconds
+        while True:
+            try:
+                said = self._said.get(timeout=wait)
+            except Empty:
+                raise NoAnswer(self.store.name, wait) from None
+            wait = seconds
+            kind, content = said(recall, ask_wanted)
+            if kind == "batch":
+                yield content
+                self._told.put(True)
+            elif kind == "answer":
+                self._told.put(content)
+            elif content is None:
+                return
+            else:
+                raise content
+
+    def break_off(self) -> None:
+        """End the reading if it waits for an answer, and wait a moment until it has."""
+        self._told.put(_BrokenOff())
+        self.thread.join(_CLOSE_SECONDS)
+
+    def _read(self) -> None:
+        end: BaseException | None = None
+        batches = self.store.read(self._recall, self._ask_wanted, now_ms=self._now_ms, scope=self._scope)
+        try:
+            for batch in batches:
+                self._said.put(lambda *_, found=batch: ("batch", found))
+                del batch
+                self._answer()
+        except _BrokenOff:
+            with suppress(Exception):
+                batches.close()  # type: ignore[attr-defined]  # nearly every reader is a generator
+        except BaseException as failure:  # noqa: BLE001 - it is raised where the store is read
+            end = failure
+        self._said.put(lambda *_: ("end", end))
+
+    def _recall(self, place: str) -> bytes | None:
+        self._said.put(lambda recall, _: ("answer", recall(place)))
+        found: bytes | None = self._answer()
+        return found
+
+    def _ask_wanted(self, messages: Sequence[Message]) -> CallsWanted:
+        self._said.put(lambda _, ask_wanted: ("answer", ask_wanted(messages)))
+        found: CallsWanted = self._answer()
+        return found
+
+    def _answer(self) -> Any:
+        answer = self._told.get()
+        if isinstance(answer, _BrokenOff):
+            raise answer
+        return answer
+
+
+class Readings:
+    """The readings of all stores. The thread that owns the ledger owns it."""
+
+    def __init__(self, seconds: float = PATIENCE_SECONDS) -> None:
+        self.seconds = seconds
+        """Time without a word after which a reading is left to itself."""
+        self._left: dict[str, _Reading] = {}
+        """Store to the reading of it that hangs."""
+        self._folders: frozenset[str] = frozenset()
+
+    @property
+    def silent(self) -> frozenset[str]:
+        """The stores whose reading hangs, and the folders in which nobody can look for stores."""
+        return self._folders | self._left.keys()
+
+    def note_folders(self, problems: Iterable[Problem]) -> None:
+        """Note which folders did not answer in this pass."""
+        self._folders = frozenset(each.place for each in problems if each.kind is ProblemKind.SILENT)
+
+    def batches(
+        self, store: Store, recall: Recall, ask_wanted: AskWanted, *, now_ms: int, scope: ReadScope
+    ) -> Generator[Batch, None, None]:
+        """Yield what ``Store.read`` yields. If an earlier reading hung, it is that one which goes on.
+
+        Raises ``NoAnswer``, and whatever the store raises.
+        """
+        left = self._left.pop(store.name, None)
+        reading = left or _Reading(store, now_ms, scope)
+        try:
+            yield from reading.batches(recall, ask_wanted, self.seconds, left=left is not None)
+        except NoAnswer:
+            self._left[store.name] = reading
+            raise
+        finally:
+            if store.name not in self._left:
+                reading.break_off()
+
+    def ask(self, store: Store, question: Callable[[], Any]) -> Any:
+        """Return the answer of a store to a single question. Raises ``NoAnswer``, and whatever the store raises."""
+        if store.name in self._left:
+            raise NoAnswer(store.name, 0)
+        return answer_of(store.name, question, self.seconds)
+
+    def close(self, store: Store) -> None:
+        """Close a store, unless a thread hangs in it: then nobody can, and the end of the process does it."""
+        if store.name not in self._left:
+            with suppress(NoAnswer):
+                answer_of(store.name, store.close, _CLOSE_SECONDS)
