@@ -4,6 +4,7 @@ import logging
 import sqlite3
 from typing import Final
 
+from otel_agent.ledger import kept_totals
 from otel_agent.ledger.calls_agree import RAISED
 from otel_agent.ledger.facts import Facts
 from otel_agent.ledger.guard import Guard
@@ -86,6 +87,7 @@ class Continuity:
         if self._facts.find(_BROUGHT_BACK) is None:
             return
         self._facts.forget(_BROUGHT_BACK)
+        kept_totals.note(self._facts, self._totals.below_sent())
         if number := self._totals.raise_to_sent():
             log.warning(
                 "%s keep the value that the backend has, because OpenCode no longer has all that was counted",

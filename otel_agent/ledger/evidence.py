@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from otel_agent.ledger import kept_sums
+from otel_agent.ledger import kept_sums, kept_totals
 from otel_agent.ledger.calls_agree import differing_calls
 from otel_agent.model import Problem, ProblemKind
 
@@ -72,6 +72,14 @@ class Evidence:
         numbers = (int(meta.get(key, 0)) for key in ("backfill_from_ms", "epoch_message", "swept_ms"))
         created_ms = int(meta.get("created_ns", 0)) // 1_000_000
         return LedgerFacts(str(meta.get("instance_id", "")), created_ms, *numbers)
+
+    def kept(self) -> list[Published]:
+        """Return by how much totals were raised to what the backend has, because OpenCode no longer has all of it."""
+        meta = dict(self._database.execute("SELECT key, value FROM meta WHERE key = ?", (kept_totals.KEY,)).fetchall())
+        return [
+            Published(metric, json.loads(attributes), amount, 0, None, 0)
+            for metric, attributes, amount in kept_totals.kept(meta)
+        ]
 
     def problems(self) -> list[Problem]:
         """Return each place that could not be read or counted."""

@@ -79,6 +79,7 @@ class Cause(StrEnum):
     PENDING = "pending"
     UNANSWERED = "unanswered"
     ACCOUNTING = "accounting"
+    KEPT = "kept"
 
     MISSING = "missing"
     NUMBERS = "numbers"
@@ -124,7 +125,7 @@ _UNEXPLAINED: Final = frozenset(
     }
 )
 
-_OF_DELIVERY: Final = frozenset({Cause.OTHER_IDENTITY, Cause.PENDING, Cause.UNANSWERED, Cause.ACCOUNTING})
+_OF_DELIVERY: Final = frozenset({Cause.OTHER_IDENTITY, Cause.PENDING, Cause.UNANSWERED, Cause.ACCOUNTING, Cause.KEPT})
 
 _MEANING: Final = {
     Cause.RECORDED_TWICE: "recorded more than once under one id (an import, or an older store beside the new one)",
@@ -146,6 +147,7 @@ _MEANING: Final = {
     Cause.PENDING: "pending: the backend has not accepted it yet",
     Cause.UNANSWERED: "sent without an answer: the backend may have it or not",
     Cause.ACCOUNTING: 'counted once by `accounting = "disjoint"`',
+    Cause.KEPT: "counted before the ledger was lost, and no longer in OpenCode's storage; the backend's total goes on",
     Cause.MISSING: "complete in a store, and not counted",
     Cause.NUMBERS: "other numbers in the ledger than in the store",
     Cause.ELSEWHERE: "another day, model or session in the ledger than in the store",

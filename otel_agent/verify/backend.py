@@ -40,11 +40,13 @@ def compare_published(scratch: Scratch, seen: LedgerSeen, *, disjoint: bool) -> 
     """
     totals = published.totals_of(seen.series)
     recorded = published.messages_of(scratch, after=seen.facts.epoch_message)
+    expected = published.added(recorded, published.totals_of(seen.kept).current)
     least = published.messages_of(scratch, after=seen.facts.epoch_message, disjoint=True)
     found = [
         structs.replace(each, cause=Cause.ACCOUNTING) if disjoint and _is_accounting(each, recorded, least) else each
-        for each in published.compare(recorded, totals.current, Cause.PUBLISHED, folded=totals.folded)
+        for each in published.compare(expected, totals.current, Cause.PUBLISHED, folded=totals.folded)
     ]
+    found += published.compare(recorded, expected, Cause.KEPT, folded=totals.folded)
     found += published.compare(totals.current, totals.at_most, Cause.PENDING, folded=totals.folded)
     found += published.compare(totals.at_most, totals.accepted, Cause.UNANSWERED, folded=totals.folded)
     before = published.messages_of(scratch, upto=seen.facts.epoch_message)

@@ -29,6 +29,8 @@ class LedgerSeen(Struct, frozen=True):
 
     facts: LedgerFacts
     series: list[Published]
+    kept: list[Published]
+    """By how much totals were raised to what the backend has."""
     problems: list[Problem]
     spans_pending: int
     failing: str
@@ -123,6 +125,7 @@ def _seen(ledger: Queries) -> LedgerSeen:
     return LedgerSeen(
         evidence.facts(),
         evidence.published(published.METRICS),
+        [each for each in evidence.kept() if each.metric in published.METRICS],
         evidence.problems(),
         ledger.pending(),
         reasons[0] if reasons else "",

@@ -122,6 +122,11 @@ def compare(before: ByModel, after: ByModel, cause: Cause, *, folded: bool) -> l
     return found
 
 
+def added(amounts: ByModel, more: ByModel) -> ByModel:
+    """Return the sum of both for each model."""
+    return {key: amounts.get(key, Amount()).plus(more.get(key, Amount())) for key in amounts.keys() | more.keys()}
+
+
 def together(amounts: ByModel) -> Amount:
     """Return the sum over all models."""
     whole = Amount()
