@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import random
 import signal
 import sys
 import threading
@@ -21,6 +22,7 @@ examples:
   make mutants                            all, one after the other
   make mutants ARGS="--only series T1"    those of a room, and one by its id
   make mutants ARGS="--jobs 4"            four at a time
+  make mutants ARGS="--sample 100"        so many by chance, with a seed that is printed
   make mutants ARGS="--list"              what there is; nothing runs
 
 The exit code is 1 if less than {LEAST_SHARE:.0%} of the mutants that a test can see are killed, or if one does not apply any more.
@@ -36,6 +38,8 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     whole.add_argument("--only", nargs="+", metavar="ROOM|ID", default=[])
+    whole.add_argument("--sample", type=int, metavar="N", help="so many of them, drawn by the seed that is printed")
+    whole.add_argument("--seed", type=int, help="draw the same sample again")
     whole.add_argument("--list", action="store_true", help="show the mutants and run nothing")
     whole.add_argument("--jobs", type=int, default=1, metavar="N", help="trials at a time, each in a copy of its own")
     return whole
@@ -49,6 +53,8 @@ def main(arguments: Sequence[str]) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
+    if asked.sample is not None:
+        mutants = sampled(mutants, asked.sample, asked.seed)
     if asked.list:
         for mutant in mutants:
             print(f"{mutant.id:<6} {mutant.file}: {mutant.breaks}")
@@ -60,6 +66,13 @@ def main(arguments: Sequence[str]) -> int:
     print("", *table(found), "", sep="\n")
     print(f"{share(found):.1%} of the mutants that a test can see were killed; {LEAST_SHARE:.0%} are needed")
     return 0 if is_enough(found) else 1
+
+
+def sampled(mutants: Sequence[Mutant], number: int, seed: int | None) -> list[Mutant]:
+    """Return so many of the mutants by chance, and print the seed that draws them again."""
+    seed = random.SystemRandom().randrange(10**6) if seed is None else seed
+    print(f"seed {seed}: {min(number, len(mutants))} of {len(mutants)}", flush=True)
+    return random.Random(seed).sample(list(mutants), min(number, len(mutants)))
 
 
 def trials(mutants: Sequence[Mutant], jobs: int) -> Iterator[Tried]:
