@@ -14,8 +14,6 @@ from otel_agent.opencode.answering import NoAnswer, answer_of
 
 _LONG: Final = 2_000
 """Files and rows of a new store; fewer are read before anybody could ask."""
-_PATIENCE_SECONDS: Final = 30.0
-"""Nobody waits longer to learn how long a store is."""
 
 
 class History:
@@ -92,6 +90,6 @@ class History:
 
 def _length(store: Store) -> int:
     try:
-        return answer_of(f"length of {store.name}", store.length, _PATIENCE_SECONDS)
+        return answer_of(f"length of {store.name}", store.length)
     except NoAnswer:
         return 0  # the reading says so

@@ -56,9 +56,12 @@ class UnreadableStores:
         self._began = self._now()
         return not sweep and store.name in self._failed and self._began < self._rest_until.get(store.name, 0.0)
 
-    def note_failed(self, store: Store) -> None:
-        """Note that a store could not be read, and for how long it is left alone."""
-        took = self._now() - self._began
+    def note_failed(self, store: Store, *, silent: bool = False) -> None:
+        """Note that a store could not be read, and for how long it is left alone.
+
+        One that is ``silent`` costs nothing until it answers, so it gets no rest.
+        """
+        took = 0.0 if silent else self._now() - self._began
         rest = min(_REST * took, _LONGEST_REST_SECONDS) if took > _SLOW_SECONDS else 0.0
         self._rest_until[store.name] = self._now() + rest
         self._failed.add(store.name)

@@ -89,7 +89,7 @@ def test_a_database_whose_opening_hangs_holds_up_no_other_and_is_read_later(here
         assert threading.active_count() == threads, "a store that hangs costs one thread, however often it is tried"
         release()
         eventually(here.look, 2)
-    eventually(lambda: (here.look(), here.silent())[1], [])
+    eventually(lambda: here.look() == 2 and not here.silent(), True)
 
 
 def test_what_a_store_said_before_it_hung_is_not_lost(here: Here) -> None:
@@ -114,7 +114,7 @@ def test_what_a_store_said_before_it_hung_is_not_lost(here: Here) -> None:
         assert here.ingest.readings.silent == {str(tree.path(SECOND).parent.parent)}
         gate.set()
         eventually(here.look, 2)
-    eventually(lambda: (here.look(), here.ingest.readings.silent)[1], frozenset())
+    eventually(lambda: here.look() == 2 and not here.ingest.readings.silent, True)
 
 
 def test_a_dead_mount_is_named_by_status_and_doctor_and_read_once_it_answers(here: Here) -> None:
@@ -134,7 +134,7 @@ def test_a_dead_mount_is_named_by_status_and_doctor_and_read_once_it_answers(her
         assert [each.seen.partition(" does not answer")[1] for each in found] == [" does not answer"]
         take_away()
         eventually(here.look, 2)
-        eventually(here.silent, [])
+        eventually(lambda: not here.silent(), True)
     finally:
         mount.__exit__(None, None, None)
 
