@@ -7,13 +7,16 @@ They raise no metric, because a backend's counters would jump by the calls of ye
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from msgspec.structs import replace
 
+from otel_agent.intake.readings import PATIENCE_SECONDS
 from otel_agent.ledger.kept_calls import Found
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Calls, CallsWanted, Generation, Message, Store, Unreadable
+from otel_agent.opencode.answering import answer_of
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +59,7 @@ class CallsOfHistory:
         known = [
             (number, calls.tool_calls.get(message.id, ())) for number, message in found if message.id in calls.read
         ]
-        gone = [number for number, message in found if message.id not in calls.read]
+        gone = [number for number, message in found if message.id not in calls.read | calls.unread.keys()]
         with self._ledger.transaction():
             self._ledger.kept_calls.enter(known, Found.LATER)
             if all_read:
@@ -82,7 +85,7 @@ class CallsOfHistory:
             wanted = CallsWanted(messages=frozenset(message.id for message in left))
             for store in self._stores() if left else ():
                 try:
-                    calls.add(store.read_calls(left, wanted))
+                    calls.add(answer_of(store.name, partial(store.read_calls, left, wanted), PATIENCE_SECONDS))
                 except _FAILURES as failure:
                     all_read = False
                     log.debug("the tool calls of the history cannot be read from %s: %s", store.name, failure)

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Final, Self
 
 from otel_agent.model import Problem, ProblemKind, Unreadable
+from otel_agent.opencode.shortened import CHUNK, shortened
 
 _FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _HAS_DIR_FD: Final = os.open in os.supports_dir_fd and hasattr(os, "O_DIRECTORY")
+WHOLE_BYTES: Final = 1024 * 1024
+"""Bytes of a file that is read as it is."""
 RACY_NS: Final = 2 * 10**9
 """A younger file may be written again without a change of its status, so it is read again next time."""
 
@@ -39,7 +42,7 @@ def is_plain_name(name: str) -> bool:
 def read_bounded(path: str, limit: int) -> bytes | None:
     """Return the file's bytes, ``None`` if it is gone or no regular file (a pipe would block for ever).
 
-    Raises ``Unreadable`` if access is refused or the file is larger than ``limit`` bytes.
+    The JSON in a file of more than ``WHOLE_BYTES`` comes with its long texts shortened. Raises ``Unreadable`` if access is refused or the file is larger than ``limit`` bytes.
     """
     try:
         descriptor = os.open(path, _FLAGS)
@@ -53,7 +56,12 @@ def read_bounded(path: str, limit: int) -> bytes | None:
             return None
         if status.st_size > limit:
             raise Unreadable(Problem(ProblemKind.TOO_LARGE, in_words(path), f"{status.st_size} bytes"))
-        return os.read(descriptor, status.st_size + 1)
+        if status.st_size <= WHOLE_BYTES:
+            return os.read(descriptor, status.st_size + 1)
+        found = shortened(iter(lambda: os.read(descriptor, CHUNK), b""))
+        if found is None:
+            raise Unreadable(Problem(ProblemKind.TOO_LARGE, in_words(path), f"{status.st_size} bytes"))
+        return found
     except OSError as error:
         raise Unreadable(Problem(ProblemKind.NO_ACCESS, in_words(path), error.strerror or "")) from None
     finally:
@@ -64,7 +72,7 @@ class OpenFolder:
     """A folder that stays open while its files are read, each by its name: a tenth faster than by its path."""
 
     def __init__(self, path: Path | str, limit: int) -> None:
-        self._path, self._limit = path, limit
+        self._path, self._limit = path, min(limit, WHOLE_BYTES)
         self._descriptor: int | None = None
 
     def __enter__(self) -> Self:

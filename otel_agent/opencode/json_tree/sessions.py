@@ -3,7 +3,7 @@
 import os
 from typing import Final
 
-from otel_agent.model import BeingWritten, Problem, Session, Settling, Unreadable
+from otel_agent.model import BeingWritten, Problem, ProblemKind, Session, Settling, Unreadable
 from otel_agent.opencode import decode
 from otel_agent.opencode.bounded_files import RACY_NS, SETTLED_NS, in_words, read_bounded
 from otel_agent.opencode.json_tree.layout import Layout
@@ -48,8 +48,9 @@ class Sessions:
                 raise BeingWritten from None
             return None
         if wire is None:
-            if self._problems and self._problems[-1].place == in_words(path):
-                self.unread[session_id] = self._problems[-1]
+            last = self._problems[-1] if self._problems else None
+            if last is not None and last.kind is not ProblemKind.TOO_LARGE and last.place == in_words(path):
+                self.unread[session_id] = last
             return None
         if _is_young(path, self._now_ns, SETTLED_NS, SETTLED_NS):
             raise Settling

@@ -19,7 +19,7 @@ from otel_agent.opencode.parts.part import MAX_PARTS, Part, digest
 from otel_agent.opencode.sqlite.failures import is_of_the_query
 from otel_agent.opencode.sqlite.known_tables import ASSISTANT, COMPACTION, LARGE, Tables
 from otel_agent.opencode.sqlite.parts import find_session, has_row, text_of
-from otel_agent.opencode.sqlite.row_size import all_of, first_of
+from otel_agent.opencode.sqlite.row_size import all_of, first_of, shortened_json
 from otel_agent.opencode.sqlite.turns import WAKE, TurnFinder
 
 _PATHS: Final = (
@@ -57,13 +57,14 @@ class ContentParts:
         del session_id, problems, at_work
         query = f"SELECT CASE WHEN length(data) <= {LARGE} THEN data END FROM {self._tables.messages} WHERE id = ?"
         row = first_of(self._database, query, (message_id,))
-        if row is None:
-            return []
+        raw = self._shortened(message_id) if row is None else row[0]
         try:
-            if isinstance(row[0], bytes):
-                return parts_of(message_id, fields_of(row[0]))
+            if isinstance(raw, bytes):
+                return parts_of(message_id, fields_of(raw))
         except Unreadable:
             pass  # SQLite accepts what JavaScript writes and a strict parser refuses
+        if row is None:
+            return []
         return parts_of(message_id, self._fields(message_id))
 
     def recent(self, session_id: str, until_ms: int) -> list[str]:
@@ -132,6 +133,12 @@ class ContentParts:
     def session(self, session_id: str) -> Session | None:
         """Return the session, ``None`` if it is gone."""
         return find_session(self._database, self._tables, session_id)
+
+    def _shortened(self, message_id: str) -> bytes | None:
+        """Return the JSON of a row that is too large with its long texts shortened, ``None`` if there is no such row."""
+        table = self._tables.messages
+        row = first_of(self._database, f"SELECT rowid FROM {table} WHERE id = ?", (message_id,))
+        return None if row is None else shortened_json(self._database, table, row[0])
 
     def _fields(self, message_id: str) -> list[Fields]:
         """Return the tool calls of a large row; none if it is no JSON."""

@@ -41,6 +41,8 @@ class Tables(Struct, frozen=True):
     """Parameters: JSON array of ids, limit."""
     updated_since: str
     """Parameters: milliseconds, rowid above which, rowid up to which, limit."""
+    without_data: str
+    """Selects the same of a row but its data, and zero for its size. Parameter: rowid."""
     of_rowid: str
     """The query behind the columns of one row. Parameter: rowid."""
     last_rowid: str
@@ -199,11 +201,11 @@ def _tables(database: sqlite3.Connection, names: set[str], known: _Known, sessio
     has_turns = has_type and {"seq", "time_created"} <= columns
     created = "m.time_created" if "time_created" in columns else "NULL"
     updated = "m.time_updated" if "time_updated" in columns else "NULL"
-    select = (
-        f"SELECT m.rowid, m.id, m.session_id, {created}, {updated}, length(m.data), "
-        f"{_WITHOUT_CONTENT if known.has_type else _UP_TO_LIMIT}, {'m.type' if has_type else 'NULL'}, "
+    row = (
+        f"SELECT m.rowid, m.id, m.session_id, {created}, {updated}, %s, {'m.type' if has_type else 'NULL'}, "
         f"{'m.seq' if has_turns else 'NULL'} FROM {known.messages} AS m"
     )
+    select = row % f"length(m.data), {_WITHOUT_CONTENT if known.has_type else _UP_TO_LIMIT}"
     # Rows of 2.x that used nothing are megabytes: the query leaves them out before their JSON is read.
     totals, of_totals = _totals_query(database, names, known, sessions)
     facts = _session_facts(database, names, session_columns) if "id" in session_columns else ()
@@ -224,6 +226,7 @@ def _tables(database: sqlite3.Connection, names: set[str], known: _Known, sessio
             f"{select} WHERE coalesce({updated}, 0) >= ? AND m.rowid > ? AND m.rowid <= ? AND {read} "
             "ORDER BY m.rowid LIMIT ?"
         ),
+        without_data=row % "0, NULL" + " WHERE m.rowid = ?",
         of_rowid=f"FROM {known.messages} WHERE rowid = ?",
         last_rowid=f"SELECT max(rowid) FROM {known.messages}",
         session=facts,

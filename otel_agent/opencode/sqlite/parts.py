@@ -13,7 +13,7 @@ from otel_agent.opencode.parts.callers import RECENT, Began, Origin, which_began
 from otel_agent.opencode.parts.part import MAX_PARTS, Part, decode_part
 from otel_agent.opencode.sqlite.failures import is_of_one_place, is_too_large, problem_of
 from otel_agent.opencode.sqlite.known_tables import Tables
-from otel_agent.opencode.sqlite.row_size import all_of, facts_of, first_of
+from otel_agent.opencode.sqlite.row_size import all_of, facts_of, first_of, shortened_json
 
 _DATA: Final = 6
 """The column of the JSON in a row of messages."""
@@ -53,11 +53,15 @@ class DatabaseParts:
         return _decoded(self._small_parts(message_id))
 
     def _small_parts(self, message_id: str) -> Iterator[tuple[object, object]]:
-        """Yield the parts of a message but those that are too large, which hold no call that could be named."""
+        """Yield the parts of a message; long texts of large ones are shortened."""
         rowids = self._database.execute("SELECT rowid FROM part WHERE message_id = ? LIMIT ?", (message_id, MAX_PARTS))
         of_row = "SELECT id, data FROM part WHERE rowid = ?"
-        rows = [first_of(self._database, of_row, rowid) for rowid in rowids.fetchall()]
+        rows = [first_of(self._database, of_row, rowid) or self._large_part(*rowid) for rowid in rowids.fetchall()]
         yield from sorted((row[0], row[1]) for row in rows if row is not None and isinstance(row[0], bytes))
+
+    def _large_part(self, rowid: int) -> tuple[object, object] | None:
+        found = first_of(self._database, "SELECT id FROM part WHERE rowid = ?", (rowid,))
+        return None if found is None else (found[0], shortened_json(self._database, "part", rowid))
 
     def recent(self, session_id: str, until_ms: int) -> list[str]:
         """Return the ids of the session's last messages that began before ``until_ms``, newest first."""

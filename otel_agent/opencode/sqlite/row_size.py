@@ -8,10 +8,13 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
+from otel_agent.opencode.shortened import CHUNK, shortened
 from otel_agent.opencode.sqlite.failures import is_too_large
 
-MOST_BYTES: Final = 32 * 1024 * 1024
-"""The largest value that is read. Rows of 2.x with the output of many tools have some megabytes."""
+MOST_BYTES: Final = 4 * 1024 * 1024
+"""The largest value that SQLite loads. SQLite needs ten times as much memory to look into JSON of that size."""
+_MOST_STREAMED: Final = 256 * 1024 * 1024
+"""The largest JSON that is read a piece at a time. Rows of 2.x with the output of many tools have some megabytes."""
 
 _LOWEST: Final = -(2**63)
 _ALL: Final = 2**63 - 1
@@ -143,6 +146,21 @@ def without_large_ids(database: sqlite3.Connection, table: str) -> tuple[str, li
     large = [row.rowid for row in found if isinstance(row, TooLarge)]
     numbers = ", ".join(map(str, large))
     return f"(SELECT rowid, * FROM {table} NOT INDEXED WHERE rowid NOT IN ({numbers}))", large
+
+
+def shortened_json(database: sqlite3.Connection, table: str, rowid: int) -> bytes | None:
+    """Return the JSON in the column ``data`` of a row that is too large, with its long texts shortened.
+
+    ``None`` if it is no JSON object, or too large all the same.
+    """
+    try:
+        with database.blobopen(table, "data", rowid, readonly=True) as value:
+            if len(value) > _MOST_STREAMED:
+                return None
+            found = shortened(iter(lambda: value.read(CHUNK), b""))
+    except sqlite3.Error:
+        return None
+    return found if found is not None and found.lstrip()[:1] == b"{" else None
 
 
 def sizes(database: sqlite3.Connection, table: str, row: TooLarge) -> Iterator[tuple[str, int]]:

@@ -9,8 +9,8 @@ from otel_agent.model import Problem, ProblemKind
 from otel_agent.opencode.sqlite.failures import is_too_large
 from otel_agent.opencode.sqlite.known_tables import Tables
 from otel_agent.opencode.sqlite.parts import text_of
-from otel_agent.opencode.sqlite.row import ID, Columns
-from otel_agent.opencode.sqlite.row_size import TooLarge, facts_of, rows_in, sizes
+from otel_agent.opencode.sqlite.row import DATA, ID, Columns
+from otel_agent.opencode.sqlite.row_size import TooLarge, facts_of, first_of, rows_in, shortened_json, sizes
 
 NO_ID: Final = "\0"
 """Stands for an id that is too large; no id has this character."""
@@ -55,6 +55,12 @@ class Rows:
         if row is None:
             return None
         return NO_ID if left_out else text_of(row[1])
+
+    def shortened(self, row: TooLarge) -> Columns | None:
+        """Return a row that is too large with its long texts shortened; ``None`` if that is not possible."""
+        found = first_of(self._database, self._tables.without_data, (row.rowid,))
+        raw = None if found is None else shortened_json(self._database, self._tables.messages, row.rowid)
+        return None if found is None or raw is None else (*found[:DATA], raw, *found[DATA + 1 :])
 
     def left_out(self, row: TooLarge, name: str) -> tuple[Problem, str]:
         """Return the problem of a row that is too large, with the size of what is too large in it, and the row's id."""

@@ -17,6 +17,8 @@ from otel_agent.opencode.sqlite.unknown_tables import has_rowid
 
 _MIGRATED: Final = "SELECT max(time_created, time_updated) FROM kv WHERE key = 'migration.v1-v2'"
 
+_AT_ONCE: Final = 50_000
+"""Sessions in one question: their ids together are no value that is too large."""
 _PATIENCE_SECONDS: Final = 30.0
 """A database that hangs for so long is asked in the next pass."""
 _Answer = TypeVar("_Answer")
@@ -89,8 +91,11 @@ class DatabaseTotals:
 
     def rows_of(self, session_ids: Sequence[str]) -> frozenset[str]:
         """Return the ids of the rows that can say what was used in these sessions."""
-        wanted = json.dumps(list(session_ids))
-        return frozenset(self._ask(session_ids, lambda database, tables: _row_ids(database, tables, wanted)))
+        found: set[str] = set()
+        for start in range(0, len(session_ids), _AT_ONCE):
+            wanted = json.dumps(session_ids[start : start + _AT_ONCE])
+            found.update(self._ask(session_ids, lambda database, tables, of=wanted: _row_ids(database, tables, of)))
+        return frozenset(found)
 
     def totals_of(self, session_ids: Sequence[str]) -> list[SessionTotals]:
         """Return the totals of these sessions as they are now."""

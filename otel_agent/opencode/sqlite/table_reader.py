@@ -122,11 +122,14 @@ class TableReader:
             with closing(rows):
                 for row in rows:
                     if isinstance(row, TooLarge):
-                        problem, tail = self._rows.left_out(row, self._name)
-                        last = row.rowid
-                        batch.problems.append(problem)
-                        batch.looked_at += 1
-                        continue
+                        short = self._rows.shortened(row)
+                        if short is None:
+                            problem, tail = self._rows.left_out(row, self._name)
+                            last = row.rowid
+                            batch.problems.append(problem)
+                            batch.looked_at += 1
+                            continue
+                        row = short  # noqa: PLW2901 - the same row with short texts
                     last, tail, updated_ms = row[ROWID], row[ID], row[UPDATED]
                     # A column of OpenCode's can hold anything; a time of another type is no time.
                     if isinstance(updated_ms, int) and updated_ms > cursor.updated_ms:
