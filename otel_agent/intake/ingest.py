@@ -65,7 +65,7 @@ class Ingest:
         self._history = History(ledger)
         self._stores: dict[str, Store] = {}
         self._problem_log = ProblemLog()
-        self.readings = Readings()
+        self.readings = Readings(ledger.recall, self._traces.wanted)
         """The readings under way, and which places do not answer."""
         self._unreadable = UnreadableStores(ledger, rules)
         self._unread_calls = UnreadCalls(ledger, rules)
@@ -169,8 +169,7 @@ class Ingest:
             return
         try:
             # The reader works between two transactions, never inside one.
-            recall, wanted = self._ledger.recall, self._traces.wanted
-            batches = self.readings.batches(store, recall, wanted, now_ms=self._now_ms(), scope=scope)
+            batches = self.readings.batches(store, now_ms=self._now_ms(), scope=scope)
             for batch in batches if self._ledger.swept_ms else joined(batches):
                 met.update(each.place for each in batch.problems)
                 self._unread_calls.hold_back(batch, now_ms=self._now_ms())
@@ -179,8 +178,7 @@ class Ingest:
                     self._residual.note(store.name, batch.totals)
                 progress.after_batch()
                 if stopping():
-                    batches.close()
-                    self.readings.close(store)
+                    self.readings.close(store, batches)
                     return
                 # Gone before the next one is gathered: together they would be 20 MB more.
                 del batch

@@ -97,8 +97,10 @@ class _Reading:
 class Readings:
     """The readings of all stores. The thread that owns the ledger owns it."""
 
-    def __init__(self, seconds: float = PATIENCE_SECONDS) -> None:
-        self.seconds = seconds
+    def __init__(self, recall: Recall, ask_wanted: AskWanted) -> None:
+        """Both are called in the thread that asks for batches."""
+        self._recall, self._ask_wanted = recall, ask_wanted
+        self.seconds = PATIENCE_SECONDS
         """Time without a word after which a reading is left to itself."""
         self._left: dict[str, _Reading] = {}
         """Store to the reading of it that hangs."""
@@ -113,9 +115,7 @@ class Readings:
         """Note which folders did not answer in this pass."""
         self._folders = frozenset(each.place for each in problems if each.kind is ProblemKind.SILENT)
 
-    def batches(
-        self, store: Store, recall: Recall, ask_wanted: AskWanted, *, now_ms: int, scope: ReadScope
-    ) -> Generator[Batch, None, None]:
+    def batches(self, store: Store, *, now_ms: int, scope: ReadScope) -> Generator[Batch, None, None]:
         """Yield what ``Store.read`` yields. If an earlier reading hung, it is that one which goes on.
 
         Raises ``NoAnswer``, and whatever the store raises.
@@ -123,7 +123,7 @@ class Readings:
         left = self._left.pop(store.name, None)
         reading = left or _Reading(store, now_ms, scope)
         try:
-            yield from reading.batches(recall, ask_wanted, self.seconds, left=left is not None)
+            yield from reading.batches(self._recall, self._ask_wanted, self.seconds, left=left is not None)
         except NoAnswer:
             self._left[store.name] = reading
             raise
@@ -137,8 +137,13 @@ class Readings:
             raise NoAnswer(store.name, 0)
         return answer_of(store.name, question, self.seconds)
 
-    def close(self, store: Store) -> None:
-        """Close a store, unless a thread hangs in it: then nobody can, and the end of the process does it."""
+    def close(self, store: Store, batches: Generator[Batch, None, None] | None = None) -> None:
+        """Close a store, unless a thread hangs in it: then nobody can, and the end of the process does it.
+
+        ``batches`` of which no more are wanted are broken off before.
+        """
+        if batches is not None:
+            batches.close()
         if store.name not in self._left:
             with suppress(NoAnswer):
                 answer_of(store.name, store.close, _CLOSE_SECONDS)

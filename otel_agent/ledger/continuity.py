@@ -87,7 +87,7 @@ class Continuity:
         if self._facts.find(_BROUGHT_BACK) is None:
             return
         self._facts.forget(_BROUGHT_BACK)
-        kept_totals.note(self._facts, self._totals.below_sent())
+        kept_totals.note(self._facts, self._database)
         if number := self._totals.raise_to_sent():
             log.warning(
                 "%s keep the value that the backend has, because OpenCode no longer has all that was counted",

@@ -4,8 +4,9 @@ No message of the ledger says it: OpenCode no longer has what was counted before
 """
 
 import json
+import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from otel_agent.ledger.facts import Facts
@@ -17,9 +18,15 @@ _NAMED: Final = (Attr.PROVIDER, Attr.MODEL, Attr.TOKEN_TYPE, Attr.OVERFLOW)
 """The attributes by which amounts are kept apart: the note stays small, however many projects there are."""
 
 
-def note(facts: Facts, raised: Iterable[tuple[str, str, int]]) -> None:
-    """Add to what is noted. Runs inside a transaction."""
+_MOST: Final = "max(ifnull(told_value, 0), ifnull(open_value, 0))"
+_BELOW_SENT: Final = f"SELECT metric, attributes, {_MOST} - value FROM series WHERE {_MOST} > value"
+"""Selects the series that ``Totals.raise_to_sent`` raises, and by how much."""
+
+
+def note(facts: Facts, database: sqlite3.Connection) -> None:
+    """Note what is about to be raised, with what was noted before. Runs inside a transaction."""
     amounts: Counter[tuple[str, str]] = Counter()
+    raised = database.execute(_BELOW_SENT).fetchall()
     for metric, attributes, amount in (*_noted(facts.find(KEY)), *raised):
         known = json.loads(attributes)
         named = {name: known[name] for name in _NAMED if name in known}

@@ -223,12 +223,6 @@ class Totals:
             ).rowcount
         return changed
 
-    def below_sent(self) -> list[tuple[str, str, int]]:
-        """Return the series that ``raise_to_sent`` would raise: metric, attributes, and by how much its value."""
-        most = "max(ifnull(told_value, 0), ifnull(open_value, 0))"
-        query = f"SELECT metric, attributes, {most} - value FROM series WHERE {most} > value"
-        return self._database.execute(query).fetchall()
-
     def clear(self) -> None:
         """Delete all series: the next increase begins each of them again."""
         self._database.execute("DELETE FROM series")

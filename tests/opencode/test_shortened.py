@@ -159,7 +159,7 @@ def alike(before: Any, after: Any, raw: bytes) -> bool:
         pairs = zip(before, after, strict=False)
         return len(before) == len(after) and all(alike(*each, raw) for each in pairs)
     if isinstance(before, str) and len(before) > 1_400:  # no letter takes more than six bytes
-        return before == after or (before[:500] == after[:500] and before[-500:] == after[-500:])
+        return bool(before == after or (before[:500] == after[:500] and before[-500:] == after[-500:]))
     return bool(before == after)
 
 

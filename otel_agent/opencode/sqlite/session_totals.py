@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Final, TypeVar
 
 from otel_agent.model import Problem, ProblemKind, Session, SessionTotals, Tokens
@@ -94,7 +95,7 @@ class DatabaseTotals:
         found: set[str] = set()
         for start in range(0, len(session_ids), _AT_ONCE):
             wanted = json.dumps(session_ids[start : start + _AT_ONCE])
-            found.update(self._ask(session_ids, lambda database, tables, of=wanted: _row_ids(database, tables, of)))
+            found.update(self._ask(session_ids, partial(_row_ids, session_ids=wanted)))
         return frozenset(found)
 
     def totals_of(self, session_ids: Sequence[str]) -> list[SessionTotals]:
