@@ -23,9 +23,7 @@ from otel_agent.summary.text import words
 from otel_agent.summary.view import VIEW_NAMES, View, ViewName, with_warning
 
 STANDARD_OUTPUT: Final = Path("-")
-_WHAT_NEXT: Final = (
-    "Next: otel-agent summary --live opens a screen, otel-agent setup sets up a backend and a service, otel-agent --help lists all."
-)
+_WHAT_NEXT: Final = "Next: otel-agent summary --live opens a screen, otel-agent setup sets up a backend and a service, otel-agent --help lists all."
 
 
 def summary(
