@@ -95,7 +95,11 @@ class UsageOfMessages:
 
         A session belongs to a project if any of its messages does: its folder became a repository in between.
         """
-        return self._groups(["m.session_id"], scope, also=["max(m.worktree)", "max(m.directory)"])
+        # With bounds, "+" makes SQLite take the index of ends. It would walk through all messages by their sessions instead:
+        # 0.15 s of 100,000 for those of the last minutes, and 0.3 ms with it.
+        bounded = scope.since_ms is not None or scope.until_ms is not None
+        by = "+m.session_id" if bounded else "m.session_id"
+        return self._groups([by], scope, also=["max(m.worktree)", "max(m.directory)"])
 
     def by_period(self, scope: Scope, periods: Sequence[Period]) -> dict[int, Usage]:
         """Return the usage of each period that has any, by its begin."""
