@@ -5,7 +5,6 @@ In a folder that others may write to, somebody can put a link, a pipe or a folde
 
 import os
 import stat
-import tempfile
 from contextlib import suppress
 from errno import EINVAL, ELOOP
 from pathlib import Path
@@ -66,18 +65,20 @@ def replace_private(path: Path, content: bytes, *, mode: int = MODE) -> None:
 
     What is at ``path`` is replaced, also a link: the file that it leads to stays as it is. Raises ``OSError``.
     """
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    # As ``tempfile`` does, which takes 0.004 s to import, for a note that each summary writes.
+    name = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
+    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE, MODE)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         if mode != MODE:
-            Path(name).chmod(mode)
-        Path(name).replace(path)
+            name.chmod(mode)
+        name.replace(path)
     except BaseException:
         with suppress(OSError):
-            Path(name).unlink()
+            name.unlink()
         raise
 
 

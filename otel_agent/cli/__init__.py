@@ -1,8 +1,13 @@
 """The commands: parse, call, print."""
 
+import io
+import os
 import sys
 
 from otel_agent import __version__
+
+COMPLETE = "_OTEL_AGENT_COMPLETE"
+"""The variable with which a shell asks what to offer."""
 
 
 def main() -> None:
@@ -17,6 +22,42 @@ def main() -> None:
             streams.drop_output()
             sys.exit(f"otel-agent: {streams.failure_in_words(error)}")
         return
+    from otel_agent.cli import streams
+    from otel_agent.cli.endings import ending
+    from otel_agent.cli.lean_imports import import_msgspec
+
+    streams.open_closed_streams(sys.argv[1:])
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a title may have letters that the terminal's encoding lacks
+    import_msgspec()
+    with ending():
+        _run(_meant(sys.argv[1:]))
+
+
+def _run(arguments: list[str]) -> None:
+    if arguments[:1] == ["summary"]:
+        from otel_agent.cli.plain import plain_summary, show_plain
+
+        if asked := plain_summary(arguments, os.environ):
+            show_plain(asked, with_what_next="--what-next" in arguments)
+            return
     from otel_agent.cli.commands import run_command
 
-    run_command()
+    run_command(arguments)
+
+
+def _meant(arguments: list[str]) -> list[str]:
+    """Return the arguments that Typer knows for what people type: nothing at all, ``help COMMAND``, and so on."""
+    if COMPLETE in os.environ:
+        # The words of the shell are in another variable, and the help would only take time.
+        return arguments
+    match arguments:
+        case []:
+            # A person wants to see something; a script that forgot its command needs to know what there is.
+            return ["summary", "--what-next"] if sys.stdout.isatty() else ["--help"]
+        case ["help", *command]:
+            return [*command, "--help"]
+        case ["summary", "messages" | "session" as command, *rest]:
+            return [command, *rest]
+        case _:
+            return arguments

@@ -30,24 +30,24 @@ class Asked(Struct, frozen=True, kw_only=True):
     """The wishes of a person. ``None`` and empty values mean that they left an option out."""
 
     views: tuple[ViewName, ...]
-    live: bool
-    served: bool
-    port: int | None
-    range: RangeName | None
-    since: str | None
-    until: str | None
-    by: By | None
-    filters: Filters
-    sort: Sort | None
-    limit: int | None
-    rolled_up: bool
-    separate_global: bool
-    compared: bool
-    accounting: Accounting | None
-    form: Format
-    output: Path | None
-    watched: bool
-    fail_above: Amount | None
+    live: bool = False
+    served: bool = False
+    port: int | None = None
+    range: RangeName | None = None
+    since: str | None = None
+    until: str | None = None
+    by: By | None = None
+    filters: Filters = Filters()
+    sort: Sort | None = None
+    limit: int | None = None
+    rolled_up: bool = False
+    separate_global: bool = False
+    compared: bool = False
+    accounting: Accounting | None = None
+    form: Format = "table"
+    output: Path | None = None
+    watched: bool = False
+    fail_above: Amount | None = None
 
     def question(self, view: ViewName, now: datetime, accounting: Accounting, range_: RangeName | None) -> Question:
         """Return the question for one view.

@@ -1,8 +1,6 @@
-"""All commands, as Typer parses them. An error becomes a message on standard error and an exit code."""
+"""All commands, as Typer parses them."""
 
-import io
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Annotated, Any, Final, NamedTuple
@@ -10,12 +8,11 @@ from typing import Annotated, Any, Final, NamedTuple
 import typer
 
 from otel_agent import __version__
-from otel_agent.cli import streams
+from otel_agent.cli import COMPLETE
 from otel_agent.cli.help_page import import_help_page
 from otel_agent.errors import OtelAgentError
 
 _HELP: Final = ["-h", "--help"]
-_COMPLETE: Final = "_OTEL_AGENT_COMPLETE"
 _FLAG: Final = ""
 """As ``options.FLAG``, whose module reads settings."""
 
@@ -43,6 +40,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "summary": Command(
         "Show where the tokens went on this machine, without any backend.",
         "otel-agent summary models --since 7d --json",
+        "summary_command",
     ),
     "messages": Command(
         "Print each counted message with its facts, for pandas and spreadsheets: otel-agent summary messages.",
@@ -105,61 +103,25 @@ def _not_imported() -> None:
     """Hold the place of a command that was not typed."""
 
 
-def run_command() -> None:
-    """Run the command that was typed, and exit. Exit codes: see ``errors``; 130 after Ctrl-C."""
-    streams.open_closed_streams(sys.argv[1:])
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a title may have letters that the terminal's encoding lacks
-    arguments = _meant(sys.argv[1:])
+def run_command(arguments: Sequence[str]) -> None:
+    """Run the command that the arguments name, and exit. ``endings`` knows what becomes of an error."""
     if set(_HELP) & set(arguments):
         import_help_page()
     try:
-        try:
-            app(_named(arguments))(arguments, prog_name="otel-agent")
-        finally:
-            sys.stdout.flush()  # here, where a full disk gets a sentence
-    except OtelAgentError as error:
-        typer.echo(f"otel-agent: {error}", err=True)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:  # nobody reads on, as after `| head`: end without Python's own complaint
-        sys.stderr.close()
-        sys.exit(1)
+        app(_named(arguments))(arguments, prog_name="otel-agent")
     except OSError as error:
-        if "--install-completion" not in sys.argv:
-            streams.drop_output()
-            typer.echo(f"otel-agent: {streams.failure_in_words(error)}", err=True)
-            sys.exit(1)
+        if isinstance(error, BrokenPipeError) or "--install-completion" not in arguments:
+            raise
         # Typer writes the completions into the home and catches no error. It would end in a traceback.
-        typer.echo(
-            f"otel-agent: cannot write {error.filename}: {error.strerror}. --show-completion prints what "
-            "would be written: save it where your shell looks for completions.",
-            err=True,
-        )
-        sys.exit(1)
-
-
-def _meant(arguments: list[str]) -> list[str]:
-    """Return the arguments that Typer knows for what people type: nothing at all, ``help COMMAND``, and so on."""
-    if _COMPLETE in os.environ:
-        # A shell asks what to offer. Its words are in another variable, and the help would only take time.
-        return arguments
-    match arguments:
-        case []:
-            # A person wants to see something; a script that forgot its command needs to know what there is.
-            return ["summary", "--what-next"] if sys.stdout.isatty() else ["--help"]
-        case ["help", *command]:
-            return [*command, "--help"]
-        case ["summary", "messages" | "session" as command, *rest]:
-            return [command, *rest]
-        case _:
-            return arguments
+        raise OtelAgentError(
+            f"cannot write {error.filename}: {error.strerror}. --show-completion prints what "
+            "would be written: save it where your shell looks for completions."
+        ) from None
 
 
 def _named(arguments: Sequence[str]) -> Sequence[str]:
     """Return the command that the arguments name. A shell that asks for completions can mean each of them."""
-    if _COMPLETE in os.environ:
+    if COMPLETE in os.environ:
         return tuple(COMMANDS)
     # No option before the command takes a value, so the first word is its name.
     return [each for each in arguments if not each.startswith("-")][:1]

@@ -1,100 +1,25 @@
-"""``otel-agent summary``."""
+"""Answers what ``otel-agent summary`` is asked: on the live screen, on standard output, or into a file.
 
-import sys
-import threading
+Nothing here needs Typer: ``summary_command`` parses with it, and ``plain`` does without.
+"""
+
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from pathlib import Path
-from typing import Final
 
 from otel_agent.cli import progress, upgrade
-from otel_agent.cli import summary_options as options
-from otel_agent.cli.asked import Asked, chosen_format, clock, filters_asked
-from otel_agent.cli.options import ConfigOption, loaded
+from otel_agent.cli.asked import Asked
 from otel_agent.cli.output import print_views, write_views
-from otel_agent.cli.serving import in_browser, serve_screen
 from otel_agent.errors import AmountPassed, LedgerDamaged, LedgerError, LedgerHeld, LedgerNewer, OtelAgentError
 from otel_agent.settings import Settings
-from otel_agent.summary.amounts import Amount, amount
+from otel_agent.summary.amounts import Amount
 from otel_agent.summary.question import Question, RangeName
 from otel_agent.summary.text import words
-from otel_agent.summary.view import VIEW_NAMES, View, ViewName, with_warning
-
-STANDARD_OUTPUT: Final = Path("-")
-_WHAT_NEXT: Final = "Next: otel-agent summary --live opens a screen, otel-agent setup sets up a backend and a service, otel-agent --help lists all."
+from otel_agent.summary.view import View, ViewName, with_warning
 
 
-def summary(
-    view: options.ViewArgument = "overview",
-    config: ConfigOption = None,
-    all_views: options.AllViewsOption = False,
-    live: options.LiveOption = False,
-    serve: options.ServeOption = False,
-    port: options.PortOption = None,
-    range_: options.RangeOption = None,
-    since: options.SinceOption = None,
-    until: options.UntilOption = None,
-    tz: options.TzOption = None,
-    by: options.ByOption = None,
-    project: options.ProjectOption = None,
-    model: options.ModelOption = None,
-    agent: options.AgentOption = None,
-    session: options.SessionOption = None,
-    sort: options.SortOption = None,
-    limit: options.LimitOption = None,
-    roll_up: options.RollUpOption = False,
-    separate_global: options.SeparateGlobalOption = False,
-    compare: options.CompareOption = None,
-    accounting: options.AccountingOption = None,
-    format_: options.FormatOption = None,
-    as_json: options.AsJsonOption = False,
-    output: options.OutputOption = None,
-    fail_above: options.FailAboveOption = None,
-    watch: options.WatchOption = None,
-    what_next: options.WhatNextOption = False,
-) -> None:
-    """Show where the tokens went on this machine, without any backend."""
-    filters = filters_asked(project, model, agent, session)
-    asked = Asked(
-        views=VIEW_NAMES if all_views else (view,),
-        live=live,
-        served=serve,
-        port=port,
-        range=range_,
-        since=since,
-        until=until,
-        by=by,
-        filters=filters,
-        sort=sort,
-        limit=limit,
-        rolled_up=roll_up,
-        separate_global=separate_global,
-        compared=compare is not None,
-        accounting=accounting,
-        form=chosen_format(format_, as_json, output),
-        watched=watch is not None,
-        fail_above=None if fail_above is None else amount("--fail-above", fail_above),
-        output=None if output == STANDARD_OUTPUT else output,
-    )
-    asked.refuse_contradictions()
-    settings = loaded(config, quiet=True).settings
-    if serve and not in_browser():
-        serve_screen(port or 0)
-        return
-    _show(asked, settings, clock(tz))
-    if what_next:
-        print(f"\n{_WHAT_NEXT}")
-    while watch is not None:
-        threading.Event().wait(watch)
-        if sys.stdout.isatty():
-            # From the top, as `watch` does: what is above stays in the terminal's memory.
-            print("\x1b[H\x1b[2J", end="")
-        _show(asked, settings, clock(tz))
-
-
-def _show(asked: Asked, settings: Settings, now: Callable[[], datetime]) -> None:
+def show(asked: Asked, settings: Settings, now: Callable[[], datetime]) -> None:
     """Answer what was asked: on the live screen, on standard output, or into a file."""
     from otel_agent.summary.machine import Machine
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from filelock import FileLock, Timeout
 from msgspec import Struct
 
 from otel_agent.errors import LedgerError, LedgerHeld
+from otel_agent.ledger.file_lock import FileLock, Locked
 from otel_agent.ledger.name_lock import NameLock, NameLocked, locked_by
 from otel_agent.private_files import make_private_folder, open_private, read_private, replace_private
 
@@ -53,9 +53,8 @@ class Hold:
         give_up = time.monotonic() + patience_seconds
         try:
             make_private_folder(state_dir)
-            self._lock = FileLock(state_dir / _LOCK, mode=0o600)
-            self._lock.acquire(timeout=patience_seconds)
-        except Timeout:
+            self._lock = FileLock(state_dir / _LOCK, patience_seconds)
+        except Locked:
             raise LedgerHeld(_in_words(state_dir, _holder(state_dir))) from None
         except OSError as error:
             raise _unusable(state_dir, error) from None
@@ -119,13 +118,11 @@ def _is_locked(state_dir: Path) -> bool:
     try:
         if not (state_dir / _LOCK).is_file():
             return False
-        lock = FileLock(state_dir / _LOCK, mode=0o600)
-        lock.acquire(timeout=0)
-    except Timeout:
+        FileLock(state_dir / _LOCK).release()
+    except Locked:
         return True
     except OSError:
         return False
-    lock.release()
     return False
 
 

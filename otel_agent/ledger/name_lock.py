@@ -10,11 +10,10 @@ import os
 import socket
 import struct
 import sys
-import tempfile
 from pathlib import Path
 from typing import Final
 
-from filelock import FileLock, Timeout
+from otel_agent.ledger.file_lock import FileLock, Locked
 
 _ABSTRACT: Final = sys.platform == "linux"
 _ASKING: Final = 16
@@ -57,14 +56,12 @@ class NameLock:
         self._socket = bound
 
     def _lock(self, path: Path) -> None:
-        lock = FileLock(path, mode=0o600)
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
+            self._file = FileLock(path)
+        except Locked:
             raise NameLocked(0) from None
         except OSError:
             return  # the lock file in the state folder has to be enough
-        self._file = lock
 
     def release(self) -> None:
         """Let another process have it."""
@@ -111,5 +108,7 @@ def _name(folder: Path) -> bytes:
 
 
 def _file(folder: Path) -> Path:
+    import tempfile  # noqa: PLC0415 - not on Linux, and it takes 0.004 s
+
     user = os.geteuid() if hasattr(os, "geteuid") else 0
     return Path(tempfile.gettempdir()) / f"otel-agent-{user}-{_key(folder)}.lock"

@@ -1,7 +1,6 @@
 """What to try instead of a glob that matches nothing: the names that there are."""
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -68,6 +67,8 @@ def _sentence(kind: str, glob: str, names: _Names) -> str:
     anywhere = f"*{glob.strip('*')}*"
     if within := _matching(anywhere, names):
         return f"{no_match}, because a glob matches the whole name. Try --{kind} '{anywhere}': {_listed(within)}."
+    from difflib import get_close_matches  # noqa: PLC0415 - only after a mistake, and it takes 0.001 s
+
     near = get_close_matches(glob, names, n=_MOST, cutoff=0.7)
     return (
         f"{no_match}. {'Did you mean' if near else 'There are'}: {_listed(near or [*names])}."

@@ -1,0 +1,34 @@
+"""``otel-agent summary`` as it is typed most often: with the name of a view at most, or ``--json``.
+
+That needs no parser. Typer and all options of a summary would take a third of the time of such a command.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from otel_agent.cli import COMPLETE
+from otel_agent.cli.asked import Asked, clock
+from otel_agent.cli.loading import loaded
+from otel_agent.cli.summary import show
+from otel_agent.summary.view import VIEW_NAMES
+
+WHAT_NEXT: Final = "Next: otel-agent summary --live opens a screen, otel-agent setup sets up a backend and a service, otel-agent --help lists all."
+"""Printed below the summary of a person who typed no command."""
+
+
+def plain_summary(arguments: Sequence[str], environ: Mapping[str, str]) -> Asked | None:
+    """Return what the arguments ask for; ``None`` if only Typer can say that."""
+    command, *options = arguments or ("",)
+    # Typer reads these variables: a settings file, and what a shell wants to complete.
+    if command != "summary" or {"OTEL_AGENT_CONFIG", COMPLETE} & set(environ):
+        return None
+    names = [each for each in options if each not in ("--json", "--what-next")]
+    views = tuple(view for view in VIEW_NAMES if names == [view]) if names else ("overview",)
+    return Asked(views=views, form="json" if "--json" in options else "table") if views else None
+
+
+def show_plain(asked: Asked, *, with_what_next: bool) -> None:
+    """Answer it, as ``summary_command`` does."""
+    show(asked, loaded(None, quiet=True).settings, clock(None))
+    if with_what_next:
+        print(f"\n{WHAT_NEXT}")
