@@ -15,6 +15,7 @@ import pytest
 import typer
 
 from otel_agent import __version__
+from otel_agent.cli.commands import COMMANDS as COMMANDS_IN_LIST
 from otel_agent.cli.commands import app
 from tests.support.made_stores import JsonTree, Tokens, message, session
 from tests.support.otlp_receiver import OtlpReceiver
@@ -39,7 +40,7 @@ def commands(group: object, *path: str) -> Iterator[tuple[str, ...]]:
         yield from commands(command, *path, name)
 
 
-COMMANDS = list(commands(typer.main.get_command(app)))
+COMMANDS = list(commands(typer.main.get_command(app())))
 
 
 def test_these_are_all_the_commands() -> None:
@@ -49,6 +50,14 @@ def test_these_are_all_the_commands() -> None:
         *("config", "config show", "config init", "config check"),
         *("service", "service install", "service uninstall", "service status", "service logs"),
     }
+
+
+@pytest.mark.parametrize("name", COMMANDS_IN_LIST)
+def test_the_list_of_commands_says_what_the_page_of_each_begins_with(name: str) -> None:
+    """The list is printed without the modules of the commands."""
+    page = typer.main.get_group(app([name])).commands[name].help
+    assert page is not None
+    assert COMMANDS_IN_LIST[name].help == page.split("\n\n")[0].replace("\n", " ")
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from otel_agent.cli.commands import COMMANDS
 from tests.support.imported_modules import imported_modules
 from tests.support.made_stores import JsonTree, Tokens, message, session
+from tests.support.shell import Shell
 
 NEVER = {"pydantic", "opentelemetry", "textual", "watchdog", "asyncio", "rich.markdown", "rich.traceback", "pygments"}
 """What no command here shows or does."""
-NO_SUMMARY = {"psutil", "annotated_types", "markdown_it"}
+NO_SUMMARY = {"psutil", "annotated_types", "markdown_it", "filelock", "typing_extensions"}
+"""What a summary of a machine on which no OpenCode runs does without."""
+PLAIN = (["summary"], ["summary", "models"], ["summary", "--json"], ["summary", "agents", "--json"])
+TIME = re.compile(r'"generated_at": "[^"]*"')
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
 
 
 @pytest.fixture
@@ -30,6 +41,34 @@ def test_help_needs_the_tables_of_rich_and_no_more(arguments: list[str], home: P
     imported = imported_modules(home, *arguments)
     assert "rich.table" in imported
     assert imported & (NEVER | {"markdown_it", "sqlite3", "psutil", "annotated_types", "filelock"}) == set()
+
+
+@pytest.mark.parametrize("named", ["summary", "config"])
+def test_a_command_imports_no_other_command(named: str, home: Path) -> None:
+    ours = {name for name in imported_modules(home, named, "--help") if name.startswith("otel_agent.cli.")}
+    others = {f"otel_agent.cli.{name}" for name in (*COMMANDS, "run", "summary_command")}
+    assert ours & others <= {"otel_agent.cli.summary", f"otel_agent.cli.{COMMANDS[named].module or named}"}
+
+
+@pytest.mark.parametrize("arguments", PLAIN, ids=" ".join)
+def test_a_summary_as_it_is_typed_most_needs_no_parser(arguments: list[str], home: Path) -> None:
+    imported = imported_modules(home, *arguments)
+    assert imported & (NEVER | NO_SUMMARY | {"typer", "otel_agent.cli.summary_options"}) == set()
+
+
+def test_who_has_one_kind_of_store_does_not_import_the_readers_of_the_other(home: Path) -> None:
+    imported = imported_modules(home, "summary")
+    assert "otel_agent.opencode.json_tree.tree" in imported
+    assert "otel_agent.opencode.sqlite.database" not in imported
+
+
+@pytest.mark.parametrize("arguments", PLAIN, ids=" ".join)
+def test_a_plain_summary_is_the_one_that_typer_understands(arguments: list[str], shell: Shell) -> None:
+    JsonTree(shell.data_dir).put_turn(message(session(), Tokens(input=1)))
+    plain = shell.output(*arguments)
+    # An option with its default: the answer is the same, and only Typer knows the option.
+    parsed = shell.output(*arguments, "--accounting", "recorded")
+    assert TIME.sub("", plain) == TIME.sub("", parsed) != ""
 
 
 def test_a_table_needs_rich_and_a_machine_readable_form_does_not(home: Path) -> None:
