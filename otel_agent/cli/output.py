@@ -8,7 +8,7 @@ from otel_agent.cli.terminal import console
 from otel_agent.errors import OtelAgentError
 from otel_agent.private_files import replace_private
 from otel_agent.settings import Settings
-from otel_agent.summary.formats import WRITERS, Format
+from otel_agent.summary.formats import Format, pieces
 from otel_agent.summary.view import View
 
 
@@ -19,7 +19,7 @@ def print_views(views: Sequence[View], form: Format, settings: Settings) -> None
     """
     _warn_beside(views, form)
     if form != "table":
-        sys.stdout.write(WRITERS[form](views))
+        sys.stdout.writelines(pieces(views, form))
         return
     from otel_agent.summary.text.tables import no_data, view_table
 
@@ -54,7 +54,7 @@ def write_views(views: Sequence[View], form: Format, file: Path) -> None:
     _warn_beside(views, form)
     # No translation of line ends: CSV ends its lines with CRLF on every system.
     try:
-        _put(file, WRITERS[form](views).encode())
+        _put(file, "".join(pieces(views, form)).encode())
     except OSError as error:
         raise OtelAgentError(f"cannot write {file}: {error.strerror}. Pass another file with -o.") from None
 

@@ -3,7 +3,7 @@
 Each writer imports its module when it is called, so that a format costs nothing until somebody asks for it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -69,6 +69,17 @@ WRITERS: Final[dict[Format, Writer]] = {
     "svg": _svg,
 }
 """The writer of each format. CSV is one table, so it holds the first view only."""
+
+
+def pieces(views: Sequence[View], form: Format) -> Iterable[str]:
+    """Return what a writer returns in pieces, so that a long JSON document is never in memory as a whole."""
+    if form != "json":
+        return [WRITERS[form](views)]
+    from otel_agent.summary.formats import as_json
+
+    return as_json.pieces(views)
+
+
 _ENDINGS: Final[dict[str, Format]] = {
     ".json": "json",
     ".csv": "csv",

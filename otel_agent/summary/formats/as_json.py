@@ -4,9 +4,11 @@
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
+
+import msgspec
 
 from otel_agent.ledger.answers import NO_USAGE, Usage
 from otel_agent.ledger.reading import reading_keys
@@ -39,13 +41,47 @@ def as_json(views: Sequence[View]) -> str:
 
     The text is ASCII only, so that control characters of a title cannot reach a terminal.
     """
-    documents = [document(view) for view in views]
-    whole = documents[0] if len(documents) == 1 else {"schema_version": SCHEMA_VERSION, "views": documents}
-    return json.dumps(whole, indent=2, allow_nan=False) + "\n"
+    return "".join(pieces(views))
 
 
-def document(view: View) -> dict[str, Any]:
-    """Return the object of one view."""
+def pieces(views: Sequence[View]) -> Iterator[str]:
+    """Yield the text of ``as_json`` a few rows at a time: 61,000 sessions as one text and its objects would take 400 MB."""
+    if len(views) == 1:
+        yield from _pieces(views[0], "")
+    else:
+        yield f'{{\n  "schema_version": {SCHEMA_VERSION},\n  "views": ['
+        for number, view in enumerate(views):
+            yield ",\n    " if number else "\n    "
+            yield from _pieces(view, "    ")
+        yield "\n  ]\n}"
+    yield "\n"
+
+
+def _pieces(view: View, indent: str) -> Iterator[str]:
+    """Yield the object of a view. Its lines but the first one begin with ``indent``."""
+    head, tail = _text(_document(view), indent).split(f"\n{indent}{_ROWS}null", 1)
+    yield f"{head}\n{indent}{_ROWS}["
+    for first in range(0, len(view.rows), _ROWS_AT_ONCE):
+        rows = [row_object(row, view) for row in view.rows[first : first + _ROWS_AT_ONCE]]
+        yield f"{',' if first else ''}{_text(rows, f'{indent}  ')[1 : -len(indent) - 4]}"
+    yield f"\n{indent}  ]{tail}" if view.rows else f"]{tail}"
+
+
+_ROWS: Final = '  "rows": '
+"""The line of the rows in a view's object. No other line begins so: a text has no line ends, and other objects are deeper."""
+
+
+_ROWS_AT_ONCE: Final = 200
+
+
+def _text(value: object, indent: str) -> str:
+    # Python's own indenting encoder takes 0.4 ms for a session, and this 0.04 ms for the same text.
+    compact = json.dumps(value, allow_nan=False).encode()
+    return msgspec.json.format(compact, indent=2).decode().replace("\n", f"\n{indent}")
+
+
+def _document(view: View) -> dict[str, Any]:
+    """Return the object of one view, with nothing in the place of its rows."""
     return {
         "schema_version": SCHEMA_VERSION,
         "view": view.name,
@@ -67,7 +103,7 @@ def document(view: View) -> dict[str, Any]:
         **({} if view.equivalents is None else {"prices": _prices(view.equivalents)}),
         **({} if view.tools is None else {"tools": _tools(view.tools, view)}),
         **({} if view.before is None else {"before": _before(view.before, view.accounting)}),
-        "rows": [row_object(row, view) for row in view.rows],
+        "rows": None,
         "cut": None if view.cut is None else {"rows": view.cut.rows, **_usage(view.cut.usage, view.accounting)},
         "overlap_tokens": overlap(view.totals) if view.accounting == "recorded" else 0,
         "unattributed": _usage(view.unattributed, view.accounting),
