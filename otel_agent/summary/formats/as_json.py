@@ -80,6 +80,11 @@ def _text(value: object, indent: str) -> str:
     return msgspec.json.format(compact, indent=2).decode().replace("\n", f"\n{indent}")
 
 
+def document(view: View) -> dict[str, Any]:
+    """Return the object of one view, with all its rows."""
+    return _document(view) | {"rows": [row_object(row, view) for row in view.rows]}
+
+
 def _document(view: View) -> dict[str, Any]:
     """Return the object of one view, with nothing in the place of its rows."""
     return {
