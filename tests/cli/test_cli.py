@@ -46,7 +46,7 @@ COMMANDS = list(commands(typer.main.get_command(app())))
 def test_these_are_all_the_commands() -> None:
     """If one goes away, somebody's script or unit file fails."""
     assert {" ".join(path) for path in COMMANDS} == {
-        *("", "run", "summary", "messages", "statusline", "demo", "status", "doctor", "verify"),
+        *("", "setup", "run", "summary", "messages", "session", "statusline", "demo", "status", "doctor", "verify"),
         *("config", "config show", "config init", "config check"),
         *("service", "service install", "service uninstall", "service status", "service logs"),
     }
