@@ -38,7 +38,7 @@ _CODES = (
 
 def page() -> str:
     """Return the manual page in roff's man macros."""
-    root = typer.main.get_command(app)
+    root = typer.main.get_command(app())
     lines = [
         '.TH OTEL\\-AGENT 1 "" "otel\\-agent" "User Commands"',
         ".SH NAME",

@@ -26,8 +26,8 @@ def test_the_page_is_that_of_the_commands_as_they_are() -> None:
 
 def test_every_command_and_every_option_is_in_it() -> None:
     text = written().replace("\\-", "-")
-    for path in commands(typer.main.get_command(app)):
-        command = typer.main.get_command(app)
+    for path in commands(typer.main.get_command(app())):
+        command = typer.main.get_command(app())
         for word in path:
             command = command.commands[word]  # type: ignore[attr-defined]
         begin = text.index(f'.SS "{" ".join(path)}"') if path else text.index(".SH OPTIONS")
