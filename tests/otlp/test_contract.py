@@ -114,6 +114,16 @@ TABLE = {
     ),
 }
 
+LOOPS = {
+    "opencode.tool.repeat.count": Row(
+        "int",
+        "{call}",
+        "Tool calls that repeated the same tool and input again and again: loops.",
+        ("gen_ai.tool.name", "opencode.project.name"),
+    )
+}
+"""Only there if a model goes round in circles; `tests/intake/test_loop_radar.py` has the values."""
+
 CLAUDE = ("model", "query_source")
 CLAUDE_CODE = {
     "claude_code.token.usage": Row(
@@ -204,7 +214,7 @@ def test_the_package_has_the_metrics_of_the_table() -> None:
     scaled = {name for name, metric in semconv.METRICS.items() if metric.kind is Kind.COUNTER and metric.scale != 1}
     assert scaled == {name for name, row in (TABLE | CLAUDE_CODE).items() if row.kind == "float"}
     assert {name: (metric.unit, metric.description) for name, metric in semconv.METRICS.items()} == {
-        name: (row.unit, row.description) for name, row in (TABLE | CLAUDE_CODE | OBSERVED).items()
+        name: (row.unit, row.description) for name, row in (TABLE | CLAUDE_CODE | LOOPS | OBSERVED).items()
     }
 
 
