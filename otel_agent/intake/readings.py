@@ -64,8 +64,9 @@ class _Reading:
 
     def _read(self) -> None:
         end: BaseException | None = None
-        batches = self.store.read(self._recall, self._ask_wanted, now_ms=self._now_ms, scope=self._scope)
+        batches: Iterator[Batch] = iter(())
         try:
+            batches = self.store.read(self._recall, self._ask_wanted, now_ms=self._now_ms, scope=self._scope)
             for batch in batches:
                 self._said.put(lambda *_, found=batch: ("batch", found))
                 del batch
