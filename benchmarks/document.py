@@ -65,6 +65,7 @@ def _head(results: Results) -> str:
         f"- {results.machine}\n"
         f"- {_counted(results.runs, 'run')} of each command, in turn: medians. A ratio is the median over the pairs.\n"
         f"- {pages}\n"
+        "- The memory of a first look is that of all its processes; pages that they share count once (PSS).\n"
         "- The history is made up: sessions of about 25 calls in turns of four to six, 40 projects, four models, now and then\n"
         "  a sub-agent. It is the same each time.\n"
         "- Both programs found the same tokens of each category and the same cost; otherwise nothing would have been written."
@@ -100,7 +101,11 @@ def _compared(of: Compared) -> str:
         lines.append(
             _cells(f"`{NAME}`", f"{of.peer.wall_s:.2f} s", f"{of.peer.cpu_s:.2f} s", _mb(of.peer_peak_mb), "1")
         )
-    return f"{title}\n\n{_table(('', 'time', 'CPU', 'peak memory', 'of ccusage'), lines)}"
+    totals = f"otel-agent counted {of.total_tokens:,} tokens and {of.cost_usd:,.2f} USD"
+    if of.peer is not None:
+        totals += f", ccusage {of.peer_tokens:,} tokens and {of.peer_cost_usd:,.2f} USD"
+    table = _table(("", "time", "CPU", "peak memory", "of ccusage"), lines)
+    return f"{title}\n\n{table}\n\n{totals}."
 
 
 def _line(row: Row, of: Compared) -> str:

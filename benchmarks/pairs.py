@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 
@@ -48,6 +48,9 @@ class Compared(Struct, frozen=True):
     peer_peak_mb: float
     total_tokens: int
     """Both programs found so many, and the same of each category."""
+    cost_usd: float = 0
+    peer_tokens: int = 0
+    peer_cost_usd: float = 0
 
 
 class Case:
@@ -67,7 +70,8 @@ class Case:
         """Return an environment with a ledger of its own that does not exist yet."""
         self._states += 1
         state = self._scratch / f"state-{self._states}"
-        return clean_environ(self.data, state) | {"OTEL_AGENT_DISCOVER_STORES": "false", **variables}
+        # No setting at all, as most people have it. A summary looks for no other stores, and there is nothing in this home.
+        return clean_environ(self.data, state) | {"HOME": str(self._scratch), **variables}
 
 
 def compare(case: Case, peer: list[str] | None, runs: int, before_each: Callable[[], None], say: Say) -> Compared:
@@ -97,7 +101,7 @@ def compare(case: Case, peer: list[str] | None, runs: int, before_each: Callable
         first_peak_mb=peak_with_helpers(commands[FIRST], case.fresh()),
         peer=medians(theirs) if theirs else None,
         peer_peak_mb=peak_with_helpers(peer, peer_environ(case.data)) if peer else 0,
-        total_tokens=_same_totals(case, peer, environ),
+        **_same_totals(case, peer, environ),
     )
 
 
@@ -117,14 +121,16 @@ def _row(name: str, ours: list[Figure], theirs: list[Figure]) -> Row:
     return Row(name, medians(ours), median_ratio(ours, theirs) if has_pair else None)
 
 
-def _same_totals(case: Case, peer: list[str] | None, environ: Mapping[str, str]) -> int:
-    """Return the number of tokens that both programs found. Raises `RuntimeError` if they differ."""
+def _same_totals(case: Case, peer: list[str] | None, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the tokens and the cost that each program found. Raises `RuntimeError` if they differ."""
     totals = json.loads(output([*AGENT, "summary", "--range", "all", "--json"], environ))["totals"]
     ours = Tokens(*(totals["tokens"][kind] for kind in Tokens._fields)), totals["cost_usd"]
     if totals["messages"] != case.messages:
         raise RuntimeError(f"{case.messages} messages were written, {totals['messages']} counted")
+    found = {"total_tokens": sum(ours[0]), "cost_usd": ours[1]}
     if peer is not None:
         tokens, cost = peer_totals(peer, peer_environ(case.data))
         if tokens != ours[0] or abs(cost - ours[1]) > 0.01:
             raise RuntimeError(f"the totals differ: we have {ours}, the other program {(tokens, cost)}")
-    return sum(ours[0])
+        found |= {"peer_tokens": sum(tokens), "peer_cost_usd": cost}
+    return found

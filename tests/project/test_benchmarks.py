@@ -133,7 +133,7 @@ def made_results() -> Results:
         runs=3,
         cold=False,
         compared=[
-            Compared("sqlite", 100_000, shorter, 90, peer, 210, 1),
+            Compared("sqlite", 100_000, shorter, 90, peer, 210, 1_234_567, 8.5, 1_234_567, 8.5),
             Compared("sqlite", 1_000_000, longer, 95, peer, 1_600, 1),
         ],
         sent=[Sent("tree", 100_000, Figure(18.2, 20.1, 80), 0.58)],
@@ -149,6 +149,7 @@ def test_the_document_has_each_figure_in_its_place() -> None:
         "## SQLite, 100,000 messages",
         "| first look: `summary models --range all` | 1.50 s | 2.50 s | 90 MB | 0.75 |",
         "| `summary` of today, nothing new | 0.12 s | 0.10 s | 50 MB |  |",
+        "otel-agent counted 1,234,567 tokens and 8.50 USD, ccusage 1,234,567 tokens and 8.50 USD.",
         "| overview | 0.20 s | 0.25 s | 1.25 |",
         "| JSON tree, 100,000 messages | 18.2 s | 20.1 s | 80 MB | 58% |",
         "| at rest: share of a core | 0.19% |",
