@@ -6,9 +6,11 @@ from queue import Empty, Queue
 from typing import Final
 
 from otel_agent.doctor.finding import Finding, fail, skip
-from otel_agent.errors import OtelAgentError
+from otel_agent.errors import LedgerError, OtelAgentError
 
 Check = Callable[[], Iterator[Finding]]
+LEDGER: Final = "ledger"
+"""The link whose check examines the ledger itself."""
 _SLOW: Final = "Something there is slow or hangs: a network disk, a name server, or a machine under load."
 
 
@@ -60,7 +62,7 @@ class Chain:
                 for finding in check():
                     self._found.put(finding)
             except OtelAgentError as error:
-                self._found.put(fail(link, str(error), "Could not be checked further.", "Fix the problem named above."))
+                self._found.put(_not_checked(link, error))
             except OSError as error:
                 # The system names no file if the folder in which the command was started is gone.
                 where = error.filename or "the folder in which you are"
@@ -71,3 +73,11 @@ class Chain:
                 self._found.put(error)
                 return
         self._found.put(None)
+
+
+def _not_checked(link: str, error: OtelAgentError) -> Finding:
+    """Return the finding for a check that could not be made."""
+    if isinstance(error, LedgerError) and link != LEDGER:
+        # Its own check says what is wrong with it, and what to do: once is enough.
+        return skip(link, "not examined, because the ledger cannot be read")
+    return fail(link, str(error), "Could not be checked further.", "Fix the problem named above.")

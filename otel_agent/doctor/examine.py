@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from otel_agent.doctor import delivering, keeping, reading
-from otel_agent.doctor.beside import Chain
+from otel_agent.doctor.beside import LEDGER, Chain
 from otel_agent.doctor.finding import Finding, fail
 from otel_agent.doctor.meant import backend_is_meant
 from otel_agent.errors import SettingsError
@@ -50,7 +50,7 @@ def _chains(settings: Settings) -> list[Chain]:
                 ("processes", reading.processes),
                 ("watching", lambda: keeping.watching(settings)),
                 ("agent", lambda: keeping.agent(settings, meant=meant)),
-                ("ledger", lambda: keeping.ledger(settings)),
+                (LEDGER, lambda: keeping.ledger(settings)),
                 ("disk", lambda: keeping.disk(settings)),
                 ("proxy", lambda: delivering.proxy(settings)),
             ]

@@ -215,7 +215,9 @@ class TestLedger:
         with closing(sqlite3.connect(counted)) as database:
             database.execute("PRAGMA user_version = 99")
         found = examined(shell, 1, **towards(receiver))
-        assert any("newer otel-agent" in each["seen"] for each in found if each["verdict"] == "failure")
+        assert "newer otel-agent" in one(found, "ledger", "failure")["seen"]
+        assert [each["seen"] for each in found].count("not examined, because the ledger cannot be read") == 4
+        assert [each["link"] for each in found if each["verdict"] == "failure"] == ["ledger"], "once is enough"
 
     def test_a_ledger_that_others_can_read_is_a_warning(
         self, shell: Shell, receiver: OtlpReceiver, counted: Path
