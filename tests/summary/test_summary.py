@@ -23,6 +23,8 @@ sys.argv = ["otel-agent", "summary"]
 try:
     main()
 except SystemExit:
+    pass
+finally:
     print(*sys.modules, sep="\\n", file=sys.stderr)
 """
 

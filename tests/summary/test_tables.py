@@ -13,6 +13,7 @@ from rich.cells import cell_len
 
 from otel_agent.model import ProcessMode, ProcessSample
 from otel_agent.summary.question import RangeName
+from otel_agent.summary.text import words
 from otel_agent.summary.text.tables import no_data, view_table
 from otel_agent.summary.view import USAGE_VIEWS, VIEW_NAMES, AgentRow, Process, ViewName
 from tests.summary.made_machine import MadeMachine, drawn, with_processes
@@ -175,11 +176,15 @@ class TestProcesses:
         lines = drawn(view_table(with_processes(machine.view("overview", now=AT_T0), processes)))
         assert lines[:5] == [
             "Running OpenCode: 3 processes",
-            "PID  Mode       CPU  Memory   Up  Directory",
-            "123  CLI      12.3%  512 MB  3 h  ~/work/app",
-            "77   Server  150.0%  512 MB  3 h  ·",
-            "9    LSP       0.0%  512 MB  3 h  /srv/\N{REPLACEMENT CHARACTER}[31m",
+            "PID  Mode       CPU  Memory       Up  Directory",
+            "123  CLI      12.3%  512 MB  3:00:00  ~/work/app",
+            "77   Server  150.0%  512 MB  3:00:00  ·",
+            "9    LSP       0.0%  512 MB  3:00:00  /srv/\N{REPLACEMENT CHARACTER}[31m",
         ]
+
+    def test_a_process_is_up_for_so_long_as_a_clock_has_it(self) -> None:
+        for seconds, shown in ((-5, "0:00:00"), (2_358, "0:39:18"), (86_399, "23:59:59"), (93_900, "1 d 02:05")):
+            assert words.uptime(timedelta(seconds=seconds)) == shown
 
     def test_if_no_process_runs_the_overview_says_so(self, machine: MadeMachine) -> None:
         assert drawn(view_table(machine.view("overview", now=AT_T0)))[0] == "No OpenCode process is running."

@@ -30,7 +30,7 @@ def process_rows(view: View, processes: Sequence[Process]) -> Iterator[tuple[str
             _MODES[sample.mode],
             f"{process.cpu:.1%}",
             words.megabytes(sample.rss_bytes),
-            words.age(words.since_epoch(sample.created_s, view.now)),
+            words.uptime(words.since_epoch(sample.created_s, view.now)),
             words.plain(from_home(sample.directory)) or words.NOTHING,
         )
 

@@ -103,6 +103,15 @@ def age(passed: timedelta) -> str:
     return f"{seconds} s"
 
 
+def uptime(passed: timedelta) -> str:
+    """Return how long something runs, as a clock has it: ``0:39:18``, from a day on ``1 d 02:05``. A negative one is zero."""
+    minutes, seconds = divmod(max(int(passed.total_seconds()), 0), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours}:{minutes:02}:{seconds:02}"
+    return f"{hours // 24} d {hours % 24:02}:{minutes:02}"
+
+
 def took_ms(milliseconds: int | None) -> str:
     """Return how long something took: ``420 ms``, ``4.2 s``, ``3 min 05 s``; ``NOTHING`` if it is not known."""
     if milliseconds is None:

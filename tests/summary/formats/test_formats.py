@@ -301,7 +301,7 @@ class TestMarkdown:
         )
         view = with_processes(machine.view("overview", now=NOW), [Process(sample, 0.5)])
         found = cells(as_markdown([view]))
-        assert ["77", "Server", "50.0%", "512 MB", "3 h", "/srv/shop"] in found
+        assert ["77", "Server", "50.0%", "512 MB", "3:00:00", "/srv/shop"] in found
         assert ["Input", "7", "70.0%"] in found
         assert ["Cache read", "2", "20.0%"] in found
         assert [row[2:] for row in found if row[0] == "a title"] == [["1", "10"]]
