@@ -36,6 +36,8 @@ def _counters(points: list[Point]) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     for metric in (*OPENCODE, *GENAI_LATEST[:2]):
         values = [point.value for point in points if point.metric == metric.name]
+        if not values:
+            continue  # such as loops, and tool calls of a history, which count from the first start on
         total = f"{sum(values):,.6f}" if metric is COST_USAGE else f"{sum(values):,.0f}"
         table.add_row(metric.name, Text(metric.unit), f"{len(values):,}", total)
     return table

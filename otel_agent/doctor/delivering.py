@@ -41,10 +41,19 @@ def delivery(settings: Settings, signal: Signal, *, meant: bool = True) -> Itera
         yield fine(signal, f"the exporter is none: {signal} stay on this machine")
     elif exporter != "otlp":
         yield fine(signal, f"the exporter is {exporter}")
-    elif meant:
+    elif meant or _is_refused(settings, signal):
         yield from _over_otlp(settings, signal, end)
     else:
         yield from _by_default(settings, signal, end)
+
+
+def _is_refused(settings: Settings, signal: Signal) -> bool:
+    """Return True if `run` would refuse what is set for this signal, whether or not a backend is named."""
+    try:
+        backend.otlp_options(settings).check(signal)
+    except SettingsError:
+        return True
+    return False
 
 
 def _by_default(settings: Settings, signal: Signal, deadline: float) -> Iterator[Finding]:

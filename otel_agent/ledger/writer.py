@@ -266,6 +266,8 @@ def open_ledger(
             ledger = Ledger(hold, database, path)
             ledger.begin(now_ns, backfill_from_ms)
             ledger.put_times_right(now_ns=now_ns, backfill_from_ms=backfill_from_ms)
+            # A start is the moment to try rejected spans again: the backend or its settings may have changed.
+            ledger.outbox.release_quarantined()
         except BaseException:
             database.close()
             raise
@@ -284,6 +286,4 @@ def open_ledger(
     except BaseException:
         hold.release()
         raise
-    # A start is the moment to try rejected spans again: the backend or its settings may have changed.
-    ledger.outbox.release_quarantined()
     return ledger

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def test_a_terminal_gets_a_line_for_many_files_and_json_their_names(tmp_path: Pa
         tree.put_turn(message(session(), Tokens(input=1), counter=number))
     for path in sorted(shell.data_dir.rglob("msg_*.json"))[:2]:
         path.write_text("{")
+        os.utime(path, (1, 1))  # at rest: a file that changes just now waits for the next pass
     printed = shell.output("summary", "models", COLUMNS="120")
     assert (
         "Warning: 2 files or rows could not be read (incomplete or invalid JSON). Each is retried when it changes. "

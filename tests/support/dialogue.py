@@ -40,7 +40,9 @@ def dialogue(shell: Shell, arguments: Sequence[str], answers: Sequence[tuple[str
             if not block:
                 break
             printed += block
-            if waiting and re.search(waiting[0][0], printed[asked:].decode(errors="replace")):
+            # The blank comes when the terminal is ready: what is typed before a hidden answer is thrown away.
+            ready = printed.endswith(b" ")
+            if ready and waiting and re.search(waiting[0][0], printed[asked:].decode(errors="replace")):
                 asked = len(printed)
                 _, answer = waiting.pop(0)
                 os.write(ours, answer.encode() if answer == CTRL_C else f"{answer}\n".encode())

@@ -14,10 +14,21 @@ class ProvenHistory(AnyHistory):
 
     def teardown(self) -> None:
         try:
-            found = Verified(self.agent) if self.truth else None
-            assert found is None or found.unexplained() == []
+            found = Verified(self.agent).unexplained() if self.truth else []
+            assert [each for each in found if each[0] != "numbers" or not self._has_only_gone_numbers()] == []
         finally:
             super().teardown()
+
+    def _has_only_gone_numbers(self) -> bool:
+        """Return True if the most that a run saw of a call was in a copy that is gone, while a smaller one is still there.
+
+        Nothing on the disk tells that from a ledger that counted too much, so it has to be said.
+        """
+        for call, seen in self.truth.items():
+            copies = [kept.written.tokens for kept in self.kept if kept.call == call]
+            if copies and any(most > max(each) for most, each in zip(seen, zip(*copies, strict=True), strict=True)):
+                return True
+        return False
 
 
 def test_any_history_is_proven() -> None:

@@ -71,7 +71,7 @@ def warnings(ledger: Queries) -> tuple[str, ...]:
 
 
 def brief_warnings(ledger: Queries) -> tuple[str, ...]:
-    """Return the same sentences for a terminal: where several places are concerned, none is named."""
+    """Return the same sentences for a table: if several places are concerned, none is named."""
     troubles = ledger.problems()
     return (*map(_brief, troubles), *_newer_releases(newer_than_known(ledger.versions())))
 
@@ -81,7 +81,10 @@ def _brief(trouble: ProblemSummary) -> str:
         return problem_sentence(trouble)
     wording = _WORDINGS[trouble.kind]
     number = counted(trouble.places, wording.noun, _PLURALS.get(wording.noun, ""))
-    return f"{number} {wording.happened}. {wording.advice}".rstrip() + " `otel-agent doctor` names them."
+    # A place that ends in parentheses says there what was seen, such as the release that wrote it.
+    _, opened, seen = trouble.examples[0].rstrip(")").rpartition(" (")
+    what = f"{wording.happened}: {seen}" if opened else wording.happened
+    return f"{number} {what}. {wording.advice}".rstrip() + " `otel-agent doctor` names them."
 
 
 def problem_sentence(trouble: ProblemSummary) -> str:
