@@ -75,7 +75,7 @@ class TestMeanwhile:
             assert "No OpenCode process is running." in seen(app)
             source.running = [running(4711, "/home/dev/[app]")]
             await tick(pilot, app)
-            assert re.search(r"4711 +CLI +50.0% +1 MB +1 min +/home/dev/\[app\]", seen(app))
+            assert re.search(r"4711 +CLI +50.0% +1 MB +0:01:\d\d +/home/dev/\[app\]", seen(app))
             source.running = []
             await tick(pilot, app)
             assert "4711" not in seen(app)
