@@ -32,7 +32,12 @@ def dialogue(shell: Shell, arguments: Sequence[str], answers: Sequence[tuple[str
     os.close(theirs)
     printed, asked, waiting, end = b"", 0, list(answers), time.monotonic() + DEADLINE_S
     try:
-        while time.monotonic() < end and select.select([ours], [], [], end - time.monotonic())[0]:
+        while time.monotonic() < end:
+            if not select.select([ours], [], [], 1.0)[0]:
+                # Python misses a Ctrl-C in the moment before it waits for a key. A person presses it again.
+                if not waiting and answers[-1][1] == CTRL_C:
+                    os.write(ours, CTRL_C.encode())
+                continue
             try:
                 block = os.read(ours, 65_536)
             except OSError:  # Linux says so when the other side is closed
