@@ -30,7 +30,7 @@ _BESIDE_OTHERS: Final = 3
 """So many times ``repeats`` make a loop if new calls are in between."""
 _WINDOW_MS: Final = 600_000
 _MINUTE_MS: Final = 60_000
-_TOLD_MS: Final = 900_000
+_NEWS_MS: Final = 900_000
 """A loop that ended longer ago gets no line in the log: it is history."""
 
 
@@ -66,7 +66,7 @@ class LoopRadar:
     def look_at_rates(self, changes: Sequence[Change], *, now_ms: int) -> None:
         """Note the sessions that called the model more often in a minute than ``calls_per_minute``."""
         latest: dict[str, Message] = {}
-        since_ms = now_ms - _TOLD_MS
+        since_ms = now_ms - _NEWS_MS
         # A history of years passes here, so the comparison that all of it fails comes first.
         young = [change for change in changes if change.message.created_ms > since_ms] if self._rate else []
         for change in young:
@@ -102,7 +102,7 @@ class LoopRadar:
 
     def _note(self, loop: Loop, message: Message, what: str, now_ms: int) -> None:
         is_new = self._ledger.loops.note(loop, quiet_ms=_WINDOW_MS)
-        if is_new and now_ms - loop.last_ms < _TOLD_MS:
+        if is_new and now_ms - loop.last_ms < _NEWS_MS:
             project = project_name(message.project_directory)
             self._notices.append(f"loop: {what} in session {loop.session_id} ({project or 'no project'})")
 

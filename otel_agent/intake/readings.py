@@ -30,7 +30,7 @@ class _Reading:
     def __init__(self, store: Store, now_ms: int, scope: ReadScope) -> None:
         self.store, self._now_ms, self._scope = store, now_ms, scope
         self._said: SimpleQueue[Callable[[Recall, AskWanted], tuple[str, Any]]] = SimpleQueue()
-        self._told: SimpleQueue[Any] = SimpleQueue()
+        self._replies: SimpleQueue[Any] = SimpleQueue()
         self.thread = threading.Thread(target=self._read, name="reading", daemon=True)
         self.thread.start()
 
@@ -49,9 +49,9 @@ class _Reading:
             kind, content = said(recall, ask_wanted)
             if kind == "batch":
                 yield content
-                self._told.put(True)
+                self._replies.put(True)
             elif kind == "answer":
-                self._told.put(content)
+                self._replies.put(content)
             elif content is None:
                 return
             else:
@@ -59,7 +59,7 @@ class _Reading:
 
     def break_off(self) -> None:
         """End the reading if it waits for an answer, and wait a moment until it has."""
-        self._told.put(_BrokenOff())
+        self._replies.put(_BrokenOff())
         self.thread.join(_CLOSE_SECONDS)
 
     def _read(self) -> None:
@@ -89,7 +89,7 @@ class _Reading:
         return found
 
     def _answer(self) -> Any:
-        answer = self._told.get()
+        answer = self._replies.get()
         if isinstance(answer, _BrokenOff):
             raise answer
         return answer
@@ -141,7 +141,7 @@ class Readings:
     def close(self, store: Store, batches: Generator[Batch, None, None] | None = None) -> None:
         """Close a store, unless a thread hangs in it: then nobody can, and the end of the process does it.
 
-        ``batches`` of which no more are wanted are broken off before.
+        ``batches`` that nobody wants more of are broken off before.
         """
         if batches is not None:
             batches.close()

@@ -133,7 +133,7 @@ def session_detail(session_id: str, ledger: Queries, now: datetime) -> SessionDe
 
 
 def no_session(session_id: str) -> SessionDetail:
-    """Return a session of which nothing was counted."""
+    """Return a session without anything counted."""
     return SessionDetail(id=session_id, title="", parent="", project="", usage=NO_USAGE, turns=(), beside=NO_USAGE)
 
 

@@ -32,7 +32,7 @@ def status_line(
 ) -> str:
     """Return the template with each ``{range.field}`` replaced by its number in a short form.
 
-    ``{range.field:exact}`` gives all digits, and ``{budget}`` the budget of which the largest part is used. If the
+    ``{range.field:exact}`` gives all digits, and ``{budget}`` the budget that is used up most. If the
     history is not read to its end, the line says so. Raises ``UsageError`` for a field that does not exist.
     """
     ranges: dict[RangeName, Mapping[str, int]] = {}
@@ -86,7 +86,7 @@ def _refuse_unknown_of_budget(field: str) -> None:
 def _fullest(
     ledger: Queries | None, budgets: Sequence[BudgetSettings], accounting: Accounting, now: datetime
 ) -> BudgetState | None:
-    """Return the budget of which the largest part is used, ``None`` if there is none to show."""
+    """Return the budget that is used up most, ``None`` if there is none to show."""
     if ledger is None or not budgets:
         return None
     return max(
