@@ -152,7 +152,7 @@ def _mirror(settings: Settings, ledger: Ledger) -> Mirror | None:
         claude_code.sources(by_session=by_session),
         (metric.name for metric in CLAUDE_CODE),
         claude_code.counterparts,
-        windowed=by_session,
+        window_ns=round(settings.session_window_hours * 3_600 * _NS) if by_session else None,
     )
 
 

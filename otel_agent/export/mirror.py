@@ -33,20 +33,24 @@ class Mirror:
         targets: Iterable[str],
         counterparts: Counterparts,
         *,
-        windowed: bool,
+        window_ns: int | None,
     ) -> None:
         """``sources`` are the metrics to mirror, ``targets`` those of the mirrored series.
 
-        ``windowed`` exports a mirrored series only while it changes.
+        ``window_ns`` is how long a series is published after its last change, and older ones are left alone; ``None``
+        for series that are published for ever.
         """
-        self._ledger, self._counterparts, self._windowed = ledger, counterparts, windowed
+        self._ledger, self._counterparts, self._window_ns = ledger, counterparts, window_ns
         self._sources, self._targets = tuple(sources), tuple(targets)
         self._seen: dict[SeriesKey, int] = {}
         """The value of each source when it was mirrored last."""
 
     def update(self, now_ns: int) -> None:
         """Raise each mirrored series to its source."""
-        changed = [row for row in self._ledger.totals.current(self._sources) if self._seen.get(row[0]) != row[2]]
+        # A history can have a hundred thousand sessions that nobody exports any more.
+        since_ns = 0 if self._window_ns is None else max(now_ns - self._window_ns, 0)
+        rows = self._ledger.totals.current(self._sources, changed_since_ns=since_ns)
+        changed = [row for row in rows if self._seen.get(row[0]) != row[2]]
         if not changed:
             return
         wanted: dict[SeriesKey, _Wanted] = {}
@@ -83,7 +87,7 @@ class Mirror:
         with self._ledger.transaction():
             for history, increases in ((True, first), (False, gains)):
                 for start_ns, some in increases.items():
-                    new = NewSeries(start_ns, windowed=self._windowed, history=history)
+                    new = NewSeries(start_ns, windowed=self._window_ns is not None, history=history)
                     self._ledger.totals.raise_by(some, now_ns=now_ns, new=new, limit=_NO_LIMIT)
 
 

@@ -138,13 +138,17 @@ class Totals:
         self._database.execute("DELETE FROM gain")
         return len(overflowed)
 
-    def current(self, metrics: Iterable[str]) -> Iterator[tuple[SeriesKey, int, int, int | None]]:
-        """Yield each series of these metrics: its key, its start, its current value and the last accepted one.
+    def current(
+        self, metrics: Iterable[str], *, changed_since_ns: int = 0
+    ) -> Iterator[tuple[SeriesKey, int, int, int | None]]:
+        """Yield each series of these metrics that changed since then: its key, its start, its current value and the last accepted one.
 
         The last is ``None`` for the history that the backend does not have yet.
         """
-        query = "SELECT metric, attributes, start_ns, value, told_value FROM series WHERE metric IN (SELECT value FROM json_each(?))"
-        for metric, attributes, *numbers in self._database.execute(query, (json.dumps(list(metrics)),)):
+        query = "SELECT metric, attributes, start_ns, value, told_value FROM series WHERE metric IN (SELECT value FROM json_each(?)) AND changed_ns >= ?"
+        for metric, attributes, *numbers in self._database.execute(
+            query, (json.dumps(list(metrics)), changed_since_ns)
+        ):
             yield (metric, attributes), *numbers
 
     def due(

@@ -47,7 +47,7 @@ class Team:
         )
         targets = [metric.name for metric in semconv.CLAUDE_CODE]
         mirror = Mirror(
-            self.ledger, claude_code.sources(by_session=True), targets, claude_code.counterparts, windowed=True
+            self.ledger, claude_code.sources(by_session=True), targets, claude_code.counterparts, window_ns=HOUR_NS
         )
         self._export = MetricExport(
             self.ledger,
@@ -138,6 +138,17 @@ def test_a_name_that_is_asked_for_late_begins_with_what_there_is(ledger: Ledger)
     team.count(0, input=2)
     team.minutes(1)
     assert team.values(TOKENS, type="input") == [11, 13]
+
+
+def test_a_session_of_long_ago_is_left_alone_until_somebody_goes_on_with_it(ledger: Ledger) -> None:
+    team = Team(ledger)
+    team.count(10**9, input=7, history=True)
+    team.now_ns += HOUR_NS + 1
+    team.minutes(1)
+    assert [key for key, *_ in ledger.totals.current([TOKENS])] == []
+    team.count(10**9, input=4)
+    team.minutes(1)
+    assert team.values(TOKENS, type="input") == [11], "as the series of ours, which was never exported"
 
 
 def test_each_series_has_one_counterpart_of_its_own() -> None:
