@@ -22,6 +22,7 @@ USED = Tokens(700, 50)
 LOOKS = """
 import json, os, sys
 from pathlib import Path
+import otel_agent.opencode.sqlite.database
 from tests.support.reading_here import reading_here
 home, user = Path(sys.argv[1]), int(sys.argv[2])
 os.setgid(user)
@@ -32,7 +33,7 @@ with reading_here(home / "opencode", home / "state") as reading:
         problems = [kind.value for kind in reading.problems()]
         print(json.dumps([reading.counted(), problems]), flush=True)
 """
-"""What another user's agent does: a pass for each line. It imports everything while it may still read our files."""
+"""What another user's agent does: a pass for each line. It imports all it needs while it may still read our files."""
 
 
 class Looked(NamedTuple):
