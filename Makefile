@@ -57,7 +57,7 @@ check: lint format types contracts test ## Run all checks, the fast ones first
 
 .PHONY: test
 test: .venv/.dev ## Run the tests; a test of a real program that is not here says why it is skipped
-	@$(VENV_PYTHON) -m pytest --numprocesses=$(JOBS) --dist=loadfile $(ARGS)
+	@$(VENV_PYTHON) -m pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: simulate
 simulate: .venv/.dev ## Play simulated stories on the real pipeline: SEED=7 ARGS="--stories 50 --shorten"; a seed replays its story

@@ -23,10 +23,21 @@ for _signal in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
         signal.signal(_signal, lambda _number, _frame: None)
 
 
+REAL_PROGRAMS = frozenset(
+    {"opencode", "terminal", "browser", "collector", "prometheus", "jaeger", "kafka", "clickhouse"}
+)
+"""The marks of tests that drive a program of others."""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Decide which examples Hypothesis tries."""
     choose(config)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests of real programs: they wait more than they compute, and others run beside them."""
+    items.sort(key=lambda item: REAL_PROGRAMS.isdisjoint(mark.name for mark in item.iter_markers()))
 
 
 def pytest_report_header(config: pytest.Config) -> str:

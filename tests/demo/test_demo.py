@@ -74,13 +74,11 @@ class TestSample:
         for path in messages:
             assert path.read_bytes() == (original / path.relative_to(packed)).read_bytes()
 
-    def test_the_sample_is_sent_over_http_on_the_loopback_interface(self, shell: Shell) -> None:
-        assert re.search(
-            r"arrived in \d+ OTLP requests at http://127\.0\.0\.1:\d+$", shell.output("demo"), re.MULTILINE
-        )
-
-    def test_the_demo_leaves_no_file_behind(self, shell: Shell) -> None:
-        shell.output("demo")
+    def test_the_sample_is_sent_over_http_on_the_loopback_interface_and_leaves_no_file_behind(
+        self, shell: Shell
+    ) -> None:
+        printed = shell.output("demo")
+        assert re.search(r"arrived in \d+ OTLP requests at http://127\.0\.0\.1:\d+$", printed, re.MULTILINE)
         assert files(shell.home) == set()
         assert list(shell.scratch.iterdir()) == []
 
@@ -130,34 +128,38 @@ class TestOwnData:
 
 
 OTHERS = {
-    "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
-    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": NOBODY_LISTENS,
-    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": NOBODY_LISTENS,
-    "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/json",
-    "OTEL_EXPORTER_OTLP_TIMEOUT": "0.000001",
-    "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
-    "OTEL_EXPORTER_OTLP_METRICS_COMPRESSION": "deflate",
-    "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": "/nowhere.pem",
-    "OTEL_SDK_DISABLED": "true",
-    "OTEL_TRACES_EXPORTER": "none",
-    "OTEL_AGENT_EXPORTER": "none",
-    "OTEL_AGENT_METRICS_EXPORTER": "console",
-    "OTEL_AGENT_BACKFILL": "none",
-    "OTEL_AGENT_GENAI_SEMCONV": "legacy",
-    "OTEL_AGENT_STATE_DIR": "/dev/null/state",
-    "HTTP_PROXY": NOBODY_LISTENS,
-    "http_proxy": NOBODY_LISTENS,
-    "ALL_PROXY": NOBODY_LISTENS,
+    "addresses": {
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": NOBODY_LISTENS,
+        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": "/nowhere.pem",
+        "HTTP_PROXY": NOBODY_LISTENS,
+        "http_proxy": NOBODY_LISTENS,
+        "ALL_PROXY": NOBODY_LISTENS,
+    },
+    "how to send": {
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": NOBODY_LISTENS,
+        "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/json",
+        "OTEL_EXPORTER_OTLP_TIMEOUT": "0.000001",
+        "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
+        "OTEL_EXPORTER_OTLP_METRICS_COMPRESSION": "deflate",
+    },
+    "what to export": {"OTEL_AGENT_EXPORTER": "none", "OTEL_AGENT_BACKFILL": "none"},
+    "what to export of one signal": {"OTEL_TRACES_EXPORTER": "none", "OTEL_AGENT_METRICS_EXPORTER": "console"},
+    "nothing": {"OTEL_SDK_DISABLED": "true"},
+    "names and places": {"OTEL_AGENT_GENAI_SEMCONV": "legacy", "OTEL_AGENT_STATE_DIR": "/dev/null/state"},
 }
-"""Variables that could lead the demo's own delivery elsewhere, on a machine without an endpoint for both signals."""
+"""Variables that could lead the demo's own delivery elsewhere, on a machine without an endpoint for both signals.
+
+No variable of a group can undo what another one of it does.
+"""
 
 
 class TestEnvironment:
-    @pytest.mark.parametrize("variable", OTHERS)
+    @pytest.mark.parametrize("about", OTHERS)
     def test_no_variable_leads_the_demo_to_another_receiver(
-        self, variable: str, shell: Shell, sample: dict[str, Any]
+        self, about: str, shell: Shell, sample: dict[str, Any]
     ) -> None:
-        printed = shell.output("demo", **{variable: OTHERS[variable]})
+        printed = shell.output("demo", **OTHERS[about])
         assert_shows_the_sample(printed, sample)
         assert counters(printed)["gen_ai.client.inference.usage.input_tokens"] == "119,715"
 

@@ -166,8 +166,10 @@ chmod +x "$3/bin/python"
 """
 
 
-@pytest.mark.parametrize("at", ["-m venv", "pip --version", "pip install", "sysconfig"])
-@pytest.mark.parametrize("set_up_before", [True, False], ids=["a second time", "the first time"])
+@pytest.mark.parametrize(
+    ("at", "set_up_before"),
+    [("-m venv", True), ("pip --version", True), ("pip install", True), ("sysconfig", True), ("pip install", False)],
+)
 def test_killed_at_any_moment_it_leaves_the_old_environment_or_none(
     checkout: Path, python: Path, tmp_path: Path, at: str, set_up_before: bool
 ) -> None:
