@@ -47,6 +47,7 @@ NANO: Final = 1_000_000_000
 MILLI: Final = 1_000
 
 _TOKEN_BOUNDARIES: Final = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
+_TURN_BOUNDARIES: Final = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4, 204.8, 409.6)
 _DURATION_BOUNDARIES: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 
 
@@ -100,16 +101,22 @@ CACHE_WRITE_TOKENS: Final = _counter(
 REASONING_TOKENS: Final = _counter(
     "gen_ai.client.inference.usage.reasoning.output_tokens", "{token}", "Output tokens spent on reasoning."
 )
-INFERENCE_DURATION: Final = Metric(
-    "gen_ai.client.inference.duration", Kind.HISTOGRAM, "s", "Duration of model calls.", MILLI, _DURATION_BOUNDARIES
-)
-TIME_TO_FIRST_CHUNK: Final = Metric(
+
+
+def _seconds(name: str, description: str, boundaries: tuple[float, ...] = _DURATION_BOUNDARIES) -> Metric:
+    return Metric(name, Kind.HISTOGRAM, "s", description, MILLI, boundaries)
+
+
+INFERENCE_DURATION: Final = _seconds("gen_ai.client.inference.duration", "Duration of model calls.")
+TIME_TO_FIRST_CHUNK: Final = _seconds(
     "gen_ai.client.inference.time_to_first_chunk",
-    Kind.HISTOGRAM,
-    "s",
     "Time from the request to the first output of the model, if OpenCode recorded it.",
-    MILLI,
-    _DURATION_BOUNDARIES,
+)
+EXECUTE_TOOL_DURATION: Final = _seconds("gen_ai.execute_tool.duration", "Duration of tool calls.")
+INVOKE_AGENT_DURATION: Final = _seconds(
+    "gen_ai.invoke_agent.duration",
+    "Duration of turns, from the question to the end of the last answer.",
+    _TURN_BOUNDARIES,
 )
 
 LEGACY_TOKEN_USAGE: Final = Metric(
@@ -120,14 +127,7 @@ LEGACY_TOKEN_USAGE: Final = Metric(
     1,
     _TOKEN_BOUNDARIES,
 )
-LEGACY_DURATION: Final = Metric(
-    "gen_ai.client.operation.duration",
-    Kind.HISTOGRAM,
-    "s",
-    "Duration of model calls.",
-    MILLI,
-    _DURATION_BOUNDARIES,
-)
+LEGACY_DURATION: Final = _seconds("gen_ai.client.operation.duration", "Duration of model calls.")
 
 
 # The names of Claude Code, for dashboards that people made for it: its unit is part of what Prometheus calls them.
@@ -201,6 +201,8 @@ GENAI_LATEST: Final = (
     REASONING_TOKENS,
     INFERENCE_DURATION,
     TIME_TO_FIRST_CHUNK,
+    EXECUTE_TOOL_DURATION,
+    INVOKE_AGENT_DURATION,
 )
 GENAI_LEGACY: Final = (LEGACY_TOKEN_USAGE, LEGACY_DURATION)
 CLAUDE_CODE: Final = (CLAUDE_TOKEN_USAGE, CLAUDE_COST_USAGE, CLAUDE_SESSION_COUNT)

@@ -7,15 +7,17 @@ from typing import Final
 from msgspec import Struct
 
 from otel_agent.intake.loop_radar import LoopRadar
+from otel_agent.intake.traces import Entered
 from otel_agent.ledger.totals import NewSeries, SeriesLimit
 from otel_agent.ledger.writer import Ledger
-from otel_agent.model import Change, Message, Problem, ToolCall
+from otel_agent.model import Change, EndedTurn, Problem
 from otel_agent.series.attributes import OVERFLOW
 from otel_agent.series.tally import Increases, Tally
 
 log = logging.getLogger(__name__)
 
 _NS_PER_MS: Final = 1_000_000
+_NOTHING: Final = Entered()
 
 
 class Rules(Struct, frozen=True):
@@ -45,29 +47,36 @@ class Counting:
         self.overflowed = 0
         """Number of increases that were added to an overflow series."""
 
-    def add(
-        self, changes: list[Change], calls: Sequence[tuple[Message, ToolCall]], problems: Sequence[Problem]
-    ) -> None:
+    def add(self, changes: list[Change], beside: Entered = _NOTHING, problems: Sequence[Problem] = ()) -> None:
         """Raise the totals by what a batch brought."""
         now_ns = self._now_ns()
         self._radar.begin()
-        tally = Tally(disjoint=self._rules.disjoint).add(changes).add_calls(calls)
-        if calls:
-            tally.add_repeats(self._radar.repeats(calls, now_ms=self._now_ms()))
+        tally = Tally(disjoint=self._rules.disjoint).add(changes).add_calls(beside.calls).add_turns(beside.ended)
+        if beside.calls:
+            tally.add_repeats(self._radar.repeats(beside.calls, now_ms=self._now_ms()))
         self._radar.look_at_rates(changes, now_ms=self._now_ms())
         tally.add_problems(each.kind.value for each in problems)
-        totals = self._ledger.totals
-        new = NewSeries(now_ns - self._rules.lead_ns, history=not self._ledger.swept_ms)
-        limit = SeriesLimit(self._rules.max_series, OVERFLOW)
-        folded = totals.raise_by(tally.increases, now_ns=now_ns, new=new, limit=limit)
+        folded = self._raise(tally.increases, now_ns)
         # A first look begins the series of sessions at its end: here each would cost a walk over all messages.
         if changes and self._ledger.messages.indexed:
             folded += self._raise_by_session(self._by_session(changes), now_ns)
         self._note_overflow(folded)
 
+    def add_turns(self, turns: Sequence[EndedTurn]) -> None:
+        """Raise the totals by turns that ended without a message."""
+        self._note_overflow(
+            self._raise(Tally(disjoint=self._rules.disjoint).add_turns(turns).increases, self._now_ns())
+        )
+
     def write_notices(self) -> None:
         """Log the loops that the last ``add`` noticed. Call it after its transaction."""
         self._radar.write()
+
+    def _raise(self, increases: Increases, now_ns: int) -> int:
+        """Return how many increases went into an overflow series."""
+        new = NewSeries(now_ns - self._rules.lead_ns, history=not self._ledger.swept_ms)
+        limit = SeriesLimit(self._rules.max_series, OVERFLOW)
+        return self._ledger.totals.raise_by(increases, now_ns=now_ns, new=new, limit=limit)
 
     def _raise_by_session(self, increases: Increases, now_ns: int) -> int:
         """Return how many increases went into an overflow series."""

@@ -259,14 +259,16 @@ class Ingest:
             decisions = [replace(each, message=calls.timed(each.message)) for each in decisions]
             with self._ledger.transaction():
                 changes = waiting.resolve(decisions)
-                self._counting.add(changes, self._traces.enter(changes, calls), [])
+                self._counting.add(changes, self._traces.enter(changes, calls))
             self._counting.write_notices()
             outcome.messages += len(changes)
 
     def _end_turns(self, scope: ReadScope, stopping: Callable[[], bool]) -> None:
         """End the turns to which nothing more comes, although nothing in the store says so."""
         before_ms = self._now_ms() - self._rules.killed_grace_ms
-        while not stopping() and self._traces.close_idle_turns(before_ms=before_ms, limit=_TURNS_AT_ONCE):
+        while not stopping() and self._traces.close_idle_turns(
+            before_ms=before_ms, limit=_TURNS_AT_ONCE, count=self._counting.add_turns
+        ):
             pass
         self._traces.free_orphans(before_ms=before_ms, sent=False)
         if scope.sweep:
@@ -277,7 +279,7 @@ class Ingest:
         unreadable, awaited = self._unreadable.names, self._unreadable.awaited(self._now_ms())
         while found := self._residual.find(now_ms=self._now_ms(), unreadable=unreadable, awaited=awaited):
             with self._ledger.transaction():
-                self._counting.add(self._residual.enter(found), [], [])
+                self._counting.add(self._residual.enter(found))
 
     def _read_calls(self, counted: list[Message], outcome: Pass) -> Calls:
         """A message is not tied to a store: each that can be read is asked, and the first that knows its calls is right."""

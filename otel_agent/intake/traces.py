@@ -4,12 +4,23 @@ Before a transaction ``Traces`` says which parts to read: those of messages that
 history before the ledger. Inside the transaction it only writes what was read.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+
+from msgspec import Struct
 
 from otel_agent.ledger.kept_calls import Found
 from otel_agent.ledger.writer import Ledger
-from otel_agent.model import GOES_ON, Caller, Calls, CallsWanted, Change, Message, ToolCall, Turn
+from otel_agent.model import GOES_ON, Caller, Calls, CallsWanted, Change, EndedTurn, Message, ToolCall, Turn
 from otel_agent.opencode.ids import turn_began_ms
+
+
+class Entered(Struct, frozen=True):
+    """What a batch brought beside its messages."""
+
+    calls: Sequence[tuple[Message, ToolCall]] = ()
+    """The tool calls that count now, each with the message that made it."""
+    ended: Sequence[EndedTurn] = ()
+    """The turns that ended with it. A turn that goes on after its end does not end once more."""
 
 
 class Traces:
@@ -45,8 +56,8 @@ class Traces:
             turns=frozenset(turns - self._ledger.turns.known(turns)) if turns else frozenset(),
         )
 
-    def enter(self, changes: Sequence[Change], calls: Calls) -> list[tuple[Message, ToolCall]]:
-        """Enter the turns and the calls of the messages that count now; return these calls. Runs inside a transaction."""
+    def enter(self, changes: Sequence[Change], calls: Calls) -> Entered:
+        """Enter the turns and the calls of the messages that count now; return what counts too. Runs inside a transaction."""
         counted = [change for change in changes if change.first]
         by_turn: dict[str, list[Change]] = {}
         for change in counted:
@@ -55,17 +66,20 @@ class Traces:
         turns = self._ledger.turns
         known = turns.known(by_turn) if by_turn else set()
         callers, began_ms = calls.callers, calls.began_ms
-        turns.begin(
+        over = turns.begin(
             (self._turn(of_turn[0].message, callers.get(turn, ()), began_ms.get(turn)), of_turn)
             for turn, of_turn in by_turn.items()
             if turn not in known
         )
-        turns.extend(of_turn for turn, of_turn in by_turn.items() if turn in known)
+        later = turns.extend(of_turn for turn, of_turn in by_turn.items() if turn in known) if known else []
         # After its messages: a turn that a row of its own ends is sent once, with all of them.
-        turns.end(calls.ended | {turn for turn, of_turn in callers.items() if turn in by_turn and _saw_end(of_turn)})
-        return self._enter_calls(counted, calls) if calls.read or calls.tool_calls else []
+        seen_to_end = {turn for turn, of_turn in callers.items() if turn in by_turn and _saw_end(of_turn)}
+        later += turns.end(calls.ended | seen_to_end)
+        entered = self._enter_calls(counted, calls, later) if calls.read or calls.tool_calls else []
+        return Entered(entered, over + turns.ended(later) if later else over)
 
-    def _enter_calls(self, counted: Sequence[Change], calls: Calls) -> list[tuple[Message, ToolCall]]:
+    def _enter_calls(self, counted: Sequence[Change], calls: Calls, ended: list[int]) -> list[tuple[Message, ToolCall]]:
+        """Enter the calls and return them. ``ended`` gets the numbers of the turns that end with them."""
         entered: list[tuple[Message, ToolCall]] = []
         of_messages = calls.tool_calls
         found = [change for change in counted if change.message.id in calls.read or change.message.id in of_messages]
@@ -74,16 +88,20 @@ class Traces:
         for change in found:
             of_message = of_messages.get(change.message.id, [])
             self._ledger.outbox.add_calls(change.number, [call for call in of_message if call.has_span])
-            self._ledger.turns.end_below(call.id for call in of_message if call.saw_child_end)
+            ended += self._ledger.turns.end_below(call.id for call in of_message if call.saw_child_end)
             entered += [(change.message, call) for call in of_message]
         return entered
 
-    def close_idle_turns(self, *, before_ms: int, limit: int) -> int:
-        """End turns that nothing more can come to, at most ``limit`` of them; return how many were ended."""
+    def close_idle_turns(self, *, before_ms: int, limit: int, count: Callable[[Sequence[EndedTurn]], None]) -> int:
+        """End turns that nothing more can come to, at most ``limit`` of them; return how many were ended.
+
+        ``count`` gets them in the transaction that ends them.
+        """
         idle = self._ledger.turns.idle(before_ms=before_ms, limit=limit)
         if idle:
             with self._ledger.transaction():
                 self._ledger.turns.close(idle)
+                count(self._ledger.turns.ended(idle))
         return len(idle)
 
     def free_orphans(self, *, before_ms: int, sent: bool) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 
 from otel_agent.ledger import records
-from otel_agent.model import GOES_ON, Change, Session, Turn
+from otel_agent.model import GOES_ON, Change, EndedTurn, Session, Turn
 
 
 class TurnState(IntEnum):
@@ -44,23 +44,30 @@ class Turns:
         row = self._database.execute(query, (session_id,)).fetchone()
         return Session(session_id) if row is None else records.session(row)
 
-    def begin(self, turns: Iterable[tuple[Turn, list[Change]]]) -> None:
-        """Enter new turns, each with its messages that are counted now. The span of one that ended is pending."""
-        rows = []
+    def begin(self, turns: Iterable[tuple[Turn, list[Change]]]) -> list[EndedTurn]:
+        """Enter new turns, each with its messages that are counted now; return those that ended. Their spans are pending."""
+        rows, over = [], []
         for turn, changes in turns:
-            started_ms, ended, last = _summary(changes)
+            first_ms, ended, last = _summary(changes)
+            started_ms = min(turn.started_ms, first_ms)
             # ``ended`` and ``state`` begin with the same number: TurnState.OPEN is 0 and TurnState.PENDING is 1.
-            rows.append((turn.id, turn.trace, turn.caller, min(turn.started_ms, started_ms), last, ended, ended))
+            rows.append((turn.id, turn.trace, turn.caller, started_ms, last.number, ended, ended))
+            if ended:
+                over.append(EndedTurn(last.message, last.subagent, started_ms))
         self._database.executemany(
             "INSERT INTO turn (id, trace, caller, started_ms, last_message, ended, state) VALUES (?, ?, ?, ?, ?, ?, ?)",
             rows,
         )
+        return over
 
-    def extend(self, turns: Iterable[list[Change]]) -> None:
-        """Enter further counted messages; each list belongs to one known turn.
+    def extend(self, turns: Iterable[list[Change]]) -> list[int]:
+        """Enter further counted messages; each list belongs to one known turn. Return the numbers of turns that they ended.
 
         If the turn's span was accepted before, it becomes pending again with the same id, because the turn goes on.
         """
+        rows = [(changes[0].message.turn, *_summary(changes)) for changes in turns]
+        query = "SELECT number FROM turn WHERE NOT ended AND id IN (SELECT value FROM json_each(?))"
+        goes_on = [row[0] for row in self._database.execute(query, (records.ids([row[0] for row in rows]),))]
         # A turn that ended stays ended. Its last message is the one that ended last, not the one that was read last.
         self._database.executemany(
             "UPDATE turn SET started_ms = min(started_ms, ?2), ended = max(ended, ?3), "
@@ -68,22 +75,35 @@ class Turns:
             "SELECT number FROM message WHERE number IN (last_message, ?4) "
             f"ORDER BY {records.ended('message')} DESC, number DESC LIMIT 1"
             ") WHERE id = ?1",
-            [(changes[0].message.turn, *_summary(changes)) for changes in turns],
+            [(turn, started_ms, ended, last.number) for turn, started_ms, ended, last in rows],
         )
+        query = "SELECT number FROM turn WHERE ended AND number IN (SELECT value FROM json_each(?))"
+        return [row[0] for row in self._database.execute(query, (records.ids(goes_on),))] if goes_on else []
 
-    def end(self, ids: Iterable[str]) -> None:
-        """End these turns, if they are known and open: their spans are pending from now on."""
-        self._database.executemany(
-            f"UPDATE turn SET ended = 1, state = {TurnState.PENDING:d} WHERE id = ? AND state = {TurnState.OPEN:d}",
-            [(id_,) for id_ in ids],
-        )
+    def end(self, ids: Iterable[str]) -> list[int]:
+        """End these turns, if they are known and open: their spans are pending from now on. Return their numbers."""
+        return self._end("id = ?", ids)
 
-    def end_below(self, part_ids: Iterable[str]) -> None:
-        """End the open turns that these calls began."""
-        self._database.executemany(
-            f"UPDATE turn SET ended = 1, state = {TurnState.PENDING:d} WHERE caller = ? AND state = {TurnState.OPEN:d}",
-            [(part_id,) for part_id in part_ids],
+    def end_below(self, part_ids: Iterable[str]) -> list[int]:
+        """End the open turns that these calls began, and return their numbers."""
+        return self._end("caller = ?", part_ids)
+
+    def _end(self, which: str, keys: Iterable[str]) -> list[int]:
+        statement = (
+            f"UPDATE turn SET ended = 1, state = {TurnState.PENDING:d} "
+            f"WHERE {which} AND state = {TurnState.OPEN:d} RETURNING number"
         )
+        return [row[0] for key in keys for row in self._database.execute(statement, (key,)).fetchall()]
+
+    def ended(self, numbers: Iterable[int]) -> list[EndedTurn]:
+        """Return these turns as they are now, with the message that ended each."""
+        query = (
+            f"SELECT t.started_ms, s.parent_id <> '', {', '.join(f'm.{name}' for name in records.MESSAGE_COLUMNS.split(', '))} "
+            "FROM turn AS t JOIN whole_message AS m ON m.number = t.last_message JOIN session AS s ON s.id = m.session_id "
+            "WHERE t.number IN (SELECT value FROM json_each(?))"
+        )
+        rows = self._database.execute(query, (records.ids(list(numbers)),))
+        return [EndedTurn(records.message(row[2:]), bool(row[1]), row[0]) for row in rows]
 
     def orphans(self, *, before_ms: int, sent: bool, calls_from_ms: int) -> list[int]:
         """Return the numbers of turns that ended before ``before_ms``, and whose calling message or turn did not count.
@@ -132,15 +152,15 @@ class Turns:
         )
 
 
-def _summary(changes: list[Change]) -> tuple[int, int, int]:
-    """Return when the first of a turn's messages began, 1 if the turn ended or else 0, and the row of its last message."""
+def _summary(changes: list[Change]) -> tuple[int, int, Change]:
+    """Return when the first of a turn's messages began, 1 if the turn ended or else 0, and its last message."""
     if len(changes) == 1:
         message = changes[0].message
-        return message.created_ms, int(message.ends_turn), changes[0].number
+        return message.created_ms, int(message.ends_turn), changes[0]
     # Lists take half of the time of generators here, and a history has a turn for each four messages.
     messages = [change.message for change in changes]
     ends = [message.ended_ms for message in messages]
     last = changes[ends.index(max(ends))]
     started_ms = min([message.created_ms for message in messages])
     # Its last call ends a turn, so the look at the last one is nearly always the only one.
-    return started_ms, int(any(message.ends_turn for message in reversed(messages))), last.number
+    return started_ms, int(any(message.ends_turn for message in reversed(messages))), last

@@ -7,10 +7,8 @@ micro-dollars would be wrong.
 
 from otel_agent.model.delivery import Observation, SendResult
 from otel_agent.model.message import (
-    GOES_ON,
     KILLED,
     Answer,
-    Caller,
     Change,
     Generation,
     LoopKind,
@@ -19,7 +17,6 @@ from otel_agent.model.message import (
     Session,
     State,
     ToolCall,
-    Turn,
     UsageSource,
 )
 from otel_agent.model.problem import Problem, ProblemKind, ProblemPlace, Unreadable
@@ -40,6 +37,7 @@ from otel_agent.model.store import (
     StoreTotals,
     TotalsSource,
 )
+from otel_agent.model.turn import GOES_ON, Caller, EndedTurn, Turn
 from otel_agent.model.usage import Overlap, Tokens, without_overlap
 
 __all__ = [
@@ -54,6 +52,7 @@ __all__ = [
     "CallsWanted",
     "Change",
     "Checkpoint",
+    "EndedTurn",
     "Generation",
     "Increase",
     "LoopKind",

@@ -262,36 +262,3 @@ class LoopKind(StrEnum):
     """The same tool was called with the same input again and again."""
     RATE = "rate"
     """The model was called more often in a minute than people and their agents do."""
-
-
-class Caller(Struct, frozen=True, gc=False):
-    """The tool call that began a sub-agent's turn, or the turn that another one goes on with."""
-
-    part_id: str
-    """Empty for a turn that no call began: the end of a sub-agent woke its session, or a person had it summed up."""
-    turn_id: str
-    """The turn to which the calling message belongs, or the one that goes on …"""
-    session: Session
-    """… and its session."""
-    saw_end: bool = False
-    """True if the call is over, and the turn that it began with it."""
-
-
-GOES_ON: Final = "@"
-"""The beginning of ``Turn.caller`` of a turn that goes on with another one; no id of OpenCode's begins like this."""
-
-
-class Turn(Struct, frozen=True, gc=False):
-    """A user message and all that answered it: one ``invoke_agent`` span."""
-
-    id: str
-    trace: str
-    """The turn that a person began: those of sub-agents, however deep, share its trace."""
-    caller: str
-    """The part id of the tool call that began it, or the turn that it goes on with; empty if a person began it."""
-    started_ms: int
-
-    @property
-    def goes_on_with(self) -> str:
-        """The turn that this one goes on with, empty if it goes on with none."""
-        return self.caller.removeprefix(GOES_ON) if self.caller.startswith(GOES_ON) else ""

@@ -7,8 +7,9 @@ from typing import Protocol
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from otel_agent.model.message import Answer, Caller, Message, Session, ToolCall
+from otel_agent.model.message import Answer, Message, Session, ToolCall
 from otel_agent.model.problem import Problem
+from otel_agent.model.turn import Caller
 from otel_agent.model.usage import Tokens
 
 

@@ -28,10 +28,9 @@ from otel_agent.model.project import from_home
 from otel_agent.otlp.resource import Emitter
 from otel_agent.otlp.times import of_span
 from otel_agent.semconv import Attr
-from otel_agent.series.attributes import message_attributes
+from otel_agent.series.attributes import message_attributes, tool_error
 
 _NS_PER_MS: Final = 1_000_000
-_ERROR_OF_CALL: Final = {Outcome.ERROR: semconv.TOOL_ERROR, Outcome.ABORTED: semconv.TOOL_ABORTED}
 
 
 class Tracer(Struct, frozen=True):
@@ -188,7 +187,7 @@ def _request_attributes(message: Message) -> dict[str, AttributeValue]:
 
 
 def _tool_attributes(call: ToolCall, message: Message, session: Session) -> dict[str, AttributeValue]:
-    known = _without_empty({Attr.TOOL_CALL: call.call_id, Attr.ERROR_TYPE: _ERROR_OF_CALL.get(call.outcome, "")})
+    known = _without_empty({Attr.TOOL_CALL: call.call_id, Attr.ERROR_TYPE: tool_error(call.outcome)})
     return {
         # Titles are on model calls and turns only.
         **_session_attributes(message, session, titles=False),

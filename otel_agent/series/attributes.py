@@ -6,11 +6,12 @@ from typing import Final
 
 from otel_agent.model import Message, Outcome
 from otel_agent.model.project import project_name
-from otel_agent.semconv import Attr, provider_name
+from otel_agent.semconv import FUNCTION, TOOL_ABORTED, TOOL_ERROR, Attr, provider_name
 
 AttributeValue = str | bool
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
+_ERROR_OF_CALL: Final = {Outcome.ERROR: TOOL_ERROR, Outcome.ABORTED: TOOL_ABORTED}
 
 OVERFLOW: Final = json.dumps({Attr.OVERFLOW: True})
 """Attributes of the series that collects what finds no room for a series of its own."""
@@ -39,6 +40,34 @@ def session_attributes(message: Mapping[str, AttributeValue]) -> dict[str, Attri
 def tool_call_attributes(tool: str, outcome: Outcome, project: str) -> dict[str, AttributeValue]:
     """Return the tool, how the call went, and the name of the project."""
     return _without_empty({Attr.TOOL: tool, Attr.TOOL_OUTCOME: outcome.value, Attr.PROJECT: project})
+
+
+def tool_duration_attributes(tool: str, agent: str, error_type: str, project: str) -> dict[str, AttributeValue]:
+    """Return the tool, who called it, the kind of its error if it failed, and the name of the project."""
+    return _without_empty(
+        {
+            Attr.TOOL: tool,
+            Attr.TOOL_TYPE: FUNCTION,
+            Attr.AGENT: agent,
+            Attr.ERROR_TYPE: error_type,
+            Attr.PROJECT: project,
+        }
+    )
+
+
+def turn_attributes(agent: str, subagent: bool, error_type: str, project: str) -> dict[str, AttributeValue]:
+    """Return the agent of a turn and its kind, the error that ended it if one did, and the name of the project.
+
+    A turn can have calls to several models, so it has none, as the conventions want it.
+    """
+    attributes = _without_empty({Attr.AGENT: agent, Attr.ERROR_TYPE: error_type, Attr.PROJECT: project})
+    attributes[Attr.AGENT_KIND] = agent_kind(subagent)
+    return attributes
+
+
+def tool_error(outcome: Outcome) -> str:
+    """Return the ``error.type`` of a tool call, empty if it went well."""
+    return _ERROR_OF_CALL.get(outcome, "")
 
 
 def tool_repeat_attributes(tool: str, project: str) -> dict[str, AttributeValue]:

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from otel_agent import semconv
-from otel_agent.model import Generation, Message, Outcome, ToolCall, UsageSource
+from otel_agent.model import EndedTurn, Generation, Message, Outcome, ToolCall, UsageSource
 from otel_agent.model.project import project_name
 from otel_agent.semconv import Attr, Metric
 from otel_agent.series.attributes import (
@@ -20,7 +20,10 @@ from otel_agent.series.attributes import (
     session_attributes,
     to_json,
     tool_call_attributes,
+    tool_duration_attributes,
+    tool_error,
     tool_repeat_attributes,
+    turn_attributes,
 )
 
 SeriesKey = tuple[str, str]
@@ -87,6 +90,17 @@ def tool_call_key(message: Message, call: ToolCall) -> SeriesKey:
     return _tool_call_key(call.tool, call.outcome, project_name(message.project_directory))
 
 
+def tool_duration_key(message: Message, call: ToolCall) -> SeriesKey:
+    """Return the series of the durations of such calls."""
+    return _tool_duration_key(call.tool, message.agent, call.outcome, project_name(message.project_directory))
+
+
+def turn_duration_key(turn: EndedTurn) -> SeriesKey:
+    """Return the series of the durations of such turns."""
+    last = turn.last
+    return _turn_duration_key(last.agent, turn.subagent, last.error_type, project_name(last.project_directory))
+
+
 def tool_repeat_key(message: Message, call: ToolCall) -> SeriesKey:
     """Return the series that counts such calls if they are a loop."""
     project = project_name(message.project_directory)
@@ -128,6 +142,17 @@ def _session_keys(origin: _Origin, source: UsageSource, session_id: str) -> Usag
 @lru_cache(maxsize=_REMEMBERED)
 def _tool_call_key(tool: str, outcome: Outcome, project: str) -> SeriesKey:
     return semconv.TOOL_CALL_COUNT.name, to_json(tool_call_attributes(tool, outcome, project))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _tool_duration_key(tool: str, agent: str, outcome: Outcome, project: str) -> SeriesKey:
+    attributes = tool_duration_attributes(tool, agent, tool_error(outcome), project)
+    return semconv.EXECUTE_TOOL_DURATION.name, to_json(attributes)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _turn_duration_key(agent: str, subagent: bool, error_type: str, project: str) -> SeriesKey:
+    return semconv.INVOKE_AGENT_DURATION.name, to_json(turn_attributes(agent, subagent, error_type, project))
 
 
 def _usage_keys(tokens: Metric, cost: Metric, shared: list[str], source: UsageSource) -> UsageKeys:

@@ -18,7 +18,8 @@ def _bounds(metric: semconv.Metric) -> tuple[int, ...]:
 
 _TOKEN_BOUNDS: Final = _bounds(semconv.LEGACY_TOKEN_USAGE)
 _TIME_BOUNDS: Final = _bounds(semconv.INFERENCE_DURATION)
-"""The same for all metrics of time. Milliseconds."""
+"""The same for all metrics of model and tool calls. Milliseconds."""
+_TURN_BOUNDS: Final = _bounds(semconv.INVOKE_AGENT_DURATION)
 
 
 class Usage:
@@ -73,6 +74,16 @@ class Histogram:
             if value > 0:
                 total += value
         self.value = total
+
+
+def tool_durations() -> Histogram:
+    """Return an empty histogram of tool calls. Milliseconds."""
+    return Histogram(_TIME_BOUNDS)
+
+
+def turn_durations() -> Histogram:
+    """Return an empty histogram of turns. Milliseconds."""
+    return Histogram(_TURN_BOUNDS)
 
 
 class ModelCalls:

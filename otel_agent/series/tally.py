@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Final
 
-from otel_agent.model import Change, Increase, Message, Tokens, ToolCall, without_overlap
+from otel_agent.model import Change, EndedTurn, Increase, Message, Tokens, ToolCall, without_overlap
 from otel_agent.series.keys import (
     CallKeys,
     SeriesKey,
@@ -17,9 +17,11 @@ from otel_agent.series.keys import (
     problem_key,
     session_keys,
     tool_call_key,
+    tool_duration_key,
     tool_repeat_key,
+    turn_duration_key,
 )
-from otel_agent.series.sums import Histogram, ModelCalls, Usage
+from otel_agent.series.sums import Histogram, ModelCalls, Usage, tool_durations, turn_durations
 
 Increases = dict[SeriesKey, Increase]
 """The gain of each series."""
@@ -38,6 +40,8 @@ class Tally:
         self._origins: dict[tuple[object, ...], _Origin] = {}
         self._sessions: dict[tuple[object, ...], tuple[UsageKeys, Usage]] = {}
         self._counts: Counter[SeriesKey] = Counter()
+        self._tools: defaultdict[SeriesKey, Histogram] = defaultdict(tool_durations)
+        self._turns: defaultdict[SeriesKey, Histogram] = defaultdict(turn_durations)
 
     def add(self, changes: Iterable[Change]) -> "Tally":
         """Add messages to the metrics of tokens, cost, messages, sessions and model calls. Returns itself."""
@@ -61,7 +65,24 @@ class Tally:
 
     def add_calls(self, calls: Iterable[tuple[Message, ToolCall]]) -> "Tally":
         """Add tool calls, each with the message that made it. Returns itself."""
-        self._counts.update(tool_call_key(message, call) for message, call in calls)
+        for message, call in calls:
+            self._counts[tool_call_key(message, call)] += 1
+            # A call that was made inside code mode has no times, and no span either.
+            if call.has_span:
+                self._tools[tool_duration_key(message, call)].observe([call.ended_ms - call.started_ms])
+        return self
+
+    def add_turns(self, turns: Iterable[EndedTurn]) -> "Tally":
+        """Add turns that ended, if it is known for how long they went on. Returns itself."""
+        groups: defaultdict[_Key, list[tuple[EndedTurn, int]]] = defaultdict(list)
+        for turn in turns:
+            if (duration_ms := turn.duration_ms) is not None:
+                last = turn.last
+                key = last.agent, turn.subagent, last.error_type, last.worktree, last.directory
+                groups[key].append((turn, duration_ms))
+        # One key for many: a history has a turn for each four messages.
+        for group in groups.values():
+            self._turns[turn_duration_key(group[0][0])].observe([duration_ms for _, duration_ms in group])
         return self
 
     def add_repeats(self, calls: Iterable[tuple[Message, ToolCall]]) -> "Tally":
@@ -83,6 +104,8 @@ class Tally:
         for keys, usage in self._sessions.values():
             found.add(keys, usage.numbers)
         found.add(self._counts.keys(), self._counts.values())
+        for key, durations in (*self._tools.items(), *self._turns.items()):
+            found.add_histogram(key, durations)
         return found.increases
 
 

@@ -96,6 +96,20 @@ TABLE = {
     "gen_ai.client.inference.time_to_first_chunk": Row(
         "histogram", "s", "Time from the request to the first output of the model, if OpenCode recorded it.", CALL
     ),
+    "gen_ai.execute_tool.duration": Row(
+        "histogram",
+        "s",
+        "Duration of tool calls.",
+        ("gen_ai.tool.name", "gen_ai.tool.type", "gen_ai.agent.name", "opencode.project.name"),
+        ("error.type",),
+    ),
+    "gen_ai.invoke_agent.duration": Row(
+        "histogram",
+        "s",
+        "Duration of turns, from the question to the end of the last answer.",
+        ("gen_ai.agent.name", "opencode.agent.kind", "opencode.project.name"),
+        ("error.type",),
+    ),
     "gen_ai.client.token.usage": Row(
         "histogram", "{token}", "Input and output tokens per model call.", (*CALL, "gen_ai.token.type")
     ),
@@ -288,8 +302,9 @@ def test_attributes_have_the_values_that_dashboards_expect(
         "gen_ai.token.modality": {"unknown"},
         "gen_ai.operation.name": {"chat"},
         "opencode.message.outcome": {"ok", "error"},
-        "error.type": {"APIError"},
+        "error.type": {"APIError", "tool_error"},
         "gen_ai.tool.name": {"bash", "grep"},
+        "gen_ai.tool.type": {"function"},
         "opencode.tool.outcome": {"ok", "error"},
         "otel_agent.store.generation": {"tree"},
         "otel_agent.problem.kind": {"bad_number"},
@@ -327,7 +342,8 @@ def test_the_setting_chooses_the_version_of_the_genai_conventions(
     agent: Agent, tree: JsonTree, receiver: OtlpReceiver
 ) -> None:
     """Switching from one to the other shows the whole total at once."""
-    latest = {name for name in TABLE if name.startswith("gen_ai.client.inference.")}
+    turns_and_tools = {"gen_ai.invoke_agent.duration", "gen_ai.execute_tool.duration"}
+    latest = {name for name in TABLE if name.startswith("gen_ai.client.inference.")} | turns_and_tools
     legacy = {"gen_ai.client.token.usage", "gen_ai.client.operation.duration"}
     put_everything(tree)
     for choice, expected in (("latest", latest), ("legacy", legacy), ("both", latest | legacy)):

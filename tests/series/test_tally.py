@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from otel_agent.model import Change, Generation, Message, Outcome, Overlap, Tokens, ToolCall, without_overlap
+from otel_agent.model import Change, EndedTurn, Generation, Message, Outcome, Overlap, Tokens, ToolCall, without_overlap
 from otel_agent.otlp.spans import Tracer
 from otel_agent.series import tally
 from otel_agent.series.attributes import from_json
@@ -319,11 +319,49 @@ def test_tool_calls_are_counted_by_tool_outcome_and_project() -> None:
     elsewhere = made(worktree="/elsewhere/persona")
     calls = [(MESSAGE, call("bash")), (elsewhere, call("bash")), (MESSAGE, call("bash", Outcome.ERROR))]
     counted = Tally(disjoint=False).add_calls([*calls, (made(worktree="/srv/b"), call("edit"))]).increases
-    assert {labels: each.value for (_, labels), each in counted.items()} == {
+    assert {labels: each.value for (name, labels), each in counted.items() if name == "opencode.tool.call.count"} == {
         '{"gen_ai.tool.name": "bash", "opencode.project.name": "persona", "opencode.tool.outcome": "ok"}': 2,
         '{"gen_ai.tool.name": "bash", "opencode.project.name": "persona", "opencode.tool.outcome": "error"}': 1,
         '{"gen_ai.tool.name": "edit", "opencode.project.name": "b", "opencode.tool.outcome": "ok"}': 1,
     }
+
+
+def test_a_tool_call_with_times_has_a_duration() -> None:
+    """That of a call inside code mode is not recorded."""
+    calls = [
+        ToolCall("prt_1", "call_1", "bash", Outcome.OK, 1_000, 1_030),
+        ToolCall("prt_2", "call_2", "bash", Outcome.OK, 5_000, 4_000),
+        ToolCall("prt_3", "call_3", "bash", Outcome.ABORTED, 1_000, 91_000),
+        ToolCall("prt_4", "call_4", "bash", Outcome.OK, 0, 0, has_span=False),
+    ]
+    counted = Tally(disjoint=False).add_calls((MESSAGE, call) for call in calls).increases
+    bash = '"gen_ai.agent.name": "build", "gen_ai.tool.name": "bash", "gen_ai.tool.type": "function"'
+    assert {
+        labels: (each.value, each.count, each.buckets)
+        for (name, labels), each in counted.items()
+        if name == "gen_ai.execute_tool.duration"
+    } == {
+        f'{{{bash}, "opencode.project.name": "persona"}}': (30, 2, {2: 1, 0: 1}),
+        f'{{"error.type": "aborted", {bash}, "opencode.project.name": "persona"}}': (90_000, 1, {14: 1}),
+    }
+
+
+def test_the_duration_of_a_turn_is_counted_if_its_end_is_known() -> None:
+    def ended(started_ms: int, **fields: Any) -> EndedTurn:
+        return EndedTurn(made(**{"completed_ms": 500_000} | fields), subagent=True, started_ms=started_ms)
+
+    imported = {"generation": Generation.V2}
+    known = [ended(499_900), ended(90_000), ended(499_000, **imported, response_ms=499_500)]
+    unknown = [
+        ended(1, completed_ms=None),
+        ended(1, error_type="killed"),
+        ended(1, **imported),
+        ended(1, **imported, response_ms=499_500, finish="tool-calls"),
+    ]
+    ((key, found),) = Tally(disjoint=False).add_turns([*known, *unknown]).increases.items()
+    persona = '"gen_ai.agent.name": "build", "opencode.agent.kind": "subagent", "opencode.project.name": "persona"'
+    assert key == ("gen_ai.invoke_agent.duration", f"{{{persona}}}")
+    assert (found.value, found.count, found.buckets) == (100 + 410_000 + 1_000, 3, {0: 1, 13: 1, 4: 1})
 
 
 def test_problems_are_counted_by_their_kind() -> None:

@@ -72,6 +72,23 @@ def test_spans_add_up_to_the_tokens_of_each_session(agent: Agent, expected: dict
     assert {session: used for session, used in found.items() if any(used)} == split(expected, "session")
 
 
+def test_durations_of_turns_and_tools_are_those_of_their_spans(
+    agent: Agent, expected: dict[str, Any], arrived: Arrived
+) -> None:
+    """A turn whose end nobody can know has a span and no duration."""
+    del expected
+    agent.once()
+    for metric, operation in (
+        ("gen_ai.invoke_agent.duration", "invoke_agent"),
+        ("gen_ai.execute_tool.duration", "execute_tool"),
+    ):
+        spans = [each for each in arrived.receiver.spans() if each.attributes["gen_ai.operation.name"] == operation]
+        points = [point for (name, _), point in arrived.receiver.latest().items() if name == metric]
+        assert sum(point.count or 0 for point in points) == len(spans)
+        lasted = sum(span.end_ns - span.start_ns for span in spans) / 1e9
+        assert sum(point.sum or 0 for point in points) == pytest.approx(lasted)
+
+
 @pytest.mark.parametrize("expected", OVERLAPPING, ids=lambda path: path.name, indirect=True)
 def test_disjoint_accounting_leaves_out_exactly_the_overlap(
     agent: Agent, expected: dict[str, Any], arrived: Arrived
