@@ -73,6 +73,9 @@ TOOL_CALL_COUNT: Final = _counter(
 TOOL_REPEAT_COUNT: Final = _counter(
     "opencode.tool.repeat.count", "{call}", "Tool calls that repeated the same tool and input again and again: loops."
 )
+LINES_COUNT: Final = _counter(
+    "opencode.lines_of_code.count", "{line}", "Lines that sessions added and removed, as OpenCode counted them."
+)
 SESSION_TOKEN_USAGE: Final = _counter(
     "opencode.session.token.usage", "{token}", "Tokens by session, for the sessions active within a window."
 )
@@ -140,6 +143,9 @@ CLAUDE_COST_USAGE: Final = _counter(
 CLAUDE_SESSION_COUNT: Final = _counter(
     "claude_code.session.count", "{session}", "Sessions of OpenCode that a person began, under Claude Code's name."
 )
+CLAUDE_LINES_COUNT: Final = _counter(
+    "claude_code.lines_of_code.count", "{line}", "Lines added and removed by OpenCode, under Claude Code's name."
+)
 
 
 def _gauge(name: str, unit: str, description: str) -> Metric:
@@ -190,7 +196,15 @@ BUDGET_NOTICE_COUNT: Final = _counter(
     "otel_agent.budget.notices", "{notice}", "Notices of budgets since the agent started, by how their command ended."
 )
 
-OPENCODE: Final = (TOKEN_USAGE, MESSAGE_COUNT, COST_USAGE, SESSION_COUNT, TOOL_CALL_COUNT, TOOL_REPEAT_COUNT)
+OPENCODE: Final = (
+    TOKEN_USAGE,
+    MESSAGE_COUNT,
+    COST_USAGE,
+    SESSION_COUNT,
+    TOOL_CALL_COUNT,
+    TOOL_REPEAT_COUNT,
+    LINES_COUNT,
+)
 BY_SESSION: Final = (SESSION_TOKEN_USAGE, SESSION_COST_USAGE)
 OWN: Final = (UNREADABLE_COUNT, INGESTED_COUNT)
 GENAI_LATEST: Final = (
@@ -205,7 +219,7 @@ GENAI_LATEST: Final = (
     INVOKE_AGENT_DURATION,
 )
 GENAI_LEGACY: Final = (LEGACY_TOKEN_USAGE, LEGACY_DURATION)
-CLAUDE_CODE: Final = (CLAUDE_TOKEN_USAGE, CLAUDE_COST_USAGE, CLAUDE_SESSION_COUNT)
+CLAUDE_CODE: Final = (CLAUDE_TOKEN_USAGE, CLAUDE_COST_USAGE, CLAUDE_SESSION_COUNT, CLAUDE_LINES_COUNT)
 
 PROCESS: Final = (
     PROCESS_COUNT,
@@ -289,6 +303,8 @@ class Attr:
     BUDGET_WINDOW: Final = "otel_agent.budget.window"
     NOTICE_OUTCOME: Final = "otel_agent.budget.command.outcome"
     OVERFLOW: Final = "otel.metric.overflow"
+    LINES: Final = "type"
+    """Of lines: ``added`` or ``removed``. Others count lines of code under this name, too."""
     CLAUDE_MODEL: Final = "model"
     CLAUDE_TYPE: Final = "type"
     CLAUDE_QUERY_SOURCE: Final = "query_source"

@@ -27,7 +27,7 @@ from otel_agent.opencode.locations import StoreLocations, WatchedFolder, watched
 from otel_agent.opencode.running.processes import Processes
 from otel_agent.otlp.metrics import exported_metrics
 from otel_agent.otlp.resource import emitter
-from otel_agent.semconv import CLAUDE_CODE, Attr
+from otel_agent.semconv import CLAUDE_CODE, CLAUDE_LINES_COUNT, Attr
 from otel_agent.series import claude_code
 from otel_agent.settings import Settings
 from otel_agent.summary.ranges import local_zone
@@ -142,18 +142,24 @@ def _metric_schedule(settings: Settings, ledger: Ledger) -> MetricSchedule:
     )
 
 
-def _mirror(settings: Settings, ledger: Ledger) -> Mirror | None:
-    """Return what keeps the series for dashboards of Claude Code; ``None`` if nobody asked for them."""
+def _mirrors(settings: Settings, ledger: Ledger) -> list[Mirror]:
+    """Return what keeps the series for dashboards of Claude Code; nothing if nobody asked for them."""
     if settings.metrics_profile == "opencode":
-        return None
+        return []
     by_session = settings.metrics_include_session_id
-    return Mirror(
-        ledger,
-        claude_code.sources(by_session=by_session),
-        (metric.name for metric in CLAUDE_CODE),
-        claude_code.counterparts,
-        window_ns=round(settings.session_window_hours * 3_600 * _NS) if by_session else None,
-    )
+    window_ns = round(settings.session_window_hours * 3_600 * _NS) if by_session else None
+    lines = [CLAUDE_LINES_COUNT.name]
+    others = [metric.name for metric in CLAUDE_CODE if metric.name not in lines]
+    return [
+        Mirror(
+            ledger,
+            claude_code.sources(by_session=by_session),
+            others,
+            claude_code.counterparts,
+            window_ns=window_ns,
+        ),
+        Mirror(ledger, claude_code.LINES, lines, claude_code.counterparts, window_ns=None),
+    ]
 
 
 def _exports(
@@ -182,7 +188,7 @@ def _exports(
         outcomes,
         emitter=sender,
         schedule=_metric_schedule(settings, parts.ledger),
-        mirror=_mirror(settings, parts.ledger),
+        mirrors=_mirrors(settings, parts.ledger),
         observe=_observations(settings, parts, outcomes, budgets, now_ns).collect,
         interval_ns=round(settings.metric_export_interval_seconds * _NS),
         delta=_wants_increments(settings),

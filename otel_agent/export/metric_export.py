@@ -1,6 +1,6 @@
 """Exports metrics at every interval: the points that the schedule asks for, then what is observed at this moment."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from msgspec import structs
@@ -39,15 +39,15 @@ class MetricExport:
         interval_ns: int,
         delta: bool,
         now_ns: Callable[[], int],
-        mirror: Mirror | None = None,
+        mirrors: Sequence[Mirror] = (),
     ) -> None:
-        """``delivery`` is ``None`` for the exporter ``none``, ``mirror`` if every series goes out under one name only.
+        """``delivery`` is ``None`` for the exporter ``none``, ``mirrors`` keep series that go out under a second name.
 
         ``interval_ns`` is the time between two exports. ``delta`` sends increments instead of totals.
         """
         self._ledger, self._delivery, self._outcomes = ledger, delivery, outcomes
         self._schedule, self._observe, self._now_ns = schedule, observe, now_ns
-        self._interval_ns, self._delta, self._mirror = interval_ns, delta, mirror
+        self._interval_ns, self._delta, self._mirrors = interval_ns, delta, mirrors
         self._observed = Observed(outcomes, emitter, delta=delta)
         self._points = Points(schedule, outcomes, emitter, delta=delta, harmless=self._send_size)
 
@@ -68,8 +68,8 @@ class MetricExport:
             return SendSummary()
         now_ns = self._now_ns()
         self._schedule.heal_times(now_ns)
-        if self._mirror is not None:
-            self._mirror.update(now_ns)
+        for mirror in self._mirrors:
+            mirror.update(now_ns)
         due = self._schedule.due(now_ns)
         # Said before anything is sent: passes go on meanwhile, and what they count is no part of this export.
         new = any(series.has_unexported for series in due)

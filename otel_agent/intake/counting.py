@@ -10,7 +10,7 @@ from otel_agent.intake.loop_radar import LoopRadar
 from otel_agent.intake.traces import Entered
 from otel_agent.ledger.totals import NewSeries, SeriesLimit
 from otel_agent.ledger.writer import Ledger
-from otel_agent.model import Change, EndedTurn, Problem
+from otel_agent.model import Change, EndedTurn, GainedLines, Problem
 from otel_agent.series.attributes import OVERFLOW
 from otel_agent.series.tally import Increases, Tally
 
@@ -66,6 +66,12 @@ class Counting:
         """Raise the totals by turns that ended without a message."""
         self._note_overflow(
             self._raise(Tally(disjoint=self._rules.disjoint).add_turns(turns).increases, self._now_ns())
+        )
+
+    def add_lines(self, lines: Sequence[GainedLines]) -> None:
+        """Raise the totals of lines of code."""
+        self._note_overflow(
+            self._raise(Tally(disjoint=self._rules.disjoint).add_lines(lines).increases, self._now_ns())
         )
 
     def write_notices(self) -> None:

@@ -13,6 +13,7 @@ from otel_agent.errors import LedgerError
 from otel_agent.intake.counting import Counting, Rules
 from otel_agent.intake.history import History
 from otel_agent.intake.joining import joined
+from otel_agent.intake.lines_of_code import count_lines
 from otel_agent.intake.mended_places import mended_places
 from otel_agent.intake.pass_progress import Pass, Progress
 from otel_agent.intake.problem_log import ProblemLog
@@ -133,6 +134,7 @@ class Ingest:
         self._resolve_waiting(outcome, stopping)
         self._end_turns(scope, stopping)
         self._count_residual()
+        count_lines(self._ledger, self._counting, stopping)
         self._passed = True
         swept = scope.sweep and abs(self._now_ms() - self._ledger.swept_ms) > _NOTE_SWEEPS_MS
         if swept or self._history.has_news(scope):
@@ -216,6 +218,7 @@ class Ingest:
                 ledger.store_counts.add(store.name, [change.message for change in changes if change.first])
             ledger.problems.forget_read(batch.messages, batch.problems)
             ledger.problems.note(batch.problems, now_ms=self._now_ms())
+            ledger.changed_lines.note(batch.lines)
             ledger.remember(batch.checkpoints)
             self._history.note()
         # Only now, because a transaction that failed is tried again and must say the same again.

@@ -18,7 +18,15 @@ _CHANGES: Final = "sent_changes"
 """Key in ``meta`` and in the record: the number of its last change."""
 _BROUGHT_BACK: Final = "brought_back"
 """Key in ``meta`` from the time when series got back what the backend has, until everything was read again."""
-_OF_A_LIFE: Final = ("ledger_id", "instance_id", "created_ns", "backfill_from_ms", "calls_from_ms", "epoch_message")
+_OF_A_LIFE: Final = (
+    "ledger_id",
+    "instance_id",
+    "created_ns",
+    "backfill_from_ms",
+    "calls_from_ms",
+    "lines_from_ms",
+    "epoch_message",
+)
 """The facts that a new ledger takes over from a lost one."""
 
 

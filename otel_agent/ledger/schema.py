@@ -4,7 +4,8 @@ Version 1 is the first. Version 2 adds the table ``problem``, and an index on wh
 Version 3 adds whole traces (``turn``, ``tool_call``), the counts per store and the deliveries. Version 4 adds the last
 accepted point of each series, version 5 the unanswered one. Version 6 says from which record usage is known
 (``source``) and adds the times of a model's answer. Version 7 gives one agent and one project one name. Version 8
-names contexts by number and keeps sums (``layout_8``). Version 9 keeps tool calls (``layout_9``).
+names contexts by number and keeps sums (``layout_8``). Version 9 keeps tool calls (``layout_9``), version 10 changed
+lines (``layout_10``).
 
 The tables keep the words of their time, because a ledger outlives the code that wrote it. ``owed`` holds what is
 pending, and ``refused`` marks what is quarantined. ``told_*`` is the last accepted point of a series, ``open_*`` the
@@ -18,7 +19,7 @@ from otel_agent.ledger import kept_sums, migrations
 from otel_agent.ledger.late_indexes import make_indexes
 from otel_agent.ledger.migration_progress import OnMigration, unreported
 
-VERSION: Final = 9
+VERSION: Final = 10
 """Kept in ``PRAGMA user_version``. A newer otel-agent wrote a ledger with a higher one, which is left alone."""
 
 WITH_PROBLEMS: Final = 2

@@ -22,6 +22,7 @@ _NUMBERS_IN_META: Final = (
         "swept_ms",
         "sent_changes",
         "calls_looked_ms",
+        "lines_from_ms",
     ),
 )
 _IDS_IN_META: Final = ("ledger_id", "instance_id")

@@ -11,6 +11,7 @@ from typing import Final
 from otel_agent.errors import LedgerDamaged, LedgerError, LedgerMoved
 from otel_agent.ledger import checkpoints, files, schema, soundness, wrong_clock
 from otel_agent.ledger.calls_agree import BEFORE
+from otel_agent.ledger.changed_lines import FROM, ChangedLines
 from otel_agent.ledger.contexts import Contexts
 from otel_agent.ledger.continuity import Continuity
 from otel_agent.ledger.delivery_state import DeliveryState
@@ -69,6 +70,7 @@ class Ledger:
         self.delivery_state = DeliveryState(database)
         self.turns = Turns(database)
         self.kept_calls = KeptCalls(database, self._facts)
+        self.changed_lines = ChangedLines(database, self._facts)
         self.loops = Loops(database, path.parent)
         self.unattributed = Unattributed(database, self.messages, contexts, sums)
 
@@ -219,13 +221,15 @@ class Ledger:
         """Note the facts that hold for the ledger's whole life; a ledger that has them keeps its own.
 
         A new ledger beside the record of what was sent by one before it continues that one's life. A ledger from before
-        tool calls were counted counts them from now on: the messages that it knows are not read again.
+        tool calls or lines were counted counts them from now on: the messages that it knows are not read again.
         """
         is_new = self._facts.find("ledger_id") is None
         with self.transaction():
             if is_new or self._facts.find("calls_from_ms") is None:
                 now_ms = now_ns // 1_000_000
                 self._facts.note("calls_from_ms", now_ms - (_CALLS_BEFORE_MS if is_new else 0))
+            if self._facts.find(FROM) is None:
+                self._facts.note(FROM, backfill_from_ms if is_new else now_ns // 1_000_000)
             if is_new:
                 self._facts.note("ledger_id", uuid.uuid4())
                 self._facts.note("created_ns", now_ns)

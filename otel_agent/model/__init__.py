@@ -6,6 +6,7 @@ micro-dollars would be wrong.
 """
 
 from otel_agent.model.delivery import Observation, SendResult
+from otel_agent.model.lines import GainedLines, Lines
 from otel_agent.model.message import (
     KILLED,
     Answer,
@@ -53,8 +54,10 @@ __all__ = [
     "Change",
     "Checkpoint",
     "EndedTurn",
+    "GainedLines",
     "Generation",
     "Increase",
+    "Lines",
     "LoopKind",
     "Message",
     "Observation",

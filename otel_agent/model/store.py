@@ -7,6 +7,7 @@ from typing import Protocol
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from otel_agent.model.lines import Lines
 from otel_agent.model.message import Answer, Message, Session, ToolCall
 from otel_agent.model.problem import Problem
 from otel_agent.model.turn import Caller
@@ -138,6 +139,8 @@ class Batch(Struct):
     """Folders in which a file changed so shortly before that its message is left for the next pass."""
     beside: StoreTotals | None = None
     """The totals of the sessions of these very messages, read together with them; ``None`` if there are none."""
+    lines: list[Lines] = []
+    """What sessions and turns say of changed lines, whenever that was written. What is known already may be there again."""
 
     def add(self, other: "Batch") -> None:
         """Add what was read next. Neither of the two may have totals."""
@@ -148,6 +151,7 @@ class Batch(Struct):
         self.calls.add(other.calls)
         self.looked_at += other.looked_at
         self.settling += other.settling
+        self.lines += other.lines
 
 
 Recall = Callable[[str], bytes | None]

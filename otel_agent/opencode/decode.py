@@ -61,6 +61,7 @@ class SessionWire(Struct):
     version: Any = None
     time: Any = None
     worktree: Any = None
+    summary: Any = None
 
 
 _W = TypeVar("_W", Wire, SessionWire)

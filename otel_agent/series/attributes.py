@@ -65,6 +65,11 @@ def turn_attributes(agent: str, subagent: bool, error_type: str, project: str) -
     return attributes
 
 
+def lines_attributes(kind: str, project: str) -> dict[str, AttributeValue]:
+    """Return whether lines were added or removed, and the name of the project."""
+    return _without_empty({Attr.LINES: kind, Attr.PROJECT: project})
+
+
 def tool_error(outcome: Outcome) -> str:
     """Return the ``error.type`` of a tool call, empty if it went well."""
     return _ERROR_OF_CALL.get(outcome, "")

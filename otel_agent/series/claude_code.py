@@ -28,6 +28,10 @@ _AUXILIARY: Final = "auxiliary"
 """Claude Code's word for calls beside the conversation: titles, summaries."""
 
 
+LINES: Final = (semconv.LINES_COUNT.name,)
+"""The metric of ours whose series belong to no session, and so are published for ever."""
+
+
 def sources(*, by_session: bool) -> tuple[str, ...]:
     """Return the metrics of ours whose series have a counterpart: those of single sessions, or those without."""
     if by_session:
@@ -42,6 +46,8 @@ def counterparts(metric: str, attributes: str, value: int) -> Iterator[tuple[Ser
         yield (semconv.CLAUDE_TOKEN_USAGE.name, to_json(ours | _shared(ours) | _type(ours))), value
     elif metric in (semconv.COST_USAGE.name, semconv.SESSION_COST_USAGE.name):
         yield (semconv.CLAUDE_COST_USAGE.name, to_json(ours | _shared(ours))), value
+    elif metric == semconv.LINES_COUNT.name:
+        yield (semconv.CLAUDE_LINES_COUNT.name, attributes), value
     if metric == semconv.SESSION_COUNT.name and ours.get(Attr.AGENT_KIND, _PERSON) == _PERSON:
         yield (semconv.CLAUDE_SESSION_COUNT.name, to_json(ours)), value
     if metric == semconv.SESSION_COST_USAGE.name and ours.get(Attr.AGENT_KIND) == _PERSON:

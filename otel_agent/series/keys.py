@@ -16,6 +16,7 @@ from otel_agent.semconv import Attr, Metric
 from otel_agent.series.attributes import (
     attributes_of,
     joined,
+    lines_attributes,
     members,
     session_attributes,
     to_json,
@@ -105,6 +106,13 @@ def tool_repeat_key(message: Message, call: ToolCall) -> SeriesKey:
     """Return the series that counts such calls if they are a loop."""
     project = project_name(message.project_directory)
     return semconv.TOOL_REPEAT_COUNT.name, to_json(tool_repeat_attributes(call.tool, project))
+
+
+def lines_keys(project_directory: str) -> tuple[SeriesKey, SeriesKey]:
+    """Return the series that count added and removed lines of a project."""
+    project = project_name(project_directory)
+    added, removed = (to_json(lines_attributes(kind, project)) for kind in ("added", "removed"))
+    return (semconv.LINES_COUNT.name, added), (semconv.LINES_COUNT.name, removed)
 
 
 def problem_key(kind: str) -> SeriesKey:

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Final
 
-from otel_agent.model import Change, EndedTurn, Increase, Message, Tokens, ToolCall, without_overlap
+from otel_agent.model import Change, EndedTurn, GainedLines, Increase, Message, Tokens, ToolCall, without_overlap
 from otel_agent.series.keys import (
     CallKeys,
     SeriesKey,
     UsageKeys,
+    lines_keys,
     message_keys,
     problem_key,
     session_keys,
@@ -88,6 +89,14 @@ class Tally:
     def add_repeats(self, calls: Iterable[tuple[Message, ToolCall]]) -> "Tally":
         """Add tool calls that are a loop, each with the message that made it. Returns itself."""
         self._counts.update(tool_repeat_key(message, call) for message, call in calls)
+        return self
+
+    def add_lines(self, lines: Iterable[GainedLines]) -> "Tally":
+        """Add lines of code. Returns itself."""
+        for each in lines:
+            # A zero makes a series too, so that there are always both.
+            for key, number in zip(lines_keys(each.project_directory), (each.added, each.removed), strict=True):
+                self._counts[key] += number
         return self
 
     def add_problems(self, kinds: Iterable[str]) -> "Tally":

@@ -31,7 +31,7 @@ SESSION = {
     "opencode.agent.kind": "primary",
     "opencode.usage.source": "message",
 }
-TOKENS, COST, SESSIONS = (metric.name for metric in semconv.CLAUDE_CODE)
+TOKENS, COST, SESSIONS, _ = (metric.name for metric in semconv.CLAUDE_CODE)
 
 
 class Team:
@@ -59,7 +59,7 @@ class Team:
             interval_ns=CYCLE_NS,
             delta=False,
             now_ns=lambda: self.now_ns,
-            mirror=mirror if mirrored else None,
+            mirrors=[mirror] if mirrored else [],
         )
 
     def count(self, cost_nusd: int, *, history: bool = False, **tokens: int) -> None:

@@ -39,6 +39,7 @@ def test_an_empty_database_becomes_a_ledger(database: sqlite3.Connection) -> Non
         *("turn", "tool_call", "store", "delivery"),
         *("context", "session_use", "slot_use", "reach"),
         *("tool", "kept_call", "recent_call", "loop"),
+        *("changed_lines", "counted_lines"),
     }
     assert schema.version(database) == schema.VERSION
     assert schema.belongs_to_us(database)

@@ -11,6 +11,7 @@ from otel_agent import __version__, semconv
 from otel_agent.semconv import Kind
 from tests.support.agent import Agent
 from tests.support.made_stores import JsonTree, Tokens, message, session, tool
+from tests.support.made_stores.json_tree import as_file
 from tests.support.otlp_receiver import OtlpReceiver, PointRow
 
 L = (
@@ -64,6 +65,12 @@ TABLE = {
         "{call}",
         "Tool calls of completed assistant messages, each counted once.",
         ("gen_ai.tool.name", "opencode.tool.outcome", "opencode.project.name"),
+    ),
+    "opencode.lines_of_code.count": Row(
+        "int",
+        "{line}",
+        "Lines that sessions added and removed, as OpenCode counted them.",
+        ("type", "opencode.project.name"),
     ),
     "opencode.session.token.usage": Row(
         "int",
@@ -158,6 +165,12 @@ CLAUDE_CODE = {
         "Sessions of OpenCode that a person began, under Claude Code's name.",
         ("opencode.project.name", "session.id"),
     ),
+    "claude_code.lines_of_code.count": Row(
+        "int",
+        "{line}",
+        "Lines added and removed by OpenCode, under Claude Code's name.",
+        ("type", "opencode.project.name"),
+    ),
 }
 
 OBSERVED = {
@@ -222,6 +235,8 @@ def put_everything(tree: JsonTree) -> None:
     )
     tree.put_turn(message(person, {"input": -1}, AN_HOUR_AGO + 9_000))
     tree.put(tool(first), tool(first, "grep", 5, status="error", error="no"))
+    summary = {"summary": {"additions": 12, "deletions": 5, "files": 2}}
+    tree.put_bytes(person, as_file(person.document() | summary))
 
 
 def test_the_package_has_the_metrics_of_the_table() -> None:
@@ -305,6 +320,7 @@ def test_attributes_have_the_values_that_dashboards_expect(
         "error.type": {"APIError", "tool_error"},
         "gen_ai.tool.name": {"bash", "grep"},
         "gen_ai.tool.type": {"function"},
+        "type": {"added", "removed"},
         "opencode.tool.outcome": {"ok", "error"},
         "otel_agent.store.generation": {"tree"},
         "otel_agent.problem.kind": {"bad_number"},
@@ -371,6 +387,7 @@ def test_the_profile_chooses_the_names_and_their_sums_are_the_same(
             assert set(point.attributes) == set(row.attributes)
     assert receiver.total("claude_code.token.usage") == 700 + 50 + 20 + 300 + 7 + 5 + 1
     assert receiver.total("claude_code.cost.usage") == receiver.total("opencode.cost.usage")
+    assert receiver.total("claude_code.lines_of_code.count") == 12 + 5
     assert receiver.total("claude_code.session.count") == 1, "the other session is the sub-agent's"
 
 

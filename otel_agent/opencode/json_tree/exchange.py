@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from otel_agent.model import Message, Session
+from otel_agent.model import Lines, Message, Session
 from otel_agent.opencode.process_beside import frame
 
 MODULE: Final = "otel_agent.opencode.json_tree.reading_process"
@@ -33,6 +33,7 @@ class AtRest(Struct, array_like=True, frozen=True):
     state: bytes
     """The state of the folder's checkpoint."""
     looked_at: int
+    lines: list[Lines]
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode

@@ -210,6 +210,7 @@ class Folder:
             # What could not be read is tried again, whether the message waits for it or not.
             self._done(each.mark, each.settled and each.message.id not in batch.calls.unread, each.problems)
         batch.problems = self._problems + self._parts.problems + self._sessions.take_problems()
+        batch.lines = self._sessions.take_lines()
         batch.looked_at = self._looked_at
         self._waiting, self._problems, self._looked_at = [], [], 0
         self._parts.forget()

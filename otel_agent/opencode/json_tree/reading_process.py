@@ -45,7 +45,7 @@ def _at_rest(folder: Folder) -> AtRest | None:
             return None
     folder.finish(content)
     state = content.checkpoints[0].state if content.checkpoints else b""
-    return AtRest(content.messages, content.sessions, state, content.looked_at)
+    return AtRest(content.messages, content.sessions, state, content.looked_at, content.lines)
 
 
 if __name__ == "__main__":

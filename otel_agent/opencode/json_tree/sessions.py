@@ -3,11 +3,11 @@
 import os
 from typing import Final
 
-from otel_agent.model import BeingWritten, Problem, ProblemKind, Session, Settling, Unreadable
+from otel_agent.model import BeingWritten, Lines, Problem, ProblemKind, Session, Settling, Unreadable
 from otel_agent.opencode import decode
 from otel_agent.opencode.bounded_files import RACY_NS, SETTLED_NS, in_words, read_bounded
 from otel_agent.opencode.json_tree.layout import Layout
-from otel_agent.opencode.json_values import text
+from otel_agent.opencode.json_values import count, field, text
 
 _AHEAD_NS: Final = 120 * 10**9
 """Two clocks differ by less. A time further in the future is that of a wrong clock, and would stay young for years."""
@@ -21,6 +21,7 @@ class Sessions:
         self._files: dict[str, str] | None = None
         self._worktrees: dict[str, str] = {}
         self._problems: list[Problem] = []
+        self._lines: list[Lines] = []
         self._unlisted: list[Problem] = []
         """Folders of sessions that could not be listed: what is not known may be in there."""
         self.unread: dict[str, Problem] = {}
@@ -32,11 +33,7 @@ class Sessions:
         Raises ``BeingWritten`` if the file is torn and young: it is whole soon, and then it says whose the messages are.
         Raises ``Settling`` if it changed a moment before: it can be whole and still be a mixture of two texts.
         """
-        # Files of sessions are in folders of projects: one listing of all is cheaper than a search for each.
-        if self._files is None:
-            self._files = self._layout.session_files(self._unlisted)
-            self._problems += self._unlisted
-        path = self._files.get(session_id)
+        path = self._listed().get(session_id)
         if path is None:
             if self._unlisted:
                 self.unread[session_id] = self._unlisted[0]
@@ -54,6 +51,7 @@ class Sessions:
             return None
         if _is_young(path, self._now_ns, SETTLED_NS, SETTLED_NS):
             raise Settling
+        self._note_lines(session_id, path, wire)
         try:
             worktree = self.worktree_of(text(wire.projectID))
         except BeingWritten:
@@ -75,6 +73,46 @@ class Sessions:
                 wire = None
             self._worktrees[project_id] = text(wire.worktree) if wire else ""
         return self._worktrees[project_id]
+
+    def look_at_lines(self, seen: dict[str, int]) -> None:
+        """Read the files that were written to since, for ``take_lines``. ``seen`` has the times of the last look, and is changed.
+
+        OpenCode writes what a turn changed some time after its last message, and nothing else is written then.
+        """
+        for session_id, path in self._listed().items():
+            try:
+                written_ns = os.stat(path).st_mtime_ns  # noqa: PTH116 - asked for each session
+                if seen.get(session_id) == written_ns or _is_young(path, self._now_ns, SETTLED_NS, SETTLED_NS):
+                    continue
+                raw = read_bounded(path, decode.MAX_BYTES)
+                wire = None if raw is None else decode.parse_session(raw)
+            except (OSError, Unreadable, decode.Malformed):
+                continue  # said when a message of it is read
+            seen[session_id] = written_ns
+            if wire is not None:
+                self._note_lines(session_id, path, wire)
+
+    def take_lines(self) -> list[Lines]:
+        """Return what the files say of changed lines that were read since the last call."""
+        lines, self._lines = self._lines, []
+        return lines
+
+    def _listed(self) -> dict[str, str]:
+        # Files of sessions are in folders of projects: one listing of all is cheaper than a search for each.
+        if self._files is None:
+            self._files = self._layout.session_files(self._unlisted)
+            self._problems += self._unlisted
+        return self._files
+
+    def _note_lines(self, session_id: str, path: str, wire: decode.SessionWire) -> None:
+        if not wire.summary:
+            return
+        said = [field(wire.summary, name) for name in ("additions", "deletions")]
+        numbers = [0 if number is None else count(number) for number in said]
+        if None in numbers:
+            self._problems.append(Problem(ProblemKind.BAD_NUMBER, in_words(path), "summary"))
+        if any(numbers):
+            self._lines.append(Lines(text(session_id), "", *(number or 0 for number in numbers)))
 
     def take_problems(self) -> list[Problem]:
         """Return the files that could not be read since the last call: too large, or without permission."""

@@ -56,6 +56,8 @@ class JsonTree:
         checkpoint of the tree, with which the next process begins."""
         self._restless: dict[str, int] = {}
         """Folders that are not at rest, and since when, in nanoseconds since the Unix epoch."""
+        self._sessions_at: dict[str, int] = {}
+        """Session to the time of its file when a sweep read it, about 150 bytes for each."""
         self._reported = {str(layout.messages), os.path.realpath(layout.messages)}
         """The paths by which a hint may name the folder: some systems report the path behind links."""
         self.name = in_words(layout.messages)
@@ -97,6 +99,9 @@ class JsonTree:
                     yield batch
                     batch = Batch()
                 batch.add(read)
+        if scope.sweep and not first:
+            look.sessions.look_at_lines(self._sessions_at)
+            batch.lines += look.sessions.take_lines()
         if scope.sweep or first:
             self._leave({each.name for each in listed}, recalled or b"", batch)
         if batch != Batch():
@@ -131,7 +136,14 @@ class JsonTree:
                     done.add(folder.name)
                     self._note(folder, look.now_ns, at_rest=True, put_off=False)
                     checkpoints = [Checkpoint(place_of(self._path(folder)), found.state)] if found.state else []
-                    yield Batch(found.messages, found.sessions, [], checkpoints, looked_at=found.looked_at)
+                    yield Batch(
+                        found.messages,
+                        found.sessions,
+                        [],
+                        checkpoints,
+                        looked_at=found.looked_at,
+                        lines=found.lines,
+                    )
         yield from self._reads([each for each in folders if each.name not in done], look)
 
     def read_calls(self, messages: Sequence[Message], wanted: CallsWanted) -> Calls:

@@ -31,6 +31,8 @@ class Cursor(Struct):
     in_flight: list[str] = []
     silent: list[str] = []
     """The calls, since the last one that said what it used, that were complete and said nothing. No more than a few."""
+    turns: dict[str, int] = {}
+    """The last turns of 1.x, and when each was written to when its changed lines were read: ``changed_lines.TurnLines``."""
     reads: int = 0
     """``READS`` of the release that read the rows."""
 

@@ -31,7 +31,7 @@ from otel_agent.model import (
 )
 from otel_agent.opencode.bounded_files import in_words
 from otel_agent.opencode.json_values import MAX_TIME_MS
-from otel_agent.opencode.sqlite import session_totals
+from otel_agent.opencode.sqlite import changed_lines, session_totals
 from otel_agent.opencode.sqlite.calls import read_calls, with_place
 from otel_agent.opencode.sqlite.connection import Connection, Files, connect, is_being_made, must_be_immutable
 from otel_agent.opencode.sqlite.cursor import Ask, DatabaseFile, mark_of
@@ -66,6 +66,8 @@ class Database:
         self._immutable = False
         self._unchanged_since: int | None = None
         self._totals: frozenset[session_totals.Row] = frozenset()
+        self._lines: dict[str, frozenset[changed_lines.SessionRow]] = {}
+        """What sessions said of changed lines at the end of the last pass, by generation."""
         self._source = session_totals.DatabaseTotals(self.name, lambda: self._connected(_LONG_AFTER_MS))
 
     @property
@@ -83,6 +85,7 @@ class Database:
         if self._connection is not None:
             self._connection.close()
         self._connection, self._unchanged_since, self._totals = None, None, frozenset()
+        self._lines.clear()
 
     def read(self, recall: Recall, ask_wanted: AskWanted, *, now_ms: int, scope: ReadScope) -> Iterator[Batch]:
         """Yield what may be new since the checkpoints; nothing if nobody wrote, except in a sweep."""
@@ -151,12 +154,24 @@ class Database:
             file = DatabaseFile(self.name, self._opened.database[0])
             table = Table(database, each, file, self._path, self._immutable, migrated_ms)
             unsettled = yield from read_table(table, ask, now_ms=now_ms, sweep=sweep)
+            changed_batch = self._changed_lines(database, each)
+            if changed_batch.lines or changed_batch.problems:
+                yield changed_batch
             if known[each.generation]:
                 changed = [session_totals.decoded(row) for row in known[each.generation] - self._totals]
                 yield Batch(totals=StoreTotals(changed, unsettled, migrated_ms, self._source))
                 self._totals = known[each.generation]
         # Asked before reading: a row that was written meanwhile is read in the next pass.
         self._unchanged_since, self._read_at = version, files
+
+    def _changed_lines(self, database: sqlite3.Connection, tables: Tables) -> Batch:
+        """Return what sessions say of changed lines, if they said something else in the last pass."""
+        rows, before = changed_lines.rows_of_sessions(database, tables), self._lines.get(tables.generation, frozenset())
+        batch = Batch()
+        place = f"{tables.generation}:{self.name}"
+        batch.lines += changed_lines.of_sessions(rows - before, place, batch.problems)
+        self._lines[tables.generation] = rows
+        return batch
 
     @contextmanager
     def _connected(self, now_ms: int) -> Iterator[tuple[sqlite3.Connection, list[Tables]]]:

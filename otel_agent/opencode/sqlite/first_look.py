@@ -45,12 +45,15 @@ class Table(Struct, frozen=True):
 def read_table(table: Table, ask: Ask, *, now_ms: int, sweep: bool) -> Generator[Batch, None, dict[str, int]]:
     """Yield what may be new in a table. Return which sessions are unsettled, as ``TableReader.unsettled`` says it."""
     unsettled: dict[str, int] = {}
+    recent: list[Message] = []
     if sweep and ask.recall(table.place) is None and can_read_beside() and _is_long(table):
         beside = _Beside(table, ask, now_ms)
         yield from beside.read()
         # Whatever the process did not come to is read here, from its last checkpoint on.
         ask, sweep, unsettled = Ask(beside.recall, ask.wanted), not beside.finished, beside.unsettled
+        recent = beside.recent
     reader = TableReader(table.database, table.tables, table.file, ask, table.migrated_ms)
+    reader.watch(recent)
     yield from reader.read(now_ms=now_ms, sweep=sweep)
     return unsettled | reader.unsettled
 
@@ -68,6 +71,8 @@ class _Beside:
         self._unread: list[str] = []
         """Ids of messages whose parts could not be read."""
         self.unsettled: dict[str, int] = {}
+        self.recent: list[Message] = []
+        """The messages that were asked for: the process does not look at their turns."""
         self.finished = False
         """True if the process read the table to its end."""
 
@@ -111,7 +116,9 @@ class _Beside:
         """Add the calls that are wanted: only this process can ask the ledger for them."""
         wanted = self._ask.wanted(batch.messages) if batch.messages else CallsWanted()
         if wanted.messages or wanted.turns:
-            batch.calls.add(read_calls(self._table.database, [self._table.tables], _of(batch.messages, wanted), wanted))
+            ours = _of(batch.messages, wanted)
+            batch.calls.add(read_calls(self._table.database, [self._table.tables], ours, wanted))
+            self.recent += ours
             batch.problems += with_place(batch.calls, self._table.file.name)
             self._unread += batch.calls.unread
         # The process knows nothing of them. Without this, whoever goes on from its checkpoints would not read them again.

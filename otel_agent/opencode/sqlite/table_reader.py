@@ -1,7 +1,7 @@
 """The rows of one table of messages: what was inserted, what was in flight, and in a sweep what was rewritten."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from typing import Final
 
@@ -12,6 +12,7 @@ from otel_agent.opencode import decode, json_values, unknown_fields
 from otel_agent.opencode.ordinary import Answer, AnswerOfRow, OrdinaryMessages, Question, ordinary, ordinary_row
 from otel_agent.opencode.sqlite import session_totals
 from otel_agent.opencode.sqlite.calls import TurnNotes, part_reader, with_place
+from otel_agent.opencode.sqlite.changed_lines import TurnLines
 from otel_agent.opencode.sqlite.cursor import BEFORE_ALL, READS, Ask, Cursor, DatabaseFile, left_at
 from otel_agent.opencode.sqlite.known_tables import ASSISTANT, COMPACTION, IDLE, LARGE, Tables, whole
 from otel_agent.opencode.sqlite.parts import text_of
@@ -90,6 +91,11 @@ class TableReader:
             if cursor.rowid == before:
                 return
 
+    def watch(self, messages: Iterable[Message]) -> None:
+        """Look at what the turns of these messages say of changed lines. Only 1.x says it."""
+        if self._tables.names_role:
+            TurnLines(self._database, self._cursor.turns).watch(each.turn_id for each in messages if each.turn_id)
+
     def _tail_is_known(self) -> bool:
         return self._cursor.rowid == BEFORE_ALL or self._rows.id_at(self._cursor.rowid) == self._cursor.tail
 
@@ -107,6 +113,7 @@ class TableReader:
     def _batch(self, rows: Found, *, forward: bool = False) -> Batch:
         batch = Batch()
         self._fill(batch, rows, forward=forward)
+        batch.lines += TurnLines(self._database, self._cursor.turns).read(self._name, batch.problems)
         batch.checkpoints.append(self._checkpoint())
         return batch
 
@@ -146,8 +153,10 @@ class TableReader:
         finally:
             self._database.execute("ROLLBACK")
         # Parts can be megabytes, and a long transaction keeps OpenCode from checkpointing: each is read on its own.
-        batch.calls = self._parts.calls(batch.messages, self._ask.wanted(batch.messages))
+        wanted = self._ask.wanted(batch.messages)
+        batch.calls = self._parts.calls(batch.messages, wanted)
         self._parts.forget()
+        self.watch([message for message in batch.messages if message.id in wanted.messages])
         batch.problems += with_place(batch.calls, self._file_name)
         self._keep_unread(batch)
         self._turns.move_to(batch.calls, self._unfinished)
