@@ -11,7 +11,7 @@ VENV_PYTHON := .venv/bin/python
 JOBS := auto
 REAL_PROGRAMS := $(VENV_PYTHON) scripts/real-programs
 # The real programs in .cache are slow to fetch or to build, so `make clean` keeps them, and the data of `make team`.
-KEPT := $(addprefix .cache/,opencode collector prometheus jaeger kafka clickhouse compose grafana-panels run)
+KEPT := $(addprefix .cache/,opencode collector prometheus jaeger kafka clickhouse compose grafana-panels alertmanager kustomize custom-resources run)
 
 # A system upgrade can remove the interpreter under .venv; its stamps would still look new.
 GONE := $(if $(wildcard $(VENV_PYTHON)),,gone)
@@ -123,6 +123,10 @@ man: .venv/.dev ## Write the manual page in docs/ again, from the commands
 dashboards: .venv/.dev ## Write the Grafana dashboards in collector/ again, from their code
 	@$(VENV_PYTHON) -m collector.grafana.source
 
+.PHONY: operator-rules
+operator-rules: .venv/.dev ## Write the rules for Prometheus' operator in collector/ again, from Prometheus' own
+	@$(VENV_PYTHON) -m collector.prometheus.operator_rules
+
 .PHONY: dashboard-pictures
 dashboard-pictures: .venv/.dev ## Draw the pictures of the dashboards again (needs prometheus-build, grafana-panels, chromium)
 	@$(VENV_PYTHON) -m docs.draw_dashboards
@@ -190,6 +194,18 @@ grafana-panels: .venv/.runtime ## Install Grafana's panels, which draw the dashb
 .PHONY: compose-schema
 compose-schema: .venv/.runtime ## Fetch the schema that collector/compose.yaml is checked against (needs go)
 	@$(REAL_PROGRAMS) get compose-schema
+
+.PHONY: alertmanager-config
+alertmanager-config: .venv/.runtime ## Build what reads Alertmanager's configuration (needs go)
+	@$(REAL_PROGRAMS) get alertmanager-config
+
+.PHONY: kustomize
+kustomize: .venv/.runtime ## Build kustomize, which renders the manifests for Kubernetes (needs go)
+	@$(REAL_PROGRAMS) get kustomize
+
+.PHONY: custom-resources
+custom-resources: .venv/.runtime ## Fetch what the manifests for two operators on Kubernetes are checked against (needs go)
+	@$(REAL_PROGRAMS) get custom-resources
 
 .PHONY: tmux
 tmux: .venv/.runtime ## Install the terminal in which tests drive the live screen (needs apt-get)

@@ -9,11 +9,12 @@ import platform
 import sys
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 
 from scripts.real_programs.apt import Installed
 from scripts.real_programs.collector_build import CollectorBuild, Manifest
 from scripts.real_programs.errors import GetError
-from scripts.real_programs.go_build import GoBuild
+from scripts.real_programs.go_build import GoBuild, GoOwn
 from scripts.real_programs.go_file import GoFile
 from scripts.real_programs.maven import Maven
 from scripts.real_programs.npm import Npm
@@ -39,6 +40,19 @@ KAFKA_LOG = "1.7.36"  # the slf4j that Kafka itself brings
 CLICKHOUSE = "26.9.0"
 PANELS = "11.6.0"  # of Grafana; `package.json` has it too
 COMPOSE = "v2.16.2"
+ALERTMANAGER = "v0.31.1"  # in newer ones, what reads a configuration brings twice as many packages
+KUSTOMIZE = "v5.8.2"  # the newest that Go 1.26 builds
+PROMETHEUS_OPERATOR = "v0.85.0"
+CERT_MANAGER = "v1.21.2"
+_OPERATOR = ("github.com/prometheus-operator/prometheus-operator", PROMETHEUS_OPERATOR)
+CUSTOM_RESOURCES = (
+    *(
+        (*_OPERATOR, f"jsonnet/prometheus-operator/{kind}-crd.json")
+        for kind in ("prometheuses", "prometheusrules", "servicemonitors")
+    ),
+    ("github.com/cert-manager/cert-manager", CERT_MANAGER, "deploy/crds/cert-manager.io_certificates.yaml"),
+)
+"""Module, release, and the file with the definition of a kind that Kubernetes itself has not."""
 
 
 @cache
@@ -139,6 +153,38 @@ def programs() -> Sequence[Program]:
             target="compose-schema",
             way=GoFile("github.com/compose-spec/compose-go/v2", "schema/compose-spec.json"),
             minutes=1,
+        ),
+        # What reads Alertmanager's configuration, without the rest of it: all of it takes ten times as long to build.
+        Kept(
+            "alertmanager-config",
+            ALERTMANAGER,
+            place=f"alertmanager/{ALERTMANAGER}",
+            holds=("alertmanager_config",),
+            target="alertmanager-config",
+            way=GoOwn("github.com/prometheus/alertmanager", Path(__file__).with_name("alertmanager_config.go")),
+            minutes=1,
+        ),
+        # What renders the manifests for Kubernetes, and what those are checked against that are not Kubernetes' own.
+        Kept(
+            "kustomize",
+            KUSTOMIZE,
+            place=f"kustomize/{KUSTOMIZE}",
+            holds=("kustomize",),
+            target="kustomize",
+            way=GoBuild("sigs.k8s.io/kustomize/kustomize/v5", ("kustomize",), whole=True),
+            minutes=1,
+        ),
+        *(
+            Kept(
+                "custom-resources",
+                version,
+                place=f"custom-resources/{version}/{Path(path).name}",
+                holds=(),
+                target="custom-resources",
+                way=GoFile(module, path),
+                minutes=1,
+            )
+            for module, version, path in CUSTOM_RESOURCES
         ),
         Installed("tmux", command="tmux", package="tmux", target="tmux"),
         Installed("chromium", command="chromium", package="chromium", target="chromium"),

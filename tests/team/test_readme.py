@@ -14,8 +14,11 @@ WORDS = [word for pair in CODE for part in pair for word in part.split()]
 SHIPPED = [
     path
     for path in COLLECTOR.rglob("*")
-    # Python leaves compiled files beside the dashboards' source, and a person leaves passwords in .env.
-    if path.is_file() and path.suffix != ".md" and path.name != ".env" and "__pycache__" not in path.parts
+    # Python leaves compiled files beside the dashboards' source, and a person leaves passwords in .env and in secrets/.
+    if path.is_file()
+    and path.suffix != ".md"
+    and path.name != ".env"
+    and not {"__pycache__", "secrets"} & {*path.parts}
 ]
 
 

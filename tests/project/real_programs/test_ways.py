@@ -68,6 +68,19 @@ class TestGo:
         checkout.variables["GOTOOLCHAIN"] = "auto"
         assert checkout.run("get", "collector").returncode == 0
 
+    def test_a_module_that_is_a_program_is_built_and_so_is_a_file_of_ours_with_its_module(
+        self, checkout: Checkout
+    ) -> None:
+        checkout.has(go=GO)
+        module = "sigs.k8s.io/kustomize/kustomize/v5"
+        assert checkout.run("get", "kustomize").returncode == 0
+        assert f"go get {module}@{table.KUSTOMIZE}" in checkout.calls
+        assert [call.rpartition(" ")[2] for call in checkout.calls if call.startswith("go build")] == [module]
+        made = checkout.cache / "alertmanager" / table.ALERTMANAGER / "alertmanager_config"
+        assert checkout.run("get", "alertmanager-config").stdout == f"{made}\n"
+        assert f"go get github.com/prometheus/alertmanager@{table.ALERTMANAGER}" in checkout.calls
+        assert [call.rpartition(" ")[2] for call in checkout.calls if call.startswith("go build")][-1] == "."
+
     def test_a_file_is_taken_from_its_module(self, checkout: Checkout) -> None:
         checkout.has(go=GO)
         module = checkout.root / "module"

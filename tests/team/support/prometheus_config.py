@@ -12,12 +12,19 @@ CONFIG = COLLECTOR / "prometheus" / "prometheus.yaml"
 
 def scraping(tier: Tier, path: Path, *, rules: bool) -> Path:
     """Write a configuration that scrapes `tier` each second, and return its path. With `rules` it reads those in `path`'s folder."""
+    targets(path.parent, otelcol=f"127.0.0.1:{tier.telemetry_port}")
     changes = {
-        '["127.0.0.1:8889"]': f'["127.0.0.1:{tier.telemetry_port}"]',
         "scrape_interval: 30s": "scrape_interval: 1s",
         "evaluation_interval: 30s": "evaluation_interval: 1s",
     }
     return write(CONFIG, path, changes | ({} if rules else {'"rules/*.yaml"': ""}))
+
+
+def targets(folder: Path, **addresses: str) -> None:
+    """Write the files of addresses that a configuration in `folder` reads, each with one address."""
+    (folder / "targets").mkdir()
+    for name, address in addresses.items():
+        (folder / "targets" / f"{name}.yaml").write_text(f'- targets: ["{address}"]\n', encoding="utf-8")
 
 
 def write(of: Path, path: Path, changes: dict[str, str]) -> Path:
