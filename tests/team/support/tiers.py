@@ -17,6 +17,8 @@ TOKEN = "made-up-token"
 """The token that the gateway accepts."""
 AGENT, GATEWAY = "agent/agent.yaml", "gateway/gateway.yaml"
 """The base file of each tier, below `collector/`."""
+NOBODY = "http://127.0.0.1:1"
+"""The backend of a test that names none. The configurations' defaults could be a team's that runs here (`make team`)."""
 LOOPBACK_GATEWAY = (GATEWAY, "gateway/loopback.yaml")
 """A gateway without TLS and token: what `make team` and compose.yaml run."""
 
@@ -61,6 +63,9 @@ class Tier(Collector):
                 "OTLP_GRPC_LISTEN": "127.0.0.1:0",
                 "HEALTH_LISTEN": "127.0.0.1:0",
                 "TELEMETRY_PORT": str(self.telemetry_port),
+                "PROMETHEUS_ENDPOINT": NOBODY,
+                "TRACES_ENDPOINT": NOBODY,
+                "VENDOR_ENDPOINT": NOBODY,
                 **variables,
             },
         )
