@@ -1,104 +1,223 @@
-"""The files for Docker Compose, Kubernetes and Grafana: they fit their schemas, and what they name exists."""
+"""Kubernetes: rendered by the real kustomize and checked against the schemas; no test runs a cluster."""
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from pathlib import Path
 from typing import Any
 
 import jsonschema
-import kubernetes_validate
 import pytest
 import yaml
 
-from tests.support.real_programs import COLLECTOR, release, require
+from collector.prometheus import operator_rules
+from tests.support.real_programs import COLLECTOR
+from tests.team.support.kubernetes import COMPONENTS, Object, check, custom_schema, named, pods, render
+from tests.team.support.rules import FILES
+from tests.team.support.yaml_files import read
 
-KUBERNETES = sorted((COLLECTOR / "kubernetes").glob("*.yaml"))
-VERSIONS = ("1.30.0", "1.33.0")
-"""A version that clusters still run, and a newer one."""
-
-
-def read(path: Path) -> dict[str, Any]:
-    """Return a YAML file with one document."""
-    found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return found
-
-
-@pytest.mark.filterwarnings("ignore")  # the validator's own imports warn
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("path", KUBERNETES, ids=lambda path: path.name)
-def test_every_manifest_fits_the_schema_of_kubernetes(path: Path, version: str) -> None:
-    kubernetes_validate.validate(read(path), version, strict=True)
+OPERATOR = "kubernetes/components/prometheus-operator"
+VALUES = read(COLLECTOR / OPERATOR / "kube-prometheus-stack-values.yaml")
+SECRETS = {
+    "otel-agent-gateway-tls",
+    "otel-agent-gateway-token",
+    "otel-agent-kafka",
+    "otel-agent-clickhouse",
+}
 
 
-def test_kustomize_lists_every_manifest_and_every_overlay_of_the_gateway() -> None:
-    listed = read(COLLECTOR / "kustomization.yaml")
-    assert sorted(COLLECTOR / name for name in listed["resources"]) == KUBERNETES
-    (configuration,) = listed["configMapGenerator"]
-    gateway = {f"gateway/{path.name}" for path in (COLLECTOR / "gateway").glob("*.yaml")} - {"gateway/loopback.yaml"}
-    assert set(configuration["files"]) == gateway | {"kafka/out.yaml", "kafka/tls.yaml"}
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> list[Object]:
+    """Return the objects of the gateway alone."""
+    return render(tmp_path_factory.mktemp("base") / "overlay")
 
 
-def test_secrets_are_named_but_not_shipped() -> None:
-    kinds = {read(path)["kind"] for path in KUBERNETES}
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> list[Object]:
+    """Return the objects of the gateway with all components."""
+    return render(tmp_path_factory.mktemp("all") / "overlay", *COMPONENTS)
+
+
+def test_every_object_fits_the_schema_of_its_kind(gateway: list[Object], everything: list[Object]) -> None:
+    for thing in (*gateway, *everything):
+        check(thing)
+    kinds = {thing["kind"] for thing in everything}
+    assert {"PrometheusRule", "ServiceMonitor", "Certificate", "HorizontalPodAutoscaler", "Role"} <= kinds
     assert "Secret" not in kinds
-    pod = read(COLLECTOR / "kubernetes" / "gateway.yaml")["spec"]["template"]["spec"]
-    assert {volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume} == {
-        "otel-agent-gateway-tls",
-        "otel-agent-gateway-token",
+
+
+def test_a_misspelt_field_of_an_operators_kind_does_not_fit(everything: list[Object]) -> None:
+    for kind, name, wrong in (
+        ("ServiceMonitor", "otelcol", {"endpoint": []}),
+        ("PrometheusRule", "otel-agent-agents", {"group": []}),
+        ("Certificate", "gateway", {"dnsName": "here"}),
+    ):
+        thing = copy.deepcopy(named(everything, kind, name))
+        thing["spec"] |= wrong
+        with pytest.raises(jsonschema.ValidationError, match=next(iter(wrong))):
+            check(thing)
+
+
+def test_each_component_can_be_added_alone_and_what_it_adds_is_in_the_namespace(tmp_path: Path) -> None:
+    for at, component in enumerate(COMPONENTS):
+        rendered = render(tmp_path / str(at), component)
+        inside = [thing for thing in rendered if thing["kind"] != "Namespace"]
+        assert {thing["metadata"].get("namespace") for thing in inside} == {"otel-agent"}, component
+
+
+def test_the_order_of_components_changes_nothing(everything: list[Object], tmp_path: Path) -> None:
+    turned = render(tmp_path / "turned", *reversed(COMPONENTS))
+    assert _settings(turned) == _settings(everything)
+
+
+def test_the_root_names_every_component() -> None:
+    text = (COLLECTOR / "kustomization.yaml").read_text(encoding="utf-8")
+    named_there = re.findall(r"^#   - ([a-z/-]+)$", text.partition("# components:")[2], re.MULTILINE)
+    assert sorted(named_there) == COMPONENTS
+    uncommented = yaml.safe_load(re.sub(r"^# (components:|  - [a-z/-]+$)", r"\1", text, flags=re.MULTILINE))
+    assert sorted(uncommented["components"]) == COMPONENTS
+
+
+def test_the_gateway_has_every_overlay_under_the_name_of_its_file(
+    gateway: list[Object], everything: list[Object]
+) -> None:
+    own = {path.name for path in (COLLECTOR / "gateway").glob("*.yaml")} - {"loopback.yaml"}
+    assert named(gateway, "ConfigMap", "gateway")["data"].keys() == own
+    assert named(everything, "ConfigMap", "gateway")["data"].keys() == own | {"out.yaml", "tls.yaml"}
+    for thing in everything:
+        if thing["kind"] == "StatefulSet" and thing["metadata"]["name"] != "jaeger":
+            files = named(everything, "ConfigMap", thing["metadata"]["name"])["data"]
+            arguments = thing["spec"]["template"]["spec"]["containers"][0]["args"]
+            assert {argument.rpartition("/")[2] for argument in arguments} <= files.keys()
+
+
+def test_every_pod_may_do_only_what_it_needs(everything: list[Object]) -> None:
+    """What the namespace enforces (`restricted`), and more."""
+    assert len(pods(everything)) == 3
+    for pod in pods(everything):
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["serviceAccountName"] == "otel-agent"
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        for container in pod["containers"]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+            assert container["resources"]["limits"]["memory"]
+            assert container["readinessProbe"]
+            assert container["livenessProbe"]
+
+
+def test_every_pod_has_a_network_policy_and_secrets_are_named_but_not_shipped(everything: list[Object]) -> None:
+    policies = {each["metadata"]["name"] for each in everything if each["kind"] == "NetworkPolicy"}
+    sets = {each["metadata"]["name"] for each in everything if each["kind"] == "StatefulSet"}
+    assert policies == sets
+    found = set(re.findall(r'"(?:secretName|name)": "(otel-agent-[a-z-]+)"', json.dumps(pods(everything))))
+    assert found == SECRETS
+    assert named(everything, "Certificate", "gateway")["spec"]["secretName"] in found
+
+
+def test_pods_run_the_releases_that_are_tested(everything: list[Object]) -> None:
+    images = {container["image"] for pod in pods(everything) for container in pod["containers"]}
+    services = read(COLLECTOR / "compose.yaml")["services"]
+    assert images == {services["gateway"]["image"], services["jaeger"]["image"]}
+
+
+def test_every_variable_of_a_pod_is_read_by_its_configuration(everything: list[Object]) -> None:
+    addresses = named(everything, "ConfigMap", "backends")["data"].keys()
+    read_somewhere = set()
+    for kind, files in {
+        "gateway": ["gateway/gateway.yaml", "kafka/out.yaml", "kafka/tls.yaml"],
+        "consumer": ["kafka/in.yaml", "kafka/tls.yaml"],
+        "jaeger": ["jaeger/jaeger.yaml"],
+    }.items():
+        text = " ".join((COLLECTOR / name).read_text(encoding="utf-8") for name in files)
+        understood = set(re.findall(r"\$\{env:(\w+)", text))
+        read_somewhere |= understood
+        (container,) = named(everything, "StatefulSet", kind)["spec"]["template"]["spec"]["containers"]
+        variables = {variable["name"] for variable in container["env"]}
+        assert variables <= understood | {"GOMEMLIMIT", "OTEL_TRACES_SAMPLER"}, kind
+    assert addresses <= read_somewhere
+
+
+def test_what_is_scraped_listens_and_prometheus_reaches_it(everything: list[Object]) -> None:
+    monitor = named(everything, "ServiceMonitor", "otelcol")["spec"]
+    (endpoint,) = monitor["endpoints"]
+    assert {"targetLabel": "job", "replacement": "otelcol"} in endpoint["relabelings"]
+    scraped = {
+        thing["metadata"]["name"]
+        for thing in everything
+        if thing["kind"] == "Service"
+        and monitor["selector"]["matchLabels"].items() <= thing["metadata"]["labels"].items()
+        and endpoint["port"] in {port["name"] for port in thing["spec"]["ports"]}
     }
+    assert scraped == {"gateway", "consumer"}
+    for name in scraped:
+        allowed = named(everything, "NetworkPolicy", name)["spec"]["ingress"]
+        assert any({"port": endpoint["port"]} in rule["ports"] and "from" in rule for rule in allowed)
 
 
-def test_compose_and_kubernetes_run_the_releases_that_are_tested() -> None:
-    """Prometheus 3.16 is the Go module v0.316, and Jaeger 2.13 the module v1.76: they are released together."""
-    collector = f"otel/opentelemetry-collector-contrib:{read(COLLECTOR / 'builder.yaml')['dist']['version']}"
-    _, minor, patch = release("prometheus").split(".")
-    _, jaeger_minor, jaeger_patch = release("jaeger").split(".")
-    images = {name: service["image"] for name, service in read(COLLECTOR / "compose.yaml")["services"].items()}
-    assert images["gateway"] == collector
-    assert images["prometheus"] == f"prom/prometheus:v{minor[0]}.{minor[1:]}.{patch}"
-    assert images["jaeger"] == f"jaegertracing/jaeger:2.{int(jaeger_minor) - 63}.{jaeger_patch}"
-    pod = read(COLLECTOR / "kubernetes" / "gateway.yaml")["spec"]["template"]["spec"]
-    assert [container["image"] for container in pod["containers"]] == [collector]
+def test_the_rights_to_scrape_are_given_to_prometheus_in_its_own_namespace(everything: list[Object]) -> None:
+    (subject,) = named(everything, "RoleBinding", "scrape")["subjects"]
+    assert subject == {"kind": "ServiceAccount", "name": "prometheus", "namespace": "monitoring"}
+    scrape = read(COLLECTOR / "prometheus" / "scrape" / "kubernetes.yaml")["scrape_configs"][0]
+    roles = {config["role"] for config in scrape["kubernetes_sd_configs"]}
+    (rule,) = named(everything, "Role", "scrape")["rules"]
+    assert {f"{role}s" for role in roles} == set(rule["resources"])
 
 
-def test_every_variable_that_is_set_for_a_service_is_read_by_its_configuration() -> None:
-    text = (COLLECTOR / "gateway" / "gateway.yaml").read_text(encoding="utf-8")
-    understood = set(re.findall(r"\$\{env:(\w+)", text)) | {"GOMEMLIMIT"}
-    pod = read(COLLECTOR / "kubernetes" / "gateway.yaml")["spec"]["template"]["spec"]
-    assert {variable["name"] for variable in pod["containers"][0]["env"]} <= understood
-    services = read(COLLECTOR / "compose.yaml")["services"]
-    assert set(services["gateway"]["environment"]) <= understood
-    of_jaeger = re.findall(r"\$\{env:(\w+)", (COLLECTOR / "jaeger" / "jaeger.yaml").read_text(encoding="utf-8"))
-    assert set(services["jaeger"]["environment"]) <= {*of_jaeger, "OTEL_TRACES_SAMPLER"}, (
-        "the SDK in Jaeger reads that one"
-    )
+def test_an_autoscaler_alone_says_how_many_gateways_there_are(gateway: list[Object], everything: list[Object]) -> None:
+    scaler = named(everything, "HorizontalPodAutoscaler", "gateway")["spec"]
+    assert "replicas" not in named(everything, "StatefulSet", "gateway")["spec"]
+    assert scaler["minReplicas"] == named(gateway, "StatefulSet", "gateway")["spec"]["replicas"]
+    assert scaler["behavior"]["scaleDown"] == {"selectPolicy": "Disabled"}
 
 
-def test_the_compose_file_fits_the_schema_of_compose() -> None:
-    schema = require("compose-schema")
-    found = jsonschema.Draft7Validator(json.loads(schema.read_text(encoding="utf-8"))).iter_errors(
-        read(COLLECTOR / "compose.yaml")
-    )
-    assert [error.message for error in found] == []
+def test_the_rules_for_the_operator_are_those_of_prometheus(everything: list[Object]) -> None:
+    assert operator_rules.OBJECTS.read_text(encoding="utf-8") == operator_rules.text(), "run `make operator-rules`"
+    of_files = {f"otel-agent-{path.stem}": read(path) for path in FILES}
+    assert {
+        each["metadata"]["name"]: each["spec"] for each in everything if each["kind"] == "PrometheusRule"
+    } == of_files
 
 
-def test_compose_mounts_files_that_exist_and_opens_ports_on_loopback_only() -> None:
-    services = read(COLLECTOR / "compose.yaml")["services"]
-    volumes = read(COLLECTOR / "compose.yaml")["volumes"]
-    for service in services.values():
-        for source in (mount.split(":")[0] for mount in service.get("volumes", [])):
-            assert (COLLECTOR / source).exists() if source.startswith(".") else source in volumes, source
-    published = {name: service.get("ports", []) for name, service in services.items()}
-    assert [name for name, ports in published.items() if ports] == ["network"]
-    assert all(port.startswith("127.0.0.1:") for port in published["network"])
+def test_grafanas_sidecar_finds_every_dashboard(everything: list[Object]) -> None:
+    shown = [
+        each
+        for each in everything
+        if each["kind"] == "ConfigMap" and each["metadata"].get("labels", {}).get("grafana_dashboard") == "1"
+    ]
+    files = {name: text for each in shown for name, text in each["data"].items()}
+    assert files == {
+        path.name: path.read_text(encoding="utf-8") for path in (COLLECTOR / "grafana" / "dashboards").iterdir()
+    }
+    # `kubectl apply` puts all of an object into an annotation, which may have 256 KiB.
+    assert all(len(json.dumps(each)) < 256 * 1024 for each in everything)
 
 
-def test_grafana_finds_its_dashboards_and_data_sources() -> None:
-    provisioning = COLLECTOR / "grafana" / "provisioning"
-    sources = read(provisioning / "datasources" / "datasources.yaml")["datasources"]
-    assert {source["type"] for source in sources} == {"prometheus", "jaeger"}
-    (provider,) = read(provisioning / "dashboards" / "dashboards.yaml")["providers"]
-    mounts = read(COLLECTOR / "compose.yaml")["services"]["grafana"]["volumes"]
-    assert f"./grafana/dashboards:{provider['options']['path']}:ro" in mounts
+def test_the_operators_prometheus_is_set_up_as_ours_is() -> None:
+    spec: dict[str, Any] = VALUES["prometheus"]["prometheusSpec"]
+    ours = read(COLLECTOR / "prometheus" / "prometheus.yaml")
+    assert spec["otlp"]["promoteResourceAttributes"] == ours["otlp"]["promote_resource_attributes"]
+    assert spec["tsdb"]["outOfOrderTimeWindow"] == ours["storage"]["tsdb"]["out_of_order_time_window"]
+    retention = ours["storage"]["tsdb"]["retention"]
+    assert (spec["retention"], spec["retentionSize"]) == (retention["time"], retention["size"])
+    assert spec["enableOTLPReceiver"] is True
+    # The chart calls it `storageSpec`.
+    fields = {("storage" if name == "storageSpec" else name): value for name, value in spec.items()}
+    jsonschema.Draft7Validator(custom_schema("Prometheus")["properties"]["spec"]).validate(fields)
+
+
+def _settings(objects: list[Object]) -> dict[tuple[str, str], Any]:
+    """Return what the objects say, without the order of variables, volumes and rules."""
+    return {(each["kind"], each["metadata"]["name"]): _sorted(each.get("spec", each.get("data"))) for each in objects}
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _sorted(each) for key, each in value.items()}
+    return sorted((_sorted(each) for each in value), key=repr) if isinstance(value, list) else value
