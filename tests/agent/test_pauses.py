@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from itertools import pairwise
 from pathlib import Path
 
@@ -193,6 +194,19 @@ def test_a_stop_asks_a_backend_that_is_away_once_for_each_signal(
         driven.backend.answer_both(AWAY)
         driven.stop()
         assert sorted(signal for _, signal in driven.backend.asked) == ["metrics", "traces"]
+
+
+def test_a_backend_that_fails_during_a_stop_is_not_asked_once_more(
+    tmp_path: Path, tree: JsonTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stop finds a request under way, and a person waits for the end."""
+    write(tree)
+    with clockwork(tmp_path, monkeypatch) as driven:
+        driven.backend.answer_both(AWAY)
+        driven.loop.step(threading.Event())
+        assert driven.loop.is_under_way
+        driven.stop()
+        assert len(driven.backend.times("metrics")) == 1
 
 
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])

@@ -66,6 +66,17 @@ class TestWatch:
         finally:
             watch.close()
 
+    def test_a_file_that_is_renamed_gives_a_hint_at_its_new_name(self, tmp_path: Path, woken: threading.Event) -> None:
+        """Whoever writes a file in one step renames it; a name such as `x.tmp` interests nobody."""
+        (tmp_path / "opencode.db.tmp").write_text("x")
+        watch = Watch(woken)
+        watch.set_folders([WatchedFolder(str(tmp_path), recursive=False, endings=(".db",))])
+        try:
+            (tmp_path / "opencode.db.tmp").rename(tmp_path / "opencode.db")
+            self.hints(watch, woken, tmp_path / "opencode.db")
+        finally:
+            watch.close()
+
     def test_reading_a_file_gives_no_hint(self, tmp_path: Path, woken: threading.Event) -> None:
         """Each pass would otherwise wake the next one."""
         (tmp_path / "a.json").write_text("{}")
@@ -129,8 +140,9 @@ class TestWatch:
         self, woken: threading.Event
     ) -> None:
         watch = Watch(woken)
-        for number in range(10_002):
+        for number in range(10_100):
             watch.hint(f"/{number}")
+        assert len(watch._paths) == 10_001, "a busy tree does not fill the memory"
         hints = watch.take()
         assert hints.paths is None
         assert hints

@@ -6,12 +6,13 @@ import json
 import os
 import resource
 import stat
+import threading
 from pathlib import Path
 
 import pytest
 
 from otel_agent.errors import LedgerError
-from otel_agent.ledger.hold import Hold, Trouble, held_by
+from otel_agent.ledger.hold import Hold, Holder, Trouble, held_by
 from otel_agent.ledger.writer import Ledger
 from tests.support.agent import Agent
 from tests.support.ledger_files import WINDOWS, assert_exact, write_messages
@@ -75,6 +76,20 @@ def test_the_note_of_a_trouble_needs_no_room(tmp_path: Path) -> None:
     assert getattr(held_by(tmp_path), "trouble", "none") is None
     hold.release()
     assert held_by(tmp_path) is None
+
+
+def test_a_pipe_in_the_place_of_the_note_holds_nobody_up(tmp_path: Path) -> None:
+    """`status` reads the note, and nobody ever writes into that pipe."""
+    hold = Hold(tmp_path)
+    note = tmp_path / "holder.json"
+    note.unlink()
+    os.mkfifo(note)
+    found: list[Holder | None] = []
+    asking = threading.Thread(target=lambda: found.append(held_by(tmp_path)), daemon=True)
+    asking.start()
+    asking.join(20)
+    assert found == [Holder(0, "")], "somebody writes the ledger, and it is not known who"
+    hold.release()
 
 
 def test_the_same_trouble_keeps_its_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

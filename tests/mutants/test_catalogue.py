@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.mutants.mutant import DoesNotApply, Mutant, catalogue, chosen
 from tests.mutants.report import is_enough, line, share, table
-from tests.mutants.trial import Tried, Verdict, tried
+from tests.mutants.trial import Tried, Verdict, compile_package, tried
 from tests.support.paths import PACKAGE, ROOT
 
 MUTANTS = catalogue()
@@ -74,9 +75,22 @@ def test_a_mutant_that_a_test_sees_is_killed_by_that_test(copy: Path) -> None:
     assert "a + b" in (copy / "otel_agent" / "mistaken.py").read_text(), "the mistake is taken back"
 
 
+def test_a_second_mutant_of_the_same_size_is_not_taken_for_the_first(copy: Path) -> None:
+    """Bytecode that goes by size and second would be that of the first one."""
+    compile_package(copy)
+    write_test(copy, "assert plus(2, 3) == 5")
+    harmless = replace(SMALL, id="X6", becomes="b + a")
+    assert [tried(each, copy).verdict for each in (SMALL, harmless)] == [Verdict.KILLED, Verdict.SURVIVED]
+
+
 def test_a_mutant_that_no_test_sees_survives(copy: Path) -> None:
     write_test(copy, "assert plus(2, 0) == 2")
     assert tried(SMALL, copy).verdict is Verdict.SURVIVED
+
+
+def test_a_mutant_whose_tests_are_all_skipped_was_not_tried(copy: Path) -> None:
+    write_test(copy, "import pytest; pytest.skip('no Prometheus')")
+    assert tried(SMALL, copy).verdict is Verdict.NOT_TRIED
 
 
 def test_tests_that_do_not_end_prove_nothing(copy: Path) -> None:

@@ -15,7 +15,7 @@ from otel_agent.opencode.bounded_files import OpenFolder
 from otel_agent.opencode.json_tree import folder
 from otel_agent.settings import Settings
 from tests.support.agent import Agent
-from tests.support.made_stores import JsonTree, Tokens, as_file, message, session
+from tests.support.made_stores import T0, JsonTree, Tokens, as_file, message, session
 from tests.support.waiting import eventually
 
 WHOLE = message(session(), Tokens(output=5))
@@ -57,6 +57,25 @@ def rewritten(path: Path, before_ns: int) -> Callable[[], bool]:
         return path.stat().st_ctime_ns > before_ns
 
     return write
+
+
+def test_a_folder_that_changed_a_moment_ago_is_listed_again_although_its_time_is_the_same(
+    agent: Agent, tree: JsonTree
+) -> None:
+    """A second file within one tick of the clock, or of a file system that has only seconds."""
+    second = message(session(), Tokens(output=6), T0 + 60_000)
+    tree.put_turn(WHOLE)
+    folder_ns = tree.path(WHOLE).stat().st_mtime_ns + 60 * 10**9
+    folder_as_of(tree, folder_ns)
+    with opened(settings(agent), now_ns=lambda: folder_ns + 10**9) as parts:
+        assert parts.ingest.run(sweep=True).messages == 1
+        tree.put_turn(second)
+        folder_as_of(tree, folder_ns)
+        assert parts.ingest.run().messages == 1
+
+
+def folder_as_of(tree: JsonTree, at_ns: int) -> None:
+    os.utime(tree.path(WHOLE).parent, ns=(at_ns, at_ns))
 
 
 def test_an_old_file_that_could_not_be_read_once_is_read_again(

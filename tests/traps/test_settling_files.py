@@ -93,6 +93,14 @@ def test_a_file_that_is_written_on_and_on_is_left_for_the_next_run(agent: Agent,
     assert (read.messages, read.settling, len(pauses)) == (0, 1, 5)
 
 
+def test_a_run_says_that_it_counted_what_it_waited_for(agent: Agent, file: Path) -> None:
+    file.write_bytes(NEW)
+    clock = After(file)
+    with opened(settings(agent), now_ns=clock) as parts:
+        read = run_settled(parts.ingest, sweep=True, pause=lambda _: clock.restart(file, 200_000_000))
+    assert (read.messages, read.settling) == (1, 0)
+
+
 def test_a_message_that_is_in_flight_is_read_at_once(agent: Agent, file: Path) -> None:
     """Nothing of it counts yet, and its next text replaces it."""
     file.write_bytes(as_file(replace(WHOLE, completed=None, finish=None).document()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -127,6 +128,32 @@ def test_a_published_total_that_is_too_small(counted: Agent) -> None:
     found = Verified(counted)
     assert found.unexplained() == [("published", "", MODEL, "")]
     assert found.amount("published") == (0, Tokens(-5))
+
+
+def test_a_published_cost_that_is_too_small(counted: Agent) -> None:
+    """The model costs half a dollar. A difference that floats can make is none."""
+    change_ledger(counted, "UPDATE series SET value = value - 9000 WHERE metric = 'opencode.cost.usage' AND value > 0")
+    assert Verified(counted).unexplained() == []
+    change_ledger(counted, "UPDATE series SET value = value - 9000 WHERE metric = 'opencode.cost.usage' AND value > 0")
+    found = Verified(counted)
+    assert found.exit_code == 1
+    assert found.unexplained() == [("published", "", MODEL, "")]
+
+
+def test_a_message_of_this_minute_was_not_lowered_by_opencode(agent: Agent, database: Database) -> None:
+    """OpenCode wrote its row when the call ended: there was no time in which it had more."""
+    agent.once()
+    of = session(version="1.18.33")
+    call = message(of, USED, time.time_ns() // 1_000_000 - 5_000)
+    database.put_turn(call)
+    agent.once()
+    assert Verified(agent).unexplained() == []
+    change_ledger(
+        agent,
+        "UPDATE message SET input = input + 1",
+        "UPDATE series SET value = value + 1 WHERE metric = 'opencode.token.usage' AND value = 1200",
+    )
+    assert [cause for cause, *_ in Verified(agent).unexplained()] == ["numbers"]
 
 
 def test_a_cost_that_is_wrong(counted: Agent, first: Message) -> None:
