@@ -37,7 +37,7 @@ def before_statement(number: int) -> Callable[[], None]:
             database.set_trace_callback(kill)
             return database
 
-        files.connect_to_write = connect
+        vars(files)["connect_to_write"] = connect
 
     return prepare
 

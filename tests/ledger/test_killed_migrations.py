@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -29,7 +28,7 @@ def content(path: Path) -> Content:
 
 
 @pytest.fixture
-def olders(tmp_path: Path) -> Iterator[dict[str, Path]]:
+def olders(tmp_path: Path) -> dict[str, Path]:
     """The ledgers of all older versions, each in a folder of its own."""
     found = {name: tmp_path / name / "older.db" for name in EVERY}
     for name, path in found.items():
@@ -37,7 +36,7 @@ def olders(tmp_path: Path) -> Iterator[dict[str, Path]]:
         with closing(sqlite3.connect(path, isolation_level=None)) as database:
             script = (Path(__file__).parent / f"ledger-{name}.sql").read_text()
             database.executescript(f"BEGIN; {script}; COMMIT")
-    yield found
+    return found
 
 
 @pytest.mark.skipif(WINDOWS, reason="it forks")
