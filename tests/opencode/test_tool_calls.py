@@ -79,11 +79,31 @@ def test_a_task_of_oh_my_opencode_in_the_background_began_the_turn_although_it_n
     assert found.part_id == call.id
 
 
+def test_a_call_that_ended_before_it_began_takes_no_time(tmp_path: Path) -> None:
+    """The clock was set back meanwhile. A negative duration would be taken off the others."""
+    tree, of = JsonTree(tmp_path), session()
+    calling = message(of, Tokens(1))
+    tree.put(of.project, of, calling, tool(calling, at=T0 + 900, took=-600))
+    asked = asked_for(calling.id, of.id)
+    calls = TreeReader(FlatLayout(tmp_path / "storage")).read_calls(
+        [asked], CallsWanted(messages=frozenset({calling.id}))
+    )
+    (call,) = calls.tool_calls[calling.id]
+    assert (call.started_ms, call.ended_ms) == (T0 + 900, T0 + 900)
+
+
 def caller_of_child(data_dir: Path) -> Caller | None:
     """The call that began the child's turn, as the reader of the tree finds it."""
-    asked = Read(
-        id="msg_of_child",
-        session_id=CHILD,
+    asked = asked_for("msg_of_child", CHILD)
+    calls = TreeReader(FlatLayout(data_dir / "storage")).read_calls([asked], CallsWanted(turns=frozenset({asked.turn})))
+    return next(iter(calls.callers.get(asked.turn, [])), None)
+
+
+def asked_for(message_id: str, session_id: str) -> Read:
+    """The message as it was read."""
+    return Read(
+        id=message_id,
+        session_id=session_id,
         generation=Generation.TREE,
         created_ms=T0 + 1_000,
         completed_ms=T0 + 2_000,
@@ -94,6 +114,3 @@ def caller_of_child(data_dir: Path) -> Caller | None:
         overlap=Overlap(),
         cost_nusd=0,
     )
-    tree = TreeReader(FlatLayout(data_dir / "storage"))
-    calls = tree.read_calls([asked], CallsWanted(turns=frozenset({asked.turn})))
-    return next(iter(calls.callers.get(asked.turn, [])), None)
