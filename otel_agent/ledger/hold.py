@@ -6,13 +6,14 @@ import threading
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
+from errno import ENOLCK, ENOSYS, EOPNOTSUPP
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
 from otel_agent.errors import LedgerError, LedgerHeld
-from otel_agent.ledger.file_lock import FileLock, Locked
+from otel_agent.ledger.file_lock import FileLock, Locked, is_locked
 from otel_agent.ledger.name_lock import NameLock, NameLocked, locked_by
 from otel_agent.private_files import make_private_folder, open_private, read_private, replace_private
 
@@ -21,6 +22,8 @@ _HOLDER: Final = "holder.json"
 _NOTE_BYTES: Final = 1_024
 """The note always has this size and is rewritten in place: a full disk cannot prevent that."""
 _POLL_SECONDS: Final = 0.05
+_WITHOUT_LOCKS: Final = (ENOSYS, ENOLCK, EOPNOTSUPP)
+"""What a network file system answers that does not support locks, or whose lock service does not run."""
 
 
 class Trouble(Struct, frozen=True):
@@ -116,14 +119,9 @@ def held_by(state_dir: Path) -> Holder | None:
 
 def _is_locked(state_dir: Path) -> bool:
     try:
-        if not (state_dir / _LOCK).is_file():
-            return False
-        FileLock(state_dir / _LOCK).release()
-    except Locked:
-        return True
+        return is_locked(state_dir / _LOCK)
     except OSError:
         return False
-    return False
 
 
 def _name_lock(state_dir: Path, give_up: float) -> NameLock:
@@ -162,6 +160,11 @@ def _holder(state_dir: Path) -> Holder | None:
 
 
 def _unusable(state_dir: Path, error: OSError) -> LedgerError:
+    if error.errno in _WITHOUT_LOCKS:
+        return LedgerError(
+            f"cannot lock {state_dir}: {error.strerror}. Its file system has no locks, so two agents could count into one "
+            "ledger. Set OTEL_AGENT_STATE_DIR to a folder on a local disk."
+        )
     # A file that is put in another one's place has two names.
     names = {Path(each).name for each in (error.filename, error.filename2) if each} & {_LOCK, _HOLDER}
     there = "".join(f" ({name})" for name in names)

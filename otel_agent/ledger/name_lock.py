@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from otel_agent.ledger.file_lock import FileLock, Locked
+from otel_agent.ledger.file_lock import FileLock, Locked, is_locked
 
 _ABSTRACT: Final = sys.platform == "linux"
 _ASKING: Final = 16
@@ -75,13 +75,10 @@ def locked_by(folder: Path) -> int | None:
     """Return the process that has the lock, 0 if its number is not known, ``None`` if nobody has it."""
     if _ABSTRACT:
         return _owner(_name(folder))
-    if not _file(folder).exists():
-        return None
     try:
-        NameLock(folder).release()
-    except NameLocked as locked:
-        return locked.pid
-    return None
+        return 0 if is_locked(_file(folder)) else None
+    except OSError:
+        return None
 
 
 def _owner(name: bytes) -> int | None:
