@@ -150,8 +150,7 @@ class Messages:
 
         Rows with a number above ``new_after`` were entered just now, and are added up with all that they hold in ``count``.
 
-        A message that counted as killed and completes after all gets its time of completion, because its copies are
-        recognised by it.
+        A message that counted as killed and completes after all gets its time of completion, which decides its day.
         """
         now = known.merged_with(message)
         if known.state in (State.COPY, State.SKIPPED) or now == known:

@@ -160,7 +160,7 @@ class TestFiles:
 
     def test_the_format_option_wins_over_the_ending(self, filled: Shell) -> None:
         path = filled.home / "report.txt"
-        filled.output("summary", "--format", "json", "-o", str(path))
+        filled.output("summary", "--json", "--format", "json", "-o", str(path))
         assert json.loads(path.read_text())["view"] == "overview"
 
     def test_a_file_that_cannot_be_written_is_an_error(self, filled: Shell) -> None:

@@ -154,6 +154,16 @@ def test_a_message_presumed_killed_that_completes_and_is_forked_counts_once(ledg
     assert total(ledger, semconv.MESSAGE_COUNT) == 1
 
 
+def test_a_message_presumed_killed_that_completes_ends_when_it_says(ledger: Ledger) -> None:
+    """It belongs to the day of its end. Until then it has none, and its beginning stands for it."""
+    original = call(0, MANY)
+    enter(ledger, in_flight(original))
+    end_pass(ledger, now_ms=LONG_AFTER)
+    assert ledger.messages.newest_ms() == original.created_ms
+    enter(ledger, original)
+    assert ledger.messages.newest_ms() == original.completed_ms
+
+
 def test_a_killed_message_waits_for_the_grace_period(ledger: Ledger) -> None:
     killed = in_flight(call(0, MANY))
     enter(ledger, killed)

@@ -151,6 +151,8 @@ def test_the_wheel_installs_and_runs_in_an_environment_of_its_own(wheel: Path, t
     assert Path(output(python, "-c", "import otel_agent; print(otel_agent.__file__)")).is_relative_to(fresh)
     assert (fresh / "share/man/man1/otel-agent.1").read_bytes() == (ROOT / "docs" / "otel-agent.1").read_bytes()
     assert wheel.name.split("-")[1] in output(fresh / "bin" / "otel-agent", "--version").split()
+    settings = output(fresh / "bin" / "otel-agent", "config", "init", "--print")
+    assert settings == (ROOT / "config" / "otel-agent.toml").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
