@@ -59,7 +59,7 @@ def check(config: ConfigOption = None) -> None:
     """Check the settings. Exit code 2: they contain an error."""
     from otel_agent.agent.backend import refuse_unusable
 
-    found = loaded(config, quiet=True)
+    found = loaded(config, quiet=True, fully=True)
     for doubt in refuse_unusable(found.for_export()):
         typer.echo(doubt, err=True)
     where = f"{found.file} and the environment" if found.file else "the environment (there is no settings file)"

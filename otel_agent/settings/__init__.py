@@ -6,7 +6,7 @@ standard ``OTEL_EXPORTER_OTLP_*`` variables, which the exporters read themselves
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from otel_agent.errors import SettingsError
 from otel_agent.semconv import Signal
-from otel_agent.settings.standard import Standard, standard
+from otel_agent.settings.standard import standard
 from otel_agent.settings.values import BudgetNoticeSettings, BudgetSettings, Exporter, OtlpSettings, Settings
 
 if TYPE_CHECKING:
@@ -57,14 +57,15 @@ class Loaded(Struct, frozen=True, kw_only=True):
         return self.settings
 
 
-def load(file: Path | None = None) -> Loaded:
+def load(file: Path | None = None, *, fully: bool = False) -> Loaded:
     """Read the settings. If no ``file`` is given, the user's own is read, if there is one.
 
+    ``fully`` has pydantic check each value. It comes to the same, and takes longer.
     A variable with an empty value counts as not set. Raises ``SettingsError``, which names each key that is unknown or
     has a wrong value, and the file or variable it comes from.
     """
     path = settings_path(file)
-    return _loaded(path, _read_file(path, required=file is not None))
+    return _loaded(path, _read_file(path, required=file is not None), fully=fully)
 
 
 def load_text(text: str, path: Path) -> Loaded:
@@ -77,18 +78,20 @@ def settings_path(file: Path | None) -> Path:
     return file.expanduser() if file else default_file(_environ())
 
 
-def _loaded(path: Path, table: dict[str, Any] | None) -> Loaded:
+def _loaded(path: Path, table: dict[str, Any] | None, *, fully: bool = False) -> Loaded:
     environ = _environ()
     _refuse_unknown_variables(environ)
     given = table or {}
-    meant = standard(environ, exporter_is_set=bool(environ.get(_variable("exporter"))))
-    written = given or meant.values or any(_variable(name) in map(str.upper, environ) for name in _OWN)
-    sources = _Sources(environ, given, path, meant)
-    # Defaults alone need no check, and so no pydantic.
-    settings = _validated({**given, **meant.values}, sources) if written else Settings()
+    own = _own_variables(environ)
+    meant = standard(environ, exporter_is_set="exporter" in own)
+    sources = (
+        _Source(given, dict.fromkeys(given, str(path))),
+        _Source(meant.values, {name: f"environment {variable}" for name, variable in meant.variables.items()}),
+        _Source(own, {name: f"environment {_variable(name)}" for name in own}),
+    )
     return Loaded(
-        settings=settings,
-        origins={name: sources.origin(name) for name in _OWN} | _origins_of_otlp(environ, given, path),
+        settings=_checked(sources, fully=fully),
+        origins={name: _origin(name, sources) for name in _OWN} | _origins_of_otlp(environ, given, path),
         file=None if table is None else path,
         refused=tuple(meant.refused),
     )
@@ -115,25 +118,37 @@ def state_dir_unchecked(file: Path | None = None) -> Path:
     return Path(os.path.expanduser(value)) if isinstance(value, str) else Settings().state_dir  # noqa: PTH111
 
 
-class _Sources(Struct, frozen=True):
-    """All places that a value can come from."""
+class _Source(Struct, frozen=True):
+    """A place that values come from. Of several, the last one that has a value wins."""
 
-    environ: Mapping[str, str]
-    table: Mapping[str, Any]
-    path: Path
-    standard: Standard
-
-    def origin(self, name: str) -> str:
-        """Return where the value of a setting comes from, as ``Loaded.origins`` has it."""
-        if any(variable.upper() == _variable(name) for variable in self.environ):
-            return f"environment {_variable(name)}"
-        if name in self.standard.variables:
-            return f"environment {self.standard.variables[name]}"
-        return str(self.path) if name in self.table else "default"
+    values: Mapping[str, Any]
+    origins: Mapping[str, str]
+    """The place of each value, as ``Loaded.origins`` has it."""
 
 
-def _validated(values: dict[str, Any], sources: _Sources) -> Settings:
-    """Check the values with pydantic. It takes a tenth of a second to import, so this is only called if there are any."""
+def _origin(name: str, sources: Sequence[_Source]) -> str:
+    return next((source.origins[name] for source in reversed(sources) if name in source.origins), "default")
+
+
+def _own_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the values of our variables, in any case of letters, by the names of the settings."""
+    upper = {name.upper(): value for name, value in environ.items()}
+    return {name: upper[_variable(name)] for name in _OWN if _variable(name) in upper}
+
+
+def _checked(sources: Sequence[_Source], *, fully: bool) -> Settings:
+    """Return the settings that the sources make together. Raises ``SettingsError`` for each wrong value.
+
+    ``fully`` asks pydantic always. Else it is asked only about what ``ordinary`` refuses: its import takes a quarter of a
+    second.
+    """
+    values = {name: value for source in sources for name, value in source.values.items()}
+    if not values:
+        return Settings()
+    from otel_agent.settings.ordinary import ordinary_settings  # noqa: PLC0415
+
+    if not fully and (found := ordinary_settings(values)) is not None:
+        return found
     from pydantic import ValidationError  # noqa: PLC0415
 
     from otel_agent.settings.validation import settings_from  # noqa: PLC0415
@@ -208,7 +223,7 @@ def _hint(name: str, known: set[str]) -> str:
     return f" Did you mean {close[0]}?" if close else ""
 
 
-def _explain(error: "ValidationError", sources: _Sources) -> str:
+def _explain(error: "ValidationError", sources: Sequence[_Source]) -> str:
     lines = []
     # Without the input: a value in the wrong place may be a key.
     for problem in error.errors(include_url=False, include_input=False):
@@ -216,9 +231,9 @@ def _explain(error: "ValidationError", sources: _Sources) -> str:
         top = str(problem["loc"][0]) if problem["loc"] else ""
         if problem["type"] == "extra_forbidden":
             fields = set(_OF_TABLE.get(top, Settings).__struct_fields__)
-            lines.append(f"{sources.path}: {key} is not a setting.{_hint(key.rpartition('.')[2], fields)}")
+            lines.append(f"{_origin(top, sources)}: {key} is not a setting.{_hint(key.rpartition('.')[2], fields)}")
         else:
-            lines.append(f"{sources.origin(top)}: {key}: {problem['msg'].removeprefix('Value error, ')}.")
+            lines.append(f"{_origin(top, sources)}: {key}: {problem['msg'].removeprefix('Value error, ')}.")
     return "\n".join(lines)
 
 

@@ -1,25 +1,26 @@
 """Checks with pydantic what a person wrote in a file or in the environment, by the types and bounds in ``values``.
 
-It is imported only if something was written.
+It is imported only if ``ordinary`` refuses something, and to say what is wrong with it.
 """
 
 import os
 from collections.abc import Mapping
+from functools import reduce
+from operator import or_
 from pathlib import Path
-from typing import Any, Final, Self, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Final, Self, Union, get_args, get_origin, get_type_hints
 
-from msgspec import NODEFAULT, Struct
+from msgspec import NODEFAULT, Meta, Struct
 from msgspec.structs import fields
 from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from otel_agent.settings.values import DURATION, BudgetNoticeSettings, BudgetSettings, OtlpSettings, Settings
-
-PREFIX: Final = "OTEL_AGENT_"
+from otel_agent.settings.rules import expanded, known_backfill, names_a_program, one_amount
+from otel_agent.settings.values import BudgetNoticeSettings, BudgetSettings, OtlpSettings, Settings
 
 
 def settings_from(given: Mapping[str, Any]) -> Settings:
-    """Return the settings: variables of ours win over what is given, and that wins over the defaults.
+    """Return the settings: what is given wins over the defaults.
 
     Raises pydantic's ``ValidationError``, which names every field that is unknown or has a wrong value.
     """
@@ -38,47 +39,30 @@ def _plain(of: type[Struct], found: object) -> Struct:
     return of(**{name: getattr(found, name) for name in of.__struct_fields__})
 
 
-class _Otlp(BaseModel):
+class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @field_validator("*", mode="after")
     @classmethod
     def _expanded(cls, value: object) -> object:
-        return _expanded(value)
+        return tuple(map(_expanded, value)) if isinstance(value, tuple) else _expanded(value)
 
 
-class _Budget(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
+class _Budget(_Table):
     @model_validator(mode="after")
     def _one_amount(self) -> Self:
-        if (self.tokens is None) == (self.cost_usd is None):  # type: ignore[attr-defined]
-            raise ValueError("a budget needs either tokens or cost_usd")
+        one_amount(self.tokens, self.cost_usd)  # type: ignore[attr-defined]
         return self
 
 
-class _BudgetNotice(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
+class _BudgetNotice(_Table):
     @field_validator("command", check_fields=False)
     @classmethod
     def _names_a_program(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        # Neither can be given to a program, and the notice would fail each time.
-        if value and (not value[0].strip() or any("\0" in word for word in value)):
-            raise ValueError("must begin with the name of a program")
-        return value
+        return names_a_program(value)
 
 
-class _All(BaseSettings):
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_ignore_empty=True,
-        enable_decoding=False,
-        frozen=True,
-        extra="forbid",
-        allow_inf_nan=False,
-    )
-
+class _All(_Table):
     @field_validator("data_dirs", mode="before", check_fields=False)
     @classmethod
     def _split_folders(cls, value: object) -> object:
@@ -88,36 +72,11 @@ class _All(BaseSettings):
     @field_validator("backfill", check_fields=False)
     @classmethod
     def _known_backfill(cls, value: str) -> str:
-        if value not in ("all", "none") and not DURATION.fullmatch(value):
-            raise ValueError("must be all, none, or a duration such as 36h, 7d or 4w")
-        return value
-
-    @field_validator("*", mode="after")
-    @classmethod
-    def _expanded(cls, value: object) -> object:
-        return tuple(map(_expanded, value)) if isinstance(value, tuple) else _expanded(value)
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment win over what is passed in; pydantic asks for the order."""
-        return env_settings, init_settings
+        return known_backfill(value)
 
 
 def _expanded(value: object) -> object:
-    """Resolve ``~`` and ``~user`` in a path: no shell does so for a settings file or a service's environment."""
-    if not isinstance(value, Path):
-        return value
-    try:
-        return value.expanduser()
-    except RuntimeError:
-        raise ValueError(f"no such user: {value.parts[0]}") from None
+    return expanded(value) if isinstance(value, Path) else value
 
 
 def _fields(of: type[Struct]) -> dict[str, Any]:
@@ -125,14 +84,26 @@ def _fields(of: type[Struct]) -> dict[str, Any]:
     types = get_type_hints(of, include_extras=True)
     return {
         each.name: (
-            types[each.name],
+            _with_bounds(types[each.name]),
             Field(default_factory=each.default_factory) if each.default is NODEFAULT else each.default,
         )
         for each in fields(of)
     }
 
 
-_OTLP: Final = create_model("OtlpSettings", __base__=_Otlp, **_fields(OtlpSettings))
+def _with_bounds(of: Any) -> Any:
+    """Return a type whose bounds pydantic understands; in ``values`` they are msgspec's."""
+    if get_origin(of) is Annotated:
+        kind, *metas = get_args(of)
+        bounds = [Field(gt=each.gt, ge=each.ge, le=each.le) for each in metas if isinstance(each, Meta)]
+        return Annotated[kind, *bounds]
+    parts = tuple(map(_with_bounds, get_args(of)))
+    if get_origin(of) is tuple:
+        return tuple[parts]  # type: ignore[valid-type]
+    return reduce(or_, parts) if get_origin(of) in (Union, UnionType) else of
+
+
+_OTLP: Final = create_model("OtlpSettings", __base__=_Table, **_fields(OtlpSettings))
 _BUDGET: Final = create_model("BudgetSettings", __base__=_Budget, **_fields(BudgetSettings))
 _NOTICE: Final = create_model("BudgetNoticeSettings", __base__=_BudgetNotice, **_fields(BudgetNoticeSettings))
 _TABLES: Final[dict[str, Any]] = {
