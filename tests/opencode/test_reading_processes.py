@@ -160,7 +160,7 @@ def test_the_folders_of_a_helper_that_is_killed_are_left(tree: JsonTree) -> None
     names = sorted(path.name for path in (tree.data_dir / "storage" / "message").iterdir())
     with ReadingProcesses(FlatLayout(tree.data_dir / "storage"), names, time.time_ns()) as processes:
         processes._processes[0]._process.kill()
-        found = dict(processes.found())
+        found = dict(each for several in processes.found() for each in several)
     assert set(range(1, FOLDERS, 2)) <= found.keys()
     assert found.keys() != set(range(FOLDERS))
     for number, each in found.items():

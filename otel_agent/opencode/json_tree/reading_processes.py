@@ -48,8 +48,11 @@ class ReadingProcesses:
         for process in self._processes:
             process.end()
 
-    def found(self) -> Iterator[tuple[int, AtRest]]:
-        """Yield the folders that were read, each with its number in the list. A process that fails only ends early."""
+    def found(self) -> Iterator[list[tuple[int, AtRest]]]:
+        """Yield the folders that were read, some hundreds at a time, each with its number in the list.
+
+        A process that fails only ends early.
+        """
         # The processes read on while the caller counts. A pipe alone holds what they find in a few milliseconds.
         for process in self._processes:
             process.ask(self._task(process.numbers))
@@ -60,8 +63,8 @@ class ReadingProcesses:
             found = process.take(received)
             if found is None:
                 reading -= 1
-            else:
-                yield from found
+            elif found:
+                yield found
 
     def _task(self, numbers: Sequence[int]) -> bytes:
         folders = [os.fsencode(self._folders[number]) for number in numbers]
