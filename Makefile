@@ -11,7 +11,7 @@ VENV_PYTHON := .venv/bin/python
 JOBS := auto
 REAL_PROGRAMS := $(VENV_PYTHON) scripts/real-programs
 # The real programs in .cache are slow to fetch or to build, so `make clean` keeps them, and the data of `make team`.
-KEPT := $(addprefix .cache/,opencode collector prometheus jaeger kafka clickhouse compose grafana-panels alertmanager kustomize custom-resources run)
+KEPT := $(addprefix .cache/,opencode collector prometheus jaeger kafka clickhouse compose compose-load grafana-panels alertmanager kustomize custom-resources run)
 
 # A system upgrade can remove the interpreter under .venv; its stamps would still look new.
 GONE := $(if $(wildcard $(VENV_PYTHON)),,gone)
@@ -194,6 +194,10 @@ grafana-panels: .venv/.runtime ## Install Grafana's panels, which draw the dashb
 .PHONY: compose-schema
 compose-schema: .venv/.runtime ## Fetch the schema that collector/compose.yaml is checked against (needs go)
 	@$(REAL_PROGRAMS) get compose-schema
+
+.PHONY: compose-load
+compose-load: .venv/.runtime ## Build what reads collector/compose.yaml as Docker Compose does (needs go)
+	@$(REAL_PROGRAMS) get compose-load
 
 .PHONY: alertmanager-config
 alertmanager-config: .venv/.runtime ## Build what reads Alertmanager's configuration (needs go)

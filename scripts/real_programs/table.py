@@ -154,6 +154,16 @@ def programs() -> Sequence[Program]:
             way=GoFile("github.com/compose-spec/compose-go/v2", "schema/compose-spec.json"),
             minutes=1,
         ),
+        # What reads it as Docker Compose does: it also fills in variables, and knows what fits together.
+        Kept(
+            "compose-load",
+            COMPOSE,
+            place=f"compose-load/{COMPOSE}",
+            holds=("compose_load",),
+            target="compose-load",
+            way=GoOwn("github.com/compose-spec/compose-go/v2", Path(__file__).with_name("compose_load.go")),
+            minutes=1,
+        ),
         # What reads Alertmanager's configuration, without the rest of it: all of it takes ten times as long to build.
         Kept(
             "alertmanager-config",

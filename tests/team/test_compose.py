@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,17 @@ PUBLISHED = {
 def test_the_compose_file_fits_the_schema_of_compose() -> None:
     schema = json.loads(require("compose-schema").read_text(encoding="utf-8"))
     assert [error.message for error in jsonschema.Draft7Validator(schema).iter_errors(COMPOSE)] == []
+
+
+def test_docker_composes_own_code_reads_it_and_asks_for_the_password() -> None:
+    loaded = json.loads(_load(GRAFANA_PASSWORD="made up").stdout)
+    assert loaded["services"].keys() == SERVICES.keys()
+    published = [port for service in loaded["services"].values() for port in service.get("ports", [])]
+    assert {port["host_ip"] for port in published} == {"127.0.0.1"}
+    assert all("made up" not in str(service) for name, service in loaded["services"].items() if name != "grafana")
+    refused = _load()
+    assert refused.returncode == 1
+    assert "write GRAFANA_PASSWORD=... into the file .env beside compose.yaml" in refused.stderr
 
 
 def test_every_image_has_an_exact_tag_and_is_the_release_that_is_tested() -> None:
@@ -148,6 +160,14 @@ def test_grafana_finds_its_dashboards_and_data_sources() -> None:
     assert {source["type"] for source in sources} == {"prometheus", "jaeger"}
     (provider,) = read(COLLECTOR / "grafana" / "provisioning" / "dashboards" / "dashboards.yaml")["providers"]
     assert f"./grafana/dashboards:{provider['options']['path']}:ro" in SERVICES["grafana"]["volumes"]
+
+
+def _load(**variables: str) -> subprocess.CompletedProcess[str]:
+    """Load the file in an environment that has only these variables."""
+    program = require("compose-load") / "compose_load"
+    return subprocess.run(
+        [program, COLLECTOR / "compose.yaml"], env=variables, capture_output=True, text=True, check=False
+    )
 
 
 def _text(name: str) -> str:
