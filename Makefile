@@ -199,8 +199,8 @@ compose-schema: .venv/.runtime ## Fetch the schema that collector/compose.yaml i
 compose-load: .venv/.runtime ## Build what reads collector/compose.yaml as Docker Compose does (needs go)
 	@$(REAL_PROGRAMS) get compose-load
 
-.PHONY: alertmanager-config
-alertmanager-config: .venv/.runtime ## Build what reads Alertmanager's configuration (needs go)
+.PHONY: alertmanager
+alertmanager: .venv/.runtime ## Build what reads Alertmanager's configuration (needs go)
 	@$(REAL_PROGRAMS) get alertmanager-config
 
 .PHONY: kustomize

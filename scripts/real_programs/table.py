@@ -170,7 +170,7 @@ def programs() -> Sequence[Program]:
             ALERTMANAGER,
             place=f"alertmanager/{ALERTMANAGER}",
             holds=("alertmanager_config",),
-            target="alertmanager-config",
+            target="alertmanager",
             way=GoOwn("github.com/prometheus/alertmanager", Path(__file__).with_name("alertmanager_config.go")),
             minutes=1,
         ),

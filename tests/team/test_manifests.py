@@ -6,6 +6,7 @@ import copy
 import json
 import re
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import jsonschema
@@ -14,7 +15,7 @@ import yaml
 
 from collector.prometheus import operator_rules
 from tests.support.real_programs import COLLECTOR
-from tests.team.support.kubernetes import COMPONENTS, Object, check, custom_schema, named, pods, render
+from tests.team.support.kubernetes import COMPONENTS, Object, check, custom_schema, named, pods, render, with_components
 from tests.team.support.rules import FILES
 from tests.team.support.yaml_files import read
 
@@ -31,13 +32,13 @@ SECRETS = {
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> list[Object]:
     """Return the objects of the gateway alone."""
-    return render(tmp_path_factory.mktemp("base") / "overlay")
+    return with_components(tmp_path_factory.mktemp("base") / "overlay")
 
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> list[Object]:
     """Return the objects of the gateway with all components."""
-    return render(tmp_path_factory.mktemp("all") / "overlay", *COMPONENTS)
+    return with_components(tmp_path_factory.mktemp("all") / "overlay", *COMPONENTS)
 
 
 def test_every_object_fits_the_schema_of_its_kind(gateway: list[Object], everything: list[Object]) -> None:
@@ -62,14 +63,25 @@ def test_a_misspelt_field_of_an_operators_kind_does_not_fit(everything: list[Obj
 
 def test_each_component_can_be_added_alone_and_what_it_adds_is_in_the_namespace(tmp_path: Path) -> None:
     for at, component in enumerate(COMPONENTS):
-        rendered = render(tmp_path / str(at), component)
+        rendered = with_components(tmp_path / str(at), component)
         inside = [thing for thing in rendered if thing["kind"] != "Namespace"]
         assert {thing["metadata"].get("namespace") for thing in inside} == {"otel-agent"}, component
 
 
 def test_the_order_of_components_changes_nothing(everything: list[Object], tmp_path: Path) -> None:
-    turned = render(tmp_path / "turned", *reversed(COMPONENTS))
+    turned = with_components(tmp_path / "turned", *reversed(COMPONENTS))
     assert _settings(turned) == _settings(everything)
+
+
+def test_the_overlay_that_the_readme_shows_can_be_rendered(tmp_path: Path) -> None:
+    text = (COLLECTOR / "README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^    apiVersion: kustomize.*\n(?:    .*\n)+", text, re.MULTILINE)
+    rendered = render(tmp_path / "own", dedent(shown), checkout="../otel-agent/collector")
+    assert named(rendered, "Certificate", "gateway")["spec"]["dnsNames"] == ["otel.example.org"]
+    assert named(rendered, "ConfigMap", "backends")["data"] == {
+        "PROMETHEUS_ENDPOINT": "http://prometheus-operated.monitoring:9090/api/v1/otlp",
+        "TRACES_ENDPOINT": "http://tempo.monitoring:4318",
+    }
 
 
 def test_the_root_names_every_component() -> None:

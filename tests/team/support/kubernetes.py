@@ -31,17 +31,26 @@ COMPONENTS = sorted(
 Object = dict[str, Any]
 
 
-def render(folder: Path, *components: str) -> list[Object]:
-    """Return the objects of the gateway with these components, of an overlay that is written to `folder`."""
-    folder.mkdir()
+CHECKOUT = "CHECKOUT"
+
+
+def with_components(folder: Path, *components: str) -> list[Object]:
+    """Return the objects of the gateway with these components."""
     overlay = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
-        # kustomize takes no absolute path.
-        "resources": [os.path.relpath(COLLECTOR, folder.resolve())],
-        "components": [os.path.relpath(COLLECTOR / name, folder.resolve()) for name in components],
+        "resources": [CHECKOUT],
+        "components": [f"{CHECKOUT}/{name}" for name in components],
     }
-    (folder / "kustomization.yaml").write_text(yaml.safe_dump(overlay), encoding="utf-8")
+    return render(folder, yaml.safe_dump(overlay))
+
+
+def render(folder: Path, overlay: str, *, checkout: str = CHECKOUT) -> list[Object]:
+    """Return the objects of an overlay, which is written to `folder`. `checkout` stands for `collector/` in it."""
+    folder.mkdir()
+    # kustomize takes no absolute path.
+    text = overlay.replace(checkout, os.path.relpath(COLLECTOR, folder.resolve()))
+    (folder / "kustomization.yaml").write_text(text, encoding="utf-8")
     command: list[str | Path] = [require("kustomize") / "kustomize", "build", folder]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (built.returncode, built.stderr) == (0, "")
