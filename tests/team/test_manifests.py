@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+import subprocess
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -15,8 +16,10 @@ import yaml
 
 from collector.prometheus import operator_rules
 from tests.support.real_programs import COLLECTOR
+from tests.support.real_programs.collector import require_collector
 from tests.team.support.kubernetes import COMPONENTS, Object, check, custom_schema, named, pods, render, with_components
 from tests.team.support.rules import FILES
+from tests.team.support.tiers import Secrets
 from tests.team.support.yaml_files import read
 
 OPERATOR = "kubernetes/components/prometheus-operator"
@@ -154,6 +157,22 @@ def test_every_variable_of_a_pod_is_read_by_its_configuration(everything: list[O
         variables = {variable["name"] for variable in container["env"]}
         assert variables <= understood | {"GOMEMLIMIT", "OTEL_TRACES_SAMPLER"}, kind
     assert addresses <= read_somewhere
+
+
+@pytest.mark.collector
+@pytest.mark.parametrize("name", ["gateway", "consumer"])
+def test_the_collector_accepts_what_a_pod_runs(
+    everything: list[Object], name: str, secrets: Secrets, tmp_path: Path
+) -> None:
+    for file, text in named(everything, "ConfigMap", name)["data"].items():
+        (tmp_path / file).write_text(text, encoding="utf-8")
+    (container,) = named(everything, "StatefulSet", name)["spec"]["template"]["spec"]["containers"]
+    given = {each["name"]: each.get("value", "from a Secret") for each in container["env"]}
+    variables = named(everything, "ConfigMap", "backends")["data"] | given | secrets.variables
+    arguments = [argument.replace("/etc/otelcol", str(tmp_path)) for argument in container["args"]]
+    command = [require_collector(), "validate", *arguments]
+    ran = subprocess.run(command, env=variables, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 def test_what_is_scraped_listens_and_prometheus_reaches_it(everything: list[Object]) -> None:
