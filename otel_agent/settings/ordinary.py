@@ -50,7 +50,7 @@ def _meant(name: str, value: object) -> object:
     """Return what a text means for a setting of the kind of its default: a variable has nothing but text."""
     if not isinstance(value, str):
         return value
-    value.encode()  # fails at bytes that are no UTF-8, as the full check does
+    value.encode()  # fails at bytes that are no UTF-8: some texts may have them, others not
     if name == "data_dirs":
         return [part for part in value.split(os.pathsep) if part]
     match _DEFAULTS.get(name):

@@ -72,7 +72,7 @@ def test_so_has_what_is_in_a_table(table: str, name: str, value: object) -> None
         {"budget": [{"tokens": 1, "cost_usd": 1.0}]},
         {"budget_notice": {"command": [" "]}},
         {"backfill": "7"},
-        {"state_dir": "a\udcff"},
+        {"log_level": "loud"},
     ],
     ids=str,
 )
