@@ -31,7 +31,7 @@ from tests.team.support.dashboards import (
     targets,
     with_chosen,
 )
-from tests.team.support.people import Truth
+from tests.team.support.people import ADDED, REMOVED, Truth
 from tests.team.support.rules import recorded
 from tests.team.support.worked_hour import SILENT, SILENT_S, SILENT_TEAM, Team, worked_hour
 
@@ -85,7 +85,7 @@ def test_the_committed_dashboards_are_what_the_code_writes() -> None:
 
 def test_queries_use_only_names_of_ours_and_of_the_collectors() -> None:
     ours = {names.metric(each) for each in METRICS.values()} | {names.gained(each) for each in METRICS.values()}
-    ours |= {names.DURATION_COUNT, names.DURATION_BUCKET}
+    ours |= {names.DURATION_COUNT, names.DURATION_BUCKET, names.TURN_COUNT, names.TURN_BUCKET, names.TOOL_BUCKET}
     labels = {names.label(str(each)) for each in vars(Attr).values() if isinstance(each, str)}
     for name, panel in PANELS:
         for target in panel["targets"]:
@@ -154,6 +154,13 @@ def test_the_headlines_are_the_truth(team: Team, chosen: dict[str, str]) -> None
         ("efficiency", "Cost per session"): pytest.approx(of.cost / len(of.sessions)),
         ("efficiency", "Used by sub-agents"): 0,
         ("efficiency", "Used by compactions"): 0,
+        ("efficiency", "Turns"): of.messages,
+        ("efficiency", "Tokens per turn"): pytest.approx(of.tokens / of.messages),
+        ("efficiency", "Cost per turn"): pytest.approx(of.cost / of.messages),
+        # Each turn took five seconds.
+        ("efficiency", "Median of turns"): Within(3.2, 6.4),
+        ("efficiency", "Lines added"): ADDED * of.messages,
+        ("efficiency", "Lines removed"): REMOVED * of.messages,
         ("reliability", "Failed messages"): pytest.approx(of.errors / of.messages),
         ("reliability", "Aborted messages"): 0,
         # Each call took less than its message, four seconds. The bounds are those of its bucket.
@@ -182,6 +189,9 @@ def test_the_tables_are_the_truth(team: Team) -> None:
         assert found == {(name,): pytest.approx(of.cost) for name, of in truth.by(field).items()}
     errors = column(team.prometheus, "reliability", "Errors by type and model", names.ERROR, names.MODEL)
     assert errors == {("APIError", "haiku"): truth.errors}
+    (tools,) = (panel for name, panel in PANELS if (name, panel["title"]) == ("reliability.json", "Tools"))
+    for target in tools["targets"][-2:]:  # the median and 95 %; each call took 0.4 seconds
+        assert team.prometheus.rows(filled(target["expr"]), names.TOOL) == {("bash",): Within(0.32, 0.64)}
 
 
 @pytest.mark.collector

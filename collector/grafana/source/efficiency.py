@@ -8,7 +8,7 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.dashboard import Panel
 
 from collector.grafana.source import names, panels
-from collector.grafana.source.panels import Steps, legend, mix, number, trend
+from collector.grafana.source.panels import Steps, bars, legend, mix, number, trend
 from collector.grafana.source.queries import (
     CHOICES,
     RANGE,
@@ -16,16 +16,21 @@ from collector.grafana.source.queries import (
     cached,
     for_legends,
     share,
+    took,
     used,
     with_choices,
 )
 from collector.grafana.source.tables import DOLLARS, ROWS, Column, by_hour, most, ranking
-from otel_agent.semconv import COST_USAGE, MESSAGE_COUNT, SESSION_COUNT, TOKEN_USAGE
+from otel_agent.semconv import COST_USAGE, LINES_COUNT, MESSAGE_COUNT, SESSION_COUNT, TOKEN_USAGE
 
+_PERSONS: Final = f'{names.KIND}="primary"'
+"""The turns that people began. What sub-agents use is for one of them."""
+_A_TURN: Final = "A turn is a question and all that answers it, sub-agents too."
 _SUBAGENT: Final = f'{names.KIND}="subagent"'
 _COMPACTION: Final = f'{names.TOKENS_OF}="compaction"'
 _HITS: Final[Steps] = ((None, "red"), (0.5, "yellow"), (0.8, "green"))
 """The color of a share of tokens that came from a cache. A long session reaches nine tenths."""
+_COARSE: Final = "Half of the turns take less. From buckets that double; no model or agent filters."
 _LONG: Final = "4h"
 """The shortest step of a ratio. In a week, the first call of a session would otherwise be all of an hour."""
 _LINES: Final = 10
@@ -47,6 +52,7 @@ def board() -> Dashboard:
         {
             "Overview": _numbers(),
             "Caches": _caches(),
+            "Turns and lines of code": (*_figures_of_turns(), *_turns()),
             "Messages": _messages(),
             "Models": (_mix_of_models(), _models()),
             "Projects and sub-agents": (_projects(), _kinds()),
@@ -82,6 +88,43 @@ def _numbers() -> Sequence[Builder[Panel]]:
             "percentunit",
             "Share of all tokens: what it takes to summarize sessions that became too long.",
         ),
+    )
+
+
+def _figures_of_turns() -> Sequence[Builder[Panel]]:
+    turns, tokens, cost = (
+        used(names.TURN_COUNT, where=_PERSONS),
+        used(TOKEN_USAGE, without=(names.MODEL, names.AGENT)),
+        used(COST_USAGE, without=(names.MODEL, names.AGENT)),
+    )
+    added, removed = (used(LINES_COUNT, where=f'{names.LINES}="{kind}"') for kind in ("added", "removed"))
+    lines = "As OpenCode counted them. No model or agent filters."
+    return (
+        number("Turns", turns, "short", f"{_A_TURN} Those that ended. No model or agent filters."),
+        number("Tokens per turn", f"{tokens} / {turns}", "short", f"{_A_TURN} No model or agent filters."),
+        number("Cost per turn", f"{cost} / {turns}", "currencyUSD", f"{_A_TURN} No model or agent filters."),
+        number("Median of turns", took(0.5, of_what=names.TURN_BUCKET, where=_PERSONS), "s", _COARSE),
+        number("Lines added", added, "short", lines),
+        number("Lines removed", removed, "short", lines),
+    )
+
+
+def _turns() -> Sequence[Builder[Panel]]:
+    by = names.PROJECT, names.TEAM
+    turns = used(names.TURN_COUNT, *by, where=_PERSONS, window=STEP)
+    most_used = f"topk({_LINES}, {used(TOKEN_USAGE, *by, window=STEP, without=(names.MODEL, names.AGENT))})"
+    per = {
+        unit: f"{used(metric, *by, window=STEP, without=(names.MODEL, names.AGENT))} / {turns} and on ({', '.join(by)}) {most_used}"
+        for unit, metric in (("short", TOKEN_USAGE), ("currencyUSD", COST_USAGE))
+    }
+    shown = f"{legend(names.PROJECT)}, {legend(names.TEAM)}"
+    about = f"{_A_TURN} The ten projects that use most at each moment."
+    return (
+        trend("Tokens per turn", {shown: for_legends(per["short"])}, "short", about, step=_LONG).min(0),
+        trend("Cost per turn", {shown: for_legends(per["currencyUSD"])}, "currencyUSD", about, step=_LONG).min(0),
+        bars("Lines of code", used(LINES_COUNT, names.LINES, window=STEP), legend(names.LINES), "short")
+        .interval("1h")
+        .span(24),
     )
 
 

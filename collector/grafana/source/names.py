@@ -27,6 +27,12 @@ DURATION_COUNT: Final = "gen_ai:client_inference_duration_count:gained5m"
 """The series in which `gained.yaml` records the model calls with their error, and …"""
 DURATION_BUCKET: Final = "gen_ai:client_inference_duration_bucket:gained5m"
 """… how long they took."""
+TURN_COUNT: Final = "gen_ai:invoke_agent_duration_count:gained5m"
+"""The same of turns, and …"""
+TURN_BUCKET: Final = "gen_ai:invoke_agent_duration_bucket:gained5m"
+"""… how long those took."""
+TOOL_BUCKET: Final = "gen_ai:execute_tool_duration_bucket:gained5m"
+"""How long tool calls took."""
 
 TEAM: Final = "team"
 USER: Final = "user"
@@ -41,6 +47,7 @@ TOKEN_TYPE: Final = label(Attr.TOKEN_TYPE)
 OUTCOME: Final = label(Attr.OUTCOME)
 TOOL: Final = label(Attr.TOOL)
 TOOL_OUTCOME: Final = label(Attr.TOOL_OUTCOME)
+LINES: Final = label(Attr.LINES)
 TOKENS_OF: Final = label(Attr.USAGE_SOURCE)
 ERROR: Final = label(Attr.ERROR_TYPE)
 PERSON: Final = "person"

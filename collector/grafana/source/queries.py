@@ -9,6 +9,7 @@ from grafana_foundation_sdk.models.dashboard import VariableModel
 from collector.grafana.source import names
 from collector.grafana.source.panels import choice, chosen
 from otel_agent.semconv import (
+    LINES_COUNT,
     MESSAGE_COUNT,
     SESSION_COST_USAGE,
     SESSION_COUNT,
@@ -42,6 +43,10 @@ _CUT: Final = (*_WHO, names.MODEL, names.AGENT)
 _LABELS_OF: Final = {
     names.gained(SESSION_COUNT): _WHO,
     names.gained(TOOL_CALL_COUNT): _WHO,
+    names.gained(LINES_COUNT): _WHO,
+    names.TURN_COUNT: _WHO,
+    names.TURN_BUCKET: _WHO,
+    names.TOOL_BUCKET: _WHO,
     names.gained(SESSION_TOKEN_USAGE): (*_CUT, names.SESSION),
     names.gained(SESSION_COST_USAGE): (*_CUT, names.SESSION),
     names.DURATION_BUCKET: (names.TEAM, names.USER, names.HOST, names.MODEL),
@@ -114,9 +119,12 @@ def cached(*by: str, window: str = RANGE) -> str:
     return share(used(TOKEN_USAGE, *by, where=f'{names.TOKEN_TYPE}="cache_read"', window=window), prompt)
 
 
-def took(quantile: float, *by: str, window: str = RANGE) -> str:
-    """Return the query for a quantile of the time that model calls took. Seconds; buckets double, so it is coarse."""
-    calls = used(names.DURATION_BUCKET, *by, "le", window=window)
+def took(quantile: float, *by: str, window: str = RANGE, of_what: str = names.DURATION_BUCKET, where: str = "") -> str:
+    """Return the query for a quantile of the time that model calls took. Seconds; buckets double, so it is coarse.
+
+    `of_what` asks for turns or tool calls instead.
+    """
+    calls = used(of_what, *by, "le", window=window, where=where)
     return f"histogram_quantile({quantile}, {calls})"
 
 

@@ -23,6 +23,7 @@ _GOOD: Final[Steps] = ((None, "red"), (0.8, "yellow"), (0.95, "green"))
 _SLOW: Final[Steps] = ((None, "text"), (30, "yellow"), (60, "red"))
 """The color of a time that a call takes. Seconds."""
 _COARSE: Final = "From buckets that double, so it may be off by half. Filtered by team, user, host and model only."
+_COARSE_TOOLS: Final = "Times are from buckets that double, so they may be off by half. No model or agent filters."
 _LINES: Final = 10
 
 
@@ -42,7 +43,7 @@ def board() -> Dashboard:
             "Overview": _numbers(),
             "Model calls": (*_durations(), _models()),
             "Errors": _errors(),
-            "Tools": (_tools_over_time(), _tools()),
+            "Tools": (*_tools_over_time(), _tools()),
         },
     )
 
@@ -112,13 +113,18 @@ def _errors() -> Sequence[Builder[Panel]]:
     )
 
 
-def _tools_over_time() -> Builder[Panel]:
+def _tools_over_time() -> Sequence[Builder[Panel]]:
     by = names.TOOL
     calls = used(TOOL_CALL_COUNT, by, window=STEP)
     success = share(used(TOOL_CALL_COUNT, by, where=_TOOL_OK, window=STEP), calls)
     shown = f"{success} and on ({by}) topk({_LINES}, {calls})"
     about = "The share of calls that succeed, of the ten tools with most calls at each moment."
-    return trend("Tool success", {legend(by): shown}, "percentunit", about).max(1)
+    slow = f"{took(0.95, by, window=STEP, of_what=names.TOOL_BUCKET)} and on ({by}) topk({_LINES}, {calls})"
+    about_slow = f"Of the ten tools with most calls at each moment. {_COARSE_TOOLS}"
+    return (
+        trend("Tool success", {legend(by): shown}, "percentunit", about).max(1),
+        trend("95 % of tool calls take less", {legend(by): slow}, "s", about_slow).min(0),
+    )
 
 
 def _tools() -> Builder[Panel]:
@@ -133,5 +139,10 @@ def _tools() -> Builder[Panel]:
         Column(
             "Success", share(used(TOOL_CALL_COUNT, by, where=_TOOL_OK), calls), "percentunit", steps=_GOOD, decimals=1
         ),
+        *(
+            Column(title, took(quantile, by, of_what=names.TOOL_BUCKET), "s", decimals=1)
+            for title, quantile in (("Median", 0.5), ("95 %", 0.95))
+        ),
     )
-    return ranking("Tools", columns, {by: "Tool"})
+    about = f"How long the calls took is known if OpenCode records their times. {_COARSE_TOOLS}"
+    return ranking("Tools", columns, {by: "Tool"}, about, span=24, height=8)

@@ -22,7 +22,7 @@ import requests
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
-from otel_agent.semconv import INFERENCE_DURATION
+from otel_agent.semconv import EXECUTE_TOOL_DURATION, INFERENCE_DURATION, INVOKE_AGENT_DURATION, Metric
 from tests.support.real_programs.prometheus import Prometheus
 from tests.team.support.fleet_of_fortnight import Labels, Series, heard, of_agents, of_collectors
 from tests.team.support.recording import Recording
@@ -100,6 +100,9 @@ class Call:
     outcome: str
     error: str
     tools: tuple[tuple[str, str], ...]
+    ends_turn: bool
+    lines: int
+    """Lines that were added with it. A third as many were removed."""
 
     def of(self, label: str) -> str:
         """Return the value of a label."""
@@ -212,7 +215,22 @@ class Fortnight:
         called = chance.choices(TOOLS, [each[1] for each in TOOLS], k=chance.randrange(3))
         tools = tuple((tool, "error" if chance.random() < fails else "ok") for tool, _, fails in called)
         took = chance.lognormvariate(0, 0.6) * model[3]
-        return Call(at.timestamp(), labels, session, place == 0, tokens, round(cost, 6), took, outcome, error, tools)
+        opens, ends_turn = place == 0, place % 4 == 0
+        lines = 7 * (place % 5) * sum(tool == "edit" for tool, _ in tools)
+        return Call(
+            at.timestamp(),
+            labels,
+            session,
+            opens,
+            tokens,
+            round(cost, 6),
+            took,
+            outcome,
+            error,
+            tools,
+            ends_turn,
+            lines,
+        )
 
     def _gained(self) -> Iterator[Series]:
         """Yield what the rules record: name, labels, and what each window added."""
@@ -238,10 +256,23 @@ def _added(call: Call) -> Iterator[tuple[str, dict[str, str], float]]:
         yield "opencode:session_count:gained5m", {}, 1
     for tool, outcome in call.tools:
         yield "opencode:tool_call_count:gained5m", {"gen_ai_tool_name": tool, "opencode_tool_outcome": outcome}, 1
+        yield from _buckets(
+            "gen_ai:execute_tool_duration_bucket:gained5m", EXECUTE_TOOL_DURATION, call.took_s / 3, tool
+        )
     yield "gen_ai:client_inference_duration_count:gained5m", {"error_type": call.error}, 1
-    for bound in (*INFERENCE_DURATION.boundaries, float("inf")):
+    yield from _buckets("gen_ai:client_inference_duration_bucket:gained5m", INFERENCE_DURATION, call.took_s)
+    if call.ends_turn:
+        yield "gen_ai:invoke_agent_duration_count:gained5m", {"error_type": call.error}, 1
+        yield from _buckets("gen_ai:invoke_agent_duration_bucket:gained5m", INVOKE_AGENT_DURATION, 20 * call.took_s)
+    for kind, number in (("added", call.lines), ("removed", call.lines // 3)):
+        if number:
+            yield "opencode:lines_of_code_count:gained5m", {"type": kind}, number
+
+
+def _buckets(name: str, of: Metric, took_s: float, tool: str = "") -> Iterator[tuple[str, dict[str, str], float]]:
+    for bound in (*of.boundaries, float("inf")):
         le = "+Inf" if bound == float("inf") else str(bound)
-        yield "gen_ai:client_inference_duration_bucket:gained5m", {"le": le}, float(call.took_s <= bound)
+        yield name, {"le": le, "gen_ai_tool_name": tool}, float(took_s <= bound)
 
 
 @cache

@@ -6,16 +6,22 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from otel_agent.agent import assemble
 from otel_agent.settings import Settings
 from otel_agent.settings.values import OtlpSettings
-from tests.support.made_stores import JsonTree, Project, Session, Tokens, message, session, tool
+from tests.support.made_stores import JsonTree, Project, Session, Tokens, message, message_id, session, tool
+from tests.support.made_stores.json_tree import as_file
 
 COST = 0.125
 """The cost of each message. US dollars."""
+ADDED, REMOVED = 7, 2
+"""The lines of each message."""
+BEFORE_MS = 1_000
+"""The time between a question and its only message. The turn ends with that. Milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -116,8 +122,12 @@ class Person:
             agent=agent,
             provider="anthropic",
             changes=error,
+            parent=message_id(created_ms - BEFORE_MS, self._counter),
         )
-        self.tree.put(of.project, of, written, tool(written, "bash"))
+        self.tree.put(of.project, written, tool(written, "bash"))
+        number = sum(used.session == of.id for used in self._truth.written) + 1
+        lines = {"summary": {"additions": ADDED * number, "deletions": REMOVED * number, "files": 1}}
+        self.tree.put_bytes(of, as_file(of.document() | lines))
         self._truth.written.append(
             Used(
                 self.team,
@@ -143,16 +153,26 @@ class Person:
 
     @contextmanager
     def agent(
-        self, endpoint: str, now_ns: Callable[[], int], *, process_metrics: bool = False
+        self,
+        endpoint: str,
+        now_ns: Callable[[], int],
+        *,
+        process_metrics: bool = False,
+        profile: Literal["opencode", "claude_code"] = "opencode",
+        more: str = "",
     ) -> Iterator[assemble.Agent]:
-        """Yield this person's agent. Only its clock is ours, and its cycles start when the test starts them."""
+        """Yield this person's agent. Only its clock is ours, and its cycles start when the test starts them.
+
+        `more` are further attributes of the resource.
+        """
         settings = Settings(
             state_dir=self.folder / "state",
             data_dirs=(self.folder / "opencode",),
             process_metrics=process_metrics,
+            metrics_profile=profile,
             otlp=OtlpSettings(endpoint=endpoint, protocol="http/protobuf"),
         )
-        who = f"team={self.team},user={self.name},host.name={self.host}"
+        who = f"team={self.team},user={self.name},host.name={self.host}{more}"
         with ExitStack() as running:
             with pytest.MonkeyPatch.context() as environment:
                 environment.setenv("OTEL_RESOURCE_ATTRIBUTES", who)
