@@ -19,7 +19,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its own imports warn
     import kubernetes_validate
 
-VERSIONS = ("1.30.0", "1.33.0")
+VERSIONS = ("1.30.0", "1.37.0")
 """A version that clusters still run, and a newer one."""
 COMPONENTS = sorted(
     str(path.parent.relative_to(COLLECTOR))
