@@ -58,7 +58,7 @@ def test_every_image_has_an_exact_tag_and_is_the_release_that_is_tested() -> Non
     assert images["alertmanager"] == f"prom/alertmanager:{release('alertmanager-config')}"
 
 
-def test_no_service_runs_as_root_or_may_become_it() -> None:
+def test_no_service_that_stays_runs_as_root_or_may_become_it() -> None:
     for name, service in SERVICES.items():
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert service["cap_drop"] == ["ALL"], name

@@ -28,10 +28,10 @@ COMPONENTS = sorted(
 )
 """What may be added to the gateway, as `components:` names it."""
 
-Object = dict[str, Any]
-
-
 CHECKOUT = "CHECKOUT"
+"""It stands for the path of `collector/` in an overlay."""
+
+Object = dict[str, Any]
 
 
 def with_components(folder: Path, *components: str) -> list[Object]:
