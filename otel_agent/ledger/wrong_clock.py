@@ -30,6 +30,7 @@ def put_right(database: sqlite3.Connection, *, now_ns: int, backfill_from_ms: in
         database.execute(f"UPDATE series SET {column} = ? WHERE {column} > ?", (now_ns, latest_ms * _NS_PER_MS))
     _correct(database, "created_ns", now_ns, above=latest_ms * _NS_PER_MS)
     _correct(database, "backfill_from_ms", min(backfill_from_ms, now_ms), above=latest_ms)
+    _correct(database, "lines_from_ms", now_ms, above=latest_ms)
     # A ledger that began in 1970 would want the tool calls of the whole history, which are tens of gigabytes.
     _correct(database, "calls_from_ms", now_ms - _DAY_MS, above=latest_ms, below=_NOT_BEFORE_MS)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import time
@@ -47,7 +48,12 @@ def say(store: Store, of: Session, added: Any, removed: Any) -> None:
 
 
 def put(store: Store, of: Session, at: int = NOW, **fields: Any) -> None:
-    store.put_turn(message(of, USED, at, completed=at + 5_000, **fields))
+    written = message(of, USED, at, completed=at + 5_000, **fields)
+    store.put_turn(written)
+    if isinstance(store, JsonTree):
+        # It is at rest: nothing but a sweep looks at its session again.
+        minute_ago = time.time() - 60
+        os.utime(store.path(written), (minute_ago, minute_ago))
 
 
 def diffs(*files: tuple[Any, Any]) -> dict[str, Any]:
@@ -124,28 +130,32 @@ def test_a_turn_says_it_where_the_session_has_zeros(agent: Agent, database: Data
     database.put(replace(asked, summary=diffs((5, 1), (4, 0), (1, 1))), updated=NOW + 30_000)
     agent.once()
     assert lines(receiver) == (10, 2)
-    database.put(replace(asked, summary=diffs()), updated=NOW + 40_000)
+    database.put(replace(asked, summary=diffs((0, 9))), updated=NOW + 40_000)
     agent.once()
-    assert lines(receiver) == (10, 2), "a revert takes nothing back"
+    assert lines(receiver) == (10, 9), "a revert takes nothing back"
     later = prompt(of, NOW + 60_000, 2, summary=diffs((100, 0)))
     put(database, of, NOW + 61_000, counter=2, parent=later.id)
     database.put(later)
     agent.once()
     agent.once()
-    assert lines(receiver) == (110, 2)
+    assert lines(receiver) == (110, 9)
 
 
 def test_the_turns_of_a_fork_count_if_they_are_its_own(
     agent: Agent, database: Database, receiver: OtlpReceiver
 ) -> None:
+    """Those of a sub-agent are in its caller's."""
     of, fork = session(NOW - 500, version="1.18.33"), session(NOW + 600_000, counter=2, version="1.18.33")
     asked = prompt(of, NOW - 100, summary=diffs((7, 0)))
     original = message(of, USED, NOW, parent=asked.id)
     copied: UserMessage = replace(asked, id=message_id(fork.created + 10, 8), session=fork)
     own = prompt(fork, fork.created + 1_000, 3, summary=diffs((2, 2)))
     copy = replace(fork_copy(original, fork, fork.created + 20, 9), parent=copied.id)
-    database.put_turn(original, copy, message(fork, USED, fork.created + 2_000, 4, parent=own.id))
-    database.put(asked, copied, own)
+    child = session(NOW + 1_000, counter=5, version="1.18.33", parent=of.id)
+    below = prompt(child, NOW + 1_100, 6, summary=diffs((50, 50)))
+    answer = message(child, USED, NOW + 2_000, 7, parent=below.id, agent="explore")
+    database.put_turn(original, copy, message(fork, USED, fork.created + 2_000, 4, parent=own.id), answer)
+    database.put(asked, copied, own, below)
     say(database, of, 6, 0)
     agent.once()
     assert lines(receiver) == (7 + 2, 2), "the larger one of what a session and its turns say"

@@ -16,13 +16,14 @@ from otel_agent.opencode.decode import MAX_BYTES
 from otel_agent.opencode.sqlite.failures import is_of_the_query
 from otel_agent.opencode.sqlite.known_tables import Tables
 from otel_agent.opencode.sqlite.parts import text_of
+from otel_agent.opencode.sqlite.unknown_tables import columns
 
 MOST_TURNS: Final = 50
 """The last turns that are looked at again."""
 _COLUMNS: Final = {"id", "summary_additions", "summary_deletions"}
 _NEVER: Final = -1
-"""The time of the last change of a turn that was not read yet."""
-_UPDATED: Final = "SELECT id, time_updated FROM message WHERE id IN (SELECT value FROM json_each(?))"
+"""The mark of a turn that was not read yet. Any other is the time of its last change, or its length if a release has no times."""
+_MARKS: Final = "SELECT id, %s FROM message WHERE id IN (SELECT value FROM json_each(?))"
 # The texts of what was changed can be megabytes: SQLite takes the numbers out.
 _DIFFS: Final = f"""
 SELECT m.session_id, length(m.data), CASE WHEN length(m.data) <= {MAX_BYTES} AND json_valid(m.data) THEN (
@@ -61,7 +62,7 @@ def of_sessions(rows: Iterable[SessionRow], name: str, problems: list[Problem]) 
 
 
 class TurnLines:
-    """The last turns of one table of 1.x. ``turns`` has the time of the last change of each when it was read, and is changed."""
+    """The last turns of one table of 1.x. ``turns`` has the mark of each when it was read, and is changed."""
 
     def __init__(self, database: sqlite3.Connection, turns: dict[str, int]) -> None:
         self._database, self._turns = database, turns
@@ -76,12 +77,13 @@ class TurnLines:
         """Return what was changed in the turns that were written to since. Raises ``sqlite3.Error``."""
         if not self._turns:
             return []
-        rows = self._database.execute(_UPDATED, (msgspec.json.encode(list(self._turns)).decode(),)).fetchall()
+        mark_of = "time_updated" if "time_updated" in columns(self._database, "message") else "length(data)"
+        wanted = msgspec.json.encode(list(self._turns)).decode()
         found = []
-        for row_id, updated in rows:
-            turn_id, updated_ms = text_of(row_id), json_values.time_ms(updated) or 0
-            if self._turns.get(turn_id, updated_ms) != updated_ms:
-                self._turns[turn_id] = updated_ms
+        for row_id, marked in self._database.execute(_MARKS % mark_of, (wanted,)).fetchall():
+            turn_id, mark = text_of(row_id), json_values.time_ms(marked) or 0
+            if self._turns.get(turn_id, mark) != mark:
+                self._turns[turn_id] = mark
                 found += self._of_turn(turn_id, f"{name}#{turn_id}", problems)
         for turn_id in list(self._turns)[:-MOST_TURNS]:
             del self._turns[turn_id]

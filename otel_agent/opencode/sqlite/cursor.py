@@ -32,7 +32,7 @@ class Cursor(Struct):
     silent: list[str] = []
     """The calls, since the last one that said what it used, that were complete and said nothing. No more than a few."""
     turns: dict[str, int] = {}
-    """The last turns of 1.x, and when each was written to when its changed lines were read: ``changed_lines.TurnLines``."""
+    """The last turns of 1.x, each with its mark when its changed lines were read: ``changed_lines.TurnLines``."""
     reads: int = 0
     """``READS`` of the release that read the rows."""
 
