@@ -180,6 +180,20 @@ def test_rows_of_a_beta_keep_their_turns_after_the_update(
     ]
 
 
+def test_a_session_from_another_database_keeps_its_idle_rows(
+    agent: Agent, database: DatabaseV2, receiver: OtlpReceiver
+) -> None:
+    """There such rows were written already, before this database knew of them."""
+    rows = rows_of(database)
+    for begin, model in ((AT, "a"), (AT + 3 * S, "b")):
+        rows.prompt(begin)
+        rows.answer(begin + S, model=model)
+    rows.idle(AT + 6 * S)
+    database.execute("INSERT INTO migration VALUES ('20260819222447_session_viewed_state', ?)", AT + 20 * S)
+    agent.once()
+    assert drawn(receiver) == ["invoke_agent build", "  chat a", "  chat b"]
+
+
 def test_a_turn_of_a_fork_begins_with_its_own_prompt(
     agent: Agent, database: DatabaseV2, receiver: OtlpReceiver
 ) -> None:
