@@ -193,6 +193,18 @@ def test_the_recount_names_a_row_that_is_too_large_and_counts_its_neighbours(
     assert [each for each in found if isinstance(each, Trouble)] == [Trouble("here", named, "too large")]
 
 
+@pytest.mark.parametrize(("form", "table"), [(Database, "message"), (DatabaseV2, "session_message")])
+def test_the_recount_counts_a_row_that_is_large_by_its_texts(tmp_path: Path, form: type[Database], table: str) -> None:
+    database = store(tmp_path, form)
+    before = [each for each in read_database(database.path, "here") if isinstance(each, Record)]
+    long = json.dumps('x"\\' * 9_000_000)
+    change = f"UPDATE {table} SET data = '{{\"output\":' || ? || ',' || substr(data, 2) WHERE id = ?"
+    database.execute(change, long, messages("")[1].id)
+    found = list(read_database(database.path, "here"))
+    assert [each for each in found if isinstance(each, Record)] == before
+    assert [each for each in found if isinstance(each, Trouble)] == []
+
+
 def test_a_session_that_is_too_large_for_the_recount_is_named(tmp_path: Path) -> None:
     database = store(tmp_path, Database)
     enlarge(database, "session", "version", 34_000_000)

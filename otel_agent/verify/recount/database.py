@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from otel_agent.verify.recount.assistant import Place, compaction, is_whole_turn, record
+from otel_agent.verify.recount.long_texts import CHUNK, without_long_texts
 from otel_agent.verify.recount.opening import NotReady, looked_at
 from otel_agent.verify.recount.record import NONE, V1, V2, Five, Found, SessionRecord, StoreFacts, Trouble
 from otel_agent.verify.recount.rows import TooLarge, name_of, rows
@@ -22,9 +23,8 @@ _FIELDS: Final = (
 )
 # One call parses the JSON once; a row can have megabytes of tool output, and none of it is read.
 _JSON: Final = f"json_extract(m.data, {', '.join(repr(f'$.{name}') for name in _FIELDS)})"
-_ROW: Final = (
-    f"m.rowid, m.id, m.session_id, m.time_created, m.time_updated, CASE WHEN json_valid(m.data) THEN {_JSON} END"
-)
+_PLACE: Final = "m.rowid, m.id, m.session_id, m.time_created, m.time_updated"
+_ROW: Final = f"{_PLACE}, CASE WHEN json_valid(m.data) THEN {_JSON} END"
 _TOTALS: Final = (
     "tokens_input",
     "tokens_output",
@@ -88,7 +88,7 @@ def _messages(database: sqlite3.Connection, store: str, has_parts: bool) -> Iter
         yield Trouble(store, "", "the table message has other columns")
         return
     sessions = yield from _sessions(database, store, "session", V1)
-    for row in rows(database, _ROW, "message"):
+    for row in _whole(database, "message", "", rows(database, _ROW, "message")):
         if isinstance(row, TooLarge):
             yield Trouble(store, name_of(database, "message", row), "too large")
             continue
@@ -108,7 +108,8 @@ def _session_messages(database: sqlite3.Connection, store: str, table: str) -> I
         yield Trouble(store, "", "the table session_message has other columns")
         return
     sessions = yield from _sessions(database, store, table, V2)
-    for row in rows(database, f"{_ROW}, m.type", "session_message", "m.type IN ('assistant', 'compaction')"):
+    found_rows = rows(database, f"{_ROW}, m.type", "session_message", "m.type IN ('assistant', 'compaction')")
+    for row in _whole(database, "session_message", ", m.type", found_rows):
         if isinstance(row, TooLarge):
             yield Trouble(store, name_of(database, "session_message", row), "too large")
             continue
@@ -126,6 +127,24 @@ def _session_messages(database: sqlite3.Connection, store: str, table: str) -> I
         else:
             call = record(data, at)
             yield Trouble(store, words(row[1]), "no id, session or time") if call is None else call
+
+
+def _whole(database: sqlite3.Connection, table: str, more: str, found: Iterator[Any]) -> Iterator[Any]:
+    """Yield the rows, also those with much text in them. A ``TooLarge`` is left if that is not why they are large."""
+    for row in found:
+        yield _long_row(database, table, more, row) if isinstance(row, TooLarge) else row
+
+
+def _long_row(database: sqlite3.Connection, table: str, more: str, row: TooLarge) -> Any:
+    try:
+        place = database.execute(f"SELECT {_PLACE}{more} FROM {table} AS m WHERE m.rowid = ?", row).fetchone()
+        with database.blobopen(table, "data", row.rowid, readonly=True) as value:
+            data = json.loads(without_long_texts(iter(lambda: value.read(CHUNK), b"")).decode("utf-8", "replace"))
+    except (sqlite3.Error, ValueError, RecursionError):
+        return row
+    if not isinstance(data, dict):
+        return row
+    return *place[:5], json.dumps([data.get(name) for name in _FIELDS]), *place[5:]
 
 
 def _sessions(database: sqlite3.Connection, store: str, table: str, form: str) -> Generator[Found, None, _Sessions]:
