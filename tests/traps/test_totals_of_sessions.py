@@ -162,3 +162,17 @@ def test_one_session_in_two_databases_has_its_title_once(agent: Agent, new: Data
         put(database, of, message(of, USED))
     agent.once()
     assert arrived.tokens_by(SOURCE) == {"message": USED, "unattributed": TITLE}
+
+
+def test_what_another_database_has_of_a_session_takes_nothing_from_its_title(
+    agent: Agent, new: DatabaseV2, arrived: Arrived
+) -> None:
+    """A person went on with a copied session in one of the two; the totals in the other one know nothing of that."""
+    of = v2_session()
+    first, later = message(of, USED), message(of, Tokens(5_000, 300), T0 + 60_000, counter=2)
+    put(new, of, first)
+    went_on = replace(of, totals=USED.plus(later.tokens))
+    put(DatabaseV2(agent.data_dir / "opencode-next.db").create(), went_on, first, later)
+    for _ in range(2):
+        agent.once()
+    assert arrived.tokens_by(SOURCE) == {"message": USED.plus(later.tokens), "unattributed": TITLE}
