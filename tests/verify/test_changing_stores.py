@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from dataclasses import replace
@@ -195,6 +196,19 @@ def test_a_file_that_is_no_message(agent: Agent, tree: JsonTree, content: str) -
     agent.once()
     found = Verified(agent)
     assert (found.exit_code, found.explained()) == (0, {"unreadable": (1, Tokens())})
+
+
+def test_what_is_no_file_and_what_is_endless_ends_no_recount(agent: Agent, tree: JsonTree) -> None:
+    good, bad = message(session(), USED), message(session(), OTHER, T0 + 60_000)
+    tree.put_turn(good)
+    endless = tree.put_bytes(bad, b"")
+    os.truncate(endless, 10**11)
+    os.mkfifo(tree.path(good.session).with_name("ses_pipe.json"))
+    (endless.with_name("msg_device.json")).symlink_to("/dev/zero")
+    agent.once()
+    found = Verified(agent)
+    assert (found.exit_code, found.ledger) == (0, USED)
+    assert found.explained()["unreadable"][1] == Tokens()
 
 
 def test_a_message_whose_file_is_being_rewritten(agent: Agent, tree: JsonTree) -> None:

@@ -2,12 +2,15 @@
 
 import json
 import os
+import stat
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 from otel_agent.verify.recount.assistant import Place, is_whole_turn, record, unwrapped
+from otel_agent.verify.recount.long_texts import CHUNK, without_long_texts
 from otel_agent.verify.recount.record import NONE, TREE, Five, Found, SessionRecord, StoreFacts, Trouble
+from otel_agent.verify.recount.rows import MOST_BYTES
 from otel_agent.verify.recount.values import below, five, moment, plus, words
 
 
@@ -91,10 +94,21 @@ def _json_files(folder: Path) -> list[Path]:
 
 def _loaded(path: Path) -> dict[str, Any] | None:
     try:
-        found = json.loads(path.read_bytes().decode("utf-8", "replace"))
+        found = json.loads(_content(path).decode("utf-8", "replace"))
     except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _content(path: Path) -> bytes:
+    """Return a file; without its long texts if it is large. Raises ``ValueError`` for what is no file, such as a pipe."""
+    with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("no file")
+        if status.st_size > MOST_BYTES:
+            return without_long_texts(iter(lambda: file.read(CHUNK), b""))
+        return file.read(MOST_BYTES)
 
 
 def _written_ms(file: Path) -> int:
