@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from otel_agent.errors import SettingsError
 from otel_agent.semconv import Signal
+from otel_agent.settings.file_content import file_text
 from otel_agent.settings.standard import standard
 from otel_agent.settings.values import BudgetNoticeSettings, BudgetSettings, Exporter, OtlpSettings, Settings
 
@@ -172,7 +173,7 @@ def default_file(environ: Mapping[str, str]) -> Path:
 def _read_file(path: Path, *, required: bool) -> dict[str, Any] | None:
     """Return the content of the file; ``None`` if it does not exist and is not ``required``."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = file_text(path)
     except (FileNotFoundError, NotADirectoryError):
         if not required:
             return None

@@ -1,0 +1,44 @@
+"""Reads a settings file, whatever is in its place: nothing that is endless, and no pipe into which nobody writes."""
+
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+from otel_agent.errors import SettingsError
+
+_MOST_BYTES: Final = 1024 * 1024
+"""The file that explains every setting has a fiftieth of it."""
+_PATIENCE_SECONDS: Final = 5.0
+
+
+def file_text(path: Path) -> str:
+    """Return the text. Raises ``OSError``, ``UnicodeDecodeError``, and ``SettingsError`` for what is no settings file.
+
+    A pipe is read as well: `--config <(sops -d otel-agent.toml)` is one.
+    """
+    # A pipe without a writer would hold up whoever opens it.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    try:
+        content = b""
+        is_pipe = stat.S_ISFIFO(os.fstat(descriptor).st_mode)
+        while len(content) <= _MOST_BYTES and (piece := _piece(descriptor, path, is_pipe=is_pipe)):
+            content += piece
+    finally:
+        os.close(descriptor)
+    if is_pipe and not content:
+        raise SettingsError(f"{path} is a pipe, and nothing comes out of it. Pass another file with --config.")
+    if len(content) > _MOST_BYTES:
+        raise SettingsError(
+            f"{path} has more than a megabyte, so it is no settings file. Pass another one with --config."
+        )
+    return content.decode("utf-8").replace("\r\n", "\n")
+
+
+def _piece(descriptor: int, path: Path, *, is_pipe: bool) -> bytes:
+    if is_pipe:
+        import select  # noqa: PLC0415 - hardly anybody passes a pipe
+
+        if not select.select([descriptor], [], [], _PATIENCE_SECONDS)[0]:
+            raise SettingsError(f"{path} is a pipe, and nothing comes out of it. Pass another file with --config.")
+    return os.read(descriptor, 64 * 1024)
