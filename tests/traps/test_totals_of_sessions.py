@@ -114,6 +114,21 @@ def test_what_a_killed_compaction_used_counts_without_a_row(
     assert arrived.tokens_by(SOURCE) == {"unattributed": TITLE}
 
 
+def test_a_compaction_that_ends_after_more_than_a_day_counts_once(
+    agent: Agent, new: DatabaseV2, arrived: Arrived
+) -> None:
+    """It was given up, and what it used was counted without its row. A laptop may have slept."""
+    of = v2_session(TITLE)
+    compaction = message(of, TITLE, time.time_ns() // 1_000_000 - 90_000_000)
+    put(new, of)
+    new.put_compaction(compaction, "running")
+    agent.once()
+    assert arrived.tokens() == TITLE
+    new.put_compaction(compaction)
+    agent.once()
+    assert arrived.tokens() == TITLE
+
+
 def test_the_totals_of_a_fork_do_not_hold_what_was_copied(agent: Agent, new: DatabaseV2, arrived: Arrived) -> None:
     original = message(v2_session(USED), USED)
     fork = v2_session(TITLE, created=T0 + 3_600_000, fork_of=original.session.id)

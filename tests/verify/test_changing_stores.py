@@ -62,6 +62,16 @@ def test_a_row_of_1_x_that_was_deleted_before_the_first_look(agent: Agent, datab
     assert (found.exit_code, found.explained()) == (0, {"before_first_look": (0, OTHER)})
 
 
+def test_a_row_whose_session_is_gone_is_no_record(agent: Agent, new: DatabaseV2) -> None:
+    """OpenCode shows it nowhere, and the agent does not count it."""
+    of = session(version="2.0.17", totals=USED)
+    new.put(of.project, of, message(of, USED))
+    new.put(message(session(T0 + HOUR, 2, version="2.0.17"), OTHER, T0 + HOUR))
+    agent.once()
+    found = Verified(agent)
+    assert (found.exit_code, found.explained(), found.ledger) == (0, {}, USED)
+
+
 def test_a_whole_store_that_is_gone(agent: Agent) -> None:
     store = STORES / "migrated-1.1.27-1.2.6" / "opencode"
     shutil.copytree(store, agent.data_dir, dirs_exist_ok=True)
