@@ -41,6 +41,12 @@ def _run(arguments: list[str]) -> None:
         if asked := plain_summary(arguments, os.environ):
             show_plain(asked, with_what_next="--what-next" in arguments)
             return
+    if arguments[:1] == ["statusline"]:
+        from otel_agent.cli.plain_statusline import plain_format, print_line
+
+        if (format_ := plain_format(arguments, os.environ)) is not None:
+            print_line(format_, None, None)
+            return
     from otel_agent.cli.commands import run_command
 
     run_command(arguments)

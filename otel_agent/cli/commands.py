@@ -120,9 +120,10 @@ def run_command(arguments: Sequence[str]) -> None:
 
 
 def _named(arguments: Sequence[str]) -> Sequence[str]:
-    """Return the command that the arguments name. A shell that asks for completions can mean each of them."""
+    """Return the command that the arguments name, or the words for which a shell wants completions."""
     if COMPLETE in os.environ:
-        return tuple(COMMANDS)
+        # Bash has a variable of its own, the other shells share one. The first word is the program.
+        arguments = os.environ.get("COMP_WORDS", os.environ.get("_TYPER_COMPLETE_ARGS", "")).split()[1:]
     # No option before the command takes a value, so the first word is its name.
     return [each for each in arguments if not each.startswith("-")][:1]
 

@@ -1,11 +1,11 @@
-"""``otel-agent statusline``."""
+"""``otel-agent statusline``, as Typer parses it."""
 
 from typing import Annotated
 
 import typer
 
-from otel_agent.cli.asked import clock
-from otel_agent.cli.options import ConfigOption, loaded
+from otel_agent.cli.options import ConfigOption
+from otel_agent.cli.plain_statusline import USUAL, print_line
 
 
 def statusline(
@@ -16,7 +16,7 @@ def statusline(
             metavar="TEXT",
             help="Text with {RANGE.FIELD} for numbers: {today.tokens}, {week.cost}, {month.messages}, {all.sessions}; and {budget}, the fullest budget.",
         ),
-    ] = "{today.tokens} tokens, {today.cost} USD today",
+    ] = USUAL,
     config: ConfigOption = None,
     tz: Annotated[str | None, typer.Option(metavar="ZONE", help="Time zone in which days begin.")] = None,
 ) -> None:
@@ -32,10 +32,4 @@ def statusline(
     waybar    "custom/opencode": {"exec": "otel-agent statusline", "interval": 5}
     starship  custom.opencode = { command = "otel-agent statusline", when = true }
     """
-    from otel_agent.ledger.queries import open_to_read
-    from otel_agent.summary.status_line import status_line
-
-    settings = loaded(config, quiet=True).settings
-    with open_to_read(settings.state_dir) as ledger:
-        now = clock(tz)()
-        typer.echo(status_line(format_, ledger, accounting=settings.accounting, now=now, budgets=settings.budget))
+    print_line(format_, config, tz)

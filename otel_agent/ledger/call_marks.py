@@ -4,8 +4,6 @@ A plain hash of an input says which input it was to whoever can guess it. The le
 the key lies in a file of its own, for its owner only. A lost key is made again: then older marks match nothing.
 """
 
-import hashlib
-import secrets
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -27,6 +25,8 @@ class CallMarks:
         """Return the same bytes for the same tool and input."""
         if not self._key:
             self._key = self._found() or self._made()
+        import hashlib  # noqa: PLC0415 - a status line compares no inputs
+
         name = tool.encode("utf-8", "surrogatepass")
         return hashlib.blake2b(name + b"\0" + input_digest, key=self._key, digest_size=_MARK_BYTES).digest()
 
@@ -38,6 +38,8 @@ class CallMarks:
         return key if len(key) == _BYTES else b""
 
     def _made(self) -> bytes:
+        import secrets  # noqa: PLC0415
+
         key = secrets.token_bytes(_BYTES)
         # If it cannot be written, this process has its own: loops that go on in the next process begin again there.
         with suppress(OSError):

@@ -16,6 +16,7 @@ from otel_agent.errors import SettingsError
 from otel_agent.semconv import Signal
 from otel_agent.settings.file_content import file_text
 from otel_agent.settings.standard import standard
+from otel_agent.settings.user_folders import user_folder
 from otel_agent.settings.values import BudgetNoticeSettings, BudgetSettings, Exporter, OtlpSettings, Settings
 
 if TYPE_CHECKING:
@@ -162,12 +163,7 @@ def _checked(sources: Sequence[_Source], *, fully: bool) -> Settings:
 
 def default_file(environ: Mapping[str, str]) -> Path:
     """Return ``$XDG_CONFIG_HOME/otel-agent/otel-agent.toml``, or the system's folder for settings if that is not set."""
-    base = environ.get("XDG_CONFIG_HOME")
-    if base:
-        return Path(base) / "otel-agent" / "otel-agent.toml"
-    from platformdirs import user_config_path  # noqa: PLC0415 - only if the system has to be asked
-
-    return user_config_path("otel-agent") / "otel-agent.toml"
+    return user_folder("config", environ) / "otel-agent.toml"
 
 
 def _read_file(path: Path, *, required: bool) -> dict[str, Any] | None:

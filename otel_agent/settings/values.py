@@ -5,13 +5,13 @@
 
 import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct, field
 
 from otel_agent.semconv import Signal
+from otel_agent.settings.user_folders import user_folder
 
 Exporter = Literal["otlp", "console", "file", "none"]
 
@@ -70,7 +70,7 @@ class BudgetNoticeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings. The comments of ``config/otel-agent.toml`` say what each is for."""
 
-    state_dir: Path = field(default_factory=lambda: _state_dir(os.environ))
+    state_dir: Path = field(default_factory=lambda: user_folder("state", os.environ))
     data_dirs: tuple[Path, ...] = ()
     discover_stores: bool = True
     backfill: str = "all"
@@ -131,12 +131,3 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Return the exporter of one signal; its own setting wins over ``exporter``."""
         own = self.traces_exporter if signal == "traces" else self.metrics_exporter
         return own or self.exporter
-
-
-def _state_dir(environ: Mapping[str, str]) -> Path:
-    base = environ.get("XDG_STATE_HOME")
-    if base:
-        return Path(base) / "otel-agent"
-    from platformdirs import user_state_path  # noqa: PLC0415 - only if the system has to be asked
-
-    return user_state_path("otel-agent", appauthor=False)

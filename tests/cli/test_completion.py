@@ -61,6 +61,9 @@ def _ran(shell: Shell, *command: str) -> list[str]:
         (["summary", "--project", "/home/dev/w"], ["/home/dev/with\\ a\\ space"]),
         (["summary", "--tz", "Europe/Berl"], ["Europe/Berlin"]),
         (["summary", "--model", "nothing"], []),
+        (["ver"], ["verify"]),
+        (["config", "ch"], ["check"]),
+        (["-h", "service", "un"], ["uninstall"]),
     ],
 )
 def test_bash_offers_the_names_that_begin_so(words: list[str], offered: list[str], shell: Shell) -> None:
@@ -109,5 +112,9 @@ def test_a_tab_needs_no_tables_and_checks_no_settings(shell: Shell) -> None:
     shell.config.write_text("max_series = 5")
     imported = imported_modules(shell.home, **words)
     assert "otel_agent.ledger.names" in imported
+    assert {name for name in imported if name.startswith("otel_agent.cli.s")} == {
+        *("otel_agent.cli.summary_command", "otel_agent.cli.summary_options", "otel_agent.cli.summary"),
+        *("otel_agent.cli.serving", "otel_agent.cli.streams"),
+    }
     assert imported & {"rich.table", "pydantic", "textual", "psutil", "opentelemetry", "watchdog"} == set()
     assert os.environ.get("_OTEL_AGENT_COMPLETE") is None
