@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 import typer
 
 from otel_agent.errors import UsageError
+from otel_agent.settings.user_folders import without_tilde
 
 STANDARD_INPUT: Final = "-"
 
@@ -54,7 +55,7 @@ def otlp_asked(
     if protocol is not None:
         found["protocol"] = protocol
     if certificate is not None:
-        found["certificate"] = str(certificate.expanduser().absolute())
+        found["certificate"] = str(without_tilde(certificate).absolute())
     if header is not None or header_file is not None:
         text, place = _header_text(header, header_file)
         found["headers"] = paste.header_lines(text, place)
@@ -74,7 +75,7 @@ def _header_text(header: str | None, file: Path | None) -> tuple[str, str]:
             return str(typer.prompt("Header (not shown)", hide_input=True)), "the header"
         return sys.stdin.read() if sys.stdin is not None else "", "standard input"
     try:
-        return file.expanduser().read_text(encoding="utf-8"), str(file)
+        return without_tilde(file).read_text(encoding="utf-8"), str(file)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"--header-file {file}: cannot be read: {getattr(error, 'strerror', None) or error}."

@@ -43,13 +43,14 @@ def init(
 ) -> None:
     """Write a settings file that explains every setting and gives its default."""
     from otel_agent.settings import default_file
+    from otel_agent.settings.user_folders import without_tilde
     from otel_agent.shipped import shipped
 
     text = shipped("otel-agent.toml")
     if print_only:
         typer.echo(text, nl=False)
         return
-    path = config.expanduser() if config else default_file(os.environ)
+    path = without_tilde(config) if config else default_file(os.environ)
     _write(path, text, force=force)
     typer.echo(f"Wrote {path}. After changing it, run `otel-agent config check`.")
 

@@ -13,6 +13,7 @@ from otel_agent.delivery.addresses import without_secrets
 from otel_agent.doctor.show import line
 from otel_agent.errors import LedgerError, SettingsError
 from otel_agent.model.plural import counted
+from otel_agent.settings.user_folders import without_tilde
 from otel_agent.settings.values import DURATION
 from otel_agent.setup import paste
 from otel_agent.setup.history import History, day_of, look
@@ -102,7 +103,7 @@ def _backend(now: Present, given: Request, *, tries: bool) -> "Wish | None":
             kept = typer.confirm("Set it up all the same? What cannot be delivered is kept.", default=False)
             return wish if kept else None
         if _AUTHORITY in trial.reason and (path := str(typer.prompt(_ASK_AUTHORITY, default="")).strip()):
-            otlp["certificate"] = str(Path(path).expanduser().absolute())
+            otlp["certificate"] = str(without_tilde(Path(path)).absolute())
 
 
 def _address(default: str) -> str:

@@ -16,6 +16,7 @@ from otel_agent.service.manager import (
     written_by_us,
 )
 from otel_agent.service.program import Program, replace_file
+from otel_agent.settings.user_folders import without_tilde
 from otel_agent.shipped import shipped
 
 _NAME: Final = "otel-agent.plist"
@@ -26,7 +27,7 @@ class Launchd:
     """The launchd agent of this user; it implements ``Manager``."""
 
     def __init__(self, run: Run = run_program) -> None:
-        self.file = Path.home() / "Library" / "LaunchAgents" / _NAME
+        self.file = without_tilde(Path("~")) / "Library" / "LaunchAgents" / _NAME
         self._run = run
         uid = os.getuid() if hasattr(os, "getuid") else 0
         self._domain = f"gui/{uid}"

@@ -9,6 +9,7 @@ from typing import Final
 
 from otel_agent.service.manager import Run, ServiceError, ServiceState, changing_files, must, run_program, written_by_us
 from otel_agent.service.program import Program, replace_file
+from otel_agent.settings.user_folders import user_folder
 from otel_agent.shipped import shipped
 
 _UNIT: Final = "otel-agent.service"
@@ -18,8 +19,7 @@ class Systemd:
     """The systemd unit of this user; it implements ``Manager``."""
 
     def __init__(self, environ: Mapping[str, str], run: Run = run_program) -> None:
-        base = environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-        self.file = Path(base) / "systemd" / "user" / _UNIT
+        self.file = user_folder("config", environ).parent / "systemd" / "user" / _UNIT
         self._run = run
 
     def rendered(self, program: Program) -> str:

@@ -16,7 +16,7 @@ from otel_agent.errors import SettingsError
 from otel_agent.semconv import Signal
 from otel_agent.settings.file_content import file_text
 from otel_agent.settings.standard import standard
-from otel_agent.settings.user_folders import user_folder
+from otel_agent.settings.user_folders import user_folder, without_tilde
 from otel_agent.settings.values import BudgetNoticeSettings, BudgetSettings, Exporter, OtlpSettings, Settings
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def load_text(text: str, path: Path) -> Loaded:
 
 def settings_path(file: Path | None) -> Path:
     """Return the path of the settings file: the one that is named, else the user's own."""
-    return file.expanduser() if file else default_file(_environ())
+    return without_tilde(file) if file else default_file(_environ())
 
 
 def _loaded(path: Path, table: dict[str, Any] | None, *, fully: bool = False) -> Loaded:
@@ -113,7 +113,7 @@ def state_dir_unchecked(file: Path | None = None) -> Path:
     value = environ.get(_variable("state_dir"))
     if value is None:
         try:
-            table = _read_file(file.expanduser() if file else default_file(environ), required=False)
+            table = _read_file(without_tilde(file) if file else default_file(environ), required=False)
         except SettingsError:
             table = None
         value = (table or {}).get("state_dir")

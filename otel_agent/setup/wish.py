@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from otel_agent.errors import SettingsError
 from otel_agent.service.program import not_carried
+from otel_agent.settings.user_folders import without_tilde
 from otel_agent.setup import paste
 
 PREFIX: Final = "OTEL_EXPORTER_OTLP_"
@@ -49,7 +50,7 @@ def from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     for name in _FILES:
         if path := _set(environ, name):
             # The service starts in another folder.
-            found[name.lower()] = str(Path(path).expanduser().absolute())
+            found[name.lower()] = str(without_tilde(Path(path)).absolute())
     return found
 
 

@@ -43,6 +43,10 @@ def in_shell(shell: Shell, line: str, **variables: str) -> subprocess.CompletedP
     )
 
 
+def nothing(shell: Shell) -> dict[str, str]:
+    return {}
+
+
 def ledger_is_a_folder(shell: Shell) -> dict[str, str]:
     (shell.state_dir / "ledger.db").mkdir(parents=True)
     return {}
@@ -99,6 +103,8 @@ def odd_variables(shell: Shell) -> dict[str, str]:
         (state_is_a_file, "run --once", {4}, "set OTEL_AGENT_STATE_DIR"),
         (home_is_a_file, "setup --yes --local", {2}, "cannot write"),
         (home_is_a_file, "config init", {2}, "cannot write"),
+        (nothing, "config init --config '~nobody-has-this-name/x'", {2}, "no such user: ~nobody-has-this-name. Pass"),
+        (nothing, "summary --config '~nobody-has-this-name/x'", {2}, "no such user: ~nobody-has-this-name. Pass"),
         (settings_are_a_folder, "config check", {2}, "cannot read"),
         (settings_are_a_folder, "doctor", {1}, "cannot read"),
         (settings_are_no_text, "setup --yes --local", {2}, "cannot read"),

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from otel_agent.errors import OtelAgentError, UsageError
 from otel_agent.private_files import open_private
+from otel_agent.settings.user_folders import without_tilde
 from otel_agent.summary.formats import WRITERS, format_of
 from otel_agent.summary.limit import sum_of
 from otel_agent.summary.live.listing import Listing
@@ -33,7 +34,7 @@ def write_shown(listing: Listing, name: str, folder: Path) -> Path:
 
     The ending of the name chooses the format. Raises ``OtelAgentError`` if there is such a file, or it cannot be written.
     """
-    file = folder / Path(name).expanduser()
+    file = folder / without_tilde(Path(name))
     write_new(file, WRITERS[format_of(file)]([shown_view(listing)]))
     return file
 
