@@ -227,6 +227,10 @@ systemd: .venv/.runtime ## Install systemd-analyze, which checks the systemd uni
 groff: .venv/.runtime ## Install groff, which checks the manual page (needs apt-get)
 	@$(REAL_PROGRAMS) get groff
 
+.PHONY: shells
+shells: .venv/.runtime ## Install the shells in which tests press Tab (needs apt-get)
+	@$(REAL_PROGRAMS) get zsh fish
+
 .PHONY: gone
 gone:
 

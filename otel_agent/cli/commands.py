@@ -10,6 +10,7 @@ import typer
 from otel_agent import __version__
 from otel_agent.cli import COMPLETE
 from otel_agent.cli.help_page import import_help_page
+from otel_agent.cli.zsh_completion import answer_first_tab
 from otel_agent.errors import OtelAgentError
 
 _HELP: Final = ["-h", "--help"]
@@ -107,6 +108,8 @@ def run_command(arguments: Sequence[str]) -> None:
     """Run the command that the arguments name, and exit. ``endings`` knows what becomes of an error."""
     if set(_HELP) & set(arguments):
         import_help_page()
+    if {"--install-completion", "--show-completion"} & set(arguments):
+        answer_first_tab()
     try:
         app(_named(arguments))(arguments, prog_name="otel-agent")
     except OSError as error:

@@ -20,7 +20,7 @@ examples:
   scripts/real-programs get prometheus jaeger     get both; print where they are
   scripts/real-programs version prometheus        v0.316.0
 
-Programs are kept in .cache, one folder for each version; tmux, chromium, systemd, java and mvn come as packages of the system.
+Programs are kept in .cache, one folder for each version; tmux, chromium, systemd, zsh, fish, java and mvn come as packages of the system.
 What is here already costs nothing. Ctrl-C leaves nothing half made. Each has a target of make, too: `make help`.
 """
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -80,15 +79,6 @@ def test_other_shells_get_a_session_with_its_title(kind: str, shell: Shell) -> N
     printed = shell.output(**variables)
     assert "Rename it" in printed
     assert printed.count("ses_") == 2
-
-
-@pytest.mark.parametrize("kind", ["zsh", "fish"])
-def test_the_shell_understands_the_script(kind: str, shell: Shell) -> None:
-    if shutil.which(kind) is None:
-        pytest.skip(f"{kind} is not here")
-    script = shell.home / "script"
-    script.write_text(shell.output(_OTEL_AGENT_COMPLETE=f"source_{kind}"))
-    assert _ran(shell, kind, "-n", str(script)) == []
 
 
 def test_without_a_ledger_a_tab_offers_nothing_and_makes_nothing(tmp_path: Path) -> None:
