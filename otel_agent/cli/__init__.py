@@ -12,6 +12,13 @@ COMPLETE = "_OTEL_AGENT_COMPLETE"
 
 def main() -> None:
     """Run the command that was typed, and exit."""
+    try:
+        _main()
+    except KeyboardInterrupt:  # before ``ending`` was there to catch it
+        sys.exit(130)
+
+
+def _main() -> None:
     if sys.argv[1:] in (["--version"], ["-V"]):
         # Scripts ask for it often. Without Typer and the commands it takes a fifth of the time.
         try:
