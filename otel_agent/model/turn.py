@@ -54,6 +54,6 @@ class EndedTurn(Struct, frozen=True, gc=False):
         last = self.last
         # A call that was killed is closed by the next start of OpenCode, which may be days later.
         unknown = last.completed_ms is None or last.error_type == KILLED
-        # The import into 2.x sets a completion to the last change of the row. Who streamed the answer wrote the row too.
+        # The import into 2.x sets a completion to the last change of the row. 2.x itself also wrote when the answer had streamed.
         unknown |= last.generation is Generation.V2 and (last.response_ms is None or last.may_have_run_tools)
         return None if unknown else last.ended_ms - self.started_ms
