@@ -124,6 +124,13 @@ def test_a_second_reading_of_everything_changes_nothing(data: st.DataObject) -> 
         assert len(ledger.outbox) == pending
 
 
+def test_a_message_that_is_twice_in_a_batch_counts_once_with_the_most_of_both(ledger: Ledger) -> None:
+    """A tree that was copied beside itself, or a row that OpenCode rewrote while it was read."""
+    enter(ledger, call(0, FEW), call(0, MANY), call(0, FEW))
+    assert tokens(ledger) == MANY
+    assert total(ledger, semconv.MESSAGE_COUNT) == 1
+
+
 def test_a_stale_record_in_flight_takes_nothing_from_a_complete_copy(ledger: Ledger) -> None:
     """A stale record of what another store has complete takes nothing from it."""
     copy = copy_of(call(0, MANY), 1)
