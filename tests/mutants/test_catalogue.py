@@ -93,6 +93,11 @@ def test_a_mutant_whose_tests_are_all_skipped_was_not_tried(copy: Path) -> None:
     assert tried(SMALL, copy).verdict is Verdict.NOT_TRIED
 
 
+def test_a_test_that_fails_without_the_mistake_kills_nothing(copy: Path) -> None:
+    write_test(copy, "assert plus(2, 3) == 6")
+    assert tried(SMALL, copy).verdict is Verdict.NOT_TRIED
+
+
 def test_tests_that_do_not_end_prove_nothing(copy: Path) -> None:
     write_test(copy, "threading.Event().wait()")
     found = tried(SMALL, copy, limit_seconds=3)
