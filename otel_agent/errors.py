@@ -18,6 +18,7 @@
 Each message says what happened and what to do about it; ``cli`` prints it and exits with ``exit_code``.
 """
 
+from errno import EDQUOT, ENOSPC
 from typing import ClassVar
 
 
@@ -77,3 +78,8 @@ class LedgerDamaged(LedgerError):
 
 class LedgerMoved(LedgerDamaged):
     """The ledger's file was removed or replaced while it was open. Its content is at its path again."""
+
+
+def way_out(error: OSError, otherwise: str) -> str:
+    """Return what to do about a file that cannot be written: ``otherwise``, unless the disk is full."""
+    return "Free some space" if error.errno in (ENOSPC, EDQUOT) else otherwise

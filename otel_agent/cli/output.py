@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from otel_agent.cli.terminal import console
-from otel_agent.errors import OtelAgentError
+from otel_agent.errors import OtelAgentError, way_out
 from otel_agent.private_files import replace_private
 from otel_agent.settings import Settings
 from otel_agent.summary.formats import Format, pieces
@@ -56,7 +56,8 @@ def write_views(views: Sequence[View], form: Format, file: Path) -> None:
     try:
         _put(file, "".join(pieces(views, form)).encode())
     except OSError as error:
-        raise OtelAgentError(f"cannot write {file}: {error.strerror}. Pass another file with -o.") from None
+        todo = f"{way_out(error, 'Pass another file with -o')}."
+        raise OtelAgentError(f"cannot write {file}: {error.strerror}. {todo}") from None
 
 
 def _put(file: Path, content: bytes) -> None:

@@ -38,8 +38,8 @@ def warn(link: str, seen: str, meaning: str, advice: str) -> Finding:
 
 
 def fail(link: str, seen: str, meaning: str, advice: str) -> Finding:
-    """Return a finding that keeps something from being counted or delivered."""
-    return Finding(link, Verdict.FAILURE, seen, meaning, advice)
+    """Return a finding that keeps something from being counted or delivered. Lines, as of several errors, become one."""
+    return Finding(link, Verdict.FAILURE, " ".join(seen.splitlines()), meaning, advice)
 
 
 def skip(link: str, seen: str, meaning: str = "") -> Finding:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from otel_agent.errors import LedgerDamaged, LedgerError, LedgerNewer
+from otel_agent.errors import LedgerDamaged, LedgerError, LedgerNewer, way_out
 from otel_agent.ledger import place, schema, soundness
 from otel_agent.ledger.connection import LeftHalfway, connect_to_idle, connect_to_read, connect_to_write
 from otel_agent.ledger.migration_progress import OnMigration, unreported
@@ -93,7 +93,7 @@ def _create(path: Path) -> None:
         replace_private(path, b"")
     except OSError as error:
         raise LedgerError(
-            f"cannot write to {path.parent}: {error.strerror}. Make it writable, or set OTEL_AGENT_STATE_DIR."
+            f"cannot write to {path.parent}: {error.strerror}. {way_out(error, 'Make it writable')}, or set OTEL_AGENT_STATE_DIR."
         ) from None
 
 

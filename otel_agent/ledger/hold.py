@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from otel_agent.errors import LedgerError, LedgerHeld
+from otel_agent.errors import LedgerError, LedgerHeld, way_out
 from otel_agent.ledger.file_lock import FileLock, Locked, is_locked
 from otel_agent.ledger.name_lock import NameLock, NameLocked, locked_by
 from otel_agent.private_files import make_private_folder, open_private, read_private, replace_private
@@ -169,7 +169,7 @@ def _unusable(state_dir: Path, error: OSError) -> LedgerError:
     names = {Path(each).name for each in (error.filename, error.filename2) if each} & {_LOCK, _HOLDER}
     there = "".join(f" ({name})" for name in names)
     return LedgerError(
-        f"cannot write to {state_dir}: {error.strerror}{there}. Make it writable, or set OTEL_AGENT_STATE_DIR."
+        f"cannot write to {state_dir}: {error.strerror}{there}. {way_out(error, 'Make it writable')}, or set OTEL_AGENT_STATE_DIR."
     )
 
 

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
-from otel_agent.errors import OtelAgentError
+from otel_agent.errors import OtelAgentError, way_out
 from otel_agent.service.program import Program
 
 MARK: Final = "otel-agent service install"
@@ -102,7 +102,7 @@ def changing_files() -> Iterator[None]:
         yield
     except OSError as error:
         raise ServiceError(
-            f"cannot write {error.filename}: {error.strerror}. Make its folder writable for you and try again. "
+            f"cannot write {error.filename}: {error.strerror}. {way_out(error, 'Make its folder writable for you')} and try again. "
             "`otel-agent service install --print` shows what would be written, to put it in place by hand."
         ) from None
 

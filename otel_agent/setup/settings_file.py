@@ -8,7 +8,7 @@ from typing import Final
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from otel_agent.errors import SettingsError
+from otel_agent.errors import SettingsError, way_out
 from otel_agent.private_files import make_private_folder, replace_private
 from otel_agent.setup.wish import Wish
 
@@ -76,7 +76,8 @@ def write(path: Path, text: str) -> None:
         replace_private(path, text.encode())
     except OSError as error:
         raise SettingsError(
-            f"cannot write {path}: {error.strerror}. Make its folder writable for you, or pass another file with --config."
+            f"cannot write {path}: {error.strerror}. {way_out(error, 'Make its folder writable for you')}, "
+            "or pass another file with --config."
         ) from None
 
 

@@ -6,7 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -145,3 +146,33 @@ def test_a_stream_or_a_folder_that_is_gone_is_said(shell: Shell, line: str, code
     assert "Exception ignored" not in run.stderr
     assert run.returncode == code, run.stdout + run.stderr
     assert said in " ".join(f"{run.stdout} {run.stderr}".split())
+
+
+@pytest.fixture
+def full_disk(shell: Shell) -> Iterator[Path]:
+    """A disk on which nothing fits any more, with the folder of the settings."""
+    folder = shell.home / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("only root may mount a small disk, and not in each container")
+    try:
+        with (folder / "fill").open("wb", buffering=0) as fill, suppress(OSError):
+            while fill.write(bytes(4096)):
+                pass
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [("summary", 4), ("run --once", 4), ("config init", 2), ("setup --yes --local", 2), ("summary -o disk/x.md", 1)],
+)
+def test_a_full_disk_is_said_with_what_to_do(shell: Shell, full_disk: Path, command: str, code: int) -> None:
+    full = str(full_disk)
+    places = {"XDG_CONFIG_HOME": full, "XDG_STATE_HOME": full} if " -o " not in command else {}
+    run = in_shell(shell, f'"$@" {command}', **places)
+    assert "Traceback" not in run.stderr
+    assert (run.returncode, run.stderr.count("\n")) == (code, 1), run.stderr
+    assert "No space left on device. Free some space" in run.stderr

@@ -151,10 +151,12 @@ def test_no_key_is_shown(shell: Shell, receiver: OtlpReceiver) -> None:
 def test_settings_that_cannot_be_used_are_the_first_finding_and_the_rest_is_checked(
     shell: Shell, receiver: OtlpReceiver
 ) -> None:
-    found = examined(shell, 1, **towards(receiver), OTEL_AGENT_MAX_SERIES="many")
+    found = examined(shell, 1, **towards(receiver), OTEL_AGENT_MAX_SERIES="many", OTEL_AGENT_LOG_LEVEL="loud")
     assert found[0]["link"] == "settings"
     assert found[0]["verdict"] == "failure"
-    assert "OTEL_AGENT_MAX_SERIES" in found[0]["seen"]
+    for name in ("OTEL_AGENT_MAX_SERIES", "OTEL_AGENT_LOG_LEVEL"):
+        assert f"environment {name}: " in found[0]["seen"]
+    assert found[0]["seen"].isprintable()
     assert one(found, "traces", "ok")
 
 

@@ -408,6 +408,17 @@ class TestFile:
         file.mkdir()
         assert refusal() == f"cannot read {file}: Is a directory."
 
+    def test_a_user_without_a_home_is_told_what_to_set(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("HOME", "XDG_CONFIG_HOME"):
+            monkeypatch.delenv(name)
+        monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)  # a user that no system knows
+        sentence = "this user has no home folder. Set HOME, or XDG_CONFIG_HOME and XDG_STATE_HOME, to folders of yours."
+        assert refusal() == sentence
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "c"))
+        assert refusal() == sentence
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "s"))
+        assert load().settings.state_dir == tmp_path / "s" / "otel-agent"
+
     def test_an_empty_settings_file_is_a_settings_file(self, file: Path) -> None:
         file.touch()
         assert load().file == file
