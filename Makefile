@@ -227,9 +227,13 @@ systemd: .venv/.runtime ## Install systemd-analyze, which checks the systemd uni
 groff: .venv/.runtime ## Install groff, which checks the manual page (needs apt-get)
 	@$(REAL_PROGRAMS) get groff
 
-.PHONY: shells
-shells: .venv/.runtime ## Install the shells in which tests press Tab (needs apt-get)
-	@$(REAL_PROGRAMS) get zsh fish
+.PHONY: zsh
+zsh: .venv/.runtime ## Install zsh, in which tests press Tab (needs apt-get)
+	@$(REAL_PROGRAMS) get zsh
+
+.PHONY: fish
+fish: .venv/.runtime ## Install fish, in which tests press Tab (needs apt-get)
+	@$(REAL_PROGRAMS) get fish
 
 .PHONY: gone
 gone:

@@ -200,8 +200,8 @@ def programs() -> Sequence[Program]:
         Installed("chromium", command="chromium", package="chromium", target="chromium"),
         Installed("systemd", command="systemd-analyze", package="systemd", target="systemd"),
         Installed("groff", command="groff", package="groff-base", target="groff"),
-        Installed("zsh", command="zsh", package="zsh", target="shells"),
-        Installed("fish", command="fish", package="fish", target="shells"),
+        Installed("zsh", command="zsh", package="zsh", target="zsh"),
+        Installed("fish", command="fish", package="fish", target="fish"),
         # What Kafka needs.
         Installed("java", command="java", package="default-jre-headless", target="kafka"),
         Installed("mvn", command="mvn", package="maven", target="kafka"),

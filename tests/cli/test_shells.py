@@ -51,7 +51,7 @@ def environment(shell: Shell) -> dict[str, str]:
 def installed_in(name: str, shell: Shell) -> None:
     """Let the command install its completions, called from that shell."""
     if shutil.which(name) is None:
-        absent(f"{name} is not here: run `make shells`")
+        absent(f"{name} is not here: run `make {name}`")
     # With a second command, because a shell becomes its last one, and the command asks which shell called it.
     assert f"{name} completion installed in {shell.home}" in in_shell(name, "otel-agent --install-completion; :", shell)
 
