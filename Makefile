@@ -11,7 +11,7 @@ VENV_PYTHON := .venv/bin/python
 JOBS := auto
 REAL_PROGRAMS := $(VENV_PYTHON) scripts/real-programs
 # The real programs in .cache are slow to fetch or to build, so `make clean` keeps them, and the data of `make team`.
-KEPT := $(addprefix .cache/,opencode collector prometheus jaeger kafka clickhouse compose compose-load grafana-panels alertmanager kustomize custom-resources run)
+KEPT := $(addprefix .cache/,opencode collector prometheus jaeger kafka clickhouse compose compose-load grafana-panels alertmanager kustomize custom-resources cyclonedx ansible run)
 
 # A system upgrade can remove the interpreter under .venv; its stamps would still look new.
 GONE := $(if $(wildcard $(VENV_PYTHON)),,gone)
@@ -45,6 +45,10 @@ team: .venv/.runtime ## Run a gateway, Prometheus, Jaeger and the dashboards her
 build: .venv/.dev ## Build the sdist and the wheel into dist/
 	@rm -rf dist
 	@$(VENV_PYTHON) -m build --no-isolation
+
+.PHONY: release
+release: .venv/.dev cyclonedx ## Build, tag and hash a release here, from a clean tree: VERSION=1.2.3; nothing is pushed
+	@$(VENV_PYTHON) scripts/release "$(VERSION)"
 
 .PHONY: clean
 clean: ## Remove .venv, builds and caches; keep the real programs and the data of `make team`
@@ -186,6 +190,14 @@ kafka: .venv/.runtime ## Install Kafka (needs java and mvn, or installs them wit
 .PHONY: clickhouse
 clickhouse: .venv/.runtime ## Install ClickHouse's engine, which tests write spans into (half a gigabyte)
 	@$(REAL_PROGRAMS) get clickhouse
+
+.PHONY: cyclonedx
+cyclonedx: .venv/.runtime ## Install the program that writes the bill of materials of a release
+	@$(REAL_PROGRAMS) get cyclonedx
+
+.PHONY: ansible
+ansible: .venv/.runtime ## Install Ansible, in which a test runs the role of docs/rollout.md
+	@$(REAL_PROGRAMS) get ansible
 
 .PHONY: grafana-panels
 grafana-panels: .venv/.runtime ## Install Grafana's panels, which draw the dashboards (needs npm; 0.6 GB)

@@ -20,11 +20,14 @@ from scripts.real_programs.maven import Maven
 from scripts.real_programs.npm import Npm
 from scripts.real_programs.npm_locked import NpmLocked
 from scripts.real_programs.pip import Pip
+from scripts.real_programs.pip_locked import PipLocked
 from scripts.real_programs.place import ROOT
 from scripts.real_programs.program import Kept, Program
 
 MANIFEST = ROOT / "collector" / "builder.yaml"
 PAGE = ROOT / "collector" / "grafana" / "page"
+CYCLONEDX = PipLocked("cyclonedx-bom", ROOT / "requirements" / "release.txt", target="cyclonedx")
+ANSIBLE = PipLocked("ansible-core", ROOT / "requirements" / "ansible.txt", target="ansible")
 
 OPENCODE = ("1.1.27", "1.2.6", "1.18.33")
 OPENCODE_MATRIX = ("1.1.65", "1.2.27", "1.3.0", "1.14.48", "1.15.4", "1.17.19", "1.18.20", "1.18.34")
@@ -133,6 +136,25 @@ def programs() -> Sequence[Program]:
         # ClickHouse's engine as a library. It comes without its data frames, which no query of the tests asks for.
         Kept(
             "clickhouse", CLICKHOUSE, f"clickhouse/{CLICKHOUSE}", ("chdb",), "clickhouse", Pip("chdb-core"), minutes=2
+        ),
+        # What `make release` writes a bill of materials with, and what runs the role of docs/rollout.md.
+        Kept(
+            "cyclonedx",
+            CYCLONEDX.version,
+            place=f"cyclonedx/{CYCLONEDX.digest}",
+            holds=("cyclonedx_py",),
+            target="cyclonedx",
+            way=CYCLONEDX,
+            minutes=1,
+        ),
+        Kept(
+            "ansible",
+            ANSIBLE.version,
+            place=f"ansible/{ANSIBLE.digest}",
+            holds=("ansible",),
+            target="ansible",
+            way=ANSIBLE,
+            minutes=1,
         ),
         # Grafana's own panels, which draw the dashboards without Grafana, and what bundles them and opens a browser.
         Kept(

@@ -22,6 +22,7 @@ def checkout(tmp_path: Path) -> Checkout:
     (root / "collector").mkdir()
     shutil.copy(table.MANIFEST, root / "collector")
     shutil.copytree(table.PAGE, root / table.PAGE.relative_to(ROOT))
+    shutil.copytree(ROOT / "requirements", root / "requirements")
     (root / "bin").mkdir()
     return Checkout(root, root / "bin")
 
