@@ -12,6 +12,7 @@ from otel_agent.delivery.ports import MetricDelivery, SpanDelivery
 from otel_agent.model.plural import counted
 from otel_agent.semconv import Signal
 from otel_agent.settings import Settings
+from otel_agent.settings.values import LockedOtlp
 
 
 def doubts(settings: Settings) -> list[str]:
@@ -64,7 +65,7 @@ def address_of(settings: Settings, signal: Signal) -> str:
 
 
 def otlp_options(settings: Settings) -> OtlpOptions:
-    """Return the file's table ``[otlp]`` as the exporters take it; the standard variables still win over it there."""
+    """Return the file's table ``[otlp]`` as the exporters take it; the standard variables still win over what is not locked."""
     otlp = settings.otlp
     return OtlpOptions(
         endpoint=otlp.endpoint,
@@ -76,6 +77,7 @@ def otlp_options(settings: Settings) -> OtlpOptions:
         client_key=otlp.client_key,
         client_certificate=otlp.client_certificate,
         accept_any_2xx=settings.accept_any_2xx,
+        locked=otlp.locked if isinstance(otlp, LockedOtlp) else frozenset(),
     )
 
 

@@ -61,10 +61,11 @@ def check(config: ConfigOption = None) -> None:
     from otel_agent.agent.backend import refuse_unusable
 
     found = loaded(config, quiet=True, fully=True)
-    for doubt in refuse_unusable(found.for_export()):
+    for doubt in (*refuse_unusable(found.for_export()), *found.notes()):
         typer.echo(doubt, err=True)
     where = f"{found.file} and the environment" if found.file else "the environment (there is no settings file)"
-    typer.echo(f"The settings are valid: {where}.")
+    above = f"the administrator's {found.administrator}, " if found.administrator else ""
+    typer.echo(f"The settings are valid: {above}{where}.")
     if where_to := _where_to(found.settings):
         typer.echo(where_to)
 

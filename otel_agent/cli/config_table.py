@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,19 +19,43 @@ _UNSET: Final = {"otlp.protocol": "http/protobuf", "otlp.compression": "none", "
 
 def settings_table(found: Loaded) -> Table:
     """Return a table with a row for each setting. Long values are folded, never cut."""
-    file = f"Settings file: {found.file}" if found.file else f"No settings file. It would be {settings_path(None)}"
-    table = Table(title=Text(file), title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    lines = [f"Settings file: {found.file}" if found.file else f"No settings file. It would be {settings_path(None)}"]
+    if found.administrator:
+        lines.append(f"The administrator's file: {found.administrator}")
+    if found.not_obeyed:
+        lines.append(found.not_obeyed)
+    table = Table(
+        title=Text("\n".join(lines)), title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False
+    )
     for name in ("Setting", "Value", "From"):
         table.add_column(name, overflow="fold")
     for name, value, origin in _rows(found):
-        table.add_row(name, Text(_words(value)), Text(origin, style="dim" if origin == "default" else ""))
+        table.add_row(name, Text(_words(value)), _place(origin, found.overruled.get(name, ())))
     return table
 
 
 def settings_json(found: Loaded) -> str:
-    """Return the same as JSON: ``{"file": …, "settings": {NAME: {"value": …, "from": …}}}``."""
-    rows = {name: {"value": value, "from": origin} for name, value, origin in _rows(found)}
-    return json.dumps({"file": str(found.file) if found.file else None, "settings": rows}, indent=2)
+    """Return the same as JSON: ``{"file": …, "settings": {NAME: {"value": …, "from": …}}}``.
+
+    Keys about an administrator's file are there only if there is one, and ``overruled`` only beside what is.
+    """
+    rows: dict[str, dict[str, object]] = {}
+    for name, value, origin in _rows(found):
+        rows[name] = {"value": value, "from": origin}
+        if name in found.overruled:
+            rows[name]["overruled"] = found.overruled[name]
+    whole: dict[str, object] = {"file": str(found.file) if found.file else None}
+    if found.administrator:
+        whole["administrator"] = str(found.administrator)
+    if found.not_obeyed:
+        whole["not_obeyed"] = found.not_obeyed
+    return json.dumps({**whole, "settings": rows}, indent=2)
+
+
+def _place(origin: str, overruled: Sequence[str]) -> Text:
+    if overruled:
+        return Text(f"{origin}; overrules {', '.join(overruled)}")
+    return Text(origin, style="dim" if origin == "default" else "")
 
 
 def _rows(found: Loaded) -> list[tuple[str, object, str]]:

@@ -1,6 +1,7 @@
 """``otel-agent run`` and ``otel-agent demo``."""
 
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,7 +28,7 @@ def run(
     log_format: LogFormatOption = None,
 ) -> None:
     """Watch OpenCode's storage and deliver what is new, until SIGTERM or Ctrl-C. SIGHUP reads the settings again."""
-    settings = loaded(config, log_format=log_format).for_export()
+    settings = _settings(config, log_format)
     with upgrade.shown() as on_migration, progress.shown() as on_progress:
         if once:
             from otel_agent.agent.once import require_delivery, run_once
@@ -38,10 +39,20 @@ def run(
         else:
             from otel_agent.agent.resident import run_until_stopped
 
-            def reload() -> "Settings":
-                return loaded(config, log_format=log_format).for_export()
+            run_until_stopped(
+                settings,
+                lambda: _settings(config, log_format),
+                on_progress=on_progress,
+                on_migration=on_migration,
+            )
 
-            run_until_stopped(settings, reload, on_progress=on_progress, on_migration=on_migration)
+
+def _settings(config: Path | None, log_format: str | None) -> "Settings":
+    """Load the settings, and log what an administrator's file overrules."""
+    found = loaded(config, log_format=log_format)
+    for note in found.notes():
+        log.warning("%s", note)
+    return found.for_export()
 
 
 def demo(

@@ -62,6 +62,7 @@ def setup(
 
     Exit code 0: set up, or it was already; 1: no service; 2: unusable settings; 3: the backend did not accept a request.
     """
+    from otel_agent.settings.administrator import locked_otlp
     from otel_agent.setup.session import Request
     from otel_agent.setup.wish import from_environment
 
@@ -76,7 +77,7 @@ def setup(
         given = options.otlp_asked(endpoint, protocol, certificate, header, header_file)
         if local and given:
             raise UsageError("--local sends nothing: leave out the options of a backend.")
-        otlp = {} if local else from_environment(os.environ) | given
+        otlp = {} if local else from_environment(os.environ, locked_otlp()) | given
         wanted = Request(local=local, otlp=otlp, backfill=backfill, service=service, carries=not asks)
         if asks:
             _ask(config, wanted, tries=request, dry=dry_run)
@@ -159,6 +160,7 @@ def _facts(now: "Present", wish: "Wish", trial: "Trial | None") -> dict[str, Any
         "endpoint": None if local or endpoint is None else without_secrets(endpoint),
         "accepted": None if trial is None else trial.accepted,
         "settings_file": str(now.path),
+        "administrator": str(now.administrator) if now.administrator else None,
         "service": wish.service,
     }
 

@@ -14,7 +14,8 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     from otel_agent.doctor.status import status_of
 
     now = datetime.now().astimezone()
-    found = status_of(loaded(config, quiet=True).settings, now)
+    settings = loaded(config, quiet=True)
+    found = status_of(settings.settings, now, settings.notes())
     if as_json:
         typer.echo(status_json(found))
     else:

@@ -35,6 +35,8 @@ class OtlpOptions(Struct, frozen=True):
     client_certificate: Path | None = None
     accept_any_2xx: bool = False
     """Over HTTP, take any answer with 2xx for an acknowledgement."""
+    locked: frozenset[str] = frozenset()
+    """The keys that an administrator locked: the variables that mean the same do not count."""
     hurried_seconds: float | None = None
     """The most seconds for one export, which is then tried once: a person waits. ``None`` is as the settings say."""
 
@@ -45,12 +47,12 @@ class OtlpOptions(Struct, frozen=True):
 
     def protocol_of(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> str:
         """Return the name of the protocol, which may be one that nobody knows."""
-        return _variable(signal, "PROTOCOL", environ) or self.protocol or "http/protobuf"
+        return self._variable(signal, "PROTOCOL", environ) or self.protocol or "http/protobuf"
 
     def endpoint_of(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> str:
         """Return the address as it is written, without the path that HTTP adds."""
         grpc = self.protocol_of(signal, environ) == "grpc"
-        written = _variable(signal, "ENDPOINT", environ) or (self.endpoint or "").strip()
+        written = self._variable(signal, "ENDPOINT", environ) or (self.endpoint or "").strip()
         return written or f"http://localhost:{4317 if grpc else 4318}"
 
     def target_of(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> str:
@@ -59,7 +61,7 @@ class OtlpOptions(Struct, frozen=True):
 
     def url_of(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> str:
         """Return the URL to which HTTP posts this signal. A variable for the signal alone names the whole of it."""
-        whole = _own_variable(signal, "ENDPOINT", environ)
+        whole = self._own_variable(signal, "ENDPOINT", environ)
         return (
             addresses.lowered(whole)
             if whole
@@ -101,7 +103,7 @@ class OtlpOptions(Struct, frozen=True):
         fault = addresses.fault(endpoint, grpc=grpc)
         if fault:
             raise SettingsError(f"{place} {fault}")
-        if "?" in endpoint and not grpc and not _own_variable(signal, "ENDPOINT", environ):
+        if "?" in endpoint and not grpc and not self._own_variable(signal, "ENDPOINT", environ):
             raise SettingsError(
                 f"{place}: the address has a query, and /v1/{signal} would come after it. "
                 f"Set OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT to the whole address."
@@ -110,7 +112,7 @@ class OtlpOptions(Struct, frozen=True):
     def compression_of(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> str:
         """Return the compression. Raises ``SettingsError`` for one that the protocol lacks: exporters would not compress."""
         protocol = self.protocol_of(signal, environ)
-        name = (_variable(signal, "COMPRESSION", environ) or self.compression or "none").strip().lower()
+        name = (self._variable(signal, "COMPRESSION", environ) or self.compression or "none").strip().lower()
         if name not in _COMPRESSIONS[protocol]:
             raise SettingsError(
                 f"OTLP over {protocol} cannot compress with {name}. Use {' or '.join(_COMPRESSIONS[protocol])}."
@@ -119,7 +121,7 @@ class OtlpOptions(Struct, frozen=True):
 
     def timeout_of(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> float:
         """Return the seconds for one export with all its tries. Raises ``SettingsError`` if it is no positive number."""
-        variable, value = _named(signal, "TIMEOUT", environ)
+        variable, value = self._named(signal, "TIMEOUT", environ)
         try:
             milliseconds = float(value) if value else None
         except ValueError:
@@ -133,7 +135,7 @@ class OtlpOptions(Struct, frozen=True):
 
     def doubts(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> list[str]:
         """Return a sentence for each value that was probably meant otherwise, and says what is used instead."""
-        variable, value = _named(signal, "TIMEOUT", environ)
+        variable, value = self._named(signal, "TIMEOUT", environ)
         if not value or float(value) >= SHORTEST_MS:
             return []
         used = self.timeout_of(signal, environ)
@@ -142,7 +144,7 @@ class OtlpOptions(Struct, frozen=True):
 
     def file_of(self, signal: Signal, name: TlsFile, environ: Mapping[str, str] = os.environ) -> Path | None:
         """Return a file of the TLS set-up. Raises ``SettingsError`` if it cannot be read: now, not at the first request."""
-        value = _variable(signal, name.upper(), environ)
+        value = self._variable(signal, name.upper(), environ)
         path = Path(value) if value else getattr(self, name)
         if path is not None:
             try:
@@ -168,7 +170,7 @@ class OtlpOptions(Struct, frozen=True):
 
     def headers_of(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
         """Return the headers. Raises ``SettingsError`` for one that is malformed or that the protocol cannot send."""
-        variable, value = _named(signal, "HEADERS", environ)
+        variable, value = self._named(signal, "HEADERS", environ)
         found = headers.parsed(value, variable) if value else self.headers
         place = variable if value else "[otlp] headers"
         headers.check(found, place, grpc=self.protocol_of(signal, environ) == "grpc")
@@ -179,7 +181,7 @@ class OtlpOptions(Struct, frozen=True):
         encrypted = addresses.is_encrypted(self.endpoint_of(signal, environ))
         if encrypted is not None:
             return not encrypted
-        return _variable(signal, "INSECURE", environ).strip().lower() == "true"
+        return self._variable(signal, "INSECURE", environ).strip().lower() == "true"
 
     def encrypted(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> bool:
         """True if this signal goes over TLS."""
@@ -189,35 +191,38 @@ class OtlpOptions(Struct, frozen=True):
 
     def _place(self, signal: Signal, suffix: str, environ: Mapping[str, str]) -> str:
         """Return the name of what sets a value: a variable, or a key of the settings file."""
-        variable, value = _named(signal, suffix, environ)
+        variable, value = self._named(signal, suffix, environ)
         return variable if value or getattr(self, suffix.lower()) is None else f"[otlp] {suffix.lower()}"
 
+    def _variable(self, signal: Signal, suffix: str, environ: Mapping[str, str]) -> str:
+        """Return the variable's value: the one for the signal, else the general one. An empty variable counts as not set."""
+        return self._named(signal, suffix, environ)[1]
 
+    def _named(self, signal: Signal, suffix: str, environ: Mapping[str, str]) -> tuple[str, str]:
+        """Return the name and the value of the variable that counts; of the general one if none is set."""
+        own = self._own_variable(signal, suffix, environ)
+        if own:
+            return f"{_PREFIX}{signal.upper()}_{suffix}", own
+        general = f"{_PREFIX}{suffix}"
+        # Files with Windows' line ends, and careless copies, leave blanks that no value begins or ends with.
+        return general, "" if self._is_locked(suffix) else environ.get(general, "").strip()
+
+    def _own_variable(self, signal: Signal, suffix: str, environ: Mapping[str, str]) -> str:
+        return "" if self._is_locked(suffix) else environ.get(f"{_PREFIX}{signal.upper()}_{suffix}", "").strip()
+
+    def _is_locked(self, suffix: str) -> bool:
+        """True if no variable may change this. Whether there is TLS belongs to the address."""
+        return _KEYS.get(suffix, suffix.lower()) in self.locked
+
+
+_KEYS: Final = {"TIMEOUT": "timeout_seconds", "INSECURE": "endpoint"}
+"""The keys of variables whose names are not the keys' own."""
 _COMPRESSIONS: Final = {"http/protobuf": ("none", "gzip", "deflate"), "grpc": ("none", "gzip")}
 _TLS_FILES: Final[tuple[TlsFile, ...]] = ("certificate", "client_key", "client_certificate")
 _TIMEOUT_SECONDS: Final = 10.0
 """The standard's default."""
 _LONGEST_SECONDS: Final = 86_400.0
 """A day. Sockets and locks refuse to wait for centuries."""
-
-
-def _variable(signal: Signal, suffix: str, environ: Mapping[str, str]) -> str:
-    """Return the variable's value: the one for the signal, else the general one. An empty variable counts as not set."""
-    return _named(signal, suffix, environ)[1]
-
-
-def _named(signal: Signal, suffix: str, environ: Mapping[str, str]) -> tuple[str, str]:
-    """Return the name and the value of the variable that counts; of the general one if none is set."""
-    own = _own_variable(signal, suffix, environ)
-    if own:
-        return f"{_PREFIX}{signal.upper()}_{suffix}", own
-    general = f"{_PREFIX}{suffix}"
-    # Files with Windows' line ends, and careless copies, leave blanks that no value begins or ends with.
-    return general, environ.get(general, "").strip()
-
-
-def _own_variable(signal: Signal, suffix: str, environ: Mapping[str, str]) -> str:
-    return environ.get(f"{_PREFIX}{signal.upper()}_{suffix}", "").strip()
 
 
 _PREFIX: Final = "OTEL_EXPORTER_OTLP_"

@@ -36,6 +36,7 @@ def settings_file(found: Loaded) -> Iterator[Finding]:
     """Check that only its owner can read a settings file with keys in it, and that the environment can be used."""
     for sentence in found.refused:
         yield fail("settings", sentence, "`otel-agent run` does not start with it.", "Correct or unset the variable.")
+    yield from _administrator(found)
     if found.file is None:
         yield fine(
             "settings",
@@ -53,6 +54,22 @@ def settings_file(found: Loaded) -> Iterator[Finding]:
         )
     else:
         yield fine("settings", f"{found.file} can be used")
+
+
+def _administrator(found: Loaded) -> Iterator[Finding]:
+    """Say whether the administrator's file holds, and what of the user's has no effect because of it."""
+    if found.not_obeyed:
+        meaning = "Nothing in it holds: neither its defaults nor what it locks."
+        yield fail("settings", found.not_obeyed, meaning, "Only an administrator can mend that: chown, chmod.")
+    if found.administrator:
+        yield fine("settings", f"the administrator's file {found.administrator} is obeyed")
+    for name, places in found.overruled.items():
+        yield warn(
+            "settings",
+            f"{name} is locked by {found.administrator}; not used: {', '.join(places)}",
+            "The administrator's value holds.",
+            "Take your own value out, or ask the administrator.",
+        )
 
 
 def agent(settings: Settings, *, meant: bool = True) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """Asks how the agent is doing in short: does it run, which stores does it read, does the backend accept its data."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
@@ -53,7 +54,7 @@ class Status(Struct, frozen=True, kw_only=True):
     silent: tuple[str, ...] = ()
     """The stores and folders that do not answer, like a network mount that is gone."""
     warnings: tuple[str, ...] = ()
-    """Sentences about what could not be read of OpenCode's storage, one for each kind of problem."""
+    """Sentences about the settings, and about what could not be read of OpenCode's storage: one for each kind of problem."""
 
     @property
     def exit_code(self) -> int:
@@ -66,8 +67,11 @@ class Status(Struct, frozen=True, kw_only=True):
         return NOT_DELIVERED if any(each.failing_ms is not None for each in self.deliveries) else GOOD
 
 
-def status_of(settings: Settings, now: datetime) -> Status:
-    """Return the status now, without disturbing an agent that runs. Raises ``LedgerError`` if its ledger is unreadable."""
+def status_of(settings: Settings, now: datetime, notes: Iterable[str] = ()) -> Status:
+    """Return the status now, without disturbing an agent that runs. ``notes`` are warnings about the settings.
+
+    Raises ``LedgerError`` if its ledger is unreadable.
+    """
     locations = known_locations(settings)
     found, problems = find_stores(locations)
     # Asked before the ledger: a process that ends in between leaves a ledger that says that everything was read.
@@ -89,6 +93,7 @@ def status_of(settings: Settings, now: datetime) -> Status:
             backend=backend_in_words(settings, tried=bool(ledger and ledger.deliveries())),
             silent=silent,
             warnings=(
+                *notes,
                 *(warnings(ledger) if ledger else ()),
                 *(f"{each.place} does not answer. It is read once it does." for each in problems if _is_silent(each)),
                 *doubts(locations),

@@ -1,26 +1,34 @@
 """Reads the settings, and knows where each value came from.
 
 A variable ``OTEL_AGENT_<NAME>`` wins over the standard variable of OpenTelemetry that means the same. Standard
-variables win over the TOML file, and the file wins over the defaults. The address of an OTLP endpoint is set with the
-standard ``OTEL_EXPORTER_OTLP_*`` variables, which the exporters read themselves, or in the file's table ``[otlp]``.
+variables win over the user's TOML file, that wins over the administrator's, and that over the defaults. What the
+administrator locked wins over all of them. The address of an OTLP endpoint is set with the standard
+``OTEL_EXPORTER_OTLP_*`` variables, which the exporters read themselves, or in a file's table ``[otlp]``.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import Any, get_args
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from otel_agent.errors import SettingsError
 from otel_agent.semconv import Signal
-from otel_agent.settings.file_content import file_text
+from otel_agent.settings.administrator import administrators_file
+from otel_agent.settings.sources import Source, defaults_of, from_file, locked_by, merged, origin, overruled
 from otel_agent.settings.standard import standard
+from otel_agent.settings.toml_files import parsed, read_file
 from otel_agent.settings.user_folders import user_folder, without_tilde
-from otel_agent.settings.values import BudgetNoticeSettings, BudgetSettings, Exporter, OtlpSettings, Settings
-
-if TYPE_CHECKING:
-    from pydantic import ValidationError
+from otel_agent.settings.values import Exporter, LockedOtlp, OtlpSettings, Settings
+from otel_agent.settings.variables import (
+    OTLP_PREFIX,
+    OWN,
+    otlp_variable,
+    own_variables,
+    refuse_unknown_variables,
+    variable,
+)
 
 __all__ = [
     "OTLP_PREFIX",
@@ -36,9 +44,6 @@ __all__ = [
     "state_dir_unchecked",
 ]
 
-PREFIX: Final = "OTEL_AGENT_"
-OTLP_PREFIX: Final = "OTEL_EXPORTER_OTLP_"
-
 
 class Loaded(Struct, frozen=True, kw_only=True):
     """The settings, and where the value of each came from."""
@@ -51,12 +56,25 @@ class Loaded(Struct, frozen=True, kw_only=True):
     refused: tuple[str, ...] = ()
     """A sentence for each standard variable with a value that cannot be used. It may be meant for other programs, so it
     only matters to what exports."""
+    administrator: Path | None = None
+    """The administrator's file, if there is one and it is obeyed."""
+    not_obeyed: str = ""
+    """A sentence that says why the administrator's file is not obeyed; empty if it is, or if there is none."""
+    overruled: dict[str, tuple[str, ...]] = {}
+    """The places of a user's values that have no effect, because the administrator locked another one; by setting."""
 
     def for_export(self) -> Settings:
         """Return the settings for a command that exports. Raises ``SettingsError`` if a variable was refused."""
         if self.refused:
             raise SettingsError("\n".join(self.refused))
         return self.settings
+
+    def notes(self) -> Iterator[str]:
+        """Yield a sentence for each thing that a user or an administrator may not expect: none changes what holds."""
+        if self.not_obeyed:
+            yield self.not_obeyed
+        for name, places in self.overruled.items():
+            yield f"{name}: the administrator's file {self.administrator} locks it. Not used: {', '.join(places)}."
 
 
 def load(file: Path | None = None, *, fully: bool = False) -> Loaded:
@@ -67,12 +85,12 @@ def load(file: Path | None = None, *, fully: bool = False) -> Loaded:
     has a wrong value, and the file or variable it comes from.
     """
     path = settings_path(file)
-    return _loaded(path, _read_file(path, required=file is not None), fully=fully)
+    return _loaded(path, read_file(path, required=file is not None), fully=fully)
 
 
 def load_text(text: str, path: Path) -> Loaded:
     """Read the settings as if this text were in the file at ``path``. Raises ``SettingsError`` as ``load`` does."""
-    return _loaded(path, _parsed(text, path))
+    return _loaded(path, parsed(text, path))
 
 
 def settings_path(file: Path | None) -> Path:
@@ -81,21 +99,26 @@ def settings_path(file: Path | None) -> Path:
 
 
 def _loaded(path: Path, table: dict[str, Any] | None, *, fully: bool = False) -> Loaded:
-    environ = _environ()
-    _refuse_unknown_variables(environ)
-    given = table or {}
-    own = _own_variables(environ)
+    environ, above = _environ(), administrators_file()
+    refuse_unknown_variables(environ)
+    own = own_variables(environ)
     meant = standard(environ, exporter_is_set="exporter" in own)
-    sources = (
-        _Source(given, dict.fromkeys(given, str(path))),
-        _Source(meant.values, {name: f"environment {variable}" for name, variable in meant.variables.items()}),
-        _Source(own, {name: f"environment {_variable(name)}" for name in own}),
+    users = (
+        from_file(table or {}, str(path)),
+        Source(meant.values, {name: f"environment {each}" for name, each in meant.variables.items()}),
+        Source(own, {name: f"environment {variable(name)}" for name in own}),
     )
+    locked = locked_by(above)
+    below = defaults_of(above, users, names_endpoint=otlp_variable("endpoint") in environ)
+    sources = (below, *users, locked)
     return Loaded(
-        settings=_checked(sources, fully=fully),
-        origins={name: _origin(name, sources) for name in _OWN} | _origins_of_otlp(environ, given, path),
+        settings=_checked(sources, locked, fully=fully),
+        origins={name: origin(name, sources) for name in OWN} | _origins_of_otlp(environ, sources, locked),
         file=None if table is None else path,
-        refused=tuple(meant.refused),
+        refused=tuple(sentence for name, sentence in meant.refused.items() if not locked.has(name)),
+        administrator=above.path if above.is_obeyed else None,
+        not_obeyed=above.trouble,
+        overruled=overruled(locked, users, environ),
     )
 
 
@@ -110,55 +133,35 @@ def state_dir_unchecked(file: Path | None = None) -> Path:
     It may be another one than ``load`` returns if the settings contain an error.
     """
     environ = _environ()
-    value = environ.get(_variable("state_dir"))
-    if value is None:
-        try:
-            table = _read_file(without_tilde(file) if file else default_file(environ), required=False)
-        except SettingsError:
-            table = None
-        value = (table or {}).get("state_dir")
+    try:
+        above = administrators_file()
+        table = read_file(settings_path(file), required=False) or {}
+    except SettingsError:
+        above, table = None, {}
+    own = environ.get(variable("state_dir"))
+    places = ((above.locked if above else {}), {"state_dir": own}, table, (above.defaults if above else {}))
+    value = next((each for place in places if (each := place.get("state_dir")) is not None), None)
     return Path(os.path.expanduser(value)) if isinstance(value, str) else Settings().state_dir  # noqa: PTH111
 
 
-class _Source(Struct, frozen=True):
-    """A place that values come from. Of several, the last one that has a value wins."""
-
-    values: Mapping[str, Any]
-    origins: Mapping[str, str]
-    """The place of each value, as ``Loaded.origins`` has it."""
-
-
-def _origin(name: str, sources: Sequence[_Source]) -> str:
-    return next((source.origins[name] for source in reversed(sources) if name in source.origins), "default")
-
-
-def _own_variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the values of our variables, in any case of letters, by the names of the settings."""
-    upper = {name.upper(): value for name, value in environ.items()}
-    return {name: upper[_variable(name)] for name in _OWN if _variable(name) in upper}
-
-
-def _checked(sources: Sequence[_Source], *, fully: bool) -> Settings:
+def _checked(sources: Sequence[Source], locked: Source, *, fully: bool) -> Settings:
     """Return the settings that the sources make together. Raises ``SettingsError`` for each wrong value.
 
     ``fully`` asks pydantic always. Else it is asked only about what ``ordinary`` refuses: its import takes a quarter of a
     second.
     """
-    values = {name: value for source in sources for name, value in source.values.items()}
+    values = merged(sources)
     if not values:
         return Settings()
     from otel_agent.settings.ordinary import ordinary_settings  # noqa: PLC0415
 
-    if not fully and (found := ordinary_settings(values)) is not None:
-        return found
-    from pydantic import ValidationError  # noqa: PLC0415
+    found = None if fully else ordinary_settings(values)
+    if found is None:
+        from otel_agent.settings.refusals import validated  # noqa: PLC0415
 
-    from otel_agent.settings.validation import settings_from  # noqa: PLC0415
-
-    try:
-        return settings_from(values)
-    except ValidationError as error:
-        raise SettingsError(_explain(error, sources)) from None
+        found = validated(values, sources)
+    keys = frozenset(locked.keys_of("otlp"))
+    return structs.replace(found, otlp=LockedOtlp(**structs.asdict(found.otlp), locked=keys)) if keys else found
 
 
 def default_file(environ: Mapping[str, str]) -> Path:
@@ -166,89 +169,18 @@ def default_file(environ: Mapping[str, str]) -> Path:
     return user_folder("config", environ) / "otel-agent.toml"
 
 
-def _read_file(path: Path, *, required: bool) -> dict[str, Any] | None:
-    """Return the content of the file; ``None`` if it does not exist and is not ``required``."""
-    try:
-        text = file_text(path)
-    except (FileNotFoundError, NotADirectoryError):
-        if not required:
-            return None
-        raise SettingsError(f"{path} does not exist. Pass another file with --config.") from None
-    except OSError as error:
-        raise SettingsError(f"cannot read {path}: {error.strerror}.") from None
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{path} is not TOML: {error}.") from None
-    return _parsed(text, path)
-
-
-def _parsed(text: str, path: Path) -> dict[str, Any]:
-    import tomllib  # noqa: PLC0415
-
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path} is not TOML: {error}.") from None
-
-
-def _variable(name: str) -> str:
-    return PREFIX + name.upper()
-
-
-_OF_TABLE: Final[Mapping[str, type[Struct]]] = {
-    "otlp": OtlpSettings,
-    "budget": BudgetSettings,
-    "budget_notice": BudgetNoticeSettings,
-}
-_OWN: Final = tuple(name for name in Settings.__struct_fields__ if name not in _OF_TABLE)
-"""The settings that have a variable of ours."""
-_OTHER_VARIABLES: Final = frozenset({"OTEL_AGENT_CONFIG"})
-
-
-def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
-    known = {_variable(name) for name in _OWN} | _OTHER_VARIABLES
-    for variable in sorted(environ):
-        if variable.upper().startswith(PREFIX) and variable.upper() not in known:
-            raise SettingsError(f"{variable} is not a setting.{_hint(variable, known)}")
-
-
-def _hint(name: str, known: set[str]) -> str:
-    if name.upper().startswith(f"{PREFIX}OTLP"):
-        return " Use the standard OTEL_EXPORTER_OTLP_* variables, or the table [otlp] in the settings file."
-    import difflib  # noqa: PLC0415
-
-    close = difflib.get_close_matches(name, known, n=1)
-    return f" Did you mean {close[0]}?" if close else ""
-
-
-def _explain(error: "ValidationError", sources: Sequence[_Source]) -> str:
-    lines = []
-    # Without the input: a value in the wrong place may be a key.
-    for problem in error.errors(include_url=False, include_input=False):
-        key = ".".join(str(part) for part in problem["loc"])
-        top = str(problem["loc"][0]) if problem["loc"] else ""
-        if problem["type"] == "extra_forbidden":
-            fields = set(_OF_TABLE.get(top, Settings).__struct_fields__)
-            lines.append(f"{_origin(top, sources)}: {key} is not a setting.{_hint(key.rpartition('.')[2], fields)}")
-        else:
-            lines.append(f"{_origin(top, sources)}: {key}: {problem['msg'].removeprefix('Value error, ')}.")
-    return "\n".join(lines)
-
-
-def _origins_of_otlp(environ: Mapping[str, str], table: Mapping[str, Any], path: Path) -> dict[str, str]:
+def _origins_of_otlp(environ: Mapping[str, str], sources: Sequence[Source], locked: Source) -> dict[str, str]:
     """Return where each key of ``[otlp]`` came from; ``otlp.traces.endpoint`` is one that is set for one signal alone."""
     origins = {}
     for name in OtlpSettings.__struct_fields__:
-        general = otlp_variable(name)
-        below = str(path) if name in table.get("otlp", {}) else "default"
-        origins[f"otlp.{name}"] = f"environment {general}" if general in environ else below
+        key, general = f"otlp.{name}", otlp_variable(name)
+        below = origin(key, sources)
+        if locked.has(key):
+            origins[key] = below
+            continue
+        origins[key] = f"environment {general}" if general in environ else below
         for signal in get_args(Signal):
-            variable = otlp_variable(name, signal)
-            if variable in environ:
-                origins[f"otlp.{signal}.{name}"] = f"environment {variable}"
+            own = otlp_variable(name, signal)
+            if own in environ:
+                origins[f"otlp.{signal}.{name}"] = f"environment {own}"
     return origins
-
-
-def otlp_variable(name: str, signal: Signal | None = None) -> str:
-    """Return the standard variable for a key of ``[otlp]``, for both signals or for one."""
-    own = f"{signal.upper()}_" if signal else ""
-    return f"{OTLP_PREFIX}{own}{name.removesuffix('_seconds').upper()}"

@@ -35,8 +35,8 @@ class Standard(Struct, frozen=True):
     values: dict[str, object]
     variables: dict[str, str]
     """The variable that each value comes from."""
-    refused: list[str]
-    """A sentence for each variable whose value cannot be used, and what to do about it."""
+    refused: dict[str, str]
+    """A sentence for each variable whose value cannot be used, and what to do about it; by the name of our setting."""
 
 
 class _Refused(Exception):
@@ -45,7 +45,7 @@ class _Refused(Exception):
 
 def standard(environ: Mapping[str, str], *, exporter_is_set: bool) -> Standard:
     """Read the standard variables. ``exporter_is_set``: a variable of ours names the exporter, which is the last word."""
-    found = Standard({}, {}, [])
+    found = Standard({}, {}, {})
     # "Disabled" means that nothing is exported, whatever the exporters' own variables say.
     disabled = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
     for variable, name in _STANDARD.items():
@@ -59,7 +59,7 @@ def standard(environ: Mapping[str, str], *, exporter_is_set: bool) -> Standard:
                 found.values[name] = _usable(name, value)
                 found.variables[name] = variable
             except _Refused as why:
-                found.refused.append(f"environment {variable}: {name}: {why}")
+                found.refused[name] = f"environment {variable}: {name}: {why}"
     if disabled and not exporter_is_set:
         found.values.update(dict.fromkeys(_EXPORTERS, "none"))
         found.variables.update(dict.fromkeys(_EXPORTERS, "OTEL_SDK_DISABLED"))

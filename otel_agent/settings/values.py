@@ -41,6 +41,12 @@ class OtlpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return "OtlpSettings(…)"
 
 
+class LockedOtlp(OtlpSettings, frozen=True, kw_only=True):
+    """The table, if an administrator locked some of its keys: no standard variable wins over those."""
+
+    locked: frozenset[str]
+
+
 class BudgetSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One of the file's tables ``[[budget]]``: an amount of tokens or dollars that a person does not want to pass."""
 

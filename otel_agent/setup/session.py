@@ -7,7 +7,9 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct, structs
 
-from otel_agent.settings import Settings, load_text
+from otel_agent.errors import SettingsError
+from otel_agent.settings import Loaded, Settings, load_text
+from otel_agent.settings.administrator import locked_otlp
 from otel_agent.settings.backend import names_backend
 from otel_agent.setup import apply, paste, settings_file
 from otel_agent.setup.trial import Trial, try_backend
@@ -31,6 +33,8 @@ class Present(Struct, frozen=True):
 
     path: Path
     settings: Settings
+    administrator: Path | None = None
+    """The administrator's file, if there is one that is obeyed."""
 
     @property
     def has_backend(self) -> bool:
@@ -40,7 +44,8 @@ class Present(Struct, frozen=True):
 
 def present(path: Path) -> Present:
     """Return the settings of the file. Raises ``SettingsError`` if it cannot be used."""
-    return Present(path, load_text(settings_file.read(path), path).settings)
+    found = load_text(settings_file.read(path), path)
+    return Present(path, found.settings, found.administrator)
 
 
 def wish_of(request: Request, now: Present) -> Wish:
@@ -53,7 +58,8 @@ def wish_of(request: Request, now: Present) -> Wish:
     if "headers" not in otlp and _goes_elsewhere(otlp, now.settings):
         # The key of one backend is none of another's business.
         otlp["headers"] = {}
-    written = variables_of(otlp)
+    # A variable that means what is locked would have no effect in the service either.
+    written = variables_of([*otlp, *locked_otlp()])
     return Wish(
         exporter="otlp" if now.settings.exporter == "none" else None,
         otlp=otlp,
@@ -71,7 +77,9 @@ def tried(wish: Wish, now: Present) -> tuple[Wish, Trial]:
 
     def with_protocol(protocol: str) -> Wish:
         usual = protocol == "http/protobuf" and "protocol" not in wish.otlp and now.settings.otlp.protocol is None
-        return wish if usual else structs.replace(wish, otlp=wish.otlp | {"protocol": protocol})
+        # What the administrator or this file says already is not copied: it would hide what they say later.
+        said = protocol == now.settings.otlp.protocol and not {"protocol", "endpoint"} & wish.otlp.keys()
+        return wish if usual or said else structs.replace(wish, otlp=wish.otlp | {"protocol": protocol})
 
     def settings_of(protocol: str) -> Settings:
         return load_text(settings_file.changed(text, with_protocol(protocol), now.path), now.path).settings
@@ -85,8 +93,19 @@ def tried(wish: Wish, now: Present) -> tuple[Wish, Trial]:
 def texts(wish: Wish, now: Present) -> apply.Texts:
     """Return both files before and after. Raises ``SettingsError`` if the settings could not be used then."""
     found = apply.texts(now.path, wish)
-    load_text(found.after, now.path)
+    _refuse_locked(wish, load_text(found.after, now.path))
     return found
+
+
+def _refuse_locked(wish: Wish, found: Loaded) -> None:
+    """Raise ``SettingsError`` if something that is wished would have no effect, because an administrator locked it."""
+    wished = {name for name in ("exporter", "backfill") if getattr(wish, name) is not None}
+    locked = sorted((wished | {f"otlp.{name}" for name in wish.otlp}) & found.overruled.keys())
+    if locked:
+        raise SettingsError(
+            f"{', '.join(locked)}: the administrator's file {found.administrator} locks it, so another value has no effect. "
+            "Leave it out: `otel-agent config show` shows what holds."
+        )
 
 
 def _goes_elsewhere(otlp: dict[str, Any], settings: Settings) -> bool:

@@ -1,7 +1,7 @@
 """What a person or a roll-out wants, as one value."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,8 +32,11 @@ class Wish(Struct, frozen=True, kw_only=True):
     service: bool = True
 
 
-def from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    """Return the keys of ``[otlp]`` that the general standard variables set. Raises ``SettingsError``."""
+def from_environment(environ: Mapping[str, str], locked: Collection[str] = ()) -> dict[str, Any]:
+    """Return the keys of ``[otlp]`` that the general standard variables set, without those that are locked.
+
+    Raises ``SettingsError``.
+    """
     found: dict[str, Any] = {}
     if endpoint := _set(environ, "ENDPOINT"):
         found["endpoint"] = paste.address(endpoint)
@@ -51,10 +54,10 @@ def from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         if path := _set(environ, name):
             # The service starts in another folder.
             found[name.lower()] = str(without_tilde(Path(path)).absolute())
-    return found
+    return {name: value for name, value in found.items() if name not in locked}
 
 
-def variables_of(otlp: Mapping[str, Any]) -> tuple[str, ...]:
+def variables_of(otlp: Iterable[str]) -> tuple[str, ...]:
     """Return the standard variables that mean the same as these keys."""
     return tuple(f"{PREFIX}{name.removesuffix('_seconds').upper()}" for name in otlp)
 

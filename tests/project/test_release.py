@@ -29,7 +29,8 @@ class Clone:
     def __init__(self, folder: Path) -> None:
         self.root, self.origin = folder / "clone", folder / "origin.git"
         ignored = shutil.ignore_patterns(
-            ".git", ".venv", ".cache", "dist", "__pycache__", "*.pyc", ".env", ".coverage*"
+            *(".git", ".venv", ".cache", ".hypothesis", ".coverage*", "dist", "__pycache__"),
+            *("tests", "benchmarks", "collector", "views", "dashboards"),
         )
         shutil.copytree(ROOT, self.root, ignore=ignored)
         self.git("init", "--quiet", "--initial-branch=main")
