@@ -99,11 +99,23 @@ def _unsafe(place: Place, found: os.stat_result) -> str:
         return ""
     folder = place.path.parent.stat()
     for name, each in (("", found), (f" is in {place.path.parent}, which", folder)):
-        if each.st_uid != place.owner:
+        if each.st_uid not in (place.owner, _unmapped(place.owner)):
             return f"{name} belongs to user {each.st_uid} and not to {_owner(place.owner)}".strip()
         if each.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             return f"{name} can be written by others ({stat.S_IMODE(each.st_mode):o})".strip()
     return ""
+
+
+def _unmapped(owner: int) -> int | None:
+    """Return the number under which files of root appear in a user namespace that has no root, as in a sandbox.
+
+    systemd makes such a one for ``service install --read-only-home``. A file of this user has its own number there.
+    """
+    try:
+        mapped = any(line.split()[0] == "0" for line in Path("/proc/self/uid_map").read_text().splitlines())
+        return None if owner != 0 or mapped else int(Path("/proc/sys/kernel/overflowuid").read_text())
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def _owner(user: int) -> str:

@@ -121,7 +121,7 @@ def test_the_sdist_carries_what_a_checkout_needs(dist: Path) -> None:
     with tarfile.open(sdist) as archive:
         held = {name.partition("/")[2] for name in archive.getnames()}
     top_level = {"Makefile", "README.md", "CONTRIBUTING.md", "LICENSE", "pyproject.toml", ".ci/run"}
-    folders = ("scripts", "requirements", "collector", "config")
+    folders = ("scripts", "requirements", "collector", "config", "rollout")
     inside = {
         path.relative_to(ROOT).as_posix() for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()
     }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from otel_agent.agent.backend import otlp_options
 from otel_agent.errors import SettingsError
 from otel_agent.settings import administrator, load, state_dir_unchecked
 from tests.support.administered import administer, write
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.usefixtures("nothing_set")
 
@@ -179,6 +182,20 @@ class TestWhoMayWriteIt:
         found = load()
         assert found.settings.max_series == 10_000
         assert f"belongs to user {os.geteuid()} and not to user {os.geteuid() + 1}" in found.not_obeyed
+
+    def test_roots_file_is_obeyed_in_a_namespace_that_has_no_root(self, file: Path) -> None:
+        """As in a service with a read-only home, or another sandbox."""
+        if os.geteuid() != 0 or subprocess.run(["unshare", "--user", "true"], check=False).returncode != 0:
+            pytest.skip("needs root, which may make a user namespace")
+        write(file, "max_series = 4")
+        program = (
+            "import sys; from pathlib import Path; from otel_agent.settings import administrator;"
+            "administrator.PLACE = administrator.Place(Path(sys.argv[1]), 0);"
+            "print(administrator.administrators_file().defaults)"
+        )
+        command = ["unshare", "--user", sys.executable, "-c", program, str(file)]
+        shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert shown.stdout == "{'max_series': 4}\n", shown.stderr
 
     def test_a_folder_or_a_pipe_in_its_place_holds_nothing_up(self, file: Path) -> None:
         file.mkdir(parents=True)
