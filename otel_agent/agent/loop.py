@@ -24,6 +24,7 @@ from otel_agent.agent.timer import NEVER, Timer
 from otel_agent.errors import LedgerDamaged, LedgerError
 from otel_agent.intake.ingest import Pass
 from otel_agent.intake.readings import SHORT_PATIENCE_SECONDS
+from otel_agent.intake.store_claims import StoreClaims
 from otel_agent.intake.watch import Hints, Watch
 from otel_agent.model.plural import counted
 from otel_agent.opencode.answering import NoAnswer, answer_of
@@ -100,6 +101,7 @@ class Loop:
         self._woken, self._gave_up = threading.Event(), threading.Event()
         self._doorbell = _Doorbell(self._woken)
         self._watch = Watch(self._doorbell)
+        self._claims = StoreClaims(agent.settings)
         self._exports = Exports(
             agent,
             self._log,
@@ -134,6 +136,7 @@ class Loop:
         """Leave what is under way to itself, and watch nothing any more."""
         self._exports.abandon()
         self._watch.close()
+        self._claims.close()
 
     def wake(self) -> None:
         """End the current wait. May be called from any thread."""
@@ -273,6 +276,7 @@ class Loop:
         # Only now: a sweep that was broken off by an error is made again by the next step.
         if sweep:
             self._due.sweep.restart(now, self._settings.sweep_interval_seconds)
+            self._claims.renew([store.name for store in ingest.stores])
         if self._first_pass_done:
             self._log.log_counted(read.messages)
         else:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 
 from msgspec import Struct
 
@@ -12,6 +13,7 @@ from otel_agent.errors import DeliveryError
 from otel_agent.export.outcomes import SendSummary
 from otel_agent.intake.ingest import Pass
 from otel_agent.intake.settled import run_settled
+from otel_agent.intake.store_claims import StoreClaims
 from otel_agent.ledger.migration_progress import OnMigration, unreported
 from otel_agent.model.plural import counted
 from otel_agent.semconv import Signal
@@ -55,10 +57,11 @@ def run_once(
     here: the result says so. Raises ``LedgerError`` and ``SettingsError`` as ``assembled`` does.
     """
     started = time.monotonic()
-    with assembled(settings, on_migration=on_migration) as agent:
+    with assembled(settings, on_migration=on_migration) as agent, closing(StoreClaims(settings)) as claims:
         agent.learn()
         read = run_settled(agent.ingest, sweep=True, on_progress=on_progress)
         log_first_pass(read, agent.ingest.stores, agent.known())
+        claims.renew([store.name for store in agent.ingest.stores])
         agent.budgets.check(time.monotonic())
         # Spans go first, other than in the loop: no interval has to be kept here, and the metrics, which are sent only
         # this once, then report the outbox and the attempts as they are at the end of the run.

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from otel_agent.doctor.finding import Finding, fail, fine, skip, warn
+from otel_agent.intake.store_claims import ADVICE, shared_stores
 from otel_agent.intake.store_finder import known_locations
 from otel_agent.ledger.hold import Holder, held_by
 from otel_agent.ledger.queries import open_to_read
@@ -69,6 +70,8 @@ def stores(settings: Settings) -> Iterator[Finding]:
         yield fail("stores", str(problem), "No message there is counted.", advice)
     for store in found.values():
         yield _store(store)
+    for shared in shared_stores(found, settings.state_dir):
+        yield warn("store", str(shared), "Summaries here are right; a sum over both agents is not.", ADVICE)
     if not found:
         yield warn(
             "stores",

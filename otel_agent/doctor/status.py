@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from otel_agent.doctor.meant import backend_in_words
+from otel_agent.intake.store_claims import ADVICE, shared_stores
 from otel_agent.intake.store_finder import known_locations
 from otel_agent.intake.watch_counts import unwatched
 from otel_agent.ledger.delivery_state import SignalDelivery
@@ -98,6 +99,7 @@ def status_of(settings: Settings, now: datetime, notes: Iterable[str] = ()) -> S
                 *(f"{each.place} does not answer. It is read once it does." for each in problems if _is_silent(each)),
                 *doubts(locations),
                 *_unwatched(running, locations, found),
+                *(f"{each}. {ADVICE}" for each in shared_stores(found, settings.state_dir)),
             ),
         )
 

@@ -1,0 +1,123 @@
+"""Notices other agents that read the same store for a ledger of their own: if both report it, it is counted twice.
+
+On Linux, an agent that exports binds a socket for each store, with a name and no file. The kernel lists the names to every
+user and frees them when the process ends. Nothing is written anywhere. A name has the store's device and inode, so links
+and mounts of one store are the same. It is seen in one network namespace only: not in a container with its own, and not on
+another machine that has the home mounted.
+"""
+
+import hashlib
+import logging
+import os
+import re
+import socket
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from otel_agent.opencode.answering import NoAnswer, answer_of
+from otel_agent.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_NAMES: Final = Path("/proc/net/unix")
+_PATIENCE_SECONDS: Final = 1.0
+"""For the inode of a store: one on a dead mount gives none."""
+_CLAIM: Final = re.compile(r"@otel-agent-store-(\d+-\d+)-(\d+)-(\d+)-([0-9a-f]{16})$", re.MULTILINE)
+
+
+class SharedStore(Struct, frozen=True):
+    """A store that another agent reads too."""
+
+    store: str
+    pid: int
+    user: int
+
+    def __str__(self) -> str:
+        """Return a sentence for people."""
+        return (
+            f"{self.store} is read by another otel-agent too (process {self.pid}, user {self.user}), which has a ledger of "
+            "its own. If both send to one backend, its usage is there twice"
+        )
+
+
+ADVICE: Final = "Let one of the two agents read it: stop one, or take the store out of its XDG_DATA_HOME or data_dirs."
+
+
+def shared_stores(stores: Iterable[str], state_dir: Path) -> list[SharedStore]:
+    """Return the stores that an agent with another ledger reads now. Stores are named by their paths."""
+    ours = _ledger_key(state_dir)
+    identities = {identity: store for store in stores if (identity := _identity(store))}
+    return [
+        SharedStore(identities[identity], pid, user)
+        for identity, user, pid, ledger in _claims()
+        if identity in identities and ledger != ours
+    ]
+
+
+class StoreClaims:
+    """The names that this agent holds, until it is closed."""
+
+    def __init__(self, settings: Settings) -> None:
+        """An agent that exports nothing claims nothing, because it reports nothing twice."""
+        self._state_dir = settings.state_dir
+        exports = any(settings.exporter_of(signal) != "none" for signal in ("traces", "metrics"))
+        self._active = exports and sys.platform == "linux"
+        self._held: dict[str, socket.socket] = {}
+        self._said: set[SharedStore] = set()
+
+    def renew(self, stores: Iterable[str]) -> None:
+        """Claim these stores and no others, and log each other agent that reads one of them, once."""
+        if not self._active:
+            return
+        stores = list(stores)
+        wanted = {identity for store in stores if (identity := _identity(store))}
+        for identity in self._held.keys() - wanted:
+            self._held.pop(identity).close()
+        for identity in wanted - self._held.keys():
+            self._claim(identity)
+        found = set(shared_stores(stores, self._state_dir))
+        for shared in found - self._said:
+            log.warning("%s. %s", shared, ADVICE)
+        self._said = found
+
+    def close(self) -> None:
+        """Give all names back."""
+        while self._held:
+            self._held.popitem()[1].close()
+
+    def _claim(self, identity: str) -> None:
+        name = f"\0otel-agent-store-{identity}-{os.geteuid()}-{os.getpid()}-{_ledger_key(self._state_dir)}"
+        bound = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            bound.bind(name.encode())
+        except OSError:  # the same name again, or a sandbox without such sockets: nobody will notice this agent
+            bound.close()
+            return
+        self._held[identity] = bound
+
+
+def _identity(store: str) -> str:
+    try:
+        found = answer_of(store, lambda: os.stat(store), _PATIENCE_SECONDS)  # noqa: PTH116 - a path of any form
+    except (NoAnswer, OSError, ValueError):
+        return ""
+    return f"{found.st_dev}-{found.st_ino}"
+
+
+def _ledger_key(state_dir: Path) -> str:
+    path = os.fsencode(os.path.realpath(state_dir))
+    return hashlib.sha256(b"%d\0%s" % (os.geteuid() if hasattr(os, "geteuid") else 0, path)).hexdigest()[:16]
+
+
+def _claims() -> Iterator[tuple[str, int, int, str]]:
+    """Yield store, user, process and ledger of each claim that the kernel lists."""
+    try:
+        names = _NAMES.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return
+    for identity, user, pid, ledger in _CLAIM.findall(names):
+        yield identity, int(user), int(pid), ledger
