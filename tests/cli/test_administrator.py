@@ -92,7 +92,11 @@ def test_doctor_says_that_the_file_is_obeyed_and_which_value_has_no_effect(
 def test_a_quick_summary_obeys_it_without_pydantic(shell: AdministeredShell) -> None:
     write(shell.file, f'[locked]\nstate_dir = "{shell.home}/team"\n')
     JsonTree(shell.data_dir).put_turn(message(session(), Tokens(input=1)))
-    shell.output("summary", "--json", OTEL_AGENT_STATE_DIR=str(shell.home / "mine"))
+    ran = shell.run("summary", "--json", OTEL_AGENT_STATE_DIR=str(shell.home / "mine"), PYTHONPROFILEIMPORTTIME="1")
+    assert json.loads(ran.stdout)["view"] == "overview"
+    imported = {line.rpartition("|")[2].strip() for line in ran.stderr.splitlines()}
+    assert "otel_agent.settings.ordinary" in imported
+    assert "pydantic" not in imported
     assert (shell.home / "team" / "ledger.db").exists()
     assert not (shell.home / "mine").exists()
 
