@@ -30,7 +30,7 @@ class Clone:
         self.root, self.origin = folder / "clone", folder / "origin.git"
         ignored = shutil.ignore_patterns(
             *(".git", ".venv", ".cache", ".hypothesis", ".coverage*", "dist", "__pycache__"),
-            *("tests", "benchmarks", "collector", "views", "dashboards"),
+            *("tests", "benchmarks", "views", "dashboards"),
         )
         shutil.copytree(ROOT, self.root, ignore=ignored)
         self.git("init", "--quiet", "--initial-branch=main")
