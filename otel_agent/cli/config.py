@@ -43,6 +43,7 @@ def init(
 ) -> None:
     """Write a settings file that explains every setting and gives its default."""
     from otel_agent.settings import default_file
+    from otel_agent.settings.administrator import administrators_file
     from otel_agent.settings.user_folders import without_tilde
     from otel_agent.shipped import shipped
 
@@ -53,6 +54,11 @@ def init(
     path = without_tilde(config) if config else default_file(os.environ)
     _write(path, text, force=force)
     typer.echo(f"Wrote {path}. After changing it, run `otel-agent config check`.")
+    above = administrators_file()
+    if above.defaults:
+        typer.echo(
+            f"It sets everything, so it hides the defaults in {above.path}. Delete the lines that you do not change."
+        )
 
 
 @app.command(epilog="Example: otel-agent config check")

@@ -99,7 +99,7 @@ def _unsafe(place: Place, found: os.stat_result) -> str:
         return ""
     folder = place.path.parent.stat()
     for name, each in (("", found), (f" is in {place.path.parent}, which", folder)):
-        if each.st_uid not in (place.owner, _unmapped(place.owner)):
+        if each.st_uid != place.owner and each.st_uid != _unmapped(place.owner):
             return f"{name} belongs to user {each.st_uid} and not to {_owner(place.owner)}".strip()
         if each.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             return f"{name} can be written by others ({stat.S_IMODE(each.st_mode):o})".strip()

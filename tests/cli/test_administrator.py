@@ -58,6 +58,7 @@ def test_show_and_check_name_what_is_locked_and_what_it_overrules(
     assert f"The settings are valid: the administrator's {shell.file}, the environment" in checked.stdout
     assert f"`otel-agent run` sends to {receiver.endpoint}." in checked.stdout
     assert "Not used: environment OTEL_EXPORTER_OTLP_ENDPOINT." in checked.stderr
+    assert f"it hides the defaults in {shell.file}." in shell.output("config", "init")
 
 
 def test_a_file_that_a_user_can_write_is_named_by_doctor_and_status(
