@@ -164,16 +164,16 @@ class TestLocked:
 
 
 class TestWhoMayWriteIt:
-    @pytest.mark.parametrize("what", ["file", "folder"])
-    def test_a_file_that_others_can_write_is_named_and_not_obeyed(self, what: str, file: Path) -> None:
+    @pytest.mark.parametrize(("what", "mode"), [("file", 0o646), ("folder", 0o775)])
+    def test_a_file_that_others_can_write_is_named_and_not_obeyed(self, what: str, mode: int, file: Path) -> None:
         write(file, "max_series = 4\n[locked]\nfile_backups = 5")
-        (file if what == "file" else file.parent).chmod(0o777)
+        (file if what == "file" else file.parent).chmod(mode)
         found = load()
         assert (found.settings.max_series, found.settings.file_backups) == (10_000, 4)
         assert found.administrator is None
         (note,) = found.notes()
         assert str(file) in note
-        assert "can be written by others (777)" in note
+        assert f"can be written by others ({mode:o})" in note
         assert "must belong to root" in note
 
     def test_a_file_of_another_user_is_not_obeyed(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
