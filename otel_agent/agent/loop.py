@@ -24,7 +24,6 @@ from otel_agent.agent.timer import NEVER, Timer
 from otel_agent.errors import LedgerDamaged, LedgerError
 from otel_agent.intake.ingest import Pass
 from otel_agent.intake.readings import SHORT_PATIENCE_SECONDS
-from otel_agent.intake.store_claims import StoreClaims
 from otel_agent.intake.watch import Hints, Watch
 from otel_agent.model.plural import counted
 from otel_agent.opencode.answering import NoAnswer, answer_of
@@ -84,16 +83,18 @@ class Loop:
         agent: assemble.Agent,
         *,
         on_progress: Callable[[Pass], None] | None = None,
+        on_sweep: Callable[[list[str]], None] = lambda _stores: None,
         asked: AskedPauses | None = None,
         now: Callable[[], float] = time.monotonic,
         make_sender: MakeSender = ThreadSender,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        """``on_progress`` is called with the state of the first pass; ``now`` is in seconds.
+        """``on_progress`` is called with the state of the first pass, ``on_sweep`` with the stores after each sweep.
+        ``now`` is in seconds.
 
         ``asked``, ``make_sender`` and ``chance`` are those of ``Exports``.
         """
-        self._agent, self._on_progress, self._now = agent, on_progress, now
+        self._agent, self._on_progress, self._on_sweep, self._now = agent, on_progress, on_sweep, now
         self._settings = agent.settings
         # Exports wait for a pass.
         agent.ingest.readings.seconds = SHORT_PATIENCE_SECONDS
@@ -101,7 +102,6 @@ class Loop:
         self._woken, self._gave_up = threading.Event(), threading.Event()
         self._doorbell = _Doorbell(self._woken)
         self._watch = Watch(self._doorbell)
-        self._claims = StoreClaims(agent.settings)
         self._exports = Exports(
             agent,
             self._log,
@@ -136,7 +136,6 @@ class Loop:
         """Leave what is under way to itself, and watch nothing any more."""
         self._exports.abandon()
         self._watch.close()
-        self._claims.close()
 
     def wake(self) -> None:
         """End the current wait. May be called from any thread."""
@@ -276,7 +275,7 @@ class Loop:
         # Only now: a sweep that was broken off by an error is made again by the next step.
         if sweep:
             self._due.sweep.restart(now, self._settings.sweep_interval_seconds)
-            self._claims.renew([store.name for store in ingest.stores])
+            self._on_sweep([store.name for store in ingest.stores])
         if self._first_pass_done:
             self._log.log_counted(read.messages)
         else:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import closing
 
 from otel_agent.agent import assemble
 from otel_agent.agent.loop import Loop
@@ -9,6 +10,7 @@ from otel_agent.agent.pacing import AskedPauses
 from otel_agent.agent.shutdown import Ended, ShutdownSignals, end_now, run_until_signal
 from otel_agent.errors import LedgerMoved, SettingsError
 from otel_agent.intake.ingest import Pass
+from otel_agent.intake.store_claims import StoreClaims
 from otel_agent.ledger.migration_progress import OnMigration, unreported
 from otel_agent.settings import Settings
 
@@ -73,8 +75,8 @@ def _run(
         if done < total and signals.is_stopping:
             raise _StoppedEarly
 
-    with assemble.assembled(settings, on_migration=tell) as agent:
-        loop = Loop(agent, on_progress=on_progress, asked=asked)
+    with assemble.assembled(settings, on_migration=tell) as agent, closing(StoreClaims(settings)) as claims:
+        loop = Loop(agent, on_progress=on_progress, on_sweep=claims.renew, asked=asked)
         ended = run_until_signal(loop, signals, deadline_seconds=settings.shutdown_timeout_seconds)
         # The worker still holds the ledger: nothing here may be closed in order any more.
         if ended is None:
