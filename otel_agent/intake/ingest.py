@@ -66,7 +66,7 @@ class Ingest:
         self._history = History(ledger)
         self._stores: dict[str, Store] = {}
         self._problem_log = ProblemLog()
-        self.readings = Readings(ledger.recall, self._traces.wanted)
+        self.readings = Readings(ledger.recall, self._traces.wanted, ledger.may_recall)
         """The readings under way, and which places do not answer."""
         self._unreadable = UnreadableStores(ledger, rules)
         self._unread_calls = UnreadCalls(ledger, rules)

@@ -27,8 +27,8 @@ class _BrokenOff(BaseException):
 class _Reading:
     """One reading of one store."""
 
-    def __init__(self, store: Store, now_ms: int, scope: ReadScope) -> None:
-        self.store, self._now_ms, self._scope = store, now_ms, scope
+    def __init__(self, store: Store, now_ms: int, scope: ReadScope, *, is_first: bool) -> None:
+        self.store, self._now_ms, self._scope, self._is_first = store, now_ms, scope, is_first
         self._said: SimpleQueue[Callable[[Recall, AskWanted], tuple[str, Any]]] = SimpleQueue()
         self._replies: SimpleQueue[Any] = SimpleQueue()
         self.thread = threading.Thread(target=self._read, name="reading", daemon=True)
@@ -79,6 +79,9 @@ class _Reading:
         self._said.put(lambda *_: ("end", end))
 
     def _recall(self, place: str) -> bytes | None:
+        # The other thread would be woken for each folder of a history, only to say that it knows nothing of it.
+        if self._is_first:
+            return None
         self._said.put(lambda recall, _: ("answer", recall(place)))
         found: bytes | None = self._answer()
         return found
@@ -98,9 +101,12 @@ class _Reading:
 class Readings:
     """The readings of all stores. The thread that owns the ledger owns it."""
 
-    def __init__(self, recall: Recall, ask_wanted: AskWanted) -> None:
-        """Both are called in the thread that asks for batches."""
-        self._recall, self._ask_wanted = recall, ask_wanted
+    def __init__(
+        self, recall: Recall, ask_wanted: AskWanted, may_recall: Callable[[str], bool] = lambda _: True
+    ) -> None:
+        """All are called in the thread that asks for batches. ``may_recall`` returns False for a store of whose places
+        ``recall`` knows none when a reading begins: each place is read once, so nothing is recalled in this reading."""
+        self._recall, self._ask_wanted, self._may_recall = recall, ask_wanted, may_recall
         self.seconds = PATIENCE_SECONDS
         """Time without a word after which a reading is left to itself."""
         self._left: dict[str, _Reading] = {}
@@ -122,7 +128,7 @@ class Readings:
         Raises ``NoAnswer``, and whatever the store raises.
         """
         left = self._left.pop(store.name, None)
-        reading = left or _Reading(store, now_ms, scope)
+        reading = left or _Reading(store, now_ms, scope, is_first=not self._may_recall(store.name))
         try:
             yield from reading.batches(self._recall, self._ask_wanted, self.seconds, left=left is not None)
         except NoAnswer:

@@ -16,6 +16,12 @@ def recall(database: sqlite3.Connection, place: str) -> bytes | None:
     return bytes(row[0]) if row is not None and isinstance(row[0], bytes) else None
 
 
+def has_any_of(database: sqlite3.Connection, store: str) -> bool:
+    """Return True if a reader left its state at any place of this store. It looks at all places."""
+    query = "SELECT 1 FROM checkpoint WHERE instr(place, ?) LIMIT 1"
+    return database.execute(query, (store,)).fetchone() is not None
+
+
 def remember(database: sqlite3.Connection, checkpoints: Iterable[Checkpoint]) -> None:
     """Replace the states at these places."""
     database.executemany(

@@ -157,6 +157,10 @@ class Ledger:
         """Return the state that a reader left at a place, ``None`` if the place was never read."""
         return checkpoints.recall(self._database, place)
 
+    def may_recall(self, store: str) -> bool:
+        """Return False if no reader left a state at any place of this store, and that costs little to know."""
+        return self.swept_ms != 0 or checkpoints.has_any_of(self._database, store)
+
     def remember(self, states: list[Checkpoint]) -> None:
         """Replace the readers' states at these places. Runs inside the transaction that holds what was read."""
         checkpoints.remember(self._database, states)
