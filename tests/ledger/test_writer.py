@@ -46,6 +46,17 @@ def write_half(ledger: Ledger) -> None:
     ledger.remember([Checkpoint("b", None)])  # type: ignore[arg-type]
 
 
+def test_a_store_is_recalled_once_a_reader_left_a_state_in_it_or_everything_was_read(ledger: Ledger) -> None:
+    assert not ledger.may_recall("/data/opencode")
+    with ledger.transaction():
+        ledger.remember([Checkpoint("tree:/data/opencode/ses_1", b"x")])
+    assert ledger.may_recall("/data/opencode")
+    assert not ledger.may_recall("/other/opencode")
+    with ledger.transaction():
+        ledger.note_sweep(1)
+    assert ledger.may_recall("/other/opencode")
+
+
 def test_a_transaction_is_all_or_nothing(ledger: Ledger) -> None:
     with pytest.raises(LedgerError, match="NOT NULL"), ledger.transaction():
         write_half(ledger)
