@@ -287,6 +287,8 @@ class Attr:
     COMPACTION: Final = "opencode.message.compaction"
     PROJECT: Final = "opencode.project.name"
     PROJECT_DIRECTORY: Final = "opencode.project.directory"
+    REPOSITORY: Final = "vcs.repository.name"
+    BRANCH: Final = "vcs.ref.head.name"
     AGENT_KIND: Final = "opencode.agent.kind"
     USAGE_SOURCE: Final = "opencode.usage.source"
     COST: Final = "opencode.cost.usd"

@@ -23,6 +23,7 @@ from otel_agent.intake.catch_up import Intake, calls_of_history, opened
 from otel_agent.intake.ingest import Ingest
 from otel_agent.ledger.migration_progress import OnMigration, unreported
 from otel_agent.ledger.writer import Ledger
+from otel_agent.opencode.git.checkouts import Checkouts
 from otel_agent.opencode.locations import StoreLocations, WatchedFolder, watched_folders
 from otel_agent.opencode.running.processes import Processes
 from otel_agent.otlp.metrics import exported_metrics
@@ -181,6 +182,7 @@ def _exports(
         titles=settings.session_titles,
         cache_write=_CACHE_WRITE[settings.genai_semconv],
         now_ns=now_ns,
+        checkouts=Checkouts() if settings.vcs_attributes else None,
     )
     metrics = MetricExport(
         parts.ledger,

@@ -31,6 +31,7 @@ def session(
 ) -> None:
     """Print the turns of one session: when, how long, how they ended, their calls, tokens and cost."""
     from otel_agent.ledger.queries import open_to_read
+    from otel_agent.opencode.git.checkouts import Checkouts
     from otel_agent.summary.formats.session_json import session_json
     from otel_agent.summary.session_detail import session_detail, session_named
     from otel_agent.summary.text.session_page import session_lines
@@ -47,7 +48,8 @@ def session(
         for warning in warnings(ledger):
             typer.echo(f"Warning: {warning}", err=True)
         with ledger.moment():
-            found = session_detail(session_named(name, ledger), ledger, now)
+            checkouts = Checkouts() if settings.vcs_attributes else None
+            found = session_detail(session_named(name, ledger), ledger, now, checkouts)
     counted = accounting or settings.accounting
     if as_json:
         typer.echo(session_json(found, counted))

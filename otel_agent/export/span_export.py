@@ -15,6 +15,7 @@ from otel_agent.ledger.outbox import PendingSpans
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import SendResult
 from otel_agent.model.plural import counted
+from otel_agent.opencode.git.checkouts import Checkouts
 from otel_agent.otlp.resource import Emitter
 from otel_agent.otlp.spans import Tracer
 from otel_agent.semconv import Attr
@@ -40,11 +41,12 @@ class SpanExport:
         titles: bool,
         cache_write: tuple[str, ...] = (Attr.USAGE_CACHE_WRITE,),
         now_ns: Callable[[], int] = time.time_ns,
+        checkouts: Checkouts | None = None,
     ) -> None:
         """``delivery`` is ``None`` for the exporter ``none``. ``titles`` puts session titles, which quote prompts, on
-        spans."""
+        spans, and ``checkouts`` the repository and the branch."""
         self._ledger, self._delivery, self._outcomes = ledger, delivery, outcomes
-        self._tracer = Tracer(emitter, titles, cache_write, now_ns)
+        self._tracer = Tracer(emitter, titles, cache_write, now_ns, checkouts)
         self._suspicions = 0
         """Exports in a row that ended because the endpoint was at fault."""
 

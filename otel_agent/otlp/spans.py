@@ -25,6 +25,7 @@ from opentelemetry.util.types import AttributeValue
 from otel_agent import semconv
 from otel_agent.model import Message, Outcome, Session, ToolCall, Turn, without_overlap
 from otel_agent.model.project import from_home
+from otel_agent.opencode.git.checkouts import Checkouts
 from otel_agent.otlp.resource import Emitter
 from otel_agent.otlp.times import of_span
 from otel_agent.semconv import Attr
@@ -41,6 +42,8 @@ class Tracer(Struct, frozen=True):
     cache_write: tuple[str, ...] = (Attr.USAGE_CACHE_WRITE,)
     """The names that the tokens written to a cache have: they differ between versions of the GenAI conventions."""
     now_ns: Callable[[], int] = time.time_ns
+    checkouts: Checkouts | None = None
+    """Knows the repository and the branch of each span; ``None`` if spans shall not carry them."""
 
     def message_spans(
         self, message: Message, session: Session, turn: Turn, calls: tuple[ToolCall, ...], *, compacted: bool = False
@@ -57,7 +60,9 @@ class Tracer(Struct, frozen=True):
                 own_id=span_id(message.id),
                 parent_id=turn_span_id(turn),
                 turn=turn,
-                attributes=shared | self._chat_attributes(message, session, compacted=compacted),
+                attributes=shared
+                | self._chat_attributes(message, session, compacted=compacted)
+                | self._vcs_attributes(message, message.created_ms),
                 failed=message.outcome is not Outcome.OK,
                 times=(message.created_ms, message.call_ended_ms),
             )
@@ -71,7 +76,9 @@ class Tracer(Struct, frozen=True):
                 own_id=span_id(call.id),
                 parent_id=turn_span_id(turn),
                 turn=turn,
-                attributes=shared | _tool_attributes(call, message, session),
+                attributes=shared
+                | _tool_attributes(call, message, session)
+                | self._vcs_attributes(message, call.started_ms),
                 failed=call.outcome is not Outcome.OK,
                 times=(call.started_ms, call.ended_ms),
             )
@@ -90,7 +97,9 @@ class Tracer(Struct, frozen=True):
             own_id=turn_span_id(turn),
             parent_id=_parent_of(turn),
             turn=turn,
-            attributes=shared | _turn_attributes(last, session, self.titles),
+            attributes=shared
+            | _turn_attributes(last, session, self.titles)
+            | self._vcs_attributes(last, turn.started_ms),
             failed=last.outcome is not Outcome.OK,
             times=(turn.started_ms, last.ended_ms),
         )
@@ -110,6 +119,13 @@ class Tracer(Struct, frozen=True):
             **_finish_attributes(message),
             **context,
         }
+
+    def _vcs_attributes(self, message: Message, began_ms: int) -> dict[str, AttributeValue]:
+        """Return the repository, and the branch at the begin of a span. They are looked up at each export of it."""
+        if self.checkouts is None:
+            return {}
+        found = self.checkouts.of(message, began_ms)
+        return _without_empty({Attr.REPOSITORY: found.repository, Attr.BRANCH: found.branch})
 
     def _span(
         self,

@@ -102,6 +102,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     session_window_hours: Annotated[float, Meta(gt=0, le=_YEAR_SECONDS / 3600)] = 24.0
     max_series: Annotated[int, Meta(ge=1)] = 10_000
     session_titles: bool = False
+    vcs_attributes: bool = False
     loop_repeats: Annotated[int, Meta(ge=0, le=60)] = 3
     loop_calls_per_minute: Annotated[int, Meta(ge=0)] = 40
     process_metrics: bool = True

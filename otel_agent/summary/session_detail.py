@@ -15,6 +15,7 @@ from otel_agent.ledger.answers import NO_USAGE, Scope, Usage
 from otel_agent.ledger.queries import Queries
 from otel_agent.ledger.session_calls import KeptCall, MessageOfSession
 from otel_agent.model import Message, Outcome, UsageSource
+from otel_agent.opencode.git.checkouts import Checkouts
 from otel_agent.summary.question import Question, Range
 from otel_agent.summary.suggestions import as_shown
 from otel_agent.summary.timeline import period_rows
@@ -64,6 +65,8 @@ class TurnRow(Row, frozen=True, kw_only=True):
     failed_tool_calls: int
     calls: tuple[CallRow, ...]
     """Model calls and tool calls in the order of their begin."""
+    branch: str | None = None
+    """The git branch at its begin, empty if it is not known; ``None`` if nobody asked for it."""
 
     @property
     def seconds(self) -> float:
@@ -85,6 +88,8 @@ class SessionDetail(Struct, frozen=True, kw_only=True):
     """In the order of their begin. Usage that belongs to no message is in ``beside`` only."""
     beside: Usage
     """What only OpenCode's totals of the session know. It is part of ``usage``."""
+    repository: str | None = None
+    """The name of the git repository, empty if it is not known; ``None`` if nobody asked for it."""
 
 
 def session_named(name: str, ledger: Queries) -> str:
@@ -108,10 +113,12 @@ def session_named(name: str, ledger: Queries) -> str:
     raise UsageError(f"{len(found)} sessions are called {name}. Name one by its id: {', '.join(found[:5])}.")
 
 
-def session_detail(session_id: str, ledger: Queries, now: datetime) -> SessionDetail:
+def session_detail(
+    session_id: str, ledger: Queries, now: datetime, checkouts: Checkouts | None = None
+) -> SessionDetail:
     """Return a session with its turns and their calls. ``now`` is in the zone of the times.
 
-    Raises ``LedgerError`` for a ledger of an older version, which knows no calls.
+    ``checkouts`` adds repository and branches. Raises ``LedgerError`` for a ledger of an older version, which knows no calls.
     """
     found = ledger.session(session_id)
     facts = ledger.session_facts([session_id]).get(session_id)
@@ -119,7 +126,7 @@ def session_detail(session_id: str, ledger: Queries, now: datetime) -> SessionDe
     turns: dict[str, list[MessageOfSession]] = {}
     for each in counted:
         turns.setdefault(each.message.turn, []).append(each)
-    rows = [_turn(key, of_turn, now) for key, of_turn in turns.items()]
+    rows = [_turn(key, of_turn, now, checkouts) for key, of_turn in turns.items()]
     beside = [each.message for each in found if each.message.source is UsageSource.UNATTRIBUTED]
     return SessionDetail(
         id=session_id,
@@ -129,6 +136,7 @@ def session_detail(session_id: str, ledger: Queries, now: datetime) -> SessionDe
         usage=_usage([each.message for each in found]),
         turns=tuple(sorted(rows, key=lambda row: row.since)),
         beside=_usage(beside),
+        repository=_repository([each.message for each in counted], checkouts),
     )
 
 
@@ -146,7 +154,13 @@ def days_of_model(model: str, ledger: Queries, now: datetime) -> list[PeriodRow]
     return [row for row in rows if row.usage.is_any]
 
 
-def _turn(key: str, of_turn: Sequence[MessageOfSession], now: datetime) -> TurnRow:
+def _repository(messages: Sequence[Message], checkouts: Checkouts | None) -> str | None:
+    if checkouts is None:
+        return None
+    return checkouts.of(messages[-1], messages[-1].created_ms).repository if messages else ""
+
+
+def _turn(key: str, of_turn: Sequence[MessageOfSession], now: datetime, checkouts: Checkouts | None) -> TurnRow:
     messages = [each.message for each in of_turn]
     last = max(messages, key=lambda message: message.ended_ms)
     began = [each.turn_began_ms for each in of_turn if each.turn_began_ms is not None]
@@ -167,6 +181,7 @@ def _turn(key: str, of_turn: Sequence[MessageOfSession], now: datetime) -> TurnR
         tool_calls=len(tools) if known else None,
         failed_tool_calls=sum(call.outcome is Outcome.ERROR for call in tools),
         calls=tuple(calls),
+        branch=checkouts.of(last, since_ms).branch if checkouts else None,
     )
 
 

@@ -39,6 +39,22 @@ def dead_mount(folder: Path) -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
+def noticing_openings(path: Path) -> Iterator[Callable[[], bool]]:
+    """Yield what says whether somebody opened the file. Without blocking they get an error, as if they may not read it.
+
+    Raises OSError if the file system knows no leases.
+    """
+    before = signal.signal(signal.SIGIO, signal.SIG_IGN)
+    file = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        yield lambda: fcntl.fcntl(file, fcntl.F_GETLEASE) != fcntl.F_WRLCK
+    finally:
+        os.close(file)
+        signal.signal(signal.SIGIO, before)
+
+
+@contextmanager
 def opening_hangs(path: Path) -> Iterator[Callable[[], None]]:
     """Let each opening of a file hang, for as long as the kernel allows (45 s). Yield what ends that.
 

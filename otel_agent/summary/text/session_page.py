@@ -21,6 +21,7 @@ UNKNOWN: Final = "?"
 def session_lines(of: SessionDetail, accounting: Accounting, now: datetime, *, with_calls: bool) -> Iterator[str]:
     """Yield the lines: what the session is, a line for each turn, and what is not in them."""
     yield f"{words.plain(of.title) or '(no title)'}  {words.plain(of.id)}  {words.plain(from_home(of.project))}".rstrip()
+    yield from _checked_out(of)
     table = [_TITLES, *(_cells(turn, accounting, now) for turn in of.turns)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for index, line in enumerate(table):
@@ -32,6 +33,15 @@ def session_lines(of: SessionDetail, accounting: Accounting, now: datetime, *, w
         yield f"{counted(beside, 'token')} of them in OpenCode's totals of the session only: titles, and calls whose record is gone."
     if any(turn.tool_calls is None for turn in of.turns):
         yield f"{UNKNOWN}: nobody read the tool calls of this turn yet. `otel-agent summary tools` reads them."
+
+
+def _checked_out(of: SessionDetail) -> Iterator[str]:
+    """Yield the git repository and the branches of the turns, if they were asked for and are known."""
+    names = list(dict.fromkeys(turn.branch for turn in of.turns if turn.branch))
+    branches = f"{'branch' if len(names) == 1 else 'branches'} {', '.join(names)}" if names else ""
+    known = [f"repository {of.repository}" if of.repository else "", branches]
+    if any(known):
+        yield f"git: {words.plain(', '.join(filter(None, known)))}"
 
 
 def _took(seconds: float | None) -> str:
