@@ -15,7 +15,7 @@ from tests.otlp.made import EMITTER, SESSION, made
 from tests.support.agent import Agent
 from tests.support.dead_mount import noticing_openings
 from tests.support.git_repository import at_minute, needs_git, repository
-from tests.support.made_stores import JsonTree, Message, Tokens, message, message_id, session, tool
+from tests.support.made_stores import JsonTree, Message, Tokens, message, message_id, session
 from tests.support.otlp_receiver import OtlpReceiver
 
 pytestmark = needs_git

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from otel_agent.model import Message, Unreadable
 from otel_agent.model.project import project_name
-from otel_agent.opencode.answering import answer_of
+from otel_agent.opencode.answering import NoAnswer, answer_of
 from otel_agent.opencode.bounded_files import is_plain_name, last_bytes, read_bounded
 from otel_agent.opencode.git.reflog import NOTHING_KNOWN, Branches, branches, head_branch
 from otel_agent.opencode.git.remotes import name_in, remote_url
@@ -76,9 +76,12 @@ class Checkouts:
     def _read(self, directory: str) -> _Reading:
         began_ms = self._now_ns() // 1_000_000
         # On a mount that is dead, one thread hangs for the folders that lie together, and not one for each.
-        place = f"git below {PurePath(*PurePath(directory).parts[:3])}"
+        place = f"git below {PurePath(*PurePath(directory).parts[:4])}"
         try:
             found = answer_of(place, lambda: _checkout(Path(directory)), _PATIENCE_SECONDS)
+        except NoAnswer:
+            # It is not remembered: a disk that was slow once is asked again for the next message.
+            return _Reading(began_ms, None)
         except (Unreadable, OSError, ValueError):
             found = None
         self._readings.pop(directory, None)

@@ -9,6 +9,8 @@ from msgspec import Struct
 
 DETACHED: Final = ""
 """Stands for a commit that is checked out without a branch."""
+_CLOCKS_DIFFER_SECONDS: Final = 3600
+"""A file server's clock may be so much behind; only what is later still was never the time of a line."""
 _LINE: Final = re.compile(r"(?P<before>[0-9a-f]+) [0-9a-f]+ .*> (?P<seconds>[0-9]{1,12}) [-+][0-9]+\t(?P<text>.*)")
 _NO_COMMIT: Final = re.compile(r"0+")
 _COMMIT: Final = re.compile(r"[0-9a-f]{40,64}")
@@ -80,7 +82,7 @@ def branches(head: str, reflog: str, *, is_whole: bool, written: float) -> Branc
     for number, line in enumerate(lines):
         seconds = int(line["seconds"])
         # Git takes the time from a variable if someone sets it: the order of the lines is what counts.
-        last = max(last, seconds if seconds <= written else 0)
+        last = max(last, seconds if seconds <= written + _CLOCKS_DIFFER_SECONDS else 0)
         step = _step(line["text"], last, is_first=number == 0)
         if step is not None:
             steps.append(step)
