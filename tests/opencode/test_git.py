@@ -181,7 +181,7 @@ def test_what_is_no_repository_or_cannot_be_read_says_nothing(shop: Repository, 
         folder.mkdir(exist_ok=True)
         (folder / ".git").write_text(content)
         assert Checkouts().at(str(folder), at_minute(2)) == NOTHING, content[:20]
-    for place in ("", "shop", "/", str(tmp_path), str(shop.folder / "gone"), str(shop.folder / "file"), "/\0"):
+    for place in ("", "shop", "/", str(shop.folder / "gone"), str(shop.folder / "file"), "/\0"):
         assert Checkouts().at(place, at_minute(2)) == NOTHING, place
     config, head = shop.folder / ".git" / "config", shop.folder / ".git" / "HEAD"
     config.write_text("[remote]\n" * 10_000)
