@@ -1,7 +1,6 @@
 """Answers which repository and branch a folder was on at a time. Everything is read when it is asked for."""
 
 import os
-import re
 import time
 from collections.abc import Callable
 from pathlib import Path, PurePath
@@ -17,7 +16,7 @@ from otel_agent.opencode.git.reflog import NOTHING_KNOWN, Branches, branches, he
 from otel_agent.opencode.git.remotes import name_in, remote_url
 from otel_agent.opencode.json_values import text
 
-_GIT_FILE: Final = re.compile(r"gitdir:\s*(.+?)\s*", re.DOTALL)
+_NAMES_GIT_FOLDER: Final = "gitdir:"
 _SMALL_BYTES: Final = 16 * 1024
 _CONFIG_BYTES: Final = 64 * 1024
 _REFLOG_BYTES: Final = 512 * 1024
@@ -113,8 +112,9 @@ def _git_folder(root: Path) -> Path | None:
     place = root / ".git"
     if place.is_dir():
         return place
-    found = _GIT_FILE.fullmatch(_text(place, _SMALL_BYTES) or "")
-    return Path(os.path.normpath(root / found[1])) if found else None
+    mark, found, named = (_text(place, _SMALL_BYTES) or "").partition(_NAMES_GIT_FOLDER)
+    named = named.strip()
+    return Path(os.path.normpath(root / named)) if found and named and not mark else None
 
 
 def _branches(git: Path, head: str) -> Branches:

@@ -8,7 +8,7 @@ from otel_agent.opencode.bounded_files import is_plain_name
 
 _SECTION: Final = re.compile(r"\[\s*([\w.-]+)(?:\s+\"((?:[^\"\\]|\\.)*)\")?\s*\]\s*")
 _URL: Final = re.compile(r"url\s*=\s*(.*)", re.IGNORECASE)
-_COMMENT: Final = re.compile(r"\s+[#;].*")
+_COMMENT: Final = re.compile(r"\s[#;].*")
 _PREFERRED: Final = "origin"
 
 
