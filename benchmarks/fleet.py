@@ -30,7 +30,8 @@ from otel_agent.delivery.otlp_http import HttpMetrics
 from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.model import Series
 from otel_agent.otlp import metrics, resource
-from otel_agent.semconv import COST_USAGE, MESSAGE_COUNT, NANO, TOKEN_TYPES, TOKEN_USAGE, Attr, Metric
+from otel_agent.semconv import COST_USAGE, MESSAGE_COUNT, NANO, TOKEN_USAGE, Metric
+from otel_agent.semconv.attributes import TOKEN_TYPES, Attr
 from tests.support.real_programs.clickhouse import ClickHouse
 from tests.support.real_programs.kafka import Kafka
 from tests.support.real_programs.prometheus import Prometheus

@@ -28,7 +28,8 @@ from otel_agent.opencode.locations import StoreLocations, WatchedFolder, watched
 from otel_agent.opencode.running.processes import Processes
 from otel_agent.otlp.metrics import exported_metrics
 from otel_agent.otlp.resource import emitter
-from otel_agent.semconv import CLAUDE_CODE, CLAUDE_LINES_COUNT, Attr
+from otel_agent.semconv import CLAUDE_CODE, CLAUDE_LINES_COUNT
+from otel_agent.semconv.attributes import Attr
 from otel_agent.series import claude_code
 from otel_agent.settings import Settings
 from otel_agent.summary.ranges import local_zone

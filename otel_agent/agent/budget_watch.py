@@ -18,7 +18,7 @@ from otel_agent.ledger.notices import Given
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Observation
 from otel_agent.otlp.times import healed_start
-from otel_agent.semconv import Attr
+from otel_agent.semconv.attributes import Attr
 from otel_agent.settings import Settings
 from otel_agent.settings.values import BudgetSettings
 from otel_agent.summary.budgets import budget_states

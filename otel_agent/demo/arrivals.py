@@ -10,7 +10,8 @@ from rich.text import Text
 
 from otel_agent.demo.receiver import Point, Receiver, Span
 from otel_agent.model.plural import counted
-from otel_agent.semconv import COST_USAGE, GENAI_LATEST, OPENCODE, TOKEN_TYPES, TOKEN_USAGE, Attr
+from otel_agent.semconv import COST_USAGE, GENAI_LATEST, OPENCODE, TOKEN_USAGE
+from otel_agent.semconv.attributes import TOKEN_TYPES, Attr
 from otel_agent.summary.text.words import plain
 
 _SHOWN_SPANS: Final = 8

@@ -17,7 +17,8 @@ from otel_agent.demo.receiver import Receiver
 from otel_agent.demo.screen import Frame, screen_of
 from otel_agent.demo.store_writer import StoreWriter, Written
 from otel_agent.errors import DeliveryError
-from otel_agent.semconv import CHAT, EXECUTE_TOOL, MESSAGE_COUNT, TOKEN_USAGE, TOOL_CALL_COUNT
+from otel_agent.semconv import MESSAGE_COUNT, TOKEN_USAGE, TOOL_CALL_COUNT
+from otel_agent.semconv.attributes import CHAT, EXECUTE_TOOL
 from otel_agent.settings import Settings
 
 _FRAME_SECONDS: Final = 0.2

@@ -20,7 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from otel_agent.semconv import Attr
+from otel_agent.semconv.attributes import Attr
 
 MAX_REQUEST: Final = 64 * 1024 * 1024
 """Bytes of a request, before and after decompression."""

@@ -14,7 +14,8 @@ from rich.text import Text
 from otel_agent.demo.receiver import Point, Span
 from otel_agent.demo.store_writer import Written
 from otel_agent.model.plural import counted
-from otel_agent.semconv import COST_USAGE, MESSAGE_COUNT, TOKEN_TYPES, TOKEN_USAGE, TOOL_CALL_COUNT, Attr
+from otel_agent.semconv import COST_USAGE, MESSAGE_COUNT, TOKEN_USAGE, TOOL_CALL_COUNT
+from otel_agent.semconv.attributes import TOKEN_TYPES, Attr
 from otel_agent.summary.text.words import plain
 
 _BAR: Final = 30

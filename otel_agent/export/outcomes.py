@@ -10,7 +10,8 @@ from msgspec import Struct
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Observation, SendResult
 from otel_agent.otlp.times import healed_start
-from otel_agent.semconv import EXPORT_COUNT, REJECTED_COUNT, Attr, Signal
+from otel_agent.semconv import EXPORT_COUNT, REJECTED_COUNT, Signal
+from otel_agent.semconv.attributes import Attr
 
 log = logging.getLogger(__name__)
 

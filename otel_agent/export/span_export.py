@@ -18,7 +18,7 @@ from otel_agent.model.plural import counted
 from otel_agent.opencode.git.checkouts import Checkouts
 from otel_agent.otlp.resource import Emitter
 from otel_agent.otlp.spans import Tracer
-from otel_agent.semconv import Attr
+from otel_agent.semconv.attributes import Attr
 
 log = logging.getLogger(__name__)
 

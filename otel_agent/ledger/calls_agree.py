@@ -7,7 +7,8 @@ from typing import Final
 
 from otel_agent.ledger.facts import Facts
 from otel_agent.ledger.kept_calls import Found
-from otel_agent.semconv import TOOL_CALL_COUNT, Attr
+from otel_agent.semconv import TOOL_CALL_COUNT
+from otel_agent.semconv.attributes import Attr
 
 RAISED: Final = "totals_raised"
 """Key in ``meta``: totals went on from what a backend had, so they may hold calls that no message here has."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from otel_agent.ledger.facts import Facts
-from otel_agent.semconv import Attr
+from otel_agent.semconv.attributes import Attr
 
 KEY: Final = "kept_totals"
 """Key in ``meta``: a JSON array of metric, attributes and amount."""

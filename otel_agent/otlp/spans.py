@@ -28,7 +28,7 @@ from otel_agent.model.project import from_home
 from otel_agent.opencode.git.checkouts import Checkouts
 from otel_agent.otlp.resource import Emitter
 from otel_agent.otlp.times import of_span
-from otel_agent.semconv import Attr
+from otel_agent.semconv.attributes import CHAT, EXECUTE_TOOL, FINISHED_BY_ERROR, FUNCTION, INVOKE_AGENT, Attr
 from otel_agent.series.attributes import message_attributes, tool_error
 
 _NS_PER_MS: Final = 1_000_000
@@ -55,7 +55,7 @@ class Tracer(Struct, frozen=True):
         shared = message_attributes(message, subagent=bool(session.parent_id))
         if message.calls_model:
             yield self._span(
-                name=f"{semconv.CHAT} {message.model}".rstrip(),
+                name=f"{CHAT} {message.model}".rstrip(),
                 kind=SpanKind.CLIENT,
                 own_id=span_id(message.id),
                 parent_id=turn_span_id(turn),
@@ -71,7 +71,7 @@ class Tracer(Struct, frozen=True):
             shared = {key: value for key, value in shared.items() if key not in (Attr.PROVIDER, Attr.MODEL)}
         for call in calls:
             yield self._span(
-                name=f"{semconv.EXECUTE_TOOL} {call.tool}",
+                name=f"{EXECUTE_TOOL} {call.tool}",
                 kind=SpanKind.INTERNAL,
                 own_id=span_id(call.id),
                 parent_id=turn_span_id(turn),
@@ -92,7 +92,7 @@ class Tracer(Struct, frozen=True):
         # A turn is no request to a provider, and its calls can have several.
         shared.pop(Attr.PROVIDER, None)
         return self._span(
-            name=f"{semconv.INVOKE_AGENT} {last.agent}".rstrip(),
+            name=f"{INVOKE_AGENT} {last.agent}".rstrip(),
             kind=SpanKind.INTERNAL,
             own_id=turn_span_id(turn),
             parent_id=_parent_of(turn),
@@ -109,7 +109,7 @@ class Tracer(Struct, frozen=True):
         context: dict[str, AttributeValue] = {Attr.COMPACTED: True} if compacted else {}
         return {
             **_session_attributes(message, session, self.titles),
-            Attr.OPERATION: semconv.CHAT,
+            Attr.OPERATION: CHAT,
             Attr.MESSAGE: message.id,
             Attr.OUTCOME: message.outcome.value,
             Attr.COST: message.cost_nusd / semconv.NANO,
@@ -188,7 +188,7 @@ def _context(trace: int, span: int) -> SpanContext:
 
 def _finish_attributes(message: Message) -> dict[str, AttributeValue]:
     """Return why the model ended. A call that broke down has ended by an error, if it does not say more."""
-    reason = message.finish or ("" if message.outcome is Outcome.OK else semconv.FINISHED_BY_ERROR)
+    reason = message.finish or ("" if message.outcome is Outcome.OK else FINISHED_BY_ERROR)
     return {Attr.FINISH_REASONS: (reason,)} if reason else {}
 
 
@@ -207,9 +207,9 @@ def _tool_attributes(call: ToolCall, message: Message, session: Session) -> dict
     return {
         # Titles are on model calls and turns only.
         **_session_attributes(message, session, titles=False),
-        Attr.OPERATION: semconv.EXECUTE_TOOL,
+        Attr.OPERATION: EXECUTE_TOOL,
         Attr.TOOL: call.tool,
-        Attr.TOOL_TYPE: semconv.FUNCTION,
+        Attr.TOOL_TYPE: FUNCTION,
         Attr.MESSAGE: message.id,
         Attr.TOOL_OUTCOME: call.outcome.value,
         **known,
@@ -219,7 +219,7 @@ def _tool_attributes(call: ToolCall, message: Message, session: Session) -> dict
 def _turn_attributes(last: Message, session: Session, titles: bool) -> dict[str, AttributeValue]:
     return {
         **_session_attributes(last, session, titles),
-        Attr.OPERATION: semconv.INVOKE_AGENT,
+        Attr.OPERATION: INVOKE_AGENT,
         Attr.OUTCOME: last.outcome.value,
         **_error_and_compaction(last),
     }

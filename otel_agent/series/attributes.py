@@ -6,7 +6,7 @@ from typing import Final
 
 from otel_agent.model import Message, Outcome
 from otel_agent.model.project import project_name
-from otel_agent.semconv import FUNCTION, TOOL_ABORTED, TOOL_ERROR, Attr, provider_name
+from otel_agent.semconv.attributes import FUNCTION, TOOL_ABORTED, TOOL_ERROR, Attr, provider_name
 
 AttributeValue = str | bool
 

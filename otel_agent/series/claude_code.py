@@ -11,7 +11,7 @@ from typing import Final
 
 from otel_agent import semconv
 from otel_agent.model import UsageSource
-from otel_agent.semconv import Attr
+from otel_agent.semconv.attributes import Attr
 from otel_agent.series.attributes import AttributeValue, agent_kind, from_json, to_json
 from otel_agent.series.keys import SeriesKey
 

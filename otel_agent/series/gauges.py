@@ -11,7 +11,7 @@ from typing import Final
 from otel_agent import semconv
 from otel_agent.model import Observation, ProcessMode, ProcessSample
 from otel_agent.model.project import project_name
-from otel_agent.semconv import Attr
+from otel_agent.semconv.attributes import Attr
 
 _NS: Final = 1_000_000_000
 

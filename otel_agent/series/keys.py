@@ -12,7 +12,8 @@ from msgspec import Struct
 from otel_agent import semconv
 from otel_agent.model import EndedTurn, Generation, Message, Outcome, ToolCall, UsageSource
 from otel_agent.model.project import project_name
-from otel_agent.semconv import Attr, Metric
+from otel_agent.semconv import Metric
+from otel_agent.semconv.attributes import CHAT, TOKEN_TYPES, Attr
 from otel_agent.series.attributes import (
     attributes_of,
     joined,
@@ -31,7 +32,7 @@ SeriesKey = tuple[str, str]
 """Metric name, and attributes as JSON."""
 
 UsageKeys = tuple[SeriesKey, ...]
-"""The series of tokens in the order of ``semconv.TOKEN_TYPES``, and of cost."""
+"""The series of tokens in the order of ``TOKEN_TYPES``, and of cost."""
 
 _Origin = tuple[str, str, str, str, bool]
 """Provider, model, agent, name of the project, and whether it is a sub-agent: what ``attributes_of`` is made from."""
@@ -39,10 +40,10 @@ _Origin = tuple[str, str, str, str, bool]
 _REMEMBERED: Final = 1024
 """About 4 MB if all are in use. Nobody has as many models, agents and projects at once."""
 
-_CALL: Final = members({Attr.OPERATION: semconv.CHAT})
+_CALL: Final = members({Attr.OPERATION: CHAT})
 _MODALITY: Final = members({Attr.MODALITY: "unknown"})
 """OpenCode does not record the modality."""
-_TYPES: Final = [member for type_ in semconv.TOKEN_TYPES for member in members({Attr.TOKEN_TYPE: type_})]
+_TYPES: Final = [member for type_ in TOKEN_TYPES for member in members({Attr.TOKEN_TYPE: type_})]
 _SOURCES: Final = {source: members({Attr.USAGE_SOURCE: source.name.lower()})[0] for source in UsageSource}
 _USAGE_METRICS: Final = (
     semconv.INPUT_TOKENS,

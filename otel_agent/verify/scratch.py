@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from otel_agent.ledger.evidence import Row
-from otel_agent.semconv import provider_name
+from otel_agent.semconv.attributes import provider_name
 from otel_agent.verify.recount.record import Found, Record, SessionRecord, StoreFacts, Trouble
 
 _FIVE: Final = ("input", "output", "reasoning", "cache_read", "cache_write")

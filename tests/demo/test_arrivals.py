@@ -16,7 +16,7 @@ from rich.console import Console
 
 from otel_agent.demo.arrivals import arrivals_page
 from otel_agent.demo.receiver import Receiver
-from otel_agent.semconv import TOKEN_TYPES
+from otel_agent.semconv.attributes import TOKEN_TYPES
 
 LONG = "a-name-that-goes-on-and-on-" * 3
 TOKENS = 9_876_543_210

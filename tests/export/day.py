@@ -18,6 +18,7 @@ from otel_agent.ledger.totals import NewSeries, SeriesLimit
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Increase
 from otel_agent.otlp.resource import emitter
+from otel_agent.semconv.attributes import Attr
 from tests.export.fakes import MetricsTo
 from tests.support.otlp_receiver import PointRow, kept
 from tests.support.otlp_receiver.rows import point_rows
@@ -27,7 +28,7 @@ CYCLE_NS = 60 * 10**9
 """The time between two exports."""
 HOUR_NS = 3_600 * 10**9
 METRIC = semconv.TOKEN_USAGE.name
-OF = semconv.Attr.PROJECT
+OF = Attr.PROJECT
 """The attribute by which the series differ."""
 
 

@@ -15,6 +15,7 @@ from otel_agent.ledger.totals import NewSeries, SeriesLimit
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Increase, Observation, SendResult
 from otel_agent.otlp.resource import emitter
+from otel_agent.semconv.attributes import Attr
 from tests.export.fakes import MetricsTo
 from tests.support.records import START_NS, call, enter
 
@@ -49,7 +50,7 @@ def metric_export(
 def attempts(outcomes: Outcomes) -> dict[Any, int | float]:
     """The counted requests for metrics, by outcome."""
     return {
-        each.attributes[semconv.Attr.EXPORT_OUTCOME]: each.value
+        each.attributes[Attr.EXPORT_OUTCOME]: each.value
         for each in outcomes.observations()
         if each.metric == semconv.EXPORT_COUNT.name
     }

@@ -16,6 +16,7 @@ from otel_agent.ledger.totals import NewSeries, SeriesLimit
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Increase
 from otel_agent.otlp.resource import emitter
+from otel_agent.semconv.attributes import TOKEN_TYPES
 from otel_agent.series import claude_code
 from tests.export.day import CYCLE_NS, HOUR_NS
 from tests.export.fakes import MetricsTo
@@ -154,7 +155,7 @@ def test_a_session_of_long_ago_is_left_alone_until_somebody_goes_on_with_it(ledg
 def test_each_series_has_one_counterpart_of_its_own() -> None:
     """Two providers, and output and reasoning, stay apart: together they would be one series that jumps."""
     metric = semconv.SESSION_TOKEN_USAGE.name
-    kinds = [{"gen_ai.token.type": each} for each in semconv.TOKEN_TYPES]
+    kinds = [{"gen_ai.token.type": each} for each in TOKEN_TYPES]
     ours = [SESSION | kind | {"gen_ai.provider.name": provider} for kind in kinds for provider in ("a", "b")]
     found = [key for each in ours for key, _ in claude_code.counterparts(metric, json.dumps(each), 1)]
     assert len(set(found)) == len(ours) == 10

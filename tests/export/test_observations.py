@@ -12,7 +12,7 @@ from otel_agent.export.outcomes import Outcomes
 from otel_agent.intake.ingest import Ingest, Rules
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import ProcessMode, ProcessSample
-from otel_agent.semconv import Attr
+from otel_agent.semconv.attributes import Attr
 from tests.support.records import MINUTE, START_NS, T0, call, enter
 
 SAMPLE = ProcessSample(

@@ -11,7 +11,7 @@ from otel_agent.export.outcomes import Outcomes
 from otel_agent.export.span_export import SPANS_PER_REQUEST
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Outcome, SendResult, ToolCall
-from otel_agent.semconv import Attr
+from otel_agent.semconv.attributes import Attr
 from tests.export.fakes import SpansTo
 from tests.export.test_span_export import span_export
 from tests.support.records import START_NS, T0, call, enter

@@ -18,7 +18,7 @@ from otel_agent.ledger.totals import NewSeries, SeriesLimit
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Increase, Observation, SendResult
 from otel_agent.otlp.resource import emitter
-from otel_agent.semconv import Attr
+from otel_agent.semconv.attributes import Attr
 from tests.support.otlp_receiver.rows import PointRow, point_rows
 from tests.support.records import START_NS
 

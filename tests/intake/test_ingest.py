@@ -15,6 +15,7 @@ from otel_agent.intake import joining
 from otel_agent.intake.ingest import Ingest, Rules
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import AskWanted, Batch, Overlap, Problem, ProblemKind, ReadScope, Recall, Store, Tokens
+from otel_agent.semconv.attributes import Attr
 from otel_agent.series.attributes import from_json
 from tests.export.fakes import ListedStore
 from tests.intake.ingests import DAY_MS, RULES, Clock, ingest_of
@@ -31,7 +32,7 @@ def once_after(count: int) -> Callable[[], bool]:
 
 def unreadable(ledger: Ledger) -> dict[str, int]:
     return {
-        str(from_json(labels)[semconv.Attr.PROBLEM]): value
+        str(from_json(labels)[Attr.PROBLEM]): value
         for (metric, labels), (value, _) in totals(ledger).items()
         if metric == semconv.UNREADABLE_COUNT.name
     }
@@ -42,7 +43,7 @@ def of_sessions(ledger: Ledger) -> dict[str, int]:
     found: dict[str, int] = {}
     for (metric, labels), (value, _) in totals(ledger).items():
         if metric == semconv.SESSION_TOKEN_USAGE.name:
-            session_id = str(from_json(labels).get(semconv.Attr.SESSION))
+            session_id = str(from_json(labels).get(Attr.SESSION))
             found[session_id] = found.get(session_id, 0) + value
     return found
 
@@ -225,7 +226,7 @@ def test_disjoint_accounting_counts_each_token_once(ledger: Ledger) -> None:
 def test_a_message_of_a_session_with_a_parent_is_a_sub_agents(ledger: Ledger) -> None:
     ingest_of(ledger, ListedStore("one", call(0), parent_id="ses_parent"), ListedStore("two", call(1))).run(sweep=True)
     kinds = {
-        str(from_json(labels)[semconv.Attr.AGENT_KIND]): value
+        str(from_json(labels)[Attr.AGENT_KIND]): value
         for (metric, labels), (value, _) in totals(ledger).items()
         if metric == semconv.MESSAGE_COUNT.name
     }

@@ -14,7 +14,8 @@ import pytest
 import typer
 
 from otel_agent.cli.commands import app
-from otel_agent.semconv import METRICS, Attr
+from otel_agent.semconv import METRICS
+from otel_agent.semconv.attributes import Attr
 from otel_agent.settings import Settings
 from otel_agent.settings.validation import settings_from
 from tests.support.paths import PACKAGE, ROOT

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from otel_agent.model.project import from_home, project_name
-from otel_agent.semconv import Attr, provider_name
+from otel_agent.semconv.attributes import Attr, provider_name
 from otel_agent.series.attributes import OVERFLOW, from_json, message_attributes, session_attributes, to_json
 from tests.otlp.made import made
 

@@ -11,6 +11,7 @@ from otel_agent import semconv
 from otel_agent.ledger.totals import NewSeries, SeriesLimit
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Change, Generation, Message, Overlap, Tokens
+from otel_agent.semconv.attributes import TOKEN_TYPES, Attr
 from otel_agent.series.attributes import OVERFLOW, from_json
 from otel_agent.series.tally import Tally
 
@@ -99,10 +100,10 @@ def total(ledger: Ledger, metric: semconv.Metric) -> int:
 
 def tokens(ledger: Ledger) -> Tokens:
     """Return the tokens by category, over all series."""
-    found = dict.fromkeys(semconv.TOKEN_TYPES, 0)
+    found = dict.fromkeys(TOKEN_TYPES, 0)
     for (metric, labels), (value, _) in totals(ledger).items():
         if metric == semconv.TOKEN_USAGE.name:
-            found[str(from_json(labels)[semconv.Attr.TOKEN_TYPE])] += value
+            found[str(from_json(labels)[Attr.TOKEN_TYPE])] += value
     return Tokens(**found)
 
 

@@ -11,7 +11,8 @@ from otel_agent.intake.ingest import Ingest, Rules
 from otel_agent.ledger.place import ledger_path
 from otel_agent.ledger.writer import Ledger, open_ledger
 from otel_agent.opencode.locations import find_stores, locations
-from otel_agent.semconv import COST_USAGE, TOKEN_USAGE, Attr
+from otel_agent.semconv import COST_USAGE, TOKEN_USAGE
+from otel_agent.semconv.attributes import Attr
 from otel_agent.series.attributes import from_json
 from tests.support.ledgers import assert_sums_are_right
 from tests.support.made_stores import Tokens

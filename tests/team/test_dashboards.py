@@ -11,7 +11,8 @@ import pytest
 
 from collector.grafana.source import names
 from collector.grafana.source.__main__ import FOLDER, dashboards
-from otel_agent.semconv import METRICS, Attr
+from otel_agent.semconv import METRICS
+from otel_agent.semconv.attributes import Attr
 from tests.support.real_programs.jaeger import tags_of
 from tests.support.waiting import eventually
 from tests.team.support.dashboards import (

@@ -23,9 +23,9 @@ from otel_agent.semconv import (
     SERIES_COUNT,
     SERIES_OVERFLOW_COUNT,
     UNREADABLE_COUNT,
-    Attr,
     Metric,
 )
+from otel_agent.semconv.attributes import Attr
 
 _CHOICES: Final = {names.TEAM: "team", names.HOST: "host"}
 _CHOSEN: Final = chosen(_CHOICES)

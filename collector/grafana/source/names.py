@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from otel_agent.semconv import Attr, Kind, Metric
+from otel_agent.semconv import Kind, Metric
+from otel_agent.semconv.attributes import Attr
 
 _UNITS: Final = {"s": "seconds", "By": "bytes", "1": "ratio", "USD": "USD"}
 

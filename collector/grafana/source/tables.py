@@ -15,7 +15,8 @@ from grafana_foundation_sdk.models.dashboard import (
 
 from collector.grafana.source import names
 from collector.grafana.source.panels import HEIGHT, METRICS, NOT_YET, WIDTH, Steps, query
-from otel_agent.semconv import SERVICE_NAME, Attr
+from otel_agent.semconv import SERVICE_NAME
+from otel_agent.semconv.attributes import Attr
 
 TRACES: Final = "${traces}"
 ROWS: Final = 100
