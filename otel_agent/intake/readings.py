@@ -104,8 +104,11 @@ class Readings:
     def __init__(
         self, recall: Recall, ask_wanted: AskWanted, may_recall: Callable[[str], bool] = lambda _: True
     ) -> None:
-        """All are called in the thread that asks for batches. ``may_recall`` returns False for a store of whose places
-        ``recall`` knows none when a reading begins: each place is read once, so nothing is recalled in this reading."""
+        """All are called in the thread that asks for batches.
+
+        If ``may_recall`` returns False, ``recall`` knows no place of that store yet. Each place is read once, so nothing is
+        recalled in this reading.
+        """
         self._recall, self._ask_wanted, self._may_recall = recall, ask_wanted, may_recall
         self.seconds = PATIENCE_SECONDS
         """Time without a word after which a reading is left to itself."""

@@ -91,18 +91,21 @@ class StoreClaims:
 
     def _claim(self, identity: str) -> None:
         name = f"\0otel-agent-store-{identity}-{os.geteuid()}-{os.getpid()}-{_ledger_key(self._state_dir)}"
-        bound = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        bound = None
         try:
+            bound = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             bound.bind(name.encode())
-        except OSError:  # the same name again, or a sandbox without such sockets: nobody will notice this agent
-            bound.close()
+        except OSError:  # too many open files, or a sandbox without such sockets: nobody will notice this agent
+            if bound is not None:
+                bound.close()
             return
         self._held[identity] = bound
 
 
 def _identity(store: str) -> str:
     try:
-        found = answer_of(store, lambda: os.stat(store), _PATIENCE_SECONDS)  # noqa: PTH116 - a path of any form
+        # A name of its own: a question that hangs must not keep the reading of the store from being closed.
+        found = answer_of(f"identity of {store}", lambda: os.stat(store), _PATIENCE_SECONDS)  # noqa: PTH116 - a path of any form
     except (NoAnswer, OSError, ValueError):
         return ""
     return f"{found.st_dev}-{found.st_ino}"

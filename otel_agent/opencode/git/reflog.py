@@ -8,9 +8,9 @@ from typing import Final
 from msgspec import Struct
 
 DETACHED: Final = ""
-"""Stands for a commit that is checked out without a branch."""
+"""The name for a commit that is checked out without a branch."""
 _CLOCKS_DIFFER_SECONDS: Final = 3600
-"""A file server's clock may be so much behind; only what is later still was never the time of a line."""
+"""A file server's clock may be behind by this much. A later time was never the time of a line."""
 _LINE: Final = re.compile(r"(?P<before>[0-9a-f]+) [0-9a-f]+ .*> (?P<seconds>[0-9]{1,12}) [-+][0-9]+\t(?P<text>.*)")
 _NO_COMMIT: Final = re.compile(r"0+")
 _COMMIT: Final = re.compile(r"[0-9a-f]{40,64}")
@@ -27,7 +27,7 @@ _NO_BRANCH: Final = re.compile(r"HEAD|@|.*(?:[~^:\\]|@\{).*")
 
 
 class Step(Struct, frozen=True, gc=False):
-    """A change of what is checked out. A branch that the line does not tell is ``None``."""
+    """A change of what is checked out. A branch that the line does not name is ``None``."""
 
     seconds: int
     left: str | None

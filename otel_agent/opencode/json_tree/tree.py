@@ -203,12 +203,12 @@ class JsonTree:
 
 
 def _unasked(several: Sequence[tuple[int, "AtRest"]], ask_wanted: AskWanted) -> Iterator[tuple[int, "AtRest"]]:
-    """Yield the folders of whose messages no calls are wanted, each with its number.
+    """Yield the folders that no calls are wanted from, each with its number.
 
     The parts of the others are read by the asking process, with the code that reads them for a message that comes today.
     """
-    # One question for all, because another thread answers it. Without a question for each folder, here and about its
-    # checkpoint, the process that counts reads a history of 800 folders in 0.11 s of CPU instead of 0.13 s.
+    # One question for all, because another thread answers it. The process that counts then reads 800 folders in 0.11 s of
+    # CPU instead of 0.13 s.
     wanted = ask_wanted([message for _, found in several for message in found.messages])
     for number, found in several:
         if wanted.messages or wanted.turns:
