@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from otel_agent.model import Batch, CallsWanted, Message, ReadScope
+from otel_agent.model import Batch, CallsWanted, Lines, Message, ReadScope, Recall
 from otel_agent.opencode import process_beside
 from otel_agent.opencode.sqlite import first_look
 from otel_agent.opencode.sqlite.database import Database as Reader
-from tests.support.made_stores import T0, Database, Tokens, message, session, tool
+from tests.support.made_stores import T0, Database, Tokens, message, prompt, session, tool
 from tests.support.paths import STORES
 
 REAL = sorted(path.parent for path in STORES.glob("**/opencode.db"))
@@ -50,8 +50,10 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "opencode.db"
 
 
-def read(path: Path, *, all_wanted: bool = False, stop_after: int | None = None) -> list[Batch]:
-    """All batches of a first look, or the first ones."""
+def read(
+    path: Path, *, all_wanted: bool = False, stop_after: int | None = None, recall: Recall = lambda _: None
+) -> list[Batch]:
+    """All batches of a first look, or the first ones; with ``recall`` those of a look that goes on."""
 
     def wanted(messages: Any) -> CallsWanted:
         ids, turns = {each.id for each in messages}, {each.turn for each in messages}
@@ -59,7 +61,7 @@ def read(path: Path, *, all_wanted: bool = False, stop_after: int | None = None)
 
     reader, found = Reader(path), list[Batch]()
     now_ms = time.time_ns() // 1_000_000 + 60_000
-    batches = reader.read(lambda _: None, wanted, now_ms=now_ms, scope=ReadScope(sweep=True))
+    batches = reader.read(recall, wanted, now_ms=now_ms, scope=ReadScope(sweep=True))
     for batch in batches:
         found.append(batch)
         if len(found) == stop_after:
@@ -158,3 +160,18 @@ def test_a_later_look_needs_no_process(path: Path, beside: list[str]) -> None:
 def test_a_look_that_is_cut_short_ends_the_process(path: Path, beside: list[str]) -> None:
     assert len(read(path, stop_after=1)) == 1
     assert len(beside) == 1
+
+
+def test_whoever_goes_on_reads_the_changed_lines_of_the_turns(path: Path, beside: list[str]) -> None:
+    """The look ends after its first batch, as a kill ends it. Its messages are in the ledger, and nobody asks for them again."""
+    of = session(T0 - 1_000, counter=2, version="1.18.33")
+    asked = prompt(of, T0 - 900, summary={"diffs": [{"file": "a.py", "additions": 7, "deletions": 2}]})
+    database = Database(path)
+    database.put_turn(message(of, Tokens(1), T0 - 800, 2, parent=asked.id))
+    database.put(asked)
+    begun = read(path, all_wanted=True, stop_after=1)
+    assert len(messages(begun)) == CALLS + 1
+    left = {each.place: each.state for batch in begun for each in batch.checkpoints}
+    rest = read(path, recall=left.get)
+    assert len(beside) == 1
+    assert [each for batch in rest for each in batch.lines] == [Lines(of.id, asked.id, 7, 2)]

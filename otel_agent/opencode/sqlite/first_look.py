@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from otel_agent.model import Batch, CallsWanted, Checkpoint, Message
 from otel_agent.opencode.process_beside import Frames, ProcessBeside, can_read_beside
 from otel_agent.opencode.sqlite.calls import read_calls, with_place
+from otel_agent.opencode.sqlite.changed_lines import TurnLines
 from otel_agent.opencode.sqlite.cursor import Ask, DatabaseFile, left_at
 from otel_agent.opencode.sqlite.exchange import MODULE, Task, chunk_in
 from otel_agent.opencode.sqlite.known_tables import Tables
@@ -45,15 +46,12 @@ class Table(Struct, frozen=True):
 def read_table(table: Table, ask: Ask, *, now_ms: int, sweep: bool) -> Generator[Batch, None, dict[str, int]]:
     """Yield what may be new in a table. Return which sessions are unsettled, as ``TableReader.unsettled`` says it."""
     unsettled: dict[str, int] = {}
-    recent: list[Message] = []
     if sweep and ask.recall(table.place) is None and can_read_beside() and _is_long(table):
         beside = _Beside(table, ask, now_ms)
         yield from beside.read()
         # Whatever the process did not come to is read here, from its last checkpoint on.
         ask, sweep, unsettled = Ask(beside.recall, ask.wanted), not beside.finished, beside.unsettled
-        recent = beside.recent
     reader = TableReader(table.database, table.tables, table.file, ask, table.migrated_ms)
-    reader.watch(recent)
     yield from reader.read(now_ms=now_ms, sweep=sweep)
     return unsettled | reader.unsettled
 
@@ -70,9 +68,9 @@ class _Beside:
         self._checkpoints: dict[str, bytes] = {}
         self._unread: list[str] = []
         """Ids of messages whose parts could not be read."""
+        self._turns: dict[str, int] = {}
+        """The turns that are watched, which are those of the messages that were asked for: ``Cursor.turns``."""
         self.unsettled: dict[str, int] = {}
-        self.recent: list[Message] = []
-        """The messages that were asked for: the process does not look at their turns."""
         self.finished = False
         """True if the process read the table to its end."""
 
@@ -118,12 +116,24 @@ class _Beside:
         if wanted.messages or wanted.turns:
             ours = _of(batch.messages, wanted)
             batch.calls.add(read_calls(self._table.database, [self._table.tables], ours, wanted))
-            self.recent += ours
+            self._watch(ours)
             batch.problems += with_place(batch.calls, self._table.file.name)
             self._unread += batch.calls.unread
-        # The process knows nothing of them. Without this, whoever goes on from its checkpoints would not read them again.
-        if self._unread:
-            batch.checkpoints = [_read_again(each, self._unread) for each in batch.checkpoints]
+        # The process knows nothing of them. Without this, whoever goes on from its checkpoints would not look at them again.
+        if self._unread or self._turns:
+            batch.checkpoints = [self._with_ours(each) for each in batch.checkpoints]
+
+    def _watch(self, messages: Sequence[Message]) -> None:
+        if self._table.tables.names_role:
+            turns = TurnLines(self._table.database, self._turns)
+            turns.watch(each.turn_id for each in messages if each.turn_id)
+
+    def _with_ours(self, checkpoint: Checkpoint) -> Checkpoint:
+        """Add the messages to read again, and the turns whose changed lines were not read yet."""
+        cursor = left_at(checkpoint.state)
+        cursor.in_flight += [each for each in self._unread if each not in cursor.in_flight]
+        cursor.turns = self._turns
+        return replace(checkpoint, state=msgspec.json.encode(cursor))
 
     def _task(self) -> bytes:
         table = self._table
@@ -138,12 +148,6 @@ class _Beside:
                 table.immutable,
             )
         )
-
-
-def _read_again(checkpoint: Checkpoint, ids: Sequence[str]) -> Checkpoint:
-    cursor = left_at(checkpoint.state)
-    cursor.in_flight += [each for each in ids if each not in cursor.in_flight]
-    return replace(checkpoint, state=msgspec.json.encode(cursor))
 
 
 def _of(messages: Sequence[Message], wanted: CallsWanted) -> list[Message]:
