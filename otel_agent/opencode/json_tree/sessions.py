@@ -1,14 +1,17 @@
 """The sessions of a JSON tree, and the projects they belong to: looked up when a message of theirs is read."""
 
 import os
+from collections.abc import Iterator
 from typing import Final
 
-from otel_agent.model import BeingWritten, Lines, Problem, ProblemKind, Session, Settling, Unreadable
+from otel_agent.model import Batch, BeingWritten, Lines, Problem, ProblemKind, Session, Settling, Unreadable
 from otel_agent.opencode import decode
 from otel_agent.opencode.bounded_files import RACY_NS, SETTLED_NS, in_words, read_bounded
 from otel_agent.opencode.json_tree.layout import Layout
 from otel_agent.opencode.json_values import count, field, text
 
+_FILES: Final = 500
+"""Files that are read without a word: a slow disk must not look like one that does not answer."""
 _AHEAD_NS: Final = 120 * 10**9
 """Two clocks differ by less. A time further in the future is that of a wrong clock, and would stay young for years."""
 
@@ -74,23 +77,29 @@ class Sessions:
             self._worktrees[project_id] = text(wire.worktree) if wire else ""
         return self._worktrees[project_id]
 
-    def look_at_lines(self, seen: dict[str, int]) -> None:
+    def look_at_lines(self, seen: dict[str, int]) -> Iterator[Batch]:
         """Read the files that were written to since, for ``take_lines``. ``seen`` has the times of the last look, and is changed.
+        After every few files, yield what they say, even if it is nothing: whoever counts sees that the disk answers.
 
         OpenCode writes what a turn changed some time after its last message, and nothing else is written then.
         """
-        for session_id, path in self._listed().items():
-            try:
-                written_ns = os.stat(path).st_mtime_ns  # noqa: PTH116 - asked for each session
-                if seen.get(session_id) == written_ns or _is_young(path, self._now_ns, SETTLED_NS, SETTLED_NS):
-                    continue
-                raw = read_bounded(path, decode.MAX_BYTES)
-                wire = None if raw is None else decode.parse_session(raw)
-            except (OSError, Unreadable, decode.Malformed):
-                continue  # said when a message of it is read
-            seen[session_id] = written_ns
-            if wire is not None:
-                self._note_lines(session_id, path, wire)
+        for number, (session_id, path) in enumerate(self._listed().items(), 1):
+            self._look_at_lines(session_id, path, seen)
+            if number % _FILES == 0:
+                yield Batch(lines=self.take_lines(), problems=self.take_problems())
+
+    def _look_at_lines(self, session_id: str, path: str, seen: dict[str, int]) -> None:
+        try:
+            written_ns = os.stat(path).st_mtime_ns  # noqa: PTH116 - asked for each session
+            if seen.get(session_id) == written_ns or _is_young(path, self._now_ns, SETTLED_NS, SETTLED_NS):
+                return
+            raw = read_bounded(path, decode.MAX_BYTES)
+            wire = None if raw is None else decode.parse_session(raw)
+        except (OSError, Unreadable, decode.Malformed):
+            return  # said when a message of it is read
+        seen[session_id] = written_ns
+        if wire is not None:
+            self._note_lines(session_id, path, wire)
 
     def take_lines(self) -> list[Lines]:
         """Return what the files say of changed lines that were read since the last call."""

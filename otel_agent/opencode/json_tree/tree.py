@@ -77,9 +77,10 @@ class JsonTree:
         return True
 
     def close(self) -> None:
-        """Forget which folders are at rest, so that the next pass begins from the checkpoints."""
+        """Forget which folders are at rest and what sessions said, so that the next pass begins from the checkpoints."""
         self._at_rest.clear()
         self._restless.clear()
+        self._sessions_at.clear()
 
     def read(self, recall: Recall, ask_wanted: AskWanted, *, now_ms: int, scope: ReadScope) -> Iterator[Batch]:
         """Yield what may be new since the checkpoints; a folder that is at rest is not even listed, except in a sweep."""
@@ -103,8 +104,9 @@ class JsonTree:
                     batch = Batch()
                 batch.add(read)
         if scope.sweep and not first:
-            look.sessions.look_at_lines(self._sessions_at)
+            yield from look.sessions.look_at_lines(self._sessions_at)
             batch.lines += look.sessions.take_lines()
+            batch.problems += look.sessions.take_problems()
         if scope.sweep or first:
             self._leave({each.name for each in listed}, recalled or b"", batch)
         if batch != Batch():

@@ -154,9 +154,12 @@ class Database:
             file = DatabaseFile(self.name, self._opened.database[0])
             table = Table(database, each, file, self._path, self._immutable, migrated_ms)
             unsettled = yield from read_table(table, ask, now_ms=now_ms, sweep=sweep)
-            changed_batch = self._changed_lines(database, each)
+            rows = changed_lines.rows_of_sessions(database, each)
+            changed_batch = self._changed_lines(rows, each)
             if changed_batch.lines or changed_batch.problems:
                 yield changed_batch
+            # Only now: whoever breaks off before did not write them down.
+            self._lines[each.generation] = rows
             if known[each.generation]:
                 changed = [session_totals.decoded(row) for row in known[each.generation] - self._totals]
                 yield Batch(totals=StoreTotals(changed, unsettled, migrated_ms, self._source))
@@ -164,13 +167,11 @@ class Database:
         # Asked before reading: a row that was written meanwhile is read in the next pass.
         self._unchanged_since, self._read_at = version, files
 
-    def _changed_lines(self, database: sqlite3.Connection, tables: Tables) -> Batch:
+    def _changed_lines(self, rows: frozenset[changed_lines.SessionRow], tables: Tables) -> Batch:
         """Return what sessions say of changed lines, if they said something else in the last pass."""
-        rows, before = changed_lines.rows_of_sessions(database, tables), self._lines.get(tables.generation, frozenset())
-        batch = Batch()
+        batch, before = Batch(), self._lines.get(tables.generation, frozenset())
         place = f"{tables.generation}:{self.name}"
         batch.lines += changed_lines.of_sessions(rows - before, place, batch.problems)
-        self._lines[tables.generation] = rows
         return batch
 
     @contextmanager
