@@ -7,6 +7,7 @@ history before the ledger. Inside the transaction it only writes what was read.
 from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from otel_agent.ledger.kept_calls import Found
 from otel_agent.ledger.writer import Ledger
@@ -37,15 +38,13 @@ class Traces:
         A message that is not complete or that looks copied waits; ``wanted_of_counted`` asks for its calls once it counts.
         """
         # A history of years passes here without a single query.
-        ready = [
-            message
-            for message in messages
-            if message.ended_ms >= self.from_ms and message.completed_ms is not None and not message.copied
-        ]
-        if not ready:
+        recent = [each for each in messages if each.ended_ms >= self.from_ms and each.completed_ms is not None]
+        if not recent:
             return CallsWanted()
-        new = self._ledger.messages.undecided([message.id for message in ready])
-        return self.wanted_of_counted([message for message in ready if message.id in new])
+        new = self._ledger.messages.undecided([message.id for message in recent])
+        wanted = self.wanted_of_counted([message for message in recent if message.id in new and not message.copied])
+        waiting = frozenset(message.id for message in recent if message.id in new and message.copied)
+        return replace(wanted, waiting=waiting) if waiting else wanted
 
     def wanted_of_counted(self, messages: Iterable[Message]) -> CallsWanted:
         """Return the calls to read for messages that are about to count: those of the history are left alone."""

@@ -78,6 +78,12 @@ class CallsWanted(Struct, frozen=True):
     """Ids of the messages whose tool calls are wanted."""
     turns: frozenset[str] = frozenset()
     """Ids of the turns that the ledger does not know yet: a tool call may have begun them."""
+    waiting: frozenset[str] = frozenset()
+    """Ids of the messages that look copied. They may count later, and the changed lines of their turns with them."""
+
+    def watches(self, message_id: str) -> bool:
+        """Return True if what the turn of a message changed is wanted."""
+        return message_id in self.messages or message_id in self.waiting
 
 
 class BeingWritten(Exception):

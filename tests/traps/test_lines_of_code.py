@@ -161,6 +161,20 @@ def test_the_turns_of_a_fork_count_if_they_are_its_own(
     assert lines(receiver) == (7 + 2, 2), "the larger one of what a session and its turns say"
 
 
+def test_the_turns_of_a_fork_whose_original_is_gone_count(
+    agent: Agent, database: Database, receiver: OtlpReceiver
+) -> None:
+    """A message that looks copied waits until every store was read."""
+    of, fork = session(NOW - 500, version="1.18.33"), session(NOW + 600_000, counter=2, version="1.18.33")
+    copied = prompt(fork, fork.created + 10, 8, summary=diffs((7, 3)))
+    database.put_turn(replace(fork_copy(message(of, USED, NOW), fork, fork.created + 20, 9), parent=copied.id))
+    database.put(copied)
+    agent.once()
+    agent.once()
+    assert receiver.total("opencode.message.count") == 1
+    assert lines(receiver) == (7, 3)
+
+
 def test_history_that_is_left_out_is_not_counted_later(agent: Agent, store: Store, receiver: OtlpReceiver) -> None:
     of = session(NOW - 500)
     put(store, of)

@@ -69,7 +69,7 @@ class _Beside:
         self._unread: list[str] = []
         """Ids of messages whose parts could not be read."""
         self._turns: dict[str, int] = {}
-        """The turns that are watched, which are those of the messages that were asked for: ``Cursor.turns``."""
+        """The turns that are watched, as ``Cursor.turns`` has them: the process is asked for none."""
         self.unsettled: dict[str, int] = {}
         self.finished = False
         """True if the process read the table to its end."""
@@ -116,9 +116,9 @@ class _Beside:
         if wanted.messages or wanted.turns:
             ours = _of(batch.messages, wanted)
             batch.calls.add(read_calls(self._table.database, [self._table.tables], ours, wanted))
-            self._watch(ours)
             batch.problems += with_place(batch.calls, self._table.file.name)
             self._unread += batch.calls.unread
+        self._watch([message for message in batch.messages if wanted.watches(message.id)])
         # The process knows nothing of them. Without this, whoever goes on from its checkpoints would not look at them again.
         if self._unread or self._turns:
             batch.checkpoints = [self._with_ours(each) for each in batch.checkpoints]

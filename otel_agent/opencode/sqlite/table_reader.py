@@ -156,7 +156,7 @@ class TableReader:
         wanted = self._ask.wanted(batch.messages)
         batch.calls = self._parts.calls(batch.messages, wanted)
         self._parts.forget()
-        self.watch([message for message in batch.messages if message.id in wanted.messages])
+        self.watch([message for message in batch.messages if wanted.watches(message.id)])
         batch.problems += with_place(batch.calls, self._file_name)
         self._keep_unread(batch)
         self._turns.move_to(batch.calls, self._unfinished)
