@@ -14,16 +14,15 @@ from tests.support.made_stores import T0, JsonTree, Tokens, message, session
 from tests.support.shell import Shell
 
 PROGRAM = """
-import os, signal, sys
+import os, signal, sys, threading
 from otel_agent.cli import main
 
 event, named = sys.argv[1:3]
 del sys.argv[1:3]
+once = threading.Lock()
 
 def press(seen, about):
-    global event
-    if seen == event and named in str(about[0]):
-        event = ""
+    if seen == event and named in str(about[0]) and once.acquire(blocking=False):
         print("[pressed]", file=sys.stderr)
         os.kill(os.getpid(), signal.SIGINT)
 

@@ -54,7 +54,7 @@ def test_points_in_a_file_are_the_same_as_over_http(
     agent.once()
     of_file = [replace(each, time_ns=0) for each in kept(points(tmp_path / "out" / "metrics.jsonl"))]
     assert of_file == [replace(each, time_ns=0) for each in receiver.points()]
-    assert len(of_file) == 21
+    assert len(of_file) == 22
 
 
 def test_spans_in_a_file_are_the_same_as_over_http(

@@ -25,8 +25,6 @@ from tests.support.made_stores.rows_of_2_x import Rows
 from tests.support.paths import STORES
 
 SECOND = 1_000
-NOW = time.time_ns() // 1_000_000
-BEGIN = NOW - 300 * SECOND
 
 Call = tuple[str, str]
 """A tool, and the one argument of its input."""
@@ -34,10 +32,15 @@ Write = Callable[[Path, Sequence[Sequence[Call]]], None]
 """Writes one session: turns, each with calls, one in a message."""
 
 
+def five_minutes_ago() -> int:
+    """Return the time at which a test's calls begin, in milliseconds. A loop that ended a quarter of an hour ago is no news."""
+    return time.time_ns() // 1_000_000 - 300 * SECOND
+
+
 def put_1_x(store: JsonTree | Database, turns: Sequence[Sequence[Call]]) -> None:
-    of = session(BEGIN)
+    at, number = five_minutes_ago(), 10
+    of = session(at)
     store.put(of.project, of)
-    at, number = BEGIN, 10
     for calls in turns:
         asked = prompt(of, at, number)
         store.put(asked)
@@ -58,8 +61,8 @@ def in_tables_of_1_x(folder: Path, turns: Sequence[Sequence[Call]]) -> None:
 
 
 def in_tables_of_2_x(folder: Path, turns: Sequence[Sequence[Call]]) -> None:
-    rows = Rows(DatabaseV2(folder / "opencode.db").create(), session(BEGIN, version="2.0.26"))
-    at = BEGIN
+    at = five_minutes_ago()
+    rows = Rows(DatabaseV2(folder / "opencode.db").create(), session(at, version="2.0.26"))
     for calls in turns:
         rows.prompt(at)
         for number, (name, argument) in enumerate(calls):
@@ -167,10 +170,11 @@ def test_a_loop_goes_on_in_the_next_process(desk: Desk) -> None:
 
 def test_a_row_too_large_to_be_built_is_compared_as_well(desk: Desk) -> None:
     """SQLite takes the input out of it, and a small row has the same one."""
-    rows = Rows(DatabaseV2(desk.data_dir / "opencode.db").create(), session(BEGIN, version="2.0.26"))
-    rows.prompt(BEGIN)
+    begin = five_minutes_ago()
+    rows = Rows(DatabaseV2(desk.data_dir / "opencode.db").create(), session(begin, version="2.0.26"))
+    rows.prompt(begin)
     for number, output in enumerate(("small", "large" * 20_000, "small")):
-        at = BEGIN + number * SECOND
+        at = begin + number * SECOND
         state = {"status": "completed", "input": {"path": "a \u00e9", "n": 1.50}, "content": [{"text": output}]}
         times = {"created": at + 100, "ran": at + 200, "completed": at + 500}
         rows.answer(at, 900, tools=[{"type": "tool", "id": "call", "name": "read", "time": times, "state": state}])
@@ -188,9 +192,10 @@ def test_a_mark_says_nothing_without_the_key(tmp_path: Path) -> None:
 
 
 def test_a_session_that_calls_the_model_too_often_is_noticed(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
-    of = session(BEGIN)
+    begin = five_minutes_ago()
+    of = session(begin)
     calls = [
-        message(of, Tokens(1, 1), BEGIN + number * 500, number + 1, completed=BEGIN + number * 500 + 400)
+        message(of, Tokens(1, 1), begin + number * 500, number + 1, completed=begin + number * 500 + 400)
         for number in range(50)
     ]
     JsonTree(desk.data_dir).put(of.project, of, *calls[:1])
