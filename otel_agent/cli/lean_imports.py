@@ -15,9 +15,11 @@ def import_msgspec() -> None:
     if "msgspec" in modules or "typing_extensions" in modules:
         return
     modules["typing_extensions"] = None  # Python's own way to say that there is none
-    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    can_wait = hasattr(signal, "pthread_sigmask")  # Windows has no such call
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if can_wait else set()
     try:
         import msgspec  # noqa: F401
     finally:
         del modules["typing_extensions"]
-        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+        if can_wait:
+            signal.pthread_sigmask(signal.SIG_SETMASK, masked)

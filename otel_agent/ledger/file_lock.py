@@ -85,6 +85,7 @@ def is_locked(path: Path) -> bool:
     Who asks shares the lock for a moment, so that no other who asks takes that for an agent.
     """
     if fcntl is None:
+        path.stat()  # the lock itself would make the file
         try:
             FileLock(path).release()
         except Locked:

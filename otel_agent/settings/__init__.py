@@ -16,7 +16,17 @@ from msgspec import Struct, structs
 from otel_agent.errors import SettingsError
 from otel_agent.semconv import Signal
 from otel_agent.settings.administrator import administrators_file
-from otel_agent.settings.sources import Source, defaults_of, from_file, locked_by, merged, origin, overruled
+from otel_agent.settings.sources import (
+    Source,
+    defaults_of,
+    from_file,
+    kept_back,
+    locked_by,
+    merged,
+    origin,
+    overruled,
+    without,
+)
 from otel_agent.settings.standard import standard
 from otel_agent.settings.toml_files import parsed, read_file
 from otel_agent.settings.user_folders import user_folder, without_tilde
@@ -109,16 +119,19 @@ def _loaded(path: Path, table: dict[str, Any] | None, *, fully: bool = False) ->
         Source(own, {name: f"environment {variable(name)}" for name in own}),
     )
     locked = locked_by(above)
+    no_effect = overruled(locked, users, environ)
+    ours = frozenset((*locked.keys_of("otlp"), *(theirs := kept_back(locked, no_effect))))
+    users = (without(theirs, users[0]), *users[1:])
     below = defaults_of(above, users, names_endpoint=otlp_variable("endpoint") in environ)
     sources = (below, *users, locked)
     return Loaded(
-        settings=_checked(sources, locked, fully=fully),
-        origins={name: origin(name, sources) for name in OWN} | _origins_of_otlp(environ, sources, locked),
+        settings=_checked(sources, ours, fully=fully),
+        origins={name: origin(name, sources) for name in OWN} | _origins_of_otlp(environ, sources, ours),
         file=None if table is None else path,
         refused=tuple(sentence for name, sentence in meant.refused.items() if not locked.has(name)),
         administrator=above.path if above.is_obeyed else None,
         not_obeyed=above.trouble,
-        overruled=overruled(locked, users, environ),
+        overruled=no_effect,
     )
 
 
@@ -144,10 +157,10 @@ def state_dir_unchecked(file: Path | None = None) -> Path:
     return Path(os.path.expanduser(value)) if isinstance(value, str) else Settings().state_dir  # noqa: PTH111
 
 
-def _checked(sources: Sequence[Source], locked: Source, *, fully: bool) -> Settings:
+def _checked(sources: Sequence[Source], ours: frozenset[str], *, fully: bool) -> Settings:
     """Return the settings that the sources make together. Raises ``SettingsError`` for each wrong value.
 
-    ``fully`` asks pydantic always. Else it is asked only about what ``ordinary`` refuses: its import takes a quarter of a
+    ``ours`` are the keys of ``[otlp]`` that no variable changes. ``fully`` asks pydantic always. Else it is asked only about what ``ordinary`` refuses: its import takes a quarter of a
     second.
     """
     values = merged(sources)
@@ -160,8 +173,7 @@ def _checked(sources: Sequence[Source], locked: Source, *, fully: bool) -> Setti
         from otel_agent.settings.refusals import validated  # noqa: PLC0415
 
         found = validated(values, sources)
-    keys = frozenset(locked.keys_of("otlp"))
-    return structs.replace(found, otlp=LockedOtlp(**structs.asdict(found.otlp), locked=keys)) if keys else found
+    return structs.replace(found, otlp=LockedOtlp(**structs.asdict(found.otlp), locked=ours)) if ours else found
 
 
 def default_file(environ: Mapping[str, str]) -> Path:
@@ -169,13 +181,13 @@ def default_file(environ: Mapping[str, str]) -> Path:
     return user_folder("config", environ) / "otel-agent.toml"
 
 
-def _origins_of_otlp(environ: Mapping[str, str], sources: Sequence[Source], locked: Source) -> dict[str, str]:
+def _origins_of_otlp(environ: Mapping[str, str], sources: Sequence[Source], ours: frozenset[str]) -> dict[str, str]:
     """Return where each key of ``[otlp]`` came from; ``otlp.traces.endpoint`` is one that is set for one signal alone."""
     origins = {}
     for name in OtlpSettings.__struct_fields__:
         key, general = f"otlp.{name}", otlp_variable(name)
         below = origin(key, sources)
-        if locked.has(key):
+        if name in ours:
             origins[key] = below
             continue
         origins[key] = f"environment {general}" if general in environ else below

@@ -14,12 +14,11 @@ from msgspec import Struct
 
 from otel_agent.errors import SettingsError
 from otel_agent.private_files import kind_in_words
+from otel_agent.settings.file_content import MOST_BYTES, opened
 from otel_agent.settings.toml_files import parsed
 
 LOCKED: Final = "locked"
 """The table whose values nobody else can change."""
-_MOST_BYTES: Final = 1024 * 1024
-"""The sample with every comment has 15 kB. What is larger was put there by mistake, and would be read at each start."""
 
 
 class Place(Struct, frozen=True):
@@ -68,7 +67,7 @@ def administrators_file() -> Administrator:
     """
     place = PLACE
     try:
-        descriptor = os.open(place.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        descriptor = opened(place.path)
     except (FileNotFoundError, NotADirectoryError):
         return Administrator(path=place.path)
     except OSError as error:
@@ -77,10 +76,10 @@ def administrators_file() -> Administrator:
         # Of the file that is open now, whatever is put in its place meanwhile.
         if why := _unsafe(place, os.fstat(descriptor)):
             return _not_obeyed(place, why)
-        content = os.read(descriptor, _MOST_BYTES + 1)
+        content = os.read(descriptor, MOST_BYTES + 1)
     finally:
         os.close(descriptor)
-    if len(content) > _MOST_BYTES:
+    if len(content) > MOST_BYTES:
         return _not_obeyed(place, "is larger than 1 MiB")
     return _understood(place.path, content)
 

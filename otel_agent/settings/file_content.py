@@ -7,9 +7,14 @@ from typing import Final
 
 from otel_agent.errors import SettingsError
 
-_MOST_BYTES: Final = 1024 * 1024
-"""The file that explains every setting has a fiftieth of it."""
+MOST_BYTES: Final = 1024 * 1024
+"""The file that explains every setting has a fiftieth of it. What is larger was put there by mistake."""
 _PATIENCE_SECONDS: Final = 5.0
+
+
+def opened(path: Path) -> int:
+    """Open whatever is in a file's place; a pipe without a writer would hold up whoever waits. Raises ``OSError``."""
+    return os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
 
 
 def file_text(path: Path) -> str:
@@ -17,18 +22,17 @@ def file_text(path: Path) -> str:
 
     A pipe is read as well: `--config <(sops -d otel-agent.toml)` is one.
     """
-    # A pipe without a writer would hold up whoever opens it.
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    descriptor = opened(path)
     try:
         content = b""
         is_pipe = stat.S_ISFIFO(os.fstat(descriptor).st_mode)
-        while len(content) <= _MOST_BYTES and (piece := _piece(descriptor, path, is_pipe=is_pipe)):
+        while len(content) <= MOST_BYTES and (piece := _piece(descriptor, path, is_pipe=is_pipe)):
             content += piece
     finally:
         os.close(descriptor)
     if is_pipe and not content:
         raise SettingsError(f"{path} is a pipe, and nothing comes out of it. Pass another file with --config.")
-    if len(content) > _MOST_BYTES:
+    if len(content) > MOST_BYTES:
         raise SettingsError(
             f"{path} has more than a megabyte, so it is no settings file. Pass another one with --config."
         )

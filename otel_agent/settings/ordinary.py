@@ -14,27 +14,17 @@ from typing import Any, Final
 from msgspec import convert
 
 from otel_agent.settings.rules import expanded, known_backfill, names_a_program, one_amount
-from otel_agent.settings.values import Settings
+from otel_agent.settings.values import TRUTH, Settings
 
 _WHOLE: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
 _DECIMAL: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?", re.ASCII)
-_TRUTH: Final = {
-    "true": True,
-    "1": True,
-    "yes": True,
-    "on": True,
-    "false": False,
-    "0": False,
-    "no": False,
-    "off": False,
-}
 _DEFAULTS: Final = dict(zip(Settings.__struct_fields__, Settings.__struct_defaults__, strict=True))
 
 
 def ordinary_settings(values: Mapping[str, Any]) -> Settings | None:
     """Return the settings with these values over the defaults; ``None`` if only ``validation`` can say what they are."""
     try:
-        found = convert({name: _meant(name, value) for name, value in values.items()}, Settings, dec_hook=_path)
+        found = convert({name: meant(name, value) for name, value in values.items()}, Settings, dec_hook=_path)
         known_backfill(found.backfill)
         names_a_program(found.budget_notice.command)
         for budget in found.budget:
@@ -46,7 +36,7 @@ def ordinary_settings(values: Mapping[str, Any]) -> Settings | None:
     return found
 
 
-def _meant(name: str, value: object) -> object:
+def meant(name: str, value: object) -> object:
     """Return what a text means for a setting of the kind of its default: a variable has nothing but text."""
     if not isinstance(value, str):
         return value
@@ -55,7 +45,7 @@ def _meant(name: str, value: object) -> object:
         return [part for part in value.split(os.pathsep) if part]
     match _DEFAULTS.get(name):
         case bool():
-            return _TRUTH.get(value.lower(), value)
+            return TRUTH.get(value.lower(), value)
         case int():
             return int(value) if _WHOLE.fullmatch(value) else value
         case float():

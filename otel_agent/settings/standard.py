@@ -10,7 +10,7 @@ from typing import Final, get_args
 
 from msgspec import Struct
 
-from otel_agent.settings.values import Exporter
+from otel_agent.settings.values import TRUTH, Exporter
 
 _STANDARD: Final = {
     "OTEL_TRACES_EXPORTER": "traces_exporter",
@@ -100,9 +100,8 @@ def _seconds(value: str) -> float:
 
 
 def _truth(value: str) -> bool:
-    words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
     try:
-        return words[value.lower()]
+        return TRUTH[value.lower()]
     except KeyError:
         raise _Refused("Input should be true or false.") from None
 

@@ -18,6 +18,17 @@ Exporter = Literal["otlp", "console", "file", "none"]
 DURATION: Final = re.compile(r"(\d+)\s*([smhdw])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _YEAR_SECONDS: Final = 31_536_000
+TRUTH: Final = {
+    "true": True,
+    "1": True,
+    "yes": True,
+    "on": True,
+    "false": False,
+    "0": False,
+    "no": False,
+    "off": False,
+}
+"""The words that mean true or false in a variable."""
 
 
 Seconds = Annotated[float, Meta(gt=0, le=_YEAR_SECONDS)]
@@ -42,7 +53,10 @@ class OtlpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class LockedOtlp(OtlpSettings, frozen=True, kw_only=True):
-    """The table, if an administrator locked some of its keys: no standard variable wins over those."""
+    """The table, if an administrator locked some of its keys: no standard variable wins over those.
+
+    If a user names another address than a locked one, the keys that belong to an address are among them.
+    """
 
     locked: frozenset[str]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from otel_agent.cli.commands import COMMANDS
 from tests.support.imported_modules import imported_modules
 from tests.support.made_stores import JsonTree, Tokens, message, session
+from tests.support.paths import ROOT
 from tests.support.shell import Shell
 
 NEVER = {"pydantic", "opentelemetry", "textual", "watchdog", "asyncio", "rich.markdown", "rich.traceback", "pygments"}
@@ -77,3 +80,12 @@ def test_a_table_needs_rich_and_a_machine_readable_form_does_not(home: Path) -> 
     assert table & (NEVER | NO_SUMMARY) == set()
     for form in ("json", "csv"):
         assert imported_modules(home, "summary", "models", "--format", form) & (NEVER | NO_SUMMARY | {"rich"}) == set()
+
+
+def test_a_command_starts_on_windows_which_cannot_let_a_ctrl_c_wait() -> None:
+    program = (
+        "import signal; signal.__dict__.pop('pthread_sigmask', None);"
+        "from otel_agent.cli.lean_imports import import_msgspec; import_msgspec(); import msgspec; print(msgspec.__name__)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.stdout == "msgspec\n", ran.stderr

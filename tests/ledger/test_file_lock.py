@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from otel_agent.errors import LedgerError, LedgerHeld
+from otel_agent.ledger import file_lock
 from otel_agent.ledger.file_lock import FileLock, Locked, is_locked
 from otel_agent.ledger.hold import Hold, held_by
 from tests.support.paths import ROOT
@@ -43,6 +44,15 @@ def test_a_process_cannot_have_it_twice(path: Path) -> None:
         FileLock(path)
     lock.release()
     assert not is_locked(path)
+
+
+def test_who_asks_makes_no_lock_file_where_the_system_has_no_such_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_lock, "fcntl", None)
+    with pytest.raises(FileNotFoundError):
+        is_locked(tmp_path / "ledger.lock")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_two_who_ask_at_once_do_not_take_each_other_for_an_agent(path: Path) -> None:

@@ -148,6 +148,60 @@ class TestLocked:
         found = load()
         assert found.for_export().otlp.headers == {"a": "team"}
 
+    @pytest.mark.parametrize("by", ["file", "variable"])
+    def test_the_key_of_a_users_own_backend_does_not_go_to_a_locked_one(
+        self, by: str, file: Path, own: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        named: tuple[str, ...]
+        write(file, "[otlp]\nheaders = { a = 'team' }\n[locked.otlp]\nendpoint = 'http://team:4318'")
+        if by == "file":
+            own.write_text(
+                "[otlp]\nendpoint = 'http://mine:4318'\nprotocol = 'grpc'\nheaders = { a = 'mine', b = 'mine' }"
+            )
+            named = (str(own), f"{own} (otlp.protocol)", f"{own} (otlp.headers)")
+        else:
+            monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://mine:4318")
+            monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "b=mine")
+            named = ("environment OTEL_EXPORTER_OTLP_ENDPOINT", "environment OTEL_EXPORTER_OTLP_TRACES_HEADERS")
+        found = load()
+        options = otlp_options(found.settings)
+        assert (options.headers_of("traces"), options.protocol_of("traces")) == ({"a": "team"}, "http/protobuf")
+        assert found.overruled == {"otlp.endpoint": named}
+        assert found.origins["otlp.headers"] == str(file)
+
+    def test_the_key_of_a_user_who_names_the_locked_backend_too_is_used(self, file: Path, own: Path) -> None:
+        write(file, "[locked.otlp]\nendpoint = 'http://team:4318'")
+        own.write_text("[otlp]\nendpoint = 'http://team:4318'\nheaders = { a = 'mine' }")
+        found = load()
+        assert (found.settings.otlp.headers, found.overruled) == ({"a": "mine"}, {})
+        own.write_text("otlp = 5")
+        assert load().settings.otlp.endpoint == "http://team:4318"
+
+    def test_a_value_that_means_the_same_in_another_form_is_not_named(
+        self, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write(
+            file,
+            f"[locked]\ndata_dirs = ['{tmp_path}', '/b']\nmax_series = 5\nsession_titles = true\nheartbeat_hours = 48.0\n"
+            "[locked.otlp]\ntimeout_seconds = 5.0\nheaders = { X-Key = 'a b' }",
+        )
+        same = {
+            "OTEL_AGENT_DATA_DIRS": f"{tmp_path}{os.pathsep}/b",
+            "OTEL_AGENT_MAX_SERIES": "05",
+            "OTEL_AGENT_SESSION_TITLES": "yes",
+            "OTEL_AGENT_HEARTBEAT_HOURS": "48",
+            "OTEL_EXPORTER_OTLP_TIMEOUT": "5000",
+            "OTEL_EXPORTER_OTLP_HEADERS": "x-key=a%20b",
+        }
+        for name, value in same.items():
+            monkeypatch.setenv(name, value)
+        assert load().overruled == {}
+        for name in same:
+            monkeypatch.setenv(name, "no")
+        assert {place for places in load().overruled.values() for place in places} == {
+            f"environment {name}" for name in same
+        }
+
     def test_a_user_locks_nothing(self, file: Path, own: Path) -> None:
         own.write_text("[locked]\nmax_series = 5")
         with pytest.raises(SettingsError, match=r"locked is not a setting\. Only the administrator's file") as refused:
