@@ -27,8 +27,13 @@ def test_the_role_writes_the_administrators_file_and_sets_each_user_up_once(
     program.parent.mkdir(parents=True)
     program.write_text(f'#!/bin/sh\nexec {shlex.join(shell.command())} "$@"\n')
     program.chmod(0o755)
+    program.with_name("python").symlink_to(sys.executable)
     user = pwd.getpwuid(os.geteuid()).pw_name
-    settings = {"backfill": "7d", "locked": {"loop_repeats": 0, "otlp": {"endpoint": receiver.endpoint, "headers": {}}}}
+    settings = {
+        "backfill": "7d",
+        "budget": [{"name": "Größe \N{OWL}", "tokens": 5, "models": ["a", "b"]}, {"cost_usd": 1.5}],
+        "locked": {"loop_repeats": 0, "otlp": {"endpoint": receiver.endpoint, "headers": {"x.key": "a"}}},
+    }
     variables = {
         "ansible_connection": "local",
         "ansible_python_interpreter": sys.executable,

@@ -106,8 +106,9 @@ def shell(tmp_path: Path) -> AdministeredShell:
     shell = AdministeredShell(tmp_path)
     programs = {
         "opt/bin/python": "",
-        "opt/bin/pip": f'echo "$@" >> {tmp_path}/asked',
-        "opt/bin/otel-agent": f'exec {shlex.join(shell.command())} "$@" --no-service',
+        "opt/bin/pip": f'echo "$@" >> {tmp_path}/asked; echo Successfully installed otel-agent-1.2.3',
+        "opt/bin/otel-agent": f'[ "$1" != setup ] || set -- "$@" --no-service; exec {shlex.join(shell.command())} "$@"',
+        "bin/systemctl": f'echo "$@" >> {tmp_path}/restarted',
         # It becomes nobody else, and leaves out its own options.
         "bin/runuser": 'shift 3; exec "$@"',
     }
@@ -135,19 +136,43 @@ def test_the_script_installs_the_program_and_the_file_and_sets_the_user_up(
         "CONSOLE_USER": "nobody",
     }
     shell.scratch.mkdir()
-    done = subprocess.run(
-        ["sh", ROLLOUT / "mdm" / "install.sh"], env=environ, capture_output=True, text=True, check=False
-    )
+    done = install(environ)
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(done.stdout)
     assert (found["result"], found["accepted"], found["administrator"]) == ("installed", True, str(shell.file))
     assert "--upgrade otel-agent==1.2.3" in (shell.home / "asked").read_text()
     assert stat.S_IMODE(shell.file.stat().st_mode) == 0o644
-    nobody = subprocess.run(
-        ["sh", ROLLOUT / "mdm" / "install.sh"],
-        env=environ | {"CONSOLE_USER": "root"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    assert not (shell.home / "restarted").exists()
+    again = install(environ)
+    assert json.loads(again.stdout)["result"] == "already_installed", again.stderr
+    assert (shell.home / "restarted").read_text() == "--user try-restart otel-agent.service\n"
+    nobody = install(environ | {"CONSOLE_USER": "root"})
     assert (nobody.returncode, nobody.stdout[:22]) == (0, "nobody is logged in: t")
+    before = shell.file.read_text()
+    wanted.write_text("[locked]\nmax_serie = 5\n")
+    refused = install(environ)
+    assert refused.returncode == 2
+    assert "Did you mean max_series?" in refused.stderr
+    assert shell.file.read_text() == before
+    assert [each.name for each in shell.file.parent.iterdir()] == [shell.file.name]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks loginctl, as Linux does")
+def test_the_script_sets_up_who_sits_there_and_neither_the_login_screen_nor_who_came_by_ssh(
+    shell: AdministeredShell,
+) -> None:
+    sessions = "c1 120 gdm seat0 tty1\n7 1001 remote - pts/0\n3 1000 nosuchperson seat0 tty2\n"
+    listing = shell.home / "bin" / "loginctl"
+    listing.write_text(f"#!/bin/sh\ncat <<'END'\n{sessions}END\n")
+    listing.chmod(0o755)
+    environ = shell.environment()
+    environ |= {"PATH": f"{listing.parent}:{environ['PATH']}", "INSTALL_HOME": str(shell.home / "opt")}
+    asked = install(environ)
+    assert "nosuchperson" in asked.stderr  # by `id`, which knows nobody of that name
+    assert asked.returncode != 0
+
+
+def install(environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", ROLLOUT / "mdm" / "install.sh"], env=environ, capture_output=True, text=True, check=False
+    )
