@@ -80,6 +80,15 @@ def test_everything_that_is_missing_for_a_release_is_named_and_nothing_is_made(c
     assert "forgotten.txt" in refused.stderr
     assert f"Set __version__ to {VERSION}." in refused.stderr
     assert f"## [{VERSION}] - YYYY-MM-DD" in refused.stderr
+    without_git = subprocess.run(
+        [sys.executable, "scripts/release", VERSION],
+        cwd=clone.root,
+        env=clone.environment() | {"PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (without_git.returncode, without_git.stderr) == (1, "release: git: No such file or directory\n")
     assert clone.release("next").stderr.startswith("release: 'next' is not a version.")
     assert not (clone.root / "dist").exists()
     assert clone.git("tag") == ""
@@ -90,9 +99,11 @@ def test_a_release_is_built_hashed_and_tagged_here_and_not_pushed(clone: Clone) 
     (clone.root / ".cache").mkdir()
     (clone.root / ".cache" / "cyclonedx").symlink_to(table.kept("cyclonedx").path.parent)
     clone.make_ready()
+    dist = clone.root / "dist"
+    dist.mkdir()
+    (dist / "before").touch()
     made = clone.release(VERSION)
     assert made.returncode == 0, made.stderr
-    dist = clone.root / "dist"
     wheel = dist / f"otel_agent-{VERSION}-py3-none-any.whl"
     bill = dist / f"otel_agent-{VERSION}.cdx.json"
     assert {file.name for file in dist.iterdir()} == {
