@@ -13,7 +13,7 @@ from tests.support.agent import Agent
 from tests.support.ledgers import assert_sums_are_right
 from tests.support.made_stores import JsonTree
 from tests.support.otlp_receiver import OtlpReceiver
-from tests.support.random_examples import choose, seed_line
+from tests.support.random_examples import choose, few_cases, seed_line
 from tests.support.records import START_NS
 
 # A shell lets its background jobs ignore SIGINT, and nohup lets them ignore SIGHUP. The programs that a test starts would
@@ -35,8 +35,9 @@ def pytest_configure(config: pytest.Config) -> None:
     choose(config)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with the tests of real programs: they wait more than they compute, and others run beside them."""
+    few_cases(config, items)
     items.sort(key=lambda item: REAL_PROGRAMS.isdisjoint(mark.name for mark in item.iter_markers()))
 
 

@@ -69,8 +69,8 @@ def origin(key: str, sources: Sequence[Source]) -> str:
 def defaults_of(administrator: Administrator, users: Sequence[Source], *, names_endpoint: bool) -> Source:
     """Return the administrator's defaults, without those that belong to what the user replaced.
 
-    The table ``[otlp]`` describes one backend: its key is none of another one's business, which a user named. An exporter
-    for one signal must not send what a user keeps here with ``exporter``.
+    The table ``[otlp]`` describes one backend. If a user names another one, the administrator's key must not be sent there.
+    A default exporter for one signal must not send what a user keeps here with ``exporter``.
     """
     found = dict(administrator.defaults)
     # What a user names has no effect if the administrator locked the address.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import NamedTuple
 
 import pytest
@@ -16,8 +15,8 @@ from tests.export.day import CYCLE_NS, OF, Day
 from tests.export.story import ACCEPTED, AWAY, UNANSWERED
 from tests.support.ledgers import fresh_ledger
 from tests.support.otlp_receiver import PointRow
+from tests.support.random_examples import examples
 
-IN_CI = bool(os.environ.get("CI"))
 TOO_OLD = SendResult(accepted=False, permanent=True, reason="HTTP 400 too old")
 CPU = "process.cpu.time"
 
@@ -129,7 +128,7 @@ EVENTS = st.one_of(
 
 
 @given(st.lists(EVENTS, max_size=40))
-@settings(deadline=None, max_examples=150, derandomize=IN_CI, print_blob=True)
+@settings(deadline=None, max_examples=examples(150))
 def test_whatever_is_lost_a_backend_that_drops_repeats_has_exact_sums(story: list[str | tuple[str, int]]) -> None:
     """In the end the backend works, and three exports follow."""
     with fresh_ledger() as ledger:
@@ -157,7 +156,7 @@ def play(day: Day, backend: Adding, event: str) -> None:
 
 
 @given(st.lists(st.sampled_from(["accepted", "away"]), max_size=20), st.lists(st.integers(1, 50), max_size=20))
-@settings(deadline=None, max_examples=50, derandomize=IN_CI, print_blob=True)
+@settings(deadline=None, max_examples=examples(50))
 def test_where_no_answer_is_lost_nothing_is_sent_twice(answers: list[str], gains: list[int]) -> None:
     with fresh_ledger() as ledger:
         day, backend = Day(ledger, delta=True), Adding()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from itertools import pairwise
 
 import pytest
@@ -14,8 +13,8 @@ from otel_agent.model import SendResult
 from tests.export.day import CYCLE_NS, HOUR_NS, Day
 from tests.export.story import ACCEPTED, AWAY, UNANSWERED, Event, Played, stories
 from tests.support.ledgers import fresh_ledger
+from tests.support.random_examples import examples
 
-IN_CI = bool(os.environ.get("CI"))
 """Elsewhere the stories are random; hypothesis prints how to play one again that fails."""
 TOO_OLD = SendResult(accepted=False, permanent=True, reason="HTTP 400 too old")
 
@@ -213,7 +212,7 @@ def assert_ends_with_what_was_counted(played: Played, series: str) -> None:
 
 
 @given(stories(), st.integers(0, 3))
-@settings(deadline=None, max_examples=150, derandomize=IN_CI, print_blob=True)
+@settings(deadline=None, max_examples=examples(150))
 def test_whatever_happens_a_series_never_falls_and_ends_with_what_was_counted(story: list[Event], budget: int) -> None:
     with fresh_ledger() as ledger:
         played = Played(ledger, story, budget=budget)
@@ -224,7 +223,7 @@ def test_whatever_happens_a_series_never_falls_and_ends_with_what_was_counted(st
 
 
 @given(stories(without=("request lost",)), st.integers(0, 3))
-@settings(deadline=None, max_examples=100, derandomize=IN_CI, print_blob=True)
+@settings(deadline=None, max_examples=examples(100))
 def test_the_increase_of_a_series_is_what_was_counted(story: list[Event], budget: int) -> None:
     """Restarts, failures and idle hours change nothing. Only if a request is lost without a sign, and its answer with
     it, a rise may lie more than five minutes after the point it rose from."""

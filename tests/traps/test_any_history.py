@@ -31,6 +31,7 @@ from tests.support.made_stores import (
     session,
 )
 from tests.support.otlp_receiver import OtlpReceiver
+from tests.support.random_examples import examples
 
 NOTHING = Tokens()
 
@@ -187,7 +188,7 @@ def test_totals_are_the_calls_seen_each_once() -> None:
     run_state_machine_as_test(
         AnyHistory,
         settings=settings(
-            max_examples=40,
+            max_examples=examples(25),
             stateful_step_count=16,
             deadline=None,
             phases=(Phase.generate,),  # sixteen steps are short enough to read; shrinking them takes minutes
