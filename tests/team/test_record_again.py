@@ -57,6 +57,8 @@ def test_a_time_that_was_recorded_by_half_is_exact_when_it_is_recorded_again(con
     without_rules = write(config, tmp_path / "without.yaml", {'"gained.yaml"': ""})
     with Recording(folder, config=without_rules, held="4s") as prometheus:
         _send_totals(prometheus, began_s, range(AGAIN_S // 2))
+        # A Prometheus that started sooner would still record the first seconds, because its rules look two seconds back.
+        eventually(lambda: time.time() >= began_s + AGAIN_S / 2 + 0.5, wanted=True)
     with Recording(folder, config=config, held="4s", lookback=f"{WINDOW_S}s") as prometheus:
         _send_totals(prometheus, began_s, range(AGAIN_S // 2, SECONDS))
         eventually(lambda: _recorded_until(prometheus) >= began_s + SECONDS + WINDOW_S, wanted=True)
