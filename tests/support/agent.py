@@ -6,11 +6,7 @@ instead of 400 ms. `process` starts an interpreter, for a run that continues bes
 
 from __future__ import annotations
 
-import atexit
-import functools
-import json
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -22,9 +18,7 @@ from typing import Self
 
 from tests.support.measured import measured
 from tests.support.paths import ROOT
-
-DEADLINE_S = 60.0
-"""A `run --once` that takes longer counts as hanging. Seconds, generous for a slow and busy machine."""
+from tests.support.zygote import DEADLINE_S, forked
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +73,7 @@ class Agent:
             "output": str(streams[0]),
             "errors": str(streams[1]),
         }
-        code = _zygote().run(json.dumps(order).encode() + b"\n")
+        code = forked(order)
         return Run(code, *(stream.read_text(encoding="utf-8", errors="replace") for stream in streams))
 
     def process(self, *arguments: str, prelude: str = "", **settings: str) -> Process:
@@ -176,46 +170,3 @@ class Process:
         with self._more:
             self._ended = True
             self._more.notify_all()
-
-
-class Zygote:
-    """The process that forks the runs (`tests.support.agent_zygote`). There is one for a whole test session."""
-
-    def __init__(self) -> None:
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OPENCODE"))}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.agent_zygote"],
-            cwd=ROOT,
-            env=inherited | {"PYTHONPATH": str(ROOT)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
-
-    def run(self, order: bytes) -> int:
-        """Run an order and return its exit code. A run beyond the deadline is killed, together with this process."""
-        orders, answers = self._process.stdin, self._process.stdout
-        assert orders is not None
-        assert answers is not None
-        orders.write(order)
-        orders.flush()
-        ready, _, _ = select.select([answers], [], [], DEADLINE_S)
-        if not ready:
-            # A late answer would be read as the next run's, so the next run gets a new zygote.
-            self.close()
-            _zygote.cache_clear()
-            raise AssertionError(f"the agent did not end within {DEADLINE_S} s")
-        return int(answers.readline())
-
-    def close(self) -> None:
-        """Kill the process and all that it forked."""
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, 9)
-        self._process.communicate()
-
-
-@functools.cache
-def _zygote() -> Zygote:
-    zygote = Zygote()
-    atexit.register(zygote.close)
-    return zygote

@@ -6,6 +6,7 @@ process of its own that begins as `python -m otel_agent` does. The order names i
 
 from __future__ import annotations
 
+import atexit
 import encodings.ascii
 import encodings.idna  # noqa: F401
 import functools
@@ -15,6 +16,8 @@ import os
 import pkgutil
 import pprint  # noqa: F401
 import sys
+import threading
+import time
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,12 +33,16 @@ import otel_agent.settings.validation
 PROGRAM = compile(Path(otel_agent.__path__[0], "__main__.py").read_bytes(), "otel_agent/__main__.py", "exec")
 NOT_NEEDED = ("otel_agent.demo", "otel_agent.doctor", "otel_agent.summary", "otel_agent.delivery.otlp_grpc")
 """Modules that `run` does not import late."""
+LIVE = ("otel_agent.summary.live", "otel_agent.cli.serving")
 NOTHING_LISTENS = "http://127.0.0.1:1"
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A run to start. Its standard output goes to the file `output`, its standard error to `errors`."""
+    """A run to start. Its standard output goes to the file `output`, its standard error to `errors`.
+
+    Its standard input comes from the file `input`.
+    """
 
     arguments: list[str]
     environment: dict[str, str]
@@ -43,12 +50,15 @@ class Order:
     uid: int | None
     output: str
     errors: str
+    input: str = os.devnull
 
 
 def serve() -> None:
     """Run the orders from standard input one after the other, until it is closed."""
     for line in sys.stdin.buffer:
         order = Order(**json.loads(line))
+        if order.arguments[:1] != ["run"]:
+            _import_commands()
         if order.uid is not None:
             _import_everything()
         child = os.fork()
@@ -57,6 +67,16 @@ def serve() -> None:
         _, status = os.waitpid(child, 0)
         sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
         sys.stdout.flush()
+
+
+@functools.cache
+def _import_commands() -> None:
+    """Import what commands other than `run` import late, apart from the live screen."""
+    for name in ("cli", "doctor", "summary", "verify"):
+        package = importlib.import_module(f"otel_agent.{name}")
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.startswith(LIVE):
+                importlib.import_module(module.name)
 
 
 @functools.cache
@@ -105,7 +125,11 @@ def _become(order: Order, report_to: int | None = None) -> None:
         os.chdir(order.folder)
         os.environ.clear()
         os.environ.update(order.environment)
+        time.tzset()
         code = _run(order.arguments)
+        # The interpreter does these two at its end. os._exit does neither.
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
         sys.stdout.flush()
     except BaseException:
         traceback.print_exc()
@@ -122,9 +146,11 @@ def _take_streams(order: Order) -> None:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         os.dup2(file, stream)
         os.close(file)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
+    typed = os.open(order.input, os.O_RDONLY)
+    os.dup2(typed, 0)
+    os.close(typed)
+    # The zygote has read its orders from the stream that this one replaces.
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
 def _run(arguments: list[str]) -> int:
