@@ -28,8 +28,7 @@ def changed(path: Path, script: str) -> None:
 
 
 def answered(agent: Agent, *arguments: str, code: int = 0) -> str:
-    with agent.process(*arguments) as run:
-        ended = run.wait()
+    ended = agent.command(*arguments)
     assert ended.returncode == code, ended.stdout + ended.stderr
     return ended.stdout + ended.stderr
 
