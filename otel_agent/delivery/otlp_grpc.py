@@ -19,9 +19,9 @@ from otel_agent.delivery import authorities, retry
 from otel_agent.delivery.acknowledgement import ENDLESS, MAX_ANSWER, Acknowledgement, partial_success
 from otel_agent.delivery.encoding import NotEncodable, metrics_request, spans_request, to_bytes
 from otel_agent.delivery.grpc_details import asked_pause, connected
-from otel_agent.delivery.headers import USER_AGENT
 from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.delivery.tries import Tried, Tries
+from otel_agent.delivery.user_agent import USER_AGENT
 from otel_agent.model import SendResult
 from otel_agent.semconv import Signal
 

@@ -9,10 +9,11 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from otel_agent.delivery import addresses, authorities, headers
+from otel_agent.delivery import addresses, authorities
 from otel_agent.delivery.tries import MOST_TRIES
 from otel_agent.errors import SettingsError
 from otel_agent.semconv import Signal
+from otel_agent.settings import headers
 from otel_agent.settings.standard import SHORTEST_MS
 
 TlsFile = Literal["certificate", "client_key", "client_certificate"]

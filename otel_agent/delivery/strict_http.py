@@ -15,9 +15,9 @@ from otel_agent.delivery import retry
 from otel_agent.delivery.acknowledgement import MAX_ANSWER, Acknowledgement, judge
 from otel_agent.delivery.connections import WatchedAdapter
 from otel_agent.delivery.exchange import Exchange
-from otel_agent.delivery.headers import USER_AGENT
 from otel_agent.delivery.http_errors import CLOSED, IN_TIME, failure_reason
 from otel_agent.delivery.tries import Tried
+from otel_agent.delivery.user_agent import USER_AGENT
 from otel_agent.model import SendResult
 
 

@@ -1,7 +1,8 @@
 """Tells whether a value, or the text of a variable, means the same as a value that the administrator locked."""
 
 from collections.abc import Mapping
-from urllib.parse import unquote
+
+from otel_agent.errors import SettingsError
 
 
 def is_same(key: str, given: object, wanted: object) -> bool:
@@ -23,10 +24,13 @@ def _meant_same(given: object, wanted: object) -> bool:
     return given == wanted and isinstance(given, bool) == isinstance(wanted, bool)
 
 
-def _headers(text: str) -> dict[str, str]:
-    """Return the headers of the standard's form, ``key=value,key=value`` with percent-encoded values."""
-    pairs = (entry.partition("=") for entry in text.split(",") if entry.strip())
-    return _lowered({unquote(name.strip()): unquote(value.strip()) for name, _, value in pairs})
+def _headers(text: str) -> dict[str, str] | None:
+    from otel_agent.settings.headers import parsed  # noqa: PLC0415 - only what an administrator locked is compared
+
+    try:
+        return _lowered(parsed(text, ""))
+    except SettingsError:
+        return None
 
 
 def _lowered(headers: Mapping[str, str]) -> dict[str, str]:

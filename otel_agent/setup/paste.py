@@ -4,8 +4,9 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
-from otel_agent.delivery import addresses, headers
+from otel_agent.delivery import addresses
 from otel_agent.errors import SettingsError
+from otel_agent.settings import headers
 
 _ASSIGNMENT: Final = re.compile(r"^\s*(?:export\s+)?OTEL_EXPORTER_OTLP_[A-Z_]+\s*=\s*")
 _OWN_PATH: Final = re.compile(r"/v1/(traces|metrics|logs)/?$")

@@ -9,13 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import unquote
 
-from opentelemetry.exporter.otlp.proto.common.version import __version__ as sdk_version
-
-from otel_agent import __version__
 from otel_agent.errors import SettingsError
-
-USER_AGENT: Final = f"otel-agent/{__version__} OTel-OTLP-Exporter-Python/{sdk_version}"
-"""OTLP's specification wants the name of the exporter, and lets a product stand before it."""
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A token of RFC 9110."""
