@@ -66,6 +66,7 @@ class Asked(Struct, frozen=True, kw_only=True):
             separate_global=self.separate_global,
             compared=self.compared,
             with_rhythm=self.form == "html",
+            with_checkouts=self.form in ("json", "csv"),
         )
 
     def refuse_contradictions(self) -> None:

@@ -37,6 +37,7 @@ def messages(
 ) -> None:
     """Print each counted message with its facts, for pandas and spreadsheets: otel-agent summary messages."""
     from otel_agent.ledger.queries import open_to_read
+    from otel_agent.opencode.git.checkouts import Checkouts
     from otel_agent.summary.messages import message_lines
     from otel_agent.summary.text.warnings import warnings
 
@@ -50,9 +51,10 @@ def messages(
     )
     if missing := bring_up_to_date(settings):
         typer.echo(f"Warning: {missing}", err=True)
+    checkouts = Checkouts() if settings.vcs_attributes else None
     with open_to_read(settings.state_dir) as ledger:
         if ledger is not None and (reading := ledger.reading()):
             typer.echo(f"Warning: {reading.in_words(stopped=False)}", err=True)
         for warning in warnings(ledger) if ledger else ():
             typer.echo(f"Warning: {warning}", err=True)
-        sys.stdout.writelines(message_lines(question, ledger, form, now))
+        sys.stdout.writelines(message_lines(question, ledger, form, now, checkouts))

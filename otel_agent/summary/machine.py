@@ -127,6 +127,11 @@ class Machine:
             if ledger is not None and (brief := brief_warnings(ledger)):
                 # What was put before them is short.
                 view = replace(view, brief_warnings=(*view.warnings[: -len(brief)], *brief))
+            if ledger is not None and self._settings.vcs_attributes and question.with_checkouts:
+                # Without the setting nobody waits for its import, and no file of git is opened.
+                from otel_agent.summary.checked_out import with_checkouts  # noqa: PLC0415
+
+                view = with_checkouts(view, ledger)
             if name != "overview" or ledger is None or not self._settings.budget:
                 return view
             states = budget_states(self._settings.budget, ledger, accounting=question.accounting, now=view.now)

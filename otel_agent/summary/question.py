@@ -62,5 +62,7 @@ class Question(Struct, frozen=True, kw_only=True):
     """Add the tokens step by step."""
     with_rhythm: bool = False
     """Overview and timeline: add the usage by weekday and hour."""
+    with_checkouts: bool = False
+    """Sessions: add repository and branches, if the settings allow it."""
     compared: bool = False
     """Add the usage in the time before the range, as long as the part of the range that has passed."""

@@ -47,6 +47,10 @@ class SessionRow(Row, frozen=True, kw_only=True):
     last: datetime
     with_subagents: Usage
     """Its own usage plus the usage of all sessions below it."""
+    repository: str = ""
+    """The git repository of its last message in the range; empty if it is not known. See ``View.has_checkouts``."""
+    branches: tuple[str, ...] = ()
+    """The branches on which its messages in the range began, in the order of their first message."""
 
 
 class ProjectRow(Row, frozen=True, kw_only=True):
@@ -228,6 +232,8 @@ class View(Struct, frozen=True, kw_only=True):
     """``None`` unless the question asks for it."""
     rhythm: Rhythm | None = None
     """``None`` unless the question asks for it."""
+    has_checkouts: bool = False
+    """True if repository and branches of sessions were looked up."""
     warnings: tuple[str, ...] = ()
     """Sentences that a reader needs to trust the numbers; each says what to do."""
     brief_warnings: tuple[str, ...] = ()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from otel_agent.model import Outcome, ToolCall, Turn
@@ -17,11 +20,13 @@ from tests.support.dead_mount import noticing_openings
 from tests.support.git_repository import at_minute, needs_git, repository
 from tests.support.made_stores import JsonTree, Message, Tokens, message, message_id, session
 from tests.support.otlp_receiver import OtlpReceiver
+from tests.support.paths import ROOT
 
 pytestmark = needs_git
 
 ON = {"OTEL_AGENT_VCS_ATTRIBUTES": "true"}
 SECRET = "hunter2"
+SCHEMA = json.loads((ROOT / "docs" / "summary.schema.json").read_text(encoding="utf-8"))
 
 
 def written_in(folder: Path, minute: float, number: int = 1) -> Message:
@@ -110,3 +115,37 @@ def test_a_session_shows_its_repository_and_branches_if_the_setting_is_on(agent:
     off = agent.command("session", of.id, "--json").stdout + agent.command("session", of.id).stdout
     assert "repository" not in off
     assert "fix/basket" not in off
+
+
+def test_sessions_and_messages_name_repository_and_branches_for_scripts_if_the_setting_is_on(
+    agent: Agent, tree: JsonTree
+) -> None:
+    shop = repository(agent.home / "shop")
+    shop.git(10, "checkout", "-b", "fix/basket")
+    shop.git(20, "checkout", "main")
+    of = session(at_minute(5), directory=str(shop.folder))
+    for number, minute in enumerate((5, 15, 25), start=1):
+        tree.put_turn(replace(written_in(shop.folder, minute, number), session=of))
+    elsewhere = agent.home / "notes"
+    elsewhere.mkdir()
+    tree.put_turn(written_in(elsewhere, 30, 9))
+
+    document = json.loads(agent.command("summary", "sessions", "--json", **ON).stdout)
+    jsonschema.validate(document, SCHEMA)
+    assert {Path(row["project"]).name: (row["repository"], row["branches"]) for row in document["rows"]} == {
+        "shop": ("shop", ["main", "fix/basket"]),
+        "notes": (None, []),
+    }
+    minutes = ("--since", "2023-11-14 22:24", "--until", "2023-11-14 22:46", "--tz", "UTC")
+    in_csv = rows_of(agent.command("summary", "sessions", *minutes, "--format", "csv", **ON).stdout)
+    assert {row["repository"]: row["branches"] for row in in_csv} == {"shop": "fix/basket main", "": ""}
+    each = rows_of(agent.command("messages", "--format", "csv", **ON).stdout)
+    branches = [("shop", "main"), ("shop", "fix/basket"), ("shop", "main"), ("", "")]
+    assert [(row["repository"], row["branch"]) for row in each] == branches
+    for command in (("summary", "sessions", "--json"), ("messages", "--format", "csv")):
+        off = agent.command(*command).stdout
+        assert [word for word in ("repository", "branch", "fix/basket") if word in off] == [], command
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))

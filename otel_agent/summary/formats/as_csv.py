@@ -66,7 +66,11 @@ def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in nested.items():
         path = f"{prefix}{name}"
-        flat |= _flat(value, prefix if name == "tokens" else f"{path}_") if isinstance(value, dict) else {path: value}
+        if isinstance(value, dict):
+            flat |= _flat(value, prefix if name == "tokens" else f"{path}_")
+        else:
+            # Only branches are a list, and git allows no space in their names.
+            flat[path] = " ".join(value) if isinstance(value, list) else value
     return flat
 
 

@@ -127,7 +127,14 @@ def row_object(row: Row, view: View, *, active: bool = False) -> dict[str, Any]:
     if view.equivalents is not None:
         found = view.equivalents.active if active else view.equivalents.rows
         equivalent = _equivalent(found.get(row.key, NO_EQUIVALENT))
-    return {"key": row.key, **_facts(row, view), **_usage(row.usage, view.accounting), **equivalent, **then}
+    return {
+        "key": row.key,
+        **_facts(row, view),
+        **_checked_out(row, view),
+        **_usage(row.usage, view.accounting),
+        **equivalent,
+        **then,
+    }
 
 
 def _equivalent(of: Equivalent) -> dict[str, Any]:
@@ -191,6 +198,12 @@ def _facts(row: Row, view: View) -> dict[str, Any]:
             part = view.total_of(row.usage) / whole if whole else 0.0
             ratio = cache_hit_ratio(row.usage)
             return {"share": round(part, 6), "cache_hit_ratio": None if ratio is None else round(ratio, 6)}
+
+
+def _checked_out(row: Row, view: View) -> dict[str, Any]:
+    if not view.has_checkouts or not isinstance(row, SessionRow):
+        return {}
+    return {"repository": row.repository or None, "branches": list(row.branches)}
 
 
 def _tool(row: ToolRow) -> dict[str, Any]:
