@@ -32,7 +32,8 @@ run: .venv/.runtime ## Run the agent: its demo, or any command: make run ARGS="s
 	@$(VENV_PYTHON) -m otel_agent $(ARGS)
 
 .PHONY: collector
-collector: collector-build ## Run the Collector's agent tier here, built once (needs go): OTLP on 127.0.0.1:4318
+collector: .venv/.runtime ## Run the Collector's agent tier here, built once (needs go): OTLP on 127.0.0.1:4318
+	@$(REAL_PROGRAMS) get collector >/dev/null
 	@$(VENV_PYTHON) scripts/run-tier agent
 
 .PHONY: team

@@ -1,4 +1,4 @@
-"""The role of docs/rollout.md, run by the real Ansible on this machine: all but the installation and the service."""
+"""The role of docs/rollout.md, run by the real Ansible on this machine: all but the installation and the service itself."""
 
 from __future__ import annotations
 
@@ -19,15 +19,19 @@ from tests.support.real_programs import require
 PLAYBOOK = ROOT / "rollout" / "ansible" / "playbook.yml"
 
 
-def test_the_role_writes_the_administrators_file_and_sets_each_user_up_once(
+def test_the_role_writes_the_administrators_file_sets_each_user_up_once_and_restarts_what_ran_before(
     tmp_path: Path, receiver: OtlpReceiver
 ) -> None:
     shell = AdministeredShell(tmp_path)
-    program = tmp_path / "opt" / "bin" / "otel-agent"
-    program.parent.mkdir(parents=True)
-    program.write_text(f'#!/bin/sh\nexec {shlex.join(shell.command())} "$@"\n')
-    program.chmod(0o755)
+    # The program installs no service of whoever runs this test, and what restarts one only writes down what it is asked.
+    program = script(
+        tmp_path / "opt" / "bin" / "otel-agent",
+        f'[ "$1" != setup ] || set -- "$@" --no-service; exec {shlex.join(shell.command())} "$@"',
+    )
     program.with_name("python").symlink_to(sys.executable)
+    asked = tmp_path / "asked"
+    for name in ("systemctl", "launchctl"):
+        script(tmp_path / "bin" / name, f'echo "{name} $*, $XDG_RUNTIME_DIR" >> {asked}')
     user = pwd.getpwuid(os.geteuid()).pw_name
     settings = {
         "backfill": "7d",
@@ -41,24 +45,41 @@ def test_the_role_writes_the_administrators_file_and_sets_each_user_up_once(
         "otel_agent_owner": user,
         "otel_agent_home": str(program.parents[1]),
         "otel_agent_folder": str(shell.file.parent),
-        "otel_agent_users": [user],
+        # The second time it is somebody whose agent runs already, while the file is new.
+        "otel_agent_users": [user, user],
         "otel_agent_settings": settings,
-        "otel_agent_setup_options": ["--no-service"],
     }
     first = play(shell, variables)
-    assert "changed=3" in first, first
+    assert "changed=4" in first, first
     assert tomllib.loads(shell.file.read_text()) == settings
     assert shell.config.exists()
     found = json.loads(shell.output("config", "show", "--json"))["settings"]
     assert found["otlp.endpoint"] == {"value": receiver.endpoint, "from": f"{shell.file} (locked)"}
     assert receiver.requests
+    uid = os.geteuid()
+    restart = "systemctl --user try-restart otel-agent.service"
+    if sys.platform == "darwin":
+        restart = f"launchctl kickstart -k gui/{uid}/otel-agent"
+    restarted_once = f"{restart}, /run/user/{uid}\n"
+    assert asked.read_text() == restarted_once
     assert "changed=0" in play(shell, variables)
+    assert asked.read_text() == restarted_once
+
+
+def script(path: Path, text: str) -> Path:
+    """Write a program of the shell."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
 
 
 def play(shell: AdministeredShell, variables: dict[str, object]) -> str:
     """Run the playbook on this machine, which must succeed, and return what Ansible printed."""
     command = [sys.executable, "-m", "ansible", "playbook", "--inventory", "localhost,", "--skip-tags", "install"]
-    environ = shell.environment() | {
+    environ = shell.environment()
+    environ |= {
+        "PATH": f"{shell.home / 'bin'}{os.pathsep}{environ['PATH']}",
         "PYTHONPATH": f"{require('ansible')}{os.pathsep}{ROOT}",
         "ANSIBLE_HOME": str(shell.home / ".ansible"),
         "ANSIBLE_NOCOLOR": "1",

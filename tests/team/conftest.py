@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from tests.support.agent import Agent
+from tests.support.real_programs import COLLECTOR
+from tests.support.real_programs.clickhouse import ClickHouse
 from tests.support.real_programs.collector import Collector, otlp_to_files
 from tests.support.real_programs.prometheus import Prometheus
 from tests.team.support.recount import STORE, recounted
@@ -33,6 +35,16 @@ def prometheus(tmp_path: Path) -> Iterator[Prometheus]:
     """Yield a running Prometheus without data."""
     with Prometheus(tmp_path / "prometheus") as prometheus:
         yield prometheus
+
+
+@pytest.fixture
+def clickhouse(tmp_path: Path) -> Iterator[ClickHouse]:
+    """Yield a running ClickHouse with the table of spans."""
+    with ClickHouse(tmp_path / "clickhouse") as clickhouse:
+        for statement in (COLLECTOR / "clickhouse" / "schema.sql").read_text(encoding="utf-8").split(";\n"):
+            if statement.strip():
+                clickhouse.do(statement)
+        yield clickhouse
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import requests
 
 from tests.support.agent import Agent
 from tests.support.otlp_receiver.tls import Authority
-from tests.support.real_programs import COLLECTOR
 from tests.support.real_programs.clickhouse import ClickHouse
 from tests.support.real_programs.kafka import Kafka
 from tests.support.real_programs.prometheus import Prometheus
@@ -109,15 +108,6 @@ def kafka(shared: Shared, partitions: int) -> Kafka:
         shared.kafka.renew(partitions)
     shared.is_new = False
     return shared.kafka
-
-
-@pytest.fixture
-def clickhouse(tmp_path: Path) -> Iterator[ClickHouse]:
-    with ClickHouse(tmp_path / "clickhouse") as clickhouse:
-        for statement in (COLLECTOR / "clickhouse" / "schema.sql").read_text(encoding="utf-8").split(";\n"):
-            if statement.strip():
-                clickhouse.do(statement)
-        yield clickhouse
 
 
 @pytest.fixture
