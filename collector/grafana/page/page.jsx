@@ -123,15 +123,18 @@ function Panel({ panel, chosen, range, width, height }) {
   );
 }
 
+const ROOT = document.getElementById('root');
+
 function room() {
-  return document.documentElement.clientWidth - 2 * GAP;
+  return ROOT.clientWidth - 2 * GAP;
 }
 
 function Board({ board, boards }) {
   const range = rangeOf(board);
   const chosen = chosenIn(board);
   const [wide, setWide] = React.useState(room());
-  React.useEffect(() => window.addEventListener('resize', () => setWide(room())), []);
+  // A scroll bar appears once there is something to scroll. It takes room without a change of the window.
+  React.useEffect(() => new ResizeObserver(() => setWide(room())).observe(ROOT), []);
   const column = (wide + GAP) / COLUMNS;
   const bottom = Math.max(...board.panels.map(({ gridPos }) => gridPos.y + gridPos.h));
   return (
@@ -163,7 +166,7 @@ async function start() {
   const board = await (await fetch(`boards/${name}.json`)).json();
   document.title = board.title;
   document.head.append(Object.assign(document.createElement('style'), { textContent: graphs }));
-  createRoot(document.getElementById('root')).render(
+  createRoot(ROOT).render(
     <ThemeContext.Provider value={theme}>
       <GlobalStyles isExtensionSidebarOpen={false} />
       <Board board={board} boards={boards} />
