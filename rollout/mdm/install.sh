@@ -1,11 +1,13 @@
 #!/bin/sh
 # Rolls otel-agent out on one machine: Jamf and Intune run it as root on macOS and Linux. Running it again upgrades.
 #   PACKAGE   what pip installs, such as otel-agent==1.2.3 or the path of a wheel that came with this script
+#   PYTHON    the Python of its environment, 3.11 or newer; else python3
 #   SETTINGS  the administrator's file to put in place; empty leaves what is there
 # Exit code 0: done, or nobody is logged in, and the agent starts with the next run. Else that of the step that failed.
 set -eu
 umask 022  # every user reads what root makes here
 package=${PACKAGE:-otel-agent}
+python=${PYTHON:-python3}
 settings=${SETTINGS:-}
 home=${INSTALL_HOME:-/opt/otel-agent}
 system=$(uname -s)
@@ -37,7 +39,13 @@ user=${CONSOLE_USER:-$(person)}
 changed=
 
 # 1. The program, for all users.
-[ -x "$home/bin/python" ] || python3 -m venv "$home"
+if [ ! -x "$home/bin/python" ]; then
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+        echo "$python is no Python of 3.11 or newer: name one in the variable PYTHON" >&2
+        exit 1
+    }
+    "$python" -m venv "$home"
+fi
 said=$("$home/bin/pip" install --disable-pip-version-check --upgrade "$package")
 case $said in *"Successfully installed"*) changed=yes ;; esac
 

@@ -146,6 +146,8 @@ def test_the_script_installs_the_program_and_the_file_and_sets_the_user_up(
     again = install(environ)
     assert json.loads(again.stdout)["result"] == "already_installed", again.stderr
     assert (shell.home / "restarted").read_text() == "--user try-restart otel-agent.service\n"
+    too_old = install(environ | {"INSTALL_HOME": str(shell.home / "new"), "PYTHON": "false"})
+    assert (too_old.returncode, "name one in the variable PYTHON" in too_old.stderr) == (1, True)
     nobody = install(environ | {"CONSOLE_USER": "root"})
     assert (nobody.returncode, nobody.stdout[:22]) == (0, "nobody is logged in: t")
     before = shell.file.read_text()

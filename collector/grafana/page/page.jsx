@@ -143,8 +143,10 @@ function Board({ board, boards }) {
       <div style={{ position: 'relative', height: bottom * (CELL + GAP) }}>
         {board.panels.map((panel) => {
           const { x, y, w, h } = panel.gridPos;
-          const size = { width: Math.round(w * column - GAP), height: h * CELL + (h - 1) * GAP };
-          const at = { position: 'absolute', left: Math.round(x * column), top: y * (CELL + GAP), ...size };
+          // From its edges, so that the last column ends with the page.
+          const left = Math.round(x * column);
+          const size = { width: Math.round((x + w) * column) - GAP - left, height: h * CELL + (h - 1) * GAP };
+          const at = { position: 'absolute', left, top: y * (CELL + GAP), ...size };
           return panel.type === 'row' ? (
             <div className="heading" key={panel.title} style={at}>
               {panel.title}
