@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from itertools import pairwise
 from typing import Annotated, Any, Final, NamedTuple
 
 import typer
@@ -10,10 +11,11 @@ import typer
 from otel_agent import __version__
 from otel_agent.cli import COMPLETE
 from otel_agent.cli.help_page import import_help_page
-from otel_agent.cli.zsh_completion import answer_first_tab
+from otel_agent.cli.zsh_completion import answer_first_tab, say_shells_by_name
 from otel_agent.errors import OtelAgentError
 
 _HELP: Final = ["-h", "--help"]
+_COMPLETIONS: Final = {"--install-completion", "--show-completion"}
 _FLAG: Final = ""
 """As ``options.FLAG``, whose module reads settings."""
 
@@ -108,8 +110,9 @@ def run_command(arguments: Sequence[str]) -> None:
     """Run the command that the arguments name, and exit. ``endings`` knows what becomes of an error."""
     if set(_HELP) & set(arguments):
         import_help_page()
-    if {"--install-completion", "--show-completion"} & set(arguments):
+    if _COMPLETIONS & set(arguments):
         answer_first_tab()
+        _obey_a_named_shell(arguments)
     try:
         app(_named(arguments))(arguments, prog_name="otel-agent")
     except OSError as error:
@@ -120,6 +123,15 @@ def run_command(arguments: Sequence[str]) -> None:
             f"cannot write {error.filename}: {error.strerror}. --show-completion prints what "
             "would be written: save it where your shell looks for completions."
         ) from None
+
+
+def _obey_a_named_shell(arguments: Sequence[str]) -> None:
+    """Let ``--install-completion zsh`` be about zsh. Typer would ignore the name, and take the shell that called."""
+    for option, after in pairwise(arguments):
+        if option in _COMPLETIONS and not after.startswith("-"):
+            # It has no other way to switch its guess off.
+            os.environ["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = "1"
+            say_shells_by_name()
 
 
 def _named(arguments: Sequence[str]) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""Typer's completion for zsh, which does nothing at the first Tab of each shell."""
+"""Mends Typer's completion: for zsh it does nothing at the first Tab of each shell, and it prints a shell as `Shells.zsh`."""
 
 from typing import Final
 
@@ -15,3 +15,10 @@ def answer_first_tab() -> None:
     from typer import _completion_shared as shared
 
     shared._completion_scripts["zsh"] = shared.COMPLETION_SCRIPT_ZSH + _CALL
+
+
+def say_shells_by_name() -> None:
+    """Let Typer print ``zsh`` for a shell that somebody names."""
+    from typer._completion_shared import Shells
+
+    setattr(Shells, "__str__", str.__str__)  # noqa: B010 - mypy knows no such assignment

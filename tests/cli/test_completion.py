@@ -31,7 +31,8 @@ def shell(tmp_path: Path) -> Shell:
 
 
 def files(shell: Shell) -> set[Path]:
-    return {path.relative_to(shell.home) for path in shell.home.rglob("*") if "tmp" not in path.parts}
+    found = {path.relative_to(shell.home) for path in shell.home.rglob("*")}
+    return {path for path in found if "tmp" not in path.parts}
 
 
 def bash(shell: Shell, *words: str) -> list[str]:
@@ -108,3 +109,11 @@ def test_a_tab_needs_no_tables_and_checks_no_settings(shell: Shell) -> None:
     }
     assert imported & {"rich.table", "pydantic", "textual", "psutil", "opentelemetry", "watchdog"} == set()
     assert os.environ.get("_OTEL_AGENT_COMPLETE") is None
+
+
+def test_completions_are_installed_for_the_shell_that_somebody_names(tmp_path: Path) -> None:
+    shell = Shell(tmp_path)
+    shell.scratch.mkdir()
+    assert f"zsh completion installed in {tmp_path}/.zfunc/_otel-agent" in shell.output("--install-completion", "zsh")
+    assert files(shell) >= {Path(".zfunc/_otel-agent"), Path(".zshrc")}
+    assert not (tmp_path / ".bashrc").exists()
