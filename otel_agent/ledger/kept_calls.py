@@ -38,7 +38,7 @@ IS_NOT_READ: Final = f"{records.IS_COUNTED} AND calls_found = {Found.NOT_READ:d}
 
 
 class KeptCalls:
-    """The tables ``kept_call`` and ``tool``. Everything that writes runs inside the writer's transaction."""
+    """The tables ``kept_call``, ``called_session`` and ``tool``. Everything that writes runs inside the writer's transaction."""
 
     def __init__(self, database: sqlite3.Connection, facts: Facts) -> None:
         self._database, self._facts = database, facts
@@ -51,6 +51,15 @@ class KeptCalls:
             "INSERT OR IGNORE INTO kept_call (message, position, tool, outcome, started_ms, ended_ms) "
             "VALUES (?, ?, ?, ?, ?, ?)",
             [row for number, calls in found for row in self._rows(number, calls)],
+        )
+        self._database.executemany(
+            "INSERT OR IGNORE INTO called_session (message, position, session_id) VALUES (?, ?, ?)",
+            [
+                (number, position, call.child_session)
+                for number, calls in found
+                for position, call in enumerate(calls)
+                if call.child_session
+            ],
         )
         self.note([number for number, _ in found], how)
 

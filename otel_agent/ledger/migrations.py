@@ -8,6 +8,7 @@ from otel_agent.ledger import one_name
 from otel_agent.ledger.layout_8 import to_version_8
 from otel_agent.ledger.layout_9 import to_version_9
 from otel_agent.ledger.layout_10 import to_version_10
+from otel_agent.ledger.layout_11 import to_version_11
 from otel_agent.ledger.migration_progress import OnMigration
 
 _VERSION_1: Final = """
@@ -234,6 +235,7 @@ STEPS: Final[tuple[Callable[[sqlite3.Connection, OnMigration], None], ...]] = (
     to_version_8,
     to_version_9,
     to_version_10,
+    to_version_11,
 )
 """Index n holds the step from version n+1 to n+2; all steps run in one transaction. A step that takes long says how far it is."""
 

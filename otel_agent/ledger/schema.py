@@ -5,7 +5,7 @@ Version 3 adds whole traces (``turn``, ``tool_call``), the counts per store and 
 accepted point of each series, version 5 the unanswered one. Version 6 says from which record usage is known
 (``source``) and adds the times of a model's answer. Version 7 gives one agent and one project one name. Version 8
 names contexts by number and keeps sums (``layout_8``). Version 9 keeps tool calls (``layout_9``), version 10 changed
-lines (``layout_10``).
+lines (``layout_10``), version 11 the sessions that calls began (``layout_11``).
 
 The tables keep the words of their time, because a ledger outlives the code that wrote it. ``owed`` holds what is
 pending, and ``refused`` marks what is quarantined. ``told_*`` is the last accepted point of a series, ``open_*`` the
@@ -19,7 +19,7 @@ from otel_agent.ledger import kept_sums, migrations
 from otel_agent.ledger.late_indexes import make_indexes
 from otel_agent.ledger.migration_progress import OnMigration, unreported
 
-VERSION: Final = 10
+VERSION: Final = 11
 """Kept in ``PRAGMA user_version``. A newer otel-agent wrote a ledger with a higher one, which is left alone."""
 
 WITH_PROBLEMS: Final = 2

@@ -17,6 +17,8 @@ class KeptCall(Struct, frozen=True):
     outcome: Outcome
     started_ms: int | None
     ended_ms: int | None
+    session_id: str
+    """The sub-agent's session that it began or went on with; empty if there is none, or nobody knows which."""
 
 
 class MessageOfSession(Struct, frozen=True):
@@ -48,10 +50,12 @@ def messages_of(database: sqlite3.Connection, session_id: str) -> list[MessageOf
 
 def _calls(database: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, list[KeptCall]]:
     query = (
-        "SELECT c.message, t.name, c.outcome, c.started_ms, c.ended_ms FROM kept_call AS c JOIN tool AS t ON t.number = c.tool "
+        "SELECT c.message, t.name, c.outcome, c.started_ms, c.ended_ms, coalesce(s.session_id, '') "
+        "FROM kept_call AS c JOIN tool AS t ON t.number = c.tool "
+        "LEFT JOIN called_session AS s ON s.message = c.message AND s.position = c.position "
         "WHERE c.message IN (SELECT value FROM json_each(?)) ORDER BY c.message, c.position"
     )
     found: dict[int, list[KeptCall]] = {}
-    for message, tool, outcome, started_ms, ended_ms in database.execute(query, (records.ids(list(numbers)),)):
-        found.setdefault(message, []).append(KeptCall(tool, Outcome(outcome), started_ms, ended_ms))
+    for message, tool, outcome, *rest in database.execute(query, (records.ids(list(numbers)),)):
+        found.setdefault(message, []).append(KeptCall(tool, Outcome(outcome), *rest))
     return found

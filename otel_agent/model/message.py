@@ -253,6 +253,8 @@ class ToolCall(Struct, frozen=True, gc=False):
     """A hash of the input, to see that two calls have the same one. It is never written down, sent or logged.
 
     Empty if the input is not known, or too large to be looked at."""
+    child_session: str = ""
+    """The sub-agent's session that the call began or went on with; empty if it called none, or does not say which."""
 
 
 class LoopKind(StrEnum):

@@ -3,7 +3,7 @@
 Everything comes from the ledger. It has no text of a prompt, an answer, or a tool's input.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -41,6 +41,10 @@ class CallRow(Struct, frozen=True, kw_only=True):
     finish: str = ""
     usage: Usage = NO_USAGE
     """Only a model call has any."""
+    session: str = ""
+    """The id of the sub-agent's session that a tool call began or went on with; empty if there is none …"""
+    session_title: str = ""
+    """… and its title, empty if the ledger does not know it."""
 
     @property
     def seconds(self) -> float | None:
@@ -126,7 +130,9 @@ def session_detail(
     turns: dict[str, list[MessageOfSession]] = {}
     for each in counted:
         turns.setdefault(each.message.turn, []).append(each)
-    rows = [_turn(key, of_turn, now, checkouts) for key, of_turn in turns.items()]
+    called = {call.session_id for each in counted for call in each.calls or () if call.session_id}
+    titles = {key: each.title for key, each in ledger.session_facts(called).items()} if called else {}
+    rows = [_turn(key, of_turn, now, titles, checkouts) for key, of_turn in turns.items()]
     beside = [each.message for each in found if each.message.source is UsageSource.UNATTRIBUTED]
     return SessionDetail(
         id=session_id,
@@ -160,14 +166,20 @@ def _repository(messages: Sequence[Message], checkouts: Checkouts | None) -> str
     return checkouts.of(messages[-1], messages[-1].created_ms).repository if messages else ""
 
 
-def _turn(key: str, of_turn: Sequence[MessageOfSession], now: datetime, checkouts: Checkouts | None) -> TurnRow:
+def _turn(
+    key: str,
+    of_turn: Sequence[MessageOfSession],
+    now: datetime,
+    titles: Mapping[str, str],
+    checkouts: Checkouts | None,
+) -> TurnRow:
     messages = [each.message for each in of_turn]
     last = max(messages, key=lambda message: message.ended_ms)
     began = [each.turn_began_ms for each in of_turn if each.turn_began_ms is not None]
     since_ms = min([*began, *(message.created_ms for message in messages)])
     tools = [call for each in of_turn for call in each.calls or ()]
     known = all(each.calls is not None for each in of_turn)
-    calls = [row for each in of_turn for row in _calls(each, now)]
+    calls = [row for each in of_turn for row in _calls(each, now, titles)]
     return TurnRow(
         key=key,
         usage=_usage(messages),
@@ -185,7 +197,7 @@ def _turn(key: str, of_turn: Sequence[MessageOfSession], now: datetime, checkout
     )
 
 
-def _calls(of: MessageOfSession, now: datetime) -> list[CallRow]:
+def _calls(of: MessageOfSession, now: datetime, titles: Mapping[str, str]) -> list[CallRow]:
     message = of.message
     asked = CallRow(
         kind="model" if message.calls_model else "other",
@@ -199,10 +211,10 @@ def _calls(of: MessageOfSession, now: datetime) -> list[CallRow]:
         finish=message.finish,
         usage=_usage([message]),
     )
-    return [asked, *(_tool(message, call, now) for call in of.calls or ())]
+    return [asked, *(_tool(message, call, now, titles) for call in of.calls or ())]
 
 
-def _tool(message: Message, call: KeptCall, now: datetime) -> CallRow:
+def _tool(message: Message, call: KeptCall, now: datetime, titles: Mapping[str, str]) -> CallRow:
     return CallRow(
         kind="tool",
         name=call.tool,
@@ -211,6 +223,8 @@ def _tool(message: Message, call: KeptCall, now: datetime) -> CallRow:
         until=None if call.ended_ms is None else _at(call.ended_ms, now),
         message=message.id,
         agent=message.agent,
+        session=call.session_id,
+        session_title=titles.get(call.session_id, ""),
     )
 
 

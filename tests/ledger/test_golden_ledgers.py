@@ -1,7 +1,7 @@
 """A ledger that an older version wrote becomes a current one: it keeps its totals, and knows every copy by its key.
 
-`ledger-5.sql`, `ledger-6.sql`, `ledger-8.sql` and `ledger-9.sql` are dumps of ledgers that those versions wrote when they counted the
-store `sqlite-1.18.33-fork`. Its recount says what they hold.
+`ledger-5.sql`, `ledger-6.sql` and `ledger-8.sql` to `ledger-10.sql` are dumps of ledgers that those versions wrote when they
+counted the store `sqlite-1.18.33-fork`. Its recount says what they hold.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.support.made_stores import Tokens
 from tests.support.otlp_receiver import OtlpReceiver
 from tests.support.paths import STORES
 
-OLDER = pytest.mark.parametrize("version", [5, 6, 8, 9])
+OLDER = pytest.mark.parametrize("version", [5, 6, 8, 9, 10])
 STORE = STORES / "sqlite-1.18.33-fork"
 MESSAGES = 15
 COPIES = 1

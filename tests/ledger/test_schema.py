@@ -40,6 +40,7 @@ def test_an_empty_database_becomes_a_ledger(database: sqlite3.Connection) -> Non
         *("context", "session_use", "slot_use", "reach"),
         *("tool", "kept_call", "recent_call", "loop"),
         *("changed_lines", "counted_lines"),
+        "called_session",
     }
     assert schema.version(database) == schema.VERSION
     assert schema.belongs_to_us(database)

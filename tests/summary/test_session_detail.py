@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import UTC, datetime
 
@@ -10,9 +11,12 @@ import pytest
 from otel_agent.errors import UsageError
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.model import Outcome
+from otel_agent.summary.formats.session_json import session_json
 from otel_agent.summary.session_detail import SessionDetail, days_of_model, session_detail, session_named
+from otel_agent.summary.text.session_page import session_lines
 from tests.summary.made_machine import MadeMachine
-from tests.support.made_stores import T0, Tokens, message, prompt, session, step_finish, tool
+from tests.support.made_stores import T0, DatabaseV2, Session, Tokens, message, prompt, session, step_finish, tool
+from tests.support.made_stores.rows_of_2_x import Rows, call, subagent
 
 SECOND = 1_000
 NOW_MS = time.time_ns() // 1_000_000
@@ -79,6 +83,48 @@ def test_a_session_has_its_turns_and_their_calls(machine: MadeMachine) -> None:
         ("tool", "github_search", Outcome.ERROR, 4.0),
         ("model", "zai-coding-plan/glm-5", Outcome.OK, 2.0),
     ]
+
+
+def put_family(machine: MadeMachine, begin: int) -> tuple[str, list[str]]:
+    """Write a session that calls two sub-agents at once, and return its id and theirs."""
+    of = session(begin, title="Ask around")
+    asked = prompt(of, begin)
+    calling = message(of, Tokens(1), begin + SECOND, completed=begin + 9 * SECOND, finish="tool-calls", parent=asked.id)
+    children = [session(begin + SECOND, number, title=f"Look {number}", parent=of.id) for number in (1, 2)]
+    calls = [
+        tool(calling, "task", 4 + number, at=begin + 2 * SECOND, took=6_000, metadata={"sessionId": child.id})
+        for number, child in enumerate(children)
+    ]
+    browser = tool(calling, "browser_open", 7, at=begin + 2 * SECOND, metadata={"sessionId": "secret-of-a-tool"})
+    machine.tree.put(of.project, of, asked, calling, *calls, browser)
+    for number, child in enumerate(children, 1):
+        answer = message(child, Tokens(10 * number), begin + 3 * SECOND, 20 + number, completed=begin + 5 * SECOND)
+        machine.tree.put(child, answer)
+    return of.id, [child.id for child in children]
+
+
+def test_a_call_of_a_sub_agent_names_its_session(machine: MadeMachine) -> None:
+    key, children = put_family(machine, HOUR_AGO)
+    found = detail(machine, key)
+    (turn,) = found.turns
+    named = [(call.name, call.session, call.session_title) for call in turn.calls if call.kind == "tool"]
+    assert named == [("task", children[0], "Look 1"), ("task", children[1], "Look 2"), ("browser_open", "", "")]
+    written = json.loads(session_json(found, "recorded"))["turns"][0]["calls"]
+    assert [call.get("session", "") for call in written] == ["", *children, None]
+    lines = list(session_lines(found, "recorded", datetime.now(UTC), with_calls=True))
+    assert [line.partition("→ ")[2] for line in lines if "└ task" in line] == children
+    child = list(session_lines(detail(machine, children[1]), "recorded", datetime.now(UTC), with_calls=False))
+    assert child[1] == f"sub-agent of {key}"
+
+
+def test_a_call_of_2_x_names_its_session(machine: MadeMachine) -> None:
+    at = HOUR_AGO
+    top = Rows(DatabaseV2(machine.data_dir / "opencode.db").create(), session(at, version="2.0.17"))
+    child = Session(id="ses_child1", parent=top.of.id, created=at, version="2.0.17", title="Look around")
+    top.prompt(at)
+    top.answer(at + SECOND, at + 9 * SECOND, tools=[subagent(at + 2 * SECOND, 3_000, child=child), call("bash", at)])
+    (turn,) = detail(machine, top.of.id).turns
+    assert [call.session for call in turn.calls] == ["", "ses_child1", ""]
 
 
 def test_calls_of_the_history_are_unknown_and_not_zero(machine: MadeMachine) -> None:

@@ -7,11 +7,15 @@ from msgspec.structs import replace
 
 from otel_agent.model import Message, Outcome, ToolCall
 from otel_agent.opencode.ids import minted_after_ms
-from otel_agent.opencode.parts.part import Part, ToolUse
+from otel_agent.opencode.parts.content import SUBAGENT
+from otel_agent.opencode.parts.part import TASKS, Part, ToolUse
 
 _TRUE_STARTS: Final = ("write", "apply_patch")
 """Tools that never report progress, so that their start is never rewritten. The model may write their input for a
 minute, and the part is made when it begins to."""
+
+_SUBAGENTS: Final = frozenset((*TASKS, *SUBAGENT))
+"""Any other tool may have a ``sessionId`` in its metadata that is its own affair."""
 
 
 def tool_calls(message: Message, parts: Iterable[Part], *, restamped: bool) -> list[ToolCall]:
@@ -27,7 +31,13 @@ def tool_calls(message: Message, parts: Iterable[Part], *, restamped: bool) -> l
         calls.append(call)
         calls += [
             replace(
-                call, id=f"{part.id}:{number}", tool=inner.tool, outcome=inner.outcome, has_span=False, input_digest=b""
+                call,
+                id=f"{part.id}:{number}",
+                tool=inner.tool,
+                outcome=inner.outcome,
+                has_span=False,
+                input_digest=b"",
+                child_session="",
             )
             for number, inner in enumerate(part.tool_use.inner)
         ]
@@ -72,6 +82,7 @@ def _call(message: Message, part_id: str, use: ToolUse, *, restamped: bool) -> T
         outcome=_outcome(message, use),
         saw_child_end=use.saw_child_end,
         input_digest=use.input_digest,
+        child_session=use.child_session if use.tool in _SUBAGENTS else "",
         started_ms=started_ms,
         ended_ms=max(ended_ms, started_ms),  # a clock that was set back must not make a span of negative length
     )

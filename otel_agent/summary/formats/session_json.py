@@ -63,7 +63,7 @@ def _call(call: CallRow, accounting: Accounting) -> dict[str, Any]:
         "seconds": call.seconds,
         "message": call.message,
         "agent": call.agent,
-        **({} if call.kind == "tool" else of_model),
+        **({"session": call.session or None} if call.kind == "tool" else of_model),
     }
 
 

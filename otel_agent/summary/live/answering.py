@@ -68,8 +68,8 @@ class Answering(Themed):
         self._days_asked_at = -_DAYS_SECONDS
         self._answered = 0
         """Number of the latest question that was answered, even if by an error."""
-        self._inside: SessionScreen | None = None
-        """The session whose turns lie over the rows."""
+        self._sessions: list[SessionScreen] = []
+        """The sessions that lie over the rows, each opened from a call of the one before it."""
         self._last: dict[ViewName, tuple[Wish, Listing]] = {}
         """The last answer of each view, with what was wished then, laid out for the present width."""
         self._shown: View | None = None
@@ -101,6 +101,11 @@ class Answering(Themed):
         self._leaving.set()
 
     # --- asking, and showing the answer
+
+    @property
+    def _inside(self) -> "SessionScreen | None":
+        """The session whose turns are on the screen."""
+        return self._sessions[-1] if self._sessions else None
 
     def _load(self) -> None:
         """Ask. An answer that is still awaited will be dropped."""

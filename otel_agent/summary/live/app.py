@@ -1,7 +1,7 @@
 """The live screen: six tabs, each a view, and what each key and click does."""
 
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.binding import BindingType
 from textual.events import Click, Resize
@@ -21,6 +21,9 @@ from otel_agent.summary.question import RangeName
 from otel_agent.summary.text.captions import footnotes
 from otel_agent.summary.text.columns import name_of, sorts_of
 from otel_agent.summary.view import VIEW_NAMES, SessionRow, ViewName
+
+if TYPE_CHECKING:
+    from otel_agent.summary.live.session_screen import SessionScreen
 
 _EVERYWHERE: Final = ("quit", "help", "open", "open_session", "refresh_now", "command_palette")
 """The actions that do the same while the turns of a session lie over the rows."""
@@ -43,8 +46,9 @@ class Live(Outward):
 
     def action_open(self, name: ViewName) -> None:
         """Open a tab."""
-        if self._inside is not None:
-            self._inside.dismiss()
+        for session in reversed(self._sessions):
+            session.dismiss()
+        self._sessions.clear()
         self._trail.open(name)
         self._arrive()
 
@@ -130,7 +134,7 @@ class Live(Outward):
     def on_row_list_chosen(self, event: RowList.Chosen) -> None:
         """Open the row."""
         if isinstance(event.row, SessionRow):
-            self._go_inside(event.row)
+            self._go_inside(event.row.key, name_of(event.row))
         elif self._trail.go_into(event.row, self.query_one(RowList).only):
             self._arrive()
 
@@ -140,18 +144,23 @@ class Live(Outward):
         if row is not None and here != view and self._trail.go_into(row, self.query_one(RowList).only, view):
             self._arrive()
 
-    def _go_inside(self, row: SessionRow) -> None:
+    def on_session_screen_called(self, event: "SessionScreen.Called") -> None:
+        """Open the session of a sub-agent over the one that called it."""
+        self._go_inside(event.session_id, event.title or event.session_id)
+
+    def _go_inside(self, session_id: str, title: str) -> None:
         # The tables of a session take 0.02 s to import, for which the first view would wait.
         from otel_agent.summary.live.session_screen import SessionScreen  # noqa: PLC0415
 
         if self._shown is not None:
-            self._inside = SessionScreen(row.key, name_of(row), self._shown, self.write_session)
-            self.push_screen(self._inside, self._come_back)
+            way = (*(self._inside.way if self._inside else ()), title)
+            self._sessions.append(SessionScreen(session_id, way, self._shown, self.write_session))
+            self.push_screen(self._sessions[-1], self._come_back)
             self._load()
 
     def _come_back(self, _: None) -> None:
-        """Ask for the rows again, which are still on the screen."""
-        self._inside = None
+        """Ask again for what the session lay over, which is still on the screen."""
+        self._sessions = [session for session in self._sessions if session in self.screen_stack]
         self._load()
 
     def on_resize(self, event: Resize) -> None:

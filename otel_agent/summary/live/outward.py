@@ -68,13 +68,17 @@ class Outward(Answering):
     def action_open_session(self) -> None:
         """Give the terminal to OpenCode with the session of the row, and take it back when that ends."""
         row = self.query_one(RowList).row
-        if not isinstance(row, SessionRow):
+        if self._inside is not None:
+            session_id, project = self._inside.session_id, self._inside.project
+        elif isinstance(row, SessionRow):
+            session_id, project = row.key, row.project
+        else:
             self.say("Only a session can be opened in OpenCode. Press 2 to list them.", is_trouble=True)
             return
         try:
-            command(row.key)
+            command(session_id)
             with self.suspend():
-                open_session(row.key, row.project)
+                open_session(session_id, project)
         except SuspendNotSupported:
             self.say("OpenCode needs a terminal, and this screen has none to give it.", is_trouble=True)
         except OtelAgentError as error:

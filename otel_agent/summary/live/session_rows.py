@@ -44,11 +44,16 @@ def call_cells(call: CallRow, accounting: Accounting) -> tuple[Text, ...]:
         Text(f"{call.since:%H:%M:%S}" if call.since else words.NOTHING),
         _right(_took(call.seconds)),
         Text(call.kind, style="" if call.kind == "model" else "dim"),
-        Text(name if call.kind == "model" else f"  {name}"),
+        Text(name if call.kind == "model" else f"  {name}{_below(call)}"),
         _outcome(call.outcome, call.error),
         _right(words.exact(shown(call.usage, accounting).total) if call.kind == "model" else ""),
         Text(words.plain(call.agent)),
     )
+
+
+def _below(call: CallRow) -> str:
+    """Return the session that Enter on a call goes down to."""
+    return f" → {words.plain(call.session_title or call.session)}" if call.session else ""
 
 
 def session_sentences(of: SessionDetail, accounting: Accounting) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Static
 
@@ -20,7 +21,7 @@ from otel_agent.summary.live.session_rows import (
     session_sentences,
     turn_cells,
 )
-from otel_agent.summary.session_detail import SessionDetail, TurnRow
+from otel_agent.summary.session_detail import CallRow, SessionDetail, TurnRow
 from otel_agent.summary.text import words
 from otel_agent.summary.view import View
 
@@ -42,7 +43,7 @@ class Rows(DataTable[Text], inherit_bindings=False):
 
 
 class SessionScreen(Screen[None]):
-    """Lies over the rows that it was opened from, so that these are as they were when it is closed."""
+    """Lies over the rows or the session that it was opened from, so that these are as they were when it is closed."""
 
     CSS = """
     SessionScreen #way { height: 1; padding: 0 1; color: $text-muted; }
@@ -67,19 +68,31 @@ class SessionScreen(Screen[None]):
         Binding("ctrl+c", "app.quit", "Quit", show=False),
     ]
 
-    def __init__(self, session_id: str, title: str, view: View, keep: Callable[[str, str], None]) -> None:
-        """``title`` is that of the session, ``view`` the one that it was found in.
+    class Called(Message):
+        """The call of a sub-agent was chosen, whose session has an id and perhaps a title."""
+
+        def __init__(self, session_id: str, title: str) -> None:
+            super().__init__()
+            self.session_id, self.title = session_id, title
+
+    def __init__(self, session_id: str, way: tuple[str, ...], view: View, keep: Callable[[str, str], None]) -> None:
+        """``way`` has the titles of the sessions above this one and its own, ``view`` is the one that it was found in.
 
         ``keep`` is called with the id and the text of the session that a person wants as a file.
         """
         super().__init__()
-        self.session_id = session_id
-        self._title, self._view, self._keep = title, view, keep
+        self.session_id, self.way = session_id, way
+        self._view, self._keep = view, keep
         self._detail: SessionDetail | None = None
+
+    @property
+    def project(self) -> str:
+        """The directory of its project; empty until the answer came."""
+        return self._detail.project if self._detail else ""
 
     def compose(self) -> ComposeResult:
         """Create the widgets, from top to bottom."""
-        yield Static(Text(f"Sessions / {self._title}", no_wrap=True, overflow="ellipsis"), id="way")
+        yield Static(self._way(), id="way")
         for name, titles in (("turns", TURN_TITLES), ("calls", CALL_TITLES)):
             table = Rows(id=name, cursor_type="row", zebra_stripes=False)
             for title in titles:
@@ -108,12 +121,14 @@ class SessionScreen(Screen[None]):
         at = next((number for number, turn in enumerate(detail.turns) if turn.key == key), last)
         turns.move_cursor(row=max(last if is_first else at, 0), animate=False)
         where = "  ".join(filter(None, (words.plain(detail.id), words.plain(from_home(detail.project)))))
-        self.query_one("#way", Static).update(
-            Text(f"Sessions / {self._title}   {where}", no_wrap=True, overflow="ellipsis")
-        )
+        self.query_one("#way", Static).update(self._way(where))
         sums = Text("\n").join(Text(line) for line in session_sentences(detail, self._view.accounting))
         self.query_one("#sums", Static).update(sums)
         self._show_calls()
+
+    def _way(self, where: str = "") -> Text:
+        text = " / ".join(("Sessions", *map(words.plain, self.way)))
+        return Text(f"{text}   {where}".rstrip(), no_wrap=True, overflow="ellipsis")
 
     @property
     def _turn(self) -> TurnRow | None:
@@ -133,12 +148,16 @@ class SessionScreen(Screen[None]):
         calls.border_title = f"Calls{began}, {len(turn.calls) if turn else 0}"
         self._show_exact()
 
+    @property
+    def _call(self) -> CallRow | None:
+        row, turn = self.query_one("#calls", Rows).cursor_row, self._turn
+        return turn.calls[row] if turn and 0 <= row < len(turn.calls) else None
+
     def _show_exact(self) -> None:
         """Show the exact numbers of the row under the cursor of the table that has the focus."""
-        calls, turn = self.query_one("#calls", Rows), self._turn
+        turn, call = self._turn, self._call
         usage = turn.usage if turn else None
-        if turn and calls.has_focus and 0 <= calls.cursor_row < len(turn.calls):
-            call = turn.calls[calls.cursor_row]
+        if call and self.query_one("#calls", Rows).has_focus:
             usage = call.usage if call.kind == "model" else None
         self.query_one("#exact", Static).update(
             sum_line(usage, self._view.accounting, self.size.width - 2) if usage else ""
@@ -152,9 +171,11 @@ class SessionScreen(Screen[None]):
             self._show_exact()
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
-        """Go down from a turn to its calls."""
+        """Go down from a turn to its calls, and from the call of a sub-agent to that one's session."""
         if event.data_table.id == "turns":
             self.query_one("#calls", Rows).focus()
+        elif (call := self._call) is not None and call.session:
+            self.post_message(self.Called(call.session, call.session_title))
 
     def on_descendant_focus(self) -> None:
         """Show the numbers of the row in the other table."""
@@ -166,7 +187,7 @@ class SessionScreen(Screen[None]):
         (turns if calls.has_focus else calls).focus()
 
     def action_back(self) -> None:
-        """Go back from the calls to the turns, and from there to the rows."""
+        """Go back from the calls to the turns, and from there to what the session was opened from."""
         if self.query_one("#calls", Rows).has_focus:
             self.query_one("#turns", Rows).focus()
         else:

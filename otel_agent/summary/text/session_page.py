@@ -21,6 +21,8 @@ UNKNOWN: Final = "?"
 def session_lines(of: SessionDetail, accounting: Accounting, now: datetime, *, with_calls: bool) -> Iterator[str]:
     """Yield the lines: what the session is, a line for each turn, and what is not in them."""
     yield f"{words.plain(of.title) or '(no title)'}  {words.plain(of.id)}  {words.plain(from_home(of.project))}".rstrip()
+    if of.parent:
+        yield f"sub-agent of {words.plain(of.parent)}"
     yield from _checked_out(of)
     table = [_TITLES, *(_cells(turn, accounting, now) for turn in of.turns)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
@@ -67,7 +69,8 @@ def _call_line(call: CallRow, accounting: Accounting) -> str:
     tokens = f"  {words.tokens(shown(call.usage, accounting))}" if call.kind == "model" else ""
     name = words.plain(call.name) or ("(asked no model)" if call.kind == "other" else "(unknown)")
     mark = "└ " if call.kind == "tool" else ""
-    return f"    {when}  {mark}{name}  {_took(call.seconds)}  {_outcome(call.outcome, call.error)}{tokens}"
+    below = f"  → {words.plain(call.session)}" if call.session else ""
+    return f"    {when}  {mark}{name}  {_took(call.seconds)}  {_outcome(call.outcome, call.error)}{tokens}{below}"
 
 
 def _outcome(outcome: Outcome, error: str) -> str:

@@ -14,7 +14,7 @@ from otel_agent.summary.live.session_screen import Rows, SessionScreen
 from tests.summary.live.driving import Screen, drive, lines, press, said, seen, settled, tick
 from tests.summary.live.made_source import ASK, MadeSource, put, where
 from tests.summary.made_machine import MadeMachine
-from tests.summary.test_session_detail import HOUR_AGO, SECOND, put_session
+from tests.summary.test_session_detail import HOUR_AGO, SECOND, put_family, put_session
 from tests.support.made_stores import Tokens, message, prompt, session
 
 
@@ -71,6 +71,27 @@ def test_escape_goes_up_step_by_step_to_the_row_and_the_filter(inside: MadeSourc
         assert not isinstance(app.screen, SessionScreen)
 
     drive(inside, ASK, steps)
+
+
+def test_enter_on_the_call_of_a_sub_agent_goes_down_to_its_session(machine: MadeMachine) -> None:
+    put_family(machine, HOUR_AGO)
+
+    async def steps(pilot: Screen, app: Live) -> None:
+        await press(pilot, app, "2", "slash", "A", "s", "k", "enter", "g", "enter", "enter")
+        assert [row[3] for row in table(app, "calls")][1:] == ["task → Look 1", "task → Look 2", "browser_open"]
+        await press(pilot, app, "G", "enter")
+        assert lines(app)[0].strip().startswith("Sessions / Ask around  "), "no session is below a tool of another kind"
+        await press(pilot, app, "k", "enter")
+        assert lines(app)[0].strip().startswith("Sessions / Ask around / Look 2  ")
+        assert [row[3] for row in table(app, "turns")] == ["20"]
+        await press(pilot, app, "escape")
+        assert lines(app)[0].strip().startswith("Sessions / Ask around  ")
+        calls = app.screen.query_one("#calls", Rows)
+        assert (calls.has_focus, calls.cursor_row) == (True, 2)
+        await press(pilot, app, "enter", "5")
+        assert where(app).startswith("Agents")
+
+    drive(MadeSource(machine), ASK, steps, size=(120, 40))
 
 
 def test_a_new_turn_appears_by_itself_and_the_cursor_stays(inside: MadeSource, machine: MadeMachine) -> None:
