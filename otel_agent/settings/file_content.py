@@ -1,4 +1,4 @@
-"""Reads a settings file, whatever is in its place: nothing that is endless, and no pipe into which nobody writes."""
+"""Reads a file that a person wrote, whatever is in its place: nothing that is endless, and no pipe into which nobody writes."""
 
 import os
 import stat
@@ -17,32 +17,31 @@ def opened(path: Path) -> int:
     return os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
 
 
-def file_text(path: Path) -> str:
-    """Return the text. Raises ``OSError``, ``UnicodeDecodeError``, and ``SettingsError`` for what is no settings file.
+def file_text(path: Path, kind: str = "settings file", way_out: str = "Pass another file with --config.") -> str:
+    """Return the text. Raises ``OSError``, ``UnicodeDecodeError``, and ``SettingsError`` for what is no such file.
 
-    A pipe is read as well: `--config <(sops -d otel-agent.toml)` is one.
+    ``kind`` and ``way_out`` are words of the sentence that says so. A pipe is read as well: `--config <(sops -d otel-agent.toml)` is one.
     """
     descriptor = opened(path)
     try:
         content = b""
         is_pipe = stat.S_ISFIFO(os.fstat(descriptor).st_mode)
-        while len(content) <= MOST_BYTES and (piece := _piece(descriptor, path, is_pipe=is_pipe)):
+        while len(content) <= MOST_BYTES and (piece := _piece(descriptor, is_pipe=is_pipe)):
             content += piece
     finally:
         os.close(descriptor)
-    if is_pipe and not content:
-        raise SettingsError(f"{path} is a pipe, and nothing comes out of it. Pass another file with --config.")
+    if is_pipe and (piece is None or not content):
+        raise SettingsError(f"{path} is a pipe, and nothing comes out of it. {way_out}")
     if len(content) > MOST_BYTES:
-        raise SettingsError(
-            f"{path} has more than a megabyte, so it is no settings file. Pass another one with --config."
-        )
+        raise SettingsError(f"{path} has more than a megabyte, so it is no {kind}. {way_out}")
     return content.decode("utf-8").replace("\r\n", "\n")
 
 
-def _piece(descriptor: int, path: Path, *, is_pipe: bool) -> bytes:
+def _piece(descriptor: int, *, is_pipe: bool) -> bytes | None:
+    """Return the next bytes, none at the end; ``None`` if a pipe has none for too long."""
     if is_pipe:
         import select  # noqa: PLC0415 - hardly anybody passes a pipe
 
         if not select.select([descriptor], [], [], _PATIENCE_SECONDS)[0]:
-            raise SettingsError(f"{path} is a pipe, and nothing comes out of it. Pass another file with --config.")
+            return None
     return os.read(descriptor, 64 * 1024)

@@ -28,5 +28,7 @@ def parsed(text: str, path: Path) -> dict[str, Any]:
 
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsError(f"{path} is not TOML: {error}.") from None
+    except ValueError:  # thousands of digits
+        raise SettingsError(f"{path}: one of its numbers is too large.") from None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from otel_agent.errors import SettingsError
+from otel_agent.settings.file_content import file_text
 from otel_agent.summary.prices import Price, Prices
 
 _DECIMALS: Final = 9
@@ -15,6 +16,8 @@ _DEAREST: Final = 10**6
 _NUMBERS: Final = ("input", "output", "reasoning", "cache_read", "cache_write")
 _REQUIRED: Final = ("model", "input", "output")
 _KEYS: Final = ("provider", "model", *_NUMBERS)
+_TOO_LARGE: Final = (ValueError, ArithmeticError)
+"""How Python refuses a number of thousands of digits, or with an exponent of such a size."""
 _TABLE: Final = re.compile(r"\s*\[\[\s*price\s*\]\]")
 
 
@@ -29,7 +32,9 @@ class _Wrong(Exception):
 def load_prices(file: Path) -> Prices:
     """Read a file of prices, TOML or (by its ending) JSON. Raises ``SettingsError``, which names the line at fault."""
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file_text(file, "file of prices", "Set prices_file to another one.")
+    except SettingsError as error:
+        raise SettingsError(f"prices_file: {error}") from None
     except OSError as error:
         raise SettingsError(f"prices_file: cannot read {file}: {error.strerror}.") from None
     except UnicodeDecodeError as error:
@@ -55,8 +60,10 @@ def _parsed(file: Path, text: str) -> Mapping[str, Any]:
 
         try:
             found = json.loads(text, parse_float=Decimal, parse_constant=Decimal)
-        except (ValueError, RecursionError) as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise SettingsError(f"prices_file: {file} is not JSON: {error}.") from None
+        except _TOO_LARGE:
+            raise SettingsError(f"prices_file: {file}: one of its numbers is too large.") from None
         if not isinstance(found, dict):
             raise SettingsError(f"prices_file: {file} is not an object with a list `price`.")
         return found
@@ -66,6 +73,8 @@ def _parsed(file: Path, text: str) -> Mapping[str, Any]:
         return tomllib.loads(text, parse_float=Decimal)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsError(f"prices_file: {file} is not TOML: {error}.") from None
+    except _TOO_LARGE:
+        raise SettingsError(f"prices_file: {file}: one of its numbers is too large.") from None
 
 
 def _price(entry: object) -> Price:
@@ -100,7 +109,8 @@ def _number(key: str, value: object) -> int:
     if not exact.is_finite() or not 0 <= exact <= _DEAREST:
         raise _Wrong(key, f"must be from 0 to {_DEAREST:,} USD for a million tokens")
     scaled = exact.scaleb(_DECIMALS)
-    if scaled != scaled.to_integral_value():
+    # A number that is far too small becomes zero when it is scaled.
+    if scaled != scaled.to_integral_value() or (exact and not scaled):
         raise _Wrong(key, f"has more than {_DECIMALS} decimals")
     return int(scaled)
 

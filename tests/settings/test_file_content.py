@@ -12,6 +12,7 @@ import pytest
 from otel_agent.errors import SettingsError
 from otel_agent.settings import file_content
 from otel_agent.settings.file_content import file_text
+from otel_agent.settings.toml_files import read_file
 from tests.support.ledger_files import WINDOWS
 
 pytestmark = pytest.mark.skipif(WINDOWS, reason="pipes with names are POSIX")
@@ -51,3 +52,13 @@ def test_a_file_of_gigabytes_is_named_and_not_read(path: Path) -> None:
     os.truncate(path, 10**12)
     with pytest.raises(SettingsError, match="more than a megabyte, so it is no settings file"):
         file_text(path)
+
+
+def test_numbers_and_depths_that_python_refuses_are_named(path: Path) -> None:
+    for text, said in (
+        ("heartbeat_hours = " + "9" * 5_000, "one of its numbers is too large"),
+        ("a = " + "[" * 5_000, "is not TOML"),
+    ):
+        path.write_text(text)
+        with pytest.raises(SettingsError, match=said):
+            read_file(path, required=True)

@@ -196,6 +196,11 @@ def test_without_prices_nothing_is_said_of_them(used: MadeMachine) -> None:
         ("[[price]]\nmodel = \ninput = 1", "is not TOML: Invalid value (at line 2"),
         ("[price]\nmodel = 'a'", "there may be only tables [[price]] in it"),
         ("[[prices]]\nmodel = 'a'", "there may be only tables [[price]] in it"),
+        ('[[price]]\nmodel = "a"\ninput = 1e-99999999\noutput = 1', "line 3: input: has more than 9 decimals"),
+        (f"[[price]]\ninput = 1{'0' * 5_000}", "one of its numbers is too large"),
+        ("[[price]]\ninput = 1e9999999999999999999", "one of its numbers is too large"),
+        ("price = " + "[" * 5_000, "is not TOML"),
+        ("#" * 2**21, "more than a megabyte, so it is no file of prices. Set prices_file to another one."),
     ],
 )  # fmt: skip
 def test_a_file_that_cannot_be_used_is_refused_with_its_line(text: str, said: str, tmp_path: Path) -> None:
@@ -208,7 +213,15 @@ def test_a_file_that_cannot_be_used_is_refused_with_its_line(text: str, said: st
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[]", '{"price": {}}', '{"price": [1]}', '{"price": [{"model": "a", "input": NaN, "output": 1}]}']
+    "text",
+    [
+        "{",
+        "[]",
+        '{"price": {}}',
+        '{"price": [1]}',
+        '{"price": [{"model": "a", "input": NaN, "output": 1}]}',
+        "1" * 5_000,
+    ],
 )
 def test_json_that_cannot_be_used_is_refused(text: str, tmp_path: Path) -> None:
     file = tmp_path / "prices.json"
