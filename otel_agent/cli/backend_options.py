@@ -9,6 +9,8 @@ import typer
 from otel_agent.errors import UsageError
 from otel_agent.settings.user_folders import without_tilde
 
+_MOST_LETTERS: Final = 1024 * 1024
+"""Headers have some hundred letters; a device has letters without end."""
 STANDARD_INPUT: Final = "-"
 
 EndpointOption = Annotated[
@@ -75,8 +77,12 @@ def _header_text(header: str | None, file: Path | None) -> tuple[str, str]:
             return str(typer.prompt("Header (not shown)", hide_input=True)), "the header"
         return sys.stdin.read() if sys.stdin is not None else "", "standard input"
     try:
-        return without_tilde(file).read_text(encoding="utf-8"), str(file)
+        with without_tilde(file).open(encoding="utf-8") as opened:
+            text = opened.read(_MOST_LETTERS + 1)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"--header-file {file}: cannot be read: {getattr(error, 'strerror', None) or error}."
         ) from None
+    if len(text) > _MOST_LETTERS:
+        raise UsageError(f"--header-file {file}: has more than a megabyte, so it is no file of headers.")
+    return text, str(file)

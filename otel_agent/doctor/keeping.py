@@ -11,6 +11,7 @@ from typing import Final
 
 from otel_agent.doctor.finding import Finding, fail, fine, skip, warn
 from otel_agent.doctor.meant import stays_here
+from otel_agent.doctor.permission import GIVE, refused_folders
 from otel_agent.errors import LedgerError
 from otel_agent.intake.store_finder import known_locations
 from otel_agent.intake.watch import watch_trouble
@@ -206,11 +207,16 @@ def _watching(settings: Settings, limits: Path) -> Finding:
     needed = 1 + sum(_folders(store.folder) for store in found.values() if store.is_tree) + len(found)
     allowed = int((limits / "max_user_watches").read_text())
     if trouble := _trouble(settings, watched_folders(locations, found.values())):
+        if refused := refused_folders(found.values()):
+            trouble, way_out = f"{refused[0]} cannot be listed", f"{GIVE} {refused[0]}"
+        else:
+            instances = 2 * int((limits / "max_user_instances").read_text()) or 128
+            way_out = f"sysctl fs.inotify.max_user_instances={instances}"
         return warn(
             "watching",
             f"not all folders can be watched ({trouble})",
             "OpenCode's folders are polled instead, which costs more.",
-            f"sysctl fs.inotify.max_user_instances={2 * int((limits / 'max_user_instances').read_text()) or 128}",
+            way_out,
         )
     seen = f"{counted(needed, 'folder')} to watch; the kernel allows each user {allowed:,}"
     # Other programs (editors, synchronisation) share the limit: half of it is left to them.

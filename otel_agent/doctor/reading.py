@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from otel_agent.doctor.finding import Finding, fail, fine, skip, warn
+from otel_agent.doctor.permission import GIVE, refused_folders
 from otel_agent.intake.store_claims import ADVICE, shared_stores
 from otel_agent.intake.store_finder import known_locations
 from otel_agent.ledger.hold import Holder, held_by
@@ -86,6 +87,14 @@ def _store(store: Store) -> Finding:
     kind = "JSON tree" if store.is_tree else "SQLite"
     try:
         if store.is_tree:
+            if refused := refused_folders([store]):
+                more = f" (and {len(refused) - 1:,} more)" if len(refused) > 1 else ""
+                return fail(
+                    "store",
+                    f"{refused[0]}{more} cannot be listed",
+                    "No message in it is counted.",
+                    f"{GIVE} {refused[0]}",
+                )
             number = answer_of(store.name, store.length)
             return fine("store", f"{store.name}: {kind}, {counted(number, 'message file')}")
         problems, counts, number = answer_of(store.name, lambda: _tried(store))
@@ -124,7 +133,8 @@ def _tried(store: Store) -> tuple[list[Problem], bool, int]:
             counts = bool(batch.messages)
             if counts:
                 break
-        return problems, counts, store.length()
+        # A database that is locked would be waited for once more, longer than this check may take.
+        return problems, counts, store.length() if counts or not problems else 0
     finally:
         store.close()
 

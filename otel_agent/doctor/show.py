@@ -99,6 +99,8 @@ def _status_lines(status: Status, now: datetime) -> Iterator[tuple[str, str]]:
     for store in status.stores:
         messages = ", ".join(f"{counted(number, 'message')} ({kind})" for kind, number in store.counted.items())
         yield "store", f"{store.name}: {messages or 'no message counted yet'}"
+    if status.messages_elsewhere:
+        yield "stores", f"{counted(status.messages_elsewhere, 'message')} whose store is gone, or not known any more"
     if status.reading is not None:
         yield "history", status.reading.in_words(stopped=status.running is None)
     for warning in status.warnings:

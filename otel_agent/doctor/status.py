@@ -10,11 +10,11 @@ from otel_agent.doctor.meant import backend_in_words
 from otel_agent.intake.store_claims import ADVICE, shared_stores
 from otel_agent.intake.store_finder import known_locations
 from otel_agent.intake.watch_counts import unwatched
+from otel_agent.ledger.answers import Scope
 from otel_agent.ledger.delivery_state import SignalDelivery
 from otel_agent.ledger.hold import Holder, held_by
 from otel_agent.ledger.queries import Queries, open_to_read
 from otel_agent.ledger.reading import NOT_BEGUN, Reading
-from otel_agent.ledger.store_counts import StoreCount
 from otel_agent.model import Problem, ProblemKind, Store
 from otel_agent.opencode.answering import NoAnswer, answer_of
 from otel_agent.opencode.locations import StoreLocations, doubts, find_stores, watched_folders
@@ -40,6 +40,8 @@ class Status(Struct, frozen=True, kw_only=True):
 
     running: Holder | None
     stores: list[FoundStore]
+    messages_elsewhere: int
+    """Number of counted messages whose store is gone or unknown: those of ``stores`` and these are all."""
     looked_in: list[str]
     newest_message_ms: int | None
     newest_message_age_s: float | None
@@ -80,9 +82,11 @@ def status_of(settings: Settings, now: datetime, notes: Iterable[str] = ()) -> S
     with open_to_read(settings.state_dir) as ledger:
         newest_ms = ledger.newest_ms() if ledger else None
         silent = _silent(problems, ledger)
+        stores, elsewhere = _stores(found, ledger)
         return Status(
             running=running,
-            stores=_stores(found, ledger.store_counts() if ledger else []),
+            stores=stores,
+            messages_elsewhere=elsewhere,
             looked_in=[str(path) for path in locations.paths],
             newest_message_ms=newest_ms,
             newest_message_age_s=None if newest_ms is None else max(now.timestamp() - newest_ms / 1e3, 0.0),
@@ -124,9 +128,14 @@ def _unwatched(running: Holder | None, locations: StoreLocations, found: dict[st
     return [f"Not all folders send events: {why}. All are polled instead, see `otel-agent doctor`."] if why else []
 
 
-def _stores(found: dict[str, Store], counted: list[StoreCount]) -> list[FoundStore]:
-    """Return the stores that exist now. Messages of a store that is gone still count, but it is not listed."""
-    return [
-        FoundStore(store.name, {each.generation: each.messages for each in counted if each.store == store.name})
+def _stores(found: dict[str, Store], ledger: Queries | None) -> tuple[list[FoundStore], int]:
+    """Return the stores that exist now, and how many messages count that are from none of them."""
+    if ledger is None:
+        return [FoundStore(store.name, {}) for store in found.values()], 0
+    with ledger.moment():
+        noted, everything = ledger.store_counts(), ledger.usage(Scope()).messages
+    stores = [
+        FoundStore(store.name, {each.generation: each.messages for each in noted if each.store == store.name})
         for store in found.values()
     ]
+    return stores, max(everything - sum(sum(each.counted.values()) for each in stores), 0)

@@ -258,11 +258,13 @@ class Ingest:
                 self._enter(Batch(problems=unread.problems), outcome)
             decisions = [each for each in decisions if each.message.id not in unread.waiting]
             left += len(found) - len(decisions)
-            self._unreadable.forget_decided(decisions)
             decisions = [replace(each, message=calls.timed(each.message)) for each in decisions]
             with self._ledger.transaction():
                 changes = waiting.resolve(decisions)
                 self._counting.add(changes, self._traces.enter(changes, calls))
+                for name, of_store in self._unreadable.by_origin(change.message for change in changes).items():
+                    self._ledger.store_counts.add(name, of_store)
+            self._unreadable.forget_decided(decisions)
             self._counting.write_notices()
             outcome.messages += len(changes)
 

@@ -23,7 +23,7 @@ _REST: Final = 10
 _SLOW_SECONDS: Final = 0.5
 _LONGEST_REST_SECONDS: Final = 60.0
 _MOST_ORIGINS: Final = 10_000
-"""Unfinished messages whose store is remembered, about 2 MB. Of any further one it counts as unknown."""
+"""Undecided messages whose store is remembered, about 2 MB. Of any further one it counts as unknown."""
 
 
 class UnreadableStores:
@@ -38,7 +38,7 @@ class UnreadableStores:
         self._places: set[str] = set()
         """Folders that could not be searched for stores in this pass."""
         self._origins: dict[str, str] = {}
-        """Id of an unfinished message to the store from which it was read."""
+        """Id of an undecided message to the store from which it was read."""
         self._said = False
 
     @property
@@ -72,9 +72,9 @@ class UnreadableStores:
             self._failed.discard(store.name)
 
     def note_origins(self, messages: Iterable[Message], store: Store) -> None:
-        """Note from which store unfinished messages came. A complete one has its calls already."""
-        unfinished = [message.id for message in messages if message.completed_ms is None]
-        self._origins.update(dict.fromkeys(unfinished, store.name))
+        """Note from which store unfinished messages and suspected copies came. Any other one counts at once."""
+        undecided = [message.id for message in messages if message.completed_ms is None or message.copied]
+        self._origins.update(dict.fromkeys(undecided, store.name))
         # A message that completed after all stays in here: when there are too many, the oldest go.
         while len(self._origins) > _MOST_ORIGINS:
             del self._origins[next(iter(self._origins))]
@@ -108,6 +108,14 @@ class UnreadableStores:
                 counted(len(decisions) - len(found), "message"),
                 " and ".join(sorted(awaited)),
             )
+        return found
+
+    def by_origin(self, messages: Iterable[Message]) -> dict[str, list[Message]]:
+        """Return by store the messages that were read from it; those of an unknown one are left out."""
+        found: dict[str, list[Message]] = {}
+        for message in messages:
+            if store := self._origins.get(message.id):
+                found.setdefault(store, []).append(message)
         return found
 
     def forget_decided(self, decisions: Iterable[Decision]) -> None:

@@ -32,6 +32,7 @@ from watchdog.observers.api import BaseObserver, ObservedWatch
 
 from otel_agent.intake.retry import Retry
 from otel_agent.intake.watch_counts import watches_missing
+from otel_agent.model.plural import counted
 from otel_agent.opencode.locations import WatchedFolder
 
 log = logging.getLogger(__name__)
@@ -132,7 +133,7 @@ class Watch:
     def trouble(self) -> str:
         """The reason why not all folders send events; empty if all do, or if the place of one never can."""
         reasons = [why for folder, why in self._unwatchable.items() if not folder.no_events]
-        return reasons[0] if reasons else f"{self._missing} have no watch" if self._missing else ""
+        return reasons[0] if reasons else f"{counted(self._missing, 'folder')} without a watch" if self._missing else ""
 
     def take(self) -> Hints:
         """Return the hints since the last call, and forget them."""

@@ -10,6 +10,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from otel_agent.errors import SettingsError, way_out
 from otel_agent.private_files import make_private_folder, replace_private
+from otel_agent.settings.file_content import file_text
 from otel_agent.setup.wish import Wish
 
 _NEW: Final = (
@@ -22,7 +23,7 @@ _NEEDS_ESCAPE: Final = re.compile(r'["\\$`]')
 def read(path: Path) -> str:
     """Return the content of a file, empty if there is none. Raises ``SettingsError``."""
     try:
-        return path.read_text(encoding="utf-8")
+        return file_text(path)
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except (OSError, UnicodeDecodeError) as error:

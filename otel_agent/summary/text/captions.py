@@ -67,7 +67,7 @@ def nothing_in(view: View) -> str:
     filters = ", ".join(_filters(view.question))
     match_ = f"match {filters}" if filters else "match"
     if view.range.name == "all":
-        return f"No completed messages {match_}."
+        return f"No completed messages {match_}." if filters else "No completed message was found."
     return f"No completed messages {f'{match_} ' if filters else ''}{words.in_range(view.range)}. --range all shows all messages."
 
 

@@ -34,7 +34,7 @@ _WORDINGS: Final = {
         "file", "with an id that cannot be the name of a file", "Each counts, but without its tool calls."
     ),
     ProblemKind.NO_ACCESS: _Wording(
-        "file or folder", "could not be read (no permission)", "Allow this user to read it. Each is retried."
+        "file or folder", "could not be read (no permission)", "Each counts once this user may read it."
     ),
     ProblemKind.LOCKED: _Wording("database", "could not be read (locked by another program)", "Each is retried."),
     ProblemKind.SILENT: _Wording(

@@ -1,0 +1,29 @@
+"""Finds the folders of a store that this user may not list: whatever is in them is neither counted nor watched."""
+
+import os
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from otel_agent.model import Store
+from otel_agent.opencode.answering import answer_of
+
+GIVE: Final = "Give this user permission: chmod u+rx"
+
+
+def refused_folders(stores: Iterable[Store]) -> list[str]:
+    """Return the folders of JSON trees that cannot be listed. Raises ``NoAnswer`` for a store that does not answer."""
+    return [
+        each for store in stores if store.is_tree for each in answer_of(store.name, partial(_refused, store.folder))
+    ]
+
+
+def _refused(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.path for entry in entries if entry.is_dir() and not os.access(entry.path, os.R_OK | os.X_OK)]
+    except FileNotFoundError:
+        return []
+    except OSError:
+        return [str(folder)]
