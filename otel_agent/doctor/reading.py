@@ -8,8 +8,9 @@ from pathlib import Path
 
 from otel_agent.doctor.finding import Finding, fail, fine, skip, warn
 from otel_agent.doctor.permission import GIVE, refused_folders
+from otel_agent.errors import LedgerError
 from otel_agent.intake.store_claims import ADVICE, shared_stores
-from otel_agent.intake.store_finder import known_locations
+from otel_agent.intake.store_finder import known_locations, named_locations
 from otel_agent.ledger.hold import Holder, held_by
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.ledger.reading import Reading
@@ -17,7 +18,7 @@ from otel_agent.model import CallsWanted, Problem, ProblemKind, ReadScope, Store
 from otel_agent.model.plural import counted
 from otel_agent.opencode.answering import NoAnswer, answer_of
 from otel_agent.opencode.configured_models import telemetry_plugins
-from otel_agent.opencode.locations import doubts, find_stores
+from otel_agent.opencode.locations import StoreLocations, doubts, find_stores
 from otel_agent.opencode.mounts import network_file_system
 from otel_agent.opencode.releases import newer_than_known
 from otel_agent.opencode.running.processes import Processes
@@ -28,9 +29,17 @@ _UNKNOWN = (ProblemKind.UNKNOWN_SCHEMA, ProblemKind.UNKNOWN_FIELDS)
 _MOUNT = "Mount it again, or take it out of XDG_DATA_HOME, OPENCODE_DB or data_dirs."
 
 
+def _locations(settings: Settings) -> StoreLocations:
+    """Return where to look. A ledger that cannot be read has a check of its own, and hides no folder of OpenCode's."""
+    try:
+        return known_locations(settings)
+    except LedgerError:
+        return named_locations(settings)
+
+
 def folders(settings: Settings) -> Iterator[Finding]:
     """Check that each folder in which OpenCode may keep data can be read, and is on this machine."""
-    places = known_locations(settings)
+    places = _locations(settings)
     for doubt in doubts(places):
         yield warn(
             "data folder", doubt, "Nothing in it is counted.", "Correct XDG_DATA_HOME, OPENCODE_DB or data_dirs."
@@ -65,7 +74,7 @@ def folders(settings: Settings) -> Iterator[Finding]:
 
 def stores(settings: Settings) -> Iterator[Finding]:
     """Check that there are stores, and that the beginning of each can be read."""
-    found, problems = find_stores(known_locations(settings))
+    found, problems = find_stores(_locations(settings))
     for problem in problems:
         advice = _MOUNT if problem.kind is ProblemKind.SILENT else "Give this user permission to read it."
         yield fail("stores", str(problem), "No message there is counted.", advice)

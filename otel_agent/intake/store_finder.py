@@ -41,6 +41,11 @@ def known_locations(settings: Settings) -> StoreLocations:
         return _all_locations(settings, _decoded(ledger.checkpoint(_NOTED) if ledger else None))
 
 
+def named_locations(settings: Settings) -> StoreLocations:
+    """Return the places that the settings and the environment name, for a ledger that cannot be read."""
+    return _all_locations(settings, [])
+
+
 class StoreFinder:
     """Finds the stores for the agent. It notes in the ledger where running OpenCode processes keep their data, so
     that we look there after these processes ended, too."""
