@@ -29,6 +29,8 @@ from otel_agent.summary.text.widths import GAP, beginning_of, end_of
 from otel_agent.summary.view import Activity, Process, View, shown
 
 _BAR_COLUMNS: Final = 20
+_BAR_NARROWEST: Final = 6
+_NO_LIMIT: Final = 1_000
 _DIRECTORY_NARROWEST: Final = 8
 """With less room than this a directory says nothing, and is left out."""
 _GAP: Final = " " * GAP
@@ -46,7 +48,7 @@ def overview_head(view: View, activity: Activity) -> list[RenderableType]:
     if not view.totals.is_any:
         return [processes, *budgets]
     title = title_line(f"Tokens, {asked_for(view)}")
-    return [processes, Text(), title, category_table(view), sums_line(view), *budgets]
+    return [processes, Text(), title, _Categories(view), sums_line(view), *budgets]
 
 
 def active_sessions(view: View, activity: Activity) -> list[RenderableType]:
@@ -92,13 +94,28 @@ class _ProcessTable:
         return Measurement(1, options.max_width)
 
 
+class _Categories:
+    """The tokens by category. The bars get what the numbers leave, and nothing if that is too little."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        numbers = console.measure(category_table(self._view, 0), options=options.update(max_width=_NO_LIMIT)).maximum
+        room = min(options.max_width - numbers, _BAR_COLUMNS)
+        yield category_table(self._view, room if room >= _BAR_NARROWEST else 0)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(1, options.max_width)
+
+
 def category_table(view: View, bar_columns: int = _BAR_COLUMNS) -> Table:
     """Return the tokens of each category with its share as a bar, ``bar_columns`` wide for all, and their total."""
     tokens = shown(view.totals, view.accounting)
     table = _table(*CATEGORY_TITLES[:1], right=CATEGORY_TITLES[1:], last="")
     for cells, number in zip(category_rows(view), tokens.by_category(), strict=True):
         part = number / tokens.total if tokens.total else 0.0
-        table.add_row(*cells, Text(bar(max(part, 0), bar_columns), style="cyan"))
+        table.add_row(*cells, Text(bar(max(part, 0), bar_columns) if bar_columns else "", style="cyan"))
     table.add_row(Text(total_name(view), style="bold"), Text(words.exact(tokens.total), style="bold"))
     return table
 

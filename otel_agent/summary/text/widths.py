@@ -16,6 +16,8 @@ _COMFORTABLE: Final = 26
 """Leave out a column, or shorten the numbers, rather than cut a name to less than this width."""
 _NARROWEST: Final = 14
 """Shorten even the numbers that are always shown rather than cut a name to less than this width."""
+_LEGIBLE: Final = 6
+"""Leave out a column that is always shown rather than cut a name to less than this width."""
 _FEWEST: Final = 2
 """A name and a number are always shown."""
 _BAR_NARROWEST: Final = 6
@@ -50,7 +52,7 @@ class TableLayout(Struct, frozen=True):
         """The line of column titles."""
         cells = zip(self.columns, self.widths, strict=True)
         return (" " * GAP).join(
-            column.title.rjust(width) if column.kind == "number" else column.title.ljust(width)
+            column.title.rjust(width) if column.kind == "number" else beginning_of(column.title, width)
             for column, width in cells
         )
 
@@ -75,9 +77,9 @@ def fit_table(view: View, width: int) -> TableLayout:
             return table.fitted(width)
     kept = _up_to(always, offered)
     # On the narrowest screens a column goes, too, rather than a part of a number.
-    while (table := _Candidate(cells, kept, True, 1)).least > width and len(kept) > _FEWEST:
+    while (table := _Candidate(cells, kept, True, _LEGIBLE)).least > width and len(kept) > _FEWEST:
         kept = kept[:-1]
-    return table.fitted(width)
+    return (table if table.least <= width else _Candidate(cells, kept, True, 1)).fitted(width)
 
 
 def _up_to(level: int, offered: tuple[Column, ...]) -> tuple[Column, ...]:
