@@ -33,6 +33,8 @@ class Crumb(Struct, frozen=True):
     filters: Filters = Filters()
     period: Range | None = None
     """The time of a chosen timeline row; it replaces the range."""
+    lasting: tuple[str, ...] = ()
+    """Those of ``chosen`` that are no period."""
 
     def into(self, row: Row, view: ViewName | None = None) -> "Crumb | None":
         """Return the crumb that shows what the row consists of: in ``view``, or in the one that belongs to it.
@@ -56,7 +58,13 @@ class Crumb(Struct, frozen=True):
         # A period narrows the time, not the messages, and a later period replaces an earlier one.
         if isinstance(row, PeriodRow):
             period = Range("custom", row.since, row.until, str(row.since.tzinfo))
-        return Crumb(view or following, (*self.chosen, name_of(row)), filters, period)
+        name = name_of(row)
+        lasting = self.lasting if isinstance(row, PeriodRow) else (*self.lasting, name)
+        return Crumb(view or following, (*self.chosen, name), filters, period, lasting)
+
+    def without_period(self) -> "Crumb":
+        """Return the crumb that shows the same in whatever range is chosen."""
+        return Crumb(self.view, self.lasting, self.filters, None, self.lasting)
 
     def narrowed(self, question: Question) -> Question:
         """Return the question, limited to the rows that were chosen on the way."""
@@ -147,7 +155,8 @@ class Trail:
             self.choose_sort(offered[(offered.index(now) + 1) % len(offered)] if now in offered else offered[0])
 
     def choose_range(self, name: RangeName) -> None:
-        """Use this range for every view from now on."""
+        """Use this range for every view from now on, also for one that showed a single period."""
+        self._crumbs = [crumb.without_period() for crumb in self._crumbs]
         self._range = name
 
     def choose_next_step(self, ask: Ask) -> None:

@@ -23,7 +23,8 @@ _NO_DATA: Final = "No data yet. It appears here as soon as OpenCode writes some.
 
 def where_line(here: Crumb, view: View) -> RenderableType:
     """Return the way to this view and its range: ``Sessions / build   all time``."""
-    way = " / ".join((view.name.title(), *here.chosen))
+    name = f"Timeline by {view.question.by}" if view.name == "timeline" else view.name.title()
+    way = " / ".join((name, *here.chosen))
     return Group(Text(f"{way}   {asked_for(view)}", no_wrap=True, overflow="ellipsis"))
 
 

@@ -201,9 +201,13 @@ class RowList(ScrollView, can_focus=True):
         self.post_message(self.Moved())
 
     def action_move(self, by: int) -> None:
-        """Move the cursor by so many rows, and scroll just far enough to see it."""
-        self.cursor = max(min(self.cursor + by, len(self.keys) - 1), 0)
+        """Move the cursor by so many rows, and scroll just far enough to see it.
+
+        If the wheel has scrolled it away, it begins at the edge of what is on the screen.
+        """
         first, visible = round(self.scroll_y), max(self.size.height - 1, 1)
+        begin = max(min(self.cursor, first + visible - 1), first) if by else self.cursor
+        self.cursor = max(min(begin + by, len(self.keys) - 1), 0)
         if self.cursor < first:
             self.scroll_to(y=self.cursor, animate=False)
         elif self.cursor >= first + visible:

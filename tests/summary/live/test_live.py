@@ -61,7 +61,7 @@ def test_each_view_has_its_own_range_until_one_is_chosen(source: MadeSource) -> 
     [
         ("1", "zai-coding-plan/gpt", "Sessions / zai-coding-plan/gpt", "100"),
         ("3", "/home/dev/app", "Sessions / /home/dev/app", "100"),
-        ("4", "zai-coding-plan/glm", "Timeline / zai-coding-plan/glm", "23"),
+        ("4", "zai-coding-plan/glm", "Timeline by day / zai-coding-plan/glm", "23"),
         ("5", "build", "Sessions / build", "5,100"),
         ("6", "2026-01-20", "Sessions / 2026-01-20", "3"),
     ],

@@ -11,7 +11,7 @@ from otel_agent.summary.live.boxes import Box
 from otel_agent.summary.live.row_list import RowList
 from otel_agent.summary.view import VIEW_NAMES
 from tests.summary.live.driving import Screen, drive, lines, press, seen, settled
-from tests.summary.live.made_source import ASK, MadeSource, keys_of, put
+from tests.summary.live.made_source import ASK, MadeSource, keys_of, put, where
 from tests.summary.made_machine import MadeMachine
 
 
@@ -92,6 +92,40 @@ def test_back_is_the_row_that_was_opened(source: MadeSource) -> None:
         assert len(keys_of(app)) == 1
 
     drive(source, ASK, steps)
+
+
+def test_a_key_of_a_range_leaves_the_day_and_keeps_all_else(source: MadeSource) -> None:
+    async def steps(pilot: Screen, app: Live) -> None:
+        await press(pilot, app, "4", "G", "d")
+        assert where(app).startswith("Timeline by day / zai-coding-plan/n   last 7 days")
+        await press(pilot, app, "b", "enter")
+        assert where(app).startswith("Sessions / zai-coding-plan/n / 2026-W04   ")
+        await press(pilot, app, "m")
+        assert where(app).startswith("Sessions / zai-coding-plan/n   last 30 days")
+        assert len(keys_of(app)) == 1
+        await press(pilot, app, "escape")
+        assert where(app).startswith("Timeline by week / zai-coding-plan/n   last 30 days")
+
+    drive(source, ASK, steps)
+
+
+def test_an_arrow_after_the_wheel_goes_on_from_what_is_on_the_screen(machine: MadeMachine) -> None:
+    for number in range(1, 60):
+        put(machine, number, 100, number)
+
+    async def steps(pilot: Screen, app: Live) -> None:
+        await press(pilot, app, "2")
+        keys, rows = keys_of(app), app.query_one(RowList)
+        rows.scroll_to(y=20, animate=False)
+        await press(pilot, app, "j")
+        assert cursor(app) == keys[21]
+        rows.scroll_to(y=0, animate=False)
+        await press(pilot, app, "k")
+        assert 0 < keys.index(cursor(app)) < 20
+        await press(pilot, app, "G")
+        assert cursor(app) == keys[-1]
+
+    drive(MadeSource(machine), ASK, steps)
 
 
 def test_a_line_of_bars_shows_when_it_was_used(source: MadeSource) -> None:

@@ -167,7 +167,7 @@ def test_every_key_does_what_the_help_says_at_any_usual_size(
     terminal.press("Escape")
     terminal.shows(r"Sessions +all time[\s\S]*1 of 2 rows")
     terminal.press("d")
-    terminal.shows(r"Timeline / The \[second\]")
+    terminal.shows(r"Timeline by day / The \[second\]")
     terminal.press("Escape")
     terminal.shows(r"Sessions +all time[\s\S]*1 of 2 rows")
     terminal.press("Escape")
