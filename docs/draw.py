@@ -200,6 +200,10 @@ class StillSource:
         """Return the same processes each time."""
         return running()
 
+    def mark(self) -> object:
+        """Return always the same: nothing changes."""
+        return None
+
     def changed(self) -> bool:
         """Return false: nothing changes."""
         return False

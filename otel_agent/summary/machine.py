@@ -84,7 +84,7 @@ class Machine:
         Raises ``LedgerError`` if the ledger cannot be read, ``UsageError`` if a timeline has too many periods.
         """
         # The mark is read first: a write during the answer then counts as a change, and the view is asked for again.
-        self._mark = self._change_mark()
+        self._mark = self.mark()
         view = self._answer(name, question)
         if view.reading is None or held_by(self._settings.state_dir) is not None:
             return view
@@ -97,7 +97,7 @@ class Machine:
         # Only the live screen goes down so far.
         from otel_agent.summary.session_detail import no_session, session_detail  # noqa: PLC0415
 
-        self._mark = self._change_mark()
+        self._mark = self.mark()
         with open_to_read(self._settings.state_dir) as ledger:
             if ledger is None:
                 return no_session(session_id)
@@ -156,9 +156,9 @@ class Machine:
 
     def changed(self) -> bool:
         """Return true if the ledger was written since the last view of it."""
-        return self._change_mark() != self._mark
+        return self.mark() != self._mark
 
-    def _change_mark(self) -> list[tuple[int, int]]:
+    def mark(self) -> list[tuple[int, int]]:
         """Return size and time of the ledger's file and of its write-ahead log; an empty log equals a missing one."""
         marks = []
         for file in self._files:

@@ -19,7 +19,7 @@ from otel_agent.summary.live.calendar import calendar_question
 from otel_agent.summary.live.crumbs import Trail, Wish
 from otel_agent.summary.live.head import Head, TrendLine
 from otel_agent.summary.live.lines import detail_line, foot_lines, reading_line, trouble_line, upgrade_line, where_line
-from otel_agent.summary.live.listing import Listing, list_rows
+from otel_agent.summary.live.listing import Listing, is_as_shown, list_rows
 from otel_agent.summary.live.row_list import RowList
 from otel_agent.summary.live.source import Ask, Source
 from otel_agent.summary.live.style import LOW, SHORT, STYLE, WIDE
@@ -66,6 +66,10 @@ class Answering(Themed):
         """Number of the latest question. An answer to an older one comes too late and is dropped."""
         self._asked_at = 0.0
         self._days_asked_at = -_DAYS_SECONDS
+        self._days_of: object = None
+        """The state of the ledger and the date of which the map of days is."""
+        self._new_days = False
+        """True if the next answer brings a new map of days."""
         self._answered = 0
         """Number of the latest question that was answered, even if by an error."""
         self._sessions: list[SessionScreen] = []
@@ -118,17 +122,19 @@ class Answering(Themed):
 
     @property
     def _days_are_due(self) -> bool:
-        """True if the map of days has room, and was not asked for some time."""
+        """True if the map of days has room, was not asked for some time, and may be another one by now."""
         # The first answer is on the screen without it, because it is what a person waits for.
         if self._shown is None or self._shown.activity is None or not self.query_one(Head).has_room_for_days:
             return False
-        return time.monotonic() - self._days_asked_at >= _DAYS_SECONDS
+        is_news = self._days_of != (self._source.mark(), self._shown.now.date())
+        return is_news and time.monotonic() - self._days_asked_at >= _DAYS_SECONDS
 
     def _question_of_days(self) -> Question | None:
         """Return the question for the map of days, if it is due."""
         if self._shown is None or not self._days_are_due:
             return None
         self._days_asked_at = time.monotonic()
+        self._days_of, self._new_days = (self._source.mark(), self._shown.now.date()), True
         return calendar_question(self._shown)
 
     @work(thread=True, group="answer")
@@ -164,7 +170,13 @@ class Answering(Themed):
         self._answered = number
         self._last[unfiltered.view.name] = self._trail.wish, unfiltered
         self.query_one("#trouble").display = False
-        self._show_listing(unfiltered, flash=self.flashes)
+        if is_as_shown(self._shown, unfiltered.view) and not self.query_one(RowList).loading and not self._new_days:
+            # To draw all of it again takes ten times as long as to ask.
+            self._shown = unfiltered.view
+            self._show_foot()
+        else:
+            self._new_days = False
+            self._show_listing(unfiltered, flash=self.flashes)
         if self._days_are_due:
             self._load()
 
@@ -241,7 +253,7 @@ class Answering(Themed):
     def _show_processes(self, processes: list[Process]) -> None:
         if self._shown is not None and self._shown.activity is not None:
             self._shown = replace(self._shown, activity=replace(self._shown.activity, processes=processes))
-            self.query_one(Head).show(self._shown)
+            self.query_one(Head).show_processes(self._shown)
 
     @work(thread=True, group="keep up")
     def _keep_up(self) -> None:

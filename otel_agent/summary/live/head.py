@@ -24,6 +24,8 @@ class Head(VerticalScroll, can_focus=False):
     """The panels of an overview: processes, tokens, and if there is room a map of days and active sessions."""
 
     _days: View | None = None
+    _lines = -1
+    """Number of processes on the screen; negative before the first answer."""
 
     def compose(self) -> ComposeResult:
         """Create the panels."""
@@ -40,9 +42,8 @@ class Head(VerticalScroll, can_focus=False):
         if view.activity is None:
             return
         short = self.app.size.height < SHORT
-        processes, tokens, days, active = (self.query_one(f"#{name}", Static) for name in _PANELS)
-        processes.border_title = words.running(len(view.activity.processes))
-        processes.update(processes_panel(view, view.activity, short=short))
+        self.show_processes(view)
+        _, tokens, days, active = (self.query_one(f"#{name}", Static) for name in _PANELS)
         tokens.border_title = f"Tokens, {words.short_range(view.range)}"
         tokens.update(tokens_panel(view, self._columns(wide=2), short=short))
         active.display = bool(view.activity.sessions) and not short
@@ -55,6 +56,18 @@ class Head(VerticalScroll, can_focus=False):
         if self._days is not None and days.display:
             days.border_title = "Tokens by day"
             days.update(calendar_map(self._days, self._columns(wide=2 if active.display else 1)))
+
+    def show_processes(self, view: View) -> None:
+        """Show the running processes of an overview, and leave all else as it is."""
+        if view.activity is None:
+            return
+        panel, running = self.query_one("#processes", Static), view.activity.processes
+        panel.border_title = words.running(len(running))
+        # As many lines as before need no new layout of the screen.
+        panel.update(
+            processes_panel(view, view.activity, short=self.app.size.height < SHORT), layout=len(running) != self._lines
+        )
+        self._lines = len(running)
 
     def show_days(self, days: View) -> None:
         """Keep the days for the map of the next overview."""

@@ -43,7 +43,7 @@ def list_rows(view: View, width: int, only: str = "") -> Listing:
     Four thousand rows take a tenth of a second: call it outside the screen's own thread if you can.
     """
     wanted = only.strip().lower()
-    kept = tuple(row for row in view.rows if wanted in _searched(row))
+    kept = tuple(row for row in view.rows if wanted in _searched(row)) if wanted else tuple(view.rows)
     return Listing(view, kept, fit_table(replace(view, rows=kept), max(width - _EDGES, 1)), wanted, whole_of(view))
 
 
@@ -78,6 +78,15 @@ def before(then: Listing | None, now: Listing) -> Before | None:
     # The end of a range moves with the clock, and a new day is another question.
     same = replace(asked, range=replace(asked.range, until=asks.range.until)) == asks
     return Before(then) if same and then.rows != now.rows else None
+
+
+def is_as_shown(then: View | None, now: View) -> bool:
+    """Return True if an answer says nothing that is not on the screen already, except how long ago something was."""
+    if then is None or then.now.date() != now.now.date():
+        return False
+    # The end of a range moves with the clock.
+    range_ = replace(now.range, until=then.range.until)
+    return replace(now, now=then.now, question=replace(now.question, range=range_)) == then
 
 
 def _searched(row: Row) -> str:

@@ -15,7 +15,7 @@ Ask = Callable[[ViewName, RangeName | None], Question]
 
 
 class Source(Protocol):
-    """Answers questions. All methods but ``changed`` may take long. The first two may raise ``OtelAgentError``."""
+    """Answers questions. All methods but ``mark`` and ``changed`` may take long. The first two may raise ``OtelAgentError``."""
 
     def view(self, name: ViewName, question: Question) -> View:
         """Answer a question from the ledger as it is now."""
@@ -33,6 +33,9 @@ class Source(Protocol):
 
         ``on_migration`` is called while a ledger of an older version is brought up to this one.
         """
+
+    def mark(self) -> object:
+        """Return what is another value once the ledger was written."""
 
     def changed(self) -> bool:
         """Return true if the ledger was written since the last view."""

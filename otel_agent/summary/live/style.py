@@ -22,6 +22,8 @@ Screen { overflow: hidden; }
 .-low #detail { max-height: 2; }
 #foot { height: auto; padding: 0 1; }
 #trouble { height: auto; padding: 0 1; color: $warning; display: none; }
+.awaited { layer: _loading; dock: top; width: 100%; height: 100%; content-align: center middle; background: $boost;
+  color: $primary; }
 #filter, #file { display: none; padding: 0 1; }
 .-low .panel { border: none; padding: 0 2; }
 .-low #rows { border: none; min-height: 3; }

@@ -9,6 +9,8 @@ from msgspec.structs import replace
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 from textual.theme import Theme
+from textual.widget import Widget
+from textual.widgets import Static
 
 from otel_agent.summary.live.choices import keep, kept_choices
 
@@ -27,6 +29,10 @@ class Themed(App[None]):
         plain = bool(os.environ.get("NO_COLOR"))
         super().__init__(ansi_color=True if plain else None)
         self._folder, self._choices = folder, kept_choices(folder)
+        self.wants_motion = self.animation_level != "none"
+        """False if nothing on the screen shall flash (``TEXTUAL_ANIMATIONS=none``)."""
+        # The line below the tabs would glide, which takes more time than to show an answer.
+        self.animation_level = "none"
         if plain:
             self.theme = _WITHOUT_COLOUR
         elif self._choices.theme in self.available_themes:
@@ -38,8 +44,12 @@ class Themed(App[None]):
 
     @property
     def flashes(self) -> bool:
-        """True if what changed is marked for a moment: not if motion is unwanted (``TEXTUAL_ANIMATIONS=none``)."""
-        return self._choices.flash and self.animation_level != "none"
+        """True if what changed is marked for a moment."""
+        return self._choices.flash and self.wants_motion
+
+    def get_loading_widget(self) -> Widget:
+        """Return a cover for what is awaited. Textual's own is drawn 16 times a second, and holds up the answer."""
+        return Static("…", classes="awaited")
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Return the commands of the palette."""

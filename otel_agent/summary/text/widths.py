@@ -109,7 +109,7 @@ class _Cells:
             cell = column.compact if shortened and column.compact else column.cell
             rows = [cell(self._view, row) for row in self._view.rows]
             total = total_name(self._view) if first else _total(column, self._view, shortened)
-            self._written[key] = _Texts(rows, total, max(map(cell_len, (column.title, *rows, total))))
+            self._written[key] = _Texts(rows, total, max(map(_width, (column.title, *rows, total))))
         return self._written[key]
 
 
@@ -149,6 +149,11 @@ class _Candidate:
         )
 
 
+def _width(text: str) -> int:
+    """Return the columns of a text that is printable."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
 def _total(column: Column, view: View, shortened: bool) -> str:
     total = column.compact_total if shortened and column.compact_total else column.total
     return "" if total is None else total(view, view.totals)
@@ -160,8 +165,9 @@ def _fitted(texts: Sequence[str], widths: Sequence[int], kept: tuple[Column, ...
 
 def _fit(text: str, width: int, column: Column) -> str:
     """Pad or cut a text to exactly ``width``. A path keeps its end, because people know it by that."""
-    if cell_len(text) <= width:
-        return set_cell_size(" " * (width - cell_len(text)) + text if column.kind == "number" else text, width)
+    room = width - _width(text)
+    if room >= 0:
+        return " " * room + text if column.kind == "number" else text + " " * room
     if column.kind == "path":
         return set_cell_size(end_of(text, width), width)
     return beginning_of(text, width)

