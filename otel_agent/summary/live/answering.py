@@ -26,11 +26,11 @@ from otel_agent.summary.live.style import LOW, SHORT, STYLE, WIDE
 from otel_agent.summary.live.tabs import ViewTabs
 from otel_agent.summary.live.themed import Themed
 from otel_agent.summary.question import Question
-from otel_agent.summary.session_detail import SessionDetail
 from otel_agent.summary.view import VIEW_NAMES, Process, View, ViewName
 
 if TYPE_CHECKING:
     from otel_agent.summary.live.session_screen import SessionScreen
+    from otel_agent.summary.session_detail import SessionDetail
 
 _LOOK_SECONDS: Final = 0.2
 """Pause between two looks at whether the ledger was written. A look reads the status of two files: 0.1 % of a core."""
@@ -159,7 +159,7 @@ class Answering(Themed):
         else:
             self._pass_on(self._show_session, number, found)
 
-    def _show_session(self, number: int, found: SessionDetail) -> None:
+    def _show_session(self, number: int, found: "SessionDetail") -> None:
         if number == self._asked and self._inside is not None:
             self._answered = number
             self._inside.show(found)

@@ -2,13 +2,15 @@
 
 import threading
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from otel_agent.errors import LedgerError
 from otel_agent.ledger.migration_progress import OnMigration
 from otel_agent.summary.question import Question, RangeName
-from otel_agent.summary.session_detail import SessionDetail
 from otel_agent.summary.view import Process, View, ViewName
+
+if TYPE_CHECKING:
+    from otel_agent.summary.session_detail import SessionDetail
 
 Ask = Callable[[ViewName, RangeName | None], Question]
 """Returns the question for a view at this moment; ``None`` is the view's own range. Ranges move with the clock."""
@@ -20,7 +22,7 @@ class Source(Protocol):
     def view(self, name: ViewName, question: Question) -> View:
         """Answer a question from the ledger as it is now."""
 
-    def session(self, session_id: str) -> SessionDetail:
+    def session(self, session_id: str) -> "SessionDetail":
         """Return one session with its turns and their calls, from the ledger as it is now."""
 
     def processes(self) -> list[Process]:
