@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from pathlib import Path
+from zoneinfo import TZPATH, ZoneInfo
 
 import pytest
 
 from otel_agent.errors import UsageError
 from otel_agent.summary.question import By
-from otel_agent.summary.ranges import custom_range, named_range, period_of, zone_named
+from otel_agent.summary.ranges import custom_range, named_range, period_of, zone_linked_from, zone_named
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 24, 10, 30, tzinfo=BERLIN)
@@ -166,3 +167,16 @@ def test_a_day_can_begin_at_one_in_the_morning() -> None:
     since, until = period_of(datetime(2026, 4, 24, 12, tzinfo=ZoneInfo("Africa/Cairo")), "day")
     assert utc(since) == "2026-04-23 22:00"
     assert until.timestamp() - since.timestamp() == 23 * 3600
+
+
+@pytest.mark.skipif(not any((Path(each) / "Europe" / "Berlin").exists() for each in TZPATH), reason="no zones here")
+def test_the_zone_of_the_machine_is_the_one_that_its_link_names(tmp_path: Path) -> None:
+    zone = next(each for each in TZPATH if (Path(each) / "Europe" / "Berlin").exists())
+    link, copied = tmp_path / "link", tmp_path / "copied"
+    link.symlink_to(Path(zone) / "Europe" / "Berlin")
+    copied.write_bytes(link.read_bytes())
+    assert zone_linked_from(str(link)) == ZoneInfo("Europe/Berlin")
+    assert [zone_linked_from(str(each)) for each in (copied, tmp_path / "missing")] == [None, None]
+    link.unlink()
+    link.symlink_to(Path(zone) / "tzdata.zi")
+    assert zone_linked_from(str(link)) is None
