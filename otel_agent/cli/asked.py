@@ -48,6 +48,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     output: Path | None = None
     watched: bool = False
     fail_above: Amount | None = None
+    else_all_time: bool = False
+    """Show all time if nothing was used in the range that the view has by itself."""
 
     def question(self, view: ViewName, now: datetime, accounting: Accounting, range_: RangeName | None) -> Question:
         """Return the question for one view.

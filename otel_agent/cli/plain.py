@@ -10,6 +10,7 @@ from otel_agent.cli import COMPLETE
 from otel_agent.cli.asked import Asked, clock
 from otel_agent.cli.loading import loaded
 from otel_agent.cli.summary import show
+from otel_agent.cli.terminal import wrapped
 from otel_agent.summary.view import VIEW_NAMES
 
 WHAT_NEXT: Final = "Next: otel-agent summary --live opens a screen, otel-agent setup sets up a backend and a service, otel-agent --help lists all."
@@ -24,11 +25,14 @@ def plain_summary(arguments: Sequence[str], environ: Mapping[str, str]) -> Asked
         return None
     names = [each for each in options if each not in ("--json", "--what-next")]
     views = tuple(view for view in VIEW_NAMES if names == [view]) if names else ("overview",)
-    return Asked(views=views, form="json" if "--json" in options else "table") if views else None
+    if not views:
+        return None
+    # Who typed no command wants to see what there is, be it from last week.
+    return Asked(views=views, form="json" if "--json" in options else "table", else_all_time="--what-next" in options)
 
 
 def show_plain(asked: Asked, *, with_what_next: bool) -> None:
     """Answer it, as ``summary_command`` does."""
     show(asked, loaded(None, quiet=True).settings, clock(None))
     if with_what_next:
-        print(f"\n{WHAT_NEXT}")
+        print(f"\n{wrapped(WHAT_NEXT)}")

@@ -7,7 +7,7 @@ import typer
 from msgspec import structs
 
 from otel_agent.cli import progress
-from otel_agent.cli.terminal import console
+from otel_agent.cli.terminal import console, wrapped
 from otel_agent.delivery.addresses import EXAMPLE as _EXAMPLE
 from otel_agent.delivery.addresses import without_secrets
 from otel_agent.doctor.show import line
@@ -30,7 +30,7 @@ _ASK_AUTHORITY: Final = "PEM file of the authority that signed its certificate (
 
 def questions(now: Present, given: Request, *, tries: bool) -> "Wish | None":
     """Ask a person, and return what to do; ``None`` if they want to change nothing. Raises ``typer.Abort`` at Ctrl-C."""
-    typer.echo("This sets up otel-agent. Ctrl-C leaves everything as it is.\n")
+    typer.echo(wrapped("This sets up otel-agent. Ctrl-C leaves everything as it is.\n"))
     history = _history(now)
     if given.local or (not given.otlp and not _wants_backend(now)):
         service = given.service
@@ -52,9 +52,9 @@ def _history(now: Present) -> History | None:
         with progress.shown() as on_progress:
             found = look(now.settings, on_progress)
     except LedgerError as error:
-        typer.echo(f"OpenCode's history cannot be counted: {error}\n")
+        typer.echo(wrapped(f"OpenCode's history cannot be counted: {error}\n"))
         return None
-    typer.echo(f"{history_in_words(found)}\n")
+    typer.echo(wrapped(f"{history_in_words(found)}\n"))
     return found
 
 
@@ -65,14 +65,15 @@ def history_in_words(history: History) -> str:
     least = "" if history.complete else "at least "
     first, last = day_of(history.first_ms), day_of(history.last_ms)
     number, days = counted(history.messages, "message"), counted(history.days, "day")
+    when = f"of {first}" if first == last else f"on {days}, from {first} to {last}"
     known = ", all counted already" if history.counted and history.complete else ""
-    return f"OpenCode on this machine: {least}{number} on {days}, from {first} to {last}{known}."
+    return f"OpenCode on this machine: {least}{number} {when}{known}."
 
 
 def _wants_backend(now: Present) -> bool:
     typer.echo("Where should the numbers go?")
     typer.echo("  1  nowhere: summaries on this machine only")
-    typer.echo("  2  to a backend that accepts OTLP: an OpenTelemetry Collector, Grafana, Honeycomb, …")
+    typer.echo(wrapped("  2  to a backend that accepts OTLP: an OpenTelemetry Collector, Grafana, Honeycomb, …"))
     default = _BACKEND if now.has_backend else "1"
     while (answer := str(typer.prompt("Choose", default=default)).strip()) not in ("1", _BACKEND):
         typer.echo("Type 1 or 2.")
@@ -93,7 +94,7 @@ def _backend(now: Present, given: Request, *, tries: bool) -> "Wish | None":
             typer.echo(f"Sending an empty request to {without_secrets(otlp['endpoint'])} …")
             wish, trial = tried(wish, now)
         except SettingsError as error:
-            typer.echo(str(error))
+            typer.echo(wrapped(str(error)))
             continue
         for finding in trial.findings:
             console().print(line(finding))
@@ -112,7 +113,7 @@ def _address(default: str) -> str:
         try:
             return paste.address(pasted)
         except SettingsError as error:
-            typer.echo(str(error))
+            typer.echo(wrapped(str(error)))
             default = paste.completed(pasted)
 
 
@@ -125,9 +126,9 @@ def _headers(*, kept: bool) -> dict[str, Any]:
         try:
             found |= paste.header_lines(pasted, "the header")
         except SettingsError as error:
-            typer.echo(str(error))
+            typer.echo(wrapped(str(error)))
             continue
-        typer.echo(f"Taken: {', '.join(found)}.")
+        typer.echo(wrapped(f"Taken: {', '.join(found)}."))
         words = "One more header (not shown; empty for none)"
     return {"headers": found} if found else {}
 
@@ -136,7 +137,7 @@ def _backfill(history: History | None) -> str | None:
     """Ask how much of the history the first start counts, if there is anything left to decide."""
     if history is None or not history.messages or history.counted:
         return None
-    typer.echo("The first start counts what OpenCode has stored, and sends its totals and traces.")
+    typer.echo(wrapped("The first start counts what OpenCode has stored, and sends its totals and traces."))
     while True:
         answer = str(typer.prompt("How much of it: all, none, or a time back such as 30d", default="all")).strip()
         if answer in ("all", "none") or DURATION.fullmatch(answer):

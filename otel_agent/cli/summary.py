@@ -35,6 +35,8 @@ def show(asked: Asked, settings: Settings, now: Callable[[], datetime]) -> None:
         return
     missing = bring_up_to_date(settings, with_calls="tools" in asked.views)
     views = [with_warning(machine.view(name, question(name)), missing) for name in asked.views]
+    if asked.else_all_time and views[0].newest is not None and not views[0].totals.is_any:
+        views = [with_warning(machine.view(name, question(name, "all")), missing) for name in asked.views]
     if asked.output is None:
         print_views(views, asked.form, settings)
     else:

@@ -20,6 +20,26 @@ def console() -> "Console":
     return Console() if known else Console(width=_PIPE_COLUMNS)
 
 
+def wrapped(text: str) -> str:
+    """Return a text for people with its lines broken between words, if standard output is a terminal."""
+    if not sys.stdout.isatty():
+        return text
+    import shutil
+    import textwrap
+
+    columns = shutil.get_terminal_size().columns
+    return "\n".join(
+        textwrap.fill(
+            line,
+            columns,
+            subsequent_indent=" " * (len(line) - len(line.lstrip())),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for line in text.split("\n")
+    )
+
+
 def can_move_cursor(environ: Mapping[str, str]) -> bool:
     """True if the terminal of standard output can put its cursor anywhere, as far as the system knows its kind.
 

@@ -192,7 +192,7 @@ class TestQuestions:
             PATH=f"{machine.programs}:/usr/bin:/bin",
         )
         assert run.returncode == 0, run.stdout
-        assert "OpenCode on this machine: 15 messages on 1 day" in run.stdout
+        assert "OpenCode on this machine: 15 messages of 2026-11-2" in run.stdout
         assert "an empty request was accepted" in run.stdout
         assert f"Installed and started: {machine.unit}" in run.stdout
         assert "s3cret" not in run.stdout, "a key is not shown"
