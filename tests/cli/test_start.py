@@ -89,3 +89,12 @@ def test_a_command_starts_on_windows_which_cannot_let_a_ctrl_c_wait() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert ran.stdout == "msgspec\n", ran.stderr
+
+
+def test_who_types_no_command_sees_all_that_is_there_and_what_next(shell: Shell) -> None:
+    """A terminal gets this; the only message is months old."""
+    JsonTree(shell.data_dir).put_turn(message(session(), Tokens(7)))
+    printed = shell.output("summary", "--what-next")
+    assert "Tokens, all time" in printed
+    assert "Next: otel-agent summary --live" in printed
+    assert "today" in shell.output("summary")
