@@ -15,7 +15,8 @@ from otel_agent.summary.text.session_page import UNKNOWN
 from otel_agent.summary.view import shown
 
 TURN_TITLES: Final = ("Began", "Took", "Outcome", "Tokens", "Calls", "Tools", "USD", "Model", "Agent")
-CALL_TITLES: Final = ("Began", "Took", "Kind", "Name", "Outcome", "Tokens", "Agent")
+CALL_TITLES: Final = ("Began", "Took", "Kind", "Outcome", "Tokens", "Name", "Agent")
+"""On a narrow screen the last columns are cut, so names come after the numbers."""
 NUMBERS: Final = frozenset({"Took", "Tokens", "Calls", "Tools", "USD"})
 """Columns that are aligned on the right."""
 _ERROR: Final = "red"
@@ -44,9 +45,9 @@ def call_cells(call: CallRow, accounting: Accounting) -> tuple[Text, ...]:
         Text(f"{call.since:%H:%M:%S}" if call.since else words.NOTHING),
         _right(_took(call.seconds)),
         Text(call.kind, style="" if call.kind == "model" else "dim"),
-        Text(name if call.kind == "model" else f"  {name}{_below(call)}"),
         _outcome(call.outcome, call.error),
         _right(words.exact(shown(call.usage, accounting).total) if call.kind == "model" else ""),
+        Text(name if call.kind == "model" else f"  {name}{_below(call)}"),
         Text(words.plain(call.agent)),
     )
 

@@ -43,10 +43,10 @@ def test_a_session_opens_its_turns_and_each_turn_its_calls(size: tuple[int, int]
         await press(pilot, app, "k", "enter")
         # The first answer ended when its tools began, and its message only when these had ended.
         assert [row[1:6] for row in table(app, "calls")] == [
-            ["2.0 s", "model", "zai-coding-plan/glm-4.7", "ok", "110"],
-            ["2.0 s", "tool", "bash", "ok", ""],
-            ["4.0 s", "tool", "github_search", "error", ""],
-            ["2.0 s", "model", "zai-coding-plan/glm-5", "ok", "220"],
+            ["2.0 s", "model", "ok", "110", "zai-coding-plan/glm-4.7"],
+            ["2.0 s", "tool", "ok", "", "bash"],
+            ["4.0 s", "tool", "error", "", "github_search"],
+            ["2.0 s", "model", "ok", "220", "zai-coding-plan/glm-5"],
         ]
         await press(pilot, app, "G")
         assert "220 tokens = 200 input + 20 output" in " ".join(seen(app).replace("\xa0", " ").split())
@@ -78,7 +78,7 @@ def test_enter_on_the_call_of_a_sub_agent_goes_down_to_its_session(machine: Made
 
     async def steps(pilot: Screen, app: Live) -> None:
         await press(pilot, app, "2", "slash", "A", "s", "k", "enter", "g", "enter", "enter")
-        assert [row[3] for row in table(app, "calls")][1:] == ["task → Look 1", "task → Look 2", "browser_open"]
+        assert [row[5] for row in table(app, "calls")][1:] == ["task → Look 1", "task → Look 2", "browser_open"]
         await press(pilot, app, "G", "enter")
         assert lines(app)[0].strip().startswith("Sessions / Ask around  "), "no session is below a tool of another kind"
         await press(pilot, app, "k", "enter")
