@@ -84,6 +84,17 @@ def test_text_from_storage_is_shown_and_moves_no_column(title: str, columns: int
         assert len(ends) <= 1 + (name == "overview"), f"{name}: {table}"
 
 
+@pytest.mark.parametrize("columns", [32, 40])
+def test_a_narrow_overview_has_whole_numbers_and_shorter_bars(columns: int, machine: MadeMachine) -> None:
+    machine.tree.put_turn(message(session(), Tokens(1_234_567, 98_765, 0, 0, 0)))
+    lines = drawn(view_table(machine.view("overview", now=AT_T0)), columns)
+    begin = next(number for number, line in enumerate(lines) if line.startswith("Category"))
+    numbers = [re.findall(r"[\d,]+(?:\.\d%)?", line) for line in lines[begin + 1 : begin + 7]]
+    assert numbers[0] == ["1,234,567", "92.6%"]
+    assert numbers[5] == ["1,333,332"]
+    assert all(len(line) <= columns for line in lines)
+
+
 @pytest.mark.parametrize("title", [TITLES["markup"], TITLES["emoji code"]])
 def test_markup_from_storage_is_shown_as_it_is(title: str, machine: MadeMachine) -> None:
     machine.tree.put_turn(message(session(title=title), Tokens(input=7), model=title, agent=title))
