@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from otel_agent.summary.live.app import Live
+from otel_agent.summary.live.listing import is_as_shown
 from otel_agent.summary.live.row_list import RowList
 from tests.summary.live.driving import Screen, drive, press, seen
-from tests.summary.live.made_source import ASK, MadeSource, keys_of, put, running, total
+from tests.summary.live.made_source import ASK, NOW, MadeSource, keys_of, put, running, total
 from tests.summary.made_machine import MadeMachine
 
 
@@ -84,3 +86,15 @@ def test_without_data_every_view_says_when_it_will_come(machine: MadeMachine, tm
             assert "No data yet. It appears here as soon as OpenCode writes some." in seen(app)
 
     drive(MadeSource(machine), ASK, steps)
+
+
+def test_an_answer_that_says_nothing_new_is_known_as_such(machine: MadeMachine) -> None:
+    put(machine, 1, 5_000)
+    first = machine.view("overview", "today", now=NOW)
+    later = NOW + timedelta(minutes=1)
+    assert is_as_shown(first, machine.view("overview", "today", now=later))
+    assert not is_as_shown(first, machine.view("models", "today", now=later))
+    assert not is_as_shown(first, machine.view("overview", "all", now=later))
+    assert not is_as_shown(first, machine.view("overview", "today", now=NOW + timedelta(days=1)))
+    put(machine, 2, 5_001)
+    assert not is_as_shown(first, machine.view("overview", "today", now=later))
