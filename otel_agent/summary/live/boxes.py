@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Static
+from textual.widgets import Footer, Static
 
 from otel_agent.summary.live.keys import ROW_KEYS, SCREEN_KEYS, key_lines
 
@@ -40,6 +40,8 @@ class Box(ModalScreen[None]):
         with VerticalScroll() as frame:
             frame.border_title = self._title
             yield Static(Text(self._text))
+        # The screen below has other keys, and its line of them would be read as those of the box.
+        yield Footer(show_command_palette=False, compact=True)
 
     def action_scroll(self, direction: str) -> None:
         """Scroll by a line."""
