@@ -9,7 +9,7 @@ from html import escape
 from typing import Final
 
 from otel_agent.summary.text import words
-from otel_agent.summary.text.columns import name_of
+from otel_agent.summary.text.column import name_of
 from otel_agent.summary.view import Rhythm, Row, ToolRow, View, shown
 
 _WIDTH: Final = 960

@@ -19,7 +19,8 @@ from otel_agent.summary.live.style import FEW_COLUMNS
 from otel_agent.summary.live.tabs import ViewTabs
 from otel_agent.summary.question import RangeName
 from otel_agent.summary.text.captions import footnotes
-from otel_agent.summary.text.columns import name_of, sorts_of
+from otel_agent.summary.text.column import name_of
+from otel_agent.summary.text.columns import sorts_of
 from otel_agent.summary.view import VIEW_NAMES, SessionRow, ViewName
 
 if TYPE_CHECKING:

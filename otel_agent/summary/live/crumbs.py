@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from otel_agent.summary.live.source import Ask
 from otel_agent.summary.question import By, Filters, Question, Range, RangeName, Sort
-from otel_agent.summary.text.columns import name_of
+from otel_agent.summary.text.column import name_of
 from otel_agent.summary.view import VIEW_NAMES, PeriodRow, Row, ViewName
 
 _BYS: Final[tuple[By, ...]] = ("hour", "day", "week", "month")

@@ -15,7 +15,7 @@ from otel_agent.summary.question import Accounting
 from otel_agent.summary.text import words
 from otel_agent.summary.text.bars import sparkline
 from otel_agent.summary.text.captions import asked_for, footnotes
-from otel_agent.summary.text.columns import name_of
+from otel_agent.summary.text.column import name_of
 from otel_agent.summary.view import Row, SessionRow, View, shown
 
 _NO_DATA: Final = "No data yet. It appears here as soon as OpenCode writes some."

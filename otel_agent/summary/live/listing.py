@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from otel_agent.summary.question import Sort
 from otel_agent.summary.text.bars import whole_of
-from otel_agent.summary.text.columns import name_of, sort_of
+from otel_agent.summary.text.column import name_of
+from otel_agent.summary.text.columns import sort_of
 from otel_agent.summary.text.widths import GAP, TableLayout, fit_table
 from otel_agent.summary.view import Row, SessionRow, View
 

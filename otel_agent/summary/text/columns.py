@@ -1,9 +1,8 @@
 """The columns of each view, in words: for tables on a terminal, in Markdown, and on the live screen."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final, Literal
+from typing import Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from otel_agent.ledger.answers import NO_USAGE, Usage
@@ -12,10 +11,18 @@ from otel_agent.summary.prices import NO_EQUIVALENT, nanodollars
 from otel_agent.summary.question import Sort
 from otel_agent.summary.suggestions import SHOWN_OF_ID
 from otel_agent.summary.text import words
+from otel_agent.summary.text.column import (
+    Cell,
+    Column,
+    dotted,
+    left_out_at,
+    marked,
+    name_column,
+    name_of,
+    number_column,
+)
 from otel_agent.summary.view import (
     AgentRow,
-    PeriodRow,
-    ProjectRow,
     Row,
     SessionRow,
     ToolCalls,
@@ -28,26 +35,6 @@ from otel_agent.summary.view import (
 
 _MOST_INDENTS: Final = 8
 """Deeper sub-agents are not indented further, so that their titles keep some room."""
-
-Kind = Literal["text", "path", "number"]
-"""When room is short, a text loses its end and a path its beginning; a number loses nothing and is aligned right."""
-Cell = Callable[[View, Any], str]
-"""Writes a cell of a row; the row is of the kind that belongs to the view."""
-
-
-class Column(Struct, frozen=True):
-    """One column of a table: how it writes a row's cell, and how it gives way when room is short."""
-
-    title: str
-    cell: Cell
-    kind: Kind = "number"
-    compact: Cell | None = None
-    """Writes a shorter cell, for when there is no room for the exact one."""
-    total: Callable[[View, Usage], str] | None = None
-    """Writes the cell of the totals; ``None`` if a total would mean nothing."""
-    compact_total: Callable[[View, Usage], str] | None = None
-    optional: int = 0
-    """0: always shown. Otherwise, a column with a higher number is left out sooner when room is short."""
 
 
 def columns(view: View) -> tuple[Column, ...]:
@@ -63,7 +50,7 @@ def columns(view: View) -> tuple[Column, ...]:
         empty.append(SERVER.title)
     shown = [column for column in _offered(view) if column.title not in empty]
     mark = "▴" if view.question.sort in ("first", "name") else "▾"
-    return tuple(_marked(column, mark) if column.title in _sorted_by(view) else column for column in shown)
+    return tuple(marked(column, mark) if column.title in _sorted_by(view) else column for column in shown)
 
 
 def _offered(view: View) -> Iterator[Column]:
@@ -110,48 +97,17 @@ def sorts_of(view: View) -> tuple[Sort, ...]:
     return tuple(dict.fromkeys(sort for sort in found if sort))
 
 
-def _marked(column: Column, mark: str) -> Column:
-    """Return the column that rows are sorted by: its title says so, and it is never left out."""
-    return replace(column, title=f"{column.title} {mark}", optional=0)
-
-
-def name_of(row: Row) -> str:
-    """Return the name by which a person knows the row, safe to print."""
-    if isinstance(row, SessionRow):
-        return words.plain(row.title or row.key)
-    if isinstance(row, ProjectRow):
-        return words.plain(from_home(row.key))
-    if isinstance(row, PeriodRow):
-        return words.period(row.key, row.since)
-    return words.plain(row.key) or "(unknown)"
-
-
-def _number_column(title: str, number: Callable[[View, Usage], int], optional: int = 0) -> Column:
-    return Column(
-        title,
-        lambda view, row: words.exact(number(view, row.usage)),
-        compact=lambda view, row: words.compact(number(view, row.usage)),
-        total=lambda view, usage: words.exact(number(view, usage)),
-        compact_total=lambda view, usage: words.compact(number(view, usage)),
-        optional=optional,
-    )
-
-
 def _category_column(index: int) -> Column:
-    return _number_column(
+    return number_column(
         words.CATEGORIES[index], lambda view, usage: shown(usage, view.accounting).by_category()[index], 1
     )
 
 
-def _name_column(title: str, kind: Kind = "text") -> Column:
-    return Column(title, lambda _, row: name_of(row), kind)
-
-
 _CATEGORIES: Final = tuple(_category_column(index) for index in range(len(words.CATEGORIES)))
-_MESSAGES: Final = _number_column("Messages", lambda _, usage: usage.messages)
-_SESSIONS: Final = _number_column("Sessions", lambda _, usage: usage.sessions)
-_TOKENS: Final = _number_column("Tokens", View.total_of)
-_TOTAL: Final = _number_column("Total", View.total_of)
+_MESSAGES: Final = number_column("Messages", lambda _, usage: usage.messages)
+_SESSIONS: Final = number_column("Sessions", lambda _, usage: usage.sessions)
+_TOKENS: Final = number_column("Tokens", View.total_of)
+_TOTAL: Final = number_column("Total", View.total_of)
 _SHARE: Final = Column(
     "Share", lambda view, row: words.share(view.total_of(row.usage), view.total_of(view.totals)), optional=2
 )
@@ -215,16 +171,6 @@ def _title(_: View, row: SessionRow) -> str:
     return "  " * min(row.depth - 1, _MOST_INDENTS) + "↳ " + name_of(row) if row.depth else name_of(row)
 
 
-def _dotted(column: Column) -> Column:
-    """Return the same column, but with a dot instead of 0 for a period without usage."""
-    compact = column.compact or column.cell
-    return replace(
-        column,
-        cell=lambda view, row: column.cell(view, row) if row.usage.is_any else words.NOTHING,
-        compact=lambda view, row: compact(view, row) if row.usage.is_any else words.NOTHING,
-    )
-
-
 def _calls_column(
     title: str, row: Callable[[ToolRow], int], total: Callable[[ToolCalls], int], optional: int = 0
 ) -> Column:
@@ -255,14 +201,10 @@ TOOL_COLUMNS: Final = (
 """The facts of a tool or of a server. Times of several tools have no total that means anything."""
 
 
-def _optional(column: Column, optional: int) -> Column:
-    return replace(column, optional=optional)
-
-
 _COLUMNS: Final[dict[ViewName, tuple[Column, ...]]] = {
-    "overview": (_name_column("Model"), _MESSAGES, _TOKENS, _optional(_SHARE, 1), _COST),
+    "overview": (name_column("Model"), _MESSAGES, _TOKENS, left_out_at(_SHARE, 1), _COST),
     "models": (
-        _name_column("Model"),
+        name_column("Model"),
         _MESSAGES,
         *_CATEGORIES,
         _TOTAL,
@@ -272,10 +214,10 @@ _COLUMNS: Final[dict[ViewName, tuple[Column, ...]]] = {
             lambda _, row: words.percent(cache_hit_ratio(row.usage)),
             total=lambda _, usage: words.percent(cache_hit_ratio(usage)),
         ),
-        _optional(_COST, 3),
+        left_out_at(_COST, 3),
     ),
     "projects": (
-        _name_column("Project", "path"),
+        name_column("Project", "path"),
         _SESSIONS,
         _MESSAGES,
         _TOKENS,
@@ -284,10 +226,10 @@ _COLUMNS: Final[dict[ViewName, tuple[Column, ...]]] = {
         _COST,
     ),
     "agents": (
-        _name_column("Agent"),
+        name_column("Agent"),
         _MESSAGES,
         _TOKENS,
-        _number_column("Per message", _per_message),
+        number_column("Per message", _per_message),
         _SHARE,
         _CONFIGURED,
         _COST,
@@ -301,17 +243,17 @@ _COLUMNS: Final[dict[ViewName, tuple[Column, ...]]] = {
         _ROLLED_UP,
         Column("First", lambda view, row: words.moment(row.first, view.now), optional=4),
         Column("Last", lambda view, row: words.moment(row.last, view.now), optional=1),
-        _optional(_COST, 5),
+        left_out_at(_COST, 5),
     ),
     "timeline": (
-        _name_column("Period"),
-        *map(_dotted, _CATEGORIES),
-        _dotted(_TOTAL),
-        _dotted(_MESSAGES),
-        _dotted(_COST),
+        name_column("Period"),
+        *map(dotted, _CATEGORIES),
+        dotted(_TOTAL),
+        dotted(_MESSAGES),
+        dotted(_COST),
     ),
     "tools": (
-        _name_column("Tool"),
+        name_column("Tool"),
         SERVER,
         *TOOL_COLUMNS,
         # A message can be in two rows, so the rows do not add up to a total.

@@ -8,7 +8,7 @@ from otel_agent.model.project import from_home
 from otel_agent.summary.answer import ACTIVE_MINUTES
 from otel_agent.summary.text import words
 from otel_agent.summary.text.budget_words import amount, pace, used_of_limit
-from otel_agent.summary.text.columns import name_of
+from otel_agent.summary.text.column import name_of
 from otel_agent.summary.view import Process, SessionRow, View, shown
 
 NO_PROCESS: Final = "No OpenCode process is running."

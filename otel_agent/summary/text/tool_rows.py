@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
-from otel_agent.summary.text.columns import TOOL_COLUMNS, name_of
+from otel_agent.summary.text.column import name_of
+from otel_agent.summary.text.columns import TOOL_COLUMNS
 from otel_agent.summary.view import ToolCalls, View
 
 BY_SERVER: Final = "By MCP server"

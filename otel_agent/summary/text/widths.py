@@ -7,7 +7,8 @@ from msgspec import Struct
 from rich.cells import cell_len, set_cell_size
 
 from otel_agent.summary.text.captions import total_name
-from otel_agent.summary.text.columns import Column, columns
+from otel_agent.summary.text.column import Column
+from otel_agent.summary.text.columns import columns
 from otel_agent.summary.view import View
 
 GAP: Final = 2
