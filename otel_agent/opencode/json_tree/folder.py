@@ -73,7 +73,8 @@ class Folder:
     """
 
     def __init__(self, layout: Layout, sessions: Sessions, path: Path, recall: Recall, now_ns: int) -> None:
-        self._sessions, self._path, self._now_ns = sessions, path, now_ns
+        # The name is asked for with each file, and a path looks it up each time.
+        self._sessions, self._path, self._name, self._now_ns = sessions, path, path.name, now_ns
         self._parts = PartReader(TreeParts(layout, sessions))
         self._place = place_of(path)
         self._recalled = recall(self._place) or b""
@@ -196,7 +197,7 @@ class Folder:
         self._give_session(batch)
         # One question for many files: in a history the answer is that none is wanted.
         wanted = ask_wanted([each.message for each in self._waiting]) if self._waiting else CallsWanted()
-        asks = bool(wanted.messages or wanted.turns)
+        asks, unread_sessions = bool(wanted.messages or wanted.turns), self._sessions.unread
         for each in self._waiting:
             if asks:
                 try:
@@ -205,7 +206,7 @@ class Folder:
                     self._put_off(why)
                     continue
             batch.messages.append(each.message)
-            if unread := self._sessions.unread.get(each.message.session_id):
+            if unread_sessions and (unread := unread_sessions.get(each.message.session_id)):
                 batch.calls.unread = {**batch.calls.unread, each.message.id: unread}
             # What could not be read is tried again, whether the message waits for it or not.
             self._done(each.mark, each.settled and each.message.id not in batch.calls.unread, each.problems)
@@ -220,9 +221,7 @@ class Folder:
         """Raises ``BeingWritten``."""
         if self._ordinary is None:
             session = self._session_of_folder()
-            self._ordinary = OrdinaryMessages(
-                Generation.TREE, text(self._path.name), session, self._sessions.worktree_of
-            )
+            self._ordinary = OrdinaryMessages(Generation.TREE, text(self._name), session, self._sessions.worktree_of)
         message = self._ordinary.message(answer, answer.id or text(entry.name.removesuffix(_FILE)))
         self._check_ids(message, entry, problems)
         # Only these can ask their parts for more.
@@ -247,7 +246,7 @@ class Folder:
             place=place,
             generation=Generation.TREE,
             message_id=entry.name.removesuffix(_FILE),
-            session_id=self._path.name,
+            session_id=self._name,
             session=session,
         )
         problems += decoded.problems
@@ -263,13 +262,13 @@ class Folder:
         """Add a problem for an id that is no name: nothing is looked for under it."""
         # Nearly every file has the name of its message, in the folder of its session.
         odd = entry.name != f"{message.id}{_FILE}" and not is_plain_name(message.id)
-        if odd or (message.session_id != self._path.name and not is_plain_name(message.session_id)):
+        if odd or (message.session_id != self._name and not is_plain_name(message.session_id)):
             problems.append(Problem(ProblemKind.BAD_ID, in_words(entry.path), "id" if odd else "sessionID"))
 
     def _session_of_folder(self) -> Session | None:
         """Raises ``BeingWritten``."""
         if not self.session:
-            found = self._sessions.get(self._path.name)
+            found = self._sessions.get(self._name)
             self.session = [] if found is None else [found]
         return self.session[0] if self.session else None
 
