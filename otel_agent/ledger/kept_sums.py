@@ -26,6 +26,8 @@ NUMBERS: Final = (
 KINDS: Final = ("model", "agent", "project", "place")
 """What ``reach`` counts sessions of. The key is a JSON array of the names by which ``queries`` groups."""
 
+_UNATTRIBUTED: Final = int(UsageSource.UNATTRIBUTED)
+
 _Sums = tuple[int, ...]
 """``NUMBERS`` of several messages together, and the first and the last of their times."""
 _Group = tuple[Any, ...]
@@ -120,7 +122,7 @@ class KeptSums:
         used: defaultdict[str, set[int]] = defaultdict(set)
         for context, slot, session_id, *numbers in groups:
             sums = tuple(numbers)
-            unattributed = self._contexts.key_of(context)[-1] == UsageSource.UNATTRIBUTED
+            unattributed = self._contexts.key_of(context)[-1] == _UNATTRIBUTED
             by_context[context].append(sums)
             by_slot[slot, session_id, unattributed].append(sums)
             by_session[session_id].append(sums)
@@ -215,7 +217,7 @@ def _as_json(contexts: Iterable[int]) -> str:
 def _keys_of(context: ContextKey) -> tuple[tuple[str, str], ...]:
     """Return kind and key of all that a message of this context uses."""
     provider, model, agent, worktree, directory, source = context
-    if source == UsageSource.UNATTRIBUTED:
+    if source == _UNATTRIBUTED:
         model = agent = UNATTRIBUTED
     outside = is_outside_any(worktree)
     project, place = ("", directory) if outside else (worktree, "")

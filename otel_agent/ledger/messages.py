@@ -21,6 +21,8 @@ from otel_agent.ledger.late_indexes import has_indexes, make_indexes
 from otel_agent.ledger.outbox import Outbox
 from otel_agent.model import Change, Generation, Message, Overlap, Session, State, Tokens
 
+_V2: Final = Generation.V2
+_COUNTED: Final = State.COUNTED
 _MOST_WITHOUT_INDEXES: Final = 250_000
 """Messages in a ledger that has no indexes yet. SQLite sorts them in memory to make one. A first look at a million messages
 peaked at 130 MB with 100,000, at 147 MB with 300,000 and at 160 MB with 500,000; it took 94 s of CPU with 100,000, 73 with 500,000."""
@@ -78,7 +80,7 @@ class Messages:
             else:
                 known[message.id] = self._replace(Entry(before.number, message, state), entered)
             # What counts is gathered: its sessions are looked up once for the whole batch.
-            if state is State.COUNTED:
+            if state is _COUNTED:
                 counted.append((number if before is None else before.number, message))
         self._insert(entered)
         return changes + self.count(counted, new_after=last)
@@ -253,7 +255,7 @@ class Messages:
 
         No copy counts before the first pass decides, and in one session only 2.x records a call of 1.x once more.
         """
-        self._sides |= {message.generation is Generation.V2 for message in messages}
+        self._sides |= {message.generation is _V2 for message in messages}
         return len(self._sides) > 1 or self.last_number() > _MOST_WITHOUT_INDEXES
 
 
@@ -267,4 +269,4 @@ def _state(message: Message, twins: Mapping[Completion, Sequence[Twin]], count_f
         return State.SUSPECTED_COPY
     if twins and has_twin(message, twins.get(completion_of(message), ())):
         return State.COPY
-    return State.COUNTED
+    return _COUNTED

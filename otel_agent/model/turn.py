@@ -6,6 +6,8 @@ from msgspec import Struct
 
 from otel_agent.model.message import KILLED, Generation, Message, Session
 
+_V2: Final = Generation.V2
+
 
 class Caller(Struct, frozen=True, gc=False):
     """The tool call that began a sub-agent's turn, or the turn that another one goes on with."""
@@ -55,5 +57,5 @@ class EndedTurn(Struct, frozen=True, gc=False):
         # A call that was killed is closed by the next start of OpenCode, which may be days later.
         unknown = last.completed_ms is None or last.error_type == KILLED
         # The import into 2.x sets a completion to the last change of the row. 2.x itself also wrote when the answer had streamed.
-        unknown |= last.generation is Generation.V2 and (last.response_ms is None or last.may_have_run_tools)
+        unknown |= last.generation is _V2 and (last.response_ms is None or last.may_have_run_tools)
         return None if unknown else last.ended_ms - self.started_ms

@@ -5,6 +5,7 @@ from typing import Final
 
 from otel_agent.model import Generation, Session
 
+_V2: Final = Generation.V2
 _TIMED_ID: Final = re.compile(r"(?:msg|prt)_[0-9a-f]{12}[0-9A-Za-z]{14}")
 _MARKED_COPY: Final = re.compile(r"msg_.+_[0-9]+")
 _WRAP_MS: Final = 1 << 36
@@ -43,7 +44,7 @@ def looks_copied(
     the session decides. It is a fork's if it is marked as one, or began after the message that it holds; one that 2.x
     imported may be any. No message was complete before its session began, however soon after the reply the fork was made.
     """
-    if generation is Generation.V2:
+    if generation is _V2:
         # The import changes the time of completion, so only the creation says whether a message is older than its session.
         if is_marked_copy(message_id) or (session is not None and session.created_ms > created_ms):
             return True
@@ -55,7 +56,7 @@ def looks_copied(
         return abs(late) > _GENUINE_MS
     if session is None:
         return False
-    imported = generation is Generation.V2 and session.version.startswith("1.")
+    imported = generation is _V2 and session.version.startswith("1.")
     return imported or session.forked or session.created_ms > created_ms + _GENUINE_MS
 
 

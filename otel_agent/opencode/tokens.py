@@ -5,6 +5,7 @@ from typing import Final
 from otel_agent.model import Generation, Message, Overlap, Tokens
 from otel_agent.opencode.json_values import count, field
 
+_V2: Final = Generation.V2
 _TOKEN_PATHS: Final = (("input",), ("output",), ("reasoning",), ("cache", "read"), ("cache", "write"))
 _CATEGORIES: Final = {"input", "output", "reasoning", "cache", "total"}
 _CACHE_APART: Final = (1, 0, 62)
@@ -66,7 +67,7 @@ def overlap_of(
     Cached tokens: up to 1.0.61 input contains them, except for Anthropic and Bedrock. Those releases wrote no
     ``finish``; a row that has one, or a session that a later release began, is free of it.
     """
-    if generation is Generation.V2:
+    if generation is _V2:
         return NO_OVERLAP
     reasoning = min(recorded.reasoning, recorded.output)
     if not reasoning and finish:
