@@ -37,8 +37,8 @@ class Traces:
 
         A message that is not complete or that looks copied waits; ``wanted_of_counted`` asks for its calls once it counts.
         """
-        # A history of years passes here without a single query.
-        recent = [each for each in messages if each.ended_ms >= self.from_ms and each.completed_ms is not None]
+        # A history of years passes here without a single query, and without a look at a property.
+        recent = [each for each in messages if each.completed_ms is not None and each.completed_ms >= self.from_ms]
         if not recent:
             return CallsWanted()
         new = self._ledger.messages.undecided([message.id for message in recent])

@@ -113,7 +113,8 @@ class ModelCalls:
         seen = []
         for change, input_tokens, output_tokens in zip(changes, inputs, outputs, strict=True):
             whole = change.message.tokens
-            if not whole.total:
+            # Nearly every message has such tokens: then all five need not be added up.
+            if not (input_tokens or output_tokens or whole.total):
                 continue
             self.has_sizes = True
             # Completed without tokens and corrected later: the histogram has not seen this call yet.
