@@ -55,7 +55,7 @@ def _greeted(connection: socket.socket, reached: Reached, trust: ssl.SSLContext,
 
     try:
         certificate = Exchange(deadline).run(certificate_shown)
-    except BrokenOff:
+    except (BrokenOff, TimeoutError):  # the socket's own timeout ends at the same moment
         return Reached(reached.host, reached.port, "no answer in time", "tls")
     except ssl.SSLCertVerificationError as error:
         return Reached(reached.host, reached.port, error.verify_message, "certificate")

@@ -24,6 +24,7 @@ from tests.support.made_stores import Database, JsonTree, Tokens, message, promp
 from tests.support.otlp_receiver import Authority, Behaviour, OtlpReceiver
 from tests.support.otlp_receiver.behaviours import Reply
 from tests.support.shell import Shell
+from tests.support.waiting import eventually
 
 
 @pytest.mark.parametrize(
@@ -214,12 +215,14 @@ def test_status_says_if_one_of_two_signals_is_not_delivered(shell: Shell, receiv
         with shell.start("run", **towards(receiver), OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=nothing) as running:
             try:
                 receiver.wait_for(lambda arrived: arrived.chats(), 60)
+                eventually(lambda: is_delivered(shell), {"metrics": False, "traces": True})
                 run = shell.run("status", "--json")
             finally:
                 running.terminate()
                 running.communicate(timeout=60)
     assert run.returncode == 3, run.stdout
-    assert {each["signal"]: each["failing_ms"] is None for each in json.loads(run.stdout)["deliveries"]} == {
-        "metrics": False,
-        "traces": True,
-    }
+
+
+def is_delivered(shell: Shell) -> dict[str, bool]:
+    deliveries = json.loads(shell.run("status", "--json").stdout)["deliveries"]
+    return {each["signal"]: each["failing_ms"] is None for each in deliveries}

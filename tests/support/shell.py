@@ -48,11 +48,12 @@ class Shell:
         """Run the command and return its result, with any exit code. `variables` are added to its environment.
 
         `typed` is its standard input. The command is forked from a process that has imported the agent already, which
-        saves most of its time, unless a variable changes how the interpreter begins.
+        saves most of its time, unless something changes how the interpreter begins.
         """
         self.scratch.mkdir(exist_ok=True)
         environment = self._of(arguments, variables)
-        if measured() or any(name.startswith(OF_THE_INTERPRETER) for name in variables):
+        usual = self.command() == Shell.command()
+        if not usual or measured() or any(name.startswith(OF_THE_INTERPRETER) for name in variables):
             return self._interpreted(arguments, environment, typed)
         with TemporaryDirectory() as folder:
             streams = {name: Path(folder, name) for name in ("input", "output", "errors")}
