@@ -16,7 +16,7 @@ from otel_agent.ledger.queries import open_to_read
 from otel_agent.ledger.reading import Reading
 from otel_agent.model import CallsWanted, Problem, ProblemKind, ReadScope, Store, Unreadable
 from otel_agent.model.plural import counted
-from otel_agent.opencode.answering import NoAnswer, answer_of
+from otel_agent.opencode.answering import Busy, NoAnswer, answer_of
 from otel_agent.opencode.configured_models import telemetry_plugins
 from otel_agent.opencode.locations import StoreLocations, doubts, find_stores
 from otel_agent.opencode.mounts import network_file_system
@@ -107,6 +107,8 @@ def _store(store: Store) -> Finding:
             number = answer_of(store.name, store.length)
             return fine("store", f"{store.name}: {kind}, {counted(number, 'message file')}")
         problems, counts, number = answer_of(store.name, lambda: _tried(store))
+    except Busy as failure:
+        return warn("store", str(failure.problem), "It has a very long folder.", "Wait: nothing is to be done.")
     except Unreadable as failure:
         problems, number, counts = [failure.problem], 0, False
     if problems:

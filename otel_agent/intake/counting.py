@@ -10,7 +10,7 @@ from otel_agent.intake.loop_radar import LoopRadar
 from otel_agent.intake.traces import Entered
 from otel_agent.ledger.totals import NewSeries, SeriesLimit
 from otel_agent.ledger.writer import Ledger
-from otel_agent.model import Change, EndedTurn, GainedLines, Problem
+from otel_agent.model import Change, EndedTurn, GainedLines, Problem, ProblemKind
 from otel_agent.series.attributes import OVERFLOW
 from otel_agent.series.tally import Increases, Tally
 
@@ -55,7 +55,8 @@ class Counting:
         if beside.calls:
             tally.add_repeats(self._radar.repeats(beside.calls, now_ms=self._now_ms()))
         self._radar.look_at_rates(changes, now_ms=self._now_ms())
-        tally.add_problems(each.kind.value for each in problems)
+        # What is being read is not unreadable.
+        tally.add_problems(each.kind.value for each in problems if each.kind is not ProblemKind.BUSY)
         folded = self._raise(tally.increases, now_ns)
         # A first look begins the series of sessions at its end: here each would cost a walk over all messages.
         if changes and self._ledger.messages.indexed:

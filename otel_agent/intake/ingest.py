@@ -196,7 +196,7 @@ class Ingest:
 
     def _note_failure(self, store: Store, failure: Exception, outcome: Pass) -> None:
         self.readings.close(store)
-        self._unreadable.note_failed(store, silent=store.name in self.readings.silent)
+        self._unreadable.note_failed(store, silent=self.readings.is_left(store))
         unexpected = Problem(ProblemKind.UNEXPECTED, store.name, str(failure))
         problem = failure.problem if isinstance(failure, Unreadable) else unexpected
         self._enter(Batch(problems=[problem]), outcome)

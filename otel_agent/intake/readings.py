@@ -5,19 +5,23 @@ never work at the same time. A reading that says nothing for a while is left to 
 """
 
 import threading
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 from otel_agent.model import AskWanted, Batch, CallsWanted, Message, Problem, ProblemKind, ReadScope, Recall, Store
-from otel_agent.opencode.answering import NoAnswer, answer_of
+from otel_agent.opencode.answering import Busy, NoAnswer, answer_of
+from otel_agent.opencode.long_listings import Listed, listed_by
 
 PATIENCE_SECONDS: Final = 30.0
 """A store that says nothing for so long is left alone by whoever has nothing else to do …"""
 SHORT_PATIENCE_SECONDS: Final = 10.0
 """… and after so long by an agent that also exports."""
 _CLOSE_SECONDS: Final = 2.0
+_MOST_MISSED: Final = 10_000
+"""Paths that are remembered for a store that is busy; with more, everything counts as changed."""
 
 
 class _BrokenOff(BaseException):
@@ -31,6 +35,9 @@ class _Reading:
         self.store, self._now_ms, self._scope, self._is_first = store, now_ms, scope, is_first
         self._said: SimpleQueue[Callable[[Recall, AskWanted], tuple[str, Any]]] = SimpleQueue()
         self._replies: SimpleQueue[Any] = SimpleQueue()
+        self._listed: Listed | None = None
+        self._advanced = 0.0
+        """When it was last seen to list more of a folder, by a clock that never goes back."""
         self.thread = threading.Thread(target=self._read, name="reading", daemon=True)
         self.thread.start()
 
@@ -44,7 +51,7 @@ class _Reading:
             try:
                 said = self._said.get(timeout=wait)
             except Empty:
-                raise NoAnswer(self.store.name, wait) from None
+                raise self._why_silent(wait, seconds) from None
             wait = seconds
             kind, content = said(recall, ask_wanted)
             if kind == "batch":
@@ -56,6 +63,15 @@ class _Reading:
                 return
             else:
                 raise content
+
+    def _why_silent(self, waited: float, patience: float) -> NoAnswer:
+        """Return why it says nothing: a folder that is still being listed is no dead mount."""
+        listed, now = listed_by(self.thread), time.monotonic()
+        if listed != self._listed:
+            self._listed, self._advanced = listed, now
+        if listed is not None and now - self._advanced <= patience:
+            return Busy(self.store.name, listed)
+        return NoAnswer(self.store.name, waited)
 
     def break_off(self) -> None:
         """End the reading if it waits for an answer, and wait a moment until it has."""
@@ -113,13 +129,20 @@ class Readings:
         self.seconds = PATIENCE_SECONDS
         """Time without a word after which a reading is left to itself."""
         self._left: dict[str, _Reading] = {}
-        """Store to the reading of it that hangs."""
+        """Store to the reading of it that hangs or is busy."""
+        self._busy: set[str] = set()
+        self._missed: dict[str, frozenset[str] | None] = {}
+        """Store to the paths that changed while an earlier reading went on; ``None`` if all may have."""
         self._folders: frozenset[str] = frozenset()
 
     @property
     def silent(self) -> frozenset[str]:
         """The stores whose reading hangs, and the folders in which nobody can look for stores."""
-        return self._folders | self._left.keys()
+        return self._folders | (self._left.keys() - self._busy)
+
+    def is_left(self, store: Store) -> bool:
+        """Return True if a reading of the store goes on by itself, so that nothing waits for it."""
+        return store.name in self._left
 
     def note_folders(self, problems: Iterable[Problem]) -> None:
         """Note which folders did not answer in this pass."""
@@ -131,15 +154,30 @@ class Readings:
         Raises ``NoAnswer``, and whatever the store raises.
         """
         left = self._left.pop(store.name, None)
+        self._busy.discard(store.name)
+        scope = self._with_missed(store.name, scope, is_used=left is None)
         reading = left or _Reading(store, now_ms, scope, is_first=not self._may_recall(store.name))
         try:
             yield from reading.batches(self._recall, self._ask_wanted, self.seconds, left=left is not None)
-        except NoAnswer:
+        except NoAnswer as why:
             self._left[store.name] = reading
+            if isinstance(why, Busy):
+                self._busy.add(store.name)
             raise
         finally:
             if store.name not in self._left:
                 reading.break_off()
+
+    def _with_missed(self, store: str, scope: ReadScope, *, is_used: bool) -> ReadScope:
+        """Add what earlier passes could not look at. It is kept for a later one if this scope is not used either."""
+        missed = self._missed.pop(store, frozenset())
+        both = None if missed is None or scope.changed_paths is None else missed | scope.changed_paths
+        if both is not None and len(both) > _MOST_MISSED:
+            both = None
+        if is_used:
+            return ReadScope(scope.sweep, both)
+        self._missed[store] = both
+        return scope
 
     def ask(self, store: Store, question: Callable[[], Any]) -> Any:
         """Return the answer of a store to a single question. Raises ``NoAnswer``, and whatever the store raises."""

@@ -20,11 +20,14 @@ _RECHECKED: Final = 1_000
 """Places that are looked at again in one pass."""
 _EXAMPLES: Final = 3
 _UNKNOWN: Final = (ProblemKind.UNKNOWN_SCHEMA, ProblemKind.UNKNOWN_FIELDS)
+_DETAILED: Final = (*_UNKNOWN, ProblemKind.BUSY)
+"""The problems whose detail is shown: why it is, how much of it there is, or how far the reading is."""
 _OF_ROWS: Final = (ProblemKind.UNKNOWN_FIELDS.value,)
 _OF_A_STORE: Final = tuple(kind for kind in ProblemKind if kind.is_of_a_store)
 _WHOLE: Final = (*_OF_A_STORE, ProblemKind.NO_ACCESS)
 """The reasons why a whole store cannot be read. Its time stays when one of them gives way to another."""
 _WHOLE_IN_SQL: Final = ", ".join(f"'{kind.value}'" for kind in _WHOLE)
+_CHANGING_IN_SQL: Final = f"'{ProblemKind.UNKNOWN_SCHEMA.value}', '{ProblemKind.BUSY.value}'"
 
 
 class ProblemSummary(Struct, frozen=True):
@@ -53,7 +56,7 @@ class Problems:
                 f"WHERE (SELECT count(*) FROM problem) < {_MOST} ON CONFLICT (place) DO UPDATE "
                 "SET kind = excluded.kind, detail = excluded.detail, seen_ms = "
                 f"iif(kind IN ({_WHOLE_IN_SQL}) AND excluded.kind IN ({_WHOLE_IN_SQL}), seen_ms, excluded.seen_ms) "
-                f"WHERE kind <> excluded.kind OR (kind = '{ProblemKind.UNKNOWN_SCHEMA}' AND detail <> excluded.detail)",
+                f"WHERE kind <> excluded.kind OR (kind IN ({_CHANGING_IN_SQL}) AND detail <> excluded.detail)",
                 (problem.place, problem.kind.value, problem.detail, now_ms),
             )
 
@@ -110,7 +113,6 @@ def problem_summaries(database: sqlite3.Connection) -> list[ProblemSummary]:
 
 
 def _examples(database: sqlite3.Connection, kind: str) -> tuple[str, ...]:
-    # For what is unknown, the detail says why, how much it is, and which release wrote it.
-    shown = "place || ' (' || detail || ')'" if kind in _UNKNOWN else "place"
+    shown = "place || ' (' || detail || ')'" if kind in _DETAILED else "place"
     query = f"SELECT {shown} FROM problem WHERE kind = ? ORDER BY place LIMIT {_EXAMPLES}"
     return tuple(row[0] for row in database.execute(query, (kind,)))

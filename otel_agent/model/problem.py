@@ -17,6 +17,7 @@ class ProblemKind(StrEnum):
     NO_ACCESS = "no_access"
     LOCKED = "locked"
     SILENT = "silent"
+    BUSY = "busy"
     DAMAGED = "damaged"
     UNKNOWN_SCHEMA = "unknown_schema"
     UNKNOWN_FIELDS = "unknown_fields"
@@ -43,7 +44,9 @@ class ProblemKind(StrEnum):
         return self in _OF_A_STORE
 
 
-_OF_A_STORE: Final = frozenset({ProblemKind.LOCKED, ProblemKind.SILENT, ProblemKind.DAMAGED, ProblemKind.UNEXPECTED})
+_OF_A_STORE: Final = frozenset(
+    {ProblemKind.LOCKED, ProblemKind.SILENT, ProblemKind.BUSY, ProblemKind.DAMAGED, ProblemKind.UNEXPECTED}
+)
 
 _MEANING: Final = {
     ProblemKind.MALFORMED: "is not a complete JSON object; it is read again when it changes",
@@ -54,6 +57,7 @@ _MEANING: Final = {
     ProblemKind.NO_ACCESS: "cannot be read by this user; give permission, and the next pass reads it",
     ProblemKind.LOCKED: "is locked by another program; the next pass tries again",
     ProblemKind.SILENT: "does not answer, like a network mount that is gone; it is read once it answers, the others are read now",
+    ProblemKind.BUSY: "is being read, and a very long folder in it takes time; what is new in it counts then, the others are read now",
     ProblemKind.DAMAGED: "is not a readable database; the next pass tries again",
     ProblemKind.UNKNOWN_SCHEMA: "has tables that this version does not know; look for a newer otel-agent",
     ProblemKind.UNKNOWN_FIELDS: "has fields that this version does not know, so its tokens are missing; look for a newer otel-agent",

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from otel_agent.model import Problem, ProblemKind, Unreadable
+from otel_agent.opencode.bounded_files import in_words
+from otel_agent.opencode.long_listings import Listed, listed_by
 
 PATIENCE_SECONDS: Final = 5.0
 """Wait so long for a folder's listing or a file's status."""
@@ -23,6 +25,15 @@ class NoAnswer(Unreadable):
         super().__init__(Problem(ProblemKind.SILENT, place, f"waited for {seconds:.0f} s" if seconds else "still"))
 
 
+class Busy(NoAnswer):
+    """No answer yet, because a long folder is being listed: it comes without help."""
+
+    def __init__(self, place: str, listed: Listed) -> None:
+        super().__init__(place, 0)
+        seen = f"{in_words(listed.folder)}, {listed.entries:,} entries so far"
+        self.problem = Problem(ProblemKind.BUSY, place, seen)
+
+
 class _Question:
     """One call in a thread of its own."""
 
@@ -30,6 +41,7 @@ class _Question:
         self._ask = ask
         self._answer: Any = None
         self._failure: BaseException | None = None
+        self._listed: Listed | None = None
         self.thread = threading.Thread(target=self._run, name="question", daemon=True)
         self.thread.start()
 
@@ -38,6 +50,12 @@ class _Question:
         if self._failure is not None:
             raise self._failure
         return self._answer
+
+    def why_silent(self, place: str, seconds: float) -> NoAnswer:
+        """Return why there is no answer yet: a listing that went on since the last time this was asked is no dead mount."""
+        before, now = self._listed, listed_by(self.thread)
+        self._listed = now
+        return NoAnswer(place, seconds) if now is None or now == before else Busy(place, now)
 
     def _run(self) -> None:
         try:
@@ -58,13 +76,13 @@ def answer_of(place: str, ask: Callable[[], Answer], seconds: float | None = Non
     seconds = PATIENCE_SECONDS if seconds is None else seconds
     before = _hanging.get(place)
     if before is not None and before.thread.is_alive():
-        raise NoAnswer(place, 0)
+        raise before.why_silent(place, 0)
     # What it says now is long out of date.
     _hanging.pop(place, None)
     question = _Question(ask)
     question.thread.join(seconds)
     if question.thread.is_alive():
         _hanging[place] = question
-        raise NoAnswer(place, seconds)
+        raise question.why_silent(place, seconds)
     answer: Answer = question.answer()
     return answer

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from otel_agent.model import Problem, ProblemKind, Unreadable
+from otel_agent.opencode.long_listings import in_progress
 from otel_agent.opencode.shortened import CHUNK, shortened
 
 _FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -132,11 +133,26 @@ class OpenFolder:
             os.close(file)
 
 
+class NamedFile:
+    """A file whose name is known, so that its folder need not be listed. It may not be there."""
+
+    def __init__(self, name: str, path: str) -> None:
+        self.name, self.path = name, path
+
+    def stat(self) -> os.stat_result:
+        """Return its status, links followed. Raises ``OSError`` and, for a name that no file can have, ``ValueError``."""
+        return os.stat(self.path)  # noqa: PTH116 - asked for each file
+
+
+Entry = DirEntry[str] | NamedFile
+"""A file of a folder, however it was found."""
+
+
 def listing(folder: Path | str, problems: list[Problem]) -> Iterator[DirEntry[str]]:
     """Yield the folder's entries; none if it is not there, and add a problem if it may not be read."""
     try:
         with os.scandir(folder) as entries:
-            yield from entries
+            yield from in_progress(folder, entries)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return
     except OSError as error:
@@ -156,9 +172,9 @@ def in_words(path: str | Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def status(entry: DirEntry[str]) -> os.stat_result | None:
+def status(entry: Entry) -> os.stat_result | None:
     """Return the entry's status, links followed; ``None`` if it went away meanwhile."""
     try:
         return entry.stat()
-    except OSError:
+    except (OSError, ValueError):
         return None

@@ -11,6 +11,8 @@ The ids in these paths can come from the content of files. One that is no plain 
 a file here chooses what else is read.
 """
 
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -34,6 +36,12 @@ class Layout(Protocol):
     def session_files(self, problems: list[Problem]) -> dict[str, str]:
         """Return the path of each session's file, by the session's id. ``problems`` gets what cannot be listed."""
 
+    def session_file(self, session_id: str) -> str | None:
+        """Return the path of one session's file, ``None`` if there is none. The other files of its folder are not listed.
+
+        The id is a plain name. Raises ``OSError`` if a folder cannot be looked into.
+        """
+
     def project_file(self, project_id: str) -> Path | None:
         """Return the file that says where a project is; ``None`` if there can be none."""
 
@@ -56,6 +64,14 @@ class FlatLayout:
                 files |= _json_files(project.path, problems)
         return files
 
+    def session_file(self, session_id: str) -> str | None:
+        """Look for a file of this name in each project. Raises ``OSError``."""
+        found = None
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(self.storage / "session") as projects:
+            for project in projects:
+                found = _there(project.path, session_id) or found
+        return found
+
     def project_file(self, project_id: str) -> Path | None:
         """Return the file that says where a project is; it may be missing. ``None`` for an id that is no name."""
         return self.storage / "project" / f"{project_id}.json" if is_plain_name(project_id) else None
@@ -76,6 +92,10 @@ class ProjectLayout:
         """Return the path of each session's file, by the session's id."""
         return _json_files(self._session / "info", problems)
 
+    def session_file(self, session_id: str) -> str | None:
+        """Look for a file of this name. Raises ``OSError``."""
+        return _there(str(self._session / "info"), session_id)
+
     def project_file(self, project_id: str) -> Path | None:
         """Return ``None``: these trees name the project in each message."""
         return None
@@ -89,6 +109,15 @@ class ProjectLayout:
 def messages_of(layout: Layout, session_id: str) -> Path | None:
     """Return the folder that holds a session's messages; ``None`` for an id that is no name."""
     return layout.messages / session_id if is_plain_name(session_id) else None
+
+
+def _there(folder: str, session_id: str) -> str | None:
+    path = f"{folder}{os.sep}{session_id}{_FILE}"
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return path
 
 
 def _json_files(folder: Path | str, problems: list[Problem]) -> dict[str, str]:

@@ -2,16 +2,19 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 from otel_agent.model import Batch, BeingWritten, Lines, Problem, ProblemKind, Session, Settling, Unreadable
 from otel_agent.opencode import decode
-from otel_agent.opencode.bounded_files import RACY_NS, SETTLED_NS, in_words, read_bounded
+from otel_agent.opencode.bounded_files import RACY_NS, SETTLED_NS, in_words, is_plain_name, read_bounded
 from otel_agent.opencode.json_tree.layout import Layout
 from otel_agent.opencode.json_values import count, field, text
 
 _FILES: Final = 500
 """Files that are read without a word: a slow disk must not look like one that does not answer."""
+_SINGLY: Final = 8
+"""Sessions of a pass that are looked for by their names. For more of them, it is cheaper to list all files of sessions."""
 _AHEAD_NS: Final = 120 * 10**9
 """Two clocks differ by less. A time further in the future is that of a wrong clock, and would stay young for years."""
 
@@ -22,6 +25,7 @@ class Sessions:
     def __init__(self, layout: Layout, now_ns: int) -> None:
         self._layout, self._now_ns = layout, now_ns
         self._files: dict[str, str] | None = None
+        self._looked_for = 0
         self._worktrees: dict[str, str] = {}
         self._problems: list[Problem] = []
         self._lines: list[Lines] = []
@@ -36,7 +40,7 @@ class Sessions:
         Raises ``BeingWritten`` if the file is torn and young: it is whole soon, and then it says whose the messages are.
         Raises ``Settling`` if it changed a moment before: it can be whole and still be a mixture of two texts.
         """
-        path = self._listed().get(session_id)
+        path = self._path_of(session_id)
         if path is None:
             if self._unlisted:
                 self.unread[session_id] = self._unlisted[0]
@@ -105,6 +109,15 @@ class Sessions:
         """Return what the files say of changed lines that were read since the last call."""
         lines, self._lines = self._lines, []
         return lines
+
+    def _path_of(self, session_id: str) -> str | None:
+        """One new message must not cost more because a million sessions lie beside its own."""
+        if self._files is None and self._looked_for < _SINGLY and is_plain_name(session_id):
+            self._looked_for += 1
+            # The listing below names what cannot be looked into.
+            with suppress(OSError):
+                return self._layout.session_file(session_id)
+        return self._listed().get(session_id)
 
     def _listed(self) -> dict[str, str]:
         # Files of sessions are in folders of projects: one listing of all is cheaper than a search for each.

@@ -15,6 +15,7 @@ from otel_agent.opencode.bounded_files import RACY_NS, in_words, is_folder, list
 from otel_agent.opencode.json_tree.folder import Folder, place_of
 from otel_agent.opencode.json_tree.layout import Layout
 from otel_agent.opencode.json_tree.parts import TreeParts
+from otel_agent.opencode.json_tree.restless import Restless
 from otel_agent.opencode.json_tree.sessions import Sessions
 from otel_agent.opencode.parts.reader import PartReader
 
@@ -27,9 +28,6 @@ _MANY: Final = 200
 """Folders from which on other processes help with a first look: they take 0.15 s to begin, and save more than that."""
 _COUNTED: Final = 500
 """Folders whose files are counted at least, to know about how long a first look takes."""
-_YOUNG_NS: Final = 10 * 10**9
-"""A folder that is not at rest is looked at without a hint for so long. Its first files appear before the watch exists,
-and are never reported."""
 
 
 class _Listed(NamedTuple):
@@ -37,6 +35,8 @@ class _Listed(NamedTuple):
 
     name: str
     changed_ns: int
+    files: frozenset[str] | None = None
+    """The files to read; if it is ``None``, the folder is listed."""
 
 
 class _Look(NamedTuple):
@@ -57,8 +57,7 @@ class JsonTree:
         self._at_rest: dict[str, int] = {}
         """Folder to its modification time, about 150 bytes for each session of the tree. Each sweep leaves it in the
         checkpoint of the tree, with which the next process begins."""
-        self._restless: dict[str, int] = {}
-        """Folders that are not at rest, and since when, in nanoseconds since the Unix epoch."""
+        self._restless = Restless()
         self._sessions_at: dict[str, int] = {}
         """Session to the time of its file when a sweep read it, about 150 bytes for each."""
         self._reported = {str(layout.messages), os.path.realpath(layout.messages)}
@@ -92,7 +91,11 @@ class JsonTree:
         problems: list[Problem] = []
         listed = list(self._folders(scope, now_ns, problems))
         # Nothing in the others has changed since everything in them was final.
-        changed = [each for each in listed if scope.sweep or self._at_rest.get(each.name) != each.changed_ns]
+        changed = [
+            each
+            for each in listed
+            if each.files != frozenset() and (scope.sweep or self._at_rest.get(each.name) != each.changed_ns)
+        ]
         look = _Look(recall, ask_wanted, Sessions(self._layout, now_ns), now_ns)
         # A tree that appears while an agent runs is read as a whole without a sweep.
         first = recalled is None and scope.changed_paths is None
@@ -115,12 +118,13 @@ class JsonTree:
     def _reads(self, folders: Iterable[_Listed], look: _Look) -> Generator[Batch]:
         """Yield what is new in these folders. The checkpoint of a folder comes with its last messages."""
         for listed in folders:
-            folder = Folder(self._layout, look.sessions, self._path(listed), look.recall, look.now_ns)
+            path = self._path(listed)
+            folder = Folder(self._layout, look.sessions, path, look.recall, look.now_ns, listed.files)
             yield from folder.read(look.ask_wanted)
             last = Batch()
             folder.finish(last)
             last.settling = int(folder.settling)
-            self._note(listed, look.now_ns, at_rest=folder.at_rest, put_off=folder.put_off)
+            self._note(listed, look.now_ns, folder)
             yield last
 
     def _first_reads(self, folders: Sequence[_Listed], look: _Look) -> Generator[Batch]:
@@ -137,7 +141,7 @@ class JsonTree:
                 for number, found in _unasked(several, look.ask_wanted):
                     folder = unknown[number]
                     done.add(folder.name)
-                    self._note(folder, look.now_ns, at_rest=True, put_off=False)
+                    self._note(folder, look.now_ns)
                     checkpoints = [Checkpoint(place_of(self._path(folder)), found.state)] if found.state else []
                     yield Batch(
                         found.messages,
@@ -155,23 +159,29 @@ class JsonTree:
 
     def length(self) -> int:
         """Return about how many files there are: of many folders, some are counted and stand for all."""
-        folders = list(listing(self._layout.messages, []))
+        folders = [entry for entry in listing(self._layout.messages, []) if is_folder(entry)]
         # To count the files of 6,000 folders takes 0.2 s, in which nothing is read yet.
         some = folders[:: max(len(folders) // _COUNTED, 1)]
-        counted = sum(_number_of_files(entry) for entry in some if is_folder(entry))
+        counted = sum(map(_number_of_files, some))
         return counted if len(some) == len(folders) else round(counted / len(some) * len(folders))
 
-    def _note(self, folder: _Listed, now_ns: int, *, at_rest: bool, put_off: bool) -> None:
-        """Note if the folder is at rest. One that changed a moment ago is not: it can change again without a new time."""
-        name, changed_ns = folder
-        # A time in the future is one of another clock, and moves with the next change like any other.
-        if at_rest and abs(now_ns - changed_ns) > RACY_NS:
+    def _note(self, listed: _Listed, now_ns: int, read: Folder | None = None) -> None:
+        """Note if the folder is at rest. One that changed a moment ago is not: it can change again without a new time.
+
+        ``read`` is the folder as it was read here; another process passes on only folders in which everything is at rest.
+        """
+        name, changed_ns, files = listed
+        if read is not None:
+            self._restless.note_listing(name, read.entries, now_ns)
+        # Of a folder that was not listed nobody knows. A time in the future is one of another clock, and moves with the
+        # next change like any other.
+        if (read is None or read.at_rest) and files is None and abs(now_ns - changed_ns) > RACY_NS:
             self._at_rest[name] = changed_ns
-            self._restless.pop(name, None)
-        else:
-            self._at_rest.pop(name, None)
-            # A message that was put off must be looked at soon, however long its folder has been restless.
-            self._restless[name] = now_ns if put_off else self._restless.get(name, now_ns)
+            self._restless.forget(name)
+            return
+        was_at_rest = self._at_rest.pop(name, None) is not None
+        if read is not None:
+            self._restless.note(name, read, files, now_ns, is_watched=was_at_rest)
 
     def _path(self, folder: _Listed) -> Path:
         return self._layout.messages / folder.name
@@ -180,25 +190,27 @@ class JsonTree:
         """Yield the folders to look at. Names instead of paths: a pass over 4,000 folders at rest takes half of the time so."""
         if scope.sweep or scope.changed_paths is None:
             for entry in listing(self._layout.messages, problems):
-                found = status(entry)
-                if found is not None and is_folder(entry):
-                    yield _Listed(entry.name, found.st_mtime_ns)
+                # First what the listing itself tells: a file beside them costs nothing more.
+                if is_folder(entry) and (found := status(entry)) is not None:
+                    files = None if scope.sweep else self._restless.files_between_listings(entry.name, now_ns)
+                    yield _Listed(entry.name, found.st_mtime_ns, files)
             return
-        # Hints are not enough in a new folder: its first files come before the watch.
-        young = (name for name, since_ns in self._restless.items() if abs(now_ns - since_ns) < _YOUNG_NS)
-        for name in sorted({*young, *_below(self._reported, scope.changed_paths)}):
+        hinted = _below(self._reported, scope.changed_paths)
+        for name in sorted({*self._restless.young(now_ns), *hinted}):
             path = self._layout.messages / name
             try:
                 found = path.stat()
             except (OSError, ValueError):
                 continue
             if path.is_dir():
-                yield _Listed(name, found.st_mtime_ns)
+                is_known = name in self._at_rest or name in self._restless
+                files = self._restless.files(name, hinted.get(name, frozenset()), now_ns) if is_known else None
+                yield _Listed(name, found.st_mtime_ns, files)
 
     def _leave(self, seen: set[str], recalled: bytes, batch: Batch) -> None:
         """Write down which folders are at rest, without those that are gone. A name that is no text is no session."""
         self._at_rest = {name: self._at_rest[name] for name in sorted(self._at_rest.keys() & seen)}
-        self._restless = {name: self._restless[name] for name in self._restless.keys() & seen}
+        self._restless.keep(seen)
         state = msgspec.msgpack.encode({name: at for name, at in self._at_rest.items() if name.isascii()})
         if state != recalled:
             batch.checkpoints.append(Checkpoint(self._place, state))
@@ -220,15 +232,20 @@ def _unasked(several: Sequence[tuple[int, "AtRest"]], ask_wanted: AskWanted) -> 
         yield number, found
 
 
-def _below(folders: set[str], hinted: frozenset[str]) -> set[str]:
-    """Return the names of the folders directly below, in which a hint says that something changed."""
+def _below(folders: set[str], hinted: frozenset[str]) -> dict[str, frozenset[str] | None]:
+    """Return the folders directly below in which a hint says that something changed, each with the names of those files.
+
+    ``None`` stands for any file: the hint is about the folder itself.
+    """
     beginnings = [f"{folder}{os.sep}" for folder in folders]
-    return {
-        path[len(beginning) :].split(os.sep, 1)[0]
-        for path in hinted
-        for beginning in beginnings
-        if path.startswith(beginning)
-    }
+    found: dict[str, frozenset[str] | None] = {}
+    for path in hinted:
+        for beginning in beginnings:
+            if path.startswith(beginning):
+                folder, _, rest = path[len(beginning) :].partition(os.sep)
+                before = found.get(folder, frozenset())
+                found[folder] = before | {rest.partition(os.sep)[0]} if rest and before is not None else None
+    return found
 
 
 def _size(batch: Batch) -> int:
@@ -236,10 +253,8 @@ def _size(batch: Batch) -> int:
 
 
 def _number_of_files(folder: DirEntry[str]) -> int:
-    try:
-        return len(os.listdir(folder))  # noqa: PTH208 - two thirds of the time of going through the entries
-    except OSError:
-        return 0
+    # One after the other: the names of a million files would be 100 MB.
+    return sum(1 for _ in listing(folder.path, []))
 
 
 def _left_at(recalled: bytes) -> dict[str, int]:

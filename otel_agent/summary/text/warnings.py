@@ -40,6 +40,9 @@ _WORDINGS: Final = {
     ProblemKind.SILENT: _Wording(
         "place", "does not answer, like a network mount that is gone", "Each is read once it answers."
     ),
+    ProblemKind.BUSY: _Wording(
+        "place", "is being read, and has a very long folder", "What is new in it counts once its end is reached."
+    ),
     ProblemKind.DAMAGED: _Wording("database", "could not be read (damaged, or not a database)", "Each is retried."),
     ProblemKind.UNKNOWN_SCHEMA: _Wording(
         "database", "could not be read (this version does not know its tables)", "Look for a newer otel-agent."
