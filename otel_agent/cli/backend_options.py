@@ -6,11 +6,11 @@ from typing import Annotated, Any, Final, Literal
 
 import typer
 
-from otel_agent.errors import UsageError
+from otel_agent.errors import SettingsError, UsageError
+from otel_agent.obstacles import obstacle
+from otel_agent.settings.file_content import file_text
 from otel_agent.settings.user_folders import without_tilde
 
-_MOST_LETTERS: Final = 1024 * 1024
-"""Headers have some hundred letters; a device has letters without end."""
 STANDARD_INPUT: Final = "-"
 
 EndpointOption = Annotated[
@@ -77,12 +77,10 @@ def _header_text(header: str | None, file: Path | None) -> tuple[str, str]:
             return str(typer.prompt("Header (not shown)", hide_input=True)), "the header"
         return sys.stdin.read() if sys.stdin is not None else "", "standard input"
     try:
-        with without_tilde(file).open(encoding="utf-8") as opened:
-            text = opened.read(_MOST_LETTERS + 1)
+        return file_text(without_tilde(file), "file of headers", "Name another one."), str(file)
+    except SettingsError as error:
+        raise UsageError(f"--header-file {error}") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"--header-file {file}: cannot be read: {getattr(error, 'strerror', None) or error}."
-        ) from None
-    if len(text) > _MOST_LETTERS:
-        raise UsageError(f"--header-file {file}: has more than a megabyte, so it is no file of headers.")
-    return text, str(file)
+        why = getattr(error, "strerror", None) or error
+        what, todo = obstacle(without_tilde(file)) or (why, "Name a text file that you may read")
+        raise UsageError(f"--header-file {file}: cannot be read: {what}. {todo}.") from None

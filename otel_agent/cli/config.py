@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from otel_agent.cli.options import FLAG, ConfigOption, JsonOption, loaded
-from otel_agent.errors import SettingsError, way_out
+from otel_agent.errors import SettingsError
+from otel_agent.obstacles import cannot_write
 from otel_agent.private_files import replace_private
 
 if TYPE_CHECKING:
@@ -100,5 +101,5 @@ def _write(path: Path, text: str, *, force: bool) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         replace_private(path, text.encode())
     except OSError as error:
-        todo = f"{way_out(error, 'Pass another file with --config')}."
-        raise SettingsError(f"cannot write {path}: {error.strerror}. {todo}") from None
+        why = cannot_write(path, error, "Make its folder writable for you", "or pass another file with --config")
+        raise SettingsError(f"cannot write {path}: {why}") from None

@@ -21,6 +21,7 @@ from otel_agent.ledger.files import find_damage
 from otel_agent.ledger.hold import held_by
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.model.plural import counted
+from otel_agent.obstacles import obstacle
 from otel_agent.opencode.answering import NoAnswer, answer_of
 from otel_agent.opencode.locations import WatchedFolder, find_stores, watched_folders
 from otel_agent.settings import Loaded, Settings
@@ -115,8 +116,11 @@ def ledger(settings: Settings) -> Iterator[Finding]:
         )
         return
     if not os.access(_nearest(folder), os.W_OK | os.X_OK):
-        todo = "Make it writable, or set OTEL_AGENT_STATE_DIR."
-        yield fail("ledger", f"{folder} cannot be written", "Nothing can be counted.", todo)
+        what, todo = obstacle(folder, is_folder=True, to_write=True) or (
+            f"{folder} cannot be written",
+            "Make it writable",
+        )
+        yield fail("ledger", what, "Nothing can be counted.", f"{todo}, or set OTEL_AGENT_STATE_DIR.")
     elif not is_there:
         yield fine("ledger", f"there is none yet; it will be {path}")
     if not is_there:

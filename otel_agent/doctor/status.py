@@ -16,6 +16,7 @@ from otel_agent.ledger.hold import Holder, held_by
 from otel_agent.ledger.queries import Queries, open_to_read
 from otel_agent.ledger.reading import NOT_BEGUN, Reading
 from otel_agent.model import Problem, ProblemKind, Store
+from otel_agent.obstacles import obstacle
 from otel_agent.opencode.answering import NoAnswer, answer_of
 from otel_agent.opencode.locations import StoreLocations, doubts, find_stores, watched_folders
 from otel_agent.settings import Settings
@@ -102,6 +103,7 @@ def status_of(settings: Settings, now: datetime, notes: Iterable[str] = ()) -> S
                 *(warnings(ledger) if ledger else ()),
                 *(f"{each.place} does not answer. It is read once it does." for each in problems if _is_silent(each)),
                 *doubts(locations),
+                *_unwritable(settings),
                 *_unwatched(running, locations, found),
                 *(f"{each}. {ADVICE}" for each in shared_stores(found, settings.state_dir)),
             ),
@@ -113,6 +115,11 @@ def _silent(problems: list[Problem], ledger: Queries | None) -> tuple[str, ...]:
     noted = [each for each in ledger.problems() if each.kind is ProblemKind.SILENT] if ledger else []
     now = [each.place for each in problems if _is_silent(each)]
     return tuple(sorted({*now, *(place for each in noted for place in each.examples)}))
+
+
+def _unwritable(settings: Settings) -> list[str]:
+    found = obstacle(settings.state_dir, is_folder=True, to_write=True)
+    return [f"{found[0]}: nothing new can be counted. {found[1]}, or set OTEL_AGENT_STATE_DIR."] if found else []
 
 
 def _is_silent(problem: Problem) -> bool:

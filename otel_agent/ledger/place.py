@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from otel_agent.errors import LedgerError
+from otel_agent.obstacles import obstacle
 from otel_agent.private_files import kind_in_words, owner_in_words
 
 NAME: Final = "ledger.db"
@@ -86,14 +87,22 @@ def _status(path: Path) -> os.stat_result | None:
     try:
         return path.lstat()
     except FileNotFoundError:
+        # A link to nowhere has the folder's name: nothing can be made there.
+        if path.parent.is_symlink():
+            _refuse_obstacle(path.parent)
         return None
-    except NotADirectoryError:
-        raise LedgerError(f"{path.parent} is not a folder. {_MOVE_IT}.") from None
     except OSError as error:
+        _refuse_obstacle(path.parent)
         raise LedgerError(
             f"cannot look into {path.parent}: {error.strerror}. Make it yours (chown, chmod 700), "
             "or set OTEL_AGENT_STATE_DIR."
         ) from None
+
+
+def _refuse_obstacle(folder: Path) -> None:
+    if found := obstacle(folder, is_folder=True):
+        what, todo = found
+        raise LedgerError(f"{what}. {todo}, or set OTEL_AGENT_STATE_DIR.")
 
 
 def _refuse_kind(path: Path, found: os.stat_result) -> None:

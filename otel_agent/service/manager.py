@@ -8,7 +8,8 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
-from otel_agent.errors import OtelAgentError, way_out
+from otel_agent.errors import OtelAgentError
+from otel_agent.obstacles import cannot_write
 from otel_agent.service.program import Program
 
 MARK: Final = "otel-agent service install"
@@ -101,8 +102,17 @@ def changing_files() -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        path = Path(str(error.filename))
+        # The name of a folder that cannot be made, or of a file in a folder that was.
+        why = cannot_write(
+            path,
+            error,
+            "Make its folder writable for you",
+            "and try again",
+            is_folder=path.suffix == "" or path.is_dir(),
+        )
         raise ServiceError(
-            f"cannot write {error.filename}: {error.strerror}. {way_out(error, 'Make its folder writable for you')} and try again. "
+            f"cannot write {error.filename}: {why} "
             "`otel-agent service install --print` shows what would be written, to put it in place by hand."
         ) from None
 

@@ -61,7 +61,7 @@ PLACE = _place()
 
 
 def administrators_file() -> Administrator:
-    """Read the administrator's file. Without one this costs a single call of the system.
+    """Read the administrator's file. Without one this costs two calls of the system.
 
     Raises ``SettingsError`` if it is not TOML: nothing starts without what an administrator locked.
     """
@@ -69,6 +69,8 @@ def administrators_file() -> Administrator:
     try:
         descriptor = opened(place.path)
     except (FileNotFoundError, NotADirectoryError):
+        if place.path.is_symlink():
+            return _not_obeyed(place, "is a link to a file that does not exist")
         return Administrator(path=place.path)
     except OSError as error:
         return _not_obeyed(place, f"cannot be read: {error.strerror}")

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from otel_agent.errors import SettingsError
+from otel_agent.obstacles import obstacle
 from otel_agent.settings.file_content import file_text
 
 
@@ -12,14 +13,22 @@ def read_file(path: Path, *, required: bool) -> dict[str, Any] | None:
     try:
         text = file_text(path)
     except (FileNotFoundError, NotADirectoryError):
+        # A link to nowhere was put there by somebody who means the file behind it.
+        if path.is_symlink():
+            raise SettingsError(_unreadable(path, "")) from None
         if not required:
             return None
         raise SettingsError(f"{path} does not exist. Pass another file with --config.") from None
     except OSError as error:
-        raise SettingsError(f"cannot read {path}: {error.strerror}.") from None
+        raise SettingsError(_unreadable(path, error.strerror or "")) from None
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path} is not TOML: {error}.") from None
     return parsed(text, path)
+
+
+def _unreadable(path: Path, why: str) -> str:
+    what, todo = obstacle(path) or (why, "Let this user read it")
+    return f"cannot read {path}: {what}. {todo}, or pass another file with --config."
 
 
 def parsed(text: str, path: Path) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from typing import Final
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from otel_agent.errors import SettingsError, way_out
+from otel_agent.errors import SettingsError
+from otel_agent.obstacles import cannot_write, obstacle
 from otel_agent.private_files import make_private_folder, replace_private
 from otel_agent.settings.file_content import file_text
 from otel_agent.setup.wish import Wish
@@ -27,7 +28,9 @@ def read(path: Path) -> str:
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}.") from None
+        why = getattr(error, "strerror", None) or error
+        what, todo = obstacle(path) or (why, "Let this user read it, as UTF-8")
+        raise SettingsError(f"cannot read {path}: {what}. {todo}, or pass another file with --config.") from None
 
 
 def changed(text: str, wish: Wish, path: Path) -> str:
@@ -76,10 +79,8 @@ def write(path: Path, text: str) -> None:
         make_private_folder(path.parent)
         replace_private(path, text.encode())
     except OSError as error:
-        raise SettingsError(
-            f"cannot write {path}: {error.strerror}. {way_out(error, 'Make its folder writable for you')}, "
-            "or pass another file with --config."
-        ) from None
+        why = cannot_write(path, error, "Make its folder writable for you", "or pass another file with --config")
+        raise SettingsError(f"cannot write {path}: {why}") from None
 
 
 def _name(line: str) -> str:

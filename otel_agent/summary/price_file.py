@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from otel_agent.errors import SettingsError
+from otel_agent.obstacles import obstacle
 from otel_agent.settings.file_content import file_text
 from otel_agent.summary.prices import Price, Prices
 
@@ -36,7 +37,10 @@ def load_prices(file: Path) -> Prices:
     except SettingsError as error:
         raise SettingsError(f"prices_file: {error}") from None
     except OSError as error:
-        raise SettingsError(f"prices_file: cannot read {file}: {error.strerror}.") from None
+        what, todo = obstacle(file) or (error.strerror, "Let this user read it")
+        raise SettingsError(
+            f"prices_file: cannot read {file}: {what}. {todo}, or set prices_file to another one."
+        ) from None
     except UnicodeDecodeError as error:
         raise SettingsError(f"prices_file: {file} is not UTF-8: {error}.") from None
     table = _parsed(file, text)

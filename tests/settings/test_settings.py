@@ -406,7 +406,9 @@ class TestFile:
 
     def test_a_settings_file_that_cannot_be_read_is_refused(self, file: Path) -> None:
         file.mkdir()
-        assert refusal() == f"cannot read {file}: Is a directory."
+        assert refusal() == (
+            f"cannot read {file}: {file} is a folder and not a file. Move it away, or pass another file with --config."
+        )
 
     def test_a_user_without_a_home_is_told_what_to_set(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("HOME", "XDG_CONFIG_HOME"):
