@@ -17,6 +17,7 @@ from otel_agent.intake.ingest import Ingest
 from otel_agent.ledger.writer import Ledger, open_ledger
 from otel_agent.model import Batch, ProblemKind, ReadScope
 from otel_agent.opencode import long_listings
+from otel_agent.opencode.bounded_files import read_bounded
 from otel_agent.opencode.json_tree import restless
 from otel_agent.opencode.json_tree.folder import Folder
 from otel_agent.opencode.json_tree.marks import Marks, mark_of
@@ -282,3 +283,15 @@ def test_a_hundred_thousand_new_marks_and_two_names_of_one_file_are_kept_once_ea
     assert all(again.meet(number * 7919 % 100_003) for number in range(100_000))
     assert again.state() == state
     assert len(Marks(state)._known) == 100_000
+
+
+def test_a_pipe_or_a_folder_among_the_files_is_no_file_and_nothing_is_taken_out_of_the_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    both_ends = os.open(tmp_path / "pipe", os.O_RDWR)
+    try:
+        os.write(both_ends, b"somebody else's")
+        assert read_bounded(str(tmp_path / "pipe"), 100) is None
+        assert os.read(both_ends, 100) == b"somebody else's"
+    finally:
+        os.close(both_ends)
+    assert read_bounded(str(tmp_path), 100) is None

@@ -220,3 +220,9 @@ def test_a_helper_takes_no_module_from_the_current_folder_and_no_key_from_the_en
 def test_messages_survive_the_way_between_two_processes(tree: JsonTree) -> None:
     for each in read(tree).messages:
         assert msgspec.msgpack.decode(msgspec.msgpack.encode(each), type=Message) == each
+
+
+def test_a_length_that_no_frame_has_is_refused_before_the_frame_came() -> None:
+    """A helping process that writes nonsense must not make the agent wait for four gigabytes, or keep them."""
+    with pytest.raises(ValueError, match="not a frame"):
+        list(process_beside.Frames().take(b"\xff\xff\xff\xff"))
