@@ -263,6 +263,7 @@ def test_marks_of_any_order_are_known_and_the_state_stays_until_a_file_changes(o
     fewer = Marks(state)
     for each in numbers[1:]:
         fewer.meet(each)
+    assert not Marks(fewer.state()).meet(numbers[0]), "its file is gone"
     fewer.add(mark_of(status(301)))
     again = Marks(fewer.state())
     assert [again.meet(mark_of(status(number))) for number in (0, 1, 299, 300, 301)] == [False, True, True, False, True]
