@@ -26,6 +26,10 @@ GOOD: Final = 0
 NOT_DELIVERED: Final = 3
 NOT_COUNTED: Final = 4
 NOT_RUNNING: Final = 5
+_LASTING: Final = (ProblemKind.DAMAGED, ProblemKind.NO_ACCESS, ProblemKind.UNEXPECTED)
+"""What ends only if somebody does something."""
+_LONGEST_LOCK_MS: Final = 600_000
+"""OpenCode locks its database for a moment, and a migration of it takes minutes."""
 
 
 class FoundStore(Struct, frozen=True):
@@ -57,16 +61,18 @@ class Status(Struct, frozen=True, kw_only=True):
     """Where data goes, without keys; empty if nobody chose a backend, ``none`` if nothing leaves this machine."""
     silent: tuple[str, ...] = ()
     """The stores and folders that do not answer, like a network mount that is gone."""
+    unreadable: tuple[str, ...] = ()
+    """The stores that were read before and cannot be read now: damaged, forbidden, or locked for ten minutes."""
     warnings: tuple[str, ...] = ()
     """Sentences about the settings, and about what could not be read of OpenCode's storage: one for each kind of problem."""
 
     @property
     def exit_code(self) -> int:
         """The exit code for monitoring: 0 if the agent runs and delivers, 3 if it does not deliver, 4 if it cannot count or
-        a store does not answer, 5 if it does not run."""
+        cannot read a store, 5 if it does not run."""
         if self.running is None:
             return NOT_RUNNING
-        if self.running.trouble is not None or self.silent:
+        if self.running.trouble is not None or self.silent or self.unreadable:
             return NOT_COUNTED
         return NOT_DELIVERED if any(each.failing_ms is not None for each in self.deliveries) else GOOD
 
@@ -98,6 +104,7 @@ def status_of(settings: Settings, now: datetime, notes: Iterable[str] = ()) -> S
             reading=ledger.reading() if ledger else NOT_BEGUN,
             backend=backend_in_words(settings, tried=bool(ledger and ledger.deliveries())),
             silent=silent,
+            unreadable=_unreadable(stores, ledger, now),
             warnings=(
                 *notes,
                 *(warnings(ledger) if ledger else ()),
@@ -115,6 +122,20 @@ def _silent(problems: list[Problem], ledger: Queries | None) -> tuple[str, ...]:
     noted = [each for each in ledger.problems() if each.kind is ProblemKind.SILENT] if ledger else []
     now = [each.place for each in problems if _is_silent(each)]
     return tuple(sorted({*now, *(place for each in noted for place in each.examples)}))
+
+
+def _unreadable(stores: list[FoundStore], ledger: Queries | None, now: datetime) -> tuple[str, ...]:
+    """Return the stores that cannot be read now. A file that never was a store of OpenCode's is no alarm."""
+    if ledger is None:
+        return ()
+    long_ago_ms = now.timestamp() * 1_000 - _LONGEST_LOCK_MS
+    found = ledger.problems_of_stores(each.name for each in stores if each.counted)
+    lasting = (
+        each
+        for each in found
+        if each.kind in _LASTING or (each.kind is ProblemKind.LOCKED and each.noted_ms <= long_ago_ms)
+    )
+    return tuple(sorted({each.place for each in lasting}))
 
 
 def _unwritable(settings: Settings) -> list[str]:

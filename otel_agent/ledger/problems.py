@@ -112,6 +112,16 @@ def problem_summaries(database: sqlite3.Connection) -> list[ProblemSummary]:
     ]
 
 
+def problems_of_stores(database: sqlite3.Connection, stores: Iterable[str]) -> list[ProblemPlace]:
+    """Return the problems for which one of these stores cannot be read, with the store as their place."""
+    query = (
+        f"SELECT store.value, kind, seen_ms FROM problem, json_each(?) AS store WHERE kind IN ({_WHOLE_IN_SQL}) "
+        "AND (place = store.value OR instr(place, store.value || '#') = 1)"
+    )
+    rows = database.execute(query, (json.dumps(list(stores)),))
+    return [ProblemPlace(store, ProblemKind(kind), seen_ms) for store, kind, seen_ms in rows]
+
+
 def _examples(database: sqlite3.Connection, kind: str) -> tuple[str, ...]:
     shown = "place || ' (' || detail || ')'" if kind in _DETAILED else "place"
     query = f"SELECT {shown} FROM problem WHERE kind = ? ORDER BY place LIMIT {_EXAMPLES}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from contextlib import closing
@@ -12,6 +13,7 @@ import pytest
 from tests.support.agent import Agent
 from tests.support.arrived import Arrived
 from tests.support.made_stores import T0, Database, JsonTree, Message, Tokens, message, session
+from tests.support.waiting import eventually
 
 USED = Tokens(1200, 80, 20, 400, 10)
 IN_TREE = message(session(), USED)
@@ -77,6 +79,25 @@ def test_damaged_pages_count_nothing_twice_and_the_repair_counts_all(
     agent.once()
     agent.once()
     assert arrived.holds(tokens=Tokens(900, 7), messages=901)
+
+
+def test_status_alarms_for_a_store_that_was_read_before_and_for_no_other_file(agent: Agent) -> None:
+    """A file that never was a store may be named like one for ever."""
+    (agent.data_dir / "opencode-notes.db").write_text("not a database")
+    database = filled(agent.data_dir / "opencode.db", many(900))
+    sound = database.path.read_bytes()
+    agent.once()
+    database.path.write_bytes(damaged(sound, "root-page-overwritten"))
+    with agent.process("run", OTEL_AGENT_RESCAN_INTERVAL_SECONDS="0.2"):
+        eventually(lambda: alarm(agent), (4, str(database.path)))
+        database.path.write_bytes(sound)
+        eventually(lambda: alarm(agent), (0, ""))
+
+
+def alarm(agent: Agent) -> tuple[int, str]:
+    """Return the exit code of `status`, and the stores that it calls unreadable."""
+    run = agent.command("status", "--json")
+    return run.returncode, ", ".join(json.loads(run.stdout)["unreadable"])
 
 
 def damaged(sound: bytes, how: str) -> bytes:
