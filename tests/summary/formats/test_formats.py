@@ -321,7 +321,7 @@ class TestMarkdown:
         assert "Newest message" in below
 
     def test_a_view_without_rows_is_a_sentence(self, machine: MadeMachine) -> None:
-        assert "No completed messages match." in as_markdown([machine.view("models")])
+        assert "No completed message was found." in as_markdown([machine.view("models")])
 
 
 @pytest.mark.parametrize("form", get_args(Format))
