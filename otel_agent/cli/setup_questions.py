@@ -128,7 +128,7 @@ def _headers(*, kept: bool) -> dict[str, Any]:
         except SettingsError as error:
             typer.echo(wrapped(str(error)))
             continue
-        typer.echo(wrapped(f"Taken: {', '.join(found)}."))
+        typer.echo(wrapped(f"Noted: {', '.join(found)}."))
         words = "One more header (not shown; empty for none)"
     return {"headers": found} if found else {}
 

@@ -24,6 +24,7 @@ def wrapped(text: str) -> str:
     """Return a text for people with its lines broken between words, if standard output is a terminal."""
     if not sys.stdout.isatty():
         return text
+    import re
     import shutil
     import textwrap
 
@@ -32,7 +33,8 @@ def wrapped(text: str) -> str:
         textwrap.fill(
             line,
             columns,
-            subsequent_indent=" " * (len(line) - len(line.lstrip())),
+            # Below the text of a numbered line, too.
+            subsequent_indent=re.sub(r"^(\s*(?:\d\s+)?).*", lambda found: " " * len(found[1]), line),
             break_long_words=False,
             break_on_hyphens=False,
         )

@@ -142,7 +142,13 @@ class TestEndings:
 
     @pytest.mark.parametrize("command", ["run --once", "summary"])
     def test_the_exit_code_is_4_if_the_state_folder_cannot_be_written(self, command: str, shell: Shell) -> None:
-        self.ends(shell, 4, "/dev/null is not a folder. Move it away, or set", *command.split(), OTEL_AGENT_STATE_DIR="/dev/null/state")
+        self.ends(
+            shell,
+            4,
+            "/dev/null is not a folder. Move it away, or set",
+            *command.split(),
+            OTEL_AGENT_STATE_DIR="/dev/null/state",
+        )
 
     def test_a_command_ends_quietly_if_nobody_reads_its_output(self, shell: Shell) -> None:
         started = shell.start("config", "show")
