@@ -22,7 +22,6 @@ _COLUMNS: Final = (
     "metric, attributes, start_ns, changed_ns, windowed, told_value, told_count, told_buckets, told_ns, "
     "open_value, open_count, open_buckets, open_ns"
 )
-_WAS_SENT: Final = "(told_ns IS NOT NULL OR open_ns IS NOT NULL)"
 _TABLES: Final = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     # The columns are those of the ledger's table ``series``.
@@ -35,7 +34,7 @@ _TABLES: Final = (
     f"PRAGMA user_version = {_VERSION}",
 )
 _KEEP: Final = f"INSERT OR REPLACE INTO point ({_COLUMNS}) VALUES ({', '.join('?' * 13)})"
-_ALL: Final = f"SELECT {_COLUMNS} FROM series WHERE {_WAS_SENT}"
+_ALL: Final = f"SELECT {_COLUMNS} FROM series"
 _THESE: Final = f"SELECT {_COLUMNS} FROM series WHERE metric = ? AND attributes = ?"
 _BRING_BACK: Final = f"""
 INSERT INTO series ({_COLUMNS}, value, count, buckets) VALUES ({", ".join("?" * 13)}, 0, 0, '[]')
