@@ -58,8 +58,10 @@ def _dead_link(link: Path, *, wants_folder: bool) -> tuple[str, str] | None:
     try:
         link.stat()
     except FileNotFoundError:
+        from shlex import quote  # noqa: PLC0415 - hardly any command needs it
+
         target = Path(os.path.realpath(link))
-        todo = f"Make that folder (mkdir -p {target})" if wants_folder else "Put that file there"
+        todo = f"Make that folder (mkdir -p {quote(str(target))})" if wants_folder else "Put that file there"
         return f"{link} is a link to {target}, which does not exist", f"{todo} or remove the link"
     except OSError as error:
         if error.errno == ELOOP:

@@ -11,6 +11,7 @@ from otel_agent.cli.options import ConfigOption, loaded
 from otel_agent.cli.plain import WHAT_NEXT
 from otel_agent.cli.serving import in_browser, serve_screen
 from otel_agent.cli.summary import show
+from otel_agent.cli.terminal import wrapped
 from otel_agent.summary.amounts import amount
 from otel_agent.summary.view import VIEW_NAMES
 
@@ -68,6 +69,7 @@ def summary(
         watched=watch is not None,
         fail_above=None if fail_above is None else amount("--fail-above", fail_above),
         output=None if output == STANDARD_OUTPUT else output,
+        else_all_time=what_next,
     )
     asked.refuse_contradictions()
     settings = loaded(config, quiet=True).settings
@@ -76,7 +78,7 @@ def summary(
         return
     show(asked, settings, clock(tz))
     if what_next:
-        print(f"\n{WHAT_NEXT}")
+        print(f"\n{wrapped(WHAT_NEXT)}")
     while watch is not None:
         threading.Event().wait(watch)
         if sys.stdout.isatty():

@@ -8,6 +8,7 @@ from typing import Final
 
 from otel_agent.model import Store
 from otel_agent.opencode.answering import answer_of
+from otel_agent.opencode.bounded_files import is_folder
 
 GIVE: Final = "Give this user permission: chmod u+rx"
 
@@ -22,7 +23,9 @@ def refused_folders(stores: Iterable[Store]) -> list[str]:
 def _refused(folder: Path) -> list[str]:
     try:
         with os.scandir(folder) as entries:
-            return [entry.path for entry in entries if entry.is_dir() and not os.access(entry.path, os.R_OK | os.X_OK)]
+            return [
+                entry.path for entry in entries if is_folder(entry) and not os.access(entry.path, os.R_OK | os.X_OK)
+            ]
     except FileNotFoundError:
         return []
     except OSError:

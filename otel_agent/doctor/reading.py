@@ -76,6 +76,9 @@ def stores(settings: Settings) -> Iterator[Finding]:
     """Check that there are stores, and that the beginning of each can be read."""
     found, problems = find_stores(_locations(settings))
     for problem in problems:
+        if problem.kind is ProblemKind.BUSY:
+            yield warn("stores", str(problem), "It has a very long folder.", "Wait: nothing is to be done.")
+            continue
         advice = _MOUNT if problem.kind is ProblemKind.SILENT else "Give this user permission to read it."
         yield fail("stores", str(problem), "No message there is counted.", advice)
     for store in found.values():

@@ -23,7 +23,7 @@ _REST: Final = 10
 _SLOW_SECONDS: Final = 0.5
 _LONGEST_REST_SECONDS: Final = 60.0
 _MOST_ORIGINS: Final = 10_000
-"""Undecided messages whose store is remembered, about 2 MB. Of any further one it counts as unknown."""
+"""Undecided messages whose store is remembered, about 2 MB for each kind. The store of any further one is unknown."""
 
 
 class UnreadableStores:
@@ -38,7 +38,9 @@ class UnreadableStores:
         self._places: set[str] = set()
         """Folders that could not be searched for stores in this pass."""
         self._origins: dict[str, str] = {}
-        """Id of an undecided message to the store from which it was read."""
+        """Id of an unfinished message to the store from which it was read."""
+        self._copies: dict[str, str] = {}
+        """The same for suspected copies. In a map of their own they push out no unfinished message."""
         self._said = False
 
     @property
@@ -73,11 +75,16 @@ class UnreadableStores:
 
     def note_origins(self, messages: Iterable[Message], store: Store) -> None:
         """Note from which store unfinished messages and suspected copies came. Any other one counts at once."""
-        undecided = [message.id for message in messages if message.completed_ms is None or message.copied]
-        self._origins.update(dict.fromkeys(undecided, store.name))
-        # A message that completed after all stays in here: when there are too many, the oldest go.
-        while len(self._origins) > _MOST_ORIGINS:
-            del self._origins[next(iter(self._origins))]
+        for message in messages:
+            if message.completed_ms is None:
+                self._origins[message.id] = store.name
+            elif message.copied:
+                # It counts for the store in which it was read first.
+                self._copies.setdefault(message.id, store.name)
+        # What was decided long ago comes in here again when it is read again: when there are too many, the oldest go.
+        for noted in (self._origins, self._copies):
+            while len(noted) > _MOST_ORIGINS:
+                del noted[next(iter(noted))]
 
     def awaited(self, now_ms: int) -> frozenset[str]:
         """Return the stores and folders that have been unreadable for less than the grace period.
@@ -114,7 +121,7 @@ class UnreadableStores:
         """Return by store the messages that were read from it; those of an unknown one are left out."""
         found: dict[str, list[Message]] = {}
         for message in messages:
-            if store := self._origins.get(message.id):
+            if store := self._origins.get(message.id) or self._copies.get(message.id):
                 found.setdefault(store, []).append(message)
         return found
 
@@ -122,6 +129,7 @@ class UnreadableStores:
         """Forget from where messages came that are decided now."""
         for each in decisions:
             self._origins.pop(each.message.id, None)
+            self._copies.pop(each.message.id, None)
 
     def _waits(self, decision: Decision, awaited: frozenset[str]) -> bool:
         message = decision.message

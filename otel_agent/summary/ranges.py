@@ -161,7 +161,7 @@ def zone_linked_from(path: str) -> ZoneInfo | None:
     target = os.path.realpath(path)
     for folder in TZPATH:
         if target.startswith(f"{folder}/"):
-            with suppress(ZoneInfoNotFoundError, ValueError):
+            with suppress(ZoneInfoNotFoundError, ValueError, OSError):
                 return ZoneInfo(target.removeprefix(f"{folder}/"))
     return None
 

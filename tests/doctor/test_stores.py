@@ -52,6 +52,12 @@ def test_a_folder_that_may_not_be_listed_is_named(shell: Shell, which: str) -> N
     assert all(f"chmod u+rx {folder}" in each["advice"] for each in of(found, "watching") if each["advice"])
 
 
+def test_a_link_in_a_circle_beside_the_sessions_hides_none_of_them(shell: Shell) -> None:
+    JsonTree(shell.data_dir).put_turn(message(session(), USED))
+    (shell.data_dir / "storage" / "message" / "circle").symlink_to("circle")
+    assert "1 message file" in one(examined(shell, 0), "store", "ok")["seen"]
+
+
 def test_a_database_that_another_program_holds_is_named_and_everything_else_examined(shell: Shell) -> None:
     database = Database(shell.data_dir / "opencode.db").create()
     database.put_turn(message(session(), USED))

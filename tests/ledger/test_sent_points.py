@@ -35,8 +35,8 @@ def test_a_record_that_is_made_again_knows_the_points_that_got_no_answer(tmp_pat
     with ledger.transaction():
         # The history of the first start: nothing was accepted before it.
         new = NewSeries(START_NS, history=True)
-        found = {(METRIC, "{}"): Increase(5)}
-        ledger.totals.raise_by(found, now_ns=START_NS, new=new, limit=SeriesLimit(100, OVERFLOW))
+        history = {(METRIC, "{}"): Increase(5)}
+        ledger.totals.raise_by(history, now_ns=START_NS, new=new, limit=SeriesLimit(100, OVERFLOW))
         ledger.totals.mark_unanswered([replace(due(ledger), unanswered=SENT)])
     ledger.close()
     reopened(tmp_path, NAME).close()

@@ -67,7 +67,7 @@ class Answering(Themed):
         self._asked_at = 0.0
         self._days_asked_at = -_DAYS_SECONDS
         self._days_of: object = None
-        """The state of the ledger and the date of which the map of days is."""
+        """The state of the ledger and the date that the map of days is about."""
         self._new_days = False
         """True if the next answer brings a new map of days."""
         self._answered = 0
@@ -129,20 +129,20 @@ class Answering(Themed):
         is_news = self._days_of != (self._source.mark(), self._shown.now.date())
         return is_news and time.monotonic() - self._days_asked_at >= _DAYS_SECONDS
 
-    def _question_of_days(self) -> Question | None:
-        """Return the question for the map of days, if it is due."""
+    def _question_of_days(self) -> tuple[Question, object] | None:
+        """Return the question for the map of days, if it is due, and what its answer will be about (``_days_of``)."""
         if self._shown is None or not self._days_are_due:
             return None
         self._days_asked_at = time.monotonic()
-        self._days_of, self._new_days = (self._source.mark(), self._shown.now.date()), True
-        return calendar_question(self._shown)
+        return calendar_question(self._shown), (self._source.mark(), self._shown.now.date())
 
     @work(thread=True, group="answer")
-    def _answer(self, number: int, name: ViewName, question: Question, days: Question | None) -> None:
+    def _answer(self, number: int, name: ViewName, question: Question, days: tuple[Question, object] | None) -> None:
         try:
             # First the days: the view that is asked last notices everything that is written from then on.
             if days is not None:
-                self._pass_on(self.query_one(Head).show_days, self._source.view("timeline", days))
+                asked, about = days
+                self._pass_on(self._show_days, self._source.view("timeline", asked), about)
             view = self._source.view(name, question)
         except OtelAgentError as error:
             self._pass_on(self._show_trouble, number, str(error))
@@ -164,6 +164,10 @@ class Answering(Themed):
             self._answered = number
             self._inside.show(found)
 
+    def _show_days(self, days: View, about: object) -> None:
+        self.query_one(Head).show_days(days)
+        self._days_of, self._new_days = about, True
+
     def _show(self, number: int, unfiltered: Listing) -> None:
         if number != self._asked:
             return
@@ -173,6 +177,8 @@ class Answering(Themed):
         if is_as_shown(self._shown, unfiltered.view) and not self.query_one(RowList).loading and not self._new_days:
             # To draw all of it again takes ten times as long as to ask.
             self._shown = unfiltered.view
+            self.query_one(Head).show_processes(unfiltered.view)  # their uptime goes on
+            self._show_note(reading_line(unfiltered.view))
             self._show_foot()
         else:
             self._new_days = False
