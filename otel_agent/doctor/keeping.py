@@ -211,11 +211,11 @@ def _watching(settings: Settings, limits: Path) -> Finding:
     needed = 1 + sum(_folders(store.folder) for store in found.values() if store.is_tree) + len(found)
     allowed = int((limits / "max_user_watches").read_text())
     if trouble := _trouble(settings, watched_folders(locations, found.values())):
+        way_out = f"sysctl fs.inotify.max_user_instances={2 * int((limits / 'max_user_instances').read_text()) or 128}"
         if refused := refused_folders(found.values()):
-            trouble, way_out = f"{refused[0]} cannot be listed", f"{GIVE} {refused[0]}"
-        else:
-            instances = 2 * int((limits / "max_user_instances").read_text()) or 128
-            way_out = f"sysctl fs.inotify.max_user_instances={instances}"
+            # The limit can be used up as well.
+            trouble = f"{trouble}; {refused[0]} cannot be listed"
+            way_out = f"{GIVE} {refused[0]}; if that is not all: {way_out}"
         return warn(
             "watching",
             f"not all folders can be watched ({trouble})",

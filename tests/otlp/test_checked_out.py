@@ -139,6 +139,7 @@ def test_sessions_and_messages_name_repository_and_branches_for_scripts_if_the_s
     minutes = ("--since", "2023-11-14 22:24", "--until", "2023-11-14 22:46", "--tz", "UTC")
     in_csv = rows_of(agent.command("summary", "sessions", *minutes, "--format", "csv", **ON).stdout)
     assert {row["repository"]: row["branches"] for row in in_csv} == {"shop": "fix/basket main", "": ""}
+    assert list(in_csv[0])[-2:] == ["repository", "branches"], "the other columns keep their places"
     each = rows_of(agent.command("messages", "--format", "csv", **ON).stdout)
     branches = [("shop", "main"), ("shop", "fix/basket"), ("shop", "main"), ("", "")]
     assert [(row["repository"], row["branch"]) for row in each] == branches

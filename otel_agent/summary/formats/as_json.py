@@ -130,10 +130,10 @@ def row_object(row: Row, view: View, *, active: bool = False) -> dict[str, Any]:
     return {
         "key": row.key,
         **_facts(row, view),
-        **_checked_out(row, view),
         **_usage(row.usage, view.accounting),
         **equivalent,
         **then,
+        **_checked_out(row, view),
     }
 
 
