@@ -85,6 +85,15 @@ class Ingest:
         """The stores of the last pass."""
         return list(self._stores.values())
 
+    @property
+    def left_something(self) -> bool:
+        """True if a further pass may find something, although nobody wrote to a store since the last one."""
+        return (
+            self._residual.waits
+            or bool(self._unreadable.names)
+            or any(store.is_unsettled for store in self._stores.values())
+        )
+
     def run(
         self,
         *,

@@ -192,6 +192,10 @@ class Store(Protocol):
     def is_tree(self) -> bool:
         """True if the store also changes in folders below ``folder``."""
 
+    @property
+    def is_unsettled(self) -> bool:
+        """True if the last pass left something that may change, or be read, without another mark of change."""
+
     def read(self, recall: Recall, ask_wanted: AskWanted, *, now_ms: int, scope: ReadScope) -> Iterator[Batch]:
         """Yield what may be new since the checkpoints, each message together with the calls that are ``wanted`` of it.
 

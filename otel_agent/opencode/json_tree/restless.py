@@ -37,6 +37,11 @@ class Restless:
         """Return True if a folder is known as one that is not at rest."""
         return name in self._states
 
+    @property
+    def is_empty(self) -> bool:
+        """True if every folder is at rest."""
+        return not self._states
+
     def young(self, now_ns: int) -> Iterator[str]:
         """Yield the folders to look at without a hint."""
         return (name for name, each in self._states.items() if abs(now_ns - each.since_ns) < _YOUNG_NS)

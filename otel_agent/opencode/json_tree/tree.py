@@ -75,6 +75,11 @@ class JsonTree:
         """Always True: it changes in the folders below."""
         return True
 
+    @property
+    def is_unsettled(self) -> bool:
+        """True while a message is in flight: its file is rewritten in place, which does not touch its folder."""
+        return not self._restless.is_empty
+
     def close(self) -> None:
         """Forget which folders are at rest and what sessions said, so that the next pass begins from the checkpoints."""
         self._at_rest.clear()
