@@ -6,8 +6,10 @@ pass would find nothing. That saves a summary a third of its time, which goes in
 
 import os
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -20,6 +22,7 @@ from otel_agent.ledger import checkpoints, place, schema
 from otel_agent.ledger.connection import connect_to_read
 from otel_agent.model import Checkpoint
 from otel_agent.opencode.answering import NoAnswer, answer_of
+from otel_agent.opencode.bounded_files import RACY_NS
 from otel_agent.opencode.locations import StoreLocations, find_places
 from otel_agent.settings import Settings
 from otel_agent.settings.backend import keeps_everything_here, names_backend
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 
 SWEEP_MS: Final = 86_400_000
 """A summary looks at everything once a day; with 100,000 messages that takes a second instead of a tenth."""
+_MOST_IN_FLIGHT: Final = 200
+"""Files in flight that are remembered. If there are more, a pass looks at them."""
 _PLACE: Final = "at rest"
 """The name of the checkpoint that holds the note."""
 
@@ -43,6 +48,8 @@ class _Rest(Struct, frozen=True, array_like=True):
     swept_ms: int
     stores: dict[str, bytes]
     """Each store by its real path, with its mark (``StorePlace.mark``)."""
+    in_flight: dict[bytes, tuple[int, int, int]]
+    """Files of a tree that are rewritten in place, each with its inode, size and time."""
 
 
 def is_at_rest(settings: Settings) -> bool:
@@ -53,7 +60,9 @@ def is_at_rest(settings: Settings) -> bool:
             return False
         if noted.release != __version__ or noted.conditions != _conditions(settings):
             return False
-        return _marks(known_locations(settings)) == noted.stores
+        if _marks(known_locations(settings)) != noted.stores:
+            return False
+        return all(_status(os.fsdecode(path)) == found for path, found in noted.in_flight.items())
     except LedgerError:
         return False
 
@@ -62,17 +71,39 @@ class Watching:
     """What the stores looked like before a pass. Afterwards it notes in the ledger that they are at rest."""
 
     def __init__(self, settings: Settings, locations: StoreLocations) -> None:
-        self._settings = settings
+        self._settings, self._began_ns = settings, time.time_ns()
         self._marks = _marks(locations)
 
     def note(self, ledger: "Ledger", ingest: "Ingest") -> None:
         """Note it if the pass left nothing open. Whatever is written to a store from now on changes its mark."""
-        if self._marks is None or ingest.left_something or ledger.has_open_ends():
+        in_flight = self._in_flight(ingest.in_flight)
+        if self._marks is None or in_flight is None or ledger.has_open_ends():
             return
-        state = msgspec.msgpack.encode(_Rest(__version__, _conditions(self._settings), ledger.swept_ms, self._marks))
+        rest = _Rest(__version__, _conditions(self._settings), ledger.swept_ms, self._marks, in_flight)
+        state = msgspec.msgpack.encode(rest)
         if ledger.recall(_PLACE) != state:
             with ledger.transaction():
                 ledger.remember([Checkpoint(_PLACE, state)])
+
+    def _in_flight(self, paths: Sequence[Path] | None) -> dict[bytes, tuple[int, int, int]] | None:
+        """Return these files as the pass read them; ``None`` if they are too many, or one may have changed meanwhile."""
+        if paths is None or len(paths) > _MOST_IN_FLIGHT:
+            return None
+        found = dict[bytes, tuple[int, int, int]]()
+        for path in paths:
+            status = _status(path)
+            if status is None or status[2] > self._began_ns - RACY_NS:
+                return None
+            found[os.fsencode(path)] = status
+        return found
+
+
+def _status(path: Path | str) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - the path comes as text too
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _noted(settings: Settings) -> _Rest | None:

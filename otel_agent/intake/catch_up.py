@@ -113,7 +113,7 @@ def catch_up(
             read = run_settled(parts.ingest, sweep=sweep, changed_paths=changed_paths, on_progress=on_progress)
             _drop_spans(parts.ledger, for_ever=keeps_here)
             then(parts)
-            if before is not None:
+            if before is not None and not read.settling:
                 before.note(parts.ledger, parts.ingest)
             return read
     except LedgerDamaged as damage:

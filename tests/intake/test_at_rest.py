@@ -109,16 +109,33 @@ def test_a_message_that_waits_for_its_end_keeps_a_store_from_rest(make: Make, da
     assert not is_at_rest(settings)
 
 
-def test_a_file_of_a_tree_that_is_rewritten_in_place_keeps_it_from_rest(data: Path, settings: Settings) -> None:
+def test_a_file_of_a_tree_that_is_rewritten_in_place_ends_it(data: Path, settings: Settings) -> None:
     """It changes no folder, and without usage the ledger does not know the message at all."""
     tree = tree_of(data, call(1), in_flight(call(3)))
     catch_up(settings)
-    assert not is_at_rest(settings)
+    assert is_at_rest(settings)
     folder = tree.path(call(3)).parent
     before = folder.stat().st_mtime_ns
     tree.put(call(3))
     os.utime(folder, ns=(before, before))
+    assert not is_at_rest(settings)
     assert catch_up(settings).messages == 1
+
+
+def test_a_file_in_flight_that_was_written_a_moment_ago_keeps_its_tree_from_rest(
+    data: Path, settings: Settings
+) -> None:
+    """The pass may have read what was there before."""
+    tree = tree_of(data, call(1), in_flight(call(3)))
+    os.utime(tree.path(call(3)))
+    catch_up(settings)
+    assert not is_at_rest(settings)
+
+
+def test_many_files_in_flight_are_looked_at_by_a_pass(data: Path, settings: Settings) -> None:
+    tree_of(data, *(in_flight(call(2 * number)) for number in range(1, 202)))
+    catch_up(settings)
+    assert not is_at_rest(settings)
 
 
 def test_a_message_of_a_database_that_ends_ends_it(data: Path, settings: Settings) -> None:

@@ -38,9 +38,10 @@ class Restless:
         return name in self._states
 
     @property
-    def is_empty(self) -> bool:
-        """True if every folder is at rest."""
-        return not self._states
+    def in_flight(self) -> dict[str, frozenset[str]] | None:
+        """Each such folder with the files to read again; ``None`` if not all of its files are known."""
+        found = {name: each.files for name, each in self._states.items() if each.files is not None}
+        return found if len(found) == len(self._states) else None
 
     def young(self, now_ns: int) -> Iterator[str]:
         """Yield the folders to look at without a hint."""

@@ -76,9 +76,12 @@ class JsonTree:
         return True
 
     @property
-    def is_unsettled(self) -> bool:
-        """True while a message is in flight: its file is rewritten in place, which does not touch its folder."""
-        return not self._restless.is_empty
+    def in_flight(self) -> list[Path] | None:
+        """The files of messages in flight, which are rewritten in place: that does not touch their folders."""
+        found = self._restless.in_flight
+        if found is None:
+            return None
+        return [self._layout.messages / name / file for name, files in found.items() for file in files]
 
     def close(self) -> None:
         """Forget which folders are at rest and what sessions said, so that the next pass begins from the checkpoints."""

@@ -82,9 +82,9 @@ class Database:
         return False
 
     @property
-    def is_unsettled(self) -> bool:
-        """True unless the last pass read to the end, all parts included: whatever else happens changes the file."""
-        return self._has_unread or self._unchanged_since is None
+    def in_flight(self) -> list[Path] | None:
+        """Nothing, if the last pass read to the end and all parts with it: whatever happens then changes the file."""
+        return None if self._has_unread or self._unchanged_since is None else []
 
     def close(self) -> None:
         """Close the connection, so that the next pass begins from the checkpoints."""
