@@ -26,10 +26,6 @@ GOOD: Final = 0
 NOT_DELIVERED: Final = 3
 NOT_COUNTED: Final = 4
 NOT_RUNNING: Final = 5
-_LASTING: Final = (ProblemKind.DAMAGED, ProblemKind.NO_ACCESS, ProblemKind.UNEXPECTED)
-"""What ends only if somebody does something."""
-_LONGEST_LOCK_MS: Final = 600_000
-"""OpenCode locks its database for a moment, and a migration of it takes minutes."""
 
 
 class FoundStore(Struct, frozen=True):
@@ -104,7 +100,7 @@ def status_of(settings: Settings, now: datetime, notes: Iterable[str] = ()) -> S
             reading=ledger.reading() if ledger else NOT_BEGUN,
             backend=backend_in_words(settings, tried=bool(ledger and ledger.deliveries())),
             silent=silent,
-            unreadable=_unreadable(stores, ledger, now),
+            unreadable=_unreadable((store.name for store in found.values()), ledger, now),
             warnings=(
                 *notes,
                 *(warnings(ledger) if ledger else ()),
@@ -124,18 +120,16 @@ def _silent(problems: list[Problem], ledger: Queries | None) -> tuple[str, ...]:
     return tuple(sorted({*now, *(place for each in noted for place in each.examples)}))
 
 
-def _unreadable(stores: list[FoundStore], ledger: Queries | None, now: datetime) -> tuple[str, ...]:
-    """Return the stores that cannot be read now. A file that never was a store of OpenCode's is no alarm."""
+def _unreadable(found: Iterable[str], ledger: Queries | None, now: datetime) -> tuple[str, ...]:
+    """Return the stores that cannot be read now. One that is gone is none, unless it is in a folder that nobody may look into."""
     if ledger is None:
         return ()
-    long_ago_ms = now.timestamp() * 1_000 - _LONGEST_LOCK_MS
-    found = ledger.problems_of_stores(each.name for each in stores if each.counted)
-    lasting = (
-        each
-        for each in found
-        if each.kind in _LASTING or (each.kind is ProblemKind.LOCKED and each.noted_ms <= long_ago_ms)
+    now_ms, there = now.timestamp() * 1_000, set(found)
+    return tuple(
+        each.name
+        for each in ledger.unreadable_stores()
+        if each.is_alarm(now_ms) and (each.name in there or each.is_hidden)
     )
-    return tuple(sorted({each.place for each in lasting}))
 
 
 def _unwritable(settings: Settings) -> list[str]:

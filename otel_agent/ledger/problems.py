@@ -26,7 +26,7 @@ _OF_ROWS: Final = (ProblemKind.UNKNOWN_FIELDS.value,)
 _OF_A_STORE: Final = tuple(kind for kind in ProblemKind if kind.is_of_a_store)
 _WHOLE: Final = (*_OF_A_STORE, ProblemKind.NO_ACCESS)
 """The reasons why a whole store cannot be read. Its time stays when one of them gives way to another."""
-_WHOLE_IN_SQL: Final = ", ".join(f"'{kind.value}'" for kind in _WHOLE)
+WHOLE_IN_SQL: Final = ", ".join(f"'{kind.value}'" for kind in _WHOLE)
 _CHANGING_IN_SQL: Final = f"'{ProblemKind.UNKNOWN_SCHEMA.value}', '{ProblemKind.BUSY.value}'"
 
 
@@ -55,7 +55,7 @@ class Problems:
                 "INSERT INTO problem (place, kind, detail, seen_ms) SELECT ?, ?, ?, ? "
                 f"WHERE (SELECT count(*) FROM problem) < {_MOST} ON CONFLICT (place) DO UPDATE "
                 "SET kind = excluded.kind, detail = excluded.detail, seen_ms = "
-                f"iif(kind IN ({_WHOLE_IN_SQL}) AND excluded.kind IN ({_WHOLE_IN_SQL}), seen_ms, excluded.seen_ms) "
+                f"iif(kind IN ({WHOLE_IN_SQL}) AND excluded.kind IN ({WHOLE_IN_SQL}), seen_ms, excluded.seen_ms) "
                 f"WHERE kind <> excluded.kind OR (kind IN ({_CHANGING_IN_SQL}) AND detail <> excluded.detail)",
                 (problem.place, problem.kind.value, problem.detail, now_ms),
             )
@@ -110,16 +110,6 @@ def problem_summaries(database: sqlite3.Connection) -> list[ProblemSummary]:
         ProblemSummary(ProblemKind(kind), number, _examples(database, kind), since_ms)
         for kind, number, since_ms in database.execute(query).fetchall()
     ]
-
-
-def problems_of_stores(database: sqlite3.Connection, stores: Iterable[str]) -> list[ProblemPlace]:
-    """Return the problems for which one of these stores cannot be read, with the store as their place."""
-    query = (
-        f"SELECT store.value, kind, seen_ms FROM problem, json_each(?) AS store WHERE kind IN ({_WHOLE_IN_SQL}) "
-        "AND (place = store.value OR instr(place, store.value || '#') = 1)"
-    )
-    rows = database.execute(query, (json.dumps(list(stores)),))
-    return [ProblemPlace(store, ProblemKind(kind), seen_ms) for store, kind, seen_ms in rows]
 
 
 def _examples(database: sqlite3.Connection, kind: str) -> tuple[str, ...]:

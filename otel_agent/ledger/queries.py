@@ -27,15 +27,15 @@ from otel_agent.ledger.history import reading
 from otel_agent.ledger.loops import Loop, loops_between
 from otel_agent.ledger.outbox import Outbox
 from otel_agent.ledger.place import ledger_path
-from otel_agent.ledger.problems import ProblemSummary, problem_summaries, problems_of_stores
+from otel_agent.ledger.problems import ProblemSummary, problem_summaries
 from otel_agent.ledger.reading import Reading
 from otel_agent.ledger.session_calls import MessageOfSession, messages_of
 from otel_agent.ledger.store_counts import StoreCount, store_counts
 from otel_agent.ledger.tool_usage import ToolUsage
+from otel_agent.ledger.unreadable_stores import UnreadableStore, unreadable_stores
 from otel_agent.ledger.usage_by_model import UsageByModel
 from otel_agent.ledger.usage_of_messages import UsageOfMessages
 from otel_agent.ledger.usage_of_sums import UsageOfSums, is_of_sessions, is_of_slots, is_unrestricted
-from otel_agent.model import ProblemPlace
 
 
 @contextmanager
@@ -242,9 +242,9 @@ class Queries:
         """Return what cannot be read of OpenCode's storage now, the most frequent kind first."""
         return problem_summaries(self._database) if self._version >= schema.WITH_PROBLEMS else []
 
-    def problems_of_stores(self, stores: Iterable[str]) -> list[ProblemPlace]:
-        """Return the problems for which one of these stores cannot be read, with the store as their place."""
-        return problems_of_stores(self._database, stores) if self._version >= schema.WITH_PROBLEMS else []
+    def unreadable_stores(self) -> list[UnreadableStore]:
+        """Return the stores that gave messages before and cannot be read now."""
+        return unreadable_stores(self._database) if self._version >= schema.WITH_DELIVERY else []
 
     def reading(self) -> Reading | None:
         """Return how far the reading of history is; ``None`` if it has ended, so that totals are complete."""

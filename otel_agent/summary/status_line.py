@@ -9,6 +9,7 @@ from otel_agent.errors import UsageError
 from otel_agent.ledger.answers import NO_USAGE, Scope, Usage
 from otel_agent.ledger.queries import Queries
 from otel_agent.ledger.reading import NOT_BEGUN
+from otel_agent.model.plural import counted
 from otel_agent.settings.values import BudgetSettings
 from otel_agent.summary.budgets import budget_states
 from otel_agent.summary.question import RANGE_NAMES, Accounting, RangeName
@@ -17,6 +18,8 @@ from otel_agent.summary.text import words
 from otel_agent.summary.text.budget_words import amount, pace
 from otel_agent.summary.view import BudgetState, shown
 
+UNREADABLE: Final = "unreadable"
+"""The field for the stores that cannot be read now. Without it, the end of the line says how many."""
 FIELDS: Final = ("tokens", "cost", "messages", "sessions", "input", "output", "reasoning", "cache_read", "cache_write")
 BUDGET_FIELDS: Final = ("name", "used", "limit", "left", "percent", "reached")
 _FIELD: Final = re.compile(r"\{([^{}]*)\}")
@@ -32,9 +35,11 @@ def status_line(
 ) -> str:
     """Return the template with each ``{range.field}`` replaced by its number in a short form.
 
-    ``{range.field:exact}`` gives all digits, and ``{budget}`` the budget that is used up most. If the
-    history is not read to its end, the line says so. Raises ``UsageError`` for a field that does not exist.
+    ``{range.field:exact}`` gives all digits, and ``{budget}`` the budget that is used up most. If the history is not read
+    to its end, or a store cannot be read, the line says so: at its end, or if the template has ``{unreadable}``, there.
+    Raises ``UsageError`` for a field that does not exist.
     """
+    unreadable = 0 if ledger is None else len(ledger.unreadable_stores())
     ranges: dict[RangeName, Mapping[str, int]] = {}
     fullest: list[BudgetState | None] = []
 
@@ -45,6 +50,8 @@ def status_line(
             if not fullest:
                 fullest.append(_fullest(ledger, budgets, accounting, now))
             return _of_budget(fullest[0], found[1].partition(".")[2], now)
+        if found[1].partition(":")[0] == UNREADABLE:
+            return _of_unreadable(unreadable, found[1])
         name, field, exact = _parsed(found[1])
         if name not in ranges:
             ranges[name] = _numbers(_usage(name, ledger, now), accounting)
@@ -55,9 +62,22 @@ def status_line(
 
     line = words.plain(_FIELD.sub(number, template))
     reading = NOT_BEGUN if ledger is None else ledger.reading()
-    if reading is None:
-        return line
-    return f"{line} (history read: {reading.percent} %)" if reading.looked_at else f"{line} (history not read yet)"
+    if reading is not None:
+        part = f"history read: {reading.percent} %" if reading.looked_at else "history not read yet"
+        line = f"{line} ({part})"
+    # Whoever has no field for it must not take the numbers for whole either.
+    says_so = any(field.partition(":")[0] == UNREADABLE for field in _FIELD.findall(template))
+    return line if says_so or not unreadable else f"{line} ({_of_unreadable(unreadable, UNREADABLE)})"
+
+
+def _of_unreadable(number: int, field: str) -> str:
+    match field.removeprefix(UNREADABLE):
+        case "":
+            return f"! {counted(number, 'store')} unreadable" if number else ""
+        case ":exact":
+            return str(number)
+        case _:
+            raise _unknown(field)
 
 
 def _parsed(field: str) -> tuple[RangeName, str, bool]:
@@ -73,7 +93,8 @@ def _unknown(field: str) -> UsageError:
     return UsageError(
         f"--format: {{{field}}} is no field. Use {{RANGE.FIELD}} with a range ({', '.join(RANGE_NAMES)}) and one of "
         f"{', '.join(FIELDS)}, such as {{today.tokens}} or {{week.cost}}; {{today.tokens:exact}} has all digits. "
-        f"{{budget}} and {{budget.FIELD}} with one of {', '.join(BUDGET_FIELDS)} show the fullest budget."
+        f"{{budget}} and {{budget.FIELD}} with one of {', '.join(BUDGET_FIELDS)} show the fullest budget. "
+        f"{{{UNREADABLE}}} says how many stores cannot be read now, and {{{UNREADABLE}:exact}} is the number alone."
     )
 
 

@@ -1,0 +1,88 @@
+"""Which stores gave messages and cannot be read now, by the problems in the ledger."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from otel_agent.ledger.queries import open_to_read
+from otel_agent.ledger.unreadable_stores import UnreadableStore
+from otel_agent.ledger.writer import Ledger
+from otel_agent.model import Problem, ProblemKind
+from tests.support.records import call
+
+DATA = f"{os.sep}data"
+STORE = f"{DATA}{os.sep}opencode.db"
+MINUTE_MS = 60_000
+
+
+@pytest.fixture
+def counted(ledger: Ledger) -> Ledger:
+    """Three messages of one store are counted, in two formats, and one of another store."""
+    messages = [call(number) for number in (1, 2, 3)]
+    with ledger.transaction():
+        ledger.store_counts.add(STORE, messages[:2])
+        ledger.store_counts.add(STORE, messages[2:])
+        ledger.store_counts.add(f"{STORE}-other", [call(4)])
+    return ledger
+
+
+def found(ledger: Ledger, state_dir: Path, *problems: tuple[ProblemKind, str, int]) -> list[UnreadableStore]:
+    for kind, place, now_ms in problems:
+        with ledger.transaction():
+            ledger.problems.note([Problem(kind, place)], now_ms=now_ms)
+    with open_to_read(state_dir) as queries:
+        assert queries is not None
+        return queries.unreadable_stores()
+
+
+@pytest.mark.parametrize("place", [STORE, f"{STORE}#message", DATA, f"{DATA}{os.sep}"])
+def test_a_store_its_table_or_a_folder_above_it_has_the_problem(counted: Ledger, tmp_path: Path, place: str) -> None:
+    seen = found(counted, tmp_path / "state", (ProblemKind.NO_ACCESS, place, 5))
+    assert UnreadableStore(STORE, 3, ProblemKind.NO_ACCESS, place, 5) in seen
+    assert len(seen) == (2 if place.startswith(DATA) and "opencode" not in place else 1)
+    assert seen[0].is_hidden == (not place.startswith(STORE))
+
+
+@pytest.mark.parametrize(
+    ("kind", "place"),
+    [
+        (ProblemKind.BUSY, STORE),
+        (ProblemKind.MALFORMED, STORE),
+        (ProblemKind.DAMAGED, f"{DATA}{os.sep}opencode-notes.db"),
+        (ProblemKind.NO_ACCESS, f"{DATA}{os.sep}open"),
+        (ProblemKind.NO_ACCESS, f"{STORE}{os.sep}session"),
+    ],
+)
+def test_a_problem_of_something_else_makes_no_store_unreadable(
+    counted: Ledger, tmp_path: Path, kind: ProblemKind, place: str
+) -> None:
+    assert found(counted, tmp_path / "state", (kind, place, 5)) == []
+
+
+def test_a_store_is_named_once_with_what_lasts(counted: Ledger, tmp_path: Path) -> None:
+    (seen,) = found(
+        counted,
+        tmp_path / "state",
+        (ProblemKind.LOCKED, STORE, 1),
+        (ProblemKind.DAMAGED, f"{STORE}#message", 2),
+        (ProblemKind.DAMAGED, f"{STORE}#session", 3),
+    )
+    assert (seen.kind, seen.noticed_ms) == (ProblemKind.DAMAGED, 2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "minutes", "alarm"),
+    [
+        (ProblemKind.DAMAGED, 0, True),
+        (ProblemKind.NO_ACCESS, 0, True),
+        (ProblemKind.SILENT, 60, False),
+        (ProblemKind.LOCKED, 9, False),
+        (ProblemKind.LOCKED, 10, True),
+    ],
+)
+def test_a_lock_is_an_alarm_only_after_ten_minutes(kind: ProblemKind, minutes: int, alarm: bool) -> None:
+    store = UnreadableStore(STORE, 3, kind, STORE, 1_000)
+    assert store.is_alarm(1_000 + minutes * MINUTE_MS) is alarm
