@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from otel_agent.opencode.mounts import network_file_system
 from otel_agent.opencode.releases import newer_than_known
 from otel_agent.opencode.running.processes import Processes
 from otel_agent.settings import Settings
+from otel_agent.summary.text.warnings import noticed, only_these, still_counted
 
 _UNKNOWN = (ProblemKind.UNKNOWN_SCHEMA, ProblemKind.UNKNOWN_FIELDS)
 """Problems that a release which is too new for us causes."""
@@ -39,7 +41,7 @@ def _locations(settings: Settings) -> StoreLocations:
 
 def folders(settings: Settings) -> Iterator[Finding]:
     """Check that each folder in which OpenCode may keep data can be read, and is on this machine."""
-    places = _locations(settings)
+    places, given = _locations(settings), _given(settings)
     for doubt in doubts(places):
         yield warn(
             "data folder", doubt, "Nothing in it is counted.", "Correct XDG_DATA_HOME, OPENCODE_DB or data_dirs."
@@ -48,7 +50,7 @@ def folders(settings: Settings) -> Iterator[Finding]:
         try:
             is_folder = answer_of(str(folder), partial(os.path.isdir, folder))
         except NoAnswer as failure:
-            yield fail("data folder", str(failure.problem), "No message in it is counted.", _MOUNT)
+            yield fail("data folder", str(failure.problem), _missing(str(folder), given), _MOUNT)
             continue
         if not is_folder:
             yield skip("data folder", f"{folder} does not exist", "OpenCode creates it when it first starts.")
@@ -56,7 +58,7 @@ def folders(settings: Settings) -> Iterator[Finding]:
             yield fail(
                 "data folder",
                 f"{folder} cannot be read",
-                "No message in it is counted.",
+                _missing(str(folder), given),
                 f"Give this user permission: chmod u+rx {folder}",
             )
         else:
@@ -75,17 +77,18 @@ def folders(settings: Settings) -> Iterator[Finding]:
 def stores(settings: Settings) -> Iterator[Finding]:
     """Check that there are stores, and that the beginning of each can be read."""
     found, problems = find_stores(_locations(settings))
+    given = _given(settings)
     for problem in problems:
         if problem.kind is ProblemKind.BUSY:
             yield warn("stores", str(problem), "It has a very long folder.", "Wait: nothing is to be done.")
             continue
         advice = _MOUNT if problem.kind is ProblemKind.SILENT else "Give this user permission to read it."
-        yield fail("stores", str(problem), "No message there is counted.", advice)
+        yield fail("stores", str(problem), _missing(problem.place, given), advice)
     for store in found.values():
-        yield _store(store)
+        yield _store(store, given)
     for shared in shared_stores(found, settings.state_dir):
         yield warn("store", str(shared), "Summaries here are right; a sum over both agents is not.", ADVICE)
-    if not found:
+    if not found and not problems:
         yield warn(
             "stores",
             "no OpenCode data was found",
@@ -94,7 +97,26 @@ def stores(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def _store(store: Store) -> Finding:
+def _given(settings: Settings) -> Mapping[str, int]:
+    """Return how many messages were counted from each store so far. A ledger that cannot be read has a check of its own."""
+    given = Counter[str]()
+    with suppress(LedgerError), open_to_read(settings.state_dir) as ledger:
+        for each in ledger.store_counts() if ledger else ():
+            given[each.store] += each.messages
+    return given
+
+
+def _missing(place: str, given: Mapping[str, int]) -> str:
+    """Return what is missing if a place cannot be read: more than nothing can be counted from it already."""
+    before = sum(given[name] for name in given if name == place or name.startswith(f"{place}{os.sep}"))
+    if before:
+        return only_these(before)
+    if any(given[name] and place.startswith(f"{name}{os.sep}") for name in given):
+        return "Only messages that were counted before are counted."
+    return "No message in it is counted."
+
+
+def _store(store: Store, given: Mapping[str, int]) -> Finding:
     """Read the first part as the agent would, and throw it away."""
     kind = "JSON tree" if store.is_tree else "SQLite"
     try:
@@ -104,7 +126,7 @@ def _store(store: Store) -> Finding:
                 return fail(
                     "store",
                     f"{refused[0]}{more} cannot be listed",
-                    "No message in it is counted.",
+                    _missing(refused[0], given),
                     f"{GIVE} {refused[0]}",
                 )
             number = answer_of(store.name, store.length)
@@ -119,7 +141,7 @@ def _store(store: Store) -> Finding:
         return fail(
             "store",
             f"{problems[0]}{more}",
-            "Messages that cannot be read are not counted.",
+            only_these(given.get(store.name, 0)) or "Messages that cannot be read are not counted.",
             "`otel-agent summary` lists everything that could not be read.",
         )
     seen = f"{store.name}: {kind}, {counted(number, 'message row')}"
@@ -164,7 +186,7 @@ def releases(settings: Settings) -> Iterator[Finding]:
             return
         history = ledger.reading()
         newer = newer_than_known(ledger.versions())
-        troubles = ledger.problems()
+        troubles, lost = ledger.problems(), ledger.unreadable_stores()
     yield _history(history, reader)
     if newer:
         yield warn(
@@ -178,8 +200,8 @@ def releases(settings: Settings) -> Iterator[Finding]:
     for trouble in troubles:
         yield warn(
             "unreadable",
-            f"{counted(trouble.places, 'place')} ({trouble.kind.value}): {', '.join(trouble.examples)}",
-            f"Each {trouble.kind.meaning}.",
+            f"{counted(trouble.places, 'place')} ({trouble.kind.value}): {', '.join(trouble.examples)}{noticed(trouble, lost)}",
+            f"Each {trouble.kind.meaning}. {still_counted(trouble, lost)}".rstrip(),
             "Check the paths listed above.",
         )
 

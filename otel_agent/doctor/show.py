@@ -11,7 +11,7 @@ from rich.text import Text
 
 from otel_agent.delivery.advice import advice
 from otel_agent.doctor.finding import Finding, Verdict
-from otel_agent.doctor.status import GOOD, Status
+from otel_agent.doctor.status import GOOD, FoundStore, Status
 from otel_agent.ledger.delivery_state import SignalDelivery
 from otel_agent.ledger.hold import Trouble
 from otel_agent.ledger.reading import reading_keys
@@ -98,7 +98,7 @@ def _status_lines(status: Status, now: datetime) -> Iterator[tuple[str, str]]:
         yield "stores", f"none yet. Looked in: {', '.join(status.looked_in)}"
     for store in status.stores:
         messages = ", ".join(f"{counted(number, 'message')} ({kind})" for kind, number in store.counted.items())
-        yield "store", f"{store.name}: {messages or 'no message counted yet'}"
+        yield "store", f"{store.name}: {messages or 'no message counted yet'}{_and_no_others(store, now)}"
     if status.messages_elsewhere:
         yield "stores", f"{counted(status.messages_elsewhere, 'message')} whose store is gone, or not known any more"
     if status.reading is not None:
@@ -118,6 +118,14 @@ def _status_lines(status: Status, now: datetime) -> Iterator[tuple[str, str]]:
         yield delivery.signal, _delivery(delivery, now)
     if not status.deliveries:
         yield "delivery", _NO_DELIVERY.get(status.backend, f"nothing was delivered yet to {status.backend}")
+
+
+def _and_no_others(store: FoundStore, now: datetime) -> str:
+    if store.problem is None:
+        return ""
+    at = datetime.fromtimestamp(store.problem.noticed_ms / 1e3, now.tzinfo)
+    why = store.problem.kind.value.replace("_", " ")
+    return f". It cannot be read ({why}, noticed {at:%Y-%m-%d %H:%M}): any others, such as newer ones, are missing"
 
 
 def trouble_in_words(trouble: Trouble, now: datetime) -> str:

@@ -1,5 +1,7 @@
 """Asks how the agent is doing in short: does it run, which stores does it read, does the backend accept its data."""
 
+import os
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
@@ -15,6 +17,7 @@ from otel_agent.ledger.delivery_state import SignalDelivery
 from otel_agent.ledger.hold import Holder, held_by
 from otel_agent.ledger.queries import Queries, open_to_read
 from otel_agent.ledger.reading import NOT_BEGUN, Reading
+from otel_agent.ledger.unreadable_stores import UnreadableStore
 from otel_agent.model import Problem, ProblemKind, Store
 from otel_agent.obstacles import obstacle
 from otel_agent.opencode.answering import NoAnswer, answer_of
@@ -28,12 +31,22 @@ NOT_COUNTED: Final = 4
 NOT_RUNNING: Final = 5
 
 
+class StoreProblem(Struct, frozen=True):
+    """What keeps a store that was read before from being read now."""
+
+    kind: ProblemKind
+    noticed_ms: int
+    """When this was first met; the store can have been so before."""
+
+
 class FoundStore(Struct, frozen=True):
-    """A store that exists now."""
+    """A store that exists now, or that is in a folder into which nobody can look now."""
 
     name: str
     counted: dict[str, int]
     """Number of messages counted from it, by the generation of its format."""
+    problem: StoreProblem | None = None
+    """If there is one, only these messages count: any others, such as newer ones, are missing."""
 
 
 class Status(Struct, frozen=True, kw_only=True):
@@ -85,7 +98,8 @@ def status_of(settings: Settings, now: datetime, notes: Iterable[str] = ()) -> S
     with open_to_read(settings.state_dir) as ledger:
         newest_ms = ledger.newest_ms() if ledger else None
         silent = _silent(problems, ledger)
-        stores, elsewhere = _stores(found, ledger)
+        lost = _lost(found, problems, ledger, round(now.timestamp() * 1_000))
+        stores, elsewhere = _stores(found, lost, ledger)
         return Status(
             running=running,
             stores=stores,
@@ -100,11 +114,12 @@ def status_of(settings: Settings, now: datetime, notes: Iterable[str] = ()) -> S
             reading=ledger.reading() if ledger else NOT_BEGUN,
             backend=backend_in_words(settings, tried=bool(ledger and ledger.deliveries())),
             silent=silent,
-            unreadable=_unreadable((store.name for store in found.values()), ledger, now),
+            unreadable=tuple(name for name in sorted(lost) if lost[name].is_alarm(now.timestamp() * 1_000)),
             warnings=(
                 *notes,
                 *(warnings(ledger) if ledger else ()),
                 *(f"{each.place} does not answer. It is read once it does." for each in problems if _is_silent(each)),
+                *_new(problems, ledger),
                 *doubts(locations),
                 *_unwritable(settings),
                 *_unwatched(running, locations, found),
@@ -120,21 +135,37 @@ def _silent(problems: list[Problem], ledger: Queries | None) -> tuple[str, ...]:
     return tuple(sorted({*now, *(place for each in noted for place in each.examples)}))
 
 
-def _unreadable(found: Iterable[str], ledger: Queries | None, now: datetime) -> tuple[str, ...]:
-    """Return the stores that cannot be read now. One that is gone is none, unless it is in a folder that nobody may look into."""
+def _lost(
+    found: dict[str, Store], problems: list[Problem], ledger: Queries | None, now_ms: int
+) -> dict[str, UnreadableStore]:
+    """Return the stores that cannot be read now, by name: those of the ledger, and those that nobody can look at now.
+
+    One that is gone is none, unless it is in a folder that nobody may look into.
+    """
     if ledger is None:
-        return ()
-    now_ms, there = now.timestamp() * 1_000, set(found)
-    return tuple(
-        each.name
-        for each in ledger.unreadable_stores()
-        if each.is_alarm(now_ms) and (each.name in there or each.is_hidden)
-    )
+        return {}
+    there = {store.name for store in found.values()}
+    lost = {each.name: each for each in ledger.unreadable_stores() if each.name in there or each.is_hidden}
+    given = Counter[str]()
+    for each in ledger.store_counts():
+        given[each.store] += each.messages
+    for problem in problems:
+        inside = f"{problem.place.rstrip(os.sep)}{os.sep}"
+        for name in given.keys() - there - lost.keys():
+            if name.startswith(inside):
+                lost[name] = UnreadableStore(name, given[name], problem.kind, problem.place, now_ms)
+    return lost
 
 
 def _unwritable(settings: Settings) -> list[str]:
     found = obstacle(settings.state_dir, is_folder=True, to_write=True)
     return [f"{found[0]}: nothing new can be counted. {found[1]}, or set OTEL_AGENT_STATE_DIR."] if found else []
+
+
+def _new(problems: list[Problem], ledger: Queries | None) -> list[str]:
+    """Return a sentence about each folder that may not be looked into now, if the ledger does not know that yet."""
+    known = {kind.kind for kind in ledger.problems()} if ledger else set()
+    return [f"{each}." for each in problems if each.kind is ProblemKind.NO_ACCESS and each.kind not in known]
 
 
 def _is_silent(problem: Problem) -> bool:
@@ -150,14 +181,21 @@ def _unwatched(running: Holder | None, locations: StoreLocations, found: dict[st
     return [f"Not all folders send events: {why}. All are polled instead, see `otel-agent doctor`."] if why else []
 
 
-def _stores(found: dict[str, Store], ledger: Queries | None) -> tuple[list[FoundStore], int]:
-    """Return the stores that exist now, and how many messages count that are from none of them."""
+def _stores(
+    found: dict[str, Store], lost: dict[str, UnreadableStore], ledger: Queries | None
+) -> tuple[list[FoundStore], int]:
+    """Return the stores that exist now or are hidden, and how many messages count that are from none of them."""
+    names = dict.fromkeys([*(store.name for store in found.values()), *sorted(lost)])
     if ledger is None:
-        return [FoundStore(store.name, {}) for store in found.values()], 0
+        return [FoundStore(name, {}) for name in names], 0
     with ledger.moment():
         noted, everything = ledger.store_counts(), ledger.usage(Scope()).messages
     stores = [
-        FoundStore(store.name, {each.generation: each.messages for each in noted if each.store == store.name})
-        for store in found.values()
+        FoundStore(
+            name,
+            {each.generation: each.messages for each in noted if each.store == name},
+            StoreProblem(lost[name].kind, lost[name].noticed_ms) if name in lost else None,
+        )
+        for name in names
     ]
     return stores, max(everything - sum(sum(each.counted.values()) for each in stores), 0)

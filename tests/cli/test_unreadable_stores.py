@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.support.agent import Agent
 from tests.support.made_stores import Database, JsonTree, Tokens, message, session
+from tests.support.otlp_receiver import OtlpReceiver
+from tests.support.public_agent import public_agent
 from tests.support.shell import Shell
+from tests.support.waiting import eventually
+
+AND_NO_MORE = "2 messages from there are counted; any others, such as newer ones, are missing."
 
 
 @pytest.fixture
@@ -67,3 +77,92 @@ def test_a_status_line_says_that_a_locked_store_is_missing(counted: Shell) -> No
         other.execute("CREATE TABLE other (id INTEGER)")
         counted.output("summary")
         assert counted.output("statusline", "--format", "{all.tokens}") == "49 (! 1 store unreadable)\n"
+
+
+@pytest.mark.parametrize("command", [("summary",), ("summary", "models"), ("status",), ("doctor",)], ids=" ".join)
+def test_a_command_says_how_much_a_damaged_store_gave_and_when_that_was_noticed(
+    counted: Shell, command: tuple[str, ...]
+) -> None:
+    spoil(counted)
+    said = " ".join(counted.run(*command, COLUMNS="120").stdout.split())
+    assert re.search(r"opencode\.db, noticed 2\d{3}-\d\d-\d\d \d\d:\d\d", said)
+    assert AND_NO_MORE in said
+
+
+def test_several_damaged_stores_are_added_up(counted: Shell) -> None:
+    Database(counted.data_dir / "opencode-beta.db").create().put_turn(
+        message(session(counter=8), Tokens(input=1), counter=8)
+    )
+    counted.output("summary")
+    (counted.data_dir / "opencode-beta.db").write_bytes(b"neither is this one\n" * 99)
+    spoil(counted)
+    said = " ".join(counted.output("summary", COLUMNS="120").split())
+    assert "Warning: 2 databases could not be read (damaged, or not a database), noticed 2" in said
+    assert AND_NO_MORE.replace("2", "3") + " `otel-agent doctor` names them." in said
+
+
+def test_status_names_the_problem_of_each_store(counted: Shell) -> None:
+    spoil(counted)
+    database, tree = sorted(
+        json.loads(counted.run("status", "--json").stdout)["stores"], key=lambda each: str(each["name"])
+    )
+    assert (database["problem"]["kind"], tree["problem"]) == ("damaged", None)
+    page = " ".join(counted.run("status", COLUMNS="200").stdout.split())
+    assert "opencode.db: 2 messages (v1). It cannot be read (damaged, noticed 2" in page
+
+
+@pytest.fixture
+def user(tmp_path: Path, receiver: OtlpReceiver) -> Iterator[Agent]:
+    """Yield an agent that is not root's, and has counted two messages."""
+    with public_agent(tmp_path, receiver.endpoint) as agent:
+        JsonTree(agent.data_dir).put_turn(
+            message(session(), Tokens(input=40)), message(session(), Tokens(input=2), counter=2)
+        )
+        agent.once()
+        yield agent
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
+@pytest.mark.parametrize("noted", [True, False], ids=["by-a-pass", "only-now"])
+def test_a_store_in_a_folder_that_nobody_may_look_into_is_neither_gone_nor_whole(user: Agent, noted: bool) -> None:
+    user.data_dir.chmod(0)
+    try:
+        if noted:
+            user.once()
+        status = json.loads(user.command("status", "--json").stdout)
+        found = json.loads(user.command("doctor", "--json").stdout)
+    finally:
+        user.data_dir.chmod(0o755)
+    (store,) = status["stores"]
+    assert (store["counted"], store["problem"]["kind"]) == ({"tree": 2}, "no_access")
+    assert status["unreadable"] == [store["name"]]
+    assert status["messages_elsewhere"] == 0
+    assert any("data/opencode" in warning for warning in status["warnings"])
+    assert not any("no OpenCode data was found" in each["seen"] for each in found)
+    assert AND_NO_MORE in [each["meaning"] for each in found if each["link"] == "data folder"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
+def test_status_alarms_for_a_store_in_a_folder_that_nobody_may_look_into(user: Agent) -> None:
+    prelude = f"import os; os.setuid({user.uid})" if user.uid else ""
+    with user.process("run", prelude=prelude, OTEL_AGENT_RESCAN_INTERVAL_SECONDS="0.2") as run:
+        user.data_dir.chmod(0)
+        try:
+            eventually(lambda: user.command("status").returncode, 4, why_not=lambda: run.log)
+        finally:
+            user.data_dir.chmod(0o755)
+        eventually(lambda: user.command("status").returncode, 0, why_not=lambda: run.log)
+        run.stop()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
+def test_the_doctor_does_not_say_that_nothing_is_counted_of_a_session_that_was_counted(user: Agent) -> None:
+    (folder,) = (user.data_dir / "storage" / "message").iterdir()
+    folder.chmod(0)
+    try:
+        found = json.loads(user.command("doctor", "--json").stdout)
+    finally:
+        folder.chmod(0o755)
+    (store,) = [each for each in found if each["link"] == "store"]
+    assert f"{folder} cannot be listed" in store["seen"]
+    assert store["meaning"] == "Only messages that were counted before are counted."

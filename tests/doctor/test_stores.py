@@ -28,7 +28,7 @@ def test_messages_that_waited_for_the_end_of_a_pass_count_for_their_store(shell:
         tree.put_turn(fork_copy(gone, fork, T0 + 3_600_000 + number, number + 10))
     shell.output("summary")
     found = json.loads(shell.run("status", "--json").stdout)
-    assert found["stores"] == [{"name": f"{shell.data_dir}/storage/message", "counted": {"tree": 5}}]
+    assert found["stores"] == [{"name": f"{shell.data_dir}/storage/message", "counted": {"tree": 5}, "problem": None}]
     assert found["messages_elsewhere"] == 0
     # A ledger of an older agent does not know it.
     with closing(sqlite3.connect(shell.state_dir / "ledger.db")) as ledger, ledger:

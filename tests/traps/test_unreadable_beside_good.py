@@ -74,9 +74,9 @@ def test_a_database_that_cannot_be_read_is_named_with_its_reason(
     assert "not a database" in said
 
 
-def test_status_says_since_when_a_database_cannot_be_read(agent: Agent, database: Database) -> None:
+def test_status_says_when_it_was_noticed_that_a_database_cannot_be_read(agent: Agent, database: Database) -> None:
     spoil(agent)
     database.put_turn(AFTER)
     agent.once()
     (warning,) = json.loads(agent.command("status", "--json").stdout)["warnings"]
-    assert "opencode-old.db, since 20" in warning
+    assert "opencode-old.db, noticed 20" in warning

@@ -1,5 +1,6 @@
 """Sentences that a reader needs to trust the numbers: what could not be read, and an OpenCode that is too new."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -7,6 +8,7 @@ from msgspec import Struct
 
 from otel_agent.ledger.problems import ProblemSummary
 from otel_agent.ledger.queries import Queries
+from otel_agent.ledger.unreadable_stores import UnreadableStore
 from otel_agent.model import ProblemKind
 from otel_agent.model.plural import counted
 from otel_agent.model.project import from_home
@@ -69,41 +71,78 @@ _PLURALS: Final = {
 
 
 def warnings(ledger: Queries) -> tuple[str, ...]:
-    """Return one sentence per kind of problem, and one if an OpenCode is newer than the tested releases."""
-    return (*map(problem_sentence, ledger.problems()), *_newer_releases(newer_than_known(ledger.versions())))
+    """Return one sentence or two per kind of problem, and two if an OpenCode is newer than the tested releases."""
+    lost = ledger.unreadable_stores()
+    return (
+        *(problem_sentence(each, lost) for each in ledger.problems()),
+        *_newer_releases(newer_than_known(ledger.versions())),
+    )
 
 
 def brief_warnings(ledger: Queries) -> tuple[str, ...]:
     """Return the same sentences for a table: if several places are concerned, none is named."""
-    troubles = ledger.problems()
-    return (*map(_brief, troubles), *_newer_releases(newer_than_known(ledger.versions())))
+    lost = ledger.unreadable_stores()
+    return (
+        *(_brief(each, lost) for each in ledger.problems()),
+        *_newer_releases(newer_than_known(ledger.versions())),
+    )
 
 
-def _brief(trouble: ProblemSummary) -> str:
+def _brief(trouble: ProblemSummary, lost: Sequence[UnreadableStore]) -> str:
     if trouble.places == 1:
-        return problem_sentence(trouble)
+        return problem_sentence(trouble, lost)
     wording = _WORDINGS[trouble.kind]
     number = counted(trouble.places, wording.noun, _PLURALS.get(wording.noun, ""))
     # A place that ends in parentheses says there what was seen, such as the release that wrote it.
     _, opened, seen = trouble.examples[0].rstrip(")").rpartition(" (")
     what = f"{wording.happened}: {seen}" if opened else wording.happened
-    return f"{number} {what}. {wording.advice}".rstrip() + " `otel-agent doctor` names them."
+    when = noticed(trouble, lost) if still_counted(trouble, lost) else ""
+    sentences = (
+        f"{number} {what}{when}.",
+        wording.advice,
+        still_counted(trouble, lost),
+        "`otel-agent doctor` names them.",
+    )
+    return " ".join(filter(None, sentences))
 
 
-def problem_sentence(trouble: ProblemSummary) -> str:
-    """Return what happened to the places with one kind of problem, some of them by name, and what to do."""
+def problem_sentence(trouble: ProblemSummary, lost: Sequence[UnreadableStore] = ()) -> str:
+    """Return what happened to the places with one kind of problem, some of them by name, and what to do.
+
+    If some are among the ``lost`` stores, it also says what is counted of those.
+    """
     wording = _WORDINGS[trouble.kind]
     examples = [from_home(place) for place in trouble.examples]
     more = ["…"] if trouble.places > len(examples) else []
     number = counted(trouble.places, wording.noun, _PLURALS.get(wording.noun, ""))
-    since = _since(trouble.since_ms) if trouble.kind.is_of_a_store else ""
-    return f"{number} {wording.happened}: {', '.join([*examples, *more])}{since}. {wording.advice}".rstrip()
+    what = f"{number} {wording.happened}: {', '.join([*examples, *more])}{noticed(trouble, lost)}."
+    return " ".join(filter(None, (what, wording.advice, still_counted(trouble, lost))))
 
 
-def _since(at_ms: int) -> str:
-    """Return when it began, in local time; empty if that is not known. A wrong clock can have written any number."""
+def noticed(trouble: ProblemSummary, lost: Sequence[UnreadableStore]) -> str:
+    """Return when a problem of stores was first met, as the end of a clause. Who only asks for summaries meets it late."""
+    if trouble.kind.is_of_a_store:
+        return _noticed(trouble.since_ms)
+    return _noticed(min((each.noticed_ms for each in lost if each.kind is trouble.kind), default=0))
+
+
+def still_counted(trouble: ProblemSummary, lost: Sequence[UnreadableStore]) -> str:
+    """Return how much the stores with this problem gave before; empty if they gave nothing, or are no stores."""
+    return only_these(sum(each.messages for each in lost if each.kind is trouble.kind))
+
+
+def only_these(messages: int) -> str:
+    """Return a sentence about a place that gave so many messages before; empty if it gave none."""
+    if not messages:
+        return ""
+    number = f"{counted(messages, 'message')} from there {'is' if messages == 1 else 'are'} counted"
+    return f"{number}; any others, such as newer ones, are missing."
+
+
+def _noticed(at_ms: int) -> str:
+    """Return the moment in local time; empty if it is not known. A wrong clock can have written any number."""
     try:
-        return f", since {datetime.fromtimestamp(at_ms / 1e3, UTC).astimezone():%Y-%m-%d %H:%M}" if at_ms else ""
+        return f", noticed {datetime.fromtimestamp(at_ms / 1e3, UTC).astimezone():%Y-%m-%d %H:%M}" if at_ms else ""
     except (ValueError, OverflowError, OSError):
         return ""
 
