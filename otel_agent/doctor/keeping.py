@@ -22,7 +22,8 @@ from otel_agent.ledger.hold import held_by
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.model.plural import counted
 from otel_agent.obstacles import obstacle
-from otel_agent.opencode.answering import NoAnswer, answer_of
+from otel_agent.opencode.answering import Busy, NoAnswer, answer_of
+from otel_agent.opencode.bounded_files import is_folder, listing
 from otel_agent.opencode.locations import WatchedFolder, find_stores, watched_folders
 from otel_agent.settings import Loaded, Settings
 
@@ -200,6 +201,8 @@ def watching(settings: Settings, proc: Path = _PROC) -> Iterator[Finding]:
         return
     try:
         yield answer_of("watching", lambda: _watching(settings, limits))
+    except Busy:
+        yield skip("watching", "a store has a very long folder, whose listing takes time", "Ask again in a while.")
     except NoAnswer:
         yield skip("watching", "a store does not answer", "It is named above, and polled by the agent.")
 
@@ -241,8 +244,4 @@ def _trouble(settings: Settings, folders: list[WatchedFolder]) -> str:
 
 
 def _folders(folder: Path) -> int:
-    try:
-        with os.scandir(folder) as entries:
-            return sum(entry.is_dir() for entry in entries)
-    except OSError:
-        return 0
+    return sum(map(is_folder, listing(folder, [])))

@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from otel_agent.model import Store
+from otel_agent.model import Problem, Store
 from otel_agent.opencode.answering import answer_of
-from otel_agent.opencode.bounded_files import is_folder
+from otel_agent.opencode.bounded_files import is_folder, listing
 
 GIVE: Final = "Give this user permission: chmod u+rx"
 
@@ -21,12 +21,11 @@ def refused_folders(stores: Iterable[Store]) -> list[str]:
 
 
 def _refused(folder: Path) -> list[str]:
-    try:
-        with os.scandir(folder) as entries:
-            return [
-                entry.path for entry in entries if is_folder(entry) and not os.access(entry.path, os.R_OK | os.X_OK)
-            ]
-    except FileNotFoundError:
-        return []
-    except OSError:
-        return [str(folder)]
+    problems: list[Problem] = []
+    # It notes how far it is, so that a folder of a hundred thousand sessions is busy and not silent.
+    found = [
+        entry.path
+        for entry in listing(folder, problems)
+        if is_folder(entry) and not os.access(entry.path, os.R_OK | os.X_OK)
+    ]
+    return [str(folder)] if problems else found

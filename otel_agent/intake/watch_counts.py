@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from otel_agent.opencode.bounded_files import listing
 from otel_agent.opencode.locations import WatchedFolder
 
 _YOUNG_SECONDS: Final = 60.0
@@ -61,6 +62,6 @@ def _leads_to_inotify(descriptor: Path) -> bool:
 
 
 def _folders_in(folder: str) -> int:
-    with suppress(OSError), os.scandir(folder) as entries:
-        return sum(entry.is_dir(follow_symlinks=False) for entry in entries)
+    with suppress(OSError):
+        return sum(entry.is_dir(follow_symlinks=False) for entry in listing(folder, []))
     return 0
