@@ -42,16 +42,19 @@ def obstacle(path: Path, *, is_folder: bool = False, to_write: bool = False) -> 
     return _read_only(nearest) if to_write else None
 
 
-def cannot_write(path: Path, error: OSError, otherwise: str, or_else: str, *, is_folder: bool = False) -> str:
+def cannot_write(
+    path: Path, error: OSError, otherwise: str, or_else: str, *, is_folder: bool = False, which: str = ""
+) -> str:
     """Return a sentence that says why a file or folder cannot be written, and one that says what to do about it.
 
     What is in the way goes before the system's words. ``otherwise`` is to be done if nothing is seen, and ``or_else`` is
-    another way out of everything.
+    another way out of everything. ``which`` is the file of a folder that the system's words are about.
     """
     if found := obstacle(path, is_folder=is_folder, to_write=True):
         what, todo = found
         return f"{what}. {todo}, {or_else}."
-    return f"{error.strerror}. {way_out(error, otherwise)}, {or_else}."
+    about = f" ({which})" if which else ""
+    return f"{error.strerror}{about}. {way_out(error, otherwise)}, {or_else}."
 
 
 def _dead_link(link: Path, *, wants_folder: bool) -> tuple[str, str] | None:

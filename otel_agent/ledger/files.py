@@ -11,7 +11,6 @@ from otel_agent.errors import LedgerDamaged, LedgerError, LedgerNewer
 from otel_agent.ledger import place, schema, soundness
 from otel_agent.ledger.connection import LeftHalfway, connect_to_idle, connect_to_read, connect_to_write
 from otel_agent.ledger.migration_progress import OnMigration, unreported
-from otel_agent.obstacles import cannot_write
 from otel_agent.private_files import replace_private
 
 _STEPS: Final = 100_000
@@ -93,8 +92,7 @@ def _create(path: Path) -> None:
     try:
         replace_private(path, b"")
     except OSError as error:
-        why = cannot_write(path.parent, error, "Make it writable", "or set OTEL_AGENT_STATE_DIR", is_folder=True)
-        raise LedgerError(f"cannot write to {path.parent}: {why}") from None
+        raise place.cannot_be_written(path.parent, error) from None
 
 
 def _check(path: Path, *, thorough: bool) -> None:

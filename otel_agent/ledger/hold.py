@@ -12,10 +12,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from otel_agent.errors import LedgerError, LedgerHeld, way_out
+from otel_agent.errors import LedgerError, LedgerHeld
+from otel_agent.ledger import place
 from otel_agent.ledger.file_lock import FileLock, Locked, is_locked
 from otel_agent.ledger.name_lock import NameLock, NameLocked, locked_by
-from otel_agent.obstacles import obstacle
 from otel_agent.private_files import make_private_folder, open_private, read_private, replace_private
 
 _LOCK: Final = "ledger.lock"
@@ -25,9 +25,6 @@ _NOTE_BYTES: Final = 1_024
 _POLL_SECONDS: Final = 0.05
 _WITHOUT_LOCKS: Final = (ENOSYS, ENOLCK, EOPNOTSUPP)
 """What a network file system answers that does not support locks, or whose lock service does not run."""
-
-
-_ELSEWHERE: Final = "or set OTEL_AGENT_STATE_DIR"
 
 
 class Trouble(Struct, frozen=True):
@@ -169,15 +166,9 @@ def _unusable(state_dir: Path, error: OSError) -> LedgerError:
             f"cannot lock {state_dir}: {error.strerror}. Its file system has no locks, so two agents could count into one "
             "ledger. Set OTEL_AGENT_STATE_DIR to a folder on a local disk."
         )
-    if found := obstacle(state_dir, is_folder=True, to_write=True):
-        what, todo = found
-        return LedgerError(f"cannot write to {state_dir}: {what}. {todo}, {_ELSEWHERE}.")
     # A file that is put in another one's place has two names.
     names = {Path(each).name for each in (error.filename, error.filename2) if each} & {_LOCK, _HOLDER}
-    there = "".join(f" ({name})" for name in names)
-    return LedgerError(
-        f"cannot write to {state_dir}: {error.strerror}{there}. {way_out(error, 'Make it writable')}, {_ELSEWHERE}."
-    )
+    return place.cannot_be_written(state_dir, error, " and ".join(sorted(names)))
 
 
 def _in_words(state_dir: Path, holder: Holder | None) -> str:

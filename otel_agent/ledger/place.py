@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Final
 
 from otel_agent.errors import LedgerError
-from otel_agent.obstacles import obstacle
+from otel_agent.obstacles import cannot_write, obstacle
 from otel_agent.private_files import kind_in_words, owner_in_words
 
 NAME: Final = "ledger.db"
 BESIDE: Final = ("-wal", "-shm", "-journal")
 """Endings of the files that SQLite keeps beside a database."""
 OTHER_FILES: Final = ("ledger.lock", "holder.json", "sent.db")
-_MOVE_IT: Final = "Move it away, or set OTEL_AGENT_STATE_DIR"
+_ELSEWHERE: Final = "or set OTEL_AGENT_STATE_DIR"
+_MOVE_IT: Final = f"Move it away, {_ELSEWHERE}"
 
 
 def ledger_path(state_dir: Path) -> Path:
@@ -54,9 +55,15 @@ def refuse_unwritable(path: Path) -> None:
     owner = owner_in_words(found)
     # To write as root into a user's ledger would begin all its totals again: they belong to a machine and a user.
     if owner and os.geteuid() == 0:
-        raise LedgerError(f"{path} belongs to {owner}. Run otel-agent as that user, or set OTEL_AGENT_STATE_DIR.")
+        raise LedgerError(f"{path} belongs to {owner}. Run otel-agent as that user, {_ELSEWHERE}.")
     if not _may(path, os.W_OK):
         raise LedgerError(f"cannot write to {path}: {_permissions(found)}. {_as_owner(found, 'u+rw', path)}")
+
+
+def cannot_be_written(folder: Path, error: OSError, which: str = "") -> LedgerError:
+    """Return the error for a folder in which nothing can be written; ``which`` is the file that the system refused."""
+    why = cannot_write(folder, error, "Make it writable", _ELSEWHERE, is_folder=True, which=which)
+    return LedgerError(f"cannot write to {folder}: {why}")
 
 
 def can_be_written_beside(path: Path) -> bool:
@@ -94,15 +101,14 @@ def _status(path: Path) -> os.stat_result | None:
     except OSError as error:
         _refuse_obstacle(path.parent)
         raise LedgerError(
-            f"cannot look into {path.parent}: {error.strerror}. Make it yours (chown, chmod 700), "
-            "or set OTEL_AGENT_STATE_DIR."
+            f"cannot look into {path.parent}: {error.strerror}. Make it yours (chown, chmod 700), {_ELSEWHERE}."
         ) from None
 
 
 def _refuse_obstacle(folder: Path) -> None:
     if found := obstacle(folder, is_folder=True):
         what, todo = found
-        raise LedgerError(f"{what}. {todo}, or set OTEL_AGENT_STATE_DIR.")
+        raise LedgerError(f"{what}. {todo}, {_ELSEWHERE}.")
 
 
 def _refuse_kind(path: Path, found: os.stat_result) -> None:
@@ -123,5 +129,5 @@ def _permissions(found: os.stat_result) -> str:
 
 def _as_owner(found: os.stat_result, mode: str, path: Path) -> str:
     if owner_in_words(found):
-        return "Make it yours (chown), or set OTEL_AGENT_STATE_DIR."
+        return f"Make it yours (chown), {_ELSEWHERE}."
     return f"`chmod {mode} {path}` makes it usable, unless the disk is read-only."

@@ -141,4 +141,4 @@ class SentPoints:
         try:
             replace_private(self._path, b"")
         except OSError as error:
-            raise LedgerError(f"cannot write to {self._path}: {error.strerror}. Check the disk.") from None
+            raise place.cannot_be_written(self._path.parent, error) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from otel_agent.cli.backend_options import otlp_asked
 from otel_agent.doctor.status import status_of
 from otel_agent.errors import LedgerError, SettingsError, UsageError
+from otel_agent.ledger import files, hold, sent_points
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.ledger.writer import open_ledger
 from otel_agent.obstacles import obstacle
@@ -74,6 +76,30 @@ def test_a_ledger_below_an_obstacle_is_refused_with_its_name_by_writers_and_read
             open_ledger(odd / name, now_ns=0, backfill_from_ms=0)
         with pytest.raises(LedgerError, match=expected), open_to_read(odd / name):
             pass
+
+
+def test_a_full_disk_is_said_in_one_way_whichever_file_of_the_ledger_it_refuses(
+    odd: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is in the way, so the system's words stand."""
+    state = odd / "folder"
+
+    def full(path: Path, _: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", f"{path}.new", None, str(path))
+
+    def refused() -> str:
+        with pytest.raises(LedgerError) as found:
+            open_ledger(state, now_ns=0, backfill_from_ms=0)
+        return str(found.value)
+
+    words = f"cannot write to {state}: No space left on device{{0}}. Free some space, or set OTEL_AGENT_STATE_DIR."
+    with monkeypatch.context() as patched:
+        patched.setattr(hold, "replace_private", full)
+        assert refused() == words.format(" (holder.json)")
+    for module in (files, sent_points):
+        with monkeypatch.context() as patched:
+            patched.setattr(module, "replace_private", full)
+            assert refused() == words.format("")
 
 
 def test_a_state_folder_on_a_read_only_file_system_is_a_warning_of_the_status(
