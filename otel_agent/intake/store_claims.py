@@ -3,7 +3,8 @@
 On Linux, an agent that exports binds a socket for each store, with a name and no file. The kernel lists the names to every
 user and frees them when the process ends. Nothing is written anywhere. A name has the store's device and inode, so links
 and mounts of one store are the same. It is seen in one network namespace only: not in a container with its own, and not on
-another machine that has the home mounted.
+another machine that has the home mounted. A container can share the network and number its processes itself, so a name also
+has the PID namespace and the host name.
 """
 
 import hashlib
@@ -24,9 +25,34 @@ from otel_agent.settings import Settings
 log = logging.getLogger(__name__)
 
 _NAMES: Final = Path("/proc/net/unix")
+_PID_NAMESPACE: Final = Path("/proc/self/ns/pid")
 _PATIENCE_SECONDS: Final = 1.0
 """For the inode of a store: one on a dead mount gives none."""
-_CLAIM: Final = re.compile(r"@otel-agent-store-(\d+-\d+)-(\d+)-(\d+)-([0-9a-f]{16})$", re.MULTILINE)
+_LONGEST_NAME: Final = 107
+"""The kernel's limit for the name of a socket, without the zero byte before it."""
+_NO_NAME: Final = re.compile(r"[^\w.-]", re.ASCII)
+_CLAIM: Final = re.compile(
+    r"@otel-agent-store-(\d+-\d+)-(\d+)-(\d+)-([0-9a-f]{16})(?:-(\d+)-(\d+)-([\w.-]*))?$", re.MULTILINE | re.ASCII
+)
+"""An agent of an earlier version claims without the last three."""
+
+
+class _Ledger(Struct, frozen=True):
+    """The ledger for which a store is read."""
+
+    key: str
+    """Its user and its path."""
+    folder: int
+    """The inode of its folder; 0 if it is not known. In a container, the same path is another folder."""
+    pid_namespace: int
+    """That of the agent; 0 if it is not known."""
+
+    def is_that_of(self, other: "_Ledger") -> bool:
+        """Return True if both are the same ledger, as far as can be known."""
+        if self.key != other.key:
+            return False
+        is_one_namespace = 0 in (self.pid_namespace, other.pid_namespace) or self.pid_namespace == other.pid_namespace
+        return is_one_namespace or 0 in (self.folder, other.folder) or self.folder == other.folder
 
 
 class SharedStore(Struct, frozen=True):
@@ -35,12 +61,24 @@ class SharedStore(Struct, frozen=True):
     store: str
     pid: int
     user: int
+    pid_namespace: int = 0
+    """The namespace in which the process has this number, if that is not ours; else 0."""
+    host: str = ""
+    """The host name of the agent, which is a container's own."""
 
     def __str__(self) -> str:
-        """Return a sentence for people."""
+        """Return sentences for people, without the last full stop."""
+        where = ""
+        if self.pid_namespace:
+            # Outside, its number is another one, and 1 is another program.
+            host = f"Its host name is {self.host}. " if self.host else ""
+            where = (
+                f"It counts its processes itself, like a container. {host}"
+                f"`lsns -t pid` lists its PID namespace as {self.pid_namespace}. "
+            )
         return (
             f"{self.store} is read by another otel-agent too (process {self.pid}, user {self.user}), which has a ledger of "
-            "its own. If both send to one backend, its usage is there twice"
+            f"its own. {where}If both send to one backend, its usage is there twice"
         )
 
 
@@ -49,13 +87,19 @@ ADVICE: Final = "Let one of the two agents read it: stop one, or take the store 
 
 def shared_stores(stores: Iterable[str], state_dir: Path) -> list[SharedStore]:
     """Return the stores that an agent with another ledger reads now. Stores are named by their paths."""
-    ours = _ledger_key(state_dir)
+    ours = _ledger(state_dir)
     identities = {identity: store for store in stores if (identity := _identity(store))}
     return [
-        SharedStore(identities[identity], pid, user)
-        for identity, user, pid, ledger in _claims()
-        if identity in identities and ledger != ours
+        SharedStore(identities[identity], pid, user, *_elsewhere(ledger, ours, host))
+        for identity, user, pid, ledger, host in _claims()
+        if identity in identities and not ledger.is_that_of(ours)
     ]
+
+
+def _elsewhere(theirs: _Ledger, ours: _Ledger, host: str) -> tuple[int, str]:
+    if 0 in (theirs.pid_namespace, ours.pid_namespace) or theirs.pid_namespace == ours.pid_namespace:
+        return 0, ""
+    return theirs.pid_namespace, host
 
 
 class StoreClaims:
@@ -90,11 +134,15 @@ class StoreClaims:
             self._held.popitem()[1].close()
 
     def _claim(self, identity: str) -> None:
-        name = f"\0otel-agent-store-{identity}-{os.geteuid()}-{os.getpid()}-{_ledger_key(self._state_dir)}"
+        ours = _ledger(self._state_dir)
+        name = (
+            f"otel-agent-store-{identity}-{os.geteuid()}-{os.getpid()}-{ours.key}-{ours.pid_namespace}-{ours.folder}-"
+        )
+        name += _NO_NAME.sub("", socket.gethostname())[: max(_LONGEST_NAME - len(name), 0)]
         bound = None
         try:
             bound = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-            bound.bind(name.encode())
+            bound.bind(b"\0" + name.encode("ascii"))
         except OSError:  # too many open files, or a sandbox without such sockets: nobody will notice this agent
             if bound is not None:
                 bound.close()
@@ -111,16 +159,24 @@ def _identity(store: str) -> str:
     return f"{found.st_dev}-{found.st_ino}"
 
 
-def _ledger_key(state_dir: Path) -> str:
+def _ledger(state_dir: Path) -> _Ledger:
     path = os.fsencode(os.path.realpath(state_dir))
-    return hashlib.sha256(b"%d\0%s" % (os.geteuid() if hasattr(os, "geteuid") else 0, path)).hexdigest()[:16]
+    key = hashlib.sha256(b"%d\0%s" % (os.geteuid() if hasattr(os, "geteuid") else 0, path)).hexdigest()[:16]
+    return _Ledger(key, _inode(state_dir), _inode(_PID_NAMESPACE))
 
 
-def _claims() -> Iterator[tuple[str, int, int, str]]:
-    """Yield store, user, process and ledger of each claim that the kernel lists."""
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
+
+
+def _claims() -> Iterator[tuple[str, int, int, _Ledger, str]]:
+    """Yield store, user, process, ledger and host name of each claim that the kernel lists."""
     try:
         names = _NAMES.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return
-    for identity, user, pid, ledger in _CLAIM.findall(names):
-        yield identity, int(user), int(pid), ledger
+    for identity, user, pid, key, namespace, folder, host in _CLAIM.findall(names):
+        yield identity, int(user), int(pid), _Ledger(key, int(folder or 0), int(namespace or 0)), host

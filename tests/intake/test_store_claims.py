@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import shlex
+import shutil
+import socket
+import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from otel_agent.intake.store_claims import StoreClaims, shared_stores
+from otel_agent.intake.store_claims import SharedStore, StoreClaims, shared_stores
 from otel_agent.settings import Settings
 from tests.support.made_stores import JsonTree, Tokens, message, session
 from tests.support.otlp_receiver import OtlpReceiver
+from tests.support.paths import ROOT
 from tests.support.shell import Shell
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has sockets with a name and no file")
@@ -46,6 +52,93 @@ def test_an_agent_that_exports_nothing_is_no_second_one(tmp_path: Path) -> None:
     with closing(StoreClaims(Settings(state_dir=tmp_path / "one", exporter="none"))) as claims:
         claims.renew([str(tmp_path)])
         assert shared_stores([str(tmp_path)], tmp_path / "two") == []
+
+
+class Box:
+    """A process beside this one that numbers its processes itself, as in a container with the network of its host."""
+
+    PROGRAM = """
+import sys
+from pathlib import Path
+from otel_agent.intake.store_claims import SharedStore, StoreClaims, shared_stores
+from otel_agent.settings import Settings
+store, state = sys.argv[1:]
+claims = StoreClaims(Settings(state_dir=Path(state)))
+claims.renew([store])
+print([each.pid for each in shared_stores([store], Path(state))], flush=True)
+sys.stdin.read()
+"""
+
+    def __init__(self, store: Path, state: Path, *before: str) -> None:
+        inside = shlex.join([sys.executable, "-c", self.PROGRAM, str(store), str(state)])
+        self._process = subprocess.Popen(
+            [*OWN_PIDS, "sh", "-c", " && ".join(["hostname box-1", *before, f"exec {inside}"])],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        assert self._process.stdout is not None
+        self.seen = self._process.stdout.readline().strip()
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+OWN_PIDS = ("unshare", "--pid", "--fork", "--mount-proc", "--uts")
+needs_namespaces = pytest.mark.skipif(
+    subprocess.run([*OWN_PIDS, "true"], capture_output=True, check=False).returncode != 0
+    if shutil.which("unshare")
+    else True,
+    reason="this user may not make namespaces",
+)
+
+
+@needs_namespaces
+def test_an_agent_that_numbers_its_processes_itself_is_named_so_that_it_can_be_found(tmp_path: Path) -> None:
+    """Its process 1 is somebody else outside."""
+    (tmp_path / "one").mkdir()
+    with (
+        closing(StoreClaims(Settings(state_dir=tmp_path / "one"))) as claims,
+        closing(Box(tmp_path, tmp_path / "two")),
+    ):
+        claims.renew([str(tmp_path)])
+        (shared,) = shared_stores([str(tmp_path)], tmp_path / "one")
+        assert (shared.pid, shared.host) == (1, "box-1")
+        assert shared.pid_namespace not in (0, Path("/proc/self/ns/pid").stat().st_ino)
+        assert f"`lsns -t pid` lists its PID namespace as {shared.pid_namespace}." in str(shared)
+        assert "Its host name is box-1." in str(shared)
+        with closing(Box(tmp_path, tmp_path / "three")) as other:
+            assert sorted(json.loads(other.seen)) == [1, os.getpid()]
+
+
+@needs_namespaces
+@pytest.mark.parametrize("mounted", [False, True], ids=["the same folder", "another folder at its path"])
+def test_a_path_in_a_container_is_the_same_ledger_only_if_it_is_the_same_folder(tmp_path: Path, mounted: bool) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    before = [f"mount -t tmpfs none {state}"] if mounted else []
+    with closing(Box(tmp_path, state, *before)):
+        assert len(shared_stores([str(tmp_path)], state)) == mounted
+
+
+def test_a_claim_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    found = tmp_path.stat()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as earlier:
+        earlier.bind(f"\0otel-agent-store-{found.st_dev}-{found.st_ino}-7-77-{'0' * 16}")
+        (shared,) = shared_stores([str(tmp_path)], tmp_path / "state")
+    assert shared == SharedStore(str(tmp_path), 77, 7)
+    assert "PID namespace" not in str(shared)
+
+
+def test_a_host_name_of_any_length_or_form_leaves_a_claim_that_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "büro 1\n" + "x" * 200)
+    with closing(StoreClaims(Settings(state_dir=tmp_path / "one"))) as claims:
+        claims.renew([str(tmp_path)])
+        (shared,) = shared_stores([str(tmp_path)], tmp_path / "two")
+    assert shared.pid == os.getpid()
 
 
 def test_a_store_that_is_gone_is_claimed_no_more(tmp_path: Path) -> None:
