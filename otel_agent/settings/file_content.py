@@ -20,7 +20,8 @@ def opened(path: Path) -> int:
 def file_text(path: Path, kind: str = "settings file", way_out: str = "Pass another file with --config.") -> str:
     """Return the text. Raises ``OSError``, ``UnicodeDecodeError``, and ``SettingsError`` for what is no such file.
 
-    ``kind`` and ``way_out`` are words of the sentence that says so. A pipe is read as well: `--config <(sops -d otel-agent.toml)` is one.
+    ``kind`` and ``way_out`` are words of the sentence that says so.
+    A pipe is read as well: ``--config <(sops -d otel-agent.toml)`` is one.
     """
     descriptor = opened(path)
     try:

@@ -50,7 +50,7 @@ class SessionRow(Row, frozen=True, kw_only=True):
     repository: str = ""
     """The git repository of its last message in the range; empty if it is not known. See ``View.has_checkouts``."""
     branches: tuple[str, ...] = ()
-    """The branches on which its messages in the range began, in the order of their first message."""
+    """The branches on which its messages in the range began, by when the first message of each ended."""
 
 
 class ProjectRow(Row, frozen=True, kw_only=True):
