@@ -2,6 +2,7 @@
 
 Orders come as JSON lines on standard input, one at a time. The answer to each is the run's exit code. Every run is a
 process of its own that begins as `python -m otel_agent` does. The order names its environment, folder and user.
+What a command imports late is there already, so `tests/cli/test_late_imports.py` tries each command without it.
 """
 
 from __future__ import annotations

@@ -62,6 +62,11 @@ class Shell:
             code = forked(order | {name: str(path) for name, path in streams.items()})
             return Run(code, *(streams[name].read_text(encoding="utf-8") for name in ("output", "errors")))
 
+    def interpreted(self, *arguments: str, typed: str = "", **variables: str) -> Run:
+        """Run the command by an interpreter of its own, which has imported nothing before."""
+        self.scratch.mkdir(exist_ok=True)
+        return self._interpreted(arguments, self._of(arguments, variables), typed)
+
     def _interpreted(self, arguments: tuple[str, ...], environment: dict[str, str], typed: str) -> Run:
         ran = subprocess.run(
             self.command(*arguments),
