@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import resource
 import signal
 import sqlite3
@@ -10,39 +9,21 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from otel_agent.agent import assemble
 from otel_agent.agent.loop import Loop
 from otel_agent.settings import Settings
+from tests.agent.resident import AT_ONCE_S, BRISK, IDLE, USED, counted
 from tests.support.agent import Agent
 from tests.support.made_stores import T0, Database, JsonTree, Tokens, message, session
-from tests.support.otlp_receiver import OtlpReceiver, hang, unauthorized
+from tests.support.otlp_receiver import OtlpReceiver, hang
 from tests.support.waiting import eventually
 
-USED = Tokens(700, 50, 20, 300, 9)
-BRISK = {
-    "OTEL_AGENT_RESCAN_INTERVAL_SECONDS": "0.05",
-    "OTEL_AGENT_METRIC_EXPORT_INTERVAL_SECONDS": "0.1",
-    "OTEL_EXPORTER_OTLP_TIMEOUT": "1000",
-}
-"""Intervals so short that a day passes in seconds."""
-IDLE = {"OTEL_AGENT_RESCAN_INTERVAL_SECONDS": "3600", "OTEL_AGENT_METRIC_EXPORT_INTERVAL_SECONDS": "3600"}
-"""Intervals so long that nothing happens between the first pass and the stop."""
 HANGING = IDLE | {"OTEL_EXPORTER_OTLP_TIMEOUT": "300000"}
-AT_ONCE_S = 5.0
-"""Time within which something happens that waits for nothing, on a slow and busy machine. Seconds."""
-
-
-def counted(messages: int) -> Callable[[OtlpReceiver], bool]:
-    """Return a question for `wait_for`: did totals and spans of that many messages arrive?"""
-    total = messages * sum(USED)
-    return lambda r: r.total("opencode.token.usage") == total and len({s.span_id for s in r.chats()}) == messages
 
 
 def test_the_agent_counts_what_is_there_and_what_comes_later(
@@ -244,164 +225,6 @@ def test_a_ledger_that_breaks_while_the_agent_runs_ends_the_run(
     assert "otel-agent: the ledger is not readable: broken" in ended.stderr
     agent.once()
     assert counted(2)(receiver)
-
-
-class TestReload:
-    """SIGHUP keeps process and ledger, and reads the settings again."""
-
-    def test_sighup_makes_the_agent_use_the_settings_of_now(
-        self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree
-    ) -> None:
-        more = JsonTree(agent.home / "more" / "opencode")
-        more.put_turn(message(session(), USED, T0 + 60_000, counter=2))
-        tree.put_turn(message(session(), USED))
-        file = settings_file(agent, "")
-        with agent.process("run", **BRISK) as run:
-            receiver.wait_for(counted(1), 30)
-            file.write_text(f'data_dirs = ["{more.data_dir}"]\n')
-            run.send(signal.SIGHUP)
-            run.wait_for_log("settings read again")
-            receiver.wait_for(counted(2), 30)
-            tree.put_turn(message(session(), USED, T0 + 120_000, counter=3))
-            receiver.wait_for(counted(3), 30)
-            assert run.stop().returncode == 0
-        assert {len({p.start_ns for p in receiver.points() if p.metric == "opencode.message.count"})} == {1}
-
-    @pytest.mark.parametrize(
-        ("text", "reported"),
-        [
-            ('max_series = "many"', "max_series"),
-            ("not toml at all", "is not TOML"),
-            ('[otlp]\ncertificate = "/no/such.pem"', "/no/such.pem"),
-            ('state_dir = "/elsewhere"', "state_dir cannot be changed"),
-        ],
-    )
-    def test_settings_that_cannot_be_used_are_reported_and_the_previous_ones_kept(
-        self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree, text: str, reported: str
-    ) -> None:
-        tree.put_turn(message(session(), USED))
-        file = settings_file(agent, "")
-        with agent.process("run", **BRISK | {"OTEL_AGENT_STATE_DIR": ""}) as run:
-            receiver.wait_for(counted(1), 30)
-            file.write_text(text + "\n")
-            run.send(signal.SIGHUP)
-            run.wait_for_log("The previous settings are kept")
-            tree.put_turn(message(session(), USED, T0 + 60_000, counter=2))
-            receiver.wait_for(counted(2), 30)
-            assert run.stop().returncode == 0
-        assert reported in run.log
-        assert "Traceback" not in run.log
-
-    def test_an_agent_reloaded_again_and_again_still_stops(
-        self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree
-    ) -> None:
-        tree.put_turn(message(session(), USED))
-        with agent.process("run", **BRISK) as run:
-            receiver.wait_for(counted(1), 30)
-            for _ in range(5):
-                run.send(signal.SIGHUP)
-            assert run.stop().returncode == 0
-        assert counted(1)(receiver)
-
-
-def settings_file(agent: Agent, text: str) -> Path:
-    path = agent.home / "config" / "otel-agent" / "otel-agent.toml"
-    path.parent.mkdir(parents=True)
-    path.write_text(text)
-    return path
-
-
-class TestStatus:
-    def status(self, agent: Agent, *arguments: str) -> tuple[int, str]:
-        with agent.process("status", *arguments) as command:
-            ended = command.wait()
-        assert ended.stderr == ""
-        return ended.returncode, ended.stdout
-
-    def status_json(self, agent: Agent) -> dict[str, Any]:
-        code, printed = self.status(agent, "--json")
-        found: dict[str, Any] = json.loads(printed)
-        assert found["exit_code"] == code
-        assert found["ok"] is (code == 0)
-        return found
-
-    def test_status_of_an_agent_that_runs_and_delivers_is_0(
-        self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree
-    ) -> None:
-        tree.put_turn(message(session(), USED))
-        database = Database(agent.data_dir / "opencode.db").create()
-        database.put_turn(message(session(counter=5), USED, T0 + 60_000, counter=5))
-        with agent.process("run", **BRISK) as run:
-            receiver.wait_for(counted(2), 30)
-            receiver.wait_for(lambda r: len(r.requests) > 10, 30)
-            found = self.status_json(agent)
-            code, printed = self.status(agent)
-            run.stop()
-        assert found["exit_code"] == 0
-        assert code == 0
-        assert found["running"]["pid"] == run.pid
-        assert {store["name"]: store["counted"] for store in found["stores"]} == {
-            f"{agent.data_dir}/storage/message": {"tree": 1},
-            f"{agent.data_dir}/opencode.db": {"v1": 1},
-        }
-        assert found["newest_message_ms"] == T0 + 60_000 + 37_616
-        assert found["spans_owed"] == 0
-        assert found["series"] > 10
-        assert {each["signal"] for each in found["deliveries"]} == {"metrics", "traces"}
-        for each in found["deliveries"]:
-            assert each["failing_ms"] is None
-            assert each["reason"] == ""
-        assert f"running: process {run.pid}" in printed
-        assert "1 message (tree)" in printed
-
-    def test_status_of_an_agent_whose_backend_accepts_nothing_is_3(
-        self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree
-    ) -> None:
-        tree.put_turn(message(session(), USED))
-        receiver.behave(then=unauthorized())
-        with agent.process("run", **BRISK) as run:
-            run.wait_for_log("not delivered")
-            eventually(lambda: len(self.status_json(agent)["deliveries"]), 2)
-            found = self.status_json(agent)
-            code, printed = self.status(agent)
-            run.stop()
-        assert found["exit_code"] == 3
-        assert code == 3
-        assert found["spans_owed"] == 2
-        assert all(each["failing_ms"] and "401" in each["reason"] for each in found["deliveries"])
-        assert "not delivered for" in printed
-        assert "Check the key in OTEL_EXPORTER_OTLP_HEADERS" in " ".join(printed.split())
-
-    def test_status_without_an_agent_is_5(self, agent: Agent, receiver: OtlpReceiver) -> None:
-        found = self.status_json(agent)
-        assert found["exit_code"] == 5
-        assert found["running"] is None
-        assert found["stores"] == []
-        assert not agent.state_dir.exists()
-        code, printed = self.status(agent)
-        assert code == 5
-        assert printed.splitlines()[0].startswith("not running.")
-
-    def test_status_of_an_agent_that_was_killed_is_5(
-        self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree
-    ) -> None:
-        """The file that names the agent is still there, but nobody holds the lock."""
-        tree.put_turn(message(session(), USED))
-        with agent.process("run", **BRISK) as run:
-            receiver.wait_for(counted(1), 30)
-            run.stop(signal.SIGKILL)
-        assert (agent.state_dir / "holder.json").exists()
-        assert self.status_json(agent)["exit_code"] == 5
-
-    def test_asking_for_the_status_does_not_keep_an_agent_from_starting(
-        self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree
-    ) -> None:
-        tree.put_turn(message(session(), USED))
-        agent.once()
-        for _ in range(3):
-            with agent.process("status") as asked:
-                agent.once()
-                asked.wait()
 
 
 def test_an_agent_at_rest_leaves_the_disk_alone(agent: Agent, receiver: OtlpReceiver) -> None:

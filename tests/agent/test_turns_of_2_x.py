@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.agent.test_resident import AT_ONCE_S, BRISK
+from tests.agent.resident import AT_ONCE_S, BRISK
 from tests.support.agent import Agent
 from tests.support.drawn_traces import drawn
 from tests.support.made_stores import DatabaseV2, Session, session

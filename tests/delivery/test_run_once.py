@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from time import monotonic
 
 import pytest
 
+from tests.delivery.filled import USED, assert_all_arrived, fill
 from tests.support.agent import Agent, Run
-from tests.support.made_stores import T0, JsonTree, Tokens, message, session
+from tests.support.made_stores import T0, JsonTree, message, session
 from tests.support.otlp_receiver import (
     Authority,
     Behaviour,
@@ -21,7 +21,6 @@ from tests.support.otlp_receiver import (
     garbage_body,
     hang,
     not_modified,
-    partial,
     portal,
     redirect,
     throttled,
@@ -31,18 +30,11 @@ from tests.support.otlp_receiver import (
 from tests.support.otlp_receiver.behaviours import NOT_SOON
 from tests.support.otlp_receiver.wire import Signal
 
-USED = Tokens(700, 50, 20, 300, 9)
 ONE_TRY = {"OTEL_EXPORTER_OTLP_TIMEOUT": "750"}
 """Shorter than the first pause before a retry (0.8 s). Only for runs that no answer ends: a busy machine may need
 longer."""
 PATIENT = {"OTEL_EXPORTER_OTLP_TIMEOUT": "60000"}
 UNANSWERED = {"hang", "drop"}
-
-
-def fill(tree: JsonTree, count: int) -> None:
-    of = session()
-    tree.put(of.project, of)
-    tree.put(*(message(of, Tokens(10, 5, 1, 3, 2), T0 + n * 1000) for n in range(count)))
 
 
 def failed_run(agent: Agent, behaviour: Behaviour, reason: str, **settings: str) -> Run:
@@ -56,21 +48,6 @@ def failed_run(agent: Agent, behaviour: Behaviour, reason: str, **settings: str)
         late = "no answer in time" in run.stderr or "DEADLINE_EXCEEDED" in run.stderr
         if f"not delivered: {reason}" in run.stderr or not late or monotonic() > give_up:
             return run
-
-
-def assert_all_arrived(receiver: OtlpReceiver, count: int) -> None:
-    """Each message once in the totals, and as one span; a span that came twice is the same span."""
-    assert receiver.total("opencode.message.count") == count
-    assert receiver.by("opencode.token.usage", "gen_ai.token.type") == {
-        "input": 10 * count,
-        "output": 5 * count,
-        "reasoning": 1 * count,
-        "cache_read": 3 * count,
-        "cache_write": 2 * count,
-    }
-    by_id = {span.span_id: span for span in receiver.chats()}
-    assert len(by_id) == count
-    assert all(by_id[span.span_id] == span for span in receiver.chats())
 
 
 HTTP = {
@@ -172,83 +149,6 @@ def test_what_was_accepted_before_a_failure_is_not_sent_again(
     agent.once()
     assert len(receiver.chats()) == count
     assert_all_arrived(receiver, count)
-
-
-def test_a_span_at_fault_does_not_hold_up_the_others(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
-    """Four spans are rejected, then halves, until the third is alone. It is tried again at the next start."""
-    fill(tree, 4)
-    receiver.behave(bad_request(), accept(), bad_request(), bad_request(), accept(), signal="traces")
-    run = agent.attempt()
-    assert run.returncode == 3
-    assert run.stderr.count("the backend rejected 1 span, the first of message msg_") == 1
-    assert "1 span pending" in run.stderr
-    assert [span.start_ns // 10**6 for span in receiver.chats()] == [T0, T0 + 1000, T0 + 3000]
-    agent.once()
-    assert len(receiver.chats()) == 4
-    assert_all_arrived(receiver, 4)
-
-
-def test_points_that_are_rejected_together_are_sent_in_halves(
-    agent: Agent, tree: JsonTree, receiver: OtlpReceiver
-) -> None:
-    """A backend may accept only smaller requests than ours."""
-    fill(tree, 3)
-    receiver.behave(bad_request(), signal="metrics")
-    agent.once()
-    assert [each.behaviour for each in receiver.requests if each.signal == "metrics"] == [
-        "bad_request",
-        "accept",
-        "accept",
-        "accept",
-    ], "the last one holds what is observed"
-    series = Counter((point.metric, frozenset(point.attributes.items())) for point in receiver.points())
-    assert set(series.values()) == {1}
-    assert_all_arrived(receiver, 3)
-
-
-def test_a_point_at_fault_does_not_hold_up_the_others(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
-    """The whole request is rejected, its first half, and so on down to the first point: all others arrive."""
-    fill(tree, 3)
-    agent.once(OTEL_TRACES_EXPORTER="none")
-    everything = len(receiver.points())
-    halvings = len(bin(everything - 1)) - 2
-    receiver.behave(*[bad_request()] * (halvings + 1), signal="metrics")
-    run = agent.attempt()
-    assert run.returncode == 3
-    assert "not delivered: HTTP 400 Bad Request" in run.stderr
-    assert 0 < 2 * everything - len(receiver.points()) <= 2
-
-
-def test_a_backend_that_rejects_everything_is_not_flooded(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
-    fill(tree, 400)
-    receiver.behave(then=bad_request())
-    assert agent.attempt().returncode == 3
-    per_signal = Counter(each.signal for each in receiver.requests)
-    assert max(per_signal.values()) < 80
-    receiver.behave()
-    agent.once()
-    assert_all_arrived(receiver, 400)
-
-
-def test_rejected_items_of_a_partial_success_are_logged_and_not_sent_again(
-    agent: Agent, tree: JsonTree, receiver: OtlpReceiver
-) -> None:
-    fill(tree, 3)
-    receiver.behave(partial(2, "too old"), signal="traces")
-    receiver.behave(partial(1, "bad name"), signal="metrics")
-    run = agent.once()
-    assert "the backend accepted a request without 2 of its 4 spans: too old" in run.stderr
-    assert "data points: bad name" in run.stderr
-    assert "delivered 2 spans" in run.stderr
-    assert "0 spans pending" in run.stderr
-    agent.once()
-    assert [each.signal for each in receiver.requests] == ["traces", *["metrics"] * 4]
-
-
-def test_a_backend_cannot_reject_more_than_was_sent(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
-    fill(tree, 3)
-    receiver.behave(partial(99), signal="traces")
-    assert "without 4 of its 4 spans: no reason given" in agent.once().stderr
 
 
 def test_the_table_otlp_of_the_settings_file_is_enough_to_deliver_over_tls(

@@ -16,3 +16,11 @@ def nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / ".config"))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """The user's own settings file, not written yet."""
+    path = tmp_path / ".config" / "otel-agent" / "otel-agent.toml"
+    path.parent.mkdir(parents=True)
+    return path

@@ -1,13 +1,10 @@
-"""The settings: which source wins, what is refused, and in which words."""
+"""The settings: which source wins, and which values there are."""
 
 from __future__ import annotations
 
 import os
-import re
 import sys
-import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,59 +12,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from pydantic import ValidationError
 
-from otel_agent.errors import SettingsError
-from otel_agent.settings import Loaded, OtlpSettings, Settings, load
+from otel_agent.settings import OtlpSettings, Settings, load
 from otel_agent.settings.validation import settings_from
+from tests.settings.refused import refusal
 from tests.support.imported_modules import imported_modules
-from tests.support.paths import ROOT
-
-SAMPLE = ROOT / "config" / "otel-agent.toml"
-COMMENTED_OUT = re.compile(r"^# (?=[a-z_]+ = |\[\[)", re.MULTILINE)
-
 
 pytestmark = pytest.mark.usefixtures("nothing_set")
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    """The user's own settings file, not written yet."""
-    path = tmp_path / ".config" / "otel-agent" / "otel-agent.toml"
-    path.parent.mkdir(parents=True)
-    return path
-
-
-def refusal(file: Path | None = None) -> str:
-    with pytest.raises(SettingsError) as refused:
-        load(file)
-    return str(refused.value)
-
-
-class TestSample:
-    """Users copy `config/otel-agent.toml`, so it has to be true about every setting."""
-
-    def test_the_sample_file_sets_the_defaults(self) -> None:
-        assert load(SAMPLE).settings == Settings()
-
-    def test_the_sample_file_shows_every_setting_and_no_other(self) -> None:
-        shown: dict[str, Any] = tomllib.loads(COMMENTED_OUT.sub("", SAMPLE.read_text()))
-        assert shown.keys() == set(Settings.__struct_fields__)
-        assert shown["otlp"].keys() == set(OtlpSettings.__struct_fields__)
-
-    def test_the_commented_out_settings_of_the_sample_file_can_be_used(self, tmp_path: Path) -> None:
-        everything = tmp_path / "everything.toml"
-        everything.write_text(COMMENTED_OUT.sub("", SAMPLE.read_text()))
-        found = load(everything)
-        assert "default" not in found.origins.values()
-        assert found.settings.otlp.endpoint == "http://localhost:4318"
-
-    def test_the_sample_file_explains_every_setting(self) -> None:
-        lines = SAMPLE.read_text().splitlines()
-        first_of_group = [
-            number
-            for number, line in enumerate(lines)
-            if re.match(r"(# )?[a-z_]+ = ", line) and not re.match(r"(# )?[a-z_]+ = ", lines[number - 1])
-        ]
-        assert all(re.match(r"# (.*[.:]|\[\[[a-z]+\]\])$", lines[number - 1]) for number in first_of_group)
 
 
 class TestPrecedence:
@@ -261,166 +211,3 @@ class TestCheap:
     def test_only_a_value_that_is_not_ordinary_needs_pydantic(self, tmp_path: Path) -> None:
         assert "pydantic" not in self.imported(tmp_path, "summary", OTEL_AGENT_MAX_SERIES="7")
         assert "pydantic" in self.imported(tmp_path, "summary", OTEL_AGENT_MAX_SERIES="1_000")
-
-
-class TestRefusals:
-    def test_an_unknown_key_is_refused_with_its_path_and_a_suggestion(self, file: Path) -> None:
-        file.write_text('max_serie = 1\n[otlp]\nendpont = "http://x"\n[otel]\nx = 1')
-        assert refusal().splitlines() == [
-            f"{file}: otlp.endpont is not a setting. Did you mean endpoint?",
-            f"{file}: max_serie is not a setting. Did you mean max_series?",
-            f"{file}: otel is not a setting. Did you mean otlp?",
-        ]
-
-    def test_an_unknown_variable_is_refused_with_a_suggestion(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("OTEL_AGENT_MAX_SERIE", "1")
-        assert refusal() == "OTEL_AGENT_MAX_SERIE is not a setting. Did you mean OTEL_AGENT_MAX_SERIES?"
-
-    @pytest.mark.parametrize("name", ["OTEL_AGENT_OTLP", "OTEL_AGENT_OTLP_ENDPOINT", "OTEL_AGENT_OTLP__ENDPOINT"])
-    def test_a_variable_of_ours_for_the_endpoint_is_refused_with_the_standard_ones_named(
-        self, name: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv(name, "{}")
-        assert "Use the standard OTEL_EXPORTER_OTLP_* variables" in refusal()
-
-    @pytest.mark.parametrize(
-        ("line", "key"),
-        [
-            ("max_series = 'many'", "max_series"),
-            ("max_series = 0", "max_series"),
-            ("rescan_interval_seconds = inf", "rescan_interval_seconds"),
-            ("killed_grace_seconds = 1e300", "killed_grace_seconds"),
-            ("session_titles = 'maybe'", "session_titles"),
-            ("data_dirs = 5", "data_dirs"),
-            ("data_dirs = [5]", "data_dirs.0"),
-            ("state_dir = []", "state_dir"),
-            ("state_dir = '~nobody-has-this-name/x'", "state_dir"),
-            ("exporter = 'otpl'", "exporter"),
-            ("otlp = 5", "otlp"),
-            ("[otlp]\ntimeout_seconds = -1", "otlp.timeout_seconds"),
-            ("[otlp]\nprotocol = 'http/json'", "otlp.protocol"),
-            ("[otlp.headers]\nx = 5", "otlp.headers.x"),
-        ],
-    )
-    def test_a_wrong_value_in_the_file_is_refused_with_file_and_key(self, line: str, key: str, file: Path) -> None:
-        file.write_text(line)
-        assert re.fullmatch(rf"{re.escape(str(file))}: {re.escape(key)}: \S[^\n]+\.", refusal())
-
-    @pytest.mark.parametrize(
-        ("variable", "value", "key"),
-        [
-            ("OTEL_AGENT_MAX_SERIES", "many", "max_series"),
-            ("OTEL_AGENT_LOG_LEVEL", "loud", "log_level"),
-            ("OTEL_AGENT_METRICS_INCLUDE_SESSION_ID", "maybe", "metrics_include_session_id"),
-        ],
-    )
-    def test_a_wrong_value_in_a_variable_is_refused_with_variable_and_key(
-        self, variable: str, value: str, key: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv(variable, value)
-        assert re.fullmatch(rf"environment {variable}: {key}: \S[^\n]+\.", refusal())
-
-    @pytest.mark.parametrize(
-        ("variable", "value", "key"),
-        [
-            ("OTEL_METRICS_EXPORTER", "prometheus", "metrics_exporter"),
-            ("OTEL_TRACES_EXPORTER", "zipkin,jaeger", "traces_exporter"),
-            ("OTEL_METRIC_EXPORT_INTERVAL", "often", "metric_export_interval_seconds"),
-            ("OTEL_METRIC_EXPORT_INTERVAL", "0", "metric_export_interval_seconds"),
-            ("OTEL_METRIC_EXPORT_INTERVAL", "nan", "metric_export_interval_seconds"),
-            ("OTEL_METRIC_EXPORT_INTERVAL", "60", "metric_export_interval_seconds"),
-            ("OTEL_METRICS_INCLUDE_SESSION_ID", "maybe", "metrics_include_session_id"),
-        ],
-    )
-    def test_a_standard_variable_that_we_cannot_use_is_refused_by_what_exports_only(
-        self, variable: str, value: str, key: str, file: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """It may be meant for another program of the same shell."""
-        file.write_text("max_series = 5")
-        monkeypatch.setenv(variable, value)
-        found = load()
-        assert found.settings == Settings(max_series=5)
-        assert found.origins[key] == "default"
-        with pytest.raises(SettingsError) as refused:
-            found.for_export()
-        assert re.fullmatch(rf"environment {variable}: {key}: \S[^\n]+\.", str(refused.value))
-
-    @pytest.mark.parametrize(
-        ("variable", "value"),
-        [("OTEL_METRICS_EXPORTER", "prometheus"), ("OTEL_TRACES_EXPORTER", "zipkin")],
-    )
-    def test_our_own_variable_overrules_a_standard_one_that_we_cannot_use(
-        self, variable: str, value: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv(variable, value)
-        monkeypatch.setenv("OTEL_AGENT_EXPORTER", "file")
-        assert load().for_export().exporter_of("metrics") == "file"
-
-    def test_everything_that_is_wrong_is_reported_at_once(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        file.write_text("max_series = 0\nfile_backups = 0")
-        monkeypatch.setenv("OTEL_AGENT_BACKFILL", "some")
-        assert len(refusal().splitlines()) == 3
-
-    def test_no_secret_appears_in_a_refusal(self, file: Path) -> None:
-        file.write_text("[otlp]\nheaders = 'authorization=Bearer-hunter2'\nprotocol = 'hunter2'")
-        assert "hunter2" not in refusal()
-
-
-class TestFile:
-    def test_without_a_settings_file_the_defaults_apply(self) -> None:
-        shown: dict[str, Any] = tomllib.loads(COMMENTED_OUT.sub("", SAMPLE.read_text()))
-        of_otlp = shown.pop("otlp")
-        del shown["budget"], shown["budget_notice"]  # tables that come from the file only
-        names = [*shown, *(f"otlp.{name}" for name in of_otlp)]
-        assert load() == Loaded(settings=Settings(), origins=dict.fromkeys(names, "default"), file=None)
-
-    def test_the_settings_file_is_found_by_the_xdg_rules(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
-        path = tmp_path / "xdg" / "otel-agent" / "otel-agent.toml"
-        path.parent.mkdir(parents=True)
-        path.write_text("max_series = 3")
-        found = load()
-        assert found.settings.max_series == 3
-        assert found.file == path
-
-    def test_a_settings_file_that_is_named_replaces_the_default_one(self, file: Path, tmp_path: Path) -> None:
-        file.write_text("max_series = 3")
-        other = tmp_path / "other.toml"
-        other.write_text("file_backups = 2")
-        settings = load(other).settings
-        assert settings.max_series == 10_000
-        assert settings.file_backups == 2
-
-    def test_a_settings_file_that_is_named_has_to_exist(self, tmp_path: Path) -> None:
-        missing = tmp_path / "missing.toml"
-        assert refusal(missing) == f"{missing} does not exist. Pass another file with --config."
-
-    def test_the_default_settings_file_need_not_exist(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("XDG_CONFIG_HOME", os.devnull)
-        assert load().file is None
-
-    @pytest.mark.parametrize("content", [b"max_series = ", b"max_series = 1\nmax_series = 2", b"\xff"])
-    def test_a_settings_file_that_is_not_toml_is_refused(self, content: bytes, file: Path) -> None:
-        file.write_bytes(content)
-        assert refusal().startswith(f"{file} is not TOML: ")
-
-    def test_a_settings_file_that_cannot_be_read_is_refused(self, file: Path) -> None:
-        file.mkdir()
-        assert refusal() == (
-            f"cannot read {file}: {file} is a folder and not a file. Move it away, or pass another file with --config."
-        )
-
-    def test_a_user_without_a_home_is_told_what_to_set(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name in ("HOME", "XDG_CONFIG_HOME"):
-            monkeypatch.delenv(name)
-        monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)  # a user that no system knows
-        sentence = "this user has no home folder. Set HOME, or XDG_CONFIG_HOME and XDG_STATE_HOME, to folders of yours."
-        assert refusal() == sentence
-        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "c"))
-        assert refusal() == sentence
-        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "s"))
-        assert load().settings.state_dir == tmp_path / "s" / "otel-agent"
-
-    def test_an_empty_settings_file_is_a_settings_file(self, file: Path) -> None:
-        file.touch()
-        assert load().file == file

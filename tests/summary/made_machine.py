@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 from rich.console import Console, RenderableType
@@ -20,8 +21,10 @@ from otel_agent.summary.prices import Prices
 from otel_agent.summary.question import Question, RangeName
 from otel_agent.summary.ranges import named_range
 from otel_agent.summary.view import Activity, Process, SessionRow, View, ViewName
-from tests.support.made_stores import JsonTree
+from tests.support.made_stores import JsonTree, Tokens, message, session
 from tests.support.paths import STORES
+
+BERLIN = ZoneInfo("Europe/Berlin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +86,13 @@ def drawn(what: RenderableType, columns: int = 80) -> list[str]:
     screen = io.StringIO()
     Console(file=screen, width=columns, force_terminal=False, color_system=None).print(what)
     return [line.rstrip() for line in screen.getvalue().splitlines()]
+
+
+def put(tree: JsonTree, number: int, at: datetime, tokens: int = 1, **of: Any) -> None:
+    """Write a session of its own with one message that ends at that moment."""
+    ended = round(at.timestamp() * 1000)
+    fields = {key: of.pop(key) for key in ("model", "provider", "agent", "cost") if key in of}
+    conversation = session(created=ended - 90_000, counter=number, **of)
+    tree.put_turn(
+        message(conversation, Tokens(input=tokens), at=ended - 60_000, counter=number, completed=ended, **fields)
+    )

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from tests.agent.test_resident import BRISK
+from tests.agent.resident import BRISK
 from tests.support.agent import Agent
 from tests.support.made_stores import T0, Database, Tokens, message, session
 from tests.support.otlp_receiver import OtlpReceiver
