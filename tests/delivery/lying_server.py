@@ -7,9 +7,9 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
 
 from otel_agent.model import SendResult
+from tests.support.tcp_server import BLOCK, TcpServer
 from tests.support.waiting import eventually
 
 DROP_SECONDS = 0.02
@@ -51,7 +51,7 @@ class Visit:
         """Say nothing, until the client leaves or the test is over."""
         while not self._closing.is_set():
             with suppress(TimeoutError):
-                if not self._connection.recv(1 << 16):
+                if not self._connection.recv(BLOCK):
                     return
 
     def stall(self) -> None:
@@ -59,65 +59,34 @@ class Visit:
         self._closing.wait()
 
     def _block(self) -> bytes:
-        block = self._connection.recv(1 << 16)
+        block = self._connection.recv(BLOCK)
         if not block:
             raise ConnectionResetError
         return block
 
 
-class LyingServer:
-    """Has one talk for each connection, and the last of them for all further ones. `visits` counts the connections."""
+class LyingServer(TcpServer):
+    """Has one talk for each connection, and the last of them for all further ones."""
 
     def __init__(self, *talks: Talk) -> None:
+        super().__init__()
         self._talks = talks
-        self._listener = socket.create_server(("127.0.0.1", 0))
         self._closing = threading.Event()
-        self._open: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._accept)]
-        self.visits = 0
-        self.port: int = self._listener.getsockname()[1]
-
-    def __enter__(self) -> Self:
-        self._threads[0].start()
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._closing.set()
-        self.listen_no_more()
-        for each in self._open:
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join()
-        for each in (self._listener, *self._open):
-            each.close()
+        super().__exit__(kind, error, at)
 
     @property
     def endpoint(self) -> str:
         """The address for OTLP over HTTP."""
         return f"http://127.0.0.1:{self.port}"
 
-    def listen_no_more(self) -> None:
-        """Refuse further connections."""
+    def serve(self, client: socket.socket, number: int) -> None:
+        """Talk, and close the connection."""
         with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = self._listener.accept()
-                talk = self._talks[min(self.visits, len(self._talks) - 1)]
-                self.visits += 1
-                self._open.append(connection)
-                self._threads.append(threading.Thread(target=self._talk, args=(talk, connection)))
-                self._threads[-1].start()
-
-    def _talk(self, talk: Talk, connection: socket.socket) -> None:
-        with suppress(OSError):
-            talk(Visit(connection, self._closing))
-        with suppress(OSError):
-            connection.shutdown(socket.SHUT_RDWR)
+            self._talks[min(number, len(self._talks) - 1)](Visit(client, self._closing))
+        client.shutdown(socket.SHUT_RDWR)
 
 
 def answered(reply: bytes) -> Talk:

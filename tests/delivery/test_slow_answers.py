@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import socket
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import suppress
 
 import pytest
 
@@ -17,54 +13,23 @@ from otel_agent.model import SendResult
 from tests.delivery.lying_server import LyingServer, Visit
 from tests.delivery.senders import options, sender
 
-PAUSE_SECONDS = 0.05
 TIMEOUT_SECONDS = 0.5
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 1000\r\n\r\n"
 
 
-class DrippingServer:
-    """Answers every connection with a head, and then a byte at a time. `port` is where it listens."""
+def test_a_dripping_answer_ends_with_the_time_for_the_export() -> None:
+    """Its body would take twenty seconds."""
 
-    def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-        self.port: int = self._listener.getsockname()[1]
+    def dripping(visit: Visit) -> None:
+        visit.read_request()
+        visit.say(HEAD)
+        visit.trickle(itertools.repeat(ord("\n")))
 
-    def close(self) -> None:
-        self._closing.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
-        self._listener.close()
-
-    def _serve(self) -> None:
-        while not self._closing.is_set():
-            with suppress(OSError):
-                connection, _ = self._listener.accept()
-                with connection:
-                    self._drip(connection)
-
-    def _drip(self, connection: socket.socket) -> None:
-        connection.recv(1 << 16)
-        connection.sendall(HEAD)
-        while not self._closing.wait(PAUSE_SECONDS):
-            connection.sendall(b"\n")
-
-
-@pytest.fixture
-def dripping() -> Iterator[DrippingServer]:
-    server = DrippingServer()
-    yield server
-    server.close()
-
-
-def test_a_dripping_answer_ends_with_the_time_for_the_export(dripping: DrippingServer) -> None:
-    """Its body would take fifty seconds."""
     begun = time.monotonic()
-    with sender(
-        "traces", options("http", f"http://127.0.0.1:{dripping.port}", timeout_seconds=TIMEOUT_SECONDS)
-    ) as send:
+    with (
+        LyingServer(dripping) as server,
+        sender("traces", options("http", server.endpoint, timeout_seconds=TIMEOUT_SECONDS)) as send,
+    ):
         assert send() == SendResult(accepted=False, reason="no answer in time", unanswered=True)
     assert time.monotonic() - begun < 5
 

@@ -3,62 +3,33 @@
 from __future__ import annotations
 
 import socket
-import threading
 from contextlib import suppress
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 from urllib.parse import urlsplit
 
-_BLOCK = 1 << 16
+from tests.support.tcp_server import BLOCK, TcpServer
 
 
-class ForwardProxy:
+class ForwardProxy(TcpServer):
     """Hands each connection on to where the client asks. `targets` holds those addresses as `host:port`."""
 
     def __init__(self, kind: Literal["http", "socks"]) -> None:
+        super().__init__()
         self._greet = self._http if kind == "http" else self._socks
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._open: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._accept)]
         self.targets: list[str] = []
-        port = self._listener.getsockname()[1]
-        self.url = f"{'http' if kind == 'http' else 'socks5h'}://127.0.0.1:{port}"
+        self.url = f"{'http' if kind == 'http' else 'socks5h'}://127.0.0.1:{self.port}"
 
-    def __enter__(self) -> Self:
-        self._threads[0].start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for each in (self._listener, *self._open):
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join()
-        for each in (self._listener, *self._open):
-            each.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                self._open.append(client)
-                self._threads.append(threading.Thread(target=self._serve, args=(client,)))
-                self._threads[-1].start()
-
-    def _serve(self, client: socket.socket) -> None:
-        with suppress(OSError, ValueError, IndexError):  # also a client that says nothing, and leaves
+    def serve(self, client: socket.socket, number: int) -> None:
+        """Connect the client with its target."""
+        with suppress(ValueError, IndexError):  # a client that says nothing, and leaves
             server, first = self._greet(client)
-            self._open.append(server)
             server.sendall(first)
-            back = threading.Thread(target=_hand_on, args=(server, client))
-            self._threads.append(back)
-            back.start()
-            _hand_on(client, server)
+            self._join(client, server)
 
     def _http(self, client: socket.socket) -> tuple[socket.socket, bytes]:
         """Return the connection, and what has to be said there first."""
         head = b""
-        while b"\r\n\r\n" not in head and (block := client.recv(_BLOCK)):
+        while b"\r\n\r\n" not in head and (block := client.recv(BLOCK)):
             head += block
         line, _, rest = head.partition(b"\r\n")
         method, address, version = line.decode().split()
@@ -84,10 +55,3 @@ class ForwardProxy:
         self.targets.append(target)
         host, _, port = target.rpartition(":")
         return socket.create_connection((host, int(port)))
-
-
-def _hand_on(source: socket.socket, sink: socket.socket) -> None:
-    with suppress(OSError):
-        while block := source.recv(_BLOCK):
-            sink.sendall(block)
-        sink.shutdown(socket.SHUT_WR)
