@@ -23,7 +23,7 @@ class _Item(Struct):
 
 
 _items: Final = msgspec.json.Decoder(list[_Item])
-_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
 
 
 def with_answer(message: Message, streamed_ms: int | None, content: object, *, imported: bool) -> Message:
