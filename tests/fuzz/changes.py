@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,7 +45,7 @@ _ODD: Final[tuple[Any, ...]] = (
     ),
     *([], {}, [[]], [{}], {"": None}, [None], {"created": 1}, {"input": 1}, {"name": "x"}),
 )
-"""Values that some field may not have, and some other field may."""
+"""Values that some field may not have, and some other field may. A document gets a copy: the next change may change that."""
 _TIMES: Final = st.integers(1_769_174_000_000, 1_769_176_000_000)
 _VALUES: Final[st.SearchStrategy[Any]] = st.one_of(
     st.sampled_from(_ODD), st.integers(-5, 10**6), _TIMES, st.floats(), st.text(max_size=12)
@@ -112,7 +113,7 @@ def _places(value: Any) -> list[Any]:
 def _set(at: int, new: Any) -> _Change:
     def change(place: Any) -> None:
         keys = list(place) if isinstance(place, dict) else range(len(place))
-        place[keys[at % len(keys)]] = new
+        place[keys[at % len(keys)]] = deepcopy(new)
 
     return change
 
@@ -128,9 +129,9 @@ def _drop(at: int) -> _Change:
 def _add(name: str, new: Any) -> _Change:
     def change(place: Any) -> None:
         if isinstance(place, dict):
-            place[name] = new
+            place[name] = deepcopy(new)
         else:
-            place.append(new)
+            place.append(deepcopy(new))
 
     return change
 

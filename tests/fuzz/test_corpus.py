@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz.__main__ import main
-from tests.fuzz.changes import CORPUS, byte_like, json_like
+from tests.fuzz.changes import _ODD, CORPUS, byte_like, json_like
 from tests.fuzz.run import fuzz
 from tests.fuzz.targets import TARGETS, Target, without_own_variables
 
@@ -71,6 +71,13 @@ def test_the_same_seed_tries_the_same_records() -> None:
         fuzz(Target("part", records.append, byte_like), seconds=0, first_seed=5)
     assert seen[0] == seen[1]
     assert len(set(seen[0])) > 100
+
+
+def test_no_change_of_a_document_changes_the_next_one() -> None:
+    """An odd value that came into a document, and was changed there, once became a part of itself."""
+    before = repr(_ODD)
+    fuzz(Target("message", lambda _: None, json_like), seconds=0, first_seed=1)
+    assert repr(_ODD) == before
 
 
 def test_the_program_says_what_it_tried_and_how_to_repeat_it(
