@@ -125,7 +125,8 @@ def _and_no_others(store: FoundStore, now: datetime) -> str:
         return ""
     at = datetime.fromtimestamp(store.problem.noticed_ms / 1e3, now.tzinfo)
     why = store.problem.kind.value.replace("_", " ")
-    return f". It cannot be read ({why}, noticed {at:%Y-%m-%d %H:%M}): any others, such as newer ones, are missing"
+    missing = "any others, such as newer ones, are missing" if store.counted else "nothing in it is counted"
+    return f". It cannot be read ({why}, noticed {at:%Y-%m-%d %H:%M}): {missing}"
 
 
 def trouble_in_words(trouble: Trouble, now: datetime) -> str:

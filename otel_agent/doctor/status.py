@@ -32,7 +32,7 @@ NOT_RUNNING: Final = 5
 
 
 class StoreProblem(Struct, frozen=True):
-    """What keeps a store that was read before from being read now."""
+    """What keeps a store from being read now."""
 
     kind: ProblemKind
     noticed_ms: int
@@ -71,7 +71,7 @@ class Status(Struct, frozen=True, kw_only=True):
     silent: tuple[str, ...] = ()
     """The stores and folders that do not answer, like a network mount that is gone."""
     unreadable: tuple[str, ...] = ()
-    """The stores that were read before and cannot be read now: damaged, forbidden, or locked for ten minutes."""
+    """The stores that cannot be read now: damaged since they were read, forbidden, or locked for ten minutes."""
     warnings: tuple[str, ...] = ()
     """Sentences about the settings, and about what could not be read of OpenCode's storage: one for each kind of problem."""
 
@@ -164,8 +164,8 @@ def _unwritable(settings: Settings) -> list[str]:
 
 def _new(problems: list[Problem], ledger: Queries | None) -> list[str]:
     """Return a sentence about each folder that may not be looked into now, if the ledger does not know that yet."""
-    known = {kind.kind for kind in ledger.problems()} if ledger else set()
-    return [f"{each}." for each in problems if each.kind is ProblemKind.NO_ACCESS and each.kind not in known]
+    known = {place for each in ledger.problems() for place in each.examples} if ledger else set()
+    return [f"{each}." for each in problems if each.kind is ProblemKind.NO_ACCESS and each.place not in known]
 
 
 def _is_silent(problem: Problem) -> bool:

@@ -243,7 +243,7 @@ class Queries:
         return problem_summaries(self._database) if self._version >= schema.WITH_PROBLEMS else []
 
     def unreadable_stores(self) -> list[UnreadableStore]:
-        """Return the stores that gave messages before and cannot be read now."""
+        """Return the stores that cannot be read now, and the places that nobody can look into."""
         return unreadable_stores(self._database) if self._version >= schema.WITH_DELIVERY else []
 
     def reading(self) -> Reading | None:

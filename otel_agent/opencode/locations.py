@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from otel_agent.model import Problem, Store
+from otel_agent.model import Problem, ProblemKind, Store
 from otel_agent.opencode.answering import NoAnswer, answer_of
 from otel_agent.opencode.bounded_files import expanded, in_words, is_folder, listing
 from otel_agent.opencode.change_marks import database_mark, tree_mark
@@ -138,7 +138,7 @@ def find_places(places: StoreLocations) -> tuple[dict[str, "StorePlace"], list[P
     databases: list[tuple[str, StorePlace]] = []
     # The same store by two paths would not be counted twice, but it would be read twice.
     for path in places.databases:
-        databases += _asked(path, partial(_database, path), problems)
+        databases += _asked(path, partial(_database, path, problems), problems)
     for folder in places.folders:
         for real_path, place in _asked(folder, partial(_in_folder, folder, problems), problems):
             if place.layout is not None:
@@ -167,16 +167,31 @@ def _in_folder(folder: Path, problems: list[Problem]) -> list[tuple[str, "StoreP
     found = [
         (os.path.realpath(layout.messages), StorePlace(layout.messages, layout))
         for layout in _layouts(folder, met)
-        if os.path.isdir(layout.messages)  # noqa: PTH112 - Path's raises where a folder may not be searched
+        if _is_there(layout.messages, stat.S_ISDIR, met)
     ]
-    found += [each for path in _databases(folder, met) for each in _database(path)]
+    found += [each for path in _databases(folder, met) for each in _database(path, met)]
+    # A folder that may be neither listed nor searched is met twice.
+    problems += {each.place: each for each in met}.values()
+    return found
+
+
+def _database(path: Path, problems: list[Problem]) -> list[tuple[str, "StorePlace"]]:
+    met: list[Problem] = []
+    found = [(os.path.realpath(path), StorePlace(path))] if _is_there(path, stat.S_ISREG, met) else []
     problems += met
     return found
 
 
-def _database(path: Path) -> list[tuple[str, "StorePlace"]]:
-    # Path's raises where a folder may not be searched.
-    return [(os.path.realpath(path), StorePlace(path))] if os.path.isfile(path) else []  # noqa: PTH113
+def _is_there(path: Path, is_right: Callable[[int], bool], problems: list[Problem]) -> bool:
+    """Return True if something of the right kind is there. A folder above that may not be searched is a problem."""
+    try:
+        return is_right(path.stat().st_mode)
+    except PermissionError as error:
+        barred = next((each for each in reversed(path.parents) if not os.access(each, os.X_OK)), path.parent)
+        problems.append(Problem(ProblemKind.NO_ACCESS, in_words(barred), error.strerror or ""))
+    except (OSError, ValueError):
+        pass
+    return False
 
 
 def watched_folders(places: StoreLocations, stores: Iterable[Store]) -> list[WatchedFolder]:

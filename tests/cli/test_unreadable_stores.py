@@ -124,22 +124,54 @@ def user(tmp_path: Path, receiver: OtlpReceiver) -> Iterator[Agent]:
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
 @pytest.mark.parametrize("noted", [True, False], ids=["by-a-pass", "only-now"])
-def test_a_store_in_a_folder_that_nobody_may_look_into_is_neither_gone_nor_whole(user: Agent, noted: bool) -> None:
-    user.data_dir.chmod(0)
+@pytest.mark.parametrize("folder", [".", "storage"])
+def test_a_store_in_a_folder_that_nobody_may_look_into_is_neither_gone_nor_whole(
+    user: Agent, noted: bool, folder: str
+) -> None:
+    barred = user.data_dir / folder
+    barred.chmod(0)
     try:
         if noted:
             user.once()
         status = json.loads(user.command("status", "--json").stdout)
         found = json.loads(user.command("doctor", "--json").stdout)
     finally:
-        user.data_dir.chmod(0o755)
+        barred.chmod(0o755)
     (store,) = status["stores"]
     assert (store["counted"], store["problem"]["kind"]) == ({"tree": 2}, "no_access")
     assert status["unreadable"] == [store["name"]]
     assert status["messages_elsewhere"] == 0
     assert any("data/opencode" in warning for warning in status["warnings"])
     assert not any("no OpenCode data was found" in each["seen"] for each in found)
-    assert AND_NO_MORE in [each["meaning"] for each in found if each["link"] == "data folder"]
+    assert AND_NO_MORE in [each["meaning"] for each in found if each["link"] in ("data folder", "stores")]
+    user.once()
+    assert json.loads(user.command("status", "--json").stdout)["unreadable"] == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
+def test_a_database_that_was_never_read_is_missing_if_it_may_not_be_read(user: Agent) -> None:
+    database = Database(user.data_dir / "opencode.db").create()
+    database.put_turn(message(session(counter=8), Tokens(input=1), counter=8))
+    for file in user.data_dir.glob("opencode.db*"):
+        file.chmod(0)
+    user.once()
+    assert user.command("statusline", "--format", "{all.tokens}").stdout == "42 (! 1 store unreadable)\n"
+    status = json.loads(user.command("status", "--json").stdout)
+    assert status["unreadable"] == [str(database.path)]
+    page = " ".join(user.command("status", COLUMNS="200").stdout.split())
+    assert "opencode.db: no message counted yet. It cannot be read (no access, noticed 2" in page
+    assert ": nothing in it is counted" in page
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
+def test_the_folder_of_a_named_database_that_nobody_may_look_into_is_said(user: Agent) -> None:
+    folder = user.home / "elsewhere"
+    folder.mkdir()
+    Database(folder / "other.db").create()
+    folder.chmod(0)
+    user.once(OPENCODE_DB=str(folder / "other.db"))
+    folder.chmod(0o755)
+    assert user.command("statusline", "--format", "{all.tokens}").stdout == "42 (! 1 store unreadable)\n"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")

@@ -14,6 +14,7 @@ from otel_agent.model import Problem, ProblemKind
 from tests.support.records import call
 
 DATA = f"{os.sep}data"
+TREE = f"{DATA}{os.sep}storage"
 STORE = f"{DATA}{os.sep}opencode.db"
 MINUTE_MS = 60_000
 
@@ -52,7 +53,10 @@ def test_a_store_its_table_or_a_folder_above_it_has_the_problem(counted: Ledger,
         (ProblemKind.BUSY, STORE),
         (ProblemKind.MALFORMED, STORE),
         (ProblemKind.DAMAGED, f"{DATA}{os.sep}opencode-notes.db"),
-        (ProblemKind.NO_ACCESS, f"{DATA}{os.sep}open"),
+        (ProblemKind.DAMAGED, f"{DATA}{os.sep}open"),
+        (ProblemKind.NO_ACCESS, f"{TREE}{os.sep}session"),
+        (ProblemKind.NO_ACCESS, os.path.normpath(f"{TREE}/message/ses_1")),
+        (ProblemKind.NO_ACCESS, os.path.normpath(f"{TREE}/message/ses_1/msg_1.json")),
         (ProblemKind.NO_ACCESS, f"{STORE}{os.sep}session"),
     ],
 )
@@ -60,6 +64,21 @@ def test_a_problem_of_something_else_makes_no_store_unreadable(
     counted: Ledger, tmp_path: Path, kind: ProblemKind, place: str
 ) -> None:
     assert found(counted, tmp_path / "state", (kind, place, 5)) == []
+
+
+@pytest.mark.parametrize("kind", [ProblemKind.NO_ACCESS, ProblemKind.LOCKED, ProblemKind.SILENT])
+@pytest.mark.parametrize("place", ["open", "opencode-beta.db", "storage", "storage/message"])
+def test_a_place_that_was_never_read_can_hold_a_store(
+    counted: Ledger, tmp_path: Path, kind: ProblemKind, place: str
+) -> None:
+    name = os.path.normpath(f"{DATA}/{place}")
+    assert found(counted, tmp_path / "state", (kind, name, 5)) == [UnreadableStore(name, 0, kind, name, 5)]
+
+
+def test_a_place_in_another_one_that_cannot_be_read_is_no_second_one(counted: Ledger, tmp_path: Path) -> None:
+    inner = f"{DATA}{os.sep}project"
+    seen = found(counted, tmp_path / "state", (ProblemKind.NO_ACCESS, inner, 1), (ProblemKind.NO_ACCESS, DATA, 2))
+    assert [each.name for each in seen] == [STORE, f"{STORE}-other"]
 
 
 def test_a_store_is_named_once_with_what_lasts(counted: Ledger, tmp_path: Path) -> None:
