@@ -21,7 +21,7 @@ _WITH_SWEEPS: Final = 2
 """The first version of a ledger that notes sweeps."""
 
 
-class History:
+class HistoryNotes:
     """The two rows of ``meta`` about the reading of history. Writes run inside the writer's transaction."""
 
     def __init__(self, database: sqlite3.Connection) -> None:

@@ -17,7 +17,7 @@ from otel_agent.ledger.continuity import Continuity
 from otel_agent.ledger.delivery_state import DeliveryState
 from otel_agent.ledger.facts import Facts
 from otel_agent.ledger.guard import Guard
-from otel_agent.ledger.history import History
+from otel_agent.ledger.history import HistoryNotes
 from otel_agent.ledger.hold import Hold
 from otel_agent.ledger.kept_calls import KeptCalls
 from otel_agent.ledger.kept_sums import KeptSums
@@ -64,7 +64,7 @@ class Ledger:
         self.totals = Totals(database)
         self._continuity = Continuity(database, self._facts, self._sent, self._guard, self.totals)
         self.problems = Problems(database)
-        self.history = History(database)
+        self.history = HistoryNotes(database)
         self.notices = Notices(self._facts)
         self.queries = Queries(database, schema.VERSION)
         self.store_counts = StoreCounts(database)

@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from otel_agent.ledger import schema
-from otel_agent.ledger.history import History, reading
+from otel_agent.ledger.history import HistoryNotes, reading
 from otel_agent.ledger.reading import NOT_BEGUN, Reading
 
 
@@ -30,7 +30,7 @@ def test_the_percentage_is_rounded_down_and_never_100(looked_at: int, found: int
 
 
 def test_a_reading_lasts_from_the_first_note_to_its_end(database: sqlite3.Connection) -> None:
-    notes = History(database)
+    notes = HistoryNotes(database)
     assert reading(database, schema.VERSION) == NOT_BEGUN
     notes.note(Reading(1, 3))
     notes.note(Reading(2, 3))
