@@ -117,6 +117,17 @@ def test_a_killed_message_that_completes_after_all_moves_to_its_time(ledger: Led
         assert (group.first_ms, group.last_ms) == (T0 + 10 * SLOT_MS, T0 + 10 * SLOT_MS)
 
 
+def test_a_message_of_long_ago_that_is_read_late_is_not_the_last_one(ledger: Ledger, state_dir: Path) -> None:
+    """A folder of an old year was copied back. The newest and the oldest message stay where they are."""
+    enter(ledger, call(20, ONE))
+    enter(ledger, call(0, TWO))
+    enter(ledger, call(10, FOUR))
+    with reading(state_dir) as queries:
+        (group,) = queries.by_model(Scope())
+        assert (group.first_ms, group.last_ms) == (T0 + 4_000, T0 + 20 * MINUTE + 4_000)
+        assert queries.first_and_last_ms(Scope()) == (T0 + 4_000, T0 + 20 * MINUTE + 4_000)
+
+
 def test_a_transaction_that_fails_leaves_no_context_behind(ledger: Ledger, state_dir: Path) -> None:
     def fail() -> None:
         with ledger.transaction():

@@ -171,6 +171,16 @@ def test_a_message_presumed_killed_that_completes_ends_when_it_says(ledger: Ledg
     assert ledger.messages.newest_ms() == original.completed_ms
 
 
+def test_the_import_into_2_x_says_not_when_a_killed_message_ended(ledger: Ledger) -> None:
+    """The import writes the row's last change, which may be days later, as the completion."""
+    killed = in_flight(call(0, MANY))
+    enter(ledger, killed)
+    end_pass(ledger, now_ms=LONG_AFTER)
+    enter(ledger, replace(call(0, MANY), generation=Generation.V2, completed_ms=T0 + 100 * GRACE))
+    assert ledger.messages.newest_ms() == killed.created_ms
+    assert tokens(ledger) == MANY
+
+
 def test_a_killed_message_waits_for_the_grace_period(ledger: Ledger) -> None:
     killed = in_flight(call(0, MANY))
     enter(ledger, killed)

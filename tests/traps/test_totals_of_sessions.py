@@ -61,6 +61,20 @@ def test_a_cost_without_tokens_is_rounding_and_does_not_count(agent: Agent, new:
     assert arrived.cost() == pytest.approx(0.5, abs=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("totals", "more"), [(Tokens(500, 80, 20, 400, 10), {}), (Tokens(1_407, 92, 20, 0, 10), {"unattributed": TITLE})]
+)
+def test_totals_that_are_too_small_take_nothing_away(
+    agent: Agent, new: DatabaseV2, arrived: Arrived, totals: Tokens, more: dict[str, Tokens]
+) -> None:
+    """A release that adds up wrongly may know less of one kind of tokens, and more of another one."""
+    of = v2_session(totals)
+    put(new, of, message(of, USED))
+    for _ in range(2):
+        agent.once()
+    assert arrived.tokens_by(SOURCE) == {"message": USED} | more
+
+
 def test_rows_that_a_revert_deletes_count_once_before_and_after(
     agent: Agent, new: DatabaseV2, arrived: Arrived
 ) -> None:
