@@ -208,6 +208,17 @@ def test_a_file_that_is_no_message(agent: Agent, tree: JsonTree, content: str) -
     assert (found.exit_code, found.explained()) == (0, {"unreadable": (1, Tokens())})
 
 
+def test_a_table_that_neither_knows_is_said_once_and_no_alarm(agent: Agent, database: Database) -> None:
+    """A newer release has given its column another name. The agent has named the table."""
+    of = session(version="1.18.33")
+    database.put_turn(message(of, USED))
+    with database.connection() as connection:
+        connection.execute("ALTER TABLE message RENAME COLUMN data TO content")
+    agent.attempt()
+    found = Verified(agent)
+    assert (found.exit_code, found.explained(), found.unexplained()) == (0, {"unreadable": (1, Tokens())}, [])
+
+
 def test_what_is_no_file_and_what_is_endless_ends_no_recount(agent: Agent, tree: JsonTree) -> None:
     good, bad = message(session(), USED), message(session(), OTHER, T0 + 60_000)
     tree.put_turn(good)
