@@ -21,7 +21,7 @@ def test_a_file_of_another_user_is_neither_read_nor_written(tmp_path: Path, monk
     file = tmp_path / "note"
     replace_private(file, b"theirs")
     owner = file.stat().st_uid
-    monkeypatch.setattr(private_files.os, "geteuid", lambda: owner + 1)
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
     before = open_files()
     with pytest.raises(OSError, match=f"it belongs to user {owner}"):
         read_private(file, 100)
@@ -38,7 +38,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path, mon
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(private_files.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         replace_private(file, b"new")
     assert [each.name for each in tmp_path.iterdir()] == ["note"]

@@ -11,6 +11,7 @@ import pytest
 from tests.support.agent import Agent
 from tests.support.arrived import Arrived
 from tests.support.made_stores import T0, Database, DatabaseV2, Message, Session, Tokens, message, session
+from tests.verify.verified import Verified
 
 USED = Tokens(1200, 80, 20, 400, 10)
 TITLE = Tokens(207, 12)
@@ -73,6 +74,7 @@ def test_totals_that_are_too_small_take_nothing_away(
     for _ in range(2):
         agent.once()
     assert arrived.tokens_by(SOURCE) == {"message": USED} | more
+    assert Verified(agent).ledger == USED.plus(*more.values()), "nor in a summary"
 
 
 def test_rows_that_a_revert_deletes_count_once_before_and_after(
