@@ -10,7 +10,20 @@ from dataclasses import replace
 import pytest
 
 from tests.support.agent import Agent
-from tests.support.made_stores import T0, Database, DatabaseV2, JsonTree, Tokens, fork_copy, in_flight, message, session
+from tests.support.made_stores import (
+    T0,
+    Database,
+    DatabaseV2,
+    JsonTree,
+    OldTree,
+    Tokens,
+    fork_copy,
+    in_flight,
+    message,
+    session,
+    step_finish,
+    step_start,
+)
 from tests.support.paths import STORES
 from tests.verify.verified import Verified, minus
 
@@ -109,6 +122,16 @@ def test_a_message_in_flight_and_one_that_was_killed(agent: Agent, database: Dat
     found = Verified(agent)
     assert (found.exit_code, found.explained()) == (0, {})
     assert found.ledger == USED.plus(OTHER)
+
+
+def test_a_turn_of_0_x_that_was_killed_is_the_same_on_both_sides(agent: Agent) -> None:
+    """These releases never say why a call ended. What its steps used counts, with or without a completion."""
+    killed = message(session(version="0.5.29"), USED, completed=None, changes={"parentID": ..., "finish": ...})
+    OldTree(agent.data_dir).put(killed.session, killed, step_start(killed), step_finish(killed, USED))
+    agent.once()
+    found = Verified(agent)
+    assert (found.exit_code, found.explained(), found.unexplained()) == (0, {}, [])
+    assert found.ledger == USED
 
 
 def test_what_was_written_since_the_last_run(agent: Agent, database: Database) -> None:
