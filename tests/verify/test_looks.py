@@ -40,7 +40,7 @@ def unexplained(*records: Record) -> list[tuple[Cause, Amount]]:
 
 def test_records_without_a_reason_are_not_in_balance_with_the_ledger() -> None:
     assert unexplained() == []
-    assert unexplained(RECORD) == [(Cause.UNBALANCED, Amount(-1, *(-number for number in FIVE), -7_000))]
+    assert unexplained(RECORD) == [(Cause.UNBALANCED, Amount(-1, -100, -10, -5, -50, -2, -7_000))]
 
 
 @pytest.mark.parametrize(
