@@ -217,6 +217,26 @@ def test_a_call_in_the_tables_of_1_x_and_2_x_counts_once(ledger: Ledger) -> None
     assert total(ledger, semconv.MESSAGE_COUNT) == 1
 
 
+def test_a_call_of_2_x_that_was_tried_again_is_known_by_its_last_beginning(ledger: Ledger) -> None:
+    """Its row was complete without tokens. The retry begins it again, and the copies in forks have that time."""
+    failed = call(0, Tokens(), generation=Generation.V2)
+    enter(ledger, failed)
+    again = replace(call(0, MANY, generation=Generation.V2), created_ms=T0 + GRACE, completed_ms=T0 + GRACE + 4_000)
+    enter(ledger, again)
+    enter(ledger, copy_of(again, 1), copy_of(again, 2))
+    end_pass(ledger)
+    assert tokens(ledger) == MANY
+    assert total(ledger, semconv.MESSAGE_COUNT) == 1
+
+
+def test_of_several_copies_without_their_original_one_counts(ledger: Ledger) -> None:
+    original = call(0, MANY)
+    enter(ledger, *(copy_of(original, fork) for fork in range(3)))
+    end_pass(ledger)
+    assert tokens(ledger) == MANY
+    assert total(ledger, semconv.MESSAGE_COUNT) == 1
+
+
 def test_a_session_counts_with_its_first_message(ledger: Ledger) -> None:
     assert [change.opens_session for change in enter(ledger, call(0), call(3), call(1))] == [True, False, True]
     assert [change.opens_session for change in enter(ledger, call(6))] == [False]

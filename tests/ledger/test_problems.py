@@ -4,11 +4,32 @@ from __future__ import annotations
 
 import pytest
 
+from otel_agent.ledger import problems
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Problem, ProblemKind
 
 STORE = "/data/opencode.db"
 TABLE = f"{STORE}#turn"
+
+
+def test_the_table_has_no_more_rows_than_it_may_have(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is known may still become another problem. What is new has to wait until there is room."""
+    monkeypatch.setattr(problems, "_MOST", 3)
+
+    def note(kind: ProblemKind, *places: str) -> dict[str, ProblemKind]:
+        with ledger.transaction():
+            ledger.problems.note((Problem(kind, place) for place in places), now_ms=1)
+        return {each.place: each.kind for each in ledger.problems.files_and_folders()}
+
+    noted = note(ProblemKind.MALFORMED, *"abcde")
+    assert noted == dict.fromkeys("abc", ProblemKind.MALFORMED)
+    with ledger.transaction():
+        ledger.problems.forget(["a"])
+    assert note(ProblemKind.TOO_LARGE, *"fg") == {
+        "b": ProblemKind.MALFORMED,
+        "c": ProblemKind.MALFORMED,
+        "f": ProblemKind.TOO_LARGE,
+    }
 
 
 @pytest.mark.parametrize(
