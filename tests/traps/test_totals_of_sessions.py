@@ -143,6 +143,8 @@ def test_a_compaction_that_ends_after_more_than_a_day_counts_once(
     new.put_compaction(compaction)
     agent.once()
     assert arrived.tokens() == TITLE
+    proof = Verified(agent)
+    assert (proof.ledger, proof.wrong_sums()) == (TITLE, set()), "nor is it in a summary twice"
 
 
 def test_the_totals_of_a_fork_do_not_hold_what_was_copied(agent: Agent, new: DatabaseV2, arrived: Arrived) -> None:
