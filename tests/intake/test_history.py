@@ -139,6 +139,21 @@ def test_a_store_that_cannot_be_read_does_not_keep_the_first_look_open(settings:
 
 
 @pytest.mark.usefixtures("stores")
+def test_a_store_that_could_not_be_read_has_its_history_still_before_it(
+    settings: Settings, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once it can be read, totals are incomplete until it was."""
+    monkeypatch.setattr(history, "_LONG", 50)
+    file = data / "opencode.db"
+    good = file.read_bytes()
+    file.write_bytes(b"no database" * 1_000)
+    catch_up(settings)
+    file.write_bytes(good)
+    assert (100, Reading(64, 64)) in watched(settings)
+    assert beside(settings) == (100, None)
+
+
+@pytest.mark.usefixtures("stores")
 def test_a_long_history_that_appears_later_is_incomplete_until_it_was_read(
     settings: Settings, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from otel_agent.ledger import problems
 from otel_agent.ledger.writer import Ledger
-from otel_agent.model import Problem, ProblemKind
+from otel_agent.model import Message, Problem, ProblemKind
+from tests.support.records import call
 
 STORE = "/data/opencode.db"
 TABLE = f"{STORE}#turn"
@@ -30,6 +31,22 @@ def test_the_table_has_no_more_rows_than_it_may_have(ledger: Ledger, monkeypatch
         "c": ProblemKind.MALFORMED,
         "f": ProblemKind.TOO_LARGE,
     }
+
+
+def test_the_problem_of_a_row_lasts_until_a_batch_reads_it_in_order(ledger: Ledger) -> None:
+    """The batch that finds it has read its message, too."""
+    unknown = Problem(ProblemKind.UNKNOWN_FIELDS, f"{STORE}#msg_0")
+
+    def batch(message: Message, *found: Problem) -> bool:
+        with ledger.transaction():
+            ledger.problems.note(found, now_ms=1)
+            ledger.problems.forget_read([message], found)
+        return ledger.problems.has_kind(ProblemKind.UNKNOWN_FIELDS)
+
+    assert batch(call(0), unknown)
+    assert batch(call(1)), "that is another message"
+    assert batch(call(0), unknown), "nothing has changed"
+    assert not batch(call(0))
 
 
 @pytest.mark.parametrize(
