@@ -179,8 +179,8 @@ class TestThreadSender:
         try:
             assert sender.take() is None
             assert sender._thread.daemon
-            sender.close()
         finally:
+            sender.close()
             hanging.set()
         eventually(sender._thread.is_alive, False)
 

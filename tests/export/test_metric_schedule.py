@@ -288,7 +288,7 @@ class TestIncrements:
         day.count("found", 7_000, history=True)
         with suppress(StopIteration):
             while True:
-                sent += kept(point_rows(encode_metrics(data)))
+                sent += kept(list(point_rows(encode_metrics(data))))
                 data = under_way.send(ACCEPTED)
         assert [(each.attributes[OF], each.value) for each in sent] == [("a", 7), ("b", 1)]
         day.to.result = ACCEPTED

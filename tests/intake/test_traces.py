@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from otel_agent import semconv
-from otel_agent.intake.traces import Traces
+from otel_agent.intake.traces import Entered, Traces
 from otel_agent.ledger.writer import Ledger, open_ledger
 from otel_agent.model import (
     AskWanted,
@@ -22,6 +22,7 @@ from otel_agent.model import (
     ReadScope,
     Recall,
     Session,
+    Tokens,
     ToolCall,
     Turn,
 )
@@ -154,3 +155,20 @@ def test_a_sub_agent_is_in_the_trace_of_the_nearest_caller_that_is_known(
     with ledger.transaction():
         Traces(ledger).enter(changes, Calls(callers={"turn_child": callers}))
     assert ledger.turns.trace_of("turn_child") == trace
+
+
+def test_a_correction_makes_no_span_pending_again(ledger: Ledger) -> None:
+    """The backend has the spans. One that is sent again would be there twice."""
+    traces = Traces(ledger)
+    with_calls = Calls(tool_calls={call(0).id: [tool_call(call(0))]}, read={call(0).id})
+    changes = enter(ledger, call(0))
+    with ledger.transaction():
+        assert len(traces.enter(changes, with_calls).calls) == 1
+        pending = ledger.outbox.oldest(10)
+        assert len(pending) == 2, "the message with its call, and the turn"
+        ledger.outbox.mark_accepted(pending)
+    corrected = enter(ledger, call(0, Tokens(1_000, 10, 5, 50, 2)))
+    assert len(corrected) == 1
+    with ledger.transaction():
+        assert traces.enter(corrected, with_calls) == Entered([], [])
+    assert ledger.outbox.oldest(10) == []
