@@ -85,6 +85,16 @@ def test_whole_quarters_of_an_hour_and_others_have_the_same_answer(ledger: Ledge
         assert queries.by_period(Scope(), [(begin + 1, end + 1) for begin, end in slots]) == {
             begin + 1: usage for begin, usage in by_slot.items()
         }
+        # Hours of India, for example, begin between two quarters of an hour of others; here it is half of one.
+        half = SLOT_MS // 2
+        odd_periods = [(begin - half, end - half) for begin, end in slots]
+        by_period = queries.by_period(Scope(), odd_periods)
+        assert {begin: usage.messages for begin, usage in by_period.items()} == {
+            slots[0][0] - half: 8,
+            slots[1][0] - half: 15,
+            slots[2][0] - half: 15,
+            slots[3][0] - half: 2,
+        }
 
 
 def test_a_correction_raises_the_sums_and_counts_no_message(ledger: Ledger, state_dir: Path) -> None:

@@ -47,3 +47,17 @@ def test_a_row_of_2_x_that_was_written_before_its_session_counts_once_that_is_th
         database.put(early.session.project, early.session)
         assert reading.look() == 1
         assert reading.look(sweep=True) == 0
+
+
+def test_a_row_that_gets_the_number_of_a_deleted_one_counts_in_the_next_pass(tmp_path: Path) -> None:
+    """SQLite gives the number of the last row again, if that was deleted by a revert."""
+    database = Database(tmp_path / "opencode" / "opencode.db").create()
+    first, reverted, later = (message(session(), USED, T0 + 60_000 * n, counter=n) for n in (1, 2, 3))
+    database.put_turn(first, reverted)
+    with reading_here(database.path.parent, tmp_path / "state") as reading:
+        assert reading.look(sweep=True) == 2
+        database.remove(reverted)
+        database.put(later)
+        with database.connection() as connection:
+            assert connection.execute("SELECT max(rowid) FROM message").fetchone() == (2,)
+        assert reading.look() == 1

@@ -79,18 +79,6 @@ def test_a_session_message_whose_session_is_unknown_to_2_x_does_not_count(agent:
     assert arrived.holds(tokens=USED, messages=1)
 
 
-def test_a_message_that_is_written_before_its_session_counts_once_that_is_there(agent: Agent, arrived: Arrived) -> None:
-    """OpenCode copies a store table by table. Nobody writes the message's row again."""
-    of = session(version="2.0.17")
-    new = DatabaseV2(agent.data_dir / "opencode.db").create()
-    new.put(of.project, message(of, USED))
-    agent.once()
-    assert arrived.messages() == 0
-    new.put(of)
-    agent.once()
-    assert arrived.holds(tokens=USED, messages=1)
-
-
 def test_session_messages_of_other_kinds_do_not_count(agent: Agent, arrived: Arrived) -> None:
     new = DatabaseV2(agent.data_dir / "opencode.db").create()
     spoken = message(session(), USED)
