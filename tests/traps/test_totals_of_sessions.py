@@ -171,6 +171,21 @@ def test_messages_of_1_x_that_the_import_found_are_in_the_totals(
     assert arrived.messages() == 3
 
 
+def test_messages_of_1_x_that_a_second_import_found_are_in_the_totals(
+    agent: Agent, database: Database, arrived: Arrived
+) -> None:
+    """A person went on with 1.x and imported again: the marker keeps its first time, and says when it was changed."""
+    of = session(version="1.18.33")
+    first, between, later = (message(of, USED, T0 + 60_000 * number, counter=number + 1) for number in (0, 5, 30))
+    database.put_turn(first, between, later)
+    new = DatabaseV2(database.path).create()
+    new.note_import(T0 + 200_000)
+    new.execute("UPDATE kv SET time_updated = ? WHERE key = 'migration.v1-v2'", T0 + 900_000)
+    new.put(replace(of, totals=USED.plus(USED, TITLE)))
+    agent.once()
+    assert arrived.tokens_by(SOURCE) == {"message": USED.plus(USED, USED), "unattributed": TITLE}
+
+
 def test_history_that_is_left_out_leaves_its_titles_out(agent: Agent, new: DatabaseV2, arrived: Arrived) -> None:
     of = v2_session()
     put(new, of, message(of, USED))
