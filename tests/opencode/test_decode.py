@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from otel_agent.model import Generation, Message, Overlap, ProblemKind, Session, Tokens
+from otel_agent.model import KILLED, Generation, Message, Overlap, ProblemKind, Session, Tokens
 from otel_agent.opencode import decode
 
 RECORD: dict[str, Any] = {
@@ -77,3 +77,26 @@ def test_an_impossible_completion_is_a_problem_and_none_is_not(completed: object
     assert found.message.completed_ms is None
     assert [(each.kind, each.detail) for each in found.problems] == [(ProblemKind.BAD_TIME, "time.completed")]
     assert list(decoded(time={"created": 1_769_174_692_533}).problems) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"tokens": None}, KILLED),
+        ({}, ""),
+        ({"tokens": None, "finish": "stop"}, ""),
+        ({"tokens": None, "error": {"type": "APIError"}}, "APIError"),
+        ({"tokens": None, "time": {"created": 1_769_174_692_533}}, ""),
+    ],
+)
+def test_a_call_of_2_x_that_ended_without_a_word_was_killed(fields: dict[str, Any], error: str) -> None:
+    """The next start closes its row. Every other end leaves tokens, a finish or an error."""
+    found = decode.assistant(
+        decode.parse(msgspec.json.encode(RECORD | fields)),
+        place="a row",
+        generation=Generation.V2,
+        message_id="msg_1",
+        session_id="ses_1",
+    ).message
+    assert found is not None
+    assert found.error_type == error

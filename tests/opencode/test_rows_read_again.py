@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
 
-from otel_agent.ledger.place import ledger_path
+import pytest
+
+from otel_agent.model import CallsWanted, ReadScope
+from otel_agent.opencode.sqlite import table_reader
+from otel_agent.opencode.sqlite.database import Database as DatabaseReader
 from tests.support.made_stores import T0, Database, DatabaseV2, Tokens, in_flight, message, session
 from tests.support.made_stores.rows_of_2_x import Rows
 from tests.support.reading_here import reading_here
@@ -67,17 +70,27 @@ def test_a_row_that_gets_the_number_of_a_deleted_one_counts_in_the_next_pass(tmp
         assert reading.look() == 1
 
 
-def test_turns_that_are_written_after_the_first_pass_begin_with_their_own_prompts(tmp_path: Path) -> None:
-    """This database has no indexes, so its order is read into memory, and again once somebody wrote."""
-    database = DatabaseV2(tmp_path / "opencode" / "opencode.db").create()
-    rows, prompts = Rows(database, session(T0 - 500, version="2.0.17")), []
-    with reading_here(database.path.parent, tmp_path / "state") as reading:
-        for number in range(3):
-            at = T0 + 60_000 * number
-            prompts.append(rows.prompt(at))
-            rows.answer(at + 1_000)
-            rows.idle(at + 3_000)
-            assert reading.look(sweep=not number) == 1
-        with closing(sqlite3.connect(ledger_path(reading.state))) as ledger:
-            turns = [row[0] for row in ledger.execute("SELECT turn_id FROM message ORDER BY number")]
-    assert turns == prompts
+def test_a_turn_that_is_written_while_a_pass_goes_on_begins_with_its_own_prompt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This database has no indexes, so its order is read into memory, and once more in a transaction after a write."""
+    monkeypatch.setattr(table_reader, "_CHUNK", 3)
+    database = DatabaseV2(tmp_path / "opencode.db").create()
+    rows = Rows(database, session(T0 - 500, version="2.0.17"))
+
+    def turn(at: int) -> str:
+        prompt = rows.prompt(at)
+        rows.answer(at + 1_000)
+        rows.idle(at + 3_000)
+        return prompt
+
+    reader = DatabaseReader(database.path)
+    found: dict[str, str] = {}
+    prompts = [turn(T0)]
+    with closing(reader):
+        scope = ReadScope(sweep=True)
+        for batch in reader.read(lambda _: None, lambda _: CallsWanted(), now_ms=T0 + 600_000, scope=scope):
+            found |= {each.id: each.turn_id for each in batch.messages}
+            if len(found) == len(prompts) < 3:
+                prompts.append(turn(T0 + 60_000 * len(prompts)))
+    assert list(found.values()) == prompts
