@@ -176,10 +176,12 @@ class TestThreadSender:
 
         sender = ThreadSender[int](send, lambda: None, "test")
         sender.begin(1)
-        assert sender.take() is None
-        assert sender._thread.daemon
-        sender.close()
-        hanging.set()
+        try:
+            assert sender.take() is None
+            assert sender._thread.daemon
+        finally:
+            sender.close()
+            hanging.set()
         eventually(sender._thread.is_alive, False)
 
     def test_one_that_sent_nothing_has_no_thread(self) -> None:

@@ -102,6 +102,25 @@ def test_one_signal_that_is_accepted_again_ends_the_pause_of_the_other(
         assert {signal for _, signal in driven.backend.asked[seen:]} == {"metrics", "traces"}
 
 
+def test_a_short_pause_that_ends_well_ends_a_long_one_of_the_other_signal(
+    tmp_path: Path, tree: JsonTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Spans were asked a moment ago, and would wait for three minutes. Metrics failed once, and are accepted again."""
+    write(tree)
+    with clockwork(tmp_path, monkeypatch) as driven:
+        answers, times = driven.backend.answers, driven.backend.times
+        answers["traces"] = AWAY
+        driven.run_for(HOUR_S)
+        for signal in ("traces", "metrics"):
+            answers[signal] = AWAY
+            seen = len(times(signal))
+            while len(times(signal)) == seen:
+                driven.run_for(1)
+        driven.backend.answer_both(ACCEPTED)
+        driven.run_for(10)
+        assert driven.agent.spans.pending == 0
+
+
 class TestRetryAfter:
     """A backend that asks for time gets it, from both signals."""
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from otel_agent.service.launchd import Launchd
 from otel_agent.service.manager import ServiceError, run_program
@@ -205,6 +206,19 @@ class TestLaunchd:
         assert not Launchd().file.exists()
         with pytest.raises(ServiceError, match="not installed"):
             Launchd().log_command(5, follow=False)
+
+    def test_if_launchd_refuses_an_update_what_ran_before_runs_again(
+        self, launchctl: ServiceMachine, tmp_path: Path
+    ) -> None:
+        manager, program = Launchd(), made(tmp_path)
+        manager.install(program)
+        before = manager.file.read_text()
+        launchctl.answer("launchctl", code=5, only="bootstrap")
+        assert len(launchctl.asked) == 2
+        with pytest.raises(ServiceError, match="no bus"):
+            manager.install(structs.replace(program, environment={"OTEL_AGENT_MAX_SERIES": "9"}))
+        assert manager.file.read_text() == before
+        assert [line.split()[1] for line in launchctl.asked] == ["bootout", "bootstrap", "bootstrap"]
 
     def test_a_home_that_cannot_be_written_gets_advice(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HOME", str(tmp_path))

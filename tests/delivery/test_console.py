@@ -6,11 +6,16 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import SpanContext
 
+from otel_agent.delivery.console import ConsoleSpans
 from tests.support.agent import Agent
 from tests.support.made_stores import JsonTree, Tokens, message, session
 from tests.support.otlp_receiver import OtlpReceiver
@@ -78,6 +83,31 @@ def test_a_reader_of_the_console_that_went_away_is_a_failure_in_one_line(
     assert "Exception ignored" not in run.stderr
     agent.once()
     assert len(receiver.chats()) == 1
+
+
+def test_both_signals_are_shown_whole_to_a_slow_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is sent by a thread of its own, and has more than a pipe holds."""
+    reading, writing = os.pipe()
+    names = {letter * 300_000 for letter in "ab"}
+    with os.fdopen(writing, "w") as output, os.fdopen(reading, "rb", buffering=0) as read:
+        monkeypatch.setattr(sys, "stdout", output)
+        threads = [threading.Thread(target=_show, args=(ConsoleSpans(), name)) for name in names]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(0.2)
+            assert thread.is_alive(), "it waits until somebody reads"
+        text = b""
+        while text.count(b"\n}\n") < len(names):
+            text += read.read(1 << 16)
+        for thread in threads:
+            thread.join()
+    assert {each["name"] for each in documents(text.decode())} == names
+
+
+def _show(spans: ConsoleSpans, name: str) -> None:
+    with closing(spans):
+        assert spans.send([ReadableSpan(name, SpanContext(1, 1, is_remote=False))]).accepted
 
 
 NOWHERE = {

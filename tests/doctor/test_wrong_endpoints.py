@@ -105,7 +105,7 @@ def test_an_authority_that_nobody_here_knows_is_named(
     protocol = "grpc" if there == "grpcs" else "http/protobuf"
     failure = verdict(monkeypatch, receivers[there], OTEL_EXPORTER_OTLP_PROTOCOL=protocol)
     assert "TLS failed (" in failure.seen
-    assert "OTEL_EXPORTER_OTLP_CERTIFICATE" in failure.advice
+    assert "OTEL_EXPORTER_OTLP_CERTIFICATE to the PEM file of the authority that signed" in failure.advice
 
 
 @pytest.mark.parametrize(

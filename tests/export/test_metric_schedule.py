@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import SendResult
-from tests.export.day import CYCLE_NS, HOUR_NS, Day
+from tests.export.day import CYCLE_NS, HOUR_NS, OF, Day
 from tests.export.story import ACCEPTED, AWAY, UNANSWERED, Event, Played, stories
 from tests.support.ledgers import fresh_ledger
+from tests.support.otlp_receiver import kept
+from tests.support.otlp_receiver.rows import point_rows
 from tests.support.random_examples import examples
 
 """Elsewhere the stories are random; hypothesis prints how to play one again that fails."""
@@ -272,3 +276,22 @@ class TestIncrements:
         assert day.cycle() == []
         day.count("a", 5)
         assert day.cycle() == [("a", 5)]
+
+    def test_history_that_is_found_while_an_increment_is_sent_again_is_none(self, day: Day) -> None:
+        """Passes go on while a request is under way."""
+        day.count("a", 7)
+        day.to.result = UNANSWERED
+        assert day.cycle() == [("a", 7)]
+        day.count("b", 1)
+        under_way, sent = day.export.export(), []
+        data = next(under_way)
+        day.count("found", 7_000, history=True)
+        with suppress(StopIteration):
+            while True:
+                sent += kept(list(point_rows(encode_metrics(data))))
+                data = under_way.send(ACCEPTED)
+        assert [(each.attributes[OF], each.value) for each in sent] == [("a", 7), ("b", 1)]
+        day.to.result = ACCEPTED
+        assert day.cycle() == []
+        day.count("found", 5)
+        assert day.cycles(2) == [[("found", 5)], []], "what came since"

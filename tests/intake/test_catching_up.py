@@ -9,18 +9,21 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from otel_agent.errors import LedgerHeld
+from otel_agent.intake import catch_up as catching_up
 from otel_agent.intake.catch_up import catch_up, opened
-from otel_agent.intake.ingest import Pass
+from otel_agent.intake.ingest import Ingest, Pass
+from otel_agent.intake.settled import run_settled
 from otel_agent.ledger.answers import Scope
 from otel_agent.ledger.hold import Hold
 from otel_agent.ledger.place import ledger_path
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.ledger.writer import open_ledger
-from otel_agent.model import Batch
+from otel_agent.model import Batch, Problem, ProblemKind
 from otel_agent.opencode.sqlite.table_reader import TableReader
 from otel_agent.settings import Settings
 from tests.support.made_stores import T0, Database, JsonTree, Message, Tokens, in_flight, message, session
@@ -197,6 +200,29 @@ def test_a_clock_that_was_far_ahead_does_not_put_off_the_next_sweep(tree: JsonTr
     # The sweep is noted as of now: else each summary would sweep until the time that the clock once showed.
     with opened(settings) as parts:
         assert abs(parts.ledger.swept_ms - time.time() * 1000) < DAY_MS
+
+
+@pytest.mark.parametrize(
+    ("kind", "swept"), [(ProblemKind.UNKNOWN_SCHEMA, True), (ProblemKind.MALFORMED, False), (None, False)]
+)
+def test_a_store_with_unknown_tables_is_tried_each_time(
+    kind: ProblemKind | None, swept: bool, tree: JsonTree, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This version may know them, and the one before did not. Without such a store there is a sweep each day."""
+    at_rest(tree, call(1))
+    caught_up(settings)
+    if kind is not None:
+        with opened(settings) as parts, parts.ledger.transaction():
+            parts.ledger.problems.note([Problem(kind, "/elsewhere/opencode.db#turn")], now_ms=1)
+    sweeps: list[bool] = []
+
+    def noted(ingest: Ingest, *, sweep: bool, **more: Any) -> Pass:
+        sweeps.append(sweep)
+        return run_settled(ingest, sweep=sweep, **more)
+
+    monkeypatch.setattr(catching_up, "run_settled", noted)
+    caught_up(settings)
+    assert sweeps == [swept]
 
 
 def test_catching_up_reports_its_progress(tree: JsonTree, settings: Settings) -> None:

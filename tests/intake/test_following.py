@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
+from otel_agent.intake import following
 from otel_agent.intake.following import Following
+from otel_agent.intake.watch import Hints, Watch
 from otel_agent.ledger.answers import Scope
 from otel_agent.ledger.hold import Hold
 from otel_agent.ledger.queries import open_to_read
+from otel_agent.opencode.locations import WatchedFolder
 from otel_agent.settings import Settings
 from tests.support.made_stores import JsonTree, Tokens, message, session
 
@@ -96,6 +99,39 @@ def test_beside_an_agent_nothing_is_counted_and_after_it_everything(screen: Scre
     hold.release()
     screen.pass_time(5)
     assert screen.counted == 1
+
+
+def test_an_agent_that_starts_ends_the_watches_of_the_screen(screen: Screen) -> None:
+    """It watches by itself. When it has gone, the screen watches again."""
+    screen.put(1)
+    screen.pass_time(5)
+    assert screen.following._watch is not None
+    hold = Hold(screen.state_dir)
+    screen.pass_time(40)
+    assert screen.following._watch is None
+    hold.release()
+    screen.pass_time(5)
+    assert screen.following._watch is not None
+
+
+def test_what_was_written_before_the_watch_existed_is_counted_soon(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It sent no hint, and the look at everything comes half a minute later."""
+
+    class Late(Watch):
+        def set_folders(self, folders: Iterable[WatchedFolder]) -> bool:
+            if screen.counted == 1:
+                screen.put(2)
+            return super().set_folders(folders)
+
+        def take(self) -> Hints:
+            return Hints()
+
+    monkeypatch.setattr(following, "Watch", Late)
+    screen.put(1)
+    screen.pass_time(15)
+    assert screen.counted == 2
 
 
 def test_if_nothing_can_be_watched_everything_is_looked_at_every_few_seconds(

@@ -45,11 +45,16 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def stores(data: Path) -> None:
-    """Two stores, so that there is more than one batch. A file of this moment would be read again by the next pass."""
+    """Two stores, so that there is more than one batch."""
     JsonTree(data).put_turn(*calls(0, FILES))
+    age(data)
+    Database(data / "opencode.db").create().put_turn(*calls(FILES, FILES + ROWS))
+
+
+def age(data: Path) -> None:
+    """Let the tree be old: a file of this moment would be read again by the next pass."""
     for path in (data / "storage").rglob("*.json"):
         os.utime(path, (LONG_AGO, LONG_AGO))
-    Database(data / "opencode.db").create().put_turn(*calls(FILES, FILES + ROWS))
 
 
 def calls(first: int, end: int) -> list[Message]:
@@ -134,6 +139,21 @@ def test_a_store_that_cannot_be_read_does_not_keep_the_first_look_open(settings:
 
 
 @pytest.mark.usefixtures("stores")
+def test_a_store_that_could_not_be_read_has_its_history_still_before_it(
+    settings: Settings, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once it can be read, totals are incomplete until it was."""
+    monkeypatch.setattr(history, "_LONG", 50)
+    file = data / "opencode.db"
+    good = file.read_bytes()
+    file.write_bytes(b"no database" * 1_000)
+    catch_up(settings)
+    file.write_bytes(good)
+    assert (100, Reading(64, 64)) in watched(settings)
+    assert beside(settings) == (100, None)
+
+
+@pytest.mark.usefixtures("stores")
 def test_a_long_history_that_appears_later_is_incomplete_until_it_was_read(
     settings: Settings, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +161,7 @@ def test_a_long_history_that_appears_later_is_incomplete_until_it_was_read(
     catch_up(settings)
     other = JsonTree(data.parent / "other")
     other.put_turn(*calls(1_000, 1_050))
+    age(other.data_dir)
     both = Settings(state_dir=settings.state_dir, data_dirs=(data, other.data_dir))
     assert watched(both, until=150)[-1] == (150, Reading(50, 50))
     assert beside(settings) == (150, Reading(50, 50))

@@ -208,6 +208,17 @@ def test_a_session_that_becomes_active_gets_a_series_with_all_it_ever_used(ledge
     assert tokens(ledger) == USED.plus(USED).plus(USED)
 
 
+def test_a_session_that_was_not_active_lately_gets_no_series(ledger: Ledger) -> None:
+    """A store of long ago was copied back beside a running agent."""
+    store = ListedStore("one", call(0))
+    ingest = ingest_of(ledger, store, clock=Clock(T0 + 2 * DAY_MS))
+    ingest.run(sweep=True)
+    store.messages += [call(1), call(3)]
+    assert ingest.run(sweep=True).messages == 2
+    assert of_sessions(ledger) == {}
+    assert total(ledger, semconv.TOKEN_USAGE) == 3 * USED.total
+
+
 def test_the_sum_is_true_beyond_the_limit_of_series(ledger: Ledger) -> None:
     rules = Rules(disjoint=False, session_window_ms=DAY_MS, max_series=5, killed_grace_ms=GRACE)
     ingest_of(ledger, ListedStore("one", *(call(number) for number in range(6))), rules=rules).run(sweep=True)

@@ -8,23 +8,27 @@ from pathlib import Path
 import pytest
 
 from otel_agent import semconv
-from otel_agent.intake.traces import Traces
+from otel_agent.intake.traces import Entered, Traces
 from otel_agent.ledger.writer import Ledger, open_ledger
 from otel_agent.model import (
     AskWanted,
     Batch,
     BeingWritten,
+    Caller,
     Calls,
     CallsWanted,
     Message,
     Outcome,
     ReadScope,
     Recall,
+    Session,
+    Tokens,
     ToolCall,
+    Turn,
 )
 from tests.export.fakes import ListedStore
 from tests.intake.ingests import Clock, ingest_of
-from tests.support.records import GRACE, T0, call, copy_of, in_flight, total
+from tests.support.records import GRACE, T0, call, copy_of, enter, in_flight, total
 
 
 class WatchedStore(ListedStore):
@@ -135,3 +139,36 @@ def test_a_message_that_waited_is_decided_in_the_next_pass_if_its_parts_are_bein
     store.being_written = False
     assert ingest.run(sweep=True).messages == 1
     assert total(ledger, semconv.TOOL_CALL_COUNT) == 1
+
+
+@pytest.mark.parametrize(("known", "trace"), [(True, "turn_root"), (False, "turn_top")])
+def test_a_sub_agent_is_in_the_trace_of_the_nearest_caller_that_is_known(
+    ledger: Ledger, known: bool, trace: str
+) -> None:
+    """A calling turn that goes on with another one is in the trace of that. If none is known, the topmost one begins it."""
+    if known:
+        (first,) = enter(ledger, call(0, turn_id="turn_calling"))
+        with ledger.transaction():
+            ledger.turns.begin([(Turn("turn_calling", "turn_root", "@turn_root", T0), [first])])
+    callers = [Caller("prt_1", "turn_calling", Session("ses_1")), Caller("prt_2", "turn_top", Session("ses_2"))]
+    changes = enter(ledger, call(1, turn_id="turn_child"))
+    with ledger.transaction():
+        Traces(ledger).enter(changes, Calls(callers={"turn_child": callers}))
+    assert ledger.turns.trace_of("turn_child") == trace
+
+
+def test_a_correction_makes_no_span_pending_again(ledger: Ledger) -> None:
+    """The backend has the spans. One that is sent again would be there twice."""
+    traces = Traces(ledger)
+    with_calls = Calls(tool_calls={call(0).id: [tool_call(call(0))]}, read={call(0).id})
+    changes = enter(ledger, call(0))
+    with ledger.transaction():
+        assert len(traces.enter(changes, with_calls).calls) == 1
+        pending = ledger.outbox.oldest(10)
+        assert len(pending) == 2, "the message with its call, and the turn"
+        ledger.outbox.mark_accepted(pending)
+    corrected = enter(ledger, call(0, Tokens(1_000, 10, 5, 50, 2)))
+    assert len(corrected) == 1
+    with ledger.transaction():
+        assert traces.enter(corrected, with_calls) == Entered([], [])
+    assert ledger.outbox.oldest(10) == []

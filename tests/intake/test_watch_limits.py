@@ -186,6 +186,23 @@ def test_a_folder_that_is_made_again_with_the_same_inode_is_watched_again(
     eventually(lambda: str(folder / "a.json") in found.union(watch.take().paths or ()), True)
 
 
+def test_a_folder_that_was_moved_away_and_replaced_is_watched_again(
+    watch: Watch, woken: threading.Event, tmp_path: Path
+) -> None:
+    """The old watch lives on, at another place. A restored backup looks like this."""
+    folder = tmp_path / "tree"
+    folder.mkdir()
+    place = WatchedFolder(str(folder), recursive=False, endings=(".db",))
+    assert watch.set_folders([place])
+    folder.rename(tmp_path / "before")
+    folder.mkdir()
+    assert watch.set_folders([place])
+    assert not watch.set_folders([place]), "it is the same folder now"
+    woken.clear()
+    (folder / "opencode.db").write_text("x")
+    assert woken.wait(20)
+
+
 def test_a_folder_behind_a_link_is_watched(watch: Watch, woken: threading.Event, tmp_path: Path) -> None:
     real, link = tmp_path / "real", tmp_path / "link"
     real.mkdir()

@@ -85,6 +85,16 @@ def test_whole_quarters_of_an_hour_and_others_have_the_same_answer(ledger: Ledge
         assert queries.by_period(Scope(), [(begin + 1, end + 1) for begin, end in slots]) == {
             begin + 1: usage for begin, usage in by_slot.items()
         }
+        # Hours of India, for example, begin between two quarters of an hour of others; here it is half of one.
+        half = SLOT_MS // 2
+        odd_periods = [(begin - half, end - half) for begin, end in slots]
+        by_period = queries.by_period(Scope(), odd_periods)
+        assert {begin: usage.messages for begin, usage in by_period.items()} == {
+            slots[0][0] - half: 8,
+            slots[1][0] - half: 15,
+            slots[2][0] - half: 15,
+            slots[3][0] - half: 2,
+        }
 
 
 def test_a_correction_raises_the_sums_and_counts_no_message(ledger: Ledger, state_dir: Path) -> None:
@@ -115,6 +125,17 @@ def test_a_killed_message_that_completes_after_all_moves_to_its_time(ledger: Led
         assert used == {(T0 + 3 * MINUTE + 4_000) // SLOT_MS * SLOT_MS: 2, FIRST_SLOT + 10 * SLOT_MS: 4}
         (group,) = [each for each in queries.by_model(Scope()) if each.key[1] == "model-0"]
         assert (group.first_ms, group.last_ms) == (T0 + 10 * SLOT_MS, T0 + 10 * SLOT_MS)
+
+
+def test_a_message_of_long_ago_that_is_read_late_is_not_the_last_one(ledger: Ledger, state_dir: Path) -> None:
+    """A folder of an old year was copied back. The newest and the oldest message stay where they are."""
+    enter(ledger, call(20, ONE))
+    enter(ledger, call(0, TWO))
+    enter(ledger, call(10, FOUR))
+    with reading(state_dir) as queries:
+        (group,) = queries.by_model(Scope())
+        assert (group.first_ms, group.last_ms) == (T0 + 4_000, T0 + 20 * MINUTE + 4_000)
+        assert queries.first_and_last_ms(Scope()) == (T0 + 4_000, T0 + 20 * MINUTE + 4_000)
 
 
 def test_a_transaction_that_fails_leaves_no_context_behind(ledger: Ledger, state_dir: Path) -> None:

@@ -171,6 +171,16 @@ def test_a_message_presumed_killed_that_completes_ends_when_it_says(ledger: Ledg
     assert ledger.messages.newest_ms() == original.completed_ms
 
 
+def test_the_import_into_2_x_says_not_when_a_killed_message_ended(ledger: Ledger) -> None:
+    """The import writes the row's last change, which may be days later, as the completion."""
+    killed = in_flight(call(0, MANY))
+    enter(ledger, killed)
+    end_pass(ledger, now_ms=LONG_AFTER)
+    enter(ledger, replace(call(0, MANY), generation=Generation.V2, completed_ms=T0 + 100 * GRACE))
+    assert ledger.messages.newest_ms() == killed.created_ms
+    assert tokens(ledger) == MANY
+
+
 def test_a_killed_message_waits_for_the_grace_period(ledger: Ledger) -> None:
     killed = in_flight(call(0, MANY))
     enter(ledger, killed)
@@ -203,6 +213,26 @@ def test_a_call_in_the_tables_of_1_x_and_2_x_counts_once(ledger: Ledger) -> None
     first = call(0, MANY)
     enter(ledger, first)
     enter(ledger, replace(first, id="evt_1", generation=Generation.V2))
+    assert tokens(ledger) == MANY
+    assert total(ledger, semconv.MESSAGE_COUNT) == 1
+
+
+def test_a_call_of_2_x_that_was_tried_again_is_known_by_its_last_beginning(ledger: Ledger) -> None:
+    """Its row was complete without tokens. The retry begins it again, and the copies in forks have that time."""
+    failed = call(0, Tokens(), generation=Generation.V2)
+    enter(ledger, failed)
+    again = replace(call(0, MANY, generation=Generation.V2), created_ms=T0 + GRACE, completed_ms=T0 + GRACE + 4_000)
+    enter(ledger, again)
+    enter(ledger, copy_of(again, 1), copy_of(again, 2))
+    end_pass(ledger)
+    assert tokens(ledger) == MANY
+    assert total(ledger, semconv.MESSAGE_COUNT) == 1
+
+
+def test_of_several_copies_without_their_original_one_counts(ledger: Ledger) -> None:
+    original = call(0, MANY)
+    enter(ledger, *(copy_of(original, fork) for fork in range(3)))
+    end_pass(ledger)
     assert tokens(ledger) == MANY
     assert total(ledger, semconv.MESSAGE_COUNT) == 1
 

@@ -8,11 +8,11 @@ import pytest
 
 from otel_agent.ledger.outbox import PendingSpans
 from otel_agent.ledger.writer import Ledger, open_ledger
-from otel_agent.model import Turn, UsageSource
-from tests.support.records import START_NS, call, enter
+from otel_agent.model import Change, Outcome, Tokens, ToolCall, Turn, UsageSource
+from tests.support.records import START_NS, T0, call, enter
 
 
-def with_turns(ledger: Ledger, count: int) -> None:
+def with_turns(ledger: Ledger, count: int) -> list[Change]:
     """Count messages. Each is the whole of a turn that has ended."""
     changes = enter(ledger, *(call(number) for number in range(count)))
     with ledger.transaction():
@@ -22,6 +22,7 @@ def with_turns(ledger: Ledger, count: int) -> None:
                 for change in changes
             ]
         )
+    return changes
 
 
 def entries(ledger: Ledger) -> list[PendingSpans]:
@@ -70,3 +71,32 @@ def test_calls_after_a_compaction_of_their_session_are_known(ledger: Ledger) -> 
         ("msg_2", True),
         ("msg_5", False),
     ]
+
+
+def test_the_calls_of_a_message_that_asked_no_model_are_pending(ledger: Ledger) -> None:
+    """A person ran a command of their own: there is no span of a model, and one of the tool."""
+    (change,) = enter(ledger, call(0, Tokens(), calls_model=False))
+    assert entries(ledger) == []
+    ran = ToolCall("prt_1", "call_1", "bash", Outcome.OK, T0, T0 + 400)
+    with ledger.transaction():
+        ledger.outbox.add_calls(change.number, [ran])
+    (entry,) = entries(ledger)
+    assert (entry.message.id, entry.calls) == ("msg_0", (ran,))
+    with ledger.transaction():
+        ledger.outbox.mark_accepted([entry])
+    assert entries(ledger) == []
+
+
+def test_a_turn_that_goes_on_after_it_was_accepted_is_sent_again(ledger: Ledger) -> None:
+    """What comes later does not say by itself that the turn ended: it did before."""
+    (first,) = with_turns(ledger, 1)
+    with ledger.transaction():
+        ledger.outbox.mark_accepted(entries(ledger))
+    assert entries(ledger) == []
+    later = call(1, turn_id=first.message.turn_id, finish="tool-calls")
+    assert not later.ends_turn
+    changes = enter(ledger, later)
+    with ledger.transaction():
+        assert ledger.turns.extend([changes]) == [], "it does not end once more"
+    (turn,) = [entry for entry in entries(ledger) if entry.of_turn]
+    assert (turn.turn.id, turn.message.id) == (first.message.turn_id, "msg_1")

@@ -48,6 +48,7 @@ def _is_test(path: str) -> bool:
         return not name and any(place.rglob("test_*.py"))
     if not place.name.startswith("test_") or not place.is_file():
         return False
+    name = name.rpartition("::")[2]
     return not name or any(f"{kind} {name}" in place.read_text(encoding="utf-8") for kind in ("def", "class"))
 
 
@@ -97,6 +98,16 @@ def test_a_mutant_that_no_test_sees_survives(copy: Path) -> None:
 def test_a_mutant_whose_tests_are_all_skipped_was_not_tried(copy: Path) -> None:
     write_test(copy, "import pytest; pytest.skip('no Prometheus')")
     assert tried(SMALL, copy).verdict is Verdict.NOT_TRIED
+
+
+def test_a_mutant_that_a_fixture_sees_at_the_end_is_killed(copy: Path) -> None:
+    write_test(copy, "pass")
+    test = copy / "tests" / "test_made.py"
+    fixture = "@pytest.fixture(autouse=True)\ndef is_right():\n    yield\n    assert plus(2, 3) == 5\n"
+    test.write_text(f"import pytest\n{test.read_text()}\n\n{fixture}")
+    found = tried(SMALL, copy)
+    assert found.verdict is Verdict.KILLED
+    assert found.detail == "tests/test_made.py::test_plus"
 
 
 def test_a_test_that_fails_without_the_mistake_kills_nothing(copy: Path) -> None:

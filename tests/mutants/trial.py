@@ -155,4 +155,5 @@ def _environment(copy: Path) -> dict[str, str]:
 
 def _first_failure(output: str) -> str:
     named = (line for line in output.splitlines() if line.startswith(("FAILED ", "ERROR ")))
-    return next(named, "").partition(" - ")[0].removeprefix("FAILED ")
+    # An error is that of a fixture: many of them look at the end whether all is in order.
+    return next(named, "").partition(" - ")[0].removeprefix("FAILED ").removeprefix("ERROR ")

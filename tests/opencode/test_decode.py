@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from otel_agent.model import Generation, Message, Overlap, Session, Tokens
+from otel_agent.model import KILLED, Generation, Message, Overlap, ProblemKind, Session, Tokens
 from otel_agent.opencode import decode
 
 RECORD: dict[str, Any] = {
@@ -19,17 +19,21 @@ RECORD: dict[str, Any] = {
 }
 
 
-def read(session: Session | None = None, **fields: Any) -> Message:
-    """Return the message that a record with these fields becomes."""
-    raw = msgspec.json.encode(RECORD | fields)
-    found = decode.assistant(
-        decode.parse(raw),
+def decoded(session: Session | None = None, **fields: Any) -> decode.Decoded:
+    """Return what a record with these fields becomes, and what is wrong with it."""
+    return decode.assistant(
+        decode.parse(msgspec.json.encode(RECORD | fields)),
         place="a file",
         generation=Generation.TREE,
         message_id="msg_1",
         session_id="ses_1",
         session=session,
     )
+
+
+def read(session: Session | None = None, **fields: Any) -> Message:
+    """Return the message that a record with these fields becomes."""
+    found = decoded(session, **fields)
     assert found.message is not None
     assert found.message.tokens == Tokens(100, 10, 0, 60, 0)
     return found.message
@@ -63,3 +67,36 @@ def test_a_session_says_where_a_message_outside_any_project_was_written() -> Non
 def test_a_message_that_does_not_say_when_it_began_began_when_it_ended() -> None:
     found = read(time={"completed": 1_769_174_700_000})
     assert (found.created_ms, found.completed_ms) == (1_769_174_700_000, 1_769_174_700_000)
+
+
+@pytest.mark.parametrize("completed", [-1, "yesterday", {}, 10**18, True])
+def test_an_impossible_completion_is_a_problem_and_none_is_not(completed: object) -> None:
+    """A message in flight has no such time, which is in order."""
+    found = decoded(time={"created": 1_769_174_692_533, "completed": completed})
+    assert found.message is not None
+    assert found.message.completed_ms is None
+    assert [(each.kind, each.detail) for each in found.problems] == [(ProblemKind.BAD_TIME, "time.completed")]
+    assert list(decoded(time={"created": 1_769_174_692_533}).problems) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"tokens": None}, KILLED),
+        ({}, ""),
+        ({"tokens": None, "finish": "stop"}, ""),
+        ({"tokens": None, "error": {"type": "APIError"}}, "APIError"),
+        ({"tokens": None, "time": {"created": 1_769_174_692_533}}, ""),
+    ],
+)
+def test_a_call_of_2_x_that_ended_without_a_word_was_killed(fields: dict[str, Any], error: str) -> None:
+    """The next start closes its row. Every other end leaves tokens, a finish or an error."""
+    found = decode.assistant(
+        decode.parse(msgspec.json.encode(RECORD | fields)),
+        place="a row",
+        generation=Generation.V2,
+        message_id="msg_1",
+        session_id="ses_1",
+    ).message
+    assert found is not None
+    assert found.error_type == error

@@ -211,3 +211,14 @@ def test_a_session_that_is_too_large_for_the_recount_is_named(tmp_path: Path) ->
     found = list(read_database(database.path, "here"))
     assert [each.id for each in found if isinstance(each, Record)] == [each.id for each in messages("")]
     assert [each.what for each in found if isinstance(each, Trouble)] == ["too large"]
+
+
+def test_the_recount_reads_each_row_before_a_row_that_is_too_large_once(tmp_path: Path) -> None:
+    """SQLite gave the first ones before it refused; then each row is asked for alone."""
+    database = store(tmp_path, Database)
+    many = [message(session(version="1.18.33"), USED, T0 + 60_000 * n) for n in range(4, 9)]
+    database.put_turn(*many)
+    change = "UPDATE message SET data = CAST(zeroblob(34000000) AS TEXT) WHERE id = ?"
+    database.execute(change, many[-2].id)
+    found = [each.id for each in read_database(database.path, "here") if isinstance(each, Record)]
+    assert found == [each.id for each in (*messages(""), *many[:-2], many[-1])]

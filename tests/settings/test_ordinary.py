@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -87,6 +89,16 @@ def test_each_setting_of_the_sample_file_is_read_quickly() -> None:
     quick = ordinary_settings(values)
     assert quick is not None
     assert told_apart(quick) == told_apart(settings_from(values))
+
+
+@pytest.mark.parametrize("read", [ordinary_settings, settings_from], ids=["quickly", "fully"])
+def test_each_of_several_folders_may_begin_at_the_home(
+    read: Callable[[dict[str, Any]], Settings | None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    found = read({"data_dirs": ["~/a", "/b"], "state_dir": "~/c"})
+    assert found is not None
+    assert (found.data_dirs, found.state_dir) == ((tmp_path / "a", Path("/b")), tmp_path / "c")
 
 
 def test_each_variable_is_read_quickly(monkeypatch: pytest.MonkeyPatch) -> None:

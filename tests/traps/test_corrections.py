@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
@@ -15,6 +16,9 @@ from tests.support.made_stores import T0, Database, JsonTree, Tokens, message, s
 
 USED = Tokens(1200, 80, 20, 400, 10)
 
+LONG_AGO_S = 1_790_000_000
+"""A time before any run. Seconds since the Unix epoch."""
+
 STORES = ("json", "1.18.33", "2.x")
 
 
@@ -26,6 +30,23 @@ def test_a_raised_message_adds_the_difference(agent: Agent, store: Store, arrive
         agent.once()
     assert arrived.holds(tokens=USED.plus(Tokens(5, 4, 3, 2, 1)), messages=1)
     assert arrived.cost() == pytest.approx(0.75)
+
+
+def test_a_file_of_an_old_folder_that_was_rewritten_in_place_adds_the_difference(
+    agent: Agent, tree: JsonTree, arrived: Arrived
+) -> None:
+    """Its folder stays as it was, so nothing but a look at each file finds it. Each run looks at all of them."""
+    written = message(session(), USED)
+    tree.put_turn(written)
+    folder = tree.path(written).parent
+    for path in (*folder.iterdir(), folder):
+        os.utime(path, (LONG_AGO_S, LONG_AGO_S))
+    for _ in range(2):
+        agent.once()
+    tree.put(replace(written, tokens=USED.plus(Tokens(5))))
+    assert folder.stat().st_mtime == LONG_AGO_S
+    agent.once()
+    assert arrived.holds(tokens=USED.plus(Tokens(5)), messages=1)
 
 
 def test_a_lowered_message_takes_nothing_away(agent: Agent, store: Store, arrived: Arrived) -> None:

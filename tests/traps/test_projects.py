@@ -52,6 +52,22 @@ def test_two_clones_of_one_repository_are_two_projects(agent: Agent, tree: JsonT
     assert arrived.tokens_by("opencode.project.name") == {"persona": USED, "persona-hotfix": USED}
 
 
+def test_a_session_that_goes_on_in_another_place_belongs_to_each_place_for_its_part(
+    agent: Agent, database: Database, arrived: Arrived
+) -> None:
+    """The record of a message says where it was written. All of these are read in one batch."""
+    of = session()
+    places = ["/home/dev/one", "/home/dev/two", "/home/dev/two", "/home/dev/one"]
+    database.put_turn(
+        *(
+            message(of, USED, T0 + 60_000 * number, counter=number, changes={"path": {"root": place, "cwd": place}})
+            for number, place in enumerate(places)
+        )
+    )
+    agent.once()
+    assert arrived.tokens_by("opencode.project.name") == {"one": USED.plus(USED), "two": USED.plus(USED)}
+
+
 def test_a_session_started_below_the_root_belongs_to_the_project(
     agent: Agent, database: Database, arrived: Arrived
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from tests.support.agent import Agent
 from tests.support.arrived import Arrived
 from tests.support.made_stores import T0, Database, DatabaseV2, Message, Session, Tokens, message, session
+from tests.verify.verified import Verified
 
 USED = Tokens(1200, 80, 20, 400, 10)
 TITLE = Tokens(207, 12)
@@ -59,6 +60,21 @@ def test_a_cost_without_tokens_is_rounding_and_does_not_count(agent: Agent, new:
     put(new, of, message(of, USED, cost=0.5))
     agent.once()
     assert arrived.cost() == pytest.approx(0.5, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("totals", "more"), [(Tokens(500, 80, 20, 400, 10), {}), (Tokens(1_407, 92, 20, 0, 10), {"unattributed": TITLE})]
+)
+def test_totals_that_are_too_small_take_nothing_away(
+    agent: Agent, new: DatabaseV2, arrived: Arrived, totals: Tokens, more: dict[str, Tokens]
+) -> None:
+    """A release that adds up wrongly may know less of one kind of tokens, and more of another one."""
+    of = v2_session(totals)
+    put(new, of, message(of, USED))
+    for _ in range(2):
+        agent.once()
+    assert arrived.tokens_by(SOURCE) == {"message": USED} | more
+    assert Verified(agent).ledger == USED.plus(*more.values()), "nor in a summary"
 
 
 def test_rows_that_a_revert_deletes_count_once_before_and_after(
@@ -127,6 +143,8 @@ def test_a_compaction_that_ends_after_more_than_a_day_counts_once(
     new.put_compaction(compaction)
     agent.once()
     assert arrived.tokens() == TITLE
+    proof = Verified(agent)
+    assert (proof.ledger, proof.wrong_sums()) == (TITLE, set()), "nor is it in a summary twice"
 
 
 def test_the_totals_of_a_fork_do_not_hold_what_was_copied(agent: Agent, new: DatabaseV2, arrived: Arrived) -> None:
@@ -151,6 +169,21 @@ def test_messages_of_1_x_that_the_import_found_are_in_the_totals(
     agent.once()
     assert arrived.tokens_by(SOURCE) == {"message": USED.plus(USED), "compaction": USED, "unattributed": TITLE}
     assert arrived.messages() == 3
+
+
+def test_messages_of_1_x_that_a_second_import_found_are_in_the_totals(
+    agent: Agent, database: Database, arrived: Arrived
+) -> None:
+    """A person went on with 1.x and imported again: the marker keeps its first time, and says when it was changed."""
+    of = session(version="1.18.33")
+    first, between, later = (message(of, USED, T0 + 60_000 * number, counter=number + 1) for number in (0, 5, 30))
+    database.put_turn(first, between, later)
+    new = DatabaseV2(database.path).create()
+    new.note_import(T0 + 200_000)
+    new.execute("UPDATE kv SET time_updated = ? WHERE key = 'migration.v1-v2'", T0 + 900_000)
+    new.put(replace(of, totals=USED.plus(USED, TITLE)))
+    agent.once()
+    assert arrived.tokens_by(SOURCE) == {"message": USED.plus(USED, USED), "unattributed": TITLE}
 
 
 def test_history_that_is_left_out_leaves_its_titles_out(agent: Agent, new: DatabaseV2, arrived: Arrived) -> None:

@@ -315,3 +315,22 @@ def test_a_turn_that_nothing_began_is_one_turn(agent: Agent, database: DatabaseV
     rows.idle(AT + 5 * S)
     agent.once()
     assert drawn(receiver) == ["invoke_agent build", "  chat a", "  execute_tool shell", "  chat b"]
+
+
+def test_a_prompt_renames_no_turn_under_way_that_another_row_began(
+    agent: Agent, database: DatabaseV2, receiver: OtlpReceiver
+) -> None:
+    """A sub-agent's end began it, and a person wrote while the model was at work. It is read row by row."""
+    rows = rows_of(database)
+    steps: list[Callable[[], object]] = [
+        lambda: rows.woken(AT),
+        lambda: rows.answer(AT + S, tools=[call("shell", AT + S)], model="a"),
+        lambda: rows.prompt(AT + 3 * S, "and this too"),
+        lambda: rows.answer(AT + 4 * S, model="b"),
+        lambda: rows.idle(AT + 6 * S),
+    ]
+    for write in steps:
+        write()
+        agent.once()
+    assert drawn(receiver) == ["invoke_agent build", "  chat a", "  execute_tool shell", "  chat b"]
+    assert traces(receiver) == 1

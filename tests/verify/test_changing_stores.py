@@ -10,7 +10,20 @@ from dataclasses import replace
 import pytest
 
 from tests.support.agent import Agent
-from tests.support.made_stores import T0, Database, DatabaseV2, JsonTree, Tokens, fork_copy, in_flight, message, session
+from tests.support.made_stores import (
+    T0,
+    Database,
+    DatabaseV2,
+    JsonTree,
+    OldTree,
+    Tokens,
+    fork_copy,
+    in_flight,
+    message,
+    session,
+    step_finish,
+    step_start,
+)
 from tests.support.paths import STORES
 from tests.verify.verified import Verified, minus
 
@@ -111,6 +124,16 @@ def test_a_message_in_flight_and_one_that_was_killed(agent: Agent, database: Dat
     assert found.ledger == USED.plus(OTHER)
 
 
+def test_a_turn_of_0_x_that_was_killed_is_the_same_on_both_sides(agent: Agent) -> None:
+    """These releases never say why a call ended. What its steps used counts, with or without a completion."""
+    killed = message(session(version="0.5.29"), USED, completed=None, changes={"parentID": ..., "finish": ...})
+    OldTree(agent.data_dir).put(killed.session, killed, step_start(killed), step_finish(killed, USED))
+    agent.once()
+    found = Verified(agent)
+    assert (found.exit_code, found.explained(), found.unexplained()) == (0, {}, [])
+    assert found.ledger == USED
+
+
 def test_what_was_written_since_the_last_run(agent: Agent, database: Database) -> None:
     of = session(version="1.18.33")
     database.put_turn(message(of, USED))
@@ -206,6 +229,17 @@ def test_a_file_that_is_no_message(agent: Agent, tree: JsonTree, content: str) -
     agent.once()
     found = Verified(agent)
     assert (found.exit_code, found.explained()) == (0, {"unreadable": (1, Tokens())})
+
+
+def test_a_table_that_neither_knows_is_said_once_and_no_alarm(agent: Agent, database: Database) -> None:
+    """A newer release has given its column another name. The agent has named the table."""
+    of = session(version="1.18.33")
+    database.put_turn(message(of, USED))
+    with database.connection() as connection:
+        connection.execute("ALTER TABLE message RENAME COLUMN data TO content")
+    agent.attempt()
+    found = Verified(agent)
+    assert (found.exit_code, found.explained(), found.unexplained()) == (0, {"unreadable": (1, Tokens())}, [])
 
 
 def test_what_is_no_file_and_what_is_endless_ends_no_recount(agent: Agent, tree: JsonTree) -> None:

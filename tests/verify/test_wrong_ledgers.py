@@ -96,6 +96,24 @@ def test_a_fork_copy_that_counts_beside_its_original(agent: Agent, database: Dat
     assert ("doubled", DAY, MODEL, fork.id) in found.unexplained()
 
 
+def test_a_fork_copy_of_2_x_that_counts_is_named_and_not_its_original(agent: Agent, new: DatabaseV2) -> None:
+    """Its id is made of a hash. Here it is the first of the two by the alphabet."""
+    of = session(version="2.0.17", totals=USED)
+    first = message(of, USED)
+    fork = session(T0 + HOUR, 2, version="2.0.17", fork_of=of.id)
+    copy = replace(fork_copy(first, fork, T0 + HOUR), id="msg_00000000000a_1")
+    assert copy.id < first.id
+    for each in (of, fork):
+        new.put(each.project, each)
+    new.put(first, copy)
+    agent.once()
+    assert Verified(agent).explained()["fork_copy"] == (-1, minus(USED))
+    change_ledger(agent, f"UPDATE message SET state = 2 WHERE id = '{copy.id}'")
+    found = Verified(agent)
+    assert ("doubled", DAY, MODEL, fork.id) in found.unexplained()
+    assert found.amount("doubled") == (1, USED)
+
+
 def test_an_original_that_is_taken_for_a_copy(counted: Agent, first: Message) -> None:
     change_ledger(counted, f"UPDATE message SET state = 3 WHERE id = '{first.id}'")
     assert Verified(counted).amount("no_original") == (-1, minus(USED))

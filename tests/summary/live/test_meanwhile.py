@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import threading
 from collections import Counter
@@ -12,6 +13,7 @@ from otel_agent.errors import LedgerError
 from otel_agent.ledger.place import ledger_path
 from otel_agent.ledger.reading import Reading
 from otel_agent.ledger.writer import open_ledger
+from otel_agent.summary.live import answering
 from otel_agent.summary.live.app import Live
 from otel_agent.summary.live.row_list import RowList
 from otel_agent.summary.view import ViewName
@@ -79,6 +81,22 @@ class TestMeanwhile:
             source.running = []
             await tick(pilot, app)
             assert "4711" not in seen(app)
+
+        drive(source, ASK, steps)
+
+    def test_the_screen_looks_for_processes_by_itself(
+        self, source: MadeSource, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Long before it asks for the whole overview again."""
+        monkeypatch.setattr(answering, "_LOOK_SECONDS", 0.02)
+
+        async def steps(pilot: Screen, app: Live) -> None:
+            asked = list(source.asked)
+            source.running = [running(4711, "/home/dev/app")]
+            async with asyncio.timeout(10):
+                while "4711" not in seen(app):
+                    await pilot.pause(0.05)
+            assert source.asked == asked
 
         drive(source, ASK, steps)
 

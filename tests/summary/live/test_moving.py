@@ -64,6 +64,18 @@ def test_s_sorts_by_the_next_column_and_the_head_says_so(source: MadeSource) -> 
     drive(source, ASK, steps)
 
 
+def test_the_foot_says_what_the_rows_that_a_filter_leaves_used_together(source: MadeSource) -> None:
+    async def steps(pilot: Screen, app: Live) -> None:
+        await press(pilot, app, "4", "slash", *"zai")
+        assert "2 of 2 rows" in seen(app)
+        assert "shown rows: 19,990 tokens" in seen(app)
+        await press(pilot, app, *"-coding-plan/n")
+        assert "1 of 2 rows" in seen(app)
+        assert "shown rows: 4,996 tokens" in seen(app)
+
+    drive(source, ASK, steps)
+
+
 def test_a_click_on_a_head_sorts_by_its_column(source: MadeSource) -> None:
     async def steps(pilot: Screen, app: Live) -> None:
         shown = await press(pilot, app, "2")
