@@ -56,7 +56,10 @@ class SessionRecords:
         for key, totals in sessions.items():
             if key in known and totals.tokens.minus(known[key].tokens).total < 0 and self._was_reset(store, totals):
                 known |= self._ledger.unattributed.known([key], self._beside(store, {key: totals}))
-        return {key: self._with_copies(sessions[key], usage) for key, usage in self._filled(known, sessions).items()}
+        known = self._filled(known, sessions)
+        return {
+            key: self._with_copies(each, self._with_gone(store, each, known[key])) for key, each in sessions.items()
+        }
 
     def beyond(self, store: str, totals: SessionTotals, migrated_ms: int | None) -> Usage:
         """Return what the ledger has beyond these totals, which were read together with the messages just entered."""
@@ -111,7 +114,7 @@ class SessionRecords:
             return False  # OpenCode wrote in between: the next pass compares again
         present = of_store.source.rows_of([key])
         ours = self._ledger.unattributed.of_session(key)
-        gone = [(id_, tokens) for id_, tokens in ours if id_ not in present]
+        gone = [(id_, tokens) for id_, tokens, _ in ours if id_ not in present]
         beside = Beside(of_store.migrated_ms, present, frozenset(id_ for id_, _ in gone))
         left = totals.tokens.minus(self._ledger.unattributed.known([key], beside)[key].tokens)
         lost = []
@@ -126,6 +129,26 @@ class SessionRecords:
         with self._ledger.transaction():
             self._ledger.remember([Checkpoint(f"{store}#{key}#{_RESET}", json.dumps(lost).encode())])
         return True
+
+    def _with_gone(self, store: str, totals: SessionTotals, usage: KnownUsage) -> KnownUsage:
+        """Add what only other stores have of the session, as far as these totals may hold it.
+
+        A row that is elsewhere and not here was written there, or was deleted here by a revert. Nobody notes which of the
+        two. In the second case the totals hold it, so as much as fits is taken for that: too little is missing then, and
+        never too much. If it was written there, the totals there say the rest.
+        """
+        key, rest = totals.session.id, totals.tokens.minus(usage.tokens)
+        others = [self._sessions[name] for name in self._stores if name != store]
+        source = self._stores[store].source
+        if not rest.total or source is None or not any(key in other for other in others):
+            return usage
+        gone = self._elsewhere(store, [key]) - source.rows_of([key]) - self._lost(store, key)
+        for id_, tokens, cost_nusd in self._ledger.unattributed.of_session(key) if gone else ():
+            left = rest.minus(tokens)
+            if id_ in gone and min(left.by_category()) >= 0:
+                rest = left
+                usage = KnownUsage(usage.tokens.plus(tokens), usage.cost_nusd + cost_nusd, usage.rows)
+        return usage
 
     def _with_copies(self, totals: SessionTotals, usage: KnownUsage) -> KnownUsage:
         """Add the copies in forks that count in place of this session's own messages: its totals hold them too."""

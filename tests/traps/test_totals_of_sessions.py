@@ -224,3 +224,34 @@ def test_what_another_database_has_of_a_session_takes_nothing_from_its_title(
     for _ in range(2):
         agent.once()
     assert arrived.tokens_by(SOURCE) == {"message": USED.plus(later.tokens), "unattributed": TITLE}
+
+
+@pytest.mark.parametrize("counted", [True, False], ids=["counted before", "first look"])
+@pytest.mark.parametrize("name", ["opencode.db", "opencode-next.db"])
+def test_a_row_that_a_revert_deletes_in_one_of_two_databases_counts_once(
+    agent: Agent, new: DatabaseV2, arrived: Arrived, name: str, counted: bool
+) -> None:
+    """The totals there still hold it, and the other database still has its row."""
+    kept, reverted = (message(v2_session(), used, T0 + at, counter=at + 1) for at, used in ((0, USED), (1, TITLE)))
+    both = [new, DatabaseV2(agent.data_dir / "opencode-next.db").create()]
+    for database in both:
+        put(database, kept.session, kept, reverted)
+    if counted:
+        agent.once()
+    next(each for each in both if each.path.name == name).remove(reverted)
+    for _ in range(3):
+        agent.once()
+    assert arrived.tokens_by(SOURCE) == {"message": BOTH}
+
+
+def test_what_was_written_in_the_other_database_is_not_taken_for_a_title(
+    agent: Agent, new: DatabaseV2, arrived: Arrived
+) -> None:
+    """Its call is smaller than the title, so the totals here could hold it. The totals there say that they do not."""
+    of, small = v2_session(), Tokens(100, 5)
+    first, later = message(of, USED), message(of, small, T0 + 60_000, counter=2)
+    put(new, of, first)
+    put(DatabaseV2(agent.data_dir / "opencode-next.db").create(), replace(of, totals=BOTH.plus(small)), first, later)
+    for _ in range(3):
+        agent.once()
+    assert arrived.tokens_by(SOURCE) == {"message": USED.plus(small), "unattributed": TITLE}

@@ -216,6 +216,10 @@ def test_a_turn_of_a_fork_begins_with_its_own_prompt(
         *("invoke_agent build", "  chat c"),
     ]
     assert receiver.total("opencode.tool.call.count") == 1
+    turns = [span for span in receiver.spans() if span.name == "invoke_agent build"]
+    assert sorted((turn.end_ns - turn.start_ns) / 1e9 for turn in turns) == [2, 4], (
+        "not since the prompt that was copied"
+    )
 
 
 @pytest.mark.parametrize("is_steered", [False, True])

@@ -109,6 +109,10 @@ class TurnFinder:
         bounds = (habit.copied_until_ms, habit.marked_from_ms if marked else 0)
         low = self._order.up_to(session.id, max((at for at in bounds if at < place.created_ms), default=0))
         found = self._between_idle(session.id, place, low) if marked else self._since_prompt(session.id, place, low)
+        if place.created_ms <= habit.copied_until_ms:
+            # No row ``idle`` need lie between what was copied and the fork's own first turn.
+            own = self._order.up_to(session.id, habit.copied_until_ms) + 1
+            found = found if found.before <= own else found._replace(before=own, last=None)
         if place.kind == ASSISTANT:  # a compaction can be outside the turn of the rows around it
             self._last[session.id] = found
         return found
