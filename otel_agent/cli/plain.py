@@ -1,4 +1,4 @@
-"""``otel-agent summary`` as it is typed most often: with the name of a view at most, or ``--json``.
+"""``otel-agent summary`` as it is typed most often: with the name of a view at most, ``--live``, or ``--json``.
 
 That needs no parser. Typer and all options of a summary would take a third of the time of such a command.
 """
@@ -23,16 +23,22 @@ def plain_summary(arguments: Sequence[str], environ: Mapping[str, str]) -> Asked
     # Typer reads these variables: a settings file, and what a shell wants to complete.
     if command != "summary" or {"OTEL_AGENT_CONFIG", COMPLETE} & set(environ):
         return None
-    names = [each for each in options if each not in ("--json", "--what-next")]
+    names = [each for each in options if each not in ("--json", "--live", "--what-next")]
     views = tuple(view for view in VIEW_NAMES if names == [view]) if names else ("overview",)
     if not views:
         return None
-    # Who typed no command wants to see what there is, be it from last week.
-    return Asked(views=views, form="json" if "--json" in options else "table", else_all_time="--what-next" in options)
+    return Asked(
+        views=views,
+        live="--live" in options,
+        form="json" if "--json" in options else "table",
+        # Who typed no command wants to see what there is, be it from last week.
+        else_all_time="--what-next" in options,
+    )
 
 
 def show_plain(asked: Asked, *, with_what_next: bool) -> None:
     """Answer it, as ``summary_command`` does."""
+    asked.refuse_contradictions()
     show(asked, loaded(None, quiet=True).settings, clock(None))
     if with_what_next:
         print(f"\n{wrapped(WHAT_NEXT)}")
