@@ -1,4 +1,5 @@
-"""``otel-agent summary`` as it is typed most often: with the name of a view at most, ``--live``, or ``--json``.
+"""``otel-agent summary`` as it is typed most often: with the name of a view, a named range, ``--live`` and ``--json``
+at most.
 
 That needs no parser. Typer and all options of a summary would take a third of the time of such a command.
 """
@@ -11,7 +12,8 @@ from otel_agent.cli.asked import Asked, clock
 from otel_agent.cli.loading import loaded
 from otel_agent.cli.summary import show
 from otel_agent.cli.terminal import wrapped
-from otel_agent.summary.view import VIEW_NAMES
+from otel_agent.summary.question import RANGE_NAMES, RangeName
+from otel_agent.summary.view import VIEW_NAMES, ViewName
 
 WHAT_NEXT: Final = "Next: otel-agent summary --live opens a screen, otel-agent setup sets up a backend and a service, otel-agent --help lists all."
 """Printed below the summary of a person who typed no command."""
@@ -23,13 +25,25 @@ def plain_summary(arguments: Sequence[str], environ: Mapping[str, str]) -> Asked
     # Typer reads these variables: a settings file, and what a shell wants to complete.
     if command != "summary" or {"OTEL_AGENT_CONFIG", COMPLETE} & set(environ):
         return None
-    names = [each for each in options if each not in ("--json", "--live", "--what-next")]
-    views = tuple(view for view in VIEW_NAMES if names == [view]) if names else ("overview",)
-    if not views:
-        return None
+    view: ViewName | None = None
+    range_: RangeName | None = None
+    given = iter(options)
+    for each in given:
+        if each == "--range":
+            name = next(given, "")
+            range_ = next((known for known in RANGE_NAMES if known == name), None)
+            if range_ is None:
+                return None
+        elif each not in ("--json", "--live", "--what-next"):
+            if view is not None:
+                return None
+            view = next((known for known in VIEW_NAMES if known == each), None)
+            if view is None:
+                return None
     return Asked(
-        views=views,
+        views=(view or "overview",),
         live="--live" in options,
+        range=range_,
         form="json" if "--json" in options else "table",
         # Who typed no command wants to see what there is, be it from last week.
         else_all_time="--what-next" in options,

@@ -65,6 +65,10 @@ def bring_up_to_date(settings: Settings, *, with_calls: bool = False) -> str:
     Return why that is not possible, if the ledger can be read nevertheless; empty if it is up to date. Raises
     ``LedgerError`` if there is nothing to show.
     """
+    from otel_agent.intake.at_rest import is_at_rest
+
+    if not with_calls and is_at_rest(settings):
+        return ""
     from otel_agent.cli.old_calls import wait_for_agent
     from otel_agent.intake.catch_up import catch_up, ignore, read_calls
     from otel_agent.ledger.place import exists, ledger_path

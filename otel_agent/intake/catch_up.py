@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from otel_agent import identity
 from otel_agent.errors import LedgerDamaged
+from otel_agent.intake.at_rest import SWEEP_MS, Watching
 from otel_agent.intake.calls_of_history import CallsOfHistory, OnCalls
 from otel_agent.intake.ingest import Ingest, Pass, Rules
 from otel_agent.intake.settled import run_settled
@@ -22,8 +23,6 @@ from otel_agent.model import ProblemKind
 from otel_agent.settings import Settings
 from otel_agent.settings.backend import keeps_everything_here, names_backend
 
-_SWEEP_MS: Final = 86_400_000
-"""A summary looks at everything once a day; with 100,000 messages that takes a second instead of a tenth."""
 _PATIENCE_SECONDS: Final = 2.0
 """A summary takes less time to bring a ledger up to date that is not far behind."""
 
@@ -107,12 +106,15 @@ def catch_up(
     try:
         with opened(settings, hurried=True, on_migration=on_migration) as parts:
             # A store with unknown tables gets a chance each time: this version may be newer than the last one.
-            due = abs(time.time_ns() // 1_000_000 - parts.ledger.swept_ms) > _SWEEP_MS  # a clock can have been wrong
+            due = abs(time.time_ns() // 1_000_000 - parts.ledger.swept_ms) > SWEEP_MS  # a clock can have been wrong
             sweep = due or parts.ledger.problems.has_kind(ProblemKind.UNKNOWN_SCHEMA)
             keeps_here, parts.ledger.outbox.keeps = keeps_everything_here(settings), _are_kept(settings, parts.ledger)
+            before = Watching(settings, parts.finder.locations) if changed_paths is None else None
             read = run_settled(parts.ingest, sweep=sweep, changed_paths=changed_paths, on_progress=on_progress)
             _drop_spans(parts.ledger, for_ever=keeps_here)
             then(parts)
+            if before is not None and not read.settling:
+                before.note(parts.ledger, parts.ingest)
             return read
     except LedgerDamaged as damage:
         raise LedgerDamaged(f"{damage}. `otel-agent run --once` sets it aside and counts again.") from None

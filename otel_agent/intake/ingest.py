@@ -5,6 +5,7 @@ Everything is read before the transaction begins. The transaction only writes.
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from msgspec.structs import replace
@@ -84,6 +85,14 @@ class Ingest:
     def stores(self) -> list[Store]:
         """The stores of the last pass."""
         return list(self._stores.values())
+
+    @property
+    def in_flight(self) -> list[Path] | None:
+        """The files that may change although all stores look the same. ``None`` if the last pass left more than these."""
+        found = [store.in_flight for store in self._stores.values()]
+        if self._residual.waits or self._unreadable.names or None in found:
+            return None
+        return [path for paths in found for path in paths or ()]
 
     def run(
         self,

@@ -40,6 +40,11 @@ class Residual:
         """Sessions with a message that this pass read and that the residual may hold."""
         self._records = SessionRecords(ledger)
 
+    @property
+    def waits(self) -> bool:
+        """True if the totals of a session could not be compared yet."""
+        return any(self._waiting.values())
+
     def note(self, store: str, totals: StoreTotals) -> None:
         """Keep the totals of a store, all of whose rows are in the ledger now."""
         self._records.note(store, totals)

@@ -6,15 +6,17 @@
 
 import logging
 import os
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from otel_agent.ledger.queries import open_to_read
-from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Checkpoint, Problem, Store
 from otel_agent.opencode.locations import StoreLocations, doubts, find_stores, locations, together
 from otel_agent.settings import Settings
+
+if TYPE_CHECKING:
+    from otel_agent.ledger.writer import Ledger
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +52,7 @@ class StoreFinder:
     """Finds the stores for the agent. It notes in the ledger where running OpenCode processes keep their data, so
     that we look there after these processes ended, too."""
 
-    def __init__(self, settings: Settings, ledger: Ledger) -> None:
+    def __init__(self, settings: Settings, ledger: "Ledger") -> None:
         self._settings, self._ledger = settings, ledger
         self._noted = _decoded(ledger.recall(_NOTED))
         self._doubts: set[str] = set()

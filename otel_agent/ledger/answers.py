@@ -18,7 +18,7 @@ UNATTRIBUTED: Final = "titles and other"
 """The name shown for the model and the agent of usage that only the totals of a session know."""
 
 
-class Usage(Struct, frozen=True):
+class Usage(Struct, frozen=True, gc=False):
     """The usage of a set of counted messages."""
 
     messages: int
@@ -76,7 +76,7 @@ class Scope(Struct, frozen=True, kw_only=True):
     session_ids: frozenset[str] | None = None
 
 
-class Group(Struct, frozen=True):
+class Group(Struct, frozen=True, gc=False):
     """The usage of the messages that share a key, and when the first and the last of them ended."""
 
     key: tuple[str, ...]
@@ -147,7 +147,7 @@ class CountedMessage(Struct, frozen=True):
     error_type: str
 
 
-class SessionFacts(Struct, frozen=True):
+class SessionFacts(Struct, frozen=True, gc=False):
     """The session that started this one (empty if a person did), and its title."""
 
     parent_id: str

@@ -3,11 +3,11 @@
 import json
 import sqlite3
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from otel_agent.ledger.answers import NO_USAGE, SLOT_MS, UNATTRIBUTED, Group, Period, Scope, Usage
 from otel_agent.ledger.kept_sums import NUMBERS
-from otel_agent.model import UsageSource
+from otel_agent.model import Overlap, Tokens, UsageSource
 from otel_agent.model.project import OUTSIDE_ANY
 
 _MESSAGES: Final = "ifnull(sum(messages), 0)"
@@ -85,25 +85,24 @@ class UsageOfSums:
 
     def by_session(self, scope: Scope) -> list[Group]:
         """Group by (session id, worktree, directory)."""
-        keys, numbers = "u.session_id, s.worktree, s.directory", ", ".join(f"u.{name}" for name in NUMBERS[1:])
+        keys, numbers = "u.session_id, s.worktree, s.directory", ", ".join(f"u.{name}" for name in NUMBERS)
         if is_of_sessions(scope):
             where, parameters = "", tuple[object, ...]()
             if scope.session_ids is not None:
                 where, parameters = "WHERE session_id IN (SELECT value FROM json_each(?))", (_ids(scope),)
             query = (
-                f"SELECT session_id, worktree, directory, messages, 1, {', '.join(NUMBERS[1:])}, first_ms, last_ms "
+                f"SELECT session_id, worktree, directory, {', '.join(NUMBERS)}, first_ms, last_ms "
                 f"FROM session_use {where}"
             )
         else:
             where, parameters = slots(scope)
             sums = ", ".join(f"sum({name}) AS {name}" for name in NUMBERS)
             query = (
-                f"SELECT {keys}, u.messages, 1, {numbers}, u.first_ms, u.last_ms FROM (SELECT session_id, {sums}, "
+                f"SELECT {keys}, {numbers}, u.first_ms, u.last_ms FROM (SELECT session_id, {sums}, "
                 f"min(first_ms) AS first_ms, max(last_ms) AS last_ms FROM slot_use WHERE {where} GROUP BY session_id) AS u "
                 "JOIN session_use AS s ON s.session_id = u.session_id"
             )
-        rows = self._database.execute(query, parameters)
-        return [Group(row[:3], Usage.of(row[3:-2]), row[-2], row[-1]) for row in rows]
+        return [_of_session(row) for row in self._database.execute(query, parameters)]
 
     def by_period(self, scope: Scope, periods: Sequence[Period]) -> dict[int, Usage]:
         """Return the usage of each period that has any, by its begin. Periods begin with a slot and end with one."""
@@ -147,3 +146,12 @@ def slots(scope: Scope) -> tuple[str, tuple[object, ...]]:
 
 def _ids(scope: Scope) -> str:
     return json.dumps(sorted(scope.session_ids or ()))
+
+
+def _of_session(row: tuple[Any, ...]) -> Group:
+    # Names instead of slices take a quarter of the time, and a person may have ten thousand sessions.
+    key, worktree, directory, messages, input_, output, reasoning, read, write, cached, reasoned, cost, first, last = (
+        row
+    )
+    tokens, overlap = Tokens(input_, output, reasoning, read, write), Overlap(cached, reasoned)
+    return Group((key, worktree, directory), Usage(messages, 1, tokens, overlap, cost), first, last)

@@ -26,6 +26,7 @@ from otel_agent.ledger.loops import Loops
 from otel_agent.ledger.messages import Messages
 from otel_agent.ledger.migration_progress import OnMigration, unreported
 from otel_agent.ledger.notices import Notices
+from otel_agent.ledger.open_ends import has_open_ends
 from otel_agent.ledger.outbox import Outbox
 from otel_agent.ledger.place import ledger_path
 from otel_agent.ledger.problems import Problems
@@ -184,6 +185,10 @@ class Ledger:
                 self._facts.forget(BEFORE)
             self._facts.note("instance_id", instance_id)
         self._continuity.write_again()
+
+    def has_open_ends(self) -> bool:
+        """Return True if anything waits to be decided, or could not be read."""
+        return has_open_ends(self._database)
 
     @property
     def epoch_message(self) -> int:

@@ -192,6 +192,11 @@ class Store(Protocol):
     def is_tree(self) -> bool:
         """True if the store also changes in folders below ``folder``."""
 
+    @property
+    def in_flight(self) -> Sequence[Path] | None:
+        """The files that may change without another mark of change of the store. ``None`` if the last pass left more than
+        these to be read."""
+
     def read(self, recall: Recall, ask_wanted: AskWanted, *, now_ms: int, scope: ReadScope) -> Iterator[Batch]:
         """Yield what may be new since the checkpoints, each message together with the calls that are ``wanted`` of it.
 

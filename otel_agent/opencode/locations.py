@@ -12,6 +12,7 @@ from msgspec import Struct
 from otel_agent.model import Problem, Store
 from otel_agent.opencode.answering import NoAnswer, answer_of
 from otel_agent.opencode.bounded_files import expanded, in_words, is_folder, listing
+from otel_agent.opencode.change_marks import database_mark, tree_mark
 from otel_agent.opencode.json_tree.layout import FlatLayout, ProjectLayout
 from otel_agent.opencode.mounts import network_file_system
 
@@ -35,6 +36,30 @@ class StoreLocations(Struct, frozen=True):
     def data_folders(self) -> list[Path]:
         """The folders in which data may appear, each once: those to look into, and those of the named databases."""
         return list(dict.fromkeys([*self.folders, *(path.parent for path in self.databases)]))
+
+
+class StorePlace(Struct, frozen=True):
+    """One store that was found, and nothing of it was read yet."""
+
+    path: Path
+    """The database, or the folder of a tree's messages."""
+    layout: FlatLayout | ProjectLayout | None = None
+    """The layout of a tree, ``None`` for a database."""
+
+    def store(self) -> Store:
+        """Return what reads it."""
+        # Most people have one kind of store. The readers of the other one would take 0.008 s of each summary to import.
+        if self.layout is not None:
+            from otel_agent.opencode.json_tree.tree import JsonTree  # noqa: PLC0415
+
+            return JsonTree(self.layout)
+        from otel_agent.opencode.sqlite.database import Database  # noqa: PLC0415
+
+        return Database(self.path)
+
+    def mark(self, now_ns: int) -> bytes:
+        """Return what changes whenever a pass would find something; empty if a change a moment ago may not show yet."""
+        return database_mark(self.path, now_ns) if self.layout is None else tree_mark(self.path, now_ns)
 
 
 class WatchedFolder(Struct, frozen=True):
@@ -102,26 +127,32 @@ def find_stores(places: StoreLocations) -> tuple[dict[str, Store], list[Problem]
     A store that is reached twice (a link, the same folder given twice) is listed once. Old trees come first, so that an
     original is usually read before its later copy.
     """
+    found, problems = find_places(places)
+    return {real_path: place.store() for real_path, place in found.items()}, problems
+
+
+def find_places(places: StoreLocations) -> tuple[dict[str, "StorePlace"], list[Problem]]:
+    """Return the same without the code that reads them."""
     problems: list[Problem] = []
-    stores: dict[str, Store] = {}
-    databases: list[tuple[str, Store]] = []
+    stores: dict[str, StorePlace] = {}
+    databases: list[tuple[str, StorePlace]] = []
     # The same store by two paths would not be counted twice, but it would be read twice.
     for path in places.databases:
         databases += _asked(path, partial(_database, path), problems)
     for folder in places.folders:
-        for real_path, store in _asked(folder, partial(_in_folder, folder, problems), problems):
-            if store.is_tree:
-                stores.setdefault(real_path, store)
+        for real_path, place in _asked(folder, partial(_in_folder, folder, problems), problems):
+            if place.layout is not None:
+                stores.setdefault(real_path, place)
             else:
-                databases.append((real_path, store))
-    for real_path, store in databases:
-        stores.setdefault(real_path, store)
+                databases.append((real_path, place))
+    for real_path, place in databases:
+        stores.setdefault(real_path, place)
     return stores, problems
 
 
 def _asked(
-    place: Path, find: Callable[[], list[tuple[str, Store]]], problems: list[Problem]
-) -> list[tuple[str, Store]]:
+    place: Path, find: Callable[[], list[tuple[str, "StorePlace"]]], problems: list[Problem]
+) -> list[tuple[str, "StorePlace"]]:
     """Return what is found at a place; nothing if it does not answer, and the problem says so."""
     try:
         return answer_of(in_words(place), find)
@@ -130,11 +161,11 @@ def _asked(
         return []
 
 
-def _in_folder(folder: Path, problems: list[Problem]) -> list[tuple[str, Store]]:
+def _in_folder(folder: Path, problems: list[Problem]) -> list[tuple[str, "StorePlace"]]:
     """Return the stores in one folder by their real paths."""
     met: list[Problem] = []
-    found: list[tuple[str, Store]] = [
-        (os.path.realpath(layout.messages), _tree_at(layout))
+    found = [
+        (os.path.realpath(layout.messages), StorePlace(layout.messages, layout))
         for layout in _layouts(folder, met)
         if os.path.isdir(layout.messages)  # noqa: PTH112 - Path's raises where a folder may not be searched
     ]
@@ -143,24 +174,9 @@ def _in_folder(folder: Path, problems: list[Problem]) -> list[tuple[str, Store]]
     return found
 
 
-def _database(path: Path) -> list[tuple[str, Store]]:
+def _database(path: Path) -> list[tuple[str, "StorePlace"]]:
     # Path's raises where a folder may not be searched.
-    return [(os.path.realpath(path), _database_at(path))] if os.path.isfile(path) else []  # noqa: PTH113
-
-
-# Most people have one kind of store. The readers of the other one would take 0.008 s of each summary to import.
-
-
-def _tree_at(layout: FlatLayout | ProjectLayout) -> Store:
-    from otel_agent.opencode.json_tree.tree import JsonTree  # noqa: PLC0415
-
-    return JsonTree(layout)
-
-
-def _database_at(path: Path) -> Store:
-    from otel_agent.opencode.sqlite.database import Database  # noqa: PLC0415
-
-    return Database(path)
+    return [(os.path.realpath(path), StorePlace(path))] if os.path.isfile(path) else []  # noqa: PTH113
 
 
 def watched_folders(places: StoreLocations, stores: Iterable[Store]) -> list[WatchedFolder]:

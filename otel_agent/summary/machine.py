@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from otel_agent.errors import LedgerError
-from otel_agent.ledger.hold import held_by
 from otel_agent.ledger.migration_progress import OnMigration
 from otel_agent.ledger.place import ledger_path
 from otel_agent.ledger.queries import Queries, open_to_read
@@ -86,7 +85,7 @@ class Machine:
         # The mark is read first: a write during the answer then counts as a change, and the view is asked for again.
         self._mark = self.mark()
         view = self._answer(name, question)
-        if view.reading is None or held_by(self._settings.state_dir) is not None:
+        if view.reading is None or self._agent_runs():
             return view
         # Nobody reads on. Perhaps the reading ended a moment ago: a second answer shows the end.
         again = self._answer(name, question)
@@ -120,10 +119,8 @@ class Machine:
                 prices=self._prices,
             )
             if view.tools is not None:
-                agent_runs = held_by(self._settings.state_dir) is not None
-                view = replace(
-                    view, warnings=(*not_included(view.tools.known, view.now, agent_runs=agent_runs), *view.warnings)
-                )
+                left_out = not_included(view.tools.known, view.now, agent_runs=self._agent_runs())
+                view = replace(view, warnings=(*left_out, *view.warnings))
             if ledger is not None and (brief := brief_warnings(ledger)):
                 # What was put before them is short.
                 view = replace(view, brief_warnings=(*view.warnings[: -len(brief)], *brief))
@@ -136,6 +133,12 @@ class Machine:
                 return view
             states = budget_states(self._settings.budget, ledger, accounting=question.accounting, now=view.now)
             return replace(view, budgets=tuple(states))
+
+    def _agent_runs(self) -> bool:
+        # Hardly ever asked. It imports sockets and hashes, for which a person would wait 0.01 s.
+        from otel_agent.ledger.hold import held_by  # noqa: PLC0415
+
+        return held_by(self._settings.state_dir) is not None
 
     def _servers(self, ledger: Queries) -> Servers:
         """Return the MCP servers that OpenCode's configuration names, here and in the projects of the ledger."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from operator import attrgetter
 from typing import Final
 
 from otel_agent.ledger.answers import Group, SessionFacts
@@ -14,8 +15,12 @@ _NO_FACTS: Final = SessionFacts(parent_id="", title="")
 class _Node:
     """A session with its own usage, and the usage of its whole subtree."""
 
-    def __init__(self, group: Group) -> None:
+    __slots__ = ("below", "id", "own", "title", "whole")
+
+    def __init__(self, group: Group, facts: Mapping[str, SessionFacts]) -> None:
         self.own = self.whole = group
+        self.id: str = group.key[0]
+        self.title = facts.get(self.id, _NO_FACTS).title
         self.below: list[_Node] = []
 
 
@@ -34,18 +39,19 @@ def session_rows(
     If a parent is not among the groups, its sessions are listed below the nearest ancestor that is.
     ``order`` gets a session's whole subtree and puts the largest first unless ``ascending``; ``None`` sorts by title.
     """
-    nodes = {group.key[0]: _Node(group) for group in groups}
+    nodes = {group.key[0]: _Node(group, facts) for group in groups}
     tops = _planted(nodes, facts)
     for top in tops:
-        _roll_up(top)
+        if top.below:
+            _roll_up(top)
     # A stack instead of recursion: nobody limits how deep sub-agents start sub-agents.
     rows: list[SessionRow] = []
-    pending = [(node, 0) for node in reversed(_sorted(tops, facts, order, ascending))]
+    pending = [(node, 0) for node in reversed(_sorted(tops, order, ascending))]
     while pending:
         node, depth = pending.pop()
         rows.append(_row(node, depth, facts, at, rolled_up))
-        if not rolled_up:
-            pending += [(child, depth + 1) for child in reversed(_sorted(node.below, facts, order, ascending))]
+        if node.below and not rolled_up:
+            pending += [(child, depth + 1) for child in reversed(_sorted(node.below, order, ascending))]
     return rows
 
 
@@ -98,10 +104,8 @@ def _roll_up(top: _Node) -> None:
             )
 
 
-def _sorted(
-    nodes: list[_Node], facts: Mapping[str, SessionFacts], order: Callable[[Group], int] | None, ascending: bool
-) -> list[_Node]:
-    by_title = sorted(nodes, key=lambda node: (_title(node, facts), node.own.key))
+def _sorted(nodes: list[_Node], order: Callable[[Group], int] | None, ascending: bool) -> list[_Node]:
+    by_title = sorted(nodes, key=attrgetter("title", "id"))
     return by_title if order is None else sorted(by_title, key=lambda node: order(node.whole), reverse=not ascending)
 
 
@@ -113,7 +117,7 @@ def _row(
     return SessionRow(
         key=key,
         usage=group.usage,
-        title=_title(node, facts),
+        title=node.title,
         project=(directory if is_outside_any(worktree) else worktree) or GLOBAL,
         parent=_parent(key, facts),
         depth=depth,
@@ -121,7 +125,3 @@ def _row(
         last=at(group.last_ms),
         with_subagents=node.whole.usage,
     )
-
-
-def _title(node: _Node, facts: Mapping[str, SessionFacts]) -> str:
-    return facts.get(node.own.key[0], _NO_FACTS).title

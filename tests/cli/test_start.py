@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,14 @@ NEVER = {"pydantic", "opentelemetry", "textual", "watchdog", "asyncio", "rich.ma
 """What no command here shows or does."""
 NO_SUMMARY = {"psutil", "annotated_types", "markdown_it", "filelock", "typing_extensions"}
 """What a summary of a machine on which no OpenCode runs does without."""
-PLAIN = (["summary"], ["summary", "models"], ["summary", "--json"], ["summary", "agents", "--json"])
+PLAIN = (
+    ["summary"],
+    ["summary", "models"],
+    ["summary", "--json"],
+    ["summary", "agents", "--json"],
+    ["summary", "--range", "month"],
+    ["summary", "timeline", "--json", "--range", "all"],
+)
 TIME = re.compile(r'"generated_at": "[^"]*"')
 
 
@@ -57,6 +66,23 @@ def test_a_command_imports_no_other_command(named: str, home: Path) -> None:
 def test_a_summary_as_it_is_typed_most_needs_no_parser(arguments: list[str], home: Path) -> None:
     imported = imported_modules(home, *arguments)
     assert imported & (NEVER | NO_SUMMARY | {"typer", "otel_agent.cli.summary_options"}) == set()
+
+
+def test_a_summary_without_news_imports_nothing_that_reads_or_writes(home: Path) -> None:
+    for path in (home, *home.rglob("*")):
+        os.utime(path, (time.time() - 60,) * 2)
+    assert "otel_agent.intake.ingest" in imported_modules(home, "summary")
+    readers = {"otel_agent.intake.ingest", "otel_agent.ledger.writer", "otel_agent.opencode.json_tree.tree", "socket"}
+    assert imported_modules(home, "summary") & readers == set()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--range"], ["--range", "never"], ["models", "agents"], ["--range", "all", "oops"]]
+)
+def test_what_only_a_parser_can_refuse_is_refused(arguments: list[str], shell: Shell) -> None:
+    run = shell.run("summary", *arguments)
+    assert run.returncode == 2
+    assert "Traceback" not in run.stderr
 
 
 def test_who_has_one_kind_of_store_does_not_import_the_readers_of_the_other(home: Path) -> None:

@@ -37,7 +37,7 @@ class ListedStore:
         self.read_from: list[int] = []
         """Where each pass began."""
         self.closed = 0
-        self.folder, self.is_tree = Path("nowhere"), False
+        self.folder, self.is_tree, self.in_flight = Path("nowhere"), False, ()
         self._parent_id = parent_id
         self.calls: dict[str, list[ToolCall]] = {}
         """By the message's id."""

@@ -25,6 +25,7 @@ DOCUMENTS = (
     "CONTRIBUTING.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
+    "docs/design.md",
     "docs/opencode-matrix.md",
     "docs/rollout.md",
 )

@@ -37,6 +37,12 @@ class Restless:
         """Return True if a folder is known as one that is not at rest."""
         return name in self._states
 
+    @property
+    def in_flight(self) -> dict[str, frozenset[str]] | None:
+        """Each such folder with the files to read again; ``None`` if not all of its files are known."""
+        found = {name: each.files for name, each in self._states.items() if each.files is not None}
+        return found if len(found) == len(self._states) else None
+
     def young(self, now_ns: int) -> Iterator[str]:
         """Yield the folders to look at without a hint."""
         return (name for name, each in self._states.items() if abs(now_ns - each.since_ns) < _YOUNG_NS)

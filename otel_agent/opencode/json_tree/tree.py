@@ -75,6 +75,14 @@ class JsonTree:
         """Always True: it changes in the folders below."""
         return True
 
+    @property
+    def in_flight(self) -> list[Path] | None:
+        """The files of messages in flight, which are rewritten in place: that does not touch their folders."""
+        found = self._restless.in_flight
+        if found is None:
+            return None
+        return [self._layout.messages / name / file for name, files in found.items() for file in files]
+
     def close(self) -> None:
         """Forget which folders are at rest and what sessions said, so that the next pass begins from the checkpoints."""
         self._at_rest.clear()

@@ -1,13 +1,11 @@
 """What a ``TableReader`` begins with: how far its table was read, in which file, and whom it may ask."""
 
-from pathlib import Path
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
 from otel_agent.model import KILLED, AskWanted, Generation, Message, Recall
-from otel_agent.opencode.bounded_files import RACY_NS
 
 READS: Final = 1
 """Raise it when rows that were read before would be read better now: every table is then read once more."""
@@ -49,27 +47,6 @@ def left_at(recalled: bytes | None) -> Cursor:
         return msgspec.json.decode(recalled, type=Cursor) if recalled else Cursor()
     except msgspec.DecodeError:
         return Cursor()  # everything is read again, and nothing counts twice
-
-
-def mark_of(path: Path, now_ns: int) -> bytes:
-    """Return what shows that nobody wrote to a database since: inode, size and time of the file and of its write-ahead log.
-
-    Empty if one of them was written a moment ago: it could be written again without another time.
-    """
-    found: list[int] = []
-    for file in (path, Path(f"{path}-wal")):
-        try:
-            status = file.stat()
-        except OSError:
-            status = None
-        # An empty log is as good as none: whoever opens the database may make one.
-        if status is None or not status.st_size:
-            found += [0, 0, 0]
-            continue
-        if status.st_mtime_ns > now_ns - RACY_NS:
-            return b""
-        found += [status.st_ino, status.st_size, status.st_mtime_ns]
-    return msgspec.json.encode(found)
 
 
 class DatabaseFile(Struct, frozen=True):

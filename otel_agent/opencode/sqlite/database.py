@@ -30,11 +30,12 @@ from otel_agent.model import (
     Unreadable,
 )
 from otel_agent.opencode.bounded_files import in_words
+from otel_agent.opencode.change_marks import database_mark
 from otel_agent.opencode.json_values import MAX_TIME_MS
 from otel_agent.opencode.sqlite import changed_lines, session_totals
 from otel_agent.opencode.sqlite.calls import read_calls, with_place
 from otel_agent.opencode.sqlite.connection import Connection, Files, connect, is_being_made, must_be_immutable
-from otel_agent.opencode.sqlite.cursor import Ask, DatabaseFile, mark_of
+from otel_agent.opencode.sqlite.cursor import Ask, DatabaseFile
 from otel_agent.opencode.sqlite.failures import is_endless, problem_of
 from otel_agent.opencode.sqlite.first_look import Table, read_table
 from otel_agent.opencode.sqlite.known_tables import Tables, probe
@@ -80,6 +81,11 @@ class Database:
         """Always False: nothing changes in the folders below."""
         return False
 
+    @property
+    def in_flight(self) -> list[Path] | None:
+        """Nothing, if the last pass read to the end and all parts with it: whatever happens then changes the file."""
+        return None if self._has_unread or self._unchanged_since is None else []
+
     def close(self) -> None:
         """Close the connection, so that the next pass begins from the checkpoints."""
         if self._connection is not None:
@@ -93,7 +99,7 @@ class Database:
             self._may_be_asked(again=scope.sweep)
             if scope.sweep:
                 self._reopen(now_ms)
-            mark, place = mark_of(self._path, now_ms * 1_000_000), f"database:{self.name}"
+            mark, place = database_mark(self._path, now_ms * 1_000_000), f"database:{self.name}"
             # A new process would walk over all rows for those that were rewritten: a second for a million.
             as_left = mark and recall(place) == mark
             sweep = scope.sweep or (self._unchanged_since is None and not as_left)

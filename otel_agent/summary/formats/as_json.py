@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -73,11 +74,23 @@ _ROWS: Final = '  "rows": '
 
 _ROWS_AT_ONCE: Final = 200
 
+_NOT_ASCII: Final = re.compile("[^\x00-\x7f]+")
+
 
 def _text(value: object, indent: str) -> str:
-    # Python's own indenting encoder takes 0.4 ms for a session, and this 0.04 ms for the same text.
-    compact = json.dumps(value, allow_nan=False).encode()
-    return msgspec.json.format(compact, indent=2).decode().replace("\n", f"\n{indent}")
+    # Python's own indenting encoder takes 0.4 ms for a session, and this 0.01 ms for the same values.
+    try:
+        compact = msgspec.json.encode(value)
+    except UnicodeEncodeError:  # a path that is no text
+        compact = json.dumps(value, allow_nan=False).encode()
+    text = msgspec.json.format(compact, indent=2).decode()
+    if not text.isascii():
+        text = _NOT_ASCII.sub(_escaped, text)
+    return text.replace("\n", f"\n{indent}")
+
+
+def _escaped(letter: re.Match[str]) -> str:
+    return json.dumps(letter[0])[1:-1]
 
 
 def document(view: View) -> dict[str, Any]:
@@ -127,10 +140,11 @@ def row_object(row: Row, view: View, *, active: bool = False) -> dict[str, Any]:
     if view.equivalents is not None:
         found = view.equivalents.active if active else view.equivalents.rows
         equivalent = _equivalent(found.get(row.key, NO_EQUIVALENT))
+    usage = _usage(row.usage, view.accounting)
     return {
         "key": row.key,
-        **_facts(row, view),
-        **_usage(row.usage, view.accounting),
+        **_facts(row, usage, view),
+        **usage,
         **equivalent,
         **then,
         **_checked_out(row, view),
@@ -172,16 +186,19 @@ def _usage(usage: Usage, accounting: Accounting) -> dict[str, Any]:
     }
 
 
-def _facts(row: Row, view: View) -> dict[str, Any]:
+def _facts(row: Row, usage: dict[str, Any], view: View) -> dict[str, Any]:
+    """Return what a row has beside its usage, whose object is ``usage``."""
     match row:
         case SessionRow():
+            # Most sessions started no other one.
+            alone = row.with_subagents is row.usage
             return {
                 "title": row.title,
                 "project": row.project,
                 "parent": row.parent or None,
                 "first": _time(row.first),
                 "last": _time(row.last),
-                "with_subagents": _usage(row.with_subagents, view.accounting),
+                "with_subagents": usage if alone else _usage(row.with_subagents, view.accounting),
             }
         case ProjectRow():
             return {"first": _time(row.first), "last": _time(row.last)}
