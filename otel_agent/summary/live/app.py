@@ -208,8 +208,8 @@ class Live(Outward):
         """Show the last answer of the view, or that one is coming, and ask for it."""
         view = self._trail.here.view
         self._turn_to(view)
-        wish, listing = self._last.get(view, (None, None))
-        if listing is not None and wish == self._trail.wish:
+        listing = self.known(view)
+        if listing is not None:
             self._show_listing(listing)  # at once; the new answer replaces it
         else:
             # Rows of another view would be misread under the new title, so they are covered until the answer comes.
