@@ -1,4 +1,5 @@
-"""``otel-agent summary`` as it is typed most often: with the name of a view, a named range and ``--json`` at most.
+"""``otel-agent summary`` as it is typed most often: with the name of a view, a named range, ``--live`` and ``--json``
+at most.
 
 That needs no parser. Typer and all options of a summary would take a third of the time of such a command.
 """
@@ -33,7 +34,7 @@ def plain_summary(arguments: Sequence[str], environ: Mapping[str, str]) -> Asked
             range_ = next((known for known in RANGE_NAMES if known == name), None)
             if range_ is None:
                 return None
-        elif each not in ("--json", "--what-next"):
+        elif each not in ("--json", "--live", "--what-next"):
             if view is not None:
                 return None
             view = next((known for known in VIEW_NAMES if known == each), None)
@@ -41,6 +42,7 @@ def plain_summary(arguments: Sequence[str], environ: Mapping[str, str]) -> Asked
                 return None
     return Asked(
         views=(view or "overview",),
+        live="--live" in options,
         range=range_,
         form="json" if "--json" in options else "table",
         # Who typed no command wants to see what there is, be it from last week.
@@ -50,6 +52,7 @@ def plain_summary(arguments: Sequence[str], environ: Mapping[str, str]) -> Asked
 
 def show_plain(asked: Asked, *, with_what_next: bool) -> None:
     """Answer it, as ``summary_command`` does."""
+    asked.refuse_contradictions()
     show(asked, loaded(None, quiet=True).settings, clock(None))
     if with_what_next:
         print(f"\n{wrapped(WHAT_NEXT)}")

@@ -29,7 +29,7 @@ def show(asked: Asked, settings: Settings, now: Callable[[], datetime]) -> None:
 
     machine = Machine(settings, now)
     if asked.live:
-        from otel_agent.summary.live.app import run_live
+        from otel_agent.summary.live.opening import run_live
 
         run_live(machine, question, asked.views[0], settings.state_dir)
         return

@@ -22,13 +22,14 @@ from otel_agent.summary.live.lines import detail_line, foot_lines, reading_line,
 from otel_agent.summary.live.listing import Listing, is_as_shown, list_rows
 from otel_agent.summary.live.row_list import RowList
 from otel_agent.summary.live.source import Ask, Source
-from otel_agent.summary.live.style import LOW, SHORT, STYLE, WIDE
+from otel_agent.summary.live.style import LOW, ROOMY, SHORT, STYLE, WIDE
 from otel_agent.summary.live.tabs import ViewTabs
 from otel_agent.summary.live.themed import Themed
 from otel_agent.summary.question import Question
 from otel_agent.summary.view import VIEW_NAMES, Process, View, ViewName
 
 if TYPE_CHECKING:
+    from otel_agent.summary.live.driver import GoingOn
     from otel_agent.summary.live.session_screen import SessionScreen
     from otel_agent.summary.session_detail import SessionDetail
 
@@ -52,16 +53,27 @@ class Answering(Themed):
     AUTO_FOCUS = "#rows"
     CSS = STYLE
 
-    def __init__(self, source: Source, ask: Ask, view: ViewName = "overview", folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        ask: Ask,
+        view: ViewName = "overview",
+        folder: Path | None = None,
+        *,
+        first: View | None = None,
+        going_on: "GoingOn | None" = None,
+    ) -> None:
         """``source`` answers questions, ``ask`` returns the question of each view, ``view`` is the first tab.
 
-        What a person chooses is kept in ``folder``.
+        What a person chooses is kept in ``folder``. ``first`` is the answer of the first tab, if it was asked already,
+        and ``going_on`` has its picture.
         """
-        super().__init__(folder)
+        super().__init__(folder, going_on)
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
-        self.VERTICAL_BREAKPOINTS = [(0, "-low"), (LOW, "-high")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-low"), (LOW, "-high"), (ROOMY, "-tall")]
         self._source, self._ask = source, ask
         self._trail = Trail(view)
+        self._first = first
         self._asked = 0
         """Number of the latest question. An answer to an older one comes too late and is dropped."""
         self._asked_at = 0.0
@@ -135,6 +147,13 @@ class Answering(Themed):
             return None
         self._days_asked_at = time.monotonic()
         return calendar_question(self._shown), (self._source.mark(), self._shown.now.date())
+
+    def show_first(self, view: View) -> None:
+        """Show an answer that was there before the screen. Until all of it is drawn, its picture stays."""
+        self._asked += 1
+        self._asked_at = time.monotonic()
+        self._show(self._asked, list_rows(view, self.size.width))
+        self.draw_over_picture()
 
     @work(thread=True, group="answer")
     def _answer(self, number: int, name: ViewName, question: Question, days: tuple[Question, object] | None) -> None:

@@ -1,6 +1,5 @@
 """The live screen: six tabs, each a view, and what each key and click does."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.binding import BindingType
@@ -14,8 +13,6 @@ from otel_agent.summary.live.keys import SCREEN_KEYS
 from otel_agent.summary.live.listing import list_rows
 from otel_agent.summary.live.outward import Outward
 from otel_agent.summary.live.row_list import RowList
-from otel_agent.summary.live.source import Ask, Source
-from otel_agent.summary.live.style import FEW_COLUMNS
 from otel_agent.summary.live.tabs import ViewTabs
 from otel_agent.summary.question import RangeName
 from otel_agent.summary.text.captions import footnotes
@@ -36,8 +33,13 @@ class Live(Outward):
     BINDINGS: ClassVar[list[BindingType]] = SCREEN_KEYS
 
     def on_mount(self) -> None:
-        """Ask for the first view. Textual calls the method of this name of each class, so there is no ``super``."""
-        self._arrive()
+        """Show or ask for the first view. Textual calls the method of this name of each class: there is no ``super``."""
+        if self._first is None:
+            self._arrive()
+            return
+        self._turn_to(self._first.name)
+        # Textual forgets that a line becomes two if it is told so before the line is mounted.
+        self.call_after_refresh(self.show_first, self._first)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave the keys to a box while one is open, and most of them to a session."""
@@ -167,7 +169,7 @@ class Live(Outward):
     def on_resize(self, event: Resize) -> None:
         """Lay the rows out for the new width."""
         self._last.clear()
-        self.query_one(ViewTabs).name_tabs(numbered=event.size.width >= FEW_COLUMNS)
+        self.query_one(ViewTabs).name_tabs(event.size.width)
         if self._shown is not None:
             rows = self.query_one(RowList)
             rows.show(list_rows(self._shown, event.size.width, rows.only))
@@ -196,21 +198,20 @@ class Live(Outward):
         if event.widget is not None and event.widget.id == "foot":
             self.action_notes()
 
-    def _arrive(self) -> None:
-        """Show the last answer of the view, or that one is coming, and ask for it."""
-        view = self._trail.here.view
+    def _turn_to(self, view: ViewName) -> None:
+        """Turn the screen around the rows into that of a view."""
         self.query_one(Tabs).active = view
         self.query_one("#head").display = view == "overview"
         self._close_filter()
-        wish, listing = self._last.get(view, (None, None))
-        if listing is not None and wish == self._trail.wish:
+
+    def _arrive(self) -> None:
+        """Show the last answer of the view, or that one is coming, and ask for it."""
+        view = self._trail.here.view
+        self._turn_to(view)
+        listing = self.known(view)
+        if listing is not None:
             self._show_listing(listing)  # at once; the new answer replaces it
         else:
             # Rows of another view would be misread under the new title, so they are covered until the answer comes.
             self.query_one(RowList).loading = self._shown is None or self._shown.name != view
         self._load()
-
-
-def run_live(source: Source, ask: Ask, view: ViewName, folder: Path) -> None:
-    """Show the screen until a person quits. What they choose is kept in ``folder``."""
-    Live(source, ask, view, folder).run()

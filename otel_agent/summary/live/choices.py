@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from otel_agent.private_files import make_private_folder, read_private, replace_private
+from otel_agent.summary.live.palette import Palette
 
 FILE: Final = "live.json"
 _MOST_BYTES: Final = 4_096
@@ -18,6 +19,8 @@ class Choices(Struct, frozen=True):
 
     theme: str = ""
     """Name of one of Textual's themes; empty for the one of the screen itself."""
+    palette: Palette | None = None
+    """The colours of that theme, for the first picture; ``None`` if nobody knows them yet."""
     flash: bool = True
     """True if what changed is marked for a moment."""
 

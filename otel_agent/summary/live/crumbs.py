@@ -165,9 +165,17 @@ class Trail:
 
     def question(self, ask: Ask) -> Question:
         """Return the question to ask here and now."""
-        question = ask(self.here.view, self._range)
-        sort = self._sorts.get(self.here.view, question.sort)
-        return self.here.narrowed(replace(question, by=self._by or question.by, sort=sort))
+        return self._question(self.here, ask)
+
+    def at_tab(self, view: ViewName, ask: Ask) -> tuple[Wish, Question]:
+        """Return what would be wished and asked if a person opened this tab now."""
+        crumb = Crumb(view)
+        return Wish(crumb, self._range, self._by, self._sorts.get(view)), self._question(crumb, ask)
+
+    def _question(self, crumb: Crumb, ask: Ask) -> Question:
+        question = ask(crumb.view, self._range)
+        sort = self._sorts.get(crumb.view, question.sort)
+        return crumb.narrowed(replace(question, by=self._by or question.by, sort=sort))
 
 
 def _literally(key: str) -> str:

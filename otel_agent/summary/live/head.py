@@ -8,15 +8,10 @@ from textual.widgets import Static
 
 from otel_agent.summary.live.calendar import calendar_map
 from otel_agent.summary.live.lines import trend_line
-from otel_agent.summary.live.panels import processes_panel, tokens_panel
-from otel_agent.summary.live.style import SHORT, TALL, WIDE
-from otel_agent.summary.text import words
-from otel_agent.summary.text.overview import active_table
-from otel_agent.summary.text.overview_rows import ACTIVE_SESSIONS
+from otel_agent.summary.live.panels import active_of, panel_columns, processes_of, tokens_of
+from otel_agent.summary.live.style import TALL, TREND_EDGES, WIDE
 from otel_agent.summary.view import View
 
-_EDGES: Final = 4
-"""Columns beside the bars, and beside what a panel shows."""
 _PANELS: Final = ("processes", "tokens", "days", "active")
 
 
@@ -41,42 +36,37 @@ class Head(VerticalScroll, can_focus=False):
         """Show an overview. Another view has nothing to show here."""
         if view.activity is None:
             return
-        short = self.app.size.height < SHORT
+        width, height = self.app.size
         self.show_processes(view)
         _, tokens, days, active = (self.query_one(f"#{name}", Static) for name in _PANELS)
-        tokens.border_title = f"Tokens, {words.short_range(view.range)}"
-        tokens.update(tokens_panel(view, self._columns(wide=2), short=short))
-        active.display = bool(view.activity.sessions) and not short
-        active.border_title = ACTIVE_SESSIONS
-        active.update(active_table(view, view.activity))
+        tokens.border_title, said = tokens_of(view, width, height)
+        tokens.update(said)
+        sessions = active_of(view, view.activity, height)
+        active.display = sessions is not None
+        if sessions is not None:
+            active.border_title = sessions.title
+            active.update(sessions.content)
         days.display = self._days is not None and self.has_room_for_days
         # Without a panel beside it, each has the whole width.
         for panel, beside in ((days, active), (active, days)):
             panel.set_class(not beside.display, "alone")
         if self._days is not None and days.display:
             days.border_title = "Tokens by day"
-            days.update(calendar_map(self._days, self._columns(wide=2 if active.display else 1)))
+            days.update(calendar_map(self._days, panel_columns(width, 2 if active.display else 1)))
 
     def show_processes(self, view: View) -> None:
         """Show the running processes of an overview, and leave all else as it is."""
         if view.activity is None:
             return
-        panel, running = self.query_one("#processes", Static), view.activity.processes
-        panel.border_title = words.running(len(running))
+        panel, number = self.query_one("#processes", Static), len(view.activity.processes)
+        panel.border_title, said = processes_of(view, view.activity, self.app.size.height)
         # As many lines as before need no new layout of the screen.
-        panel.update(
-            processes_panel(view, view.activity, short=self.app.size.height < SHORT), layout=len(running) != self._lines
-        )
-        self._lines = len(running)
+        panel.update(said, layout=number != self._lines)
+        self._lines = number
 
     def show_days(self, days: View) -> None:
         """Keep the days for the map of the next overview."""
         self._days = days
-
-    def _columns(self, wide: int) -> int:
-        """Return the columns inside a panel, if on a wide screen so many are beside each other."""
-        width = self.app.size.width
-        return width // (wide if width >= WIDE else 1) - _EDGES - 1
 
 
 class TrendLine(Static):
@@ -84,6 +74,6 @@ class TrendLine(Static):
 
     def show(self, view: View) -> None:
         """Show the bars of a view; nothing if it has none."""
-        line = trend_line(view, self.app.size.width - _EDGES)
+        line = trend_line(view, self.app.size.width - TREND_EDGES)
         self.display = bool(line)
         self.update(line)

@@ -11,6 +11,7 @@ from typing import Final
 
 from textual.binding import Binding, BindingType
 
+from otel_agent.summary.live.tab_names import KEYS_SHOWN
 from otel_agent.summary.view import VIEW_NAMES
 
 _RANGES: Final = "range: today, last 7 days, last 30 days, all time"
@@ -21,14 +22,14 @@ SCREEN_KEYS: Final[list[BindingType]] = [
     ),
     Binding("tab", "step(1)", "Next view", priority=True, show=False, tooltip="next view"),
     Binding("shift+tab", "step(-1)", "Previous view", priority=True, show=False, tooltip="previous view"),
-    Binding("t", "range('today')", "Today", tooltip=_RANGES),
-    Binding("w", "range('week')", "Week", tooltip=_RANGES),
-    Binding("m", "range('month')", "Month", tooltip=_RANGES),
-    Binding("a", "range('all')", "All", tooltip=_RANGES),
+    Binding("t", "range('today')", KEYS_SHOWN["t"], tooltip=_RANGES),
+    Binding("w", "range('week')", KEYS_SHOWN["w"], tooltip=_RANGES),
+    Binding("m", "range('month')", KEYS_SHOWN["m"], tooltip=_RANGES),
+    Binding("a", "range('all')", KEYS_SHOWN["a"], tooltip=_RANGES),
     Binding("d", "go_into('timeline')", "Days", show=False, tooltip="days of the row, models of the row"),
     Binding("M", "go_into('models')", "Models", show=False, tooltip="days of the row, models of the row"),
     Binding("b", "by", "Step", show=False, tooltip="timeline by hour, day, week or month"),
-    Binding("s", "sort", "Sort", tooltip="sort by the next column"),
+    Binding("s", "sort", KEYS_SHOWN["s"], tooltip="sort by the next column"),
     Binding("exclamation_mark", "notes", "Notes", show=False, tooltip="all warnings and notes"),
     Binding("y", "copy", "Copy", show=False, tooltip="copy the id or name of the row, or the whole row"),
     Binding("Y", "copy_row", "Copy row", show=False, tooltip="copy the id or name of the row, or the whole row"),
@@ -37,11 +38,11 @@ SCREEN_KEYS: Final[list[BindingType]] = [
     Binding("K", "scroll_head(-1)", "Head up", show=False, tooltip="scroll what is above the rows"),
     Binding("J", "scroll_head(1)", "Head down", show=False, tooltip="scroll what is above the rows"),
     Binding("r", "refresh_now", "Refresh", show=False, tooltip="refresh now"),
-    Binding("slash", "filter", "Filter", tooltip="filter rows by name"),
+    Binding("slash", "filter", KEYS_SHOWN["/"], tooltip="filter rows by name"),
     Binding("escape,backspace", "up_one", "Back", show=False, tooltip="go back, or end the filter"),
     Binding("ctrl+p", "command_palette", "Palette", show=False, tooltip="commands, among them the themes"),
-    Binding("question_mark", "help", "Help", tooltip="show the keys"),
-    Binding("q,ctrl+c", "quit", "Quit", tooltip="quit"),
+    Binding("question_mark", "help", KEYS_SHOWN["?"], tooltip="show the keys"),
+    Binding("q,ctrl+c", "quit", KEYS_SHOWN["q"], tooltip="quit"),
 ]
 ROW_KEYS: Final[list[BindingType]] = [
     Binding("up,k", "move(-1)", "Up", show=False, tooltip="move by a row"),

@@ -6,15 +6,15 @@ from textual.app import SuspendNotSupported
 from textual.widgets import Input
 
 from otel_agent.errors import OtelAgentError
-from otel_agent.summary.live.answering import Answering
 from otel_agent.summary.live.files import name_for_session, offered_name, write_new, write_shown
+from otel_agent.summary.live.foreseeing import Foreseeing
 from otel_agent.summary.live.opencode import command, open_session
 from otel_agent.summary.live.row_list import RowList
 from otel_agent.summary.text.words import plain
 from otel_agent.summary.view import SessionRow
 
 
-class Outward(Answering):
+class Outward(Foreseeing):
     """The screen with the keys that take something along."""
 
     def action_copy(self) -> None:

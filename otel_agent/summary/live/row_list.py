@@ -15,25 +15,12 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from otel_agent.ledger.answers import NO_USAGE, Usage
-from otel_agent.model.plural import counted
 from otel_agent.summary.live.keys import ROW_KEYS
 from otel_agent.summary.live.listing import Before, Listing, before, list_rows
+from otel_agent.summary.live.row_lines import first_row, head_line, list_title, row_line
 from otel_agent.summary.question import Sort
-from otel_agent.summary.text.bars import bar
-from otel_agent.summary.text.captions import cuts_the_earliest
-from otel_agent.summary.text.widths import GAP
-from otel_agent.summary.view import Row, ViewName
+from otel_agent.summary.view import Row
 
-_TITLES: Final[dict[ViewName, str]] = {
-    "overview": "Models",
-    "sessions": "Sessions",
-    "projects": "Projects",
-    "models": "Models",
-    "agents": "Agents",
-    "timeline": "Timeline",
-    "tools": "Tools",
-}
-"""What the rows of a view are."""
 _FLASH_SECONDS: Final = 0.9
 """How long a cell that changed is marked."""
 
@@ -136,10 +123,10 @@ class RowList(ScrollView, can_focus=True):
         if flash:
             self._mark_changes(before(self._listing, listing))
         self._listing, self.loading = listing, False
-        self.border_title = f"{_TITLES[listing.view.name]}, {counted(len(listing.view.rows), 'row')}"
+        self.border_title = list_title(listing)
         self.virtual_size = Size(0, len(listing.rows) + 1)
         found = wanted or (key if same else "")
-        self.cursor = next((n for n, row in enumerate(listing.rows) if found and row.key == found), _first(listing))
+        self.cursor = next((n for n, row in enumerate(listing.rows) if found and row.key == found), first_row(listing))
         self.scroll_to(y=max(self.cursor - offset, 0) if same else 0, animate=False)
         if wanted or not same:
             self.action_move(0)
@@ -170,7 +157,7 @@ class RowList(ScrollView, can_focus=True):
         # Rows begin below the head and are shifted by what was scrolled away.
         index = y - 1 + round(self.scroll_y)
         if y == 0:
-            text, style = Text(self._listing.layout.head, end=""), self.get_component_rich_style("rows--head")
+            text, style = head_line(self._listing), self.get_component_rich_style("rows--head")
         elif index < len(self._listing.rows):
             text = self._line(self._listing, index)
             style = self.get_component_rich_style("rows--cursor") if index == self.cursor else self.rich_style
@@ -179,21 +166,9 @@ class RowList(ScrollView, can_focus=True):
         return Strip(text.render(self.app.console)).apply_style(style).adjust_cell_length(width, style)
 
     def _line(self, listing: Listing, index: int) -> Text:
-        row, gap = listing.rows[index], " " * GAP
+        changed = None if self._before is None else self._before.changed(listing, index)
         mark = self.get_component_rich_style("rows--changed", partial=True)
-        changed = [False] * len(listing.layout.columns)
-        if self._before is not None:
-            changed = list(self._before.changed(listing, index))
-        text = Text(style="" if row.usage.messages else "dim", no_wrap=True, end="")
-        for number, (cell, is_new) in enumerate(zip(listing.layout.row(index), changed, strict=True)):
-            text.append(gap if number else "")
-            # Only the text is marked and not the blanks that bring it to its place.
-            blanks = len(cell) - len(cell.lstrip())
-            text.append(cell[:blanks]).append(cell[blanks:], mark if is_new else None)
-        if listing.layout.bar and listing.whole:
-            share = listing.view.total_of(row.usage) / listing.whole
-            text.append(gap + bar(share, listing.layout.bar), "cyan" if index != self.cursor else None)
-        return text
+        return row_line(listing, index, at_cursor=index == self.cursor, changed=changed, mark=mark)
 
     def watch_cursor(self) -> None:
         """Draw again when the cursor moves."""
@@ -237,8 +212,3 @@ class RowList(ScrollView, can_focus=True):
             if row == self.cursor and event.chain > 1:
                 self.action_choose()
             self.cursor = row
-
-
-def _first(listing: Listing) -> int:
-    """Return the row to begin at: the newest of a timeline, which is its last one."""
-    return max(len(listing.rows) - 1, 0) if cuts_the_earliest(listing.view) else 0

@@ -8,7 +8,8 @@ Screen { overflow: hidden; }
 #tabs-list-bar, #where { padding: 0 1; }
 #where { height: 1; padding: 0 1; color: $text-muted; }
 #note { height: auto; padding: 0 1; color: $warning; text-style: bold; display: none; }
-#head { height: auto; max-height: 60%; layout: vertical; }
+#head { height: auto; max-height: 45%; layout: vertical; }
+.-tall #head { max-height: 60%; }
 .-wide #head { layout: grid; grid-size: 2; grid-columns: 1fr 1fr; grid-rows: auto; }
 .panel { height: auto; padding: 0 1; border: round $primary 60%; border-title-color: $text-accent; border-title-style: bold; }
 .-wide .panel { height: 100%; }
@@ -38,3 +39,9 @@ LOW: Final = 24
 """… and below which there are no frames."""
 FEW_COLUMNS: Final = 80
 """Columns below which tabs have no numbers."""
+ROOMY: Final = 36
+"""Lines from which the panels of an overview may have more than …"""
+HEAD_PERCENT, HEAD_PERCENT_ROOMY = 45, 60
+"""… this part of the screen (``max-height``). Below the panels 15 lines are needed, or something is cut."""
+TREND_EDGES: Final = 4
+"""Columns beside the bars of the range."""

@@ -2,14 +2,13 @@
 
 from textual.widgets import Tab, Tabs
 
-from otel_agent.summary.view import VIEW_NAMES
+from otel_agent.summary.live.tab_names import tab_names
 
 
 class ViewTabs(Tabs, can_focus=False):
     """Tabs without focus, so that the arrow keys always move in the rows."""
 
-    def name_tabs(self, *, numbered: bool) -> None:
-        """Name each tab by its view, with the key that opens it if there is room."""
-        for number, name in enumerate(VIEW_NAMES, 1):
-            title = name.title()
-            self.query_one(f"#{name}", Tab).label = f"{number} {title}" if numbered else title
+    def name_tabs(self, width: int) -> None:
+        """Name each tab by its view, for a screen so many columns wide."""
+        for view, name in tab_names(width).items():
+            self.query_one(f"#{view}", Tab).label = name

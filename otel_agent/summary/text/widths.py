@@ -21,6 +21,8 @@ _LEGIBLE: Final = 6
 """Leave out a column that is always shown rather than cut a name to less than this width."""
 _FEWEST: Final = 2
 """A name and a number are always shown."""
+_SIGNS: Final = "…↳·"
+"""Signs of our own that are one column wide."""
 _BAR_NARROWEST: Final = 6
 _BAR_WIDEST: Final = 20
 
@@ -110,7 +112,7 @@ class _Cells:
             cell = column.compact if shortened and column.compact else column.cell
             rows = [cell(self._view, row) for row in self._view.rows]
             total = total_name(self._view) if first else _total(column, self._view, shortened)
-            self._written[key] = _Texts(rows, total, max(map(_width, (column.title, *rows, total))))
+            self._written[key] = _Texts(rows, total, _widest((column.title, *rows, total)))
         return self._written[key]
 
 
@@ -148,6 +150,15 @@ class _Candidate:
             _fitted([texts.total for texts in self._texts], widths, self._kept),
             bar if bar >= _BAR_NARROWEST else 0,
         )
+
+
+def _widest(texts: Sequence[str]) -> int:
+    """Return the columns of the widest of some texts, which are printable."""
+    together = "".join(texts)
+    for sign in _SIGNS:
+        together = together.replace(sign, "")
+    # Asked once for all of them: with 6,000 rows that takes a fourth of the time.
+    return max(map(len if together.isascii() else _width, texts))
 
 
 def _width(text: str) -> int:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from otel_agent.summary.live import foreseeing
 from tests.summary.live.made_source import MadeSource, put
 from tests.summary.made_machine import MadeMachine
 from tests.support.made_stores import Project
+
+
+@pytest.fixture(autouse=True)
+def nothing_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask no tab ahead, so that a test counts what it asks for itself."""
+    monkeypatch.setattr(foreseeing, "_AHEAD_SECONDS", 3_600.0)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from otel_agent.summary.live.app import Live
 from otel_agent.summary.live.source import Ask, Source
 from otel_agent.summary.question import Question, RangeName
 from otel_agent.summary.ranges import named_range
-from otel_agent.summary.view import ViewName
+from otel_agent.summary.view import View, ViewName
 
 Screen = Pilot[None]
 LETTER_WIDTH = 12.2
@@ -43,9 +43,13 @@ def drive(
     view: ViewName = "overview",
     size: tuple[int, int] = (100, 30),
     folder: Path | None = None,
+    first: View | None = None,
 ) -> Live:
-    """Run the screen, and take the steps once its first answer is there. What is chosen is kept in `folder`."""
-    app = Live(source, ask, view, folder)
+    """Run the screen, and take the steps once its first answer is there. What is chosen is kept in `folder`.
+
+    `first` is an answer that was there before.
+    """
+    app = Live(source, ask, view, folder, first=first)
 
     async def run() -> None:
         async with app.run_test(size=size) as pilot:

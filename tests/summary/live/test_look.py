@@ -43,13 +43,24 @@ def test_a_theme_that_is_chosen_with_the_palette_is_there_the_next_time(source: 
         await settled(pilot, app)
 
     drive(source, ASK, steps, folder=folder)
-    assert json.loads((folder / FILE).read_bytes()) == {"theme": "nord", "flash": True}
+    kept = json.loads((folder / FILE).read_bytes())
+    assert (kept["theme"], kept["flash"], kept["palette"]["back"]) == ("nord", True, "#2e3440")
     assert stat.S_IMODE((folder / FILE).stat().st_mode) == 0o600
     assert Live(source, ASK, folder=folder).theme == "nord"
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b'{"theme": 7}', b'{"theme": "no-such-theme"}', b"[]", b"\xff" * 9_000], ids=repr
+    "content",
+    [
+        b"",
+        b"{",
+        b'{"theme": 7}',
+        b'{"theme": "no-such-theme"}',
+        b'{"theme": "nord", "palette": {"back": "nord"}}',
+        b"[]",
+        b"\xff" * 9_000,
+    ],
+    ids=repr,
 )
 def test_what_makes_no_sense_in_the_file_is_ignored(content: bytes, source: MadeSource, tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(content)
