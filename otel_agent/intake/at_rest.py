@@ -19,7 +19,7 @@ from otel_agent import __version__
 from otel_agent.errors import LedgerError
 from otel_agent.intake.store_finder import known_locations
 from otel_agent.ledger import checkpoints, place, schema
-from otel_agent.ledger.connection import connect_to_read
+from otel_agent.ledger.connection import connect_to_idle, connect_to_read
 from otel_agent.model import Checkpoint
 from otel_agent.opencode.answering import NoAnswer, answer_of
 from otel_agent.opencode.bounded_files import RACY_NS
@@ -110,7 +110,9 @@ def _noted(settings: Settings) -> _Rest | None:
     path = place.ledger_path(settings.state_dir)
     if not place.exists(path):
         return None
-    with closing(connect_to_read(path)) as database:
+    # Nobody has it open without a log. An ordinary reader would leave files beside a ledger that a newer release wrote.
+    connect = connect_to_read if Path(f"{path}-wal").exists() else connect_to_idle
+    with closing(connect(path)) as database:
         if schema.version(database) != schema.VERSION:
             return None
         state = checkpoints.recall(database, _PLACE)

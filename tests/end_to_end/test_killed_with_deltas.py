@@ -62,6 +62,7 @@ def test_a_backend_that_drops_repeats_has_exact_sums_of_an_agent_that_is_killed(
             run.stop(signal.SIGKILL)
     receiver.behave(then=accept(), signal="metrics")
     with agent.process("run", **DELTA) as run:
+        run.wait_for_log("counted ")  # everything may have come before, and a signal must not meet its start
         receiver.wait_for(lambda r: sums(r)[0] >= written * sum(USED), 60)
         assert run.stop().returncode == 0
     total, repeats = sums(receiver)
