@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from otel_agent.ledger import hold
 from otel_agent.ledger.reading import Reading
 from otel_agent.ledger.writer import open_ledger
 from otel_agent.settings import Settings
-from otel_agent.summary import machine as machines
 from otel_agent.summary.machine import Machine
 from otel_agent.summary.question import Question
 from otel_agent.summary.ranges import named_range
@@ -40,7 +40,7 @@ def test_a_reading_that_was_killed_does_not_go_on(machine: MadeMachine) -> None:
 
 
 def test_a_reading_whose_process_runs_goes_on(machine: MadeMachine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machines, "held_by", lambda _: "an agent")
+    monkeypatch.setattr(hold, "held_by", lambda _: "an agent")
     found = noted(machine, Reading(36, 100))
     assert (found.reading, found.reading_stopped) == (Reading(36, 100), False)
 
