@@ -145,7 +145,12 @@ def _lost(
     if ledger is None:
         return {}
     there = {store.name for store in found.values()}
-    lost = {each.name: each for each in ledger.unreadable_stores() if each.name in there or each.is_hidden}
+    # One that is there is in a folder that only cannot be listed, unless it has a problem of its own.
+    lost = {
+        each.name: each
+        for each in ledger.unreadable_stores()
+        if (each.place.startswith(each.name) if each.name in there else each.is_hidden)
+    }
     given = Counter[str]()
     for each in ledger.store_counts():
         given[each.store] += each.messages

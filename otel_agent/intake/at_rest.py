@@ -20,6 +20,7 @@ from otel_agent.errors import LedgerError
 from otel_agent.intake.store_finder import known_locations
 from otel_agent.ledger import checkpoints, place, schema
 from otel_agent.ledger.connection import connect_to_idle, connect_to_read
+from otel_agent.ledger.open_ends import has_open_ends
 from otel_agent.model import Checkpoint
 from otel_agent.opencode.answering import NoAnswer, answer_of
 from otel_agent.opencode.bounded_files import RACY_NS
@@ -46,7 +47,7 @@ class _Rest(Struct, frozen=True, array_like=True):
     """The one that read: a newer one may read more."""
     conditions: tuple[bool, ...]
     swept_ms: int
-    stores: dict[str, bytes]
+    stores: dict[bytes, bytes]
     """Each store by its real path, with its mark (``StorePlace.mark``)."""
     in_flight: dict[bytes, tuple[int, int, int]]
     """Files of a tree that are rewritten in place, each with its inode, size and time."""
@@ -115,6 +116,9 @@ def _noted(settings: Settings) -> _Rest | None:
     with closing(connect(path)) as database:
         if schema.version(database) != schema.VERSION:
             return None
+        # An agent may have met something since, and a lock or a permission changes no mark when it goes.
+        if has_open_ends(database):
+            return None
         state = checkpoints.recall(database, _PLACE)
     try:
         return msgspec.msgpack.decode(state, type=_Rest) if state else None
@@ -127,10 +131,10 @@ def _conditions(settings: Settings) -> tuple[bool, ...]:
     return settings.unattributed_usage, keeps_everything_here(settings), names_backend(settings, os.environ)
 
 
-def _marks(locations: StoreLocations) -> dict[str, bytes] | None:
+def _marks(locations: StoreLocations) -> dict[bytes, bytes] | None:
     """Return the mark of each store, ``None`` if one has none now or a folder cannot be looked into."""
     found, problems = find_places(locations)
-    marks = dict[str, bytes]()
+    marks = dict[bytes, bytes]()
     for name, each in found.items():
         try:
             mark = answer_of(name, partial(each.mark, time.time_ns()))
@@ -138,5 +142,5 @@ def _marks(locations: StoreLocations) -> dict[str, bytes] | None:
             return None
         if not mark:
             return None
-        marks[name] = mark
+        marks[os.fsencode(name)] = mark
     return None if problems else marks

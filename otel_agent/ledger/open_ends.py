@@ -19,11 +19,15 @@ _OPEN: Final = (
     f"SELECT 1 FROM turn WHERE state = {TurnState.OPEN:d}",
     "SELECT 1 FROM counted_lines WHERE due",
     "SELECT 1 FROM problem",
-    _WITHOUT_CALLER,
 )
-"""Each has a row while something is open, and an index of hardly any rows."""
+"""Each has a row while something is open. There are indexes of such rows, and hardly ever a problem."""
 
 
 def has_open_ends(database: sqlite3.Connection) -> bool:
     """Return True if messages, turns or lines wait to be decided, or if something could not be read."""
     return any(database.execute(f"{query} LIMIT 1").fetchone() for query in _OPEN)
+
+
+def has_turns_without_caller(database: sqlite3.Connection) -> bool:
+    """Return True if a turn may be taken from below its caller later. It looks at each turn of a sub-agent."""
+    return database.execute(f"{_WITHOUT_CALLER} LIMIT 1").fetchone() is not None

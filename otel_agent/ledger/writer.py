@@ -26,7 +26,7 @@ from otel_agent.ledger.loops import Loops
 from otel_agent.ledger.messages import Messages
 from otel_agent.ledger.migration_progress import OnMigration, unreported
 from otel_agent.ledger.notices import Notices
-from otel_agent.ledger.open_ends import has_open_ends
+from otel_agent.ledger.open_ends import has_open_ends, has_turns_without_caller
 from otel_agent.ledger.outbox import Outbox
 from otel_agent.ledger.place import ledger_path
 from otel_agent.ledger.problems import Problems
@@ -188,7 +188,7 @@ class Ledger:
 
     def has_open_ends(self) -> bool:
         """Return True if anything waits to be decided, or could not be read."""
-        return has_open_ends(self._database)
+        return has_open_ends(self._database) or has_turns_without_caller(self._database)
 
     @property
     def epoch_message(self) -> int:

@@ -1,5 +1,6 @@
 """What shows that nobody wrote to a store since, at the cost of a few looks at files and without opening any."""
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -14,8 +15,11 @@ _DIGEST_BYTES: Final = 16
 def database_mark(path: Path, now_ns: int) -> bytes:
     """Return inode, size and time of a database and of its write-ahead log.
 
-    Empty if one of them was written a moment ago: it could be written again without another time.
+    Empty if one of them was written a moment ago: it could be written again without another time. Empty as well if the
+    database may not be read.
     """
+    if not os.access(path, os.R_OK):
+        return b""
     found: list[int] = []
     for file in (path, Path(f"{path}-wal")):
         try:
@@ -44,7 +48,7 @@ def tree_mark(messages: Path, now_ns: int) -> bytes:
     found: list[tuple[str, int]] = []
     for entry in listing(messages, problems):
         if is_folder(entry) and (seen := status(entry)) is not None:
-            if abs(now_ns - seen.st_mtime_ns) <= RACY_NS:
+            if seen.st_mtime_ns > now_ns - RACY_NS:
                 return b""
             found.append((entry.name, seen.st_mtime_ns))
     if problems:

@@ -42,7 +42,9 @@ class StorePlace(Struct, frozen=True):
     """One store that was found, and nothing of it was read yet."""
 
     path: Path
-    """The database, or the folder of a tree's messages."""
+    """The database, or the folder of a tree's messages, by the path that a person knows."""
+    real_path: str
+    """The same without links. The log of a database lies there, beside the file and not beside a link to it."""
     layout: FlatLayout | ProjectLayout | None = None
     """The layout of a tree, ``None`` for a database."""
 
@@ -55,11 +57,12 @@ class StorePlace(Struct, frozen=True):
             return JsonTree(self.layout)
         from otel_agent.opencode.sqlite.database import Database  # noqa: PLC0415
 
-        return Database(self.path)
+        return Database(self.path, Path(self.real_path))
 
     def mark(self, now_ns: int) -> bytes:
         """Return what changes whenever a pass would find something; empty if a change a moment ago may not show yet."""
-        return database_mark(self.path, now_ns) if self.layout is None else tree_mark(self.path, now_ns)
+        real_path = Path(self.real_path)
+        return database_mark(real_path, now_ns) if self.layout is None else tree_mark(real_path, now_ns)
 
 
 class WatchedFolder(Struct, frozen=True):
@@ -165,9 +168,10 @@ def _in_folder(folder: Path, problems: list[Problem]) -> list[tuple[str, "StoreP
     """Return the stores in one folder by their real paths."""
     met: list[Problem] = []
     found = [
-        (os.path.realpath(layout.messages), StorePlace(layout.messages, layout))
+        (real_path, StorePlace(layout.messages, real_path, layout))
         for layout in _layouts(folder, met)
         if _is_there(layout.messages, stat.S_ISDIR, met)
+        for real_path in [os.path.realpath(layout.messages)]
     ]
     found += [each for path in _databases(folder, met) for each in _database(path, met)]
     # A folder that may be neither listed nor searched is met twice.
@@ -177,7 +181,8 @@ def _in_folder(folder: Path, problems: list[Problem]) -> list[tuple[str, "StoreP
 
 def _database(path: Path, problems: list[Problem]) -> list[tuple[str, "StorePlace"]]:
     met: list[Problem] = []
-    found = [(os.path.realpath(path), StorePlace(path))] if _is_there(path, stat.S_ISREG, met) else []
+    real_path = os.path.realpath(path)
+    found = [(real_path, StorePlace(path, real_path))] if _is_there(path, stat.S_ISREG, met) else []
     problems += met
     return found
 

@@ -16,6 +16,8 @@ import otel_agent.intake.at_rest as at_rest_module
 from otel_agent.intake.at_rest import SWEEP_MS, is_at_rest
 from otel_agent.intake.catch_up import catch_up
 from otel_agent.ledger.place import ledger_path
+from otel_agent.ledger.writer import open_ledger
+from otel_agent.model import Problem, ProblemKind
 from otel_agent.settings import Settings
 from tests.support.made_stores import T0, Database, JsonTree, Message, Tokens, in_flight, message, session
 
@@ -228,6 +230,87 @@ def test_a_turn_that_may_go_on_keeps_it_from_rest(make: Make, data: Path, settin
     at_ms = time.time_ns() // 1_000_000 - 120_000
     make(data, message(session(), Tokens(input=3), at_ms, 5, completed=at_ms + 1_000, finish="tool-calls"))
     assert catch_up(settings).messages == 1
+    assert not is_at_rest(settings)
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["OPENCODE_DB", "in the folder"])
+def test_a_database_behind_a_link_is_written_in_the_log_beside_it(
+    named: bool, data: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite keeps the log beside the file and not beside the link. Until it is moved, nothing else changes."""
+    real = tmp_path / "elsewhere"
+    real.mkdir()
+    database = Database(real / "real.db").create()
+    with closing(sqlite3.connect(database.path)) as opencode:
+        opencode.execute("PRAGMA journal_mode = WAL")
+        database.put_turn(call(1))
+        opencode.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        link = (tmp_path if named else data) / "opencode.db"
+        link.symlink_to(database.path)
+        if named:
+            monkeypatch.setenv("OPENCODE_DB", str(link))
+        age(real)
+        assert catch_up(settings).messages == 1
+        age(real)
+        catch_up(settings)
+        assert is_at_rest(settings)
+        database.put_turn(call(3))
+        age(real)
+        assert not is_at_rest(settings)
+        assert catch_up(settings).messages == 1
+
+
+@MAKERS
+def test_a_path_that_is_no_text_is_no_obstacle(
+    make: Make, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = os.fsdecode(bytes(tmp_path) + b"/d\xff")
+    monkeypatch.setenv("XDG_DATA_HOME", home)
+    data = Path(home) / "opencode"
+    data.mkdir(parents=True)
+    store = make(data, call(1))
+    assert catch_up(settings).messages == 1
+    assert is_at_rest(settings)
+    store.put_turn(call(3))
+    assert not is_at_rest(settings)
+
+
+def test_a_message_that_waits_for_another_file_keeps_its_tree_from_rest(data: Path, settings: Settings) -> None:
+    """Its session is half written. That file is in no folder of messages."""
+    tree = tree_of(data, call(1), call(2))
+    path = tree.path(call(1).session)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    assert catch_up(settings).messages == 1
+    assert not is_at_rest(settings)
+    path.write_bytes(whole)
+    assert catch_up(settings).messages == 1
+
+
+@MAKERS
+def test_a_problem_that_an_agent_met_since_is_looked_at_until_it_is_gone(
+    make: Make, data: Path, settings: Settings
+) -> None:
+    """A lock or a permission changes no mark, when it comes and when it goes."""
+    make(data, call(1))
+    catch_up(settings)
+    assert is_at_rest(settings)
+    ledger = open_ledger(settings.state_dir, now_ns=time.time_ns(), backfill_from_ms=0)
+    (store,) = {each.store for each in ledger.queries.store_counts()}
+    with ledger.transaction():
+        ledger.problems.note([Problem(ProblemKind.NO_ACCESS, store)], now_ms=time.time_ns() // 1_000_000)
+    ledger.close()
+    assert not is_at_rest(settings)
+    catch_up(settings)
+    assert is_at_rest(settings)
+
+
+def test_a_folder_of_the_future_is_not_at_rest(data: Path, settings: Settings) -> None:
+    """The clock of a file server is ahead: two changes can have one time."""
+    tree = tree_of(data, call(1))
+    then = time.time() + 3_600
+    os.utime(tree.path(call(1)).parent, (then, then))
+    catch_up(settings)
     assert not is_at_rest(settings)
 
 

@@ -23,6 +23,8 @@ class _State(Struct):
     """When it was met for the first time, so that the watch may not see all of its files; 0 if it was known long before."""
     files: frozenset[str] | None
     """The files to read again; ``None`` if they are too many, or if not all of its files were ever read."""
+    put_off: bool
+    """True if one of them waits for another file, such as that of its session."""
 
 
 class Restless:
@@ -39,8 +41,8 @@ class Restless:
 
     @property
     def in_flight(self) -> dict[str, frozenset[str]] | None:
-        """Each such folder with the files to read again; ``None`` if not all of its files are known."""
-        found = {name: each.files for name, each in self._states.items() if each.files is not None}
+        """Each such folder with the files to read again; ``None`` if not all files are known for which something waits."""
+        found = {name: each.files for name, each in self._states.items() if each.files is not None and not each.put_off}
         return found if len(found) == len(self._states) else None
 
     def young(self, now_ns: int) -> Iterator[str]:
@@ -85,7 +87,7 @@ class Restless:
         met_ns = before.met_ns if before else 0 if is_watched else now_ns
         # A message that was put off must be looked at soon, however long its folder has been restless.
         since_ns = now_ns if read.put_off or before is None else before.since_ns
-        self._states[name] = _State(since_ns, met_ns, unsettled)
+        self._states[name] = _State(since_ns, met_ns, unsettled, read.put_off)
 
     def forget(self, name: str) -> None:
         """Forget a folder that is at rest now."""

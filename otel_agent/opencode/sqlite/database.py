@@ -53,8 +53,9 @@ class Database:
     nobody wrote. It is dropped when the file is replaced or fails, and at each sweep, because a file that was
     overwritten in place shows only to a new one."""
 
-    def __init__(self, path: Path) -> None:
-        self._path, self.name = path, in_words(path)
+    def __init__(self, path: Path, real_path: Path | None = None) -> None:
+        """``path`` is the one that a person knows. If it is a link, ``real_path`` is the file, beside which SQLite keeps others."""
+        self._path, self.name = real_path or path, in_words(path)
         self._connection: Connection | None = None
         self._opened = Files.at(path)
         """The files as they were when the connection was opened."""

@@ -13,7 +13,7 @@ from otel_agent.summary.live.source import Ask, Source
 from otel_agent.summary.view import ViewName
 
 _SLOW: Final[tuple[ViewName, ...]] = ("sessions", "tools")
-"""The views of which an answer takes longest: each has the one before it as a measure."""
+"""The views whose answers take longest, the slowest last."""
 _MOST_SECONDS: Final = 0.5
 """If a view took longer, the ledger is so large that nobody pays for the next one before it is wanted."""
 
@@ -42,6 +42,8 @@ def answers_ahead(source: Source, ask: Ask, trail: Trail, width: int) -> Iterato
         try:
             listing = list_rows(source.view(view, question), width)
         except OtelAgentError:
+            if source.mark() != mark:
+                raise Written from None
             return
         if source.mark() != mark:
             raise Written

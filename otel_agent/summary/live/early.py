@@ -82,7 +82,8 @@ class Early:
 
     def _give_back(self) -> None:
         if self.is_shown:
-            _write(_GIVE_BACK)
+            with suppress(OSError):  # what follows matters more
+                _write(_GIVE_BACK)
         self._is_shown = False
         if self._attributes is not None and sys.__stdin__ is not None:
             with suppress(termios.error, ValueError):  # the terminal may be gone

@@ -189,7 +189,7 @@ class _Picture:
         return Segment.adjust_line_length(list(segments), width, style)
 
     def _bar(self, size: int, rows: int, first: int, width: int = 1) -> list[Segment]:
-        """Return a scroll bar: so many lines for a window of as many of the rows, the first of which is ``first``."""
+        """Return a scroll bar: so many lines for a window of as many of the rows, from the row ``first`` on."""
         thumb = max(1, size / (rows / size))
         start = int((size - thumb) * first / (rows - size) * 8)
         end = start + math.ceil(thumb * 8)

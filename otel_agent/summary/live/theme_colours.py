@@ -1,5 +1,6 @@
 """The colours of a running screen's theme as plain values, which the first picture of the next start is painted with."""
 
+import msgspec
 from rich.style import Style
 from textual.app import App
 from textual.color import Color
@@ -13,7 +14,7 @@ _RED, _YELLOW, _CYAN = 1, 3, 6
 
 
 def palette_of(app: App[None]) -> Palette | None:
-    """Return the colours in which the screen is drawn; ``None`` if these are the terminal's own."""
+    """Return the colours in which the screen is drawn; ``None`` if one of these is the terminal's own."""
     if app.native_ansi_color:
         return None
     screen = app.screen_stack[0]  # below the list of commands, from which a theme is chosen
@@ -23,7 +24,7 @@ def palette_of(app: App[None]) -> Palette | None:
     of_key = screen.query("FooterKey").first().get_component_rich_style
     key, does = of_key("footer-key--key"), of_key("footer-key--description")
     ansi = app.ansi_theme.ansi_colors
-    return Palette(
+    palette = Palette(
         text=_fore(said),
         back=_back(said),
         muted=_fore(screen.query_one("#where").rich_style),
@@ -45,6 +46,11 @@ def palette_of(app: App[None]) -> Palette | None:
         yellow=ansi[_YELLOW].hex,
         red=ansi[_RED].hex,
     )
+    try:
+        # A colour without numbers would make the whole file of choices unreadable.
+        return msgspec.convert(msgspec.to_builtins(palette), Palette)
+    except msgspec.ValidationError:
+        return None
 
 
 def _hex(colour: Color) -> str:
