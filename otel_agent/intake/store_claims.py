@@ -68,17 +68,17 @@ class SharedStore(Struct, frozen=True):
 
     def __str__(self) -> str:
         """Return sentences for people, without the last full stop."""
-        where = ""
+        container = ""
         if self.pid_namespace:
             # Outside, its number is another one, and 1 is another program.
             host = f"Its host name is {self.host}. " if self.host else ""
-            where = (
+            container = (
                 f"It counts its processes itself, like a container. {host}"
                 f"`lsns -t pid` lists its PID namespace as {self.pid_namespace}. "
             )
         return (
             f"{self.store} is read by another otel-agent too (process {self.pid}, user {self.user}), which has a ledger of "
-            f"its own. {where}If both send to one backend, its usage is there twice"
+            f"its own. {container}If both send to one backend, its usage is there twice"
         )
 
 

@@ -14,8 +14,6 @@ _LASTING: Final = (ProblemKind.DAMAGED, ProblemKind.NO_ACCESS, ProblemKind.UNEXP
 """What ends only if somebody does something."""
 _LONGEST_LOCK_MS: Final = 600_000
 """OpenCode locks its database for a moment, and a migration of it takes minutes."""
-
-
 _UNSEEN: Final = (ProblemKind.NO_ACCESS, ProblemKind.LOCKED, ProblemKind.SILENT)
 """What keeps a place from being known: nobody can say that it holds no store of OpenCode's."""
 

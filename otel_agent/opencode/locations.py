@@ -134,8 +134,8 @@ def find_stores(places: StoreLocations) -> tuple[dict[str, Store], list[Problem]
     return {real_path: place.store() for real_path, place in found.items()}, problems
 
 
-def find_places(places: StoreLocations) -> tuple[dict[str, "StorePlace"], list[Problem]]:
-    """Return the same without the code that reads them."""
+def find_places(places: StoreLocations) -> tuple[dict[str, StorePlace], list[Problem]]:
+    """Return the same as ``find_stores``, without the code that reads a store."""
     problems: list[Problem] = []
     stores: dict[str, StorePlace] = {}
     databases: list[tuple[str, StorePlace]] = []
@@ -154,8 +154,8 @@ def find_places(places: StoreLocations) -> tuple[dict[str, "StorePlace"], list[P
 
 
 def _asked(
-    place: Path, find: Callable[[], list[tuple[str, "StorePlace"]]], problems: list[Problem]
-) -> list[tuple[str, "StorePlace"]]:
+    place: Path, find: Callable[[], list[tuple[str, StorePlace]]], problems: list[Problem]
+) -> list[tuple[str, StorePlace]]:
     """Return what is found at a place; nothing if it does not answer, and the problem says so."""
     try:
         return answer_of(in_words(place), find)
@@ -164,7 +164,7 @@ def _asked(
         return []
 
 
-def _in_folder(folder: Path, problems: list[Problem]) -> list[tuple[str, "StorePlace"]]:
+def _in_folder(folder: Path, problems: list[Problem]) -> list[tuple[str, StorePlace]]:
     """Return the stores in one folder by their real paths."""
     met: list[Problem] = []
     found = [
@@ -179,7 +179,7 @@ def _in_folder(folder: Path, problems: list[Problem]) -> list[tuple[str, "StoreP
     return found
 
 
-def _database(path: Path, problems: list[Problem]) -> list[tuple[str, "StorePlace"]]:
+def _database(path: Path, problems: list[Problem]) -> list[tuple[str, StorePlace]]:
     met: list[Problem] = []
     real_path = os.path.realpath(path)
     found = [(real_path, StorePlace(path, real_path))] if _is_there(path, stat.S_ISREG, met) else []
