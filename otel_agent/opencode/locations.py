@@ -181,10 +181,12 @@ def _in_folder(folder: Path, problems: list[Problem]) -> list[tuple[str, StorePl
 
 def _database(path: Path, problems: list[Problem]) -> list[tuple[str, StorePlace]]:
     met: list[Problem] = []
-    real_path = os.path.realpath(path)
-    found = [(real_path, StorePlace(path, real_path))] if _is_there(path, stat.S_ISREG, met) else []
+    is_there = _is_there(path, stat.S_ISREG, met)
     problems += met
-    return found
+    if not is_there:
+        return []
+    real_path = os.path.realpath(path)
+    return [(real_path, StorePlace(path, real_path))]
 
 
 def _is_there(path: Path, is_right: Callable[[int], bool], problems: list[Problem]) -> bool:
