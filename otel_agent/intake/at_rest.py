@@ -68,8 +68,8 @@ def is_at_rest(settings: Settings) -> bool:
         return False
 
 
-class Watching:
-    """What the stores looked like before a pass. Afterwards it notes in the ledger that they are at rest."""
+class StoresBefore:
+    """The stores as they looked before a pass. Afterwards it notes in the ledger that they are at rest."""
 
     def __init__(self, settings: Settings, locations: StoreLocations) -> None:
         self._settings, self._began_ns = settings, time.time_ns()

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from otel_agent import identity
 from otel_agent.errors import LedgerDamaged
-from otel_agent.intake.at_rest import SWEEP_MS, Watching
+from otel_agent.intake.at_rest import SWEEP_MS, StoresBefore
 from otel_agent.intake.calls_of_history import CallsOfHistory, OnCalls
 from otel_agent.intake.ingest import Ingest, Pass, Rules
 from otel_agent.intake.settled import run_settled
@@ -109,7 +109,7 @@ def catch_up(
             due = abs(time.time_ns() // 1_000_000 - parts.ledger.swept_ms) > SWEEP_MS  # a clock can have been wrong
             sweep = due or parts.ledger.problems.has_kind(ProblemKind.UNKNOWN_SCHEMA)
             keeps_here, parts.ledger.outbox.keeps = keeps_everything_here(settings), _are_kept(settings, parts.ledger)
-            before = Watching(settings, parts.finder.locations) if changed_paths is None else None
+            before = StoresBefore(settings, parts.finder.locations) if changed_paths is None else None
             read = run_settled(parts.ingest, sweep=sweep, changed_paths=changed_paths, on_progress=on_progress)
             _drop_spans(parts.ledger, for_ever=keeps_here)
             then(parts)

@@ -25,13 +25,6 @@ A_MINUTE_NS = 60_000_000_000
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.delenv("OPENCODE_DB", raising=False)
-    return Settings(state_dir=tmp_path / "state")
-
-
-@pytest.fixture
 def data(tmp_path: Path) -> Path:
     folder = tmp_path / "data" / "opencode"
     folder.mkdir(parents=True)

@@ -32,13 +32,6 @@ DAY_MS = 86_400_000
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.delenv("OPENCODE_DB", raising=False)
-    return Settings(state_dir=tmp_path / "state")
-
-
-@pytest.fixture
 def tree(tmp_path: Path) -> JsonTree:
     return JsonTree(tmp_path / "data" / "opencode")
 

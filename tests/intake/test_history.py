@@ -32,13 +32,6 @@ class Broken(Exception):
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.delenv("OPENCODE_DB", raising=False)
-    return Settings(state_dir=tmp_path / "state")
-
-
-@pytest.fixture
 def data(tmp_path: Path) -> Path:
     return tmp_path / "data" / "opencode"
 
