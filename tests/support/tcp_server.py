@@ -42,6 +42,7 @@ class TcpServer(ABC):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.listen_no_more()
+        self._threads[0].join()  # or a connection taken in this moment would stay open
         for each in self._open:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
@@ -55,8 +56,9 @@ class TcpServer(ABC):
             while True:
                 client, _ = self._listener.accept()
                 self._open.append(client)
-                self._begin(self._serve, client, self.visits)
+                # Counted first: who has an answer finds its visit in the count.
                 self.visits += 1
+                self._begin(self._serve, client, self.visits - 1)
 
     def _serve(self, client: socket.socket, number: int) -> None:
         with suppress(OSError):
