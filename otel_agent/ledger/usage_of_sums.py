@@ -12,6 +12,8 @@ from otel_agent.model.project import OUTSIDE_ANY
 
 _MESSAGES: Final = "ifnull(sum(messages), 0)"
 _TOKENS: Final = ", ".join(f"ifnull(sum({name}), 0)" for name in NUMBERS[1:])
+_SUMS: Final = f"{_MESSAGES}, count(DISTINCT session_id), {_TOKENS}"
+"""The columns of a ``Usage`` from ``slot_use``."""
 _TIMES: Final = "min(first_ms), max(last_ms)"
 _IS_UNATTRIBUTED: Final = f"source = {UsageSource.UNATTRIBUTED:d}"
 _OUTSIDE_ANY: Final = f"worktree IN ({', '.join(repr(worktree) for worktree in OUTSIDE_ANY)})"
@@ -107,32 +109,32 @@ class UsageOfSums:
     def by_period(self, scope: Scope, periods: Sequence[Period]) -> dict[int, Usage]:
         """Return the usage of each period that has any, by its begin. Periods begin with a slot and end with one."""
         where, parameters = slots(scope)
-        query = (
-            f"SELECT json_extract(p.value, '$[0]'), {_MESSAGES}, count(DISTINCT session_id), {_TOKENS} "
-            f"FROM json_each(?) AS p CROSS JOIN slot_use WHERE {where} "
-            f"AND slot >= json_extract(p.value, '$[0]') / {SLOT_MS} AND slot < json_extract(p.value, '$[1]') / {SLOT_MS} "
-            "GROUP BY p.key"
-        )
-        rows = self._database.execute(query, (json.dumps(periods), *parameters))
-        return {row[0]: Usage.of(row[1:]) for row in rows}
+        query = f"SELECT {_SUMS} FROM slot_use WHERE {where} AND slot >= ? AND slot < ?"
+        found: dict[int, Usage] = {}
+        # A query for each period sorts nothing: one for all of them took two and a half times as long.
+        for begin, end in periods:
+            row = self._database.execute(query, (*parameters, begin // SLOT_MS, end // SLOT_MS)).fetchone()
+            if row[1]:
+                found[begin] = Usage.of(row)
+        return found
 
     def by_slot(self, scope: Scope) -> dict[int, Usage]:
         """Return the usage of each slot that has any, by its begin in milliseconds."""
         where, parameters = slots(scope)
-        query = (
-            f"SELECT slot, {_MESSAGES}, count(DISTINCT session_id), {_TOKENS} FROM slot_use WHERE {where} GROUP BY slot"
-        )
+        query = f"SELECT slot, {_SUMS} FROM slot_use WHERE {where} GROUP BY slot"
         return {row[0] * SLOT_MS: Usage.of(row[1:]) for row in self._database.execute(query, parameters)}
 
     def first_and_last_ms(self, scope: Scope) -> tuple[int, int] | None:
         """Return when the first and the last message of the slots ended, ``None`` if there is none."""
         where, parameters = slots(scope)
-        first, last = self._database.execute(f"SELECT {_TIMES} FROM slot_use WHERE {where}", parameters).fetchone()
+        # A history has a few hundred contexts, and tens of thousands of slots.
+        of = "context" if is_unrestricted(scope) else f"slot_use WHERE {where}"
+        first, last = self._database.execute(f"SELECT {_TIMES} FROM {of}", parameters).fetchone()
         return None if first is None else (int(first), int(last))
 
     def _of_slots(self, scope: Scope, which: str) -> Usage:
         where, parameters = slots(scope)
-        query = f"SELECT {_MESSAGES}, count(DISTINCT session_id), {_TOKENS} FROM slot_use WHERE {where} AND {which}"
+        query = f"SELECT {_SUMS} FROM slot_use WHERE {where} AND {which}"
         return Usage.of(self._database.execute(query, parameters).fetchone())
 
 

@@ -106,6 +106,7 @@ class Machine:
     def _answer(self, name: ViewName, question: Question) -> View:
         configured = configured_models(os.environ, Path.cwd()) if name == "agents" else Configured()
         with open_to_read(self._settings.state_dir) as ledger:
+            warned = warnings(ledger) if ledger else ()
             view = answer(
                 name,
                 question,
@@ -113,7 +114,7 @@ class Machine:
                 now=self._now(),
                 processes=self.processes() if name == "overview" else (),
                 configured=configured.model_of,
-                warnings=warnings(ledger) if ledger else (),
+                warnings=warned,
                 hints=configured.hints,
                 servers=self._servers(ledger) if name == "tools" and ledger else Servers(),
                 prices=self._prices,
@@ -121,9 +122,9 @@ class Machine:
             if view.tools is not None:
                 left_out = not_included(view.tools.known, view.now, agent_runs=self._agent_runs())
                 view = replace(view, warnings=(*left_out, *view.warnings))
-            if ledger is not None and (brief := brief_warnings(ledger)):
+            if ledger is not None and warned:
                 # What was put before them is short.
-                view = replace(view, brief_warnings=(*view.warnings[: -len(brief)], *brief))
+                view = replace(view, brief_warnings=(*view.warnings[: -len(warned)], *brief_warnings(ledger)))
             if ledger is not None and self._settings.vcs_attributes and question.with_checkouts:
                 # Without the setting nobody waits for its import, and no file of git is opened.
                 from otel_agent.summary.checked_out import with_checkouts  # noqa: PLC0415
