@@ -9,6 +9,7 @@
 
 VENV_PYTHON := .venv/bin/python
 JOBS := auto
+AT_ONCE = --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder
 REAL_PROGRAMS := $(VENV_PYTHON) scripts/real-programs
 # The real programs in .cache are slow to fetch or to build, so `make clean` keeps them, and the data of `make team`.
 KEPT := $(addprefix .cache/,opencode collector prometheus jaeger kafka clickhouse compose compose-load grafana-panels alertmanager kustomize custom-resources cyclonedx ansible run)
@@ -62,7 +63,7 @@ check: lint format types contracts test ## Run all checks, the fast ones first
 
 .PHONY: test
 test: .venv/.dev ## Run the tests; a test of a real program that is not here says why it is skipped
-	@$(VENV_PYTHON) -m pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder $(ARGS)
+	@$(VENV_PYTHON) -m pytest $(AT_ONCE) $(ARGS)
 
 .PHONY: simulate
 simulate: .venv/.dev ## Play simulated stories on the real pipeline: SEED=7 ARGS="--stories 50 --shorten"; a seed replays its story
@@ -104,7 +105,7 @@ contracts: .venv/.dev ## Check who may import whom (import-linter)
 .PHONY: coverage
 coverage: .venv/.dev ## Run the tests and report which lines and branches they do not reach
 	@.venv/bin/coverage erase
-	@.venv/bin/coverage run -m pytest $(ARGS)
+	@.venv/bin/coverage run -m pytest $(AT_ONCE) $(ARGS)
 	@.venv/bin/coverage combine --quiet
 	@.venv/bin/coverage report
 
