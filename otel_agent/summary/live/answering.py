@@ -233,7 +233,7 @@ class Answering(Themed):
         """Show the exact numbers of the row under the cursor."""
         rows = self.query_one(RowList)
         if rows.listing is not None:
-            line = detail_line(rows.listing.view, rows.row, self.size.width - 2, short=self.size.height < SHORT)
+            line = detail_line(rows.listing.view, rows.row, self.size.width - 2, self.size.height)
             self.query_one("#detail", Static).update(line)
 
     def _show_trouble(self, number: int, what: str) -> None:
