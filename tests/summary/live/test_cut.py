@@ -30,9 +30,17 @@ def source(machine: MadeMachine) -> MadeSource:
     """A machine with a session whose title, models and agent are long, and that was broken off."""
     of = session(T0, title=f"title-{LONG * 8}")
     stopped = {"error": {"name": "MessageAbortedError", "data": {}}}
-    names = {"provider": f"provider-{LONG}", "model": f"model-{LONG * 2}", "agent": f"agent-{LONG}"}
-    used = made_stores.Tokens(input=NUMBER)
-    machine.tree.put_turn(message(of, used, T0 + 1, completed=T0 + 2, changes=stopped, **names))
+    long = message(
+        of,
+        made_stores.Tokens(input=NUMBER),
+        T0 + 1,
+        completed=T0 + 2,
+        changes=stopped,
+        provider=f"provider-{LONG}",
+        model=f"model-{LONG * 2}",
+        agent=f"agent-{LONG}",
+    )
+    machine.tree.put_turn(long)
     return MadeSource(machine)
 
 
