@@ -89,7 +89,7 @@ def found(source: MadeSource) -> list[ViewName]:
 def test_a_question_that_fails_ends_what_is_asked_ahead(
     view: ViewName, answered: list[ViewName], source: MadeSource
 ) -> None:
-    source.view("overview", ASK("overview"))
+    source.view("overview", ASK("overview", None))
     failing(source, view)
     assert found(source) == answered
 
@@ -114,7 +114,7 @@ def test_a_tab_whose_question_failed_ahead_is_asked_when_it_is_opened(source: Ma
 @pytest.mark.parametrize("fails", [False, True], ids=["answered", "failed"])
 def test_what_was_written_meanwhile_makes_the_answer_old(fails: bool, source: MadeSource, machine: MadeMachine) -> None:
     """A ledger that is replaced makes a question fail, and is news."""
-    source.view("overview", ASK("overview"))
+    source.view("overview", ASK("overview", None))
 
     def write(name: ViewName) -> None:
         source.before = lambda _: None
@@ -129,7 +129,7 @@ def test_what_was_written_meanwhile_makes_the_answer_old(fails: bool, source: Ma
 
 
 def test_news_from_before_are_asked_for_first(source: MadeSource, machine: MadeMachine) -> None:
-    source.view("overview", ASK("overview"))
+    source.view("overview", ASK("overview", None))
     put(machine, 9, 900)
     source.caught_up()
     with pytest.raises(Written):
@@ -138,7 +138,7 @@ def test_news_from_before_are_asked_for_first(source: MadeSource, machine: MadeM
 
 
 def test_a_slow_answer_is_the_last_one_that_is_asked_ahead(source: MadeSource, monkeypatch: pytest.MonkeyPatch) -> None:
-    source.view("overview", ASK("overview"))
+    source.view("overview", ASK("overview", None))
     assert found(source) == ["sessions", "tools"]
     monkeypatch.setattr(ahead, "_MOST_SECONDS", 0.0)
     assert found(source) == ["sessions"]
