@@ -22,7 +22,7 @@ from otel_agent.semconv.attributes import Attr
 from otel_agent.settings import Settings
 from otel_agent.settings.values import BudgetSettings
 from otel_agent.summary.budgets import budget_states
-from otel_agent.summary.formats.as_json import budget_object
+from otel_agent.summary.formats.json_objects import budget_object
 from otel_agent.summary.text.budget_words import notice_text
 from otel_agent.summary.view import BudgetState
 

@@ -1,18 +1,14 @@
 """The commands: parse, call, print."""
 
-import gc
 import io
 import os
 import sys
 
 from otel_agent import __version__
+from otel_agent.collecting import collect_seldom
 
 COMPLETE = "_OTEL_AGENT_COMPLETE"
 """The variable with which a shell asks what to offer."""
-
-
-_COLLECT_AFTER = 50_000
-"""New containers after which a report looks for unreachable ones, about 5 MB."""
 
 
 def main() -> None:
@@ -36,7 +32,7 @@ def _main() -> None:
         return
     if sys.argv[1:2] in (["summary"], ["statusline"]) and "--live" not in sys.argv:
         # What a report makes, it keeps until it is printed. To look after each 700 takes a twentieth of its time.
-        gc.set_threshold(_COLLECT_AFTER)
+        collect_seldom()
     from otel_agent.cli import streams
     from otel_agent.cli.endings import ending
     from otel_agent.cli.lean_imports import import_msgspec

@@ -55,6 +55,8 @@ def folders(settings: Settings) -> Iterator[Finding]:
         if not is_folder:
             yield skip("data folder", f"{folder} does not exist", "OpenCode creates it when it first starts.")
         elif not os.access(folder, os.R_OK | os.X_OK):
+            if os.access(folder, os.X_OK):
+                continue  # what cannot be listed is named with the stores
             yield fail(
                 "data folder",
                 f"{folder} cannot be read",
@@ -82,6 +84,11 @@ def stores(settings: Settings) -> Iterator[Finding]:
         if problem.kind is ProblemKind.BUSY:
             yield warn("stores", str(problem), "It has a very long folder.", "Wait: nothing is to be done.")
             continue
+        if problem.kind is ProblemKind.NOT_LISTED and any(_is_in(problem.place, each) for each in found.values()):
+            yield warn(
+                "stores", str(problem), "A store in it that has another name is not counted.", f"{GIVE} {problem.place}"
+            )
+            continue
         advice = _MOUNT if problem.kind is ProblemKind.SILENT else "Give this user permission to read it."
         yield fail("stores", str(problem), _missing(problem.place, given), advice)
     for store in found.values():
@@ -95,6 +102,10 @@ def stores(settings: Settings) -> Iterator[Finding]:
             "There is nothing to count yet.",
             "Start OpenCode once. If its data is elsewhere, set XDG_DATA_HOME, OPENCODE_DB or OTEL_AGENT_DATA_DIRS.",
         )
+
+
+def _is_in(folder: str, store: Store) -> bool:
+    return store.name.startswith(f"{folder.rstrip(os.sep)}{os.sep}")
 
 
 def _given(settings: Settings) -> Mapping[str, int]:

@@ -30,6 +30,8 @@ NOT_DELIVERED: Final = 3
 NOT_COUNTED: Final = 4
 NOT_RUNNING: Final = 5
 
+_NOT_ALLOWED: Final = (ProblemKind.NO_ACCESS, ProblemKind.NOT_LISTED)
+
 
 class StoreProblem(Struct, frozen=True):
     """What keeps a store from being read now."""
@@ -145,7 +147,7 @@ def _lost(
     if ledger is None:
         return {}
     there = {store.name for store in found.values()}
-    # One that is there is in a folder that only cannot be listed, unless it has a problem of its own.
+    # One that is there is in a folder that could not be looked into before, unless it has a problem of its own.
     lost = {
         each.name: each
         for each in ledger.unreadable_stores()
@@ -155,6 +157,8 @@ def _lost(
     for each in ledger.store_counts():
         given[each.store] += each.messages
     for problem in problems:
+        if problem.kind is ProblemKind.NOT_LISTED:
+            continue  # its known stores were looked for by their names
         inside = f"{problem.place.rstrip(os.sep)}{os.sep}"
         for name in given.keys() - there - lost.keys():
             if name.startswith(inside):
@@ -170,7 +174,7 @@ def _unwritable(settings: Settings) -> list[str]:
 def _new(problems: list[Problem], ledger: Queries | None) -> list[str]:
     """Return a sentence about each folder that may not be looked into now, if the ledger does not know that yet."""
     known = {place for each in ledger.problems() for place in each.examples} if ledger else set()
-    return [f"{each}." for each in problems if each.kind is ProblemKind.NO_ACCESS and each.place not in known]
+    return [f"{each}." for each in problems if each.kind in _NOT_ALLOWED and each.place not in known]
 
 
 def _is_silent(problem: Problem) -> bool:

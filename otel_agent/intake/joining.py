@@ -5,13 +5,11 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from otel_agent.collecting import collect_seldom
 from otel_agent.model import Batch
 
 _MOST: Final = 20_000
 """Messages in a joined batch, about 20 MB. A series is written once for each batch that raises it."""
-
-_COLLECT_AFTER: Final = 50_000
-"""New containers, about 5 MB."""
 
 
 def joined(batches: Iterable[Batch]) -> Generator[Batch]:
@@ -46,10 +44,9 @@ def _joined(batches: Iterable[Batch]) -> Iterator[Batch]:
 def _few_collections() -> Iterator[None]:
     """Let Python look less often for objects that refer to each other, which a history makes none of.
 
-    By default it looks after each 700 new containers, which took 7 % of the counting of a first look.
+    To look as often as by default took 7 % of the counting of a first look.
     """
-    usual = gc.get_threshold()
-    gc.set_threshold(_COLLECT_AFTER, *usual[1:])
+    usual = collect_seldom()
     try:
         yield
     finally:

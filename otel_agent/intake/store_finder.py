@@ -6,9 +6,11 @@
 
 import logging
 import os
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.model import Checkpoint, Problem, Store
@@ -40,7 +42,10 @@ def known_locations(settings: Settings) -> StoreLocations:
     Raises ``LedgerError`` if the ledger cannot be read.
     """
     with open_to_read(settings.state_dir) as ledger:
-        return _all_locations(settings, _decoded(ledger.checkpoint(_NOTED) if ledger else None))
+        if ledger is None:
+            return _all_locations(settings, [])
+        known = {each.store for each in ledger.store_counts()}
+        return _all_locations(settings, _decoded(ledger.checkpoint(_NOTED)), known)
 
 
 def named_locations(settings: Settings) -> StoreLocations:
@@ -60,7 +65,7 @@ class StoreFinder:
     @property
     def locations(self) -> StoreLocations:
         """Every place to look at."""
-        return _all_locations(self._settings, self._noted)
+        return _all_locations(self._settings, self._noted, self._ledger.store_counts.names())
 
     def find(self) -> tuple[dict[str, Store], list[Problem]]:
         """Return the stores that are there now by name, and the folders that may not be read."""
@@ -85,8 +90,10 @@ class StoreFinder:
                 self._ledger.remember([Checkpoint(_NOTED, msgspec.json.encode(self._noted))])
 
 
-def _all_locations(settings: Settings, noted: list[_Environment]) -> StoreLocations:
-    return together([configured_locations(settings), *map(locations, noted if settings.discover_stores else [])])
+def _all_locations(settings: Settings, noted: list[_Environment], known: Collection[str] = ()) -> StoreLocations:
+    """Return the places of the settings and of these environments. ``known`` are the stores that were counted before."""
+    places = together([configured_locations(settings), *map(locations, noted if settings.discover_stores else [])])
+    return replace(places, known=frozenset(known))
 
 
 def _decoded(noted: bytes | None) -> list[_Environment]:

@@ -31,6 +31,10 @@ class StoreCounts:
             [(store, generation.value, number) for generation, number in by_generation.items()],
         )
 
+    def names(self) -> list[str]:
+        """Return the stores from which messages were counted, also those that went away."""
+        return [row[0] for row in self._database.execute("SELECT DISTINCT name FROM store ORDER BY 1")]
+
 
 def store_counts(database: sqlite3.Connection) -> list[StoreCount]:
     """Return one entry for each store and storage format, by name. Stores that went away stay in it."""

@@ -10,11 +10,11 @@ from msgspec import Struct
 from otel_agent.ledger.problems import WHOLE_IN_SQL
 from otel_agent.model import ProblemKind
 
-_LASTING: Final = (ProblemKind.DAMAGED, ProblemKind.NO_ACCESS, ProblemKind.UNEXPECTED)
+_LASTING: Final = (ProblemKind.DAMAGED, ProblemKind.NO_ACCESS, ProblemKind.NOT_LISTED, ProblemKind.UNEXPECTED)
 """What ends only if somebody does something."""
 _LONGEST_LOCK_MS: Final = 600_000
 """OpenCode locks its database for a moment, and a migration of it takes minutes."""
-_UNSEEN: Final = (ProblemKind.NO_ACCESS, ProblemKind.LOCKED, ProblemKind.SILENT)
+_UNSEEN: Final = (ProblemKind.NO_ACCESS, ProblemKind.NOT_LISTED, ProblemKind.LOCKED, ProblemKind.SILENT)
 """What keeps a place from being known: nobody can say that it holds no store of OpenCode's."""
 
 
@@ -52,7 +52,8 @@ def unreadable_stores(database: sqlite3.Connection) -> list[UnreadableStore]:
     unknown: list[UnreadableStore] = []
     # The first one stays: what was met first, but a lock only if nothing lasts.
     query = (
-        f"SELECT kind, place, seen_ms FROM problem WHERE kind IN ({WHOLE_IN_SQL}) AND kind <> '{ProblemKind.BUSY.value}' "
+        f"SELECT kind, place, seen_ms FROM problem WHERE kind IN ({WHOLE_IN_SQL}, '{ProblemKind.NOT_LISTED.value}') "
+        f"AND kind <> '{ProblemKind.BUSY.value}' "
         f"ORDER BY kind = '{ProblemKind.LOCKED.value}', seen_ms, place"
     )
     for value, place, noticed_ms in database.execute(query):
@@ -60,7 +61,8 @@ def unreadable_stores(database: sqlite3.Connection) -> list[UnreadableStore]:
         concerned = [
             name for name in stores if place == name or place.startswith(f"{name}#") or name.startswith(inside)
         ]
-        for name in concerned:
+        # A known store is found by its name in a folder that only cannot be listed.
+        for name in concerned if kind is not ProblemKind.NOT_LISTED else ():
             found.setdefault(name, UnreadableStore(name, stores[name], kind, place, noticed_ms))
         if not concerned and kind in _UNSEEN and _can_hold_messages(place, stores):
             unknown.append(UnreadableStore(place, 0, kind, place, noticed_ms))

@@ -15,6 +15,7 @@ class ProblemKind(StrEnum):
     BAD_TIME = "bad_time"
     BAD_ID = "bad_id"
     NO_ACCESS = "no_access"
+    NOT_LISTED = "not_listed"
     LOCKED = "locked"
     SILENT = "silent"
     BUSY = "busy"
@@ -55,6 +56,7 @@ _MEANING: Final = {
     ProblemKind.BAD_TIME: "has an impossible time; it counts once the time is corrected",
     ProblemKind.BAD_ID: "has an id that cannot be the name of a file; it counts, but its tool calls are not looked for",
     ProblemKind.NO_ACCESS: "cannot be read by this user; give permission, and the next pass reads it",
+    ProblemKind.NOT_LISTED: "cannot be listed by this user; stores in it that are known by name are read, others cannot be seen",
     ProblemKind.LOCKED: "is locked by another program; the next pass tries again",
     ProblemKind.SILENT: "does not answer, like a network mount that is gone; it is read once it answers, the others are read now",
     ProblemKind.BUSY: "is being read, and a very long folder in it takes time; what is new in it counts then, the others are read now",

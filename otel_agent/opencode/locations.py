@@ -2,12 +2,14 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
+from os import DirEntry
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from otel_agent.model import Problem, ProblemKind, Store
 from otel_agent.opencode.answering import NoAnswer, answer_of
@@ -20,12 +22,17 @@ _CHANGE_ENDINGS: Final = (".db", "-wal", "storage", "project")
 """Endings of the names that change in a data folder when OpenCode writes. They are those of a database, of its
 write-ahead log, and of the folders with which a JSON tree begins."""
 
+_DATABASE: Final = "opencode.db"
+"""The database of the stable release channel, which most people have."""
+
 
 class StoreLocations(Struct, frozen=True):
     """The folders to look into, and the databases that are named outright."""
 
     folders: tuple[Path, ...]
     databases: tuple[Path, ...] = ()
+    known: frozenset[str] = frozenset()
+    """The stores that were read before, by name. A folder that cannot be listed is asked for those in it."""
 
     @property
     def paths(self) -> list[Path]:
@@ -143,7 +150,7 @@ def find_places(places: StoreLocations) -> tuple[dict[str, StorePlace], list[Pro
     for path in places.databases:
         databases += _asked(path, partial(_database, path, problems), problems)
     for folder in places.folders:
-        for real_path, place in _asked(folder, partial(_in_folder, folder, problems), problems):
+        for real_path, place in _asked(folder, partial(_in_folder, folder, places.known, problems), problems):
             if place.layout is not None:
                 stores.setdefault(real_path, place)
             else:
@@ -164,16 +171,16 @@ def _asked(
         return []
 
 
-def _in_folder(folder: Path, problems: list[Problem]) -> list[tuple[str, StorePlace]]:
+def _in_folder(folder: Path, known: Collection[str], problems: list[Problem]) -> list[tuple[str, StorePlace]]:
     """Return the stores in one folder by their real paths."""
     met: list[Problem] = []
     found = [
         (real_path, StorePlace(layout.messages, real_path, layout))
-        for layout in _layouts(folder, met)
+        for layout in _layouts(folder, known, met)
         if _is_there(layout.messages, stat.S_ISDIR, met)
         for real_path in [os.path.realpath(layout.messages)]
     ]
-    found += [each for path in _databases(folder, met) for each in _database(path, met)]
+    found += [each for path in _databases(folder, known, met) for each in _database(path, met)]
     # A folder that may be neither listed nor searched is met twice.
     problems += {each.place: each for each in met}.values()
     return found
@@ -219,15 +226,29 @@ def _why_no_events(folder: Path) -> str:
     return f"it is on {kind}, which does not report changes" if kind else ""
 
 
-def _layouts(folder: Path, problems: list[Problem]) -> list[FlatLayout | ProjectLayout]:
-    projects = sorted(Path(entry.path) for entry in listing(folder / "project", problems) if is_folder(entry))
-    return [*(ProjectLayout(project / "storage") for project in projects), FlatLayout(folder / "storage")]
+def _layouts(folder: Path, known: Collection[str], problems: list[Problem]) -> list[FlatLayout | ProjectLayout]:
+    projects = folder / "project"
+    entries, inside = _listed(projects, known, problems)
+    names = {entry.name for entry in entries if is_folder(entry)} | {path.parts[0] for path in inside}
+    return [*(ProjectLayout(projects / name / "storage") for name in sorted(names)), FlatLayout(folder / "storage")]
 
 
-def _databases(folder: Path, problems: list[Problem]) -> list[Path]:
+def _databases(folder: Path, known: Collection[str], problems: list[Problem]) -> list[Path]:
     """Return ``opencode.db``, and ``opencode-<channel>.db`` of other release channels."""
-    names = (entry.name for entry in listing(folder, problems))
+    entries, inside = _listed(folder, {*known, str(folder / _DATABASE)}, problems)
+    names = {entry.name for entry in entries} | {path.name for path in inside if len(path.parts) == 1}
     return sorted(folder / name for name in names if name.startswith("opencode") and name.endswith(".db"))
+
+
+def _listed(folder: Path, known: Collection[str], problems: list[Problem]) -> tuple[list[DirEntry[str]], list[Path]]:
+    """Return a folder's entries. If it can be searched but not listed, add the known paths in it, relative to it."""
+    met: list[Problem] = []
+    entries = list(listing(folder, met))
+    if not met or not os.access(folder, os.X_OK):
+        problems += met
+        return entries, []
+    problems += (replace(each, kind=ProblemKind.NOT_LISTED) for each in met)
+    return entries, [path.relative_to(folder) for path in map(Path, known) if folder in path.parents]
 
 
 def _distinct(folders: list[Path]) -> tuple[Path, ...]:

@@ -23,7 +23,7 @@ def _changed(problem: ProblemPlace) -> bool:
         return True
     except OSError:
         return False
-    if problem.kind is ProblemKind.NO_ACCESS:
+    if problem.kind in (ProblemKind.NO_ACCESS, ProblemKind.NOT_LISTED):
         # The permission may have been given to a folder above, which leaves no mark on the file. A disk that fails at
         # this place does not say so before it is read.
         return _can_be_read(problem.place)

@@ -4,7 +4,6 @@ Python runs the code of one thread at a time, and two threads that read files hi
 3.9 s in two threads, 2.1 s in one, and 1.2 s in two processes.
 """
 
-import gc
 import os
 import signal
 import subprocess
@@ -15,6 +14,8 @@ from contextlib import suppress
 from queue import Full, Queue
 from typing import IO, Final, Self
 
+from otel_agent.collecting import collect_seldom
+
 _READ: Final = 1 << 20
 """Bytes that are taken at once, of about 3,000 messages."""
 _PATIENCE_SECONDS: Final = 0.1
@@ -22,8 +23,6 @@ _PASSED_ON: Final = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT")
 _PASSED_ON_BY_BEGINNING: Final = ("LC_", "LD_", "DYLD_", "PYTHON", "COVERAGE_")
 """The variables that an interpreter needs. The others, keys of backends among them, are none of its business."""
 _LONGEST_FRAME: Final = 64 * 1024 * 1024
-_COLLECT_AFTER: Final = 50_000
-"""New containers after which such a process looks for unreachable ones, about 5 MB."""
 _LENGTH: Final = 4
 """Bytes before each frame that say how long it is."""
 
@@ -117,8 +116,7 @@ def serve(work: Callable[[bytes, IO[bytes]], None]) -> None:
     """Read the task from standard input until its end, and let ``work`` write frames to standard output."""
     # Ctrl-C reaches the whole group of processes; this one has nothing to finish.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    # The records refer to nothing that refers to them, so there is hardly anything to find.
-    gc.set_threshold(_COLLECT_AFTER)
+    collect_seldom()
     try:
         work(sys.stdin.buffer.read(), sys.stdout.buffer)
     except BrokenPipeError:

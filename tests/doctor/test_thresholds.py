@@ -154,7 +154,7 @@ def test_a_data_folder_has_to_be_listed_and_entered(tmp_path: Path, monkeypatch:
     (tmp_path / "opencode").mkdir()
     monkeypatch.setattr(os, "access", access)
     (found,) = reading.folders(Settings(state_dir=tmp_path / "state"))
-    assert asked == [os.R_OK | os.X_OK]
+    assert asked == [os.R_OK | os.X_OK, os.X_OK]
     assert found.verdict is Verdict.FAILURE
 
 

@@ -75,6 +75,22 @@ def test_a_place_that_was_never_read_can_hold_a_store(
     assert found(counted, tmp_path / "state", (kind, name, 5)) == [UnreadableStore(name, 0, kind, name, 5)]
 
 
+def test_a_folder_that_only_cannot_be_listed_hides_no_store_that_is_known(counted: Ledger, tmp_path: Path) -> None:
+    """Known stores are found in it by their names, so they say themselves if they cannot be read."""
+    assert found(counted, tmp_path / "state", (ProblemKind.NOT_LISTED, DATA, 5)) == []
+    (seen,) = found(counted, tmp_path / "state", (ProblemKind.DAMAGED, STORE, 6))
+    assert (seen.name, seen.kind) == (STORE, ProblemKind.DAMAGED)
+
+
+def test_a_folder_that_cannot_be_listed_and_holds_no_known_store_can_hold_others(
+    counted: Ledger, tmp_path: Path
+) -> None:
+    place = f"{os.sep}elsewhere"
+    (seen,) = found(counted, tmp_path / "state", (ProblemKind.NOT_LISTED, place, 5))
+    assert seen == UnreadableStore(place, 0, ProblemKind.NOT_LISTED, place, 5)
+    assert seen.is_alarm(6), "only a person can give the permission"
+
+
 def test_a_place_in_another_one_that_cannot_be_read_is_no_second_one(counted: Ledger, tmp_path: Path) -> None:
     inner = f"{DATA}{os.sep}project"
     seen = found(counted, tmp_path / "state", (ProblemKind.NO_ACCESS, inner, 1), (ProblemKind.NO_ACCESS, DATA, 2))

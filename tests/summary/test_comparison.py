@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from otel_agent.errors import UsageError
-from otel_agent.summary.formats.as_json import document
+from otel_agent.summary.formats.json_objects import document
 from otel_agent.summary.question import RangeName
 from otel_agent.summary.ranges import custom_range, named_range, range_before
 from otel_agent.summary.text.tables import view_table

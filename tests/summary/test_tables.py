@@ -52,6 +52,16 @@ def test_no_total_is_cut_and_no_line_is_wider_than_the_terminal(
     assert not re.search(r"[\d,]…", "\n".join(lines)), "no number loses its end"
 
 
+@pytest.mark.parametrize("name", USAGE_VIEWS)
+def test_a_line_that_a_terminal_has_no_room_for_ends_in_an_ellipsis(name: ViewName, machine: MadeMachine) -> None:
+    """There are no columns left to leave out: two of them do not fit."""
+    machine.tree.put_turn(message(session(), Tokens(*[123_456_789_012] * 5)))
+    lines = drawn(view_table(machine.view(name, now=AT_T0)), 7)
+    of_columns = [line for line in lines if "  " in line]
+    assert len(of_columns) >= 3, "the titles, a row and the total"
+    assert [line for line in of_columns if not line.endswith("…")] == []
+
+
 TITLES = {
     "escape": "\x1b[31mred\x1b]0;title\x07",
     "c1": "\x9b31mred",
@@ -192,6 +202,8 @@ class TestProcesses:
             "77   Server  150.0%  512 MB  3:00:00  ·",
             "9    LSP       0.0%  512 MB  3:00:00  /srv/\N{REPLACEMENT CHARACTER}[31m",
         ]
+        narrow = drawn(view_table(with_processes(machine.view("overview", now=AT_T0), processes)), 32)
+        assert narrow[1:3] == ["PID  Mode       CPU  Memory    …", "123  CLI      12.3%  512 MB  3:…"]
 
     def test_a_process_is_up_for_so_long_as_a_clock_has_it(self) -> None:
         for seconds, shown in ((-5, "0:00:00"), (2_358, "0:39:18"), (86_399, "23:59:59"), (93_900, "1 d 02:05")):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from otel_agent.ledger.answers import NO_USAGE
-from otel_agent.summary.formats.as_json import row_object
+from otel_agent.summary.formats.json_objects import row_object
 from otel_agent.summary.text.words import plain
 from otel_agent.summary.view import AgentRow, PeriodRow, ProjectRow, Row, SessionRow, ToolRow, View, ViewName
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from otel_agent.ledger.answers import Usage
-from otel_agent.summary.formats.as_json import SCHEMA_VERSION
+from otel_agent.summary.formats.json_objects import SCHEMA_VERSION
 from otel_agent.summary.question import Accounting
 from otel_agent.summary.session_detail import CallRow, SessionDetail, TurnRow
 from otel_agent.summary.view import shown

@@ -87,7 +87,7 @@ class Answering(Themed):
         self._sessions: list[SessionScreen] = []
         """The sessions that lie over the rows, each opened from a call of the one before it."""
         self._last: dict[ViewName, tuple[Wish, Listing]] = {}
-        """The last answer of each view, with what was wished then, laid out for the present width."""
+        """The last answer of each view, with what was wished then."""
         self._shown: View | None = None
         self._leaving = threading.Event()
         self._served_by = os.getppid()
@@ -208,8 +208,10 @@ class Answering(Themed):
     def _show_listing(self, unfiltered: Listing, *, flash: bool = False) -> None:
         view = self._shown = unfiltered.view
         # A filter that is open holds for the new answer too; it may have been typed while the answer was made.
-        only = self.query_one("#filter", Input).value.strip()
-        listing = list_rows(view, self.size.width, only) if only else unfiltered
+        only, width = self.query_one("#filter", Input).value.strip(), self.size.width
+        # The screen can have got another size while a worker laid out what it asked for.
+        fits = unfiltered.screen_width == width and not only
+        listing = unfiltered if fits else list_rows(view, width, only)
         self.query_one(RowList).show(listing, flash=flash)
         self.query_one(Head).show(view)
         self.query_one(TrendLine).show(view)
@@ -233,7 +235,7 @@ class Answering(Themed):
         """Show the exact numbers of the row under the cursor."""
         rows = self.query_one(RowList)
         if rows.listing is not None:
-            line = detail_line(rows.listing.view, rows.row, self.size.width - 2, short=self.size.height < SHORT)
+            line = detail_line(rows.listing.view, rows.row, self.size.width - 2, self.size.height)
             self.query_one("#detail", Static).update(line)
 
     def _show_trouble(self, number: int, what: str) -> None:

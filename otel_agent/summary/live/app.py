@@ -175,6 +175,7 @@ class Live(Outward):
             rows.show(list_rows(self._shown, event.size.width, rows.only))
             self.query_one(Head).show(self._shown)
             self.query_one(TrendLine).show(self._shown)
+            self._show_foot()
 
     def _return_to(self, spot: Spot) -> None:
         """Put the cursor and the filter where they were."""

@@ -41,7 +41,7 @@ def calendar_map(days: View, width: int) -> Text:
     blank = max(-begin, 0)
     tokens = [days.total_of(row.usage) for row in shown]
     limits = _limits(tokens)
-    text = Text(" " * _LABEL_COLUMNS + _months(shown, blank) + "\n", style="", no_wrap=True)
+    text = Text(" " * _LABEL_COLUMNS + _months(shown, blank) + "\n", style="", no_wrap=True, overflow="ellipsis")
     for weekday, label in enumerate(_LABELS):
         text.append(f"{label:<{_LABEL_COLUMNS}}", "dim")
         for week in range(weeks):

@@ -56,15 +56,20 @@ class Early:
         return self._is_shown and not self._is_handed_over
 
     def show(self, lines: Iterable[Line], console: Console) -> None:
-        """Show lines on the terminal's other screen. Letters that are typed are not echoed but kept."""
+        """Show lines on the terminal's other screen. Letters that are typed are not echoed but kept.
+
+        Nothing is shown on a terminal that is gone, or that takes nothing now.
+        """
         drawn = "".join(f"\x1b[{number};1H{_written(line, console)}" for number, line in enumerate(lines, 1))
         keyboard = sys.__stdin__
         if keyboard is None:
             return
         try:
-            self._attributes = termios.tcgetattr(keyboard.fileno())
-        except termios.error:
+            before = termios.tcgetattr(keyboard.fileno())
+            quiet = _quiet(before, keyboard.fileno())
+        except (termios.error, OSError, ValueError):
             return
+        self._attributes = before
         # From here on a signal gives the terminal back. An exception could get lost while Python imports, and Textual,
         # in the middle of its start, would write about it.
         for name in _ENDS:
@@ -72,8 +77,11 @@ class Early:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._handlers[number] = signal.signal(number, self._end)
         self._is_shown = True
-        termios.tcsetattr(keyboard.fileno(), termios.TCSANOW, _quiet(self._attributes, keyboard.fileno()))
-        _write(_TAKE + drawn)
+        try:
+            termios.tcsetattr(keyboard.fileno(), termios.TCSANOW, quiet)
+            _write(_TAKE + drawn)
+        except (termios.error, OSError, ValueError):
+            self._give_back()
 
     def hand_over(self) -> list[Any] | None:
         """Leave the terminal to Textual, and return the state in which that has to leave it."""
@@ -82,11 +90,11 @@ class Early:
 
     def _give_back(self) -> None:
         if self.is_shown:
-            with suppress(OSError):  # what follows matters more
+            with suppress(OSError, ValueError):  # what follows matters more
                 _write(_GIVE_BACK)
         self._is_shown = False
         if self._attributes is not None and sys.__stdin__ is not None:
-            with suppress(termios.error, ValueError):  # the terminal may be gone
+            with suppress(termios.error, OSError, ValueError):  # the terminal may be gone
                 termios.tcsetattr(sys.__stdin__.fileno(), termios.TCSANOW, self._attributes)
 
     def _end(self, number: int, _: FrameType | None) -> None:

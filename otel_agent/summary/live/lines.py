@@ -11,6 +11,7 @@ from rich.text import Text
 from otel_agent.ledger.answers import Usage
 from otel_agent.model.plural import counted
 from otel_agent.summary.live.crumbs import Crumb
+from otel_agent.summary.live.style import LOW, MOST_DETAIL, MOST_LOW_DETAIL, SHORT
 from otel_agent.summary.question import Accounting
 from otel_agent.summary.text import words
 from otel_agent.summary.text.bars import sparkline
@@ -47,23 +48,27 @@ def trend_line(view: View, width: int) -> Text:
     largest = max(view.trend.periods, key=lambda period: view.total_of(period.usage))
     said = f"  by {view.trend.by}, most {words.compact(max(tokens))} on {words.period(largest.key, largest.since)}"
     bars = sparkline(tokens, width - len(said))
-    return Text.assemble((bars, "cyan"), (said, "dim"), no_wrap=True)
+    return Text.assemble((bars, "cyan"), (said, "dim"), no_wrap=True, overflow="ellipsis")
 
 
-def detail_line(view: View, row: Row | None, width: int, *, short: bool) -> RenderableType:
-    """Return the exact numbers of a row and, unless the screen is ``short``, its whole name; empty without a row."""
+def detail_line(view: View, row: Row | None, width: int, height: int) -> RenderableType:
+    """Return the exact numbers of a row and, on a screen that is high enough, its whole name; empty without a row."""
     if row is None:
         return Text("")
-    numbers = sum_line(row.usage, view.accounting, width)
-    if short:
-        return numbers
+    most = MOST_LOW_DETAIL if height < LOW else MOST_DETAIL
+    if height < SHORT:
+        return sum_line(row.usage, view.accounting, width, most)
+    numbers = sum_line(row.usage, view.accounting, width, most - 1)
     key = words.plain(row.key)
     name = Text(name_of(row), style="bold", no_wrap=True, overflow="ellipsis")
     return Group(name.append(f"  {key}", "not bold") if isinstance(row, SessionRow) and row.title else name, numbers)
 
 
-def sum_line(usage: Usage, accounting: Accounting, width: int) -> Text:
-    """Return the exact tokens of a usage with the categories that they are the sum of, and the cost if there is any."""
+def sum_line(usage: Usage, accounting: Accounting, width: int, most: int) -> RenderableType:
+    """Return the exact tokens of a usage with the categories that they are the sum of, and the cost if there is any.
+
+    It has ``most`` lines of a width.
+    """
     tokens = shown(usage, accounting)
     named = zip(words.CATEGORIES, tokens.by_category(), strict=True)
     first, *others = [f"{words.exact(number)} {name.lower()}" for name, number in named if number] or [""]
@@ -72,19 +77,45 @@ def sum_line(usage: Usage, accounting: Accounting, width: int) -> Text:
     if usage.cost_nusd:
         parts[-1] += ","
         parts.append(f"{words.dollars(usage.cost_nusd)} USD")
-    return Text(flowed(parts, " ", width))
+    return _shown_lines(_flowed(parts, " ", width, most))
+
+
+def first_lines(sentences: Iterable[str], width: int, most: int) -> RenderableType:
+    """Return the first lines of some sentences, each of which begins a line. A ``…`` says that there is more."""
+    lines = [line for sentence in sentences for line in _flowed(sentence.split(), " ", width)]
+    if len(lines) > most:
+        lines[most - 1 :] = [_cut(lines[most - 1].split(), " ", width)]
+    return _shown_lines(lines)
+
+
+def _shown_lines(lines: Iterable[str]) -> RenderableType:
+    # Textual would wrap a text alone, and cut below what is too much.
+    return Group(*(Text(line, no_wrap=True, overflow="ellipsis") for line in lines))
 
 
 def flowed(parts: Iterable[str], gap: str, width: int) -> str:
     """Return the parts one after another in lines of a width; a line never ends inside a part."""
-    lines = [""]
+    return "\n".join(_flowed(parts, gap, width))
+
+
+def _flowed(parts: Iterable[str], gap: str, width: int, most: int | None = None) -> list[str]:
+    """Return the lines. If there are more than ``most``, the last one ends in ``…`` instead of a part that is cut."""
+    lines: list[list[str]] = [[]]
     for part in parts:
-        longer = f"{lines[-1]}{gap}{part}" if lines[-1] else part
-        if cell_len(longer) > width and lines[-1]:
-            lines.append(part)
-        else:
-            lines[-1] = longer
-    return "\n".join(lines)
+        if lines[-1] and cell_len(gap.join([*lines[-1], part])) > width:
+            lines.append([])
+        lines[-1].append(part)
+    if most is not None and len(lines) > most:
+        return [*(gap.join(line) for line in lines[: most - 1]), _cut(lines[most - 1], gap, width)]
+    return [gap.join(line) for line in lines]
+
+
+def _cut(parts: list[str], gap: str, width: int) -> str:
+    """Return as many of the parts as leave room for the ``…`` after them."""
+    kept = len(parts)
+    while kept > 1 and cell_len(gap.join([*parts[:kept], "…"])) > width:
+        kept -= 1
+    return gap.join([*parts[:kept], "…"])
 
 
 def foot_lines(view: View, kept: tuple[int, Usage] | None, *, short: bool) -> RenderableType:

@@ -27,6 +27,8 @@ class Listing(Struct, frozen=True):
     """The text that the filter looks for, in lower case; empty without a filter."""
     whole: int
     """Tokens that a bar of full width stands for; 0 without bars."""
+    screen_width: int
+    """Columns of the screen for which it was laid out."""
 
     def sort_at(self, x: int) -> Sort | None:
         """Return the order that the column at a place of the line stands for; ``None`` if there is none."""
@@ -45,7 +47,8 @@ def list_rows(view: View, width: int, only: str = "") -> Listing:
     """
     wanted = only.strip().lower()
     kept = tuple(row for row in view.rows if wanted in _searched(row)) if wanted else tuple(view.rows)
-    return Listing(view, kept, fit_table(replace(view, rows=kept), max(width - _EDGES, 1)), wanted, whole_of(view))
+    layout = fit_table(replace(view, rows=kept), max(width - _EDGES, 1))
+    return Listing(view, kept, layout, wanted, whole_of(view), width)
 
 
 class Before:

@@ -26,7 +26,6 @@ from otel_agent.summary.view import Activity, View
 Line = list[Segment]
 _LEAST: Final = 60, 16
 """Columns and lines below which no picture is drawn, because Textual would cut something."""
-_MOST_DETAIL, _MOST_LOW_DETAIL = 3, 2
 _LEAST_ROWS, _LEAST_LOW_ROWS = 5, 3
 """Lines of the rows, with their frame if there are frames. With less room Textual cuts something else."""
 _HEAD_BAR: Final = 2
@@ -60,7 +59,7 @@ class _Picture:
         at = first_row(listing)
         muted = Style(color=self._colours.muted)
         row = listing.rows[at] if listing.rows else None
-        detail = self._block(detail_line(view, row, width - 2, short=self._short), 1, muted)
+        detail = self._block(detail_line(view, row, width - 2, self._height), 1, muted)
         foot = self._block(foot_lines(view, None, short=self._short), 1)
         note = reading_line(view)
         above = [
@@ -71,7 +70,7 @@ class _Picture:
         head = self._head()
         trend = trend_line(view, width - TREND_EDGES)
         trends = self._block(trend, TREND_EDGES // 2) if trend else []
-        below = [*detail[: _MOST_LOW_DETAIL if self._low else _MOST_DETAIL], *foot]
+        below = [*detail, *foot]
         room = self._height - len(above) - len(head) - len(trends) - len(below) - 1
         if room < (_LEAST_LOW_ROWS if self._low else _LEAST_ROWS):
             return None

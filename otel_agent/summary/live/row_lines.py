@@ -45,7 +45,7 @@ def row_line(
 ) -> Text:
     """Return the line of a row. Cells that ``changed`` have the style ``mark``, and the cursor's line has one colour."""
     row, gap = listing.rows[index], " " * GAP
-    text = Text(no_wrap=True, end="")
+    text = Text(no_wrap=True, overflow="ellipsis", end="")
     for number, cell in enumerate(listing.layout.row(index)):
         text.append(gap if number else "")
         # Only the text is marked and not the blanks that bring it to its place.

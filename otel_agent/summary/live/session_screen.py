@@ -1,8 +1,9 @@
 """One session from inside: its turns and, below them, the model calls and tool calls of the turn under the cursor."""
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, Final
 
+from rich.console import Group, RenderableType
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -12,7 +13,7 @@ from textual.widgets import DataTable, Footer, Static
 
 from otel_agent.model.project import from_home
 from otel_agent.summary.formats.session_json import session_json
-from otel_agent.summary.live.lines import sum_line
+from otel_agent.summary.live.lines import first_lines, sum_line
 from otel_agent.summary.live.session_rows import (
     CALL_TITLES,
     NUMBERS,
@@ -21,25 +22,15 @@ from otel_agent.summary.live.session_rows import (
     session_sentences,
     turn_cells,
 )
+from otel_agent.summary.live.session_table import Rows
+from otel_agent.summary.live.style import LOW
 from otel_agent.summary.session_detail import CallRow, SessionDetail, TurnRow
 from otel_agent.summary.text import words
 from otel_agent.summary.view import View
 
-
-class Rows(DataTable[Text], inherit_bindings=False):
-    """A table to move about in with the keys that move in the lists of the other views."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "cursor_up", "Up", show=False),
-        Binding("down,j", "cursor_down", "Down", show=False),
-        Binding("left,h", "cursor_left", "Left", show=False),
-        Binding("right,l", "cursor_right", "Right", show=False),
-        Binding("pageup", "page_up", "Page up", show=False),
-        Binding("pagedown", "page_down", "Page down", show=False),
-        Binding("home,g", "scroll_top", "First", show=False),
-        Binding("end,G", "scroll_bottom", "Last", show=False),
-        Binding("enter", "select_cursor", "Open", show=False),
-    ]
+_MOST_EXACT: Final = 2
+_MOST_SUMS, _MOST_LOW_SUMS = 3, 1
+"""Lines of what is below the tables (``max-height``)."""
 
 
 class SessionScreen(Screen[None]):
@@ -122,13 +113,24 @@ class SessionScreen(Screen[None]):
         turns.move_cursor(row=max(last if is_first else at, 0), animate=False)
         where = "  ".join(filter(None, (words.plain(detail.id), words.plain(from_home(detail.project)))))
         self.query_one("#way", Static).update(self._way(where))
-        sums = Text("\n").join(Text(line) for line in session_sentences(detail, self._view.accounting))
-        self.query_one("#sums", Static).update(sums)
+        self._show_sums()
         self._show_calls()
 
-    def _way(self, where: str = "") -> Text:
+    def on_resize(self) -> None:
+        """Lay the sentences out for the new width."""
+        self._show_sums()
+        self._show_exact()
+
+    def _way(self, where: str = "") -> RenderableType:
         text = " / ".join(("Sessions", *map(words.plain, self.way)))
-        return Text(f"{text}   {where}".rstrip(), no_wrap=True, overflow="ellipsis")
+        # A text alone would be wrapped by Textual.
+        return Group(Text(f"{text}   {where}".rstrip(), no_wrap=True, overflow="ellipsis"))
+
+    def _show_sums(self) -> None:
+        if self._detail is not None:
+            most = _MOST_LOW_SUMS if self.size.height < LOW else _MOST_SUMS
+            sentences = session_sentences(self._detail, self._view.accounting)
+            self.query_one("#sums", Static).update(first_lines(sentences, self.size.width - 2, most))
 
     @property
     def _turn(self) -> TurnRow | None:
@@ -160,7 +162,7 @@ class SessionScreen(Screen[None]):
         if call and self.query_one("#calls", Rows).has_focus:
             usage = call.usage if call.kind == "model" else None
         self.query_one("#exact", Static).update(
-            sum_line(usage, self._view.accounting, self.size.width - 2) if usage else ""
+            sum_line(usage, self._view.accounting, self.size.width - 2, _MOST_EXACT) if usage else ""
         )
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:

@@ -43,5 +43,7 @@ ROOMY: Final = 36
 """Lines from which the panels of an overview may have more than …"""
 HEAD_PERCENT, HEAD_PERCENT_ROOMY = 45, 60
 """… this part of the screen (``max-height``). Below the panels 15 lines are needed, or something is cut."""
+MOST_DETAIL, MOST_LOW_DETAIL = 3, 2
+"""Lines of what is said of a row (``max-height``), on a screen with frames and on one without."""
 TREND_EDGES: Final = 4
 """Columns beside the bars of the range."""

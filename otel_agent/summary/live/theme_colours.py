@@ -3,7 +3,7 @@
 import msgspec
 from rich.style import Style
 from textual.app import App
-from textual.color import Color
+from textual.color import Color, ColorParseError
 from textual.widgets import Tab
 
 from otel_agent.summary.live.palette import Palette
@@ -14,9 +14,18 @@ _RED, _YELLOW, _CYAN = 1, 3, 6
 
 
 def palette_of(app: App[None]) -> Palette | None:
-    """Return the colours in which the screen is drawn; ``None`` if one of these is the terminal's own."""
+    """Return the colours in which the screen is drawn; ``None`` if one of these is the terminal's own, or no colour."""
     if app.native_ansi_color:
         return None
+    try:
+        # A colour without numbers would make the whole file of choices unreadable.
+        return msgspec.convert(msgspec.to_builtins(_drawn_with(app)), Palette)
+    except (msgspec.ValidationError, ColorParseError):
+        return None
+
+
+def _drawn_with(app: App[None]) -> Palette:
+    """Return the colours as the screen names them. Raises ``ColorParseError``."""
     screen = app.screen_stack[0]  # below the list of commands, from which a theme is chosen
     said, named = screen.query_one("#foot").rich_style, app.theme_variables
     cursor = screen.query_one(RowList).get_component_rich_style("rows--cursor")
@@ -24,7 +33,7 @@ def palette_of(app: App[None]) -> Palette | None:
     of_key = screen.query("FooterKey").first().get_component_rich_style
     key, does = of_key("footer-key--key"), of_key("footer-key--description")
     ansi = app.ansi_theme.ansi_colors
-    palette = Palette(
+    return Palette(
         text=_fore(said),
         back=_back(said),
         muted=_fore(screen.query_one("#where").rich_style),
@@ -46,11 +55,6 @@ def palette_of(app: App[None]) -> Palette | None:
         yellow=ansi[_YELLOW].hex,
         red=ansi[_RED].hex,
     )
-    try:
-        # A colour without numbers would make the whole file of choices unreadable.
-        return msgspec.convert(msgspec.to_builtins(palette), Palette)
-    except msgspec.ValidationError:
-        return None
 
 
 def _hex(colour: Color) -> str:

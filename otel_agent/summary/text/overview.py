@@ -88,7 +88,7 @@ class _ProcessTable:
             cells += [f"{text:>{width}}" for text, width in zip(facts[2:], widths[2:], strict=True)]
             if room >= _DIRECTORY_NARROWEST:
                 cells.append(end_of(directory, room))
-            yield Text(_GAP.join(cells).rstrip(), style="" if number else "dim", no_wrap=True)
+            yield Text(_GAP.join(cells).rstrip(), style="" if number else "dim", no_wrap=True, overflow="ellipsis")
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         return Measurement(1, options.max_width)
@@ -143,7 +143,7 @@ class _BudgetTable:
             # Three numbers, aligned right, and a sentence.
             cells += [row[index] if index == _PACE else f"{row[index]:>{widths[index]}}" for index in kept]
             style = "dim" if number == 0 else "red" if passed else ""
-            yield Text(_GAP.join(cells).rstrip(), style=style, no_wrap=True)
+            yield Text(_GAP.join(cells).rstrip(), style=style, no_wrap=True, overflow="ellipsis")
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         return Measurement(1, options.max_width)

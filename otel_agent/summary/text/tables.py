@@ -64,11 +64,11 @@ class _RowsTable:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         view = self._view
         layout = fit_table(view, options.max_width)
-        yield Text(layout.head.rstrip(), style="dim", no_wrap=True)
+        yield Text(layout.head.rstrip(), style="dim", no_wrap=True, overflow="ellipsis")
         cut = [Text(cut_line(view), style="dim")] if view.cut is not None else []
         above = cuts_the_earliest(view)
         yield from [*(cut if above else []), *_lines(view, layout), *([] if above else cut)]
-        yield Text(_GAP.join(layout.totals).rstrip(), style="bold", no_wrap=True)
+        yield Text(_GAP.join(layout.totals).rstrip(), style="bold", no_wrap=True, overflow="ellipsis")
         total = view.total_of(view.totals)
         # Shortened numbers are good to compare; somebody who copies the total needs all digits.
         if view.tools is None and words.exact(total) not in " ".join(layout.totals):
@@ -81,7 +81,7 @@ class _RowsTable:
 def _lines(view: View, layout: TableLayout) -> Iterator[Text]:
     whole = whole_of(view)
     for row, texts in zip(view.rows, layout.rows, strict=True):
-        line = Text(_GAP.join(texts), style="" if row.usage.is_any else "dim", no_wrap=True)
+        line = Text(_GAP.join(texts), style="" if row.usage.is_any else "dim", no_wrap=True, overflow="ellipsis")
         if layout.bar and whole:
             line.append(_GAP)
             line.append(bar(view.total_of(row.usage) / whole, layout.bar), style="cyan")

@@ -38,6 +38,11 @@ _WORDINGS: Final = {
     ProblemKind.NO_ACCESS: _Wording(
         "file or folder", "could not be read (no permission)", "Each counts once this user may read it."
     ),
+    ProblemKind.NOT_LISTED: _Wording(
+        "folder",
+        "cannot be listed (no permission)",
+        "Stores in it that are known by name are counted; others cannot be seen.",
+    ),
     ProblemKind.LOCKED: _Wording("database", "could not be read (locked by another program)", "Each is retried."),
     ProblemKind.SILENT: _Wording(
         "place", "does not answer, like a network mount that is gone", "Each is read once it answers."

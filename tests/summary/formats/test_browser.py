@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from otel_agent.summary.formats.as_html import as_html
-from otel_agent.summary.formats.as_json import document
+from otel_agent.summary.formats.json_objects import document
 from otel_agent.summary.question import Question
 from otel_agent.summary.ranges import named_range
 from otel_agent.summary.view import USAGE_VIEWS, View

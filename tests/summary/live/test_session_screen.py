@@ -10,7 +10,8 @@ import pytest
 from otel_agent.errors import LedgerError
 from otel_agent.summary.live.app import Live
 from otel_agent.summary.live.row_list import RowList
-from otel_agent.summary.live.session_screen import Rows, SessionScreen
+from otel_agent.summary.live.session_screen import SessionScreen
+from otel_agent.summary.live.session_table import Rows
 from tests.summary.live.driving import Screen, drive, lines, press, said, seen, settled, tick
 from tests.summary.live.made_source import ASK, MadeSource, put, where
 from tests.summary.made_machine import MadeMachine
