@@ -25,7 +25,7 @@ def doubts(settings: Settings) -> list[str]:
     for signal in get_args(Signal):
         if settings.exporter_of(signal) == "otlp":
             options.check(signal)
-            found.update(dict.fromkeys(options.doubts(signal)))
+            found.update(dict.fromkeys([*options.doubts(signal), *options.unused_headers(signal)]))
     return list(found)
 
 

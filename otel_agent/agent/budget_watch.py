@@ -23,6 +23,7 @@ from otel_agent.settings import Settings
 from otel_agent.settings.values import BudgetSettings
 from otel_agent.summary.budgets import budget_states
 from otel_agent.summary.formats.json_objects import budget_object
+from otel_agent.summary.ranges import here
 from otel_agent.summary.text.budget_words import notice_text
 from otel_agent.summary.view import BudgetState
 
@@ -103,7 +104,8 @@ class BudgetWatch:
         self.close(self._settings.budget_notice.timeout_seconds + _PATIENCE_SECONDS)
 
     def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._now_ns() / semconv.NANO, UTC).astimezone(self._zone)
+        now = datetime.fromtimestamp(self._now_ns() / semconv.NANO, UTC)
+        return here(now) if self._zone is None else now.astimezone(self._zone)
 
     def _look(self) -> bool:
         """Compute the states again unless nothing can have changed. Return True if they were computed."""

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +14,7 @@ from otel_agent.errors import UsageError
 from otel_agent.summary.amounts import Amount
 from otel_agent.summary.formats import Format, format_of
 from otel_agent.summary.question import Accounting, By, Filters, Question, Range, RangeName, Sort
-from otel_agent.summary.ranges import custom_range, local_zone, named_range, zone_named
+from otel_agent.summary.ranges import custom_range, here, local_zone, named_range, zone_named
 from otel_agent.summary.view import ViewName
 
 MOST_ROWS: Final = 20
@@ -172,4 +172,4 @@ def clock(tz: str | None) -> Callable[[], datetime]:
         zone = zone_named(tz)
         return lambda: datetime.now(zone)
     local = local_zone()
-    return lambda: datetime.now().astimezone() if local is None else datetime.now(local)
+    return lambda: here(datetime.now(UTC)) if local is None else datetime.now(local)

@@ -1,11 +1,14 @@
 """How the program ends: an error becomes a message on standard error and an exit code."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Final
 
 from otel_agent.cli import streams
-from otel_agent.errors import OtelAgentError
+from otel_agent.errors import AmountPassed, OtelAgentError
+
+_INTO_A_FILE: Final = ("-o", "--output")
 
 
 @contextmanager
@@ -18,6 +21,8 @@ def ending() -> Iterator[None]:
             sys.stdout.flush()  # here, where a full disk gets a sentence
     except OtelAgentError as error:
         print(f"otel-agent: {error}", file=sys.stderr)
+        if _wants_json(sys.argv[1:]) and not isinstance(error, AmountPassed):  # that one comes after the answer
+            _print_json(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -28,3 +33,15 @@ def ending() -> Iterator[None]:
         streams.drop_output()
         print(f"otel-agent: {streams.failure_in_words(error)}", file=sys.stderr)
         sys.exit(1)
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    """Return True if a program reads the answer as JSON: it shall not find nothing there."""
+    return "--json" in arguments and not any(each.startswith(_INTO_A_FILE) for each in arguments)
+
+
+def _print_json(error: OtelAgentError) -> None:
+    import json  # a status line and a summary do without it
+
+    with suppress(OSError):  # the error was said, and it is the one that matters
+        print(json.dumps({"ok": False, "exit_code": error.exit_code, "error": str(error)}, indent=2), flush=True)

@@ -1,6 +1,6 @@
 """``otel-agent status``."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import typer
 
@@ -12,8 +12,9 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     from otel_agent.cli.terminal import console
     from otel_agent.doctor.show import status_json, status_page
     from otel_agent.doctor.status import status_of
+    from otel_agent.summary.ranges import here
 
-    now = datetime.now().astimezone()
+    now = here(datetime.now(UTC))
     settings = loaded(config, quiet=True)
     found = status_of(settings.settings, now, settings.notes())
     if as_json:

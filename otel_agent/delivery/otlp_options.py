@@ -48,7 +48,7 @@ class OtlpOptions(Struct, frozen=True):
 
     def protocol_of(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> str:
         """Return the name of the protocol, which may be one that nobody knows."""
-        return self._variable(signal, "PROTOCOL", environ) or self.protocol or "http/protobuf"
+        return self._variable(signal, "PROTOCOL", environ).lower() or self.protocol or "http/protobuf"
 
     def endpoint_of(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> str:
         """Return the address as it is written, without the path that HTTP adds."""
@@ -135,13 +135,21 @@ class OtlpOptions(Struct, frozen=True):
         return min(milliseconds / 1_000, most)
 
     def doubts(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> list[str]:
-        """Return a sentence for each value that was probably meant otherwise, and says what is used instead."""
+        """Return a sentence for a timeout that was probably meant otherwise, and says what is used instead."""
         variable, value = self._named(signal, "TIMEOUT", environ)
         if not value or float(value) >= SHORTEST_MS:
             return []
         used = self.timeout_of(signal, environ)
         meant = f"Were seconds meant? Then write {float(value) * 1_000:g}."
         return [f"{variable}={value} means {value} milliseconds, which is too short: {used:g} s is used. {meant}"]
+
+    def unused_headers(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> list[str]:
+        """Return a sentence for each header that is not sent as it is set."""
+        place, written = self._written_headers(signal, environ)
+        return [
+            f"{place}: {name} is not sent from there, because each request says itself what it is."
+            for name in sorted(written.keys() - headers.sendable(written).keys())
+        ]
 
     def file_of(self, signal: Signal, name: TlsFile, environ: Mapping[str, str] = os.environ) -> Path | None:
         """Return a file of the TLS set-up. Raises ``SettingsError`` if it cannot be read: now, not at the first request."""
@@ -170,12 +178,18 @@ class OtlpOptions(Struct, frozen=True):
         return found
 
     def headers_of(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """Return the headers. Raises ``SettingsError`` for one that is malformed or that the protocol cannot send."""
-        variable, value = self._named(signal, "HEADERS", environ)
-        found = headers.parsed(value, variable) if value else self.headers
-        place = variable if value else "[otlp] headers"
+        """Return the headers but those of the request itself.
+
+        Raises ``SettingsError`` for one that is malformed or that the protocol cannot send.
+        """
+        place, found = self._written_headers(signal, environ)
         headers.check(found, place, grpc=self.protocol_of(signal, environ) == "grpc")
-        return found
+        return headers.sendable(found)
+
+    def _written_headers(self, signal: Signal, environ: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+        """Return the headers as they are set, and the place of them."""
+        variable, value = self._named(signal, "HEADERS", environ)
+        return (variable, headers.parsed(value, variable)) if value else ("[otlp] headers", self.headers)
 
     def insecure(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> bool:
         """True if gRPC uses no TLS. The scheme decides; the variable only if there is none."""

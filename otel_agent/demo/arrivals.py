@@ -1,7 +1,7 @@
 """Shows as tables what arrived at the demo's receiver."""
 
 from collections import defaultdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -12,6 +12,7 @@ from otel_agent.demo.receiver import Point, Receiver, Span
 from otel_agent.model.plural import counted
 from otel_agent.semconv import COST_USAGE, GENAI_LATEST, OPENCODE, TOKEN_USAGE
 from otel_agent.semconv.attributes import TOKEN_TYPES, Attr
+from otel_agent.summary.ranges import here
 from otel_agent.summary.text.words import plain
 
 _SHOWN_SPANS: Final = 8
@@ -73,7 +74,7 @@ def _spans(receiver: Receiver) -> Table:
 
 def _span(span: Span) -> list[str | Text]:
     attributes = span.attributes
-    started = datetime.fromtimestamp(span.start_ns / 1e9).astimezone()
+    started = here(datetime.fromtimestamp(span.start_ns / 1e9, UTC))
     words = [span.name, *(str(attributes.get(key, "")) for key in (Attr.AGENT, Attr.PROJECT))]
     numbers = [f"{attributes[key]:,}" if key in attributes else "" for key in (Attr.USAGE_INPUT, Attr.USAGE_OUTPUT)]
     return [

@@ -20,6 +20,7 @@ from otel_agent.errors import DeliveryError
 from otel_agent.semconv import MESSAGE_COUNT, TOKEN_USAGE, TOOL_CALL_COUNT
 from otel_agent.semconv.attributes import CHAT, EXECUTE_TOOL
 from otel_agent.settings import Settings
+from otel_agent.summary.ranges import here
 
 _FRAME_SECONDS: Final = 0.2
 _END_SECONDS: Final = 20.0
@@ -77,7 +78,7 @@ def _show_progress(
                 span_count=receiver.span_count,
                 requests=receiver.requests,
                 now_s=time.time(),
-                zone=datetime.now().astimezone().tzinfo or UTC,
+                zone=here(datetime.now(UTC)).tzinfo or UTC,
             )
             live.update(screen_of(frame, height=console.height), refresh=True)
             if signals.wait_for(_FRAME_SECONDS) is not None:

@@ -97,6 +97,8 @@ def _over_otlp(settings: Settings, signal: Signal, deadline: float) -> Iterator[
         return
     for doubt in options.doubts(signal):
         yield warn("timeout", doubt, "A request may take longer than was meant.", "Correct the variable.")
+    for unused in options.unused_headers(signal):
+        yield warn("headers", unused, "It is probably meant for another program.", "Leave it out.")
     where = f"{options.target_of(signal)} ({options.protocol_of(signal)}{_by_way_of(through)})"
     if reached is not None and reached.trouble:
         meaning = f"Nothing reaches {where}. Undelivered data is kept and sent later."

@@ -14,6 +14,8 @@ from otel_agent.errors import SettingsError
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A token of RFC 9110."""
 _GRPC_NAME: Final = re.compile(r"[0-9A-Za-z_.-]+")
+OF_THE_REQUEST: Final = frozenset({"content-type", "content-encoding", "content-length", "transfer-encoding", "te"})
+"""Headers that say what a request is. It knows that itself: with another value nothing would be accepted."""
 _NEEDS_ENCODING: Final = {'"': "%22", ";": "%3B"}
 """Characters that W3C Baggage allows in no value, and that shells and files leave there by mistake."""
 _EXAMPLE: Final = "Write authorization=Bearer%20KEY,x-team=shop."
@@ -31,8 +33,16 @@ def parsed(text: str, variable: str) -> dict[str, str]:
         for character, encoded in _NEEDS_ENCODING.items():
             if character in entry:
                 raise _malformed(variable, number, f"has a {character} in it, which is written {encoded} in a value")
-        found[unquote(name)] = unquote(value)
+        try:
+            found[unquote(name)] = unquote(value, errors="strict")
+        except UnicodeDecodeError:
+            raise _malformed(variable, number, "has bytes in its value that are no UTF-8") from None
     return found
+
+
+def sendable(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers without those of the request itself."""
+    return {name: value for name, value in headers.items() if name.lower() not in OF_THE_REQUEST}
 
 
 def check(headers: Mapping[str, str], place: str, *, grpc: bool) -> None:

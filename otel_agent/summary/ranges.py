@@ -6,7 +6,7 @@ Days begin at midnight in that zone, even on a day on which its clock changes.
 import os
 import re
 from contextlib import suppress
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Final
 from zoneinfo import TZPATH, ZoneInfo, ZoneInfoNotFoundError
 
@@ -154,6 +154,15 @@ def local_zone() -> tzinfo | None:
         return get_localzone()
     except (ZoneInfoNotFoundError, ValueError):
         return None
+
+
+def here(at: datetime) -> datetime:
+    """Return the same time with this machine's offset. ``TZ`` can name one of a day or more: no date has that, and UTC
+    is used."""
+    try:
+        return at.astimezone()
+    except ValueError:
+        return at.astimezone(UTC)
 
 
 def zone_linked_from(path: str) -> ZoneInfo | None:

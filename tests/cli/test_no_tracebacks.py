@@ -94,6 +94,13 @@ def odd_variables(shell: Shell) -> dict[str, str]:
     return {"COLUMNS": "0", "LINES": "-1", "LC_ALL": "xx_YY", "TZ": "Nowhere/Land", "XDG_DATA_HOME": "rel"}
 
 
+def zone_beyond_a_day(shell: Shell) -> dict[str, str]:
+    """C accepts such an offset, and Python's dates do not. A budget begins its day in that zone, too."""
+    shell.config.parent.mkdir(parents=True)
+    shell.config.write_text("exporter = 'none'\n[[budget]]\ntokens = 1\n")
+    return {"TZ": "UTC+25"}
+
+
 @pytest.mark.parametrize(
     ("wrong", "command", "codes", "said"),
     [
@@ -115,6 +122,10 @@ def odd_variables(shell: Shell) -> dict[str, str]:
         (narrow_and_poor_terminal, "doctor", {0}, ""),
         (odd_variables, "summary", {0}, ""),
         (odd_variables, "status", {5}, ""),
+        (zone_beyond_a_day, "summary", {0}, "Budget"),
+        (zone_beyond_a_day, "status", {5}, ""),
+        (zone_beyond_a_day, "run --once", {0}, ""),
+        (zone_beyond_a_day, "demo --still", {0}, ""),
     ],
 )
 def test_what_is_wrong_is_said(shell: Shell, wrong: Machine, command: str, codes: set[int], said: str) -> None:

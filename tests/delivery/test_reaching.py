@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from otel_agent.delivery.advice import advice
 from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.errors import SettingsError
 from tests.delivery.either import EITHER_SIGNAL, EITHER_WIRE, address, sent, sent_nowhere, variable
@@ -107,6 +108,14 @@ def test_the_timeout_of_a_signal_is_named_in_the_question(monkeypatch: pytest.Mo
     assert doubt.startswith("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT=30 means")
 
 
+@pytest.mark.parametrize(("written", "protocol"), [("GRPC", "grpc"), ("HTTP/Protobuf", "http/protobuf")])
+def test_the_name_of_a_protocol_may_have_capitals(written: str, protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The specification compares the values of such variables without regard to case."""
+    monkeypatch.setenv(variable("PROTOCOL"), written)
+    OtlpOptions().check("traces")
+    assert OtlpOptions().protocol_of("traces") == protocol
+
+
 @EITHER_WIRE
 @EITHER_SIGNAL
 def test_blanks_and_line_ends_around_a_variable_do_no_harm(
@@ -123,6 +132,14 @@ def test_blanks_and_line_ends_around_a_variable_do_no_harm(
     for name, value in written.items():
         monkeypatch.setenv(variable(name), f" {value}\r")
     assert sent(receiver, signal, OtlpOptions()).headers["x-scope"] == "general"
+
+
+def test_a_proxy_with_a_wrong_address_is_not_taken_for_the_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://")
+    with sender("traces", options("http", "http://backend.example:4318")) as send:
+        result = send()
+    assert (result.accepted, result.reason) == (False, "the address of the proxy cannot be used")
+    assert "HTTP_PROXY" in advice(result.reason)
 
 
 def test_an_address_with_a_query_is_for_one_signal_alone(
@@ -156,6 +173,24 @@ class TestHeaders:
         monkeypatch.setenv(variable("HEADERS"), written)
         assert sent(receiver, "traces", options(wire, address(receiver, wire))).headers[name] == value
 
+    @EITHER_WIRE
+    def test_what_a_request_says_of_itself_is_not_changed(
+        self, receiver: OtlpReceiver, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Such a header is there for another program. With it, no backend would understand a request."""
+        written = "Content-Type=application/json,content-length=5,Content-Encoding=br,te=x,x-scope=a"
+        monkeypatch.setenv(variable("HEADERS"), written)
+        chosen = options(wire, address(receiver, wire))
+        found = sent(receiver, "traces", chosen).headers
+        assert found["x-scope"] == "a"
+        assert {found.get(name) for name in ("content-type", "content-encoding", "te")}.isdisjoint(
+            {"application/json", "br", "x"}
+        )
+        named = "OTEL_EXPORTER_OTLP_HEADERS: {} is not sent from there, because each request says itself what it is."
+        assert chosen.unused_headers("traces") == [
+            named.format(name) for name in ("Content-Encoding", "Content-Type", "content-length", "te")
+        ]
+
     def test_letters_beyond_latin_1_are_sent_as_utf_8(
         self, receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -179,6 +214,7 @@ class TestHeaders:
             ("bad name=1", "header 1 has a name with other characters"),
             ("=1", "header 1 has a name with other characters"),
             ("a=1%0Ab: 2", "header 1 has a line break"),
+            ("a=1,b=caf%E9", "header 2 has bytes in its value that are no UTF-8"),
         ],
     )
     @EITHER_WIRE

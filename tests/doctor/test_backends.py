@@ -120,3 +120,16 @@ def test_a_timeout_of_a_few_milliseconds_is_asked_about(shell: Shell, receiver: 
     found = examined(shell, 0, **towards(receiver), OTEL_EXPORTER_OTLP_TIMEOUT="10")
     assert "Then write 10000." in of(found, "timeout")[0]["seen"]
     assert one(found, "traces", "ok")
+
+
+def test_a_header_that_is_meant_for_another_program_is_named_and_does_no_harm(
+    shell: Shell, receiver: OtlpReceiver
+) -> None:
+    written = {"OTEL_EXPORTER_OTLP_HEADERS": "content-length=5,content-type=application/json"}
+    found = examined(shell, 0, **towards(receiver), **written)
+    assert {each["seen"].split(" is not sent")[0] for each in of(found, "headers")} == {
+        "OTEL_EXPORTER_OTLP_HEADERS: content-length",
+        "OTEL_EXPORTER_OTLP_HEADERS: content-type",
+    }
+    assert one(found, "traces", "ok")
+    assert one(found, "metrics", "ok")

@@ -119,6 +119,7 @@ _TOTALS: Final = (
     *("cost", "tokens_input", "tokens_output", "tokens_reasoning"),
     *("tokens_cache_read", "tokens_cache_write"),
 )
+_NEEDED_TOTALS: Final = {"id", "tokens_input", "tokens_output"}  # any other number that is missing counts as zero
 _OF_SESSIONS: Final = "m.session_id IN (SELECT value FROM json_each(?))"
 _NEEDED: Final = {"id", "session_id", "data"}
 _WORKTREES_OF: Final = (
@@ -272,10 +273,10 @@ def _totals_query(
     database: sqlite3.Connection, names: set[str], known: _Known, sessions: str
 ) -> tuple[tuple[str, ...], str]:
     columns = _columns(database, known.sessions) if known.sessions in names else set()
-    if not known.has_type or not {"id", *_TOTALS} <= columns:
+    if not known.has_type or not columns >= _NEEDED_TOTALS:
         return (), ""
     updated = "s.time_updated" if "time_updated" in columns else "NULL"
-    totals = (f"s.{name}" for name in _TOTALS)
+    totals = (f"s.{name}" if name in columns else "0" for name in _TOTALS)
     # A preview on a database of 1.x has the sessions of both in one table.
     whose = "s.version NOT GLOB '1.*'" if known.preview and "version" in columns else "1"
     selected = ("s.id", *_session_facts(database, names, columns), updated, *totals)

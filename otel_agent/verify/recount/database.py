@@ -23,8 +23,7 @@ _FIELDS: Final = (
 )
 # One call parses the JSON once; a row can have megabytes of tool output, and none of it is read.
 _JSON: Final = f"json_extract(m.data, {', '.join(repr(f'$.{name}') for name in _FIELDS)})"
-_PLACE: Final = "m.rowid, m.id, m.session_id, m.time_created, m.time_updated"
-_ROW: Final = f"{_PLACE}, CASE WHEN json_valid(m.data) THEN {_JSON} END"
+_DATA: Final = f"CASE WHEN json_valid(m.data) THEN {_JSON} END"
 _TOTALS: Final = (
     "tokens_input",
     "tokens_output",
@@ -33,7 +32,7 @@ _TOTALS: Final = (
     "tokens_cache_write",
     "cost",
 )
-_NEEDED: Final = {"id", "session_id", "time_created", "time_updated", "data"}
+_NEEDED: Final = {"id", "session_id", "data"}
 
 _STEP: Final = (
     "SELECT json_extract(data, '$.tokens') FROM part WHERE rowid = ? "
@@ -88,7 +87,8 @@ def _messages(database: sqlite3.Connection, store: str, has_parts: bool) -> Iter
         yield Trouble(store, "", "the table message has other columns")
         return
     sessions = yield from _sessions(database, store, "session", V1)
-    for row in _whole(database, "message", "", rows(database, _ROW, "message")):
+    place = _place_of(database, "message")
+    for row in _whole(database, "message", place, rows(database, f"{place}, {_DATA}", "message")):
         if isinstance(row, TooLarge):
             yield Trouble(store, name_of(database, "message", row), "too large")
             continue
@@ -104,12 +104,16 @@ def _messages(database: sqlite3.Connection, store: str, has_parts: bool) -> Iter
 
 
 def _session_messages(database: sqlite3.Connection, store: str, table: str) -> Iterator[Found]:
-    if not _columns(database, "session_message") >= {*_NEEDED, "type"}:
+    columns = _columns(database, "session_message")
+    if not columns >= _NEEDED:
         yield Trouble(store, "", "the table session_message has other columns")
         return
     sessions = yield from _sessions(database, store, table, V2)
-    found_rows = rows(database, f"{_ROW}, m.type", "session_message", "m.type IN ('assistant', 'compaction')")
-    for row in _whole(database, "session_message", ", m.type", found_rows):
+    place = _place_of(database, "session_message")
+    # Without a type, every row is taken for an answer, as the agent takes it.
+    kind, ours = ("m.type", "m.type IN ('assistant', 'compaction')") if "type" in columns else ("'assistant'", "1")
+    found_rows = rows(database, f"{place}, {_DATA}, {kind}", "session_message", ours)
+    for row in _whole(database, "session_message", place, found_rows, kind):
         if isinstance(row, TooLarge):
             yield Trouble(store, name_of(database, "session_message", row), "too large")
             continue
@@ -129,15 +133,24 @@ def _session_messages(database: sqlite3.Connection, store: str, table: str) -> I
             yield Trouble(store, words(row[1]), "no id, session or time") if call is None else call
 
 
-def _whole(database: sqlite3.Connection, table: str, more: str, found: Iterator[Any]) -> Iterator[Any]:
+def _place_of(database: sqlite3.Connection, table: str) -> str:
+    """Return the columns that say where and when a row is; a release without one of the times has its JSON."""
+    have = _columns(database, table)
+    times = (f"m.{name}" if name in have else "NULL" for name in ("time_created", "time_updated"))
+    return ", ".join(("m.rowid", "m.id", "m.session_id", *times))
+
+
+def _whole(
+    database: sqlite3.Connection, table: str, place: str, found: Iterator[Any], kind: str = "NULL"
+) -> Iterator[Any]:
     """Yield the rows, also those with much text in them. A ``TooLarge`` is left if that is not why they are large."""
     for row in found:
-        yield _long_row(database, table, more, row) if isinstance(row, TooLarge) else row
+        yield _long_row(database, table, f"{place}, {kind}", row) if isinstance(row, TooLarge) else row
 
 
-def _long_row(database: sqlite3.Connection, table: str, more: str, row: TooLarge) -> Any:
+def _long_row(database: sqlite3.Connection, table: str, columns: str, row: TooLarge) -> Any:
     try:
-        place = database.execute(f"SELECT {_PLACE}{more} FROM {table} AS m WHERE m.rowid = ?", row).fetchone()
+        place = database.execute(f"SELECT {columns} FROM {table} AS m WHERE m.rowid = ?", row).fetchone()
         with database.blobopen(table, "data", row.rowid, readonly=True) as value:
             data = json.loads(without_long_texts(iter(lambda: value.read(CHUNK), b"")).decode("utf-8", "replace"))
     except (sqlite3.Error, ValueError, RecursionError):
@@ -159,7 +172,7 @@ def _sessions(database: sqlite3.Connection, store: str, table: str, form: str) -
             continue
         session_id, created_ms, forked = words(row[0]), moment(row[1]) or 0, bool(row[2])
         began[session_id] = (created_ms, forked)
-        used = numbers(*row[4:9]) if set(_TOTALS) <= have else NONE
+        used = numbers(*row[4:9]) if have >= {"tokens_input", "tokens_output"} else NONE
         version = words(row[3])
         yield SessionRecord(session_id, store, form, created_ms, forked, version, *used, dollars(row[9]))
     return began

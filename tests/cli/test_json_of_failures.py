@@ -1,0 +1,56 @@
+"""A program that asks for JSON gets JSON, also if there is no answer."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from tests.support.paths import ROOT, STORES
+from tests.support.shell import Shell
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    shell = Shell(tmp_path)
+    shutil.copytree(STORES / "sqlite-1.18.33-fork" / "opencode", shell.data_dir)
+    return shell
+
+
+@pytest.mark.parametrize("command", ["summary", "status", "verify", "config show", "session ses_x"])
+def test_settings_that_cannot_be_used_are_said_in_json(shell: Shell, command: str) -> None:
+    run = shell.run(*command.split(), "--json", OTEL_AGENT_ACCOUNTING="wrong")
+    found = json.loads(run.stdout)
+    assert (run.returncode, found["ok"], found["exit_code"]) == (2, False, 2)
+    assert "OTEL_AGENT_ACCOUNTING" in found["error"]
+    assert f"otel-agent: {found['error']}" in run.stderr
+
+
+@pytest.mark.parametrize("command", ["summary", "status", "verify", "session ses_x"])
+def test_a_ledger_that_cannot_be_read_is_said_in_json(shell: Shell, command: str) -> None:
+    (shell.state_dir / "ledger.db").mkdir(parents=True)
+    run = shell.run(*command.split(), "--json")
+    found = json.loads(run.stdout)
+    assert (run.returncode, found["exit_code"]) == (4, 4)
+    assert "Move it away" in found["error"]
+
+
+def test_the_failure_of_a_summary_is_in_its_schema(shell: Shell) -> None:
+    schema = json.loads((ROOT / "docs" / "summary.schema.json").read_text(encoding="utf-8"))
+    run = shell.run("summary", "--json", "--since", "soon")
+    jsonschema.validate(json.loads(run.stdout), schema)
+    assert run.returncode == 2
+
+
+def test_an_answer_before_the_failure_stays_the_only_document(shell: Shell) -> None:
+    run = shell.run("summary", "--range", "all", "--json", "--fail-above", "1")
+    assert run.returncode == 6
+    assert json.loads(run.stdout)["view"] == "overview"
+
+
+def test_a_failure_is_not_printed_beside_a_file(shell: Shell) -> None:
+    run = shell.run("summary", "--json", "-o", str(shell.home / "nowhere" / "report.json"), "--since", "soon")
+    assert (run.returncode, run.stdout) == (2, "")
