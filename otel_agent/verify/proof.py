@@ -86,7 +86,9 @@ def _report(settings: Settings, asked: Asked, stores: dict[str, Store], looked: 
     doubt_corrections(looked.scratch, wrong)
     beside, prometheus = sent.differences, None
     if asked.prometheus is not None:
-        answer = backend.ask_prometheus(asked.prometheus, seen, os.environ, timeout_seconds=asked.timeout_seconds)
+        answer = backend.ask_prometheus(
+            asked.prometheus, seen, settings, os.environ, timeout_seconds=asked.timeout_seconds
+        )
         beside, prometheus = [*beside, *answer.differences], answer.prometheus
     unexplained = gathered.unexplained(beside)
     return Report(
