@@ -10,7 +10,7 @@ from otel_agent.agent.assemble import assembled
 from otel_agent.agent.backend import address_of, not_delivered
 from otel_agent.agent.state_log import log_first_pass
 from otel_agent.errors import DeliveryError
-from otel_agent.export.outcomes import SendSummary
+from otel_agent.export.send_summary import SendSummary
 from otel_agent.intake.ingest import Pass
 from otel_agent.intake.settled import run_settled
 from otel_agent.intake.store_claims import StoreClaims

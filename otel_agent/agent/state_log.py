@@ -6,7 +6,7 @@ from typing import Final
 
 from otel_agent.agent.backend import not_delivered
 from otel_agent.errors import LedgerError
-from otel_agent.export.outcomes import SendSummary
+from otel_agent.export.send_summary import SendSummary
 from otel_agent.intake.ingest import Pass
 from otel_agent.model import Store
 from otel_agent.model.plural import counted
