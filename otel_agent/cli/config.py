@@ -79,7 +79,7 @@ def check(config: ConfigOption = None) -> None:
 
 def _where_to(settings: "Settings") -> str:
     """Return a sentence about where data goes, if somebody chose that."""
-    from otel_agent.doctor.meant import backend_in_words
+    from otel_agent.doctor.chosen_backend import backend_in_words
 
     match backend_in_words(settings, tried=False):
         case "none":

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from otel_agent.doctor.meant import backend_in_words
+from otel_agent.doctor.chosen_backend import backend_in_words
 from otel_agent.intake.store_claims import ADVICE, shared_stores
 from otel_agent.intake.store_finder import known_locations
 from otel_agent.intake.watch_counts import unwatched

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from otel_agent.service.manager import Manager, ServiceError
+from otel_agent.service.manager import Manager, ServiceError, is_current
 from otel_agent.service.program import Program
 from otel_agent.setup import settings_file
 from otel_agent.setup.wish import Wish
@@ -86,7 +86,7 @@ def _outlook(
     found: Texts, manager: Callable[[], Manager] | None, program: Callable[[], Program]
 ) -> tuple[Outcome, str]:
     try:
-        same = not found.change and (manager is None or manager().is_current(program()))
+        same = not found.change and (manager is None or is_current(manager(), program()))
     except ServiceError as error:
         return Outcome.NO_SERVICE, str(error)
     return (Outcome.ALREADY_INSTALLED if same else Outcome.WOULD_INSTALL), ""
@@ -94,7 +94,7 @@ def _outlook(
 
 def _install(manager: Manager, program: Program, *, restart: bool) -> bool:
     """Install the service; return False if it runs already as it should."""
-    if not restart and manager.is_current(program):
+    if not restart and is_current(manager, program):
         return False
     manager.install(program, restart=restart)
     return True
