@@ -7,7 +7,8 @@ import typer
 
 from otel_agent.cli import summary_options as options
 from otel_agent.cli.asked import clock, filters_asked, range_asked
-from otel_agent.cli.options import ConfigOption, loaded
+from otel_agent.cli.loading import loaded
+from otel_agent.cli.options import ConfigOption
 from otel_agent.cli.summary import bring_up_to_date
 from otel_agent.summary.question import MessageForm, Question
 

@@ -7,7 +7,8 @@ import typer
 from otel_agent.cli import completion
 from otel_agent.cli import summary_options as options
 from otel_agent.cli.asked import clock
-from otel_agent.cli.options import FLAG, ConfigOption, JsonOption, loaded
+from otel_agent.cli.loading import loaded
+from otel_agent.cli.options import FLAG, ConfigOption, JsonOption
 from otel_agent.cli.summary import bring_up_to_date
 from otel_agent.errors import UsageError
 

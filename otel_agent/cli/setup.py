@@ -14,8 +14,8 @@ from otel_agent.cli.options import FLAG, ConfigOption, JsonOption
 from otel_agent.errors import OtelAgentError, UsageError
 
 if TYPE_CHECKING:
-    from otel_agent.setup.apply import Outcome, Texts
-    from otel_agent.setup.session import Present, Request
+    from otel_agent.setup.apply import Changes, Outcome
+    from otel_agent.setup.plan import Choices, Present
     from otel_agent.setup.trial import Trial
     from otel_agent.setup.wish import Wish
 
@@ -63,7 +63,7 @@ def setup(
     Exit code 0: set up, or it was already; 1: no service; 2: unusable settings; 3: the backend did not accept a request.
     """
     from otel_agent.settings.administrator import locked_otlp
-    from otel_agent.setup.session import Request
+    from otel_agent.setup.plan import Choices
     from otel_agent.setup.wish import from_environment
 
     logs.set_up("error", "text", quiet=True)
@@ -78,7 +78,7 @@ def setup(
         if local and given:
             raise UsageError("--local sends nothing: leave out the options of a backend.")
         otlp = {} if local else from_environment(os.environ, locked_otlp()) | given
-        wanted = Request(local=local, otlp=otlp, backfill=backfill, service=service, carries=not asks)
+        wanted = Choices(local=local, otlp=otlp, backfill=backfill, service=service, carries=not asks)
         if asks:
             _ask(config, wanted, tries=request, dry=dry_run)
         else:
@@ -92,10 +92,10 @@ def setup(
         _end({"result": "unusable", "reason": str(error)}, as_json=True)
 
 
-def _ask(config: Path | None, given: "Request", *, tries: bool, dry: bool) -> None:
+def _ask(config: Path | None, given: "Choices", *, tries: bool, dry: bool) -> None:
     from otel_agent.cli.setup_questions import questions
     from otel_agent.settings import settings_path
-    from otel_agent.setup.session import present
+    from otel_agent.setup.plan import present
 
     now = present(settings_path(config))
     wish = questions(now, given, tries=tries)
@@ -107,19 +107,19 @@ def _ask(config: Path | None, given: "Request", *, tries: bool, dry: bool) -> No
 
 def install_with_backend(config: Path | None, otlp: dict[str, Any]) -> None:
     """Do what ``service install`` does, and write the backend into the settings before."""
-    from otel_agent.setup.session import Request
+    from otel_agent.setup.plan import Choices
 
-    _finish(config, Request(otlp=otlp, service=True), tries=True, dry=False, as_json=False)
+    _finish(config, Choices(otlp=otlp, service=True), tries=True, dry=False, as_json=False)
 
 
-def _finish(config: Path | None, wanted: "Request", *, tries: bool, dry: bool, as_json: bool) -> None:
+def _finish(config: Path | None, wanted: "Choices", *, tries: bool, dry: bool, as_json: bool) -> None:
     """Do without a question what is wanted, and end with the exit code of the result."""
     from otel_agent.settings import settings_path
-    from otel_agent.setup.session import present, texts, tried, wish_of
+    from otel_agent.setup.plan import changes, present, tried, wish_of
 
     now = present(settings_path(config))
     wish = wish_of(wanted, now)
-    texts(wish, now)  # what cannot be used is refused before anything is sent
+    changes(wish, now)  # what cannot be used is refused before anything is sent
     trial = None
     if wish.exporter != "none" and tries:
         wish, trial = tried(wish, now)
@@ -134,9 +134,9 @@ def _carry_out(
 ) -> None:
     from otel_agent.cli.service import manager_here, program_here
     from otel_agent.setup.apply import carry_out
-    from otel_agent.setup.session import texts
+    from otel_agent.setup.plan import changes
 
-    found = texts(wish, now)
+    found = changes(wish, now)
     outcome, reason = carry_out(
         found,
         manager=manager_here if wish.service else None,
@@ -176,16 +176,16 @@ def _end(facts: dict[str, Any], *, as_json: bool) -> None:
     raise typer.Exit(code)
 
 
-def _say(outcome: "Outcome", reason: str, found: "Texts", wish: "Wish") -> None:
+def _say(outcome: "Outcome", reason: str, found: "Changes", wish: "Wish") -> None:
     from otel_agent.setup.apply import Outcome
 
     if outcome is Outcome.WOULD_INSTALL:
         _say_plan(found, wish)
         return
-    if found.before != found.after:
-        typer.echo(f"Wrote {found.settings}, which only you can read.")
-    if found.variables_before != found.variables_after:
-        typer.echo(f"Wrote {found.variables}, the variables of the service.")
+    if found.settings.is_needed:
+        typer.echo(f"Wrote {found.settings.path}, which only you can read.")
+    if found.variables.is_needed:
+        typer.echo(f"Wrote {found.variables.path}, the variables of the service.")
     if outcome is Outcome.NO_SERVICE:
         typer.echo(f"The service is not installed: {reason}", err=True)
     elif outcome is Outcome.ALREADY_INSTALLED:
@@ -201,12 +201,12 @@ def _say(outcome: "Outcome", reason: str, found: "Texts", wish: "Wish") -> None:
         typer.echo(f"  {command:<28}{meaning}")
 
 
-def _say_plan(found: "Texts", wish: "Wish") -> None:
-    if found.before != found.after:
-        typer.echo(f"Would write {found.settings}.")
-    if found.variables_before != found.variables_after:
+def _say_plan(found: "Changes", wish: "Wish") -> None:
+    if found.settings.is_needed:
+        typer.echo(f"Would write {found.settings.path}.")
+    if found.variables.is_needed:
         names = ", ".join(sorted({*wish.variables, *wish.forgotten}))
-        typer.echo(f"Would write {found.variables} ({names}).")
+        typer.echo(f"Would write {found.variables.path} ({names}).")
     if wish.service:
         from otel_agent.cli.service import manager_here
 
