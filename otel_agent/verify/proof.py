@@ -28,7 +28,7 @@ _PAUSE_SECONDS: Final = 1.5
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """The wishes of a person."""
+    """What a person asks ``verify`` for."""
 
     day: Callable[[int], str]
     """Returns the name of the day of a time in milliseconds."""
@@ -63,7 +63,7 @@ def verify(settings: Settings, asked: Asked) -> Report:
             missing.append(Gathered(scratch, looked.own).number_missing())
         finally:
             scratch.close()
-        # What an agent is counting just now may be half done; what it did not count in all this time is missing.
+        # What an agent is counting now may be half done. What it did not count in all this time is missing.
         if not report.unexplained or not looked.running or len(missing) == _LOOKS:
             return report
         Event().wait(_PAUSE_SECONDS)
