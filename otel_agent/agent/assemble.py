@@ -53,7 +53,7 @@ class Agent(Struct):
     spans: SpanExport
     metrics: MetricExport
     learn: Callable[[], None]
-    """Looks where running OpenCode processes keep their data, and remembers it."""
+    """Finds out where running OpenCode processes keep their data, and remembers it."""
     known: Callable[[], StoreLocations]
     """Returns the folders and databases in which stores are looked for."""
     budgets: BudgetWatch

@@ -2,7 +2,7 @@
 
 A hint wakes the loop at once. It also polls: every ``rescan_interval_seconds`` the sources whose change mark is cheap to
 read, less often the folders of a watched tree. Every ``sweep_interval_seconds`` it reads everything. It never waits for a
-backend: a request is under way in a thread of its own, and passes go on until its answer wakes the loop.
+backend: a request is under way in a thread of its own. Passes go on until its answer wakes the loop.
 """
 
 import logging

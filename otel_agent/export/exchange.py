@@ -1,8 +1,8 @@
 """An export as a generator: it yields each request and is given the backend's answer. It owns no network.
 
 Whoever drives it decides in which thread a request is sent. ``agent.loop`` gives each request to a thread of its own, and
-counts until the answer is there. ``drive`` does one after the other. Between a request and its answer the ledger may change,
-so an export notes only what it sent, and never what a row holds when the answer comes.
+counts until the answer is there. ``drive`` does one after the other. Between a request and its answer the ledger may change.
+So an export notes only what it sent, and never what a row holds when the answer comes.
 """
 
 from collections.abc import Callable, Generator

@@ -101,8 +101,8 @@ class MetricExport:
         return summary + (yield from self._series.send(self._schedule.increments(due), now_ns))
 
     def _send_totals(self, due: list[Series], now_ns: int, *, last: bool) -> Export[MetricsData]:
-        # First of all the points that got no answer: until the backend has them for certain, a baseline could be lower
-        # than what it has, and the series would fall.
+        # The points that got no answer go first. Until the backend has them for certain, a baseline could be lower than what
+        # it has, and the series would fall.
         unanswered = self._schedule.unanswered(due, now_ns)
         summary = yield from self._send_again(unanswered)
         if unanswered:
