@@ -12,15 +12,14 @@ from otel_agent.cli import backend_options as options
 from otel_agent.cli import logs
 from otel_agent.cli.options import FLAG, ConfigOption, JsonOption
 from otel_agent.errors import OtelAgentError, UsageError
+from otel_agent.setup.outcome import Outcome
 
 if TYPE_CHECKING:
-    from otel_agent.setup.apply import Changes, Outcome
+    from otel_agent.setup.apply import Changes
     from otel_agent.setup.plan import Choices, Present
     from otel_agent.setup.trial import Trial
     from otel_agent.setup.wish import Wish
 
-_EXIT_CODES: Final = {"no_service": 1, "unusable": 2, "not_accepted": 3}
-"""All other results end with 0."""
 _NEXT: Final = (
     ("otel-agent summary", "where the tokens went"),
     ("otel-agent summary --live", "the same on a screen that updates itself"),
@@ -89,7 +88,7 @@ def setup(
     except OtelAgentError as error:
         if not as_json:
             raise
-        _end({"result": "unusable", "reason": str(error)}, as_json=True)
+        _end(Outcome.UNUSABLE, {"reason": str(error)}, as_json=True)
 
 
 def _ask(config: Path | None, given: "Choices", *, tries: bool, dry: bool) -> None:
@@ -101,7 +100,7 @@ def _ask(config: Path | None, given: "Choices", *, tries: bool, dry: bool) -> No
     wish = questions(now, given, tries=tries)
     if wish is None:
         typer.echo("Nothing was changed.")
-        raise typer.Exit(_EXIT_CODES["not_accepted"])
+        raise typer.Exit(Outcome.NOT_ACCEPTED.exit_code)
     _carry_out(config, now, wish, None, dry=dry, as_json=False)
 
 
@@ -124,8 +123,8 @@ def _finish(config: Path | None, wanted: "Choices", *, tries: bool, dry: bool, a
     if wish.exporter != "none" and tries:
         wish, trial = tried(wish, now)
         if not trial.accepted:
-            facts = {"result": "not_accepted", "reason": trial.reason, **_facts(now, wish, trial)}
-            _end(facts, as_json=as_json)
+            facts = {"reason": trial.reason, **_facts(now, wish, trial)}
+            _end(Outcome.NOT_ACCEPTED, facts, as_json=as_json)
     _carry_out(config, now, wish, trial, dry=dry, as_json=as_json)
 
 
@@ -143,11 +142,10 @@ def _carry_out(
         program=lambda: program_here(config, read_only_home=False),
         dry=dry,
     )
-    facts = {"result": outcome.value, "reason": reason, **_facts(now, wish, trial)}
     if as_json:
-        _end(facts, as_json=True)
+        _end(outcome, {"reason": reason, **_facts(now, wish, trial)}, as_json=True)
     _say(outcome, reason, found, wish)
-    raise typer.Exit(_EXIT_CODES.get(outcome.value, 0))
+    raise typer.Exit(outcome.exit_code)
 
 
 def _facts(now: "Present", wish: "Wish", trial: "Trial | None") -> dict[str, Any]:
@@ -165,20 +163,17 @@ def _facts(now: "Present", wish: "Wish", trial: "Trial | None") -> dict[str, Any
     }
 
 
-def _end(facts: dict[str, Any], *, as_json: bool) -> None:
+def _end(outcome: Outcome, facts: dict[str, Any], *, as_json: bool) -> None:
     """Print a result that ends the command, and exit."""
-    code = _EXIT_CODES.get(facts["result"], 0)
     if as_json:
-        typer.echo(json.dumps({**facts, "exit_code": code}, indent=2))
+        typer.echo(json.dumps({"result": outcome, **facts, "exit_code": outcome.exit_code}, indent=2))
     else:
         typer.echo(f"otel-agent: nothing was changed. {facts['reason']}", err=True)
         typer.echo("Correct that, or use `otel-agent setup --yes --no-request` to set it up all the same.", err=True)
-    raise typer.Exit(code)
+    raise typer.Exit(outcome.exit_code)
 
 
-def _say(outcome: "Outcome", reason: str, found: "Changes", wish: "Wish") -> None:
-    from otel_agent.setup.apply import Outcome
-
+def _say(outcome: Outcome, reason: str, found: "Changes", wish: "Wish") -> None:
     if outcome is Outcome.WOULD_INSTALL:
         _say_plan(found, wish)
         return

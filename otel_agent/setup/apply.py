@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from enum import StrEnum
 from pathlib import Path
 
 from msgspec import Struct
@@ -10,21 +9,8 @@ from msgspec import Struct
 from otel_agent.service.manager import Manager, ServiceError, is_current
 from otel_agent.service.program import Program
 from otel_agent.setup import settings_file
+from otel_agent.setup.outcome import Outcome
 from otel_agent.setup.wish import Wish
-
-
-class Outcome(StrEnum):
-    """What `otel-agent setup` ended with; the words are those of its JSON."""
-
-    INSTALLED = "installed"
-    ALREADY_INSTALLED = "already_installed"
-    WOULD_INSTALL = "would_install"
-    NOT_ACCEPTED = "not_accepted"
-    """The backend did not accept the request, so nothing was written."""
-    NO_SERVICE = "no_service"
-    """The settings are written, and the service could not be installed."""
-    UNUSABLE = "unusable"
-    """The settings or the options cannot be used; nothing was written."""
 
 
 class FileChange(Struct, frozen=True):

@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 
 from otel_agent.service.manager import Manager, ServiceError
-from otel_agent.setup.apply import Outcome, carry_out, changes
+from otel_agent.setup.apply import carry_out, changes
+from otel_agent.setup.outcome import Outcome
 from otel_agent.setup.wish import Wish
 from tests.service.programs import made
 
