@@ -59,8 +59,8 @@ def _head(results: Results) -> str:
     )
     return (
         "# Benchmarks\n\n"
-        "`make bench` measures the commands that a person waits for, in turn with ccusage, the fastest other program: a native\n"
-        f"binary, {VERSION}, that adds up the whole history at each start. `make bench` wrote this file.\n\n"
+        "`make bench` measures the commands that a person waits for, in turn with ccusage, the fastest other program.\n"
+        f"That is a native binary ({VERSION}), which adds up the whole history at each start. `make bench` wrote this file.\n\n"
         f"- {results.date}, otel-agent {results.agent}\n"
         f"- {results.machine}\n"
         f"- {_counted(results.runs, 'run')} of each command, in turn: medians. A ratio is the median over the pairs.\n"

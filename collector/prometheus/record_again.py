@@ -3,9 +3,9 @@
 
 The values come from the totals as they are now. They replace what was recorded of that time before.
 
-Prometheus has to run, with --web.enable-admin-api. Run this program as the user who owns DATA, or as root.
-It needs promtool on PATH, or its path in the variable PROMTOOL. If it fails or is interrupted, run it again
-with the same times: it then does all of the work again, and nothing is there twice.
+Prometheus has to run, with --web.enable-admin-api. Run this program as the user who owns DATA, or as root. It needs promtool
+on PATH, or its path in the variable PROMTOOL. If it fails or is interrupted, run it again with the same times. It then does
+all of the work again, and nothing is there twice.
 """
 
 # An operator copies this file to the host of Prometheus: it needs a Python of 3.9 or newer, and nothing else.

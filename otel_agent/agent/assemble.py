@@ -32,6 +32,7 @@ from otel_agent.semconv import CLAUDE_CODE, CLAUDE_LINES_COUNT
 from otel_agent.semconv.attributes import Attr
 from otel_agent.series import claude_code
 from otel_agent.settings import Settings
+from otel_agent.settings.temporality import sends_increments
 from otel_agent.summary.ranges import local_zone
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,6 @@ _CACHE_WRITE: Final[Mapping[str, tuple[str, ...]]] = {
     "legacy": (Attr.LEGACY_CACHE_WRITE,),
     "both": (Attr.USAGE_CACHE_WRITE, Attr.LEGACY_CACHE_WRITE),
 }
-_TEMPORALITY: Final = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
 
 
 class Agent(Struct):
@@ -53,7 +53,7 @@ class Agent(Struct):
     spans: SpanExport
     metrics: MetricExport
     learn: Callable[[], None]
-    """Looks where running OpenCode processes keep their data, and remembers it."""
+    """Finds out where running OpenCode processes keep their data, and remembers it."""
     known: Callable[[], StoreLocations]
     """Returns the folders and databases in which stores are looked for."""
     budgets: BudgetWatch
@@ -105,12 +105,6 @@ def assembled(
         finally:
             agent.close_exports()
             budgets.close()
-
-
-def _wants_increments(settings: Settings) -> bool:
-    """True if OpenTelemetry's variable asks for delta temporality; ``lowmemory`` means it too for the sums we publish."""
-    wanted = os.environ.get(_TEMPORALITY, "").strip().lower()
-    return settings.exporter_of("metrics") == "otlp" and wanted in ("delta", "lowmemory")
 
 
 def _observations(
@@ -174,12 +168,12 @@ def _exports(
         # Summaries counted these before anybody chose a backend.
         with parts.ledger.transaction():
             parts.ledger.outbox.take_back()
-    outcomes, sender = Outcomes(parts.ledger, now_ns), emitter(parts.ledger.instance_id)
+    outcomes, emits = Outcomes(parts.ledger, now_ns), emitter(parts.ledger.instance_id)
     spans = SpanExport(
         parts.ledger,
         to_spans,
         outcomes,
-        emitter=sender,
+        emitter=emits,
         titles=settings.session_titles,
         cache_write=_CACHE_WRITE[settings.genai_semconv],
         now_ns=now_ns,
@@ -189,12 +183,12 @@ def _exports(
         parts.ledger,
         to_metrics,
         outcomes,
-        emitter=sender,
+        emitter=emits,
         schedule=_metric_schedule(settings, parts.ledger),
         mirrors=_mirrors(settings, parts.ledger),
         observe=_observations(settings, parts, outcomes, budgets, now_ns).collect,
         interval_ns=round(settings.metric_export_interval_seconds * _NS),
-        delta=_wants_increments(settings),
+        delta=sends_increments(settings, os.environ),
         now_ns=now_ns,
     )
     return spans, metrics

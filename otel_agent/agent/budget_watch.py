@@ -30,8 +30,8 @@ from otel_agent.summary.view import BudgetState
 log = logging.getLogger(__name__)
 
 _REST: Final = 50
-"""After a look, rest so many times as long as it took: looking costs a fiftieth of a core at most, however long a month
-of messages is that a filtered budget adds up."""
+"""After a look, rest so many times as long as it took. So looking costs a fiftieth of a core at most, even if a filtered
+budget adds up a long month of messages."""
 _PATIENCE_SECONDS: Final = 1.0
 """How long the agent's end waits for a command."""
 

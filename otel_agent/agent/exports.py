@@ -37,7 +37,7 @@ class Exports:
 
         ``asked`` remembers across reloads what backends ask for. ``chance`` shortens pauses, from 0 to 1.
         """
-        self._log, self._pending = log, lambda: agent.spans.pending
+        self._log = log
         settings = agent.settings
 
         def made(signal: Signal, begin: Any, send: Any, interval_seconds: float | None) -> SignalExport[Any]:
@@ -96,7 +96,7 @@ class Exports:
         summary = export.step(now, last=last)
         if summary is None:
             return False
-        self._log.log_delivery(export.signal, summary, self._pending)
+        self._log.log_delivery(export.signal, summary)
         if failed_before and summary.accepted and not summary.broken_off:
             # What one signal finds out holds for the other one too: else that would wait for the end of its pause.
             for other in self._both:

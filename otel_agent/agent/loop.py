@@ -2,7 +2,7 @@
 
 A hint wakes the loop at once. It also polls: every ``rescan_interval_seconds`` the sources whose change mark is cheap to
 read, less often the folders of a watched tree. Every ``sweep_interval_seconds`` it reads everything. It never waits for a
-backend: a request is under way in a thread of its own, and passes go on until its answer wakes the loop.
+backend: a request is under way in a thread of its own. Passes go on until its answer wakes the loop.
 """
 
 import logging
@@ -98,7 +98,7 @@ class Loop:
         self._settings = agent.settings
         # Exports wait for a pass.
         agent.ingest.readings.seconds = SHORT_PATIENCE_SECONDS
-        self._log = StateLog(agent.settings, now)
+        self._log = StateLog(agent.settings, now, lambda: agent.spans.pending)
         self._woken, self._gave_up = threading.Event(), threading.Event()
         self._doorbell = _Doorbell(self._woken)
         self._watch = Watch(self._doorbell)
@@ -204,15 +204,12 @@ class Loop:
                 self._failed.remove(stage)
                 if not self._failed:
                     self._agent.prove_ledger()
-                    self._log.log_ledger_works(self._pending)
+                    self._log.log_ledger_works()
         except LedgerDamaged:
             raise
         except LedgerError as failure:
             self._failed.add(stage)
-            self._log.log_ledger_fails(failure, self._pending)
-
-    def _pending(self) -> int:
-        return self._agent.spans.pending
+            self._log.log_ledger_fails(failure)
 
     def _read(self, until: threading.Event) -> bool:
         """Make one pass over the stores, then watch what it found."""

@@ -13,7 +13,7 @@ _SLICE_SECONDS: Final = 0.2
 
 
 class OldCalls:
-    """Reads a slice of them after each pass, until there are none left. The thread that owns the ledger owns it."""
+    """Reads a slice of these calls after each pass, until none are left. Belongs to the thread that owns the ledger."""
 
     def __init__(
         self, state_dir: Path, begin: Callable[[], CallsOfHistory], now: Callable[[], float] = time.monotonic

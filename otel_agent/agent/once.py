@@ -10,7 +10,7 @@ from otel_agent.agent.assemble import assembled
 from otel_agent.agent.backend import address_of, not_delivered
 from otel_agent.agent.state_log import log_first_pass
 from otel_agent.errors import DeliveryError
-from otel_agent.export.outcomes import SendSummary
+from otel_agent.export.send_summary import SendSummary
 from otel_agent.intake.ingest import Pass
 from otel_agent.intake.settled import run_settled
 from otel_agent.intake.store_claims import StoreClaims
@@ -52,9 +52,9 @@ def run_once(
 ) -> RunResult:
     """Read every store and deliver everything that is pending.
 
-    ``on_progress`` is called with the state of the reading as it goes on, ``on_migration`` before that while an older
-    ledger is brought up to this version. A backend that accepts nothing is no error
-    here: the result says so. Raises ``LedgerError`` and ``SettingsError`` as ``assembled`` does.
+    ``on_progress`` is called with the state of the reading as it goes on. ``on_migration`` is called before that, while an
+    older ledger is brought up to this version. A backend that accepts nothing is no error here: the result says so. Raises
+    ``LedgerError`` and ``SettingsError`` as ``assembled`` does.
     """
     started = time.monotonic()
     with assembled(settings, on_migration=on_migration) as agent, closing(StoreClaims(settings)) as claims:
@@ -63,8 +63,8 @@ def run_once(
         log_first_pass(read, agent.ingest.stores, agent.known())
         claims.renew([store.name for store in agent.ingest.stores])
         agent.budgets.check(time.monotonic())
-        # Spans go first, other than in the loop: no interval has to be kept here, and the metrics, which are sent only
-        # this once, then report the outbox and the attempts as they are at the end of the run.
+        # Spans go first, other than in the loop: no interval has to be kept here. The metrics are sent only this once, and
+        # so report the outbox and the attempts as they are at the end of the run.
         spans = agent.spans.send()
         totals = SendSummary(reason=spans.reason) if _must_wait(settings, spans) else agent.metrics.send(last=True)
         agent.budgets.close_in_order()

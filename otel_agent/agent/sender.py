@@ -58,26 +58,3 @@ class ThreadSender(Generic[Data]):
             # What was sent can be megabytes: nothing keeps it until the next request.
             del data
             self._wake()
-
-
-class DirectSender(Generic[Data]):
-    """Sends at once, in the thread that asks for it."""
-
-    def __init__(self, send: Callable[[Data], SendResult], wake: Callable[[], None], name: str) -> None:
-        """``wake`` is called when a result is there; ``name`` is of no use here."""
-        del name
-        self._send, self._wake = send, wake
-        self._result: SendResult | None = None
-
-    def begin(self, data: Data) -> None:
-        """Send the request."""
-        self._result = self._send(data)
-        self._wake()
-
-    def take(self) -> SendResult | None:
-        """Return the result."""
-        result, self._result = self._result, None
-        return result
-
-    def close(self) -> None:
-        """Do nothing: nothing is under way between two calls."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from otel_agent.agent.backend import not_delivered
 from otel_agent.errors import LedgerError
-from otel_agent.export.outcomes import SendSummary
+from otel_agent.export.send_summary import SendSummary
 from otel_agent.intake.ingest import Pass
 from otel_agent.model import Store
 from otel_agent.model.plural import counted
@@ -35,9 +35,9 @@ def log_first_pass(read: Pass, stores: Collection[Store], looked_in: StoreLocati
 class StateLog:
     """Logs when something begins to fail and when it works again, each once."""
 
-    def __init__(self, settings: Settings, now: Callable[[], float]) -> None:
-        """``now`` is in seconds, from any fixed moment on."""
-        self._settings, self._now = settings, now
+    def __init__(self, settings: Settings, now: Callable[[], float], pending: Callable[[], int]) -> None:
+        """``now`` is in seconds, from any fixed moment on. ``pending`` returns the number of spans that wait."""
+        self._settings, self._now, self._pending = settings, now, pending
         self._failing: set[Signal] = set()
         self._ledger_fails = False
         self._counted = 0
@@ -50,46 +50,40 @@ class StateLog:
             log.info("counted %s", counted(self._counted, "new message"))
             self._counted, self._log_counted_at = 0, self._now() + _COUNTED_SECONDS
 
-    def log_delivery(self, signal: Signal, sent: SendSummary, pending: Callable[[], int]) -> None:
-        """Log that the backend stopped accepting data, or accepts it again. ``pending`` returns the number of spans.
+    def log_delivery(self, signal: Signal, sent: SendSummary) -> None:
+        """Log that the backend stopped accepting data, or accepts it again.
 
         Single items that it rejects are named by the exports, and are no failure of the backend.
         """
         if sent.broken_off:
             # One line for both signals: usually the backend is down, and the second line would say the same.
             if not self._failing:
-                log.warning("%s", not_delivered(self._settings, signal, sent.reason, pending()))
+                log.warning("%s", not_delivered(self._settings, signal, sent.reason, self._pending()))
             self._failing.add(signal)
         elif sent.accepted and signal in self._failing:
             self._failing.remove(signal)
             if not self._failing:
-                log.info("the backend accepts data again; %s pending", counted(pending(), "span"))
+                log.info("the backend accepts data again; %s pending", counted(self._pending(), "span"))
 
-    @property
-    def ledger_fails(self) -> bool:
-        """True from a failure of the ledger on until ``log_ledger_works``."""
-        return self._ledger_fails
-
-    def log_ledger_fails(self, failure: LedgerError, pending: Callable[[], int]) -> None:
+    def log_ledger_fails(self, failure: LedgerError) -> None:
         """Log once that the ledger cannot be written, and what waits as far as it can be read."""
         if not self._ledger_fails:
             log.error(
                 "%s. New messages are counted once it can be written%s; nothing is lost, it will be tried again",
                 failure,
-                _said_pending(pending),
+                self._said_pending(),
             )
         self._ledger_fails = True
 
-    def log_ledger_works(self, pending: Callable[[], int]) -> None:
+    def log_ledger_works(self) -> None:
         """Log that the ledger can be written again: call it only after something was written."""
         if self._ledger_fails:
-            log.info("the ledger can be written again%s", _said_pending(pending))
+            log.info("the ledger can be written again%s", self._said_pending())
         self._ledger_fails = False
 
-
-def _said_pending(pending: Callable[[], int]) -> str:
-    """Return how many spans wait; empty if the ledger cannot even be read."""
-    try:
-        return f"; {counted(pending(), 'span')} pending"
-    except LedgerError:
-        return ""
+    def _said_pending(self) -> str:
+        """Return how many spans wait; empty if the ledger cannot even be read."""
+        try:
+            return f"; {counted(self._pending(), 'span')} pending"
+        except LedgerError:
+            return ""

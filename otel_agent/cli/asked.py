@@ -27,7 +27,7 @@ _SORTS_OF_TOOLS: Final[tuple[Sort, ...]] = ("calls", "failed", "time")
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """The wishes of a person. ``None`` and empty values mean that they left an option out."""
+    """What a person asks ``summary`` for. ``None`` and empty values mean that they left an option out."""
 
     views: tuple[ViewName, ...]
     live: bool = False

@@ -11,13 +11,12 @@ import typer
 from otel_agent import __version__
 from otel_agent.cli import COMPLETE
 from otel_agent.cli.help_page import import_help_page
+from otel_agent.cli.options import FLAG
 from otel_agent.cli.zsh_completion import answer_first_tab, say_shells_by_name
 from otel_agent.errors import OtelAgentError
 
 _HELP: Final = ["-h", "--help"]
 _COMPLETIONS: Final = {"--install-completion", "--show-completion"}
-_FLAG: Final = ""
-"""As ``options.FLAG``, whose module reads settings."""
 
 
 class Command(NamedTuple):
@@ -71,7 +70,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "otel-agent verify --prometheus http://localhost:9090",
     ),
     "demo": Command(
-        "Try it without OpenCode or a backend: a made-up store, a receiver, and what arrives.", "otel-agent demo", "run"
+        "Try it without OpenCode or a backend: a made-up store, a receiver, and what arrives.", "otel-agent demo"
     ),
     "config": Command("Show the settings, create a settings file, or check one."),
     "service": Command("Start the agent at login and keep it running (systemd, launchd)."),
@@ -153,7 +152,7 @@ def _root(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", "-V", metavar=_FLAG, callback=_print_version, is_eager=True, help="Print the version."
+            "--version", "-V", metavar=FLAG, callback=_print_version, is_eager=True, help="Print the version."
         ),
     ] = False,
 ) -> None:

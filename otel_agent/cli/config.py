@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from otel_agent.cli.options import FLAG, ConfigOption, JsonOption, loaded
+from otel_agent.cli.loading import loaded
+from otel_agent.cli.options import FLAG, ConfigOption, JsonOption
 from otel_agent.errors import SettingsError
-from otel_agent.obstacles import cannot_write
-from otel_agent.private_files import replace_private
 
 if TYPE_CHECKING:
     from otel_agent.settings import Settings
@@ -79,7 +78,7 @@ def check(config: ConfigOption = None) -> None:
 
 def _where_to(settings: "Settings") -> str:
     """Return a sentence about where data goes, if somebody chose that."""
-    from otel_agent.doctor.meant import backend_in_words
+    from otel_agent.doctor.chosen_backend import backend_in_words
 
     match backend_in_words(settings, tried=False):
         case "none":
@@ -92,14 +91,11 @@ def _where_to(settings: "Settings") -> str:
 
 def _write(path: Path, text: str, *, force: bool) -> None:
     """Write the file for its owner only, because headers hold keys. Raises ``SettingsError`` if that fails."""
+    from otel_agent.setup.settings_file import write
+
     # A link to nowhere is somebody's, too.
     if os.path.lexists(path) and not force:
         raise SettingsError(
             f"{path} already exists. Pass --force to replace it, or run `otel-agent config show` to see what it sets."
         )
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        replace_private(path, text.encode())
-    except OSError as error:
-        why = cannot_write(path, error, "Make its folder writable for you", "or pass another file with --config")
-        raise SettingsError(f"cannot write {path}: {why}") from None
+    write(path, text)

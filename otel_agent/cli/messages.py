@@ -7,7 +7,9 @@ import typer
 
 from otel_agent.cli import summary_options as options
 from otel_agent.cli.asked import clock, filters_asked, range_asked
-from otel_agent.cli.options import ConfigOption, loaded
+from otel_agent.cli.loading import loaded
+from otel_agent.cli.options import ConfigOption
+from otel_agent.cli.output import warn_of_ledger
 from otel_agent.cli.summary import bring_up_to_date
 from otel_agent.summary.question import MessageForm, Question
 
@@ -39,7 +41,6 @@ def messages(
     from otel_agent.ledger.queries import open_to_read
     from otel_agent.opencode.git.checkouts import Checkouts
     from otel_agent.summary.messages import message_lines
-    from otel_agent.summary.text.warnings import warnings
 
     settings, now = loaded(config, quiet=True).settings, clock(tz)()
     filters = filters_asked(project, model, agent, session)
@@ -53,8 +54,6 @@ def messages(
         typer.echo(f"Warning: {missing}", err=True)
     checkouts = Checkouts() if settings.vcs_attributes else None
     with open_to_read(settings.state_dir) as ledger:
-        if ledger is not None and (reading := ledger.reading()):
-            typer.echo(f"Warning: {reading.in_words(stopped=False)}", err=True)
-        for warning in warnings(ledger) if ledger else ():
-            typer.echo(f"Warning: {warning}", err=True)
+        if ledger is not None:
+            warn_of_ledger(ledger)
         sys.stdout.writelines(message_lines(question, ledger, form, now, checkouts))

@@ -19,7 +19,7 @@ _PATIENCE_SECONDS: Final = 10.0
 
 
 def wait_for_agent(settings: Settings, on_calls: "OnCalls | None") -> None:
-    """Ask the running agent for them, and return once it has read all, or if it reads nothing.
+    """Ask the running agent to read these calls. Return once it has read all of them, or if it reads nothing for 10 s.
 
     The view says what is missing, so nothing is raised. Ctrl-C leaves the agent at its work.
     """

@@ -5,10 +5,6 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from otel_agent.cli.loading import loaded
-
-__all__ = ["FLAG", "ConfigOption", "JsonOption", "LogFormatOption", "loaded"]
-
 FLAG: Final = ""
 """The metavar of an option without a value: help shows no type beside it."""
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from otel_agent.cli.terminal import console
 from otel_agent.errors import OtelAgentError, way_out
@@ -10,6 +11,9 @@ from otel_agent.private_files import replace_private
 from otel_agent.settings import Settings
 from otel_agent.summary.formats import Format, pieces
 from otel_agent.summary.view import View
+
+if TYPE_CHECKING:
+    from otel_agent.ledger.queries import Queries
 
 
 def print_views(views: Sequence[View], form: Format, settings: Settings) -> None:
@@ -68,6 +72,16 @@ def _put(file: Path, content: bytes) -> None:
         file.write_bytes(content)
     else:
         replace_private(file, content)
+
+
+def warn_of_ledger(ledger: "Queries") -> None:
+    """Print on standard error why a list from the ledger may not be whole, for a command that prints no view."""
+    from otel_agent.summary.text.warnings import warnings
+
+    if reading := ledger.reading():
+        print(f"Warning: {reading.in_words(stopped=False)}", file=sys.stderr)
+    for warning in warnings(ledger):
+        print(f"Warning: {warning}", file=sys.stderr)
 
 
 def _unread(view: View) -> list[str]:

@@ -1,4 +1,4 @@
-"""``otel-agent run`` and ``otel-agent demo``."""
+"""``otel-agent run``."""
 
 import logging
 from pathlib import Path
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from otel_agent.cli import progress, upgrade
-from otel_agent.cli.options import FLAG, ConfigOption, LogFormatOption, loaded
+from otel_agent.cli.loading import loaded
+from otel_agent.cli.options import FLAG, ConfigOption, LogFormatOption
 
 if TYPE_CHECKING:
     from otel_agent.settings import Settings
@@ -53,29 +54,3 @@ def _settings(config: Path | None, log_format: str | None) -> "Settings":
     for note in found.notes():
         log.warning("%s", note)
     return found.for_export()
-
-
-def demo(
-    config: ConfigOption = None,
-    seconds: Annotated[float, typer.Option("--seconds", min=3, help="How long the live screen lasts.")] = 60,
-    still: Annotated[
-        bool,
-        typer.Option(
-            "--still",
-            metavar=FLAG,
-            help="Show OpenCode's data on this machine, or a sample, instead of the live screen.",
-        ),
-    ] = False,
-) -> None:
-    """Try it without OpenCode or a backend: a made-up store, a receiver, and what arrives.
-
-    The demo writes a made-up store for a minute while you watch, even if OpenCode has data on this machine.
-    With --still, or without a terminal, it shows OpenCode's data, or a sample if there is none.
-    """
-    from rich.console import Console
-
-    from otel_agent.demo.play import play
-
-    console = Console()
-    live = seconds if console.is_terminal and not still else None
-    play(loaded(config, quiet=True).settings, console, live_seconds=live)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from otel_agent.cli import backend_options
-from otel_agent.cli.options import FLAG, ConfigOption, JsonOption, loaded
+from otel_agent.cli.loading import loaded
+from otel_agent.cli.options import FLAG, ConfigOption, JsonOption
 from otel_agent.errors import UsageError
 
 if TYPE_CHECKING:

@@ -7,7 +7,9 @@ import typer
 from otel_agent.cli import completion
 from otel_agent.cli import summary_options as options
 from otel_agent.cli.asked import clock
-from otel_agent.cli.options import FLAG, ConfigOption, JsonOption, loaded
+from otel_agent.cli.loading import loaded
+from otel_agent.cli.options import FLAG, ConfigOption, JsonOption
+from otel_agent.cli.output import warn_of_ledger
 from otel_agent.cli.summary import bring_up_to_date
 from otel_agent.errors import UsageError
 
@@ -35,7 +37,6 @@ def session(
     from otel_agent.summary.formats.session_json import session_json
     from otel_agent.summary.session_detail import session_detail, session_named
     from otel_agent.summary.text.session_page import session_lines
-    from otel_agent.summary.text.warnings import warnings
 
     settings, now = loaded(config, quiet=True).settings, clock(tz)()
     if missing := bring_up_to_date(settings):
@@ -43,10 +44,7 @@ def session(
     with open_to_read(settings.state_dir) as ledger:
         if ledger is None:
             raise UsageError("nothing was counted yet, so there is no session.")
-        if reading := ledger.reading():
-            typer.echo(f"Warning: {reading.in_words(stopped=False)}", err=True)
-        for warning in warnings(ledger):
-            typer.echo(f"Warning: {warning}", err=True)
+        warn_of_ledger(ledger)
         with ledger.moment():
             checkouts = Checkouts() if settings.vcs_attributes else None
             found = session_detail(session_named(name, ledger), ledger, now, checkouts)

@@ -12,15 +12,14 @@ from otel_agent.cli import backend_options as options
 from otel_agent.cli import logs
 from otel_agent.cli.options import FLAG, ConfigOption, JsonOption
 from otel_agent.errors import OtelAgentError, UsageError
+from otel_agent.setup.outcome import Outcome
 
 if TYPE_CHECKING:
-    from otel_agent.setup.apply import Outcome, Texts
-    from otel_agent.setup.session import Present, Request
+    from otel_agent.setup.apply import Changes
+    from otel_agent.setup.plan import Choices, Present
     from otel_agent.setup.trial import Trial
     from otel_agent.setup.wish import Wish
 
-_EXIT_CODES: Final = {"no_service": 1, "unusable": 2, "not_accepted": 3}
-"""All other results end with 0."""
 _NEXT: Final = (
     ("otel-agent summary", "where the tokens went"),
     ("otel-agent summary --live", "the same on a screen that updates itself"),
@@ -63,7 +62,7 @@ def setup(
     Exit code 0: set up, or it was already; 1: no service; 2: unusable settings; 3: the backend did not accept a request.
     """
     from otel_agent.settings.administrator import locked_otlp
-    from otel_agent.setup.session import Request
+    from otel_agent.setup.plan import Choices
     from otel_agent.setup.wish import from_environment
 
     logs.set_up("error", "text", quiet=True)
@@ -78,7 +77,7 @@ def setup(
         if local and given:
             raise UsageError("--local sends nothing: leave out the options of a backend.")
         otlp = {} if local else from_environment(os.environ, locked_otlp()) | given
-        wanted = Request(local=local, otlp=otlp, backfill=backfill, service=service, carries=not asks)
+        wanted = Choices(local=local, otlp=otlp, backfill=backfill, service=service, carries=not asks)
         if asks:
             _ask(config, wanted, tries=request, dry=dry_run)
         else:
@@ -89,43 +88,43 @@ def setup(
     except OtelAgentError as error:
         if not as_json:
             raise
-        _end({"result": "unusable", "reason": str(error)}, as_json=True)
+        _end(Outcome.UNUSABLE, {"reason": str(error)}, as_json=True)
 
 
-def _ask(config: Path | None, given: "Request", *, tries: bool, dry: bool) -> None:
+def _ask(config: Path | None, given: "Choices", *, tries: bool, dry: bool) -> None:
     from otel_agent.cli.setup_questions import questions
     from otel_agent.settings import settings_path
-    from otel_agent.setup.session import present
+    from otel_agent.setup.plan import present
 
     now = present(settings_path(config))
     wish = questions(now, given, tries=tries)
     if wish is None:
         typer.echo("Nothing was changed.")
-        raise typer.Exit(_EXIT_CODES["not_accepted"])
+        raise typer.Exit(Outcome.NOT_ACCEPTED.exit_code)
     _carry_out(config, now, wish, None, dry=dry, as_json=False)
 
 
 def install_with_backend(config: Path | None, otlp: dict[str, Any]) -> None:
     """Do what ``service install`` does, and write the backend into the settings before."""
-    from otel_agent.setup.session import Request
+    from otel_agent.setup.plan import Choices
 
-    _finish(config, Request(otlp=otlp, service=True), tries=True, dry=False, as_json=False)
+    _finish(config, Choices(otlp=otlp, service=True), tries=True, dry=False, as_json=False)
 
 
-def _finish(config: Path | None, wanted: "Request", *, tries: bool, dry: bool, as_json: bool) -> None:
+def _finish(config: Path | None, wanted: "Choices", *, tries: bool, dry: bool, as_json: bool) -> None:
     """Do without a question what is wanted, and end with the exit code of the result."""
     from otel_agent.settings import settings_path
-    from otel_agent.setup.session import present, texts, tried, wish_of
+    from otel_agent.setup.plan import changes, present, tried, wish_of
 
     now = present(settings_path(config))
     wish = wish_of(wanted, now)
-    texts(wish, now)  # what cannot be used is refused before anything is sent
+    changes(wish, now)  # what cannot be used is refused before anything is sent
     trial = None
     if wish.exporter != "none" and tries:
         wish, trial = tried(wish, now)
         if not trial.accepted:
-            facts = {"result": "not_accepted", "reason": trial.reason, **_facts(now, wish, trial)}
-            _end(facts, as_json=as_json)
+            facts = {"reason": trial.reason, **_facts(now, wish, trial)}
+            _end(Outcome.NOT_ACCEPTED, facts, as_json=as_json)
     _carry_out(config, now, wish, trial, dry=dry, as_json=as_json)
 
 
@@ -134,20 +133,19 @@ def _carry_out(
 ) -> None:
     from otel_agent.cli.service import manager_here, program_here
     from otel_agent.setup.apply import carry_out
-    from otel_agent.setup.session import texts
+    from otel_agent.setup.plan import changes
 
-    found = texts(wish, now)
+    found = changes(wish, now)
     outcome, reason = carry_out(
         found,
         manager=manager_here if wish.service else None,
         program=lambda: program_here(config, read_only_home=False),
         dry=dry,
     )
-    facts = {"result": outcome.value, "reason": reason, **_facts(now, wish, trial)}
     if as_json:
-        _end(facts, as_json=True)
+        _end(outcome, {"reason": reason, **_facts(now, wish, trial)}, as_json=True)
     _say(outcome, reason, found, wish)
-    raise typer.Exit(_EXIT_CODES.get(outcome.value, 0))
+    raise typer.Exit(outcome.exit_code)
 
 
 def _facts(now: "Present", wish: "Wish", trial: "Trial | None") -> dict[str, Any]:
@@ -165,27 +163,24 @@ def _facts(now: "Present", wish: "Wish", trial: "Trial | None") -> dict[str, Any
     }
 
 
-def _end(facts: dict[str, Any], *, as_json: bool) -> None:
+def _end(outcome: Outcome, facts: dict[str, Any], *, as_json: bool) -> None:
     """Print a result that ends the command, and exit."""
-    code = _EXIT_CODES.get(facts["result"], 0)
     if as_json:
-        typer.echo(json.dumps({**facts, "exit_code": code}, indent=2))
+        typer.echo(json.dumps({"result": outcome, **facts, "exit_code": outcome.exit_code}, indent=2))
     else:
         typer.echo(f"otel-agent: nothing was changed. {facts['reason']}", err=True)
         typer.echo("Correct that, or use `otel-agent setup --yes --no-request` to set it up all the same.", err=True)
-    raise typer.Exit(code)
+    raise typer.Exit(outcome.exit_code)
 
 
-def _say(outcome: "Outcome", reason: str, found: "Texts", wish: "Wish") -> None:
-    from otel_agent.setup.apply import Outcome
-
+def _say(outcome: Outcome, reason: str, found: "Changes", wish: "Wish") -> None:
     if outcome is Outcome.WOULD_INSTALL:
         _say_plan(found, wish)
         return
-    if found.before != found.after:
-        typer.echo(f"Wrote {found.settings}, which only you can read.")
-    if found.variables_before != found.variables_after:
-        typer.echo(f"Wrote {found.variables}, the variables of the service.")
+    if found.settings.is_needed:
+        typer.echo(f"Wrote {found.settings.path}, which only you can read.")
+    if found.variables.is_needed:
+        typer.echo(f"Wrote {found.variables.path}, the variables of the service.")
     if outcome is Outcome.NO_SERVICE:
         typer.echo(f"The service is not installed: {reason}", err=True)
     elif outcome is Outcome.ALREADY_INSTALLED:
@@ -201,12 +196,12 @@ def _say(outcome: "Outcome", reason: str, found: "Texts", wish: "Wish") -> None:
         typer.echo(f"  {command:<28}{meaning}")
 
 
-def _say_plan(found: "Texts", wish: "Wish") -> None:
-    if found.before != found.after:
-        typer.echo(f"Would write {found.settings}.")
-    if found.variables_before != found.variables_after:
+def _say_plan(found: "Changes", wish: "Wish") -> None:
+    if found.settings.is_needed:
+        typer.echo(f"Would write {found.settings.path}.")
+    if found.variables.is_needed:
         names = ", ".join(sorted({*wish.variables, *wish.forgotten}))
-        typer.echo(f"Would write {found.variables} ({names}).")
+        typer.echo(f"Would write {found.variables.path} ({names}).")
     if wish.service:
         from otel_agent.cli.service import manager_here
 

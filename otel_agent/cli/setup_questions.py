@@ -17,7 +17,7 @@ from otel_agent.settings.user_folders import without_tilde
 from otel_agent.settings.values import DURATION
 from otel_agent.setup import paste
 from otel_agent.setup.history import History, day_of, look
-from otel_agent.setup.session import Present, Request, texts, tried, wish_of
+from otel_agent.setup.plan import Choices, Present, changes, tried, wish_of
 
 if TYPE_CHECKING:
     from otel_agent.setup.wish import Wish
@@ -28,7 +28,7 @@ _AUTHORITY: Final = "OTEL_EXPORTER_OTLP_CERTIFICATE"
 _ASK_AUTHORITY: Final = "PEM file of the authority that signed its certificate (empty for none)"
 
 
-def questions(now: Present, given: Request, *, tries: bool) -> "Wish | None":
+def questions(now: Present, given: Choices, *, tries: bool) -> "Wish | None":
     """Ask a person, and return what to do; ``None`` if they want to change nothing. Raises ``typer.Abort`` at Ctrl-C."""
     typer.echo(wrapped("This sets up otel-agent. Ctrl-C leaves everything as it is.\n"))
     history = _history(now)
@@ -36,7 +36,7 @@ def questions(now: Present, given: Request, *, tries: bool) -> "Wish | None":
         service = given.service
         if service is None:
             service = typer.confirm("Summaries need no agent. Keep one running all the same?", default=False)
-        return wish_of(Request(local=True, backfill=given.backfill, service=service), now)
+        return wish_of(Choices(local=True, backfill=given.backfill, service=service), now)
     wish = _backend(now, given, tries=tries)
     if wish is None:
         return None
@@ -80,7 +80,7 @@ def _wants_backend(now: Present) -> bool:
     return answer == _BACKEND
 
 
-def _backend(now: Present, given: Request, *, tries: bool) -> "Wish | None":
+def _backend(now: Present, given: Choices, *, tries: bool) -> "Wish | None":
     """Ask for the backend until it accepts a request; ``None`` if the person gives up."""
     otlp = dict(given.otlp)
     while True:
@@ -88,7 +88,7 @@ def _backend(now: Present, given: Request, *, tries: bool) -> "Wish | None":
         otlp |= _headers(kept=bool(otlp.get("headers") or now.settings.otlp.headers))
         try:
             wish = wish_of(structs.replace(given, otlp=otlp), now)
-            texts(wish, now)
+            changes(wish, now)
             if not tries:
                 return wish
             typer.echo(f"Sending an empty request to {without_secrets(otlp['endpoint'])} …")

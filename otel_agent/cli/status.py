@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import typer
 
-from otel_agent.cli.options import ConfigOption, JsonOption, loaded
+from otel_agent.cli.loading import loaded
+from otel_agent.cli.options import ConfigOption, JsonOption
 
 
 def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:

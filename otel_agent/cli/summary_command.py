@@ -7,7 +7,8 @@ from typing import Final
 
 from otel_agent.cli import summary_options as options
 from otel_agent.cli.asked import Asked, chosen_format, clock, filters_asked
-from otel_agent.cli.options import ConfigOption, loaded
+from otel_agent.cli.loading import loaded
+from otel_agent.cli.options import ConfigOption
 from otel_agent.cli.plain import WHAT_NEXT
 from otel_agent.cli.serving import in_browser, serve_screen
 from otel_agent.cli.summary import show

@@ -21,7 +21,7 @@ _OTLP_KINDS: Final = (*_PROTOBUF, "application/json")
 def judge(status: int, kind: str, body: bytes, response: Acknowledgement, *, accept_any_2xx: bool) -> SendResult:
     """Return the result of an HTTP answer below 400. An empty body is an acknowledgement, a page of HTML is none.
 
-    Who answers with 2xx and not as a backend may still have kept the request. Who answers with 3xx has not.
+    Something that answers 2xx, but not as a backend does, may still have kept the request. One that answers 3xx has not.
     """
     kind = kind.partition(";")[0].strip().lower()
     if not 200 <= status < 300:

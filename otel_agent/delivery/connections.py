@@ -1,7 +1,7 @@
 """Connections that belong to an exchange: it can shut each of them down, and knows when the request leaves.
 
-The classes of urllib3 do the rest. They are changed at three points: the socket is known before it connects, the first byte
-of the request is noted, and an answer ends after ``MOST_BYTES``, its headers and trailers included.
+The classes of urllib3 do the rest. They are changed at three points. The socket is known before it connects. The first byte
+of the request is noted. An answer ends after ``MOST_BYTES``, its headers and trailers included.
 """
 
 import http.client

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 
 from otel_agent.delivery.encoding import NotEncodable
-from otel_agent.delivery.tries import NOTHING_SENT
+from otel_agent.delivery.ports import NOTHING_SENT
 from otel_agent.model import SendResult
 
 _ONE_AT_A_TIME: Final = threading.Lock()

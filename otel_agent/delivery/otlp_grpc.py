@@ -1,7 +1,7 @@
 """OTLP over gRPC: the SDK encodes the request. Importing this costs 20 MB: it is done only if gRPC is asked for.
 
-A call is begun only on a channel that is connected, so a request without an answer may have arrived, and one without a
-connection surely has not. gRPC itself tries nothing again: that a first try may have arrived would be lost.
+A call is begun only on a channel that is connected. So a request without an answer may have arrived, and one without a
+connection surely has not. Retries of gRPC's own are off: they would hide that a first try may have arrived.
 """
 
 import threading

@@ -15,6 +15,7 @@ from otel_agent.errors import SettingsError
 from otel_agent.semconv import Signal
 from otel_agent.settings import headers
 from otel_agent.settings.standard import SHORTEST_MS
+from otel_agent.settings.variables import OTLP_PREFIX
 
 TlsFile = Literal["certificate", "client_key", "client_certificate"]
 
@@ -217,13 +218,13 @@ class OtlpOptions(Struct, frozen=True):
         """Return the name and the value of the variable that counts; of the general one if none is set."""
         own = self._own_variable(signal, suffix, environ)
         if own:
-            return f"{_PREFIX}{signal.upper()}_{suffix}", own
-        general = f"{_PREFIX}{suffix}"
+            return f"{OTLP_PREFIX}{signal.upper()}_{suffix}", own
+        general = f"{OTLP_PREFIX}{suffix}"
         # Files with Windows' line ends, and careless copies, leave blanks that no value begins or ends with.
         return general, "" if self._is_locked(suffix) else environ.get(general, "").strip()
 
     def _own_variable(self, signal: Signal, suffix: str, environ: Mapping[str, str]) -> str:
-        return "" if self._is_locked(suffix) else environ.get(f"{_PREFIX}{signal.upper()}_{suffix}", "").strip()
+        return "" if self._is_locked(suffix) else environ.get(f"{OTLP_PREFIX}{signal.upper()}_{suffix}", "").strip()
 
     def _is_locked(self, suffix: str) -> bool:
         """True if no variable may change this. Whether there is TLS belongs to the address."""
@@ -238,6 +239,3 @@ _TIMEOUT_SECONDS: Final = 10.0
 """The standard's default."""
 _LONGEST_SECONDS: Final = 86_400.0
 """A day. Sockets and locks refuse to wait for centuries."""
-
-
-_PREFIX: Final = "OTEL_EXPORTER_OTLP_"

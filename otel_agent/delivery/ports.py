@@ -1,12 +1,15 @@
-"""The interfaces that every way of delivery offers."""
+"""The interfaces that every way of delivery offers, and the result without one."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_agent.model import SendResult
+
+NOTHING_SENT: Final = SendResult(accepted=False, reason="nothing was sent")
+"""The result if nothing delivers, or nothing does any more."""
 
 
 class SpanDelivery(Protocol):

@@ -22,7 +22,7 @@ class Reached(Struct, frozen=True):
     port: int
     trouble: str = ""
     step: str = ""
-    """The step that failed: ``name``, ``connection``, ``tls``, or ``certificate``, which is the one that nobody trusts."""
+    """The step that failed: ``name``, ``connection``, ``tls``, or ``certificate`` if nothing here trusts it."""
     certificate_until: datetime | None = None
     """When the certificate expires, if there was one."""
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 import requests
 from urllib3.exceptions import HTTPError
 
+from otel_agent.delivery.addresses import without_secrets
 from otel_agent.delivery.exchange import BrokenOff, Exchange
 from otel_agent.errors import NothingToVerify
 
@@ -19,7 +20,7 @@ Sample = tuple[dict[str, str], float]
 
 def ask(url: str, query: str, *, timeout_seconds: float) -> list[Sample]:
     """Return the rows of an instant query. Raises ``NothingToVerify`` if there is no answer or none of Prometheus."""
-    address, shown = f"{url.rstrip('/')}/api/v1/query", _without_login(url)
+    address, shown = f"{url.rstrip('/')}/api/v1/query", without_secrets(url)
 
     def asked() -> tuple[int, bytes]:
         answer = requests.post(
@@ -37,12 +38,6 @@ def ask(url: str, query: str, *, timeout_seconds: float) -> list[Sample]:
             f"--prometheus {shown}: cannot be reached ({type(error).__name__}). Check the address."
         ) from None
     return _samples(shown, status, _decoded(body))
-
-
-def _without_login(url: str) -> str:
-    """Return the address as it may be shown: a name and a password in it stay here."""
-    before, _, after = url.partition("://")
-    return f"{before}://{after.rpartition('@')[2]}" if after else url
 
 
 def _decoded(body: bytes) -> Any:

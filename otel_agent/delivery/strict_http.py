@@ -104,8 +104,6 @@ def _body(answer: requests.Response) -> bytes:
     """Return the body, cut after ``MAX_ANSWER`` bytes, also if it was packed: a few bytes can hide gigabytes."""
     raw: bytes = answer.raw.read(MAX_ANSWER + 1, decode_content=False)
     coding = answer.headers.get("content-encoding", "").strip().lower()
-    if coding in ("", "identity"):
-        return raw
     if coding not in ("gzip", "x-gzip", "deflate"):
         return raw
     try:

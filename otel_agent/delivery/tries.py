@@ -8,12 +8,12 @@ from typing import Final
 
 from msgspec import Struct, structs
 
+from otel_agent.delivery.ports import NOTHING_SENT
 from otel_agent.model import SendResult
 
 MOST_TRIES: Final = 3
 _FIRST_PAUSE_SECONDS: Final = 1.0
 """Pause before a second try if the backend names no time; twice as long before the third."""
-NOTHING_SENT: Final = SendResult(accepted=False, reason="nothing was sent")
 
 
 class Tried(Struct, frozen=True):

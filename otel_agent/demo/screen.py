@@ -46,10 +46,10 @@ class Frame(Struct, frozen=True):
 def screen_of(frame: Frame, *, height: int = 24) -> RenderableType:
     """Draw the frame on ``height`` lines, with as many of the newest spans as fit."""
     rows = max(height - _OTHER_ROWS, 1)
-    return Group(_heading(frame), _counters(frame), _spans(frame, rows), _footer(frame))
+    return Group(_heading(), _counters(frame), _spans(frame, rows), _footer(frame))
 
 
-def _heading(frame: Frame) -> RenderableType:
+def _heading() -> RenderableType:
     text = Text("otel-agent, live. ", style="bold")
     text.append("The store is made up, and written while you watch; ", style="yellow")
     text.append("agent, OTLP and receiver are real.")

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from otel_agent.doctor import delivering, keeping, reading
-from otel_agent.doctor.beside import LEDGER, Chain
+from otel_agent.doctor import agent_checks, backend_checks, opencode_checks, watching
+from otel_agent.doctor.chain import LEDGER, Chain
+from otel_agent.doctor.chosen_backend import backend_is_expected
 from otel_agent.doctor.finding import Finding, fail
-from otel_agent.doctor.meant import backend_is_meant
 from otel_agent.errors import SettingsError
 from otel_agent.settings import Loaded, Settings
 
@@ -33,29 +33,29 @@ def examine(load: Callable[[], Loaded]) -> Iterator[Finding]:
         settings = Settings()
     else:
         settings = found.settings
-        yield from keeping.settings_file(found)
+        yield from agent_checks.settings_file(found)
     for chain in _chains(settings):
-        yield from chain.findings(delivering.SECONDS + _MARGIN_SECONDS)
+        yield from chain.findings(backend_checks.SECONDS + _MARGIN_SECONDS)
 
 
 def _chains(settings: Settings) -> list[Chain]:
     """Start all checks. Those of this machine go one after the other: two that look for a lock would see each other."""
-    meant = backend_is_meant(settings)
+    expected = backend_is_expected(settings)
     return [
         Chain(
             [
-                ("data folder", lambda: reading.folders(settings)),
-                ("store", lambda: reading.stores(settings)),
-                ("OpenCode releases", lambda: reading.releases(settings)),
-                ("processes", reading.processes),
-                ("watching", lambda: keeping.watching(settings)),
-                ("agent", lambda: keeping.agent(settings, meant=meant)),
-                (LEDGER, lambda: keeping.ledger(settings)),
-                ("disk", lambda: keeping.disk(settings)),
-                ("proxy", lambda: delivering.proxy(settings)),
+                ("data folder", lambda: opencode_checks.folders(settings)),
+                ("store", lambda: opencode_checks.stores(settings)),
+                ("OpenCode releases", lambda: opencode_checks.releases(settings)),
+                ("processes", opencode_checks.processes),
+                ("watching", lambda: watching.watching(settings)),
+                ("agent", lambda: agent_checks.agent(settings, expected=expected)),
+                (LEDGER, lambda: agent_checks.ledger(settings)),
+                ("disk", lambda: agent_checks.disk(settings)),
+                ("proxy", lambda: backend_checks.proxy(settings)),
             ]
         ),
-        Chain([("traces", lambda: delivering.delivery(settings, "traces", meant=meant))]),
-        Chain([("metrics", lambda: delivering.delivery(settings, "metrics", meant=meant))]),
-        Chain([("other telemetry", lambda: reading.other_telemetry(os.environ, Path.cwd()))]),
+        Chain([("traces", lambda: backend_checks.delivery(settings, "traces", expected=expected))]),
+        Chain([("metrics", lambda: backend_checks.delivery(settings, "metrics", expected=expected))]),
+        Chain([("other telemetry", lambda: opencode_checks.other_telemetry(os.environ, Path.cwd()))]),
     ]

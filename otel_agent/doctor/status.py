@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from otel_agent.doctor.meant import backend_in_words
+from otel_agent.doctor.chosen_backend import backend_in_words
 from otel_agent.intake.store_claims import ADVICE, shared_stores
 from otel_agent.intake.store_finder import known_locations
 from otel_agent.intake.watch_counts import unwatched
@@ -79,8 +79,10 @@ class Status(Struct, frozen=True, kw_only=True):
 
     @property
     def exit_code(self) -> int:
-        """The exit code for monitoring: 0 if the agent runs and delivers, 3 if it does not deliver, 4 if it cannot count or
-        cannot read a store, 5 if it does not run."""
+        """The exit code for monitoring: 0 if the agent runs and delivers, 3 if it does not deliver.
+
+        It is 4 if the agent cannot count or cannot read a store, and 5 if it does not run.
+        """
         if self.running is None:
             return NOT_RUNNING
         if self.running.trouble is not None or self.silent or self.unreadable:

@@ -1,14 +1,14 @@
 """An export as a generator: it yields each request and is given the backend's answer. It owns no network.
 
 Whoever drives it decides in which thread a request is sent. ``agent.loop`` gives each request to a thread of its own, and
-counts until the answer is there. ``drive`` does one after the other. Between a request and its answer the ledger may change,
-so an export notes only what it sent, and never what a row holds when the answer comes.
+counts until the answer is there. ``drive`` does one after the other. Between a request and its answer the ledger may change.
+So an export notes only what it sent, and never what a row holds when the answer comes.
 """
 
 from collections.abc import Callable, Generator
-from typing import Final, TypeVar
+from typing import TypeVar
 
-from otel_agent.export.outcomes import SendSummary
+from otel_agent.export.send_summary import SendSummary
 from otel_agent.model import SendResult
 
 Data = TypeVar("Data")
@@ -18,9 +18,6 @@ Exchange = Generator[Data, SendResult, Result]
 """Yields the content of requests, is sent their results, and returns what came of all of them."""
 Export = Generator[Data, SendResult, SendSummary]
 """The exchange of a whole export."""
-
-
-NOTHING_SENT: Final = SendResult(accepted=False, reason="nothing was sent")
 
 
 def drive(exchange: Exchange[Data, Result], send: Callable[[Data], SendResult]) -> Result:

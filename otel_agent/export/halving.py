@@ -17,7 +17,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Final, Generic, TypeVar
 
 from otel_agent.export.exchange import Data, Exchange, Export
-from otel_agent.export.outcomes import SendSummary
+from otel_agent.export.send_summary import SendSummary
 from otel_agent.model import SendResult
 
 GIVE_UP_AFTER: Final = 20

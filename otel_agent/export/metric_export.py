@@ -6,14 +6,15 @@ from typing import Final
 from msgspec import structs
 from opentelemetry.sdk.metrics.export import MetricsData
 
-from otel_agent.delivery.ports import MetricDelivery
-from otel_agent.export.exchange import NOTHING_SENT, Exchange, Export, attempt, drive
-from otel_agent.export.increments import Gain
+from otel_agent.delivery.ports import NOTHING_SENT, MetricDelivery
+from otel_agent.export.exchange import Exchange, Export, attempt, drive
+from otel_agent.export.increments import ObservedPoint
 from otel_agent.export.metric_schedule import MetricSchedule, ScheduledPoint
 from otel_agent.export.mirror import Mirror
-from otel_agent.export.observed import Observed
-from otel_agent.export.outcomes import Outcomes, SendSummary
-from otel_agent.export.points import Points
+from otel_agent.export.observation_export import ObservationExport
+from otel_agent.export.outcomes import Outcomes
+from otel_agent.export.send_summary import SendSummary
+from otel_agent.export.series_export import SeriesExport
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Observation, SendResult, Series
 from otel_agent.model.plural import counted
@@ -48,8 +49,8 @@ class MetricExport:
         self._ledger, self._delivery, self._outcomes = ledger, delivery, outcomes
         self._schedule, self._observe, self._now_ns = schedule, observe, now_ns
         self._interval_ns, self._delta, self._mirrors = interval_ns, delta, mirrors
-        self._observed = Observed(outcomes, emitter, delta=delta)
-        self._points = Points(schedule, outcomes, emitter, delta=delta, harmless=self._send_size)
+        self._observations = ObservationExport(outcomes, emitter, delta=delta)
+        self._series = SeriesExport(schedule, outcomes, emitter, delta=delta, harmless=self._send_size)
 
     def send(self, *, last: bool = False) -> SendSummary:
         """Send everything that is due in this thread, as ``export`` does."""
@@ -78,9 +79,9 @@ class MetricExport:
         if summary.at_fault and not summary.accepted:
             summary += yield from self._check_endpoint()
         if not summary.broken_off:
-            summary += yield from self._observed.export(self._observe(), now_ns)
-        self._points.settle(works=bool(summary.accepted))
-        self._observed.settle(works=bool(summary.accepted))
+            summary += yield from self._observations.export(self._observe(), now_ns)
+        self._series.settle(works=bool(summary.accepted))
+        self._observations.settle(works=bool(summary.accepted))
         summary = _in_words(summary)
         self._outcomes.note("metrics", summary, new=new)
         return summary
@@ -97,11 +98,11 @@ class MetricExport:
         if summary.reason:
             return summary
         due = self._schedule.due(now_ns)
-        return summary + (yield from self._points.send(self._schedule.increments(due), now_ns))
+        return summary + (yield from self._series.send(self._schedule.increments(due), now_ns))
 
     def _send_totals(self, due: list[Series], now_ns: int, *, last: bool) -> Export[MetricsData]:
-        # First of all the points that got no answer: until the backend has them for certain, a baseline could be lower
-        # than what it has, and the series would fall.
+        # The points that got no answer go first. Until the backend has them for certain, a baseline could be lower than what
+        # it has, and the series would fall.
         unanswered = self._schedule.unanswered(due, now_ns)
         summary = yield from self._send_again(unanswered)
         if unanswered:
@@ -111,14 +112,14 @@ class MetricExport:
             at_ns = now_ns - min(self._interval_ns, _LONGEST_BACK_NS)
             # A baseline before a point that an earlier run sent would let the series fall, and none is needed after it.
             self._schedule.recall_accepted(due, at_ns, now_ns)
-            summary += yield from self._points.send(self._schedule.baselines(due, now_ns), at_ns)
+            summary += yield from self._series.send(self._schedule.baselines(due, now_ns), at_ns)
         if not summary.broken_off:
-            summary += yield from self._points.send(self._schedule.points(due, now_ns, last=last), now_ns)
+            summary += yield from self._series.send(self._schedule.points(due, now_ns, last=last), now_ns)
         return summary
 
     def _send_again(self, unanswered: dict[int, list[ScheduledPoint]]) -> Export[MetricsData]:
         for at_ns, points in sorted(unanswered.items()):
-            summary = yield from self._points.send_again(points, at_ns)
+            summary = yield from self._series.send_again(points, at_ns)
             if summary.reason:
                 return summary
         return SendSummary()
@@ -131,7 +132,7 @@ class MetricExport:
     def _send_size(self) -> Exchange[MetricsData, SendResult]:
         """Send a gauge of ours: whatever a backend has against single series, it accepts this one if it works."""
         size = Observation(LEDGER_SIZE.name, self._ledger.size_bytes())
-        return self._observed.request([Gain(size, self._now_ns())])
+        return self._observations.request([ObservedPoint(size, self._now_ns())])
 
 
 def _in_words(summary: SendSummary) -> SendSummary:

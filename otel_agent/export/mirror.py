@@ -1,8 +1,8 @@
 """Keeps series that show others under a second name, so that they go out with all that makes a series true.
 
-A mirrored series is an ordinary one of the ledger: it has its own baseline and its own accepted and unanswered values.
-It is raised to its source's value before each export, so counting does not know of it, and it can be asked for at any
-time. What its source had before is then history, which ``increase()`` does not see.
+A mirrored series is an ordinary one of the ledger: it has its own baseline and its own accepted and unanswered values. It is
+raised to its source's value before each export. So counting does not know of it, and a person can ask for it at any time.
+What its source had before is then history, which ``increase()`` does not see.
 """
 
 from collections import defaultdict
@@ -37,8 +37,8 @@ class Mirror:
     ) -> None:
         """``sources`` are the metrics to mirror, ``targets`` those of the mirrored series.
 
-        ``window_ns`` is how long a series is published after its last change, and older ones are left alone; ``None``
-        for series that are published for ever.
+        ``window_ns`` is how long a series is published after its last change: older ones are left alone. It is ``None`` for
+        series that are published for ever.
         """
         self._ledger, self._counterparts, self._window_ns = ledger, counterparts, window_ns
         self._sources, self._targets = tuple(sources), tuple(targets)

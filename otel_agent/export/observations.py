@@ -29,8 +29,10 @@ class Observations:
         budgets: Callable[[], Iterable[Observation]] = tuple,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        """``budgets`` observes the budgets of the settings. ``processes`` takes one snapshot of the running OpenCodes, each with its CPU use in cores; ``None``: not
-        asked for."""
+        """``processes`` returns a sample of each running OpenCode process, with its CPU use in cores; ``None`` if nobody asked for it.
+
+        ``budgets`` observes the budgets of the settings. ``now_ns`` is the wall clock.
+        """
         self._ledger, self._ingest, self._outcomes, self._processes = ledger, ingest, outcomes, processes
         self._budgets, self._now_ns = budgets, now_ns
         self._since_ns = now_ns()

@@ -8,8 +8,9 @@ import logging
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Final, Generic
 
+from otel_agent.export.exchange import Data, Exchange, Export
 from otel_agent.export.halving import Item
-from otel_agent.export.outcomes import NO_REASON, SendSummary
+from otel_agent.export.send_summary import NO_REASON, SendSummary
 from otel_agent.model import SendResult
 from otel_agent.model.plural import counted
 
@@ -49,16 +50,30 @@ class SetAside(Generic[Item]):
         self._found += at_fault
         return _rejected(len(at_fault), at_fault[-1][1]) if at_fault else SendSummary()
 
-    def note_turn(self, item: Item, result: SendResult) -> SendSummary:
-        """Note that an item was rejected alone once more: the others come first next time."""
-        key = self._key(item)
-        self._alone.pop(key, None)
-        self._alone[key] = None
-        return _rejected(1, result)
+    def send_alone(
+        self,
+        items: Sequence[Item],
+        request: Callable[[Sequence[Item]], Exchange[Data, SendResult]],
+        *,
+        on_accepted: Callable[[Sequence[Item], SendResult], SendSummary],
+        on_rejected: Callable[[Item], None] = lambda _: None,
+    ) -> Export[Data]:
+        """Send the items whose turn it is, each in a request of its own, until one is accepted or the backend fails.
 
-    def forget(self) -> None:
-        """Send all items together again."""
-        self._alone.clear()
+        ``request``, ``on_accepted`` and ``on_rejected`` are as for ``Halving``.
+        """
+        summary = SendSummary()
+        for item in items[:ALONE_AT_ONCE]:
+            result = yield from request([item])
+            if result.accepted:
+                # The backend has changed: from now on all are sent together again.
+                self._alone.clear()
+                return summary + on_accepted([item], result)
+            if not result.permanent:
+                return summary + SendSummary.of_failure(result)
+            on_rejected(item)
+            summary += self._note_turn(item, result)
+        return summary
 
     def settle(self, *, works: bool) -> None:
         """End an export. ``works`` says that the backend accepted something: only then the items are at fault."""
@@ -77,6 +92,13 @@ class SetAside(Generic[Item]):
             self._name(item),
             result.reason,
         )
+
+    def _note_turn(self, item: Item, result: SendResult) -> SendSummary:
+        """Note that an item was rejected alone once more: the others come first next time."""
+        key = self._key(item)
+        self._alone.pop(key, None)
+        self._alone[key] = None
+        return _rejected(1, result)
 
 
 def in_words(metric: str, attributes: Iterable[str]) -> str:

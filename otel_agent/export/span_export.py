@@ -7,10 +7,11 @@ from typing import Final
 
 from opentelemetry.sdk.trace import ReadableSpan
 
-from otel_agent.delivery.ports import SpanDelivery
-from otel_agent.export.exchange import NOTHING_SENT, Exchange, Export, attempt, drive
+from otel_agent.delivery.ports import NOTHING_SENT, SpanDelivery
+from otel_agent.export.exchange import Exchange, Export, attempt, drive
 from otel_agent.export.halving import Halving
-from otel_agent.export.outcomes import Outcomes, SendSummary
+from otel_agent.export.outcomes import Outcomes
+from otel_agent.export.send_summary import SendSummary
 from otel_agent.ledger.outbox import PendingSpans
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import SendResult
@@ -55,16 +56,16 @@ class SpanExport:
         """The number of spans that the backend has not accepted, quarantined ones included."""
         return len(self._ledger.outbox)
 
-    def send(self, stopping: Callable[[], bool] = lambda: False) -> SendSummary:
+    def send(self) -> SendSummary:
         """Send pending spans in this thread, as ``export`` does."""
-        return drive(self.export(stopping), self.request)
+        return drive(self.export(), self.request)
 
     def request(self, spans: Sequence[ReadableSpan]) -> SendResult:
         """Send one request. May be called from any thread, but from one at a time."""
         return NOTHING_SENT if self._delivery is None else attempt(self._delivery.send, spans)
 
-    def export(self, stopping: Callable[[], bool] = lambda: False) -> Export[Sequence[ReadableSpan]]:
-        """Yield requests until no span is pending, the backend accepts no more, or ``stopping`` returns True.
+    def export(self) -> Export[Sequence[ReadableSpan]]:
+        """Yield requests until no span is pending or the backend accepts no more.
 
         A span leaves the outbox after the backend accepted it. If the agent is killed in between, the span is sent
         again with the same ids.
@@ -73,7 +74,7 @@ class SpanExport:
             self._discard_pending()
             return SendSummary()
         run = self._run()
-        summary = yield from self._send_pending(run, stopping)
+        summary = yield from self._send_pending(run)
         self._judge_quarantined(run)
         self._suspicions = self._suspicions + 1 if run.suspects_endpoint else 0
         if summary.accepted or summary.reason:
@@ -94,12 +95,12 @@ class SpanExport:
             probes=self._probes,
         )
 
-    def _send_pending(self, run: "Run", stopping: Callable[[], bool]) -> Export[Sequence[ReadableSpan]]:
+    def _send_pending(self, run: "Run") -> Export[Sequence[ReadableSpan]]:
         summary = SendSummary()
         if self._suspicions and self._ledger.outbox.oldest(1):
             # An endpoint that rejects everything costs one request, and not fifty each time.
             summary = yield from run.probe(1)
-        while not summary.reason and not stopping():
+        while not summary.reason:
             pending = self._ledger.outbox.oldest(SPANS_PER_REQUEST)
             if not pending:
                 break

@@ -42,12 +42,6 @@ class Launchd:
             job["EnvironmentVariables"] = dict(program.environment)
         return plistlib.dumps(job).decode()
 
-    def is_current(self, program: Program) -> bool:
-        """Return true if the job is as it would be written now, and runs."""
-        if not written_by_us(self.file) or self.file.read_text(encoding="utf-8") != self.rendered(program):
-            return False
-        return self.state().running
-
     def install(self, program: Program, *, restart: bool = False) -> bool:
         """Write the job and load it, as ``Manager`` promises; a job that did not change goes on running."""
         text, ours = self.rendered(program), written_by_us(self.file)

@@ -52,9 +52,6 @@ class Manager(Protocol):
         If the manager refuses, or Ctrl-C is pressed, the previous service is put back.
         """
 
-    def is_current(self, program: Program) -> bool:
-        """Return true if the service runs and nothing would change. Raises ``ServiceError`` if another program wrote its file."""
-
     def uninstall(self) -> bool:
         """Stop the service, disable it and remove the file. Return whether there was one."""
 
@@ -63,6 +60,13 @@ class Manager(Protocol):
 
     def log_command(self, lines: int, *, follow: bool) -> list[str]:
         """Return the command that prints the last lines of the service's log, and new ones as they come."""
+
+
+def is_current(manager: Manager, program: Program) -> bool:
+    """Return true if the service runs and nothing would change. Raises ``ServiceError`` if another program wrote its file."""
+    if not written_by_us(manager.file) or manager.file.read_text(encoding="utf-8") != manager.rendered(program):
+        return False
+    return manager.state().running
 
 
 def run_program(command: Sequence[str]) -> "subprocess.CompletedProcess[str]":

@@ -32,12 +32,6 @@ class Systemd:
             read_only_home=_read_only_home(program.only_writable),
         )
 
-    def is_current(self, program: Program) -> bool:
-        """Return true if the unit is as it would be written now, and runs."""
-        if not written_by_us(self.file) or self.file.read_text(encoding="utf-8") != self.rendered(program):
-            return False
-        return self.state().running
-
     def install(self, program: Program, *, restart: bool = False) -> bool:
         """Write the unit, enable it, and start or restart it, as ``Manager`` promises."""
         text, ours = self.rendered(program), written_by_us(self.file)

@@ -160,8 +160,8 @@ def state_dir_unchecked(file: Path | None = None) -> Path:
 def _checked(sources: Sequence[Source], ours: frozenset[str], *, fully: bool) -> Settings:
     """Return the settings that the sources make together. Raises ``SettingsError`` for each wrong value.
 
-    ``ours`` are the keys of ``[otlp]`` that no variable changes. ``fully`` asks pydantic always. Else it is asked only about what ``ordinary`` refuses: its import takes a quarter of a
-    second.
+    ``ours`` are the keys of ``[otlp]`` that no variable changes. ``fully`` always asks pydantic. Otherwise it is asked only
+    about what ``ordinary`` refuses, because its import takes a quarter of a second.
     """
     values = merged(sources)
     if not values:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from otel_agent.settings.values import Settings
+from otel_agent.settings.variables import otlp_variables
 
-_ENDPOINTS: Final = tuple(f"OTEL_EXPORTER_OTLP_{signal}ENDPOINT" for signal in ("", "TRACES_", "METRICS_"))
+_ENDPOINTS: Final = otlp_variables("endpoint")
 
 
 def names_backend(settings: Settings, environ: Mapping[str, str]) -> bool:

@@ -1,7 +1,7 @@
 """OpenTelemetry's own variables that mean the same as a setting of ours, and whether their values can be used.
 
-They stand in shells for other programs, too. So a value that we cannot use is kept aside (``Standard.refused``): a
-command that exports says so and ends, and any other goes on without it.
+Shells have them for other programs, too. So a value that we cannot use is kept aside (``Standard.refused``). A command that
+exports names it and ends. Any other goes on without it.
 """
 
 import math

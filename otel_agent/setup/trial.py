@@ -5,8 +5,8 @@ from typing import Final, get_args
 
 from msgspec import Struct
 
-from otel_agent.doctor import delivering
-from otel_agent.doctor.beside import Chain
+from otel_agent.doctor import backend_checks
+from otel_agent.doctor.chain import Chain
 from otel_agent.doctor.finding import Finding, Verdict
 from otel_agent.semconv import Signal
 from otel_agent.settings import Settings
@@ -49,9 +49,9 @@ def try_backend(settings_of: Callable[[str], Settings], protocol: str, *, is_fix
 
 def _once(settings: Settings, protocol: str) -> Trial:
     chains = [_chain(settings, signal) for signal in get_args(Signal)]
-    found = tuple(finding for chain in chains for finding in chain.findings(delivering.SECONDS + 1))
+    found = tuple(finding for chain in chains for finding in chain.findings(backend_checks.SECONDS + 1))
     return Trial(found, protocol)
 
 
 def _chain(settings: Settings, signal: Signal) -> Chain:
-    return Chain([(signal, lambda: delivering.delivery(settings, signal))])
+    return Chain([(signal, lambda: backend_checks.delivery(settings, signal))])

@@ -1,7 +1,7 @@
 """What a person or a roll-out wants, as one value."""
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,9 +10,9 @@ from msgspec import Struct
 from otel_agent.errors import SettingsError
 from otel_agent.service.program import not_carried
 from otel_agent.settings.user_folders import without_tilde
+from otel_agent.settings.variables import OTLP_PREFIX
 from otel_agent.setup import paste
 
-PREFIX: Final = "OTEL_EXPORTER_OTLP_"
 _TEXTS: Final = ("PROTOCOL", "COMPRESSION")
 _FILES: Final = ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE")
 
@@ -44,22 +44,17 @@ def from_environment(environ: Mapping[str, str], locked: Collection[str] = ()) -
         if text := _set(environ, name):
             found[name.lower()] = text
     if given := _set(environ, "HEADERS"):
-        found["headers"] = paste.header_lines(given, f"{PREFIX}HEADERS")
+        found["headers"] = paste.header_lines(given, f"{OTLP_PREFIX}HEADERS")
     if timeout := _set(environ, "TIMEOUT"):
         try:
             found["timeout_seconds"] = float(timeout) / 1_000
         except ValueError:
-            raise SettingsError(f"{PREFIX}TIMEOUT: {timeout} is not a number of milliseconds.") from None
+            raise SettingsError(f"{OTLP_PREFIX}TIMEOUT: {timeout} is not a number of milliseconds.") from None
     for name in _FILES:
         if path := _set(environ, name):
             # The service starts in another folder.
             found[name.lower()] = str(without_tilde(Path(path)).absolute())
     return {name: value for name, value in found.items() if name not in locked}
-
-
-def variables_of(otlp: Iterable[str]) -> tuple[str, ...]:
-    """Return the standard variables that mean the same as these keys."""
-    return tuple(f"{PREFIX}{name.removesuffix('_seconds').upper()}" for name in otlp)
 
 
 def left_for_service(environ: Mapping[str, str], written: tuple[str, ...]) -> dict[str, str]:
@@ -68,7 +63,7 @@ def left_for_service(environ: Mapping[str, str], written: tuple[str, ...]) -> di
 
 
 def _set(environ: Mapping[str, str], name: str) -> str:
-    return environ.get(f"{PREFIX}{name}", "").strip()
+    return environ.get(f"{OTLP_PREFIX}{name}", "").strip()
 
 
 def forget_variables(names: tuple[str, ...]) -> None:

@@ -43,7 +43,7 @@ class Amount(Struct, frozen=True):
         """Return the difference in each field."""
         return Amount(*(mine - theirs for mine, theirs in zip(self.numbers, other.numbers, strict=True)))
 
-    def at_least(self, least: int = 0) -> "Amount":
+    def at_least(self, least: int) -> "Amount":
         """Return the amount with no field below ``least``."""
         return Amount(*(max(number, least) for number in self.numbers))
 

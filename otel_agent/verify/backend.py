@@ -11,6 +11,8 @@ from msgspec import Struct, structs
 from otel_agent.delivery.prometheus import ask
 from otel_agent.errors import NothingToVerify
 from otel_agent.ledger.evidence import Published
+from otel_agent.settings import Settings
+from otel_agent.settings.temporality import sends_increments
 from otel_agent.verify import published
 from otel_agent.verify.amounts import Amount, Cause
 from otel_agent.verify.look import LedgerSeen
@@ -54,9 +56,11 @@ def compare_published(scratch: Scratch, seen: LedgerSeen, *, disjoint: bool) -> 
     return Backend(published.together(totals.accepted), None, found)
 
 
-def ask_prometheus(url: str, seen: LedgerSeen, environ: Mapping[str, str], *, timeout_seconds: float) -> Backend:
+def ask_prometheus(
+    url: str, seen: LedgerSeen, settings: Settings, environ: Mapping[str, str], *, timeout_seconds: float
+) -> Backend:
     """Ask for this agent's totals, and compare them with what was accepted. Raises ``NothingToVerify``."""
-    if environ.get("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "").lower() == "delta":
+    if sends_increments(settings, environ):
         raise NothingToVerify("--prometheus compares totals, and this agent sends increments (delta temporality).")
     totals = published.totals_of(seen.series)
     instance = _resource_attribute(environ, "service.instance.id") or seen.facts.instance_id

@@ -1,7 +1,7 @@
 """Finds every difference between the records of the stores and the messages of the ledger, and says what each is.
 
-Each difference is a row of the table ``difference``. Those with ``walk = 1`` lead from what the stores hold to what
-the ledger holds: the sum of the records plus these amounts is the sum of the ledger, whatever they are.
+Each difference is a row of the table ``difference``. Those with ``walk = 1`` lead from what the stores hold to what the
+ledger holds. The sum of the records plus these amounts is the sum of the ledger, whatever they are.
 """
 
 from collections.abc import Iterable
@@ -10,35 +10,33 @@ from typing import Final
 from otel_agent.ledger.evidence import LedgerFacts
 from otel_agent.model import State, UsageSource
 from otel_agent.verify.amounts import ROUNDING_NUSD, Cause
-from otel_agent.verify.scratch import Scratch
-
-_FIVE: Final = ("input", "output", "reasoning", "cache_read", "cache_write")
-_NUMBERS: Final = (*_FIVE, "cost_nusd")
-_KEY: Final = ("created_ms", "provider", "model", *_FIVE)
+from otel_agent.verify.scratch import CATEGORIES, KEY, NUMBERS, Scratch
 
 _LATER_MS: Final = 60_000
 """OpenCode writes a record for the last time within a second of its completion, unless it changes it afterwards."""
 
 _COUNTED: Final = f"{State.COUNTED:d}"
 _OF_MESSAGES: Final = f"source <> {UsageSource.UNATTRIBUTED:d}"
-_USED: Final = f"({' + '.join(f'e.{name}' for name in _FIVE)} > 0)"
+_USED: Final = f"({' + '.join(f'e.{name}' for name in CATEGORIES)} > 0)"
 
 
 def _same(left: str, right: str) -> str:
-    return " AND ".join(f"{left}.{name} = {right}.{name}" for name in _KEY)
+    return " AND ".join(f"{left}.{name} = {right}.{name}" for name in KEY)
 
 
 _INSERT: Final = "INSERT INTO difference "
-_LESS: Final = ", ".join(f"-c.{name}" for name in _NUMBERS)
-_MORE: Final = ", ".join(f"e.{name}" for name in _NUMBERS)
-_CHANGE: Final = ", ".join(f"e.{name} - c.{name}" for name in _NUMBERS)
+_LESS: Final = ", ".join(f"-c.{name}" for name in NUMBERS)
+_MORE: Final = ", ".join(f"e.{name}" for name in NUMBERS)
+_CHANGE: Final = ", ".join(f"e.{name} - c.{name}" for name in NUMBERS)
 
-_IS_EQUAL: Final = f"({', '.join(f'e.{name}' for name in _FIVE)}) = ({', '.join(f'c.{name}' for name in _FIVE)})"
+_IS_EQUAL: Final = (
+    f"({', '.join(f'e.{name}' for name in CATEGORIES)}) = ({', '.join(f'c.{name}' for name in CATEGORIES)})"
+)
 _ENDED: Final = "coalesce(e.completed_ms, e.created_ms)"
 
 _TWICE: Final = (
     f"{_INSERT} SELECT '{Cause.RECORDED_TWICE}', 1, id, session_id, ended_ms, provider, model, 1 - candidates, "
-    f"{', '.join(f'{name} - all_{name}' for name in _NUMBERS)} FROM call WHERE candidates > 1"
+    f"{', '.join(f'{name} - all_{name}' for name in NUMBERS)} FROM call WHERE candidates > 1"
 )
 
 _HAS_COUNTED_TWIN: Final = (
@@ -72,12 +70,12 @@ SELECT '{Cause.FORK_COPY}', 1, c.id, c.session_id, c.ended_ms, c.provider, c.mod
 _COPIES_COUNTED: Final = f"""
 {_INSERT}
 SELECT '{Cause.DOUBLED}', 1, c.id, c.session_id, c.ended_ms, c.provider, c.model, 1,
-    {", ".join(f"c.{name}" for name in _NUMBERS)} {_COUNTED_COPIES}
+    {", ".join(f"c.{name}" for name in NUMBERS)} {_COUNTED_COPIES}
 """
 """The recount leaves a copy out; if the ledger counts both, that is one too many."""
 
 _WAS_LOWERED: Final = f"""(
-    {" AND ".join(f"e.{name} >= c.{name}" for name in _NUMBERS)}
+    {" AND ".join(f"e.{name} >= c.{name}" for name in NUMBERS)}
     AND c.written_ms > c.ended_ms + {_LATER_MS} AND c.written_ms > :ledger_ms
 )"""
 """The record was written again long after the call, and while there was a ledger: it may have had more before."""
@@ -89,7 +87,7 @@ SELECT CASE
     1, c.id, c.session_id, c.ended_ms, c.provider, c.model, 0, {_CHANGE}
 FROM call AS c JOIN entry AS e ON e.id = c.id
 WHERE c.candidates AND e.state = {_COUNTED}
-    AND ({", ".join(f"e.{name}" for name in _NUMBERS)}) <> ({", ".join(f"c.{name}" for name in _NUMBERS)})
+    AND ({", ".join(f"e.{name}" for name in NUMBERS)}) <> ({", ".join(f"c.{name}" for name in NUMBERS)})
 """
 
 _ELSEWHERE: Final = f"""

@@ -1,18 +1,22 @@
 """Adds up the differences of a comparison, and makes the report of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from otel_agent.ledger.answers import UNATTRIBUTED
-from otel_agent.model import State
+from otel_agent.model import State, UsageSource
 from otel_agent.verify.amounts import Amount, Cause
 from otel_agent.verify.own_totals import OwnTotals
 from otel_agent.verify.published import Difference
 from otel_agent.verify.report import Explained, StoreLine, Unexplained
-from otel_agent.verify.scratch import Scratch
+from otel_agent.verify.scratch import NUMBERS, Scratch
 
-_NUMBERS: Final = ("messages", "input", "output", "reasoning", "cache_read", "cache_write", "cost_nusd")
-_SUMS: Final = ", ".join(f"ifnull(sum({name}), 0)" for name in _NUMBERS)
+
+def _sums(columns: Iterable[str]) -> str:
+    return ", ".join(f"ifnull(sum({column}), 0)" for column in columns)
+
+
+_SUMS: Final = _sums(("messages", *NUMBERS))
 _COUNTED: Final = f"state = {State.COUNTED:d}"
 _MODEL: Final = f"iif(model = '' AND provider = '', '{UNATTRIBUTED}', provider || '/' || model)"
 _ENDED: Final = "coalesce(completed_ms, created_ms)"
@@ -23,12 +27,9 @@ class Gathered:
 
     def __init__(self, scratch: Scratch, own: OwnTotals) -> None:
         self._database = scratch.database
-        self.records = self._amount(
-            f"SELECT ifnull(sum(candidates), 0), {', '.join(f'ifnull(sum(all_{name}), 0)' for name in _NUMBERS[1:])} FROM call"
-        )
+        self.records = self._amount(f"SELECT {_sums(('candidates', *(f'all_{name}' for name in NUMBERS)))} FROM call")
         self.ledger = self._amount(
-            f"SELECT ifnull(sum(source <> 2), 0), {', '.join(f'ifnull(sum({name}), 0)' for name in _NUMBERS[1:])} "
-            f"FROM entry WHERE {_COUNTED}"
+            f"SELECT {_sums((f'source <> {UsageSource.UNATTRIBUTED:d}', *NUMBERS))} FROM entry WHERE {_COUNTED}"
         )
         self._start = self.records.plus(own.only_in_totals)
 

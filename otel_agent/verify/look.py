@@ -153,14 +153,14 @@ def _note_troubles(scratch: Scratch, problems: list[Problem]) -> None:
             if any(place == found or place.startswith(f"{found}#") for place in known):
                 cause, messages = Cause.UNREADABLE, 1
         row = (cause, 0, f"{found} ({what})", "", None, "", "", messages, 0, 0, 0, 0, 0, 0)
-        scratch.database.execute("INSERT INTO difference VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        scratch.add_differences([row])
 
 
 def _note_sums(scratch: Scratch, differing: Mapping[str, int]) -> None:
     """Add the sums from which summaries are made, if they are not those of the messages."""
     for table, number in differing.items():
         row = (Cause.SUMS, 0, f"{table}, {number:,}", "", None, "", "", 0, 0, 0, 0, 0, 0, 0)
-        scratch.database.execute("INSERT INTO difference VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        scratch.add_differences([row])
 
 
 def _written_ms(state_dir: Path) -> int:

@@ -1,8 +1,8 @@
 """Checks the recount against OpenCode's own totals of each session.
 
-From 2.0 on they hold all that was ever used in a session, so the ledger has to agree with them to the token: what the
-rows do not have is titles and other calls without a row. From 1.15 on ``session`` has totals too. They hold copies and
-lose what a revert deletes, and sessions that an older release began lack what came before.
+From 2.0 on they hold all that was ever used in a session, so the ledger has to agree with them to the token. What the rows
+do not have is titles and other calls without a row. From 1.15 on ``session`` has totals too. They hold copies and lose what
+a revert deletes, and sessions that an older release began lack what came before.
 """
 
 from collections.abc import Iterator
@@ -12,23 +12,21 @@ from msgspec import Struct
 
 from otel_agent.model import State, UsageSource
 from otel_agent.verify.amounts import ROUNDING_NUSD, Amount, Cause
-from otel_agent.verify.scratch import Scratch
+from otel_agent.verify.scratch import NUMBERS, DifferenceRow, Scratch
 
-_FIVE: Final = ("input", "output", "reasoning", "cache_read", "cache_write")
-_NUMBERS: Final = (*_FIVE, "cost_nusd")
 _OF_MESSAGES: Final = f"e.source <> {UsageSource.UNATTRIBUTED:d}"
 _UNATTRIBUTED: Final = f"e.source = {UsageSource.UNATTRIBUTED:d}"
 
 
 def _sums(of: str) -> str:
-    return ", ".join(f"sum({of}.{name})" for name in _NUMBERS)
+    return ", ".join(f"sum({of}.{name})" for name in NUMBERS)
 
 
 _SESSIONS: Final = f"""
 CREATE TABLE known AS
 SELECT s.id, max(s.created_ms) AS created_ms, max(s.forked) AS forked, min(s.version) AS version,
     max(t.migrated_ms) AS migrated_ms, max(t.written_ms) AS written_ms,
-    {", ".join(f"max(s.{name}) AS {name}" for name in _NUMBERS)}
+    {", ".join(f"max(s.{name}) AS {name}" for name in NUMBERS)}
 FROM session AS s LEFT JOIN store AS t ON t.store = s.store WHERE s.form = 'v2' GROUP BY s.id
 """
 """A session can be in two databases, and one of them is a copy that grows no more: the larger totals are the newer ones."""
@@ -60,8 +58,8 @@ WHERE form = 'v2' AND completed_ms IS NULL AND (compaction OR input + output + r
 """Sessions with a call in flight whose usage the totals have already, and its row has not."""
 
 _OLD_TOTALS: Final = f"""
-SELECT s.id, s.version, {", ".join(f"s.{name}" for name in _NUMBERS)},
-    {", ".join(f"ifnull(sum(r.{name}), 0)" for name in _NUMBERS)}
+SELECT s.id, s.version, {", ".join(f"s.{name}" for name in NUMBERS)},
+    {", ".join(f"ifnull(sum(r.{name}), 0)" for name in NUMBERS)}
 FROM session AS s LEFT JOIN record AS r ON r.session_id = s.id AND r.store = s.store AND r.form = 'v1'
 WHERE s.form = 'v1' AND s.input + s.output + s.reasoning + s.cache_read + s.cache_write > 0 GROUP BY s.rowid
 """
@@ -69,10 +67,6 @@ _OLD_GONE: Final = f"""
 SELECT e.session_id, 0, {_sums("e")} FROM entry AS e LEFT JOIN call AS c ON c.id = e.id
 WHERE c.id IS NULL AND {_OF_MESSAGES} AND e.generation = 'v1' GROUP BY 1
 """
-
-
-_Row = tuple[object, ...]
-"""A row of the table ``difference``."""
 
 
 class OwnTotals(Struct):
@@ -98,8 +92,7 @@ def check_own_totals(scratch: Scratch, rules: Rules) -> OwnTotals:
     scratch.database.execute("CREATE INDEX record_id ON record (id, form)")
     scratch.database.execute("CREATE INDEX record_session ON record (session_id, store, form)")
     result = OwnTotals()
-    differences = [*_of_2_x(scratch, rules, result), *_of_1_x(scratch, result)]
-    scratch.database.executemany(f"INSERT INTO difference VALUES ({', '.join('?' * 14)})", differences)
+    scratch.add_differences([*_of_2_x(scratch, rules, result), *_of_1_x(scratch, result)])
     return result
 
 
@@ -124,16 +117,16 @@ class _Session(Struct, frozen=True):
         """Return what only the totals know."""
         return self.totals.minus(self.recorded).at_least(0).tokens_only()
 
-    def difference(self, cause: Cause, amount: Amount, walk: int = 1) -> _Row:
+    def difference(self, cause: Cause, amount: Amount, walk: int = 1) -> DifferenceRow:
         """Return a row of the table ``difference``."""
         return cause, walk, "", self.id, self.created_ms, "", "", *amount.numbers
 
 
-def _of_2_x(scratch: Scratch, rules: Rules, result: OwnTotals) -> Iterator[_Row]:
+def _of_2_x(scratch: Scratch, rules: Rules, result: OwnTotals) -> Iterator[DifferenceRow]:
     rows, gone = _amounts(scratch, _ROWS, {}), _amounts(scratch, _GONE, {"last_number": rules.last_number})
     counted, skipped = _amounts(scratch, _COUNTED, {}), _amounts(scratch, _SKIPPED, {})
     held = {row[0] for row in scratch.database.execute(_HELD)}
-    query = f"SELECT id, created_ms, version, written_ms, {', '.join(_NUMBERS)} FROM known"
+    query = f"SELECT id, created_ms, version, written_ms, {', '.join(NUMBERS)} FROM known"
     for key, created_ms, version, written_ms, *numbers in scratch.database.execute(query).fetchall():
         deleted = gone.get(key, Amount())
         session = _Session(
@@ -154,7 +147,7 @@ def _of_2_x(scratch: Scratch, rules: Rules, result: OwnTotals) -> Iterator[_Row]
         yield (Cause.SESSION_DELETED, 1, "", key, None, "", "", *amount.numbers)
 
 
-def _differences(session: _Session) -> Iterator[_Row]:
+def _differences(session: _Session) -> Iterator[DifferenceRow]:
     missing, known = session.missing(), session.counted.plus(session.left_out)
     if session.left_out.total:
         yield session.difference(Cause.BACKFILL, Amount().minus(session.left_out))
@@ -181,7 +174,7 @@ def _why_less(rules: Rules, *, held: bool, written_ms: int) -> Cause:
     return Cause.UNREAD if written_ms > rules.newer_than_ms else Cause.BELOW_TOTALS
 
 
-def _of_1_x(scratch: Scratch, result: OwnTotals) -> Iterator[_Row]:
+def _of_1_x(scratch: Scratch, result: OwnTotals) -> Iterator[DifferenceRow]:
     gone = _amounts(scratch, _OLD_GONE, {})
     for session_id, _, *numbers in scratch.database.execute(_OLD_TOTALS).fetchall():
         totals, rows = Amount(0, *numbers[:6]), Amount(0, *numbers[6:])

@@ -28,7 +28,7 @@ _PAUSE_SECONDS: Final = 1.5
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """The wishes of a person."""
+    """What a person asks ``verify`` for."""
 
     day: Callable[[int], str]
     """Returns the name of the day of a time in milliseconds."""
@@ -63,7 +63,7 @@ def verify(settings: Settings, asked: Asked) -> Report:
             missing.append(Gathered(scratch, looked.own).number_missing())
         finally:
             scratch.close()
-        # What an agent is counting just now may be half done; what it did not count in all this time is missing.
+        # What an agent is counting now may be half done. What it did not count in all this time is missing.
         if not report.unexplained or not looked.running or len(missing) == _LOOKS:
             return report
         Event().wait(_PAUSE_SECONDS)
@@ -86,7 +86,9 @@ def _report(settings: Settings, asked: Asked, stores: dict[str, Store], looked: 
     doubt_corrections(looked.scratch, wrong)
     beside, prometheus = sent.differences, None
     if asked.prometheus is not None:
-        answer = backend.ask_prometheus(asked.prometheus, seen, os.environ, timeout_seconds=asked.timeout_seconds)
+        answer = backend.ask_prometheus(
+            asked.prometheus, seen, settings, os.environ, timeout_seconds=asked.timeout_seconds
+        )
         beside, prometheus = [*beside, *answer.differences], answer.prometheus
     unexplained = gathered.unexplained(beside)
     return Report(

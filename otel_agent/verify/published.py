@@ -11,11 +11,11 @@ from otel_agent.ledger.evidence import Published
 from otel_agent.model import State, UsageSource
 from otel_agent.semconv.attributes import TOKEN_TYPES, Attr, provider_name
 from otel_agent.verify.amounts import Amount, Cause
-from otel_agent.verify.scratch import Scratch
+from otel_agent.verify.scratch import CATEGORIES, Scratch
 
 METRICS: Final = (semconv.TOKEN_USAGE.name, semconv.COST_USAGE.name, semconv.MESSAGE_COUNT.name)
 """The metrics that are compared."""
-_FIELDS: Final = dict(zip(TOKEN_TYPES, ("input", "output", "reasoning", "cache_read", "cache_write"), strict=True))
+_FIELDS: Final = dict(zip(TOKEN_TYPES, CATEGORIES, strict=True))
 
 _LAST: Final = 2**63 - 1
 """The largest number that a row can have."""

@@ -12,8 +12,10 @@ from otel_agent.ledger.evidence import Row
 from otel_agent.semconv.attributes import provider_name
 from otel_agent.verify.recount.record import Found, Record, SessionRecord, StoreFacts, Trouble
 
-_FIVE: Final = ("input", "output", "reasoning", "cache_read", "cache_write")
-_KEY: Final = ("created_ms", "provider", "model", *_FIVE)
+CATEGORIES: Final = ("input", "output", "reasoning", "cache_read", "cache_write")
+"""The columns of the five categories of tokens."""
+NUMBERS: Final = (*CATEGORIES, "cost_nusd")
+KEY: Final = ("created_ms", "provider", "model", *CATEGORIES)
 """The fields that a copy shares with its original."""
 
 _SCHEMA: Final = """
@@ -38,19 +40,23 @@ CREATE TABLE difference (
 );
 """
 
+DifferenceRow = tuple[object, ...]
+"""A row of the table ``difference``: a cause, and what else the schema says."""
+_DIFFERENCE_COLUMNS: Final = 14
+
 _CANDIDATE: Final = "(completed_ms IS NOT NULL OR usable)"
 _CALL: Final = f"""
 CREATE TABLE call AS
 SELECT id, session_id, store, place, form, created_ms, completed_ms, coalesce(completed_ms, created_ms) AS ended_ms,
     provider, model, written_ms, suspect, marked, compaction, 0 AS copy, candidates,
-    {", ".join(f"most_{name} AS {name}" for name in (*_FIVE, "cost_nusd"))},
-    {", ".join(f"all_{name}" for name in (*_FIVE, "cost_nusd"))}
+    {", ".join(f"most_{name} AS {name}" for name in NUMBERS)},
+    {", ".join(f"all_{name}" for name in NUMBERS)}
 FROM (
     SELECT *,
         row_number() OVER (PARTITION BY id ORDER BY completed_ms IS NULL, form, rowid) AS place_among,
         sum({_CANDIDATE}) OVER same AS candidates,
-        {", ".join(f"max({name}) OVER same AS most_{name}" for name in (*_FIVE, "cost_nusd"))},
-        {", ".join(f"sum(iif({_CANDIDATE}, {name}, 0)) OVER same AS all_{name}" for name in (*_FIVE, "cost_nusd"))}
+        {", ".join(f"max({name}) OVER same AS most_{name}" for name in NUMBERS)},
+        {", ".join(f"sum(iif({_CANDIDATE}, {name}, 0)) OVER same AS all_{name}" for name in NUMBERS)}
     FROM record WINDOW same AS (PARTITION BY id)
 ) WHERE place_among = 1
 """
@@ -59,7 +65,7 @@ FROM (
 _COPIES: Final = f"""
 UPDATE call SET copy = 1 WHERE rowid IN (
     SELECT c.rowid FROM call AS c JOIN call AS o
-        ON {" AND ".join(f"o.{name} = c.{name}" for name in _KEY)} AND o.rowid <> c.rowid
+        ON {" AND ".join(f"o.{name} = c.{name}" for name in KEY)} AND o.rowid <> c.rowid
     WHERE c.candidates AND o.candidates
         AND (o.suspect, o.marked, o.form = 'v2', o.rowid) < (c.suspect, c.marked, c.form = 'v2', c.rowid)
         AND iif(o.session_id <> c.session_id, o.suspect OR c.suspect, (o.form = 'v2') <> (c.form = 'v2'))
@@ -107,9 +113,13 @@ class Scratch:
         """Enter the ids of messages that the ledger could not read."""
         self.database.executemany("INSERT INTO unreadable VALUES (?)", [(each,) for each in ids])
 
+    def add_differences(self, rows: Iterable[DifferenceRow]) -> None:
+        """Enter differences that no query over the tables finds."""
+        self.database.executemany(f"INSERT INTO difference VALUES ({', '.join('?' * _DIFFERENCE_COLUMNS)})", rows)
+
     def join(self) -> None:
         """Make one row of the records of each call, find the copies, and make the keys by which tables are compared."""
-        key = ", ".join(_KEY)
+        key = ", ".join(KEY)
         for statement in (
             _CALL,
             "CREATE UNIQUE INDEX call_id ON call (id)",

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 import pytest
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
@@ -18,7 +18,7 @@ from otel_agent.agent import assemble
 from otel_agent.agent.exports import MakeSender
 from otel_agent.agent.loop import Loop
 from otel_agent.agent.pacing import AskedPauses
-from otel_agent.agent.sender import DirectSender
+from otel_agent.export.exchange import Data
 from otel_agent.model import SendResult
 from otel_agent.settings import Settings
 from tests.support.otlp_receiver.rows import point_rows
@@ -66,6 +66,29 @@ class Backend:
         """Note a request, and return its answer."""
         self.asked.append((self._clock.now, signal))
         return self.answers[signal]
+
+
+class DirectSender(Generic[Data]):
+    """Sends at once, in the thread that asks for it."""
+
+    def __init__(self, send: Callable[[Data], SendResult], wake: Callable[[], None], name: str) -> None:
+        """`wake` is called when a result is there; `name` is of no use here."""
+        del name
+        self._send, self._wake = send, wake
+        self._result: SendResult | None = None
+
+    def begin(self, data: Data) -> None:
+        """Send the request."""
+        self._result = self._send(data)
+        self._wake()
+
+    def take(self) -> SendResult | None:
+        """Return the result."""
+        result, self._result = self._result, None
+        return result
+
+    def close(self) -> None:
+        """Do nothing: nothing is under way between two calls."""
 
 
 class _Metrics:

@@ -15,7 +15,7 @@ from otel_agent.delivery.choose import FileOptions, deliveries
 from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.export.exchange import Exchange, drive
 from otel_agent.export.halving import Halving
-from otel_agent.export.outcomes import SendSummary
+from otel_agent.export.send_summary import SendSummary
 from otel_agent.model import SendResult
 from tests.support.otlp_receiver import OtlpReceiver
 from tests.support.otlp_receiver.sending import TOKENS, span

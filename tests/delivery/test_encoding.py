@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from otel_agent.delivery.advice import advice
 from otel_agent.delivery.choose import FileOptions, deliveries
 from otel_agent.delivery.encoding import NOT_ENCODED
-from otel_agent.export.outcomes import SendSummary
+from otel_agent.export.send_summary import SendSummary
 from otel_agent.model import SendResult
 from tests.delivery.senders import in_halves, options
 from tests.support.otlp_receiver import OtlpReceiver

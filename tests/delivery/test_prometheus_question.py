@@ -17,6 +17,13 @@ def test_a_prometheus_without_rows_answers() -> None:
         assert ask(server.endpoint, "up", timeout_seconds=10) == []
 
 
+@pytest.mark.parametrize("address", ["me:secret@host:9090", "http://me:secret@127.0.0.1:1/p?key=secret"])
+def test_no_password_or_key_of_the_address_is_shown(address: str) -> None:
+    with pytest.raises(NothingToVerify, match="--prometheus ") as raised:
+        ask(address, "up", timeout_seconds=10)
+    assert "secret" not in str(raised.value)
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_an_answer_that_leads_elsewhere_is_not_followed(status: int) -> None:
     """A name and a password in the address would go there, too."""

@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_agent.delivery import retry
 from otel_agent.delivery.otlp_grpc import GrpcSpans
-from otel_agent.export.outcomes import SendSummary
+from otel_agent.export.send_summary import SendSummary
 from otel_agent.model import SendResult
 from tests.delivery.grpc_server import serving
 from tests.delivery.senders import in_halves, options, sender

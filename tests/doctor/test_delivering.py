@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from otel_agent.delivery import probe
-from otel_agent.doctor import delivering
+from otel_agent.doctor import backend_checks
 from otel_agent.doctor.finding import Finding, Verdict
 from otel_agent.settings import Settings
 from tests.delivery.lying_server import LyingServer, answered
@@ -32,7 +32,7 @@ def verdicts(monkeypatch: pytest.MonkeyPatch, endpoint: str, **variables: str) -
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    return list(delivering.delivery(Settings(), "traces"))
+    return list(backend_checks.delivery(Settings(), "traces"))
 
 
 @pytest.mark.parametrize(("hours", "seen"), [(-1, "3600 s ahead of"), (1, "3600 s behind"), (0, None)])
@@ -95,7 +95,7 @@ def test_a_proxy_for_a_backend_on_this_machine_is_a_warning_unless_no_proxy_spar
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
     monkeypatch.setenv(name, "http://me:secret@proxy.example:3128")
     monkeypatch.setenv("NO_PROXY", spared)
-    found = list(delivering.proxy(Settings()))
+    found = list(backend_checks.proxy(Settings()))
     assert [each.verdict for each in found] == [Verdict.WARNING] * warned
     assert all(each.seen.startswith("proxy.example:3128 is the proxy for 127.0.0.1") for each in found)
 
@@ -103,7 +103,7 @@ def test_a_proxy_for_a_backend_on_this_machine_is_a_warning_unless_no_proxy_spar
 def test_a_proxy_for_a_backend_elsewhere_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://backend.example:4318")
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
-    assert list(delivering.proxy(Settings())) == []
+    assert list(backend_checks.proxy(Settings())) == []
 
 
 @pytest.mark.parametrize("proxy", ["http://proxy:port", "http://", "http://[::1"])

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from otel_agent.doctor.finding import Verdict
-from otel_agent.doctor.keeping import watching
+from otel_agent.doctor.watching import watching
 from otel_agent.intake import watch
 from otel_agent.settings import Settings
 from tests.doctor.examined import examined, of, one, towards

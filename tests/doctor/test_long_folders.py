@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from otel_agent.doctor import keeping, permission, reading
+from otel_agent.doctor import opencode_checks, permission, watching
 from otel_agent.doctor.finding import Finding, Verdict
 from otel_agent.intake import watch_counts
 from otel_agent.opencode import answering, long_listings
@@ -59,7 +59,7 @@ def test_a_tree_with_very_many_sessions_is_busy_while_their_permissions_are_look
     settings: Settings, slow: Slow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(permission, "is_folder", slow)
-    (store,) = [each for each in reading.stores(settings) if each.link == "store"]
+    (store,) = [each for each in opencode_checks.stores(settings) if each.link == "store"]
     assert store.verdict is Verdict.WARNING
     assert f"{settings.data_dirs[0]}{os.sep}storage{os.sep}message, 10 entries so far" in store.seen
     assert "does not answer" not in store.seen
@@ -68,7 +68,7 @@ def test_a_tree_with_very_many_sessions_is_busy_while_their_permissions_are_look
 def test_watches_are_not_counted_while_a_very_long_folder_is_listed(
     settings: Settings, slow: Slow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(keeping, "is_folder", slow)
+    monkeypatch.setattr(watching, "is_folder", slow)
     assert _watching(settings, tmp_path) == Finding(
         "watching", Verdict.SKIPPED, "a store has a very long folder, whose listing takes time", "Ask again in a while."
     )
@@ -78,7 +78,7 @@ def test_the_folders_in_a_link_in_a_circle_hide_no_others(settings: Settings) ->
     messages = settings.data_dirs[0] / "storage" / "message"
     (messages / "circle").symlink_to("circle")
     (messages / "file").touch()
-    assert keeping._folders(messages) == SESSIONS
+    assert watching._folders(messages) == SESSIONS
     assert watch_counts._folders_in(str(messages)) == SESSIONS
     assert sum(map(is_folder, listing(messages, []))) == SESSIONS
 
@@ -88,5 +88,5 @@ def _watching(settings: Settings, proc: Path) -> Finding:
     limits.mkdir(parents=True)
     (limits / "max_user_watches").write_text("1000")
     (limits / "max_user_instances").write_text("100")
-    (finding,) = keeping.watching(settings, proc)
+    (finding,) = watching.watching(settings, proc)
     return finding

@@ -16,7 +16,7 @@ import pytest
 
 from otel_agent.agent.backend import otlp_options
 from otel_agent.delivery.probe import Reached
-from otel_agent.doctor import delivering, keeping, reading
+from otel_agent.doctor import agent_checks, backend_checks, opencode_checks
 from otel_agent.doctor.finding import Verdict
 from otel_agent.settings import OtlpSettings, Settings
 from tests.doctor.examined import examined, of, one, towards
@@ -37,7 +37,7 @@ def test_a_local_backend_that_no_proxy_spares_gets_no_warning(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HTTP_PROXY", "http://proxy:3128")
     monkeypatch.setenv("NO_PROXY", spared)
-    found = list(delivering.proxy(Settings()))
+    found = list(backend_checks.proxy(Settings()))
     assert {each.verdict for each in found} == ({Verdict.WARNING} if warned else set())
 
 
@@ -93,7 +93,7 @@ def reached_at(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
         looked.append((host, port))
         return Reached(host, port, "no answer", "connection")
 
-    monkeypatch.setattr(delivering, "reach", reach)
+    monkeypatch.setattr(backend_checks, "reach", reach)
     return looked
 
 
@@ -113,7 +113,7 @@ def test_an_address_without_a_port_is_looked_for_at_that_of_its_protocol(
     looked = reached_at(monkeypatch)
     settings = Settings(otlp=OtlpSettings(endpoint=endpoint, protocol=protocol))  # type: ignore[arg-type]
     assert otlp_options(settings).target_of("traces") == endpoint
-    (found,) = delivering.delivery(settings, "traces")
+    (found,) = backend_checks.delivery(settings, "traces")
     assert found.verdict is Verdict.FAILURE
     assert [each for _, each in looked] == [port]
 
@@ -125,7 +125,7 @@ def test_a_proxy_without_a_port_is_looked_for_at_that_of_its_kind(
     looked = reached_at(monkeypatch)
     monkeypatch.setenv("HTTP_PROXY", proxy)
     monkeypatch.setenv("http_proxy", proxy)
-    list(delivering.delivery(Settings(otlp=OtlpSettings(endpoint="http://collector:4318")), "metrics"))
+    list(backend_checks.delivery(Settings(otlp=OtlpSettings(endpoint="http://collector:4318")), "metrics"))
     assert looked == [("proxy", port)]
 
 
@@ -133,11 +133,11 @@ def test_a_data_folder_that_does_not_exist_is_neither_readable_nor_a_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    (found,) = reading.folders(Settings(state_dir=tmp_path / "state"))
+    (found,) = opencode_checks.folders(Settings(state_dir=tmp_path / "state"))
     assert found.verdict is Verdict.SKIPPED
     assert found.seen == f"{tmp_path}/opencode does not exist"
     (tmp_path / "opencode").mkdir()
-    (found,) = reading.folders(Settings(state_dir=tmp_path / "state"))
+    (found,) = opencode_checks.folders(Settings(state_dir=tmp_path / "state"))
     assert found.verdict is Verdict.OK
     assert found.seen == f"{tmp_path}/opencode can be read"
 
@@ -153,7 +153,7 @@ def test_a_data_folder_has_to_be_listed_and_entered(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     (tmp_path / "opencode").mkdir()
     monkeypatch.setattr(os, "access", access)
-    (found,) = reading.folders(Settings(state_dir=tmp_path / "state"))
+    (found,) = opencode_checks.folders(Settings(state_dir=tmp_path / "state"))
     assert asked == [os.R_OK | os.X_OK, os.X_OK]
     assert found.verdict is Verdict.FAILURE
 
@@ -171,7 +171,7 @@ def test_the_room_on_the_disk_decides(
     free: int, verdict: Verdict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
-    (found,) = keeping.disk(Settings(state_dir=tmp_path / "not" / "there"))
+    (found,) = agent_checks.disk(Settings(state_dir=tmp_path / "not" / "there"))
     assert found.verdict is verdict
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from otel_agent.delivery.probe import Reached
-from otel_agent.doctor import delivering
+from otel_agent.doctor import backend_checks
 from otel_agent.doctor.examine import examine
 from otel_agent.doctor.finding import Finding, Verdict
 from otel_agent.settings import Settings, load
@@ -55,7 +55,7 @@ def verdict(monkeypatch: pytest.MonkeyPatch, endpoint: str, **variables: str) ->
     """Return the only failure of the traces."""
     for name, value in {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, **variables}.items():
         monkeypatch.setenv(name, value)
-    found = list(delivering.delivery(Settings(), "traces"))
+    found = list(backend_checks.delivery(Settings(), "traces"))
     (failure,) = [each for each in found if each.verdict is Verdict.FAILURE]
     return failure
 
@@ -134,7 +134,7 @@ def status(line: str) -> Talk:
 def test_a_program_that_never_answers_is_said_to_hang(
     protocol: str, scheme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivering, "SECONDS", 1.6)
+    monkeypatch.setattr(backend_checks, "SECONDS", 1.6)
     monkeypatch.setattr("otel_agent.delivery.probe.PATIENCE_SECONDS", 0.5)
     with LyingServer(lambda visit: visit.wait()) as server:
         endpoint = server.endpoint.replace("http:", f"{scheme}:")
@@ -156,7 +156,7 @@ def test_a_proxy_that_refuses_is_the_one_that_is_named(line: str, monkeypatch: p
 
 def test_what_hangs_is_named_and_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both signals and a check of this machine hang, and each is named; the checks beside them are made."""
-    monkeypatch.setattr(delivering, "SECONDS", 1.5)
+    monkeypatch.setattr(backend_checks, "SECONDS", 1.5)
     monkeypatch.setattr("otel_agent.delivery.probe.PATIENCE_SECONDS", 0.5)
     with LyingServer(lambda visit: visit.wait()) as server:
 
@@ -164,7 +164,7 @@ def test_what_hangs_is_named_and_holds_nothing_up(monkeypatch: pytest.MonkeyPatc
             server._closing.wait()
             yield from ()
 
-        monkeypatch.setattr("otel_agent.doctor.reading.stores", stuck)
+        monkeypatch.setattr("otel_agent.doctor.opencode_checks.stores", stuck)
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", server.endpoint)
         found = list(examine(load))
     of = {each.link: each for each in found}
@@ -190,11 +190,11 @@ class TestNobodyChoseABackend:
 
     def test_the_default_address_is_tried_and_its_absence_is_only_said(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(
-            "otel_agent.doctor.delivering.reach", lambda host, port, *, trust: Reached(host, port, "refused")
+            "otel_agent.doctor.backend_checks.reach", lambda host, port, *, trust: Reached(host, port, "refused")
         )
-        (found,) = delivering.delivery(Settings(), "traces", meant=False)
+        (found,) = backend_checks.delivery(Settings(), "traces", expected=False)
         assert found.verdict is Verdict.SKIPPED
         assert "no backend is set" in found.seen
         assert "localhost:4318" in found.seen
-        (found,) = delivering.delivery(Settings(), "traces")
+        (found,) = backend_checks.delivery(Settings(), "traces")
         assert found.verdict is Verdict.FAILURE

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from otel_agent.export.exchange import Exchange, drive
 from otel_agent.export.halving import GIVE_UP_AFTER, Halving
-from otel_agent.export.outcomes import SendSummary
+from otel_agent.export.send_summary import SendSummary
 from otel_agent.model import SendResult
 
 ACCEPTED = SendResult(accepted=True)

@@ -10,7 +10,8 @@ import pytest
 from otel_agent import semconv
 from otel_agent.export.metric_export import MetricExport
 from otel_agent.export.metric_schedule import MetricSchedule
-from otel_agent.export.outcomes import Outcomes, SendSummary
+from otel_agent.export.outcomes import Outcomes
+from otel_agent.export.send_summary import SendSummary
 from otel_agent.ledger.totals import NewSeries, SeriesLimit
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Increase, Observation, SendResult

@@ -13,7 +13,8 @@ from opentelemetry.sdk.metrics.export import MetricsData
 from otel_agent import semconv
 from otel_agent.export.metric_export import MetricExport
 from otel_agent.export.metric_schedule import MetricSchedule
-from otel_agent.export.outcomes import Outcomes, SendSummary
+from otel_agent.export.outcomes import Outcomes
+from otel_agent.export.send_summary import SendSummary
 from otel_agent.ledger.totals import NewSeries, SeriesLimit
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Increase, Observation, SendResult

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import pytest
 
+from otel_agent.export.exchange import Exchange, drive
+from otel_agent.export.send_summary import SendSummary
 from otel_agent.export.set_aside import ALONE_AT_ONCE, SetAside
 from otel_agent.model import SendResult
 
@@ -23,6 +26,18 @@ def reject(aside: SetAside[int], *numbers: int, works: bool = True) -> None:
     aside.settle(works=works)
 
 
+def send_alone(aside: SetAside[int], numbers: Sequence[int], *, rejects: frozenset[int] = frozenset()) -> SendSummary:
+    """Send numbers to a backend that rejects some of them for ever."""
+
+    def request(items: Sequence[int]) -> Exchange[Sequence[int], SendResult]:
+        return (yield items)
+
+    return drive(
+        aside.send_alone(numbers, request, on_accepted=lambda items, _: SendSummary(accepted=len(items))),
+        lambda items: REJECTED if rejects & {*items} else SendResult(accepted=True),
+    )
+
+
 def test_what_was_rejected_alone_is_sent_after_all_others(aside: SetAside[int]) -> None:
     reject(aside, 2, 3)
     assert aside.split(range(5)) == ([0, 1, 4], [2, 3])
@@ -31,8 +46,8 @@ def test_what_was_rejected_alone_is_sent_after_all_others(aside: SetAside[int]) 
 def test_each_of_many_gets_its_turn(aside: SetAside[int]) -> None:
     many = range(ALONE_AT_ONCE + 5)
     reject(aside, *many)
-    for number in aside.split(many)[1][:ALONE_AT_ONCE]:
-        aside.note_turn(number, REJECTED)
+    summary = send_alone(aside, aside.split(many)[1], rejects=frozenset(many))
+    assert (summary.accepted, summary.at_fault) == (0, ALONE_AT_ONCE)
     assert aside.split(many)[1] == [*many[ALONE_AT_ONCE:], *many[:ALONE_AT_ONCE]]
 
 
@@ -41,9 +56,10 @@ def test_nothing_is_at_fault_if_nothing_is_accepted(aside: SetAside[int]) -> Non
     assert aside.split(range(3)) == ([0, 1, 2], [])
 
 
-def test_what_is_forgotten_is_sent_together_again(aside: SetAside[int]) -> None:
+def test_once_one_is_accepted_all_are_sent_together_again(aside: SetAside[int]) -> None:
     reject(aside, 1, 2)
-    aside.forget()
+    summary = send_alone(aside, [1, 2], rejects=frozenset({1}))
+    assert (summary.accepted, summary.at_fault) == (1, 1)
     assert aside.split(range(3)) == ([0, 1, 2], [])
 
 
@@ -51,5 +67,5 @@ def test_the_log_names_a_point_once(aside: SetAside[int], caplog: pytest.LogCapt
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
             reject(aside, 1)
-            aside.forget()
+            send_alone(aside, [1])
     assert caplog.text.count("point 1") == 1

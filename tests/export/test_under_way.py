@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_agent.export.exchange import Export
-from otel_agent.export.outcomes import Outcomes, SendSummary
+from otel_agent.export.outcomes import Outcomes
+from otel_agent.export.send_summary import SendSummary
 from otel_agent.export.span_export import SpanExport
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Message, SendResult, Session, Turn

@@ -1,8 +1,8 @@
 """The machine that `ledger-7.sql` is the ledger of, and its book: which messages there are, and whose they are.
 
-The ledger was written by two runs of version 7. The first one found `put_history`, and the backend accepted everything.
-The second one, a day later, found `put_later` as well, and a proxy answered 502 in the backend's place after
-the baselines: the spans of that day are pending, and its points are unanswered.
+The ledger was written by two runs of version 7. The first one found `put_history`, and the backend accepted everything. The
+second one, a day later, found `put_later` as well. A proxy answered 502 in the backend's place after the baselines. So the
+spans of that day are pending, and its points are unanswered.
 
 Message `n` has 2**n input tokens, twice as many output tokens, three times as many of reasoning, and so on. So the bits
 of a sum say which messages are in it, and a message that counts twice changes the bits of others.

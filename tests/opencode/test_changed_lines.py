@@ -1,4 +1,4 @@
-"""What sessions say of changed lines is not lost if a reading is broken off, and a slow disk does not look like a dead one."""
+"""If a reading is broken off, what sessions say of changed lines is not lost. A slow disk does not look like a dead one."""
 
 from __future__ import annotations
 

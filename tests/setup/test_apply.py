@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 
 from otel_agent.service.manager import Manager, ServiceError
-from otel_agent.setup.apply import Outcome, carry_out, texts
+from otel_agent.setup.apply import carry_out, changes
+from otel_agent.setup.outcome import Outcome
 from otel_agent.setup.wish import Wish
 from tests.service.programs import made
 
@@ -25,12 +26,10 @@ SETTINGS, VARIABLES = 'exporter = "none"\n', "OTEL_EXPORTER_OTLP_ENDPOINT=http:/
 class Refusing:
     """A service manager that does not come to the end of an install."""
 
+    file = Path("/no/such/unit")
+
     def __init__(self, refusal: BaseException) -> None:
         self._refusal = refusal
-
-    def is_current(self, program: object) -> bool:
-        del program
-        return False
 
     def install(self, program: object, *, restart: bool = False) -> bool:
         del program, restart
@@ -55,7 +54,7 @@ def test_ctrl_c_while_the_service_is_installed_puts_both_files_back(tmp_path: Pa
     before = contents(settings)
     with pytest.raises(KeyboardInterrupt):
         carry_out(
-            texts(settings, WISH), manager=refusing(KeyboardInterrupt()), program=lambda: made(tmp_path), dry=False
+            changes(settings, WISH), manager=refusing(KeyboardInterrupt()), program=lambda: made(tmp_path), dry=False
         )
     assert contents(settings) == before
 
@@ -63,8 +62,8 @@ def test_ctrl_c_while_the_service_is_installed_puts_both_files_back(tmp_path: Pa
 def test_a_service_that_is_refused_leaves_the_settings_written(tmp_path: Path) -> None:
     """A person can start the agent in another way."""
     settings = tmp_path / "config.toml"
-    found = texts(settings, WISH)
+    found = changes(settings, WISH)
     refused = refusing(ServiceError("no bus"))
     outcome = carry_out(found, manager=refused, program=lambda: made(tmp_path), dry=False)
     assert outcome == (Outcome.NO_SERVICE, "no bus")
-    assert contents(settings) == (found.after, 'OTEL_RESOURCE_ATTRIBUTES="team=a"\n')
+    assert contents(settings) == (found.settings.after, 'OTEL_RESOURCE_ATTRIBUTES="team=a"\n')

@@ -1,7 +1,7 @@
 """The points at which a round can fail: each SQL statement, each file that is opened, made or removed, each request.
 
 They are numbered in their order, so a fault can be set for the first, the second, and so on. A kill leaves a copy of the
-state folder as a killed process would leave it, and from then on nothing in this process may touch anything.
+state folder as a killed process would leave it. From then on nothing in this process may touch anything.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Real processes of the installed agent, killed at random moments, before a real receiver that lies.
 
 The stores are written while the agent runs. In the end the receiver accepts everything, and what it has is compared with
-what was written: messages and tokens, each span once, no series that fell, and how long the last agent took to catch up.
+what was written. That is messages and tokens, each span once, no series that fell, and how long the last agent took to catch
+up.
 """
 
 from __future__ import annotations

@@ -47,8 +47,8 @@ class Shell:
     def run(self, *arguments: str, typed: str = "", **variables: str) -> Run:
         """Run the command and return its result, with any exit code. `variables` are added to its environment.
 
-        `typed` is its standard input. The command is forked from a process that has imported the agent already, which
-        saves most of its time, unless something changes how the interpreter begins.
+        `typed` is its standard input. The command is forked from a process that has imported the agent already, which saves
+        most of its time. It is not if something changes how the interpreter begins.
         """
         self.scratch.mkdir(exist_ok=True)
         environment = self._of(arguments, variables)

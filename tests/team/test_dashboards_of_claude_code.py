@@ -1,7 +1,7 @@
 """Dashboards that were made for Claude Code show OpenCode: what their panels ask is the truth.
 
 The questions are those of the dashboards 25255 and 24993 of grafana.com. They are written here from what the panels of 25255
-read, and from what is documented of 24993: metrics, labels, functions and variables are the same.
+read, and from what is documented of 24993. Metrics, labels, functions and variables are the same.
 """
 
 from __future__ import annotations

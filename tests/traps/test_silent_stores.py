@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from otel_agent import semconv
-from otel_agent.doctor import reading
+from otel_agent.doctor import opencode_checks
 from otel_agent.doctor.status import status_of
 from otel_agent.intake.ingest import Ingest
 from otel_agent.ledger.writer import Ledger, open_ledger
@@ -130,7 +130,7 @@ def test_a_dead_mount_is_named_by_status_and_doctor_and_read_once_it_answers(her
         assert here.silent() == [str(here.bad)]
         status = status_of(here.settings, datetime.now(UTC))
         assert status.silent == (str(here.bad),)
-        found = [each for each in reading.folders(here.settings) if str(here.bad) in each.seen]
+        found = [each for each in opencode_checks.folders(here.settings) if str(here.bad) in each.seen]
         assert [each.seen.partition(" does not answer")[1] for each in found] == [" does not answer"]
         take_away()
         eventually(here.look, 2)

@@ -38,8 +38,8 @@ def reader(tmp_path: Path, world: World) -> Iterator[Reader]:
 
 
 TOTALS_FELL_UNSEEN = {"transferred_after_it_went_on", "imported_twice", "imported_twice_as_if_never"}
-"""An import set the totals of a session back, and nobody looked until they had grown again: what they hold besides its
-messages cannot be told from what they held before. It may be too little, and is never too much."""
+"""An import set the totals of a session back, and nobody looked until they had grown again. Nobody can
+say then whether they hold more than its messages now, or held it before. It may be too little, and is never too much."""
 SET_OFF = {"compaction_of_a_day"}
 """Usage that first counts as unattributed and then gets a row: it counts once, under either source."""
 

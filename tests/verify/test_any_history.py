@@ -20,7 +20,7 @@ class ProvenHistory(AnyHistory):
             super().teardown()
 
     def _has_only_gone_numbers(self) -> bool:
-        """Return True if the most that a run saw of a call was in a copy that is gone, while a smaller one is still there.
+        """Return True if the largest copy of a call that a run saw is gone, while a smaller one is still there.
 
         Nothing on the disk tells that from a ledger that counted too much, so it has to be said.
         """

@@ -139,10 +139,12 @@ def test_an_address_without_prometheus_is_said(agent: Agent, database: Database)
     assert "no answer of Prometheus" in run.stderr
 
 
-def test_increments_cannot_be_compared_with_totals(agent: Agent, database: Database) -> None:
+@pytest.mark.parametrize("temporality", ["delta", " lowmemory"])
+def test_increments_cannot_be_compared_with_totals(agent: Agent, database: Database, temporality: str) -> None:
+    """Both words make the agent send increments, with blanks around them too."""
     two_models(database)
     agent.once()
-    delta = {"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "delta"}
+    delta = {"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": temporality}
     run = agent.command("verify", "--prometheus", "http://127.0.0.1:1", **delta)
     assert run.returncode == 2
     assert "delta temporality" in run.stderr

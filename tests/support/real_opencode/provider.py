@@ -1,7 +1,7 @@
 """A model provider on the loopback interface that speaks the streaming OpenAI chat protocol and keeps the bill.
 
-OpenCode is pointed at it by `driver.OpenCode`. What a model answers is scripted by the test, reply by reply; what was
-billed for each request is the ground truth that the stores, the ledger and the backend are compared with.
+OpenCode is pointed at it by `driver.OpenCode`. The test scripts what a model answers, reply by reply. What was billed for
+each request is the ground truth with which the stores, the ledger and the backend are compared.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ _BY_CERTIFICATE: Final = (
 """What to do about a certificate, by the words in which OpenSSL refuses it."""
 
 
-class Verdict(Struct, frozen=True):
+class Diagnosis(Struct, frozen=True):
     """What is wrong, and what to do about it."""
 
     seen: str
@@ -48,54 +48,54 @@ def is_unclear(reason: str, *, grpc: bool) -> bool:
     return not grpc or reason.removeprefix("gRPC ") in _UNCLEAR_CODES
 
 
-def of_request(reason: str, spoken: Spoken | None, *, grpc: bool, tls: bool, at: str) -> Verdict:
-    """Return the verdict about a request that was not accepted. ``at`` is the address, for people."""
+def of_request(reason: str, spoken: Spoken | None, *, grpc: bool, tls: bool, at: str) -> Diagnosis:
+    """Return the diagnosis of a request that was not accepted. ``at`` is the address, for people."""
     if spoken is not None and (found := _other_language(spoken, grpc=grpc, tls=tls, at=at)):
         return found
     status = _HTTP_STATUS.match(reason)
     if spoken is not None and spoken.silent:
-        return Verdict(
+        return Diagnosis(
             f"a connection to {at} is accepted, and nothing is ever answered: no answer in time",
             "The program that listens there hangs, or something between holds the data back: restart it or look at its log.",
         )
     if status is not None and status[1] == "400" and spoken is not None and spoken.tls and not tls and not grpc:
-        return Verdict(f"{at} speaks TLS and was asked without it (HTTP 400)", _USE_TLS)
-    return Verdict(f"an empty request was not accepted: {reason}", advice(reason))
+        return Diagnosis(f"{at} speaks TLS and was asked without it (HTTP 400)", _USE_TLS)
+    return Diagnosis(f"an empty request was not accepted: {reason}", advice(reason))
 
 
-def of_proxy(reason: str, proxy: str) -> Verdict:
-    """Return the verdict about a request that failed on its way through a proxy, or behind it."""
+def of_proxy(reason: str, proxy: str) -> Diagnosis:
+    """Return the diagnosis of a request that failed on its way through a proxy, or behind it."""
     if "the proxy" in reason or _HTTP_STATUS.match(reason):
-        return Verdict(
+        return Diagnosis(
             f"an empty request was not accepted by way of the proxy {proxy}: {reason}",
             "The answer may be the proxy's own. Let it pass the backend, or name the backend in NO_PROXY "
             f"(the proxy is from HTTPS_PROXY, HTTP_PROXY or ALL_PROXY). {advice(reason)}",
         )
-    return Verdict(f"an empty request was not accepted by way of the proxy {proxy}: {reason}", advice(reason))
+    return Diagnosis(f"an empty request was not accepted by way of the proxy {proxy}: {reason}", advice(reason))
 
 
-def of_connection(reached: Reached, spoken: Spoken | None, *, grpc: bool) -> Verdict:
-    """Return the verdict about an address to which no connection is possible, or none with TLS."""
+def of_connection(reached: Reached, spoken: Spoken | None, *, grpc: bool) -> Diagnosis:
+    """Return the diagnosis of an address to which no connection is possible, or none with TLS."""
     at = f"{reached.host}:{reached.port}"
     match reached.step:
         case "name":
             words = "Check the name in OTEL_EXPORTER_OTLP_ENDPOINT, and this machine's network."
-            return Verdict(f"{reached.host}: {reached.trouble}", words)
+            return Diagnosis(f"{reached.host}: {reached.trouble}", words)
         case "certificate":
             words = next(words for sign, words in _BY_CERTIFICATE if sign in reached.trouble)
-            return Verdict(f"{at}: TLS failed ({reached.trouble})", words)
+            return Diagnosis(f"{at}: TLS failed ({reached.trouble})", words)
         case "tls" if spoken is not None and (found := _other_language(spoken, grpc=grpc, tls=True, at=at)):
-            return Verdict(f"{at}: TLS failed ({found.seen})", found.advice)
+            return Diagnosis(f"{at}: TLS failed ({found.seen})", found.advice)
         case "tls":
-            return Verdict(f"{at}: TLS failed ({reached.trouble})", advice("TLS"))
+            return Diagnosis(f"{at}: TLS failed ({reached.trouble})", advice("TLS"))
     if reached.trouble == "no answer":
         words = "A firewall may drop it: check the address and the port, and whether a VPN or a proxy is needed."
-        return Verdict(f"{at}: no answer to a connection", words)
-    return Verdict(f"{at}: {reached.trouble}", advice(reached.trouble))
+        return Diagnosis(f"{at}: no answer to a connection", words)
+    return Diagnosis(f"{at}: {reached.trouble}", advice(reached.trouble))
 
 
-def _other_language(spoken: Spoken, *, grpc: bool, tls: bool, at: str) -> Verdict | None:
-    """Return the verdict if something else is spoken there than what was asked, else ``None``."""
+def _other_language(spoken: Spoken, *, grpc: bool, tls: bool, at: str) -> Diagnosis | None:
+    """Return the diagnosis if something else is spoken there than what was asked, else ``None``."""
     http, grpc_, https, grpcs = Language.HTTP, Language.GRPC, Language.HTTPS, Language.GRPCS
     asked = (grpcs if tls else grpc_) if grpc else (https if tls else http)
     if not spoken.languages or asked in spoken.languages:
@@ -103,13 +103,13 @@ def _other_language(spoken: Spoken, *, grpc: bool, tls: bool, at: str) -> Verdic
     plain = spoken.languages & {http, grpc_}
     if tls and plain:
         also = "" if (grpc_ if grpc else http) in plain else f" {_USE_HTTP if grpc else _USE_GRPC}"
-        return Verdict(f"{_listed(plain)} without TLS is spoken at {at}", f"{_USE_NO_TLS}{also}")
+        return Diagnosis(f"{_listed(plain)} without TLS is spoken at {at}", f"{_USE_NO_TLS}{also}")
     if not tls and not plain:
         also = "" if (grpcs if grpc else https) in spoken.languages else f" {_USE_HTTP if grpc else _USE_GRPC}"
-        return Verdict(f"{at} speaks TLS and was asked without it", f"{_USE_TLS}{also}")
+        return Diagnosis(f"{at} speaks TLS and was asked without it", f"{_USE_TLS}{also}")
     if grpc:
-        return Verdict(f"{at} speaks HTTP, and not the gRPC that was asked", _USE_HTTP)
-    return Verdict(f"{at} speaks gRPC, and does not speak HTTP", _USE_GRPC)
+        return Diagnosis(f"{at} speaks HTTP, and not the gRPC that was asked", _USE_HTTP)
+    return Diagnosis(f"{at} speaks gRPC, and does not speak HTTP", _USE_GRPC)
 
 
 def _listed(languages: frozenset[Language]) -> str:

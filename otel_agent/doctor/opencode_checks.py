@@ -61,7 +61,7 @@ def folders(settings: Settings) -> Iterator[Finding]:
                 "data folder",
                 f"{folder} cannot be read",
                 _missing(str(folder), given),
-                f"Give this user permission: chmod u+rx {folder}",
+                f"{GIVE} {folder}",
             )
         else:
             yield fine("data folder", f"{folder} can be read")

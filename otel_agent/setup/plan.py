@@ -1,4 +1,4 @@
-"""One set-up from the wish to the result: what is there now, what it will be, and if the backend takes it."""
+"""Plans a set-up: what is there now, what both files have to become, and if the backend accepts a request."""
 
 import os
 from pathlib import Path
@@ -11,13 +11,14 @@ from otel_agent.errors import SettingsError
 from otel_agent.settings import Loaded, Settings, load_text
 from otel_agent.settings.administrator import locked_otlp
 from otel_agent.settings.backend import names_backend
+from otel_agent.settings.variables import otlp_variable
 from otel_agent.setup import apply, paste, settings_file
 from otel_agent.setup.trial import Trial, try_backend
-from otel_agent.setup.wish import Wish, forget_variables, left_for_service, variables_of
+from otel_agent.setup.wish import Wish, forget_variables, left_for_service
 
 
-class Request(Struct, frozen=True, kw_only=True):
-    """What the options, the environment or the answers of a person say."""
+class Choices(Struct, frozen=True, kw_only=True):
+    """What a person or a roll-out chose, by options, by the environment or by answers."""
 
     local: bool = False
     otlp: dict[str, Any] = {}
@@ -48,25 +49,25 @@ def present(path: Path) -> Present:
     return Present(path, found.settings, found.administrator)
 
 
-def wish_of(request: Request, now: Present) -> Wish:
-    """Return what has to be written for a request."""
-    local = request.local or not (request.otlp.get("endpoint") or now.has_backend)
+def wish_of(choices: Choices, now: Present) -> Wish:
+    """Return what has to be set up for these choices."""
+    local = choices.local or not (choices.otlp.get("endpoint") or now.has_backend)
     if local:
-        service = bool(request.service)
-        return Wish(exporter="none", backfill=request.backfill, service=service)
-    otlp = dict(request.otlp)
+        service = bool(choices.service)
+        return Wish(exporter="none", backfill=choices.backfill, service=service)
+    otlp = dict(choices.otlp)
     if "headers" not in otlp and _goes_elsewhere(otlp, now.settings):
         # The key of one backend is none of another's business.
         otlp["headers"] = {}
     # A variable that means what is locked would have no effect in the service either.
-    written = variables_of([*otlp, *locked_otlp()])
+    written = tuple(map(otlp_variable, [*otlp, *locked_otlp()]))
     return Wish(
         exporter="otlp" if now.settings.exporter == "none" else None,
         otlp=otlp,
-        backfill=request.backfill,
-        variables=left_for_service(os.environ, written) if request.carries else {},
+        backfill=choices.backfill,
+        variables=left_for_service(os.environ, written) if choices.carries else {},
         forgotten=written,
-        service=request.service is not False,
+        service=choices.service is not False,
     )
 
 
@@ -90,10 +91,10 @@ def tried(wish: Wish, now: Present) -> tuple[Wish, Trial]:
     return with_protocol(trial.protocol), trial
 
 
-def texts(wish: Wish, now: Present) -> apply.Texts:
-    """Return both files before and after. Raises ``SettingsError`` if the settings could not be used then."""
-    found = apply.texts(now.path, wish)
-    _refuse_locked(wish, load_text(found.after, now.path))
+def changes(wish: Wish, now: Present) -> apply.Changes:
+    """Return what both files have to become. Raises ``SettingsError`` if the settings could not be used then."""
+    found = apply.changes(now.path, wish)
+    _refuse_locked(wish, load_text(found.settings.after, now.path))
     return found
 
 

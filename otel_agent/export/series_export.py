@@ -9,8 +9,9 @@ from opentelemetry.sdk.metrics.export import MetricsData
 from otel_agent.export.exchange import Exchange, Export
 from otel_agent.export.halving import PROBES, Halving
 from otel_agent.export.metric_schedule import MetricSchedule, ScheduledPoint
-from otel_agent.export.outcomes import NO_REASON, Outcomes, SendSummary
-from otel_agent.export.set_aside import ALONE_AT_ONCE, SetAside, in_words
+from otel_agent.export.outcomes import Outcomes
+from otel_agent.export.send_summary import NO_REASON, SendSummary
+from otel_agent.export.set_aside import SetAside, in_words
 from otel_agent.model import SendResult
 from otel_agent.otlp import metrics
 from otel_agent.otlp.resource import Emitter
@@ -20,7 +21,7 @@ log = logging.getLogger(__name__)
 Run = Halving[ScheduledPoint, MetricsData]
 
 
-class Points:
+class SeriesExport:
     """Belongs to the thread that owns the ledger. ``delta`` says that the points are increments."""
 
     def __init__(
@@ -57,7 +58,12 @@ class Points:
             summary += self._set_aside.add(run.at_fault)
         if summary.broken_off:
             return summary
-        return summary + (yield from self._send_alone(alone, at_ns))
+        alone_too = self._set_aside.send_alone(
+            alone,
+            lambda items: self._send_noted(items, at_ns),
+            on_accepted=lambda items, result: self._mark_accepted(items, result, at_ns),
+        )
+        return summary + (yield from alone_too)
 
     def send_again(self, points: Sequence[ScheduledPoint], at_ns: int) -> Export[MetricsData]:
         """Send unanswered points again, with their old time. The summary says only if that failed: they are no news."""
@@ -119,18 +125,6 @@ class Points:
             probes=lambda: _spread(points, self._suspicions),
             harmless=self._harmless,
         )
-
-    def _send_alone(self, points: Sequence[ScheduledPoint], at_ns: int) -> Export[MetricsData]:
-        summary = SendSummary()
-        for point in points[:ALONE_AT_ONCE]:
-            result = yield from self._send_noted([point], at_ns)
-            if result.accepted:
-                self._set_aside.forget()
-                return summary + self._mark_accepted([point], result, at_ns)
-            if not result.permanent:
-                return summary + SendSummary.of_failure(result)
-            summary += self._set_aside.note_turn(point, result)
-        return summary
 
     def _send_noted(self, points: Sequence[ScheduledPoint], at_ns: int) -> Exchange[MetricsData, SendResult]:
         """Send one request. The ledger knows before that its points may arrive, and afterwards if they cannot have."""

@@ -13,7 +13,7 @@ from otel_agent.delivery import proxies
 from otel_agent.delivery.listener import Spoken, spoken_at
 from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.delivery.probe import Reached, reach
-from otel_agent.doctor import verdicts
+from otel_agent.doctor import diagnosis
 from otel_agent.doctor.finding import Finding, Verdict, fail, fine, skip, warn
 from otel_agent.errors import SettingsError
 from otel_agent.model.plural import counted
@@ -30,10 +30,10 @@ _CLOCK_SECONDS: Final = 60.0
 """A larger difference puts points at the wrong time, or makes the backend reject them."""
 
 
-def delivery(settings: Settings, signal: Signal, *, meant: bool = True) -> Iterator[Finding]:
+def delivery(settings: Settings, signal: Signal, *, expected: bool = True) -> Iterator[Finding]:
     """Check that the backend accepts this signal, by sending it an empty request. Ends within ``SECONDS``.
 
-    ``meant`` is false if nobody chose a backend: then nothing at the default address is no failure.
+    ``expected`` is false if nobody chose a backend: then nothing at the default address is no failure.
     """
     end = time.monotonic() + SECONDS
     exporter = settings.exporter_of(signal)
@@ -41,7 +41,7 @@ def delivery(settings: Settings, signal: Signal, *, meant: bool = True) -> Itera
         yield fine(signal, f"the exporter is none: {signal} stay on this machine")
     elif exporter != "otlp":
         yield fine(signal, f"the exporter is {exporter}")
-    elif meant or _is_refused(settings, signal):
+    elif expected or _is_refused(settings, signal):
         yield from _over_otlp(settings, signal, end)
     else:
         yield from _by_default(settings, signal, end)
@@ -132,9 +132,9 @@ def _by_way_of(proxy: str | None) -> str:
     return f", by way of the proxy {proxies.shown(proxy)}" if proxy else ""
 
 
-def _of_connection(options: OtlpOptions, signal: Signal, reached: Reached, deadline: float) -> verdicts.Verdict:
+def _of_connection(options: OtlpOptions, signal: Signal, reached: Reached, deadline: float) -> diagnosis.Diagnosis:
     spoken = _spoken((reached.host, reached.port), deadline) if reached.step == "tls" else None
-    return verdicts.of_connection(reached, spoken, grpc=options.protocol_of(signal) == "grpc")
+    return diagnosis.of_connection(reached, spoken, grpc=options.protocol_of(signal) == "grpc")
 
 
 def _spoken(where: tuple[str, int], deadline: float) -> Spoken:
@@ -179,14 +179,14 @@ def _try_empty_request(
 
 def _of_request(
     options: OtlpOptions, signal: Signal, reason: str, through: str | None, deadline: float
-) -> verdicts.Verdict:
+) -> diagnosis.Diagnosis:
     if through is not None:
-        return verdicts.of_proxy(reason, proxies.shown(through))
+        return diagnosis.of_proxy(reason, proxies.shown(through))
     grpc, where = options.protocol_of(signal) == "grpc", options.host_and_port_of(signal)
-    unclear = where is not None and verdicts.is_unclear(reason, grpc=grpc)
+    unclear = where is not None and diagnosis.is_unclear(reason, grpc=grpc)
     spoken = _spoken(where, deadline) if where is not None and unclear else None
     at = f"{where[0]}:{where[1]}" if where is not None else options.target_of(signal)
-    return verdicts.of_request(reason, spoken, grpc=grpc, tls=options.encrypted(signal), at=at)
+    return diagnosis.of_request(reason, spoken, grpc=grpc, tls=options.encrypted(signal), at=at)
 
 
 def _clock(date: str) -> Iterator[Finding]:

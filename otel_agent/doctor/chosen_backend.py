@@ -1,4 +1,4 @@
-"""Tells if a backend is expected to accept anything: only then is a missing one a failure."""
+"""Tells which backend was chosen, and if one is expected to accept anything: only then is a missing one a failure."""
 
 import os
 from typing import get_args
@@ -11,7 +11,7 @@ from otel_agent.settings import Settings
 from otel_agent.settings.backend import names_backend
 
 
-def backend_is_meant(settings: Settings) -> bool:
+def backend_is_expected(settings: Settings) -> bool:
     """Return true if somebody named a backend, or if an agent has ever tried to send something to the default one."""
     if names_backend(settings, os.environ):
         return True
