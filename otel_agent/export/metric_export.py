@@ -7,7 +7,7 @@ from msgspec import structs
 from opentelemetry.sdk.metrics.export import MetricsData
 
 from otel_agent.delivery.ports import NOTHING_SENT, MetricDelivery
-from otel_agent.export.exchange import Exchange, Export, attempt, drive
+from otel_agent.export.generator import Export, Requests, attempt, drive
 from otel_agent.export.increments import ObservedPoint
 from otel_agent.export.metric_schedule import MetricSchedule, ScheduledPoint
 from otel_agent.export.mirror import Mirror
@@ -129,7 +129,7 @@ class MetricExport:
         result = yield from self._send_size()
         return SendSummary() if result.accepted else SendSummary.of_failure(result)
 
-    def _send_size(self) -> Exchange[MetricsData, SendResult]:
+    def _send_size(self) -> Requests[MetricsData, SendResult]:
         """Send a gauge of ours: whatever a backend has against single series, it accepts this one if it works."""
         size = Observation(LEDGER_SIZE.name, self._ledger.size_bytes())
         return self._observations.request([ObservedPoint(size, self._now_ns())])

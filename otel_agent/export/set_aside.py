@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Final, Generic
 
-from otel_agent.export.exchange import Data, Exchange, Export
+from otel_agent.export.generator import Data, Export, Requests
 from otel_agent.export.halving import Item
 from otel_agent.export.send_summary import NO_REASON, SendSummary
 from otel_agent.model import SendResult
@@ -53,7 +53,7 @@ class SetAside(Generic[Item]):
     def send_alone(
         self,
         items: Sequence[Item],
-        request: Callable[[Sequence[Item]], Exchange[Data, SendResult]],
+        request: Callable[[Sequence[Item]], Requests[Data, SendResult]],
         *,
         on_accepted: Callable[[Sequence[Item], SendResult], SendSummary],
         on_rejected: Callable[[Item], None] = lambda _: None,
