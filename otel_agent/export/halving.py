@@ -43,7 +43,7 @@ class Halving(Generic[Item, Data]):
         probes: Callable[[], Iterable[Item]] = tuple,
         harmless: Callable[[], Requests[Data, SendResult]] | None = None,
     ) -> None:
-        """``request`` sends items and returns the backend's answer. ``key`` returns what tells an item from others.
+        """``request`` sends items and returns the backend's answer. ``key`` returns what identifies an item.
 
         ``on_accepted`` notes that the backend has the items, and returns their part of the summary.
         ``on_rejected_alone`` notes an item at fault, before anything else is sent. ``probes`` returns items from

@@ -22,7 +22,7 @@ from otel_agent.otlp.resource import Emitter
 from otel_agent.semconv import LEDGER_SIZE
 
 _LONGEST_BACK_NS: Final = 60 * 10**9
-"""How far at most the last baseline is dated back: an earlier process may have sent a heartbeat at any time before."""
+"""The last baseline is dated back by at most this, because an earlier process may have sent a heartbeat at any time before."""
 
 
 class MetricExport:

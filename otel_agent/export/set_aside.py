@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 ALONE_AT_ONCE: Final = 20
 """Points that one export sends in requests of their own. If there are more, each gets its turn."""
 _MOST_NAMED: Final = 10_000
-"""Points that are remembered as named. With more of them the log says no more of it."""
+"""Points that the log names, each once. If there are more, it names no others."""
 
 
 class SetAside(Generic[Item]):
