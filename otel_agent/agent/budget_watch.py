@@ -153,7 +153,7 @@ class BudgetWatch:
 
 
 def _key(budget: BudgetSettings) -> str:
-    """Return what tells this budget from others, also if it stands elsewhere in the file. A changed limit is another budget."""
+    """Return a key that identifies this budget, also if it moves within the file. With another limit it is another budget."""
     return hashlib.sha256(encode(budget)).hexdigest()[:16]
 
 

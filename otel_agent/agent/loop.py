@@ -30,6 +30,7 @@ from otel_agent.opencode.answering import NoAnswer, answer_of
 
 log = logging.getLogger(__name__)
 
+DID_NOT_FINISH: Final = "did not finish within shutdown_timeout_seconds; pending data is kept for the next start"
 _GATHER_SECONDS: Final = 0.2
 """Pause between a hint and the pass: OpenCode writes a message in several steps, and several times a second while it
 works."""
@@ -129,7 +130,7 @@ class Loop:
             self.left_unanswered = self._exports.is_under_way
             self.close()
         if self.left_unanswered:
-            log.warning("did not finish within shutdown_timeout_seconds; pending data is kept for the next start")
+            log.warning(DID_NOT_FINISH)
         log.info("stopped; %s pending", counted(self._agent.spans.pending, "span"))
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 from otel_agent.agent import assemble
-from otel_agent.agent.loop import Loop
+from otel_agent.agent.loop import DID_NOT_FINISH, Loop
 from otel_agent.agent.pacing import AskedPauses
 from otel_agent.agent.shutdown import Ended, ShutdownSignals, end_now, run_until_signal
 from otel_agent.errors import LedgerMoved, SettingsError
@@ -80,7 +80,7 @@ def _run(
         ended = run_until_signal(loop, signals, deadline_seconds=settings.shutdown_timeout_seconds)
         # The worker still holds the ledger: nothing here may be closed in order any more.
         if ended is None:
-            log.warning("did not finish within shutdown_timeout_seconds; pending data is kept for the next start")
+            log.warning(DID_NOT_FINISH)
             end_now()
     if loop.left_unanswered and ended is not Ended.ASKED_TO_RELOAD:
         # The ledger is closed, but a thread still waits for a backend: it must not meet the interpreter's end.

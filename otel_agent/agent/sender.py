@@ -8,7 +8,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Generic, Protocol, TypeVar
 
-from otel_agent.export.exchange import Data
+from otel_agent.export.generator import Data
 from otel_agent.model import SendResult
 
 _Content_contra = TypeVar("_Content_contra", contravariant=True)

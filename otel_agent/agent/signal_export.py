@@ -6,7 +6,7 @@ from typing import Final, Generic
 from otel_agent.agent.pacing import FIRST_PAUSE_SECONDS, AskedPauses, Backoff
 from otel_agent.agent.sender import Sender
 from otel_agent.agent.timer import NEVER, Timer
-from otel_agent.export.exchange import Data, Export
+from otel_agent.export.generator import Data, Export
 from otel_agent.export.send_summary import SendSummary
 from otel_agent.model import SendResult
 from otel_agent.semconv import Signal

@@ -31,7 +31,7 @@ def _main() -> None:
             sys.exit(f"otel-agent: {streams.failure_in_words(error)}")
         return
     if sys.argv[1:2] in (["summary"], ["statusline"]) and "--live" not in sys.argv:
-        # What a report makes, it keeps until it is printed. To look after each 700 takes a twentieth of its time.
+        # A report keeps nearly all that it makes until it is printed. A search after each 700 takes a twentieth of its time.
         collect_seldom()
     from otel_agent.cli import streams
     from otel_agent.cli.endings import ending

@@ -8,7 +8,7 @@ from typing import Any
 def import_msgspec() -> None:
     """Import msgspec before anybody else does so, without ``typing_extensions``, which takes 0.01 s.
 
-    msgspec does with ``typing`` then. Whoever imports ``typing_extensions`` later gets it, as pydantic does. A Ctrl-C waits
+    msgspec then uses ``typing``. Whoever imports ``typing_extensions`` later gets it, as pydantic does. A Ctrl-C waits
     for the end: it can crash the interpreter while msgspec's C code imports other modules.
     """
     modules: dict[str, Any] = sys.modules

@@ -32,7 +32,7 @@ for _name in ("urllib3.connection", "urllib3.connectionpool"):
 
 
 ProxyRefused: Final = socks.ProxyError
-"""What a SOCKS proxy says no with."""
+"""PySocks raises this if a SOCKS proxy refuses, or cannot connect."""
 
 
 class TooLong(OSError):

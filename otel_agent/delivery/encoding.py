@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from otel_agent.model import SendResult
 
 NOT_ENCODED: Final = "cannot be written as OTLP"
-"""What the reason of such a result says."""
+"""The words in the reason of such a result, by which ``advice`` knows it."""
 
 Request = TypeVar("Request", bound=Message)
 

@@ -13,7 +13,7 @@ from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from otel_agent.delivery.retry import bounded
 
 _LOOK_SECONDS: Final = 0.2
-"""How long one look at the channel may last: a channel that another thread closes ends no look."""
+"""The longest wait for another state of a channel. If another thread closes the channel, that does not end such a wait."""
 _READY: Final = grpc.ChannelConnectivity.READY.value[0]
 _AT_REST: Final = (
     _READY,

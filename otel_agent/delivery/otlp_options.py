@@ -206,7 +206,7 @@ class OtlpOptions(Struct, frozen=True):
         return bool(addresses.is_encrypted(self.endpoint_of(signal, environ)))
 
     def _place(self, signal: Signal, suffix: str, environ: Mapping[str, str]) -> str:
-        """Return the name of what sets a value: a variable, or a key of the settings file."""
+        """Return the variable or the key of the settings file that sets a value."""
         variable, value = self._named(signal, suffix, environ)
         return variable if value or getattr(self, suffix.lower()) is None else f"[otlp] {suffix.lower()}"
 

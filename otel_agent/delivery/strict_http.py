@@ -79,7 +79,7 @@ class StrictSession(requests.Session):
 
     def _answer(self, url: str, body: bytes, headers: dict[str, str | bytes], seconds: float) -> "_Answer":
         with self.post(url, body, headers=headers, timeout=seconds, stream=True, allow_redirects=False) as answer:
-            # What stands in an answer of 300 and above is shown nowhere.
+            # The body of an answer of 300 and above is shown nowhere.
             content = _body(answer) if 200 <= answer.status_code < 300 else b""
             return _Answer(answer, content)
 

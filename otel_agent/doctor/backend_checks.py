@@ -124,7 +124,7 @@ def _reached(options: OtlpOptions, signal: Signal) -> Reached | None:
 
 
 def _reached_proxy(proxy: str) -> Reached:
-    """Look no further than the proxy: only a request tells what is behind it."""
+    """Look no further than the proxy: only a request shows what is behind it."""
     return reach(*proxies.host_and_port(proxy), trust=None)
 
 

@@ -13,7 +13,7 @@ from otel_agent.errors import SettingsError
 from otel_agent.settings import Loaded, Settings
 
 _MARGIN_SECONDS: Final = 0.5
-"""What a check of a backend has less than the whole, so that it says itself that nothing answered."""
+"""A check of a backend is waited for so much longer than it may take, so that it can say itself that nothing answered."""
 
 
 def examine(load: Callable[[], Loaded]) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ of items at fault holds up nothing behind it. If none is, the endpoint is at fau
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Final, Generic, TypeVar
 
-from otel_agent.export.exchange import Data, Exchange, Export
+from otel_agent.export.generator import Data, Export, Requests
 from otel_agent.export.send_summary import SendSummary
 from otel_agent.model import SendResult
 
@@ -35,15 +35,15 @@ class Halving(Generic[Item, Data]):
 
     def __init__(
         self,
-        request: Callable[[Sequence[Item]], Exchange[Data, SendResult]],
+        request: Callable[[Sequence[Item]], Requests[Data, SendResult]],
         *,
         key: Callable[[Item], Hashable],
         on_accepted: Callable[[Sequence[Item], SendResult], SendSummary],
         on_rejected_alone: Callable[[Item], None],
         probes: Callable[[], Iterable[Item]] = tuple,
-        harmless: Callable[[], Exchange[Data, SendResult]] | None = None,
+        harmless: Callable[[], Requests[Data, SendResult]] | None = None,
     ) -> None:
-        """``request`` sends items and returns the backend's answer. ``key`` returns what tells an item from others.
+        """``request`` sends items and returns the backend's answer. ``key`` returns what identifies an item.
 
         ``on_accepted`` notes that the backend has the items, and returns their part of the summary.
         ``on_rejected_alone`` notes an item at fault, before anything else is sent. ``probes`` returns items from

@@ -7,7 +7,7 @@ from msgspec import structs
 from opentelemetry.sdk.metrics.export import MetricsData
 
 from otel_agent.delivery.ports import NOTHING_SENT, MetricDelivery
-from otel_agent.export.exchange import Exchange, Export, attempt, drive
+from otel_agent.export.generator import Export, Requests, attempt, drive
 from otel_agent.export.increments import ObservedPoint
 from otel_agent.export.metric_schedule import MetricSchedule, ScheduledPoint
 from otel_agent.export.mirror import Mirror
@@ -22,7 +22,7 @@ from otel_agent.otlp.resource import Emitter
 from otel_agent.semconv import LEDGER_SIZE
 
 _LONGEST_BACK_NS: Final = 60 * 10**9
-"""How far at most the last baseline is dated back: an earlier process may have sent a heartbeat at any time before."""
+"""The last baseline is dated back by at most this, because an earlier process may have sent a heartbeat at any time before."""
 
 
 class MetricExport:
@@ -129,7 +129,7 @@ class MetricExport:
         result = yield from self._send_size()
         return SendSummary() if result.accepted else SendSummary.of_failure(result)
 
-    def _send_size(self) -> Exchange[MetricsData, SendResult]:
+    def _send_size(self) -> Requests[MetricsData, SendResult]:
         """Send a gauge of ours: whatever a backend has against single series, it accepts this one if it works."""
         size = Observation(LEDGER_SIZE.name, self._ledger.size_bytes())
         return self._observations.request([ObservedPoint(size, self._now_ns())])

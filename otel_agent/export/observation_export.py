@@ -5,7 +5,7 @@ from itertools import groupby
 
 from opentelemetry.sdk.metrics.export import MetricsData
 
-from otel_agent.export.exchange import Exchange, Export
+from otel_agent.export.generator import Export, Requests
 from otel_agent.export.halving import Halving
 from otel_agent.export.increments import Increments, ObservedPoint
 from otel_agent.export.outcomes import Outcomes
@@ -51,7 +51,7 @@ class ObservationExport:
         """End an export. ``works`` says that the backend accepted something."""
         self._set_aside.settle(works=works)
 
-    def request(self, points: Sequence[ObservedPoint]) -> Exchange[MetricsData, SendResult]:
+    def request(self, points: Sequence[ObservedPoint]) -> Requests[MetricsData, SendResult]:
         """Send these in one request. They have one time."""
         observations, delta = [point.observation for point in points], self._increments is not None
         result = yield metrics.observations_request(observations, self._emitter, now_ns=points[0].at_ns, delta=delta)

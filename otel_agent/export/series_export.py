@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from opentelemetry.sdk.metrics.export import MetricsData
 
-from otel_agent.export.exchange import Exchange, Export
+from otel_agent.export.generator import Export, Requests
 from otel_agent.export.halving import PROBES, Halving
 from otel_agent.export.metric_schedule import MetricSchedule, ScheduledPoint
 from otel_agent.export.outcomes import Outcomes
@@ -31,7 +31,7 @@ class SeriesExport:
         emitter: Emitter,
         *,
         delta: bool,
-        harmless: Callable[[], Exchange[MetricsData, SendResult]],
+        harmless: Callable[[], Requests[MetricsData, SendResult]],
     ) -> None:
         """``harmless`` sends a point that any endpoint accepts, and that may be sent twice."""
         self._schedule, self._outcomes, self._emitter = schedule, outcomes, emitter
@@ -126,7 +126,7 @@ class SeriesExport:
             harmless=self._harmless,
         )
 
-    def _send_noted(self, points: Sequence[ScheduledPoint], at_ns: int) -> Exchange[MetricsData, SendResult]:
+    def _send_noted(self, points: Sequence[ScheduledPoint], at_ns: int) -> Requests[MetricsData, SendResult]:
         """Send one request. The ledger knows before that its points may arrive, and afterwards if they cannot have."""
         self._schedule.mark_sent(points, at_ns)
         result = yield from self._request(points, at_ns)
@@ -134,7 +134,7 @@ class SeriesExport:
             self._schedule.mark_undelivered(points)
         return result
 
-    def _request(self, points: Sequence[ScheduledPoint], at_ns: int) -> Exchange[MetricsData, SendResult]:
+    def _request(self, points: Sequence[ScheduledPoint], at_ns: int) -> Requests[MetricsData, SendResult]:
         series = [point.sent for point in points]
         result = yield metrics.series_request(series, self._emitter, now_ns=at_ns, delta=self._delta)
         self._outcomes.count_request("metrics", result)

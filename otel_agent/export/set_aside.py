@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Final, Generic
 
-from otel_agent.export.exchange import Data, Exchange, Export
+from otel_agent.export.generator import Data, Export, Requests
 from otel_agent.export.halving import Item
 from otel_agent.export.send_summary import NO_REASON, SendSummary
 from otel_agent.model import SendResult
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 ALONE_AT_ONCE: Final = 20
 """Points that one export sends in requests of their own. If there are more, each gets its turn."""
 _MOST_NAMED: Final = 10_000
-"""Points that are remembered as named. With more of them the log says no more of it."""
+"""Points that the log names, each once. If there are more, it names no others."""
 
 
 class SetAside(Generic[Item]):
@@ -53,7 +53,7 @@ class SetAside(Generic[Item]):
     def send_alone(
         self,
         items: Sequence[Item],
-        request: Callable[[Sequence[Item]], Exchange[Data, SendResult]],
+        request: Callable[[Sequence[Item]], Requests[Data, SendResult]],
         *,
         on_accepted: Callable[[Sequence[Item], SendResult], SendSummary],
         on_rejected: Callable[[Item], None] = lambda _: None,

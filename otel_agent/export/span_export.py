@@ -8,7 +8,7 @@ from typing import Final
 from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_agent.delivery.ports import NOTHING_SENT, SpanDelivery
-from otel_agent.export.exchange import Exchange, Export, attempt, drive
+from otel_agent.export.generator import Export, Requests, attempt, drive
 from otel_agent.export.halving import Halving
 from otel_agent.export.outcomes import Outcomes
 from otel_agent.export.send_summary import SendSummary
@@ -114,7 +114,7 @@ class SpanExport:
         oldest = self._ledger.outbox.oldest(1) if self._suspicions == 1 else []
         return [*oldest, *found[first:], *found[:first]]
 
-    def _request(self, entries: Sequence[PendingSpans]) -> Exchange[Sequence[ReadableSpan], SendResult]:
+    def _request(self, entries: Sequence[PendingSpans]) -> Requests[Sequence[ReadableSpan], SendResult]:
         """Send the spans of these entries. Only a single message with very many tool calls takes several requests."""
         spans = [span for entry in entries for span in self._spans_of(entry)]
         rejected, reason = 0, ""

@@ -106,7 +106,8 @@ class Systemd:
 def quoted(text: str, *, command: bool = False) -> str:
     """Return a word of a unit file in quotes (systemd.syntax(7)), so that systemd replaces nothing in it.
 
-    ``command``: in a command ``$`` has to be doubled too. Raises ``ServiceError`` for what no line can hold.
+    ``command`` says that it is a word of a command, in which ``$`` has to be doubled too.
+    Raises ``ServiceError`` for what no line can hold.
     """
     # Surrogates are bytes that are not UTF-8.
     if any(ord(letter) < 32 or "\ud800" <= letter <= "\udfff" for letter in text):

@@ -13,7 +13,7 @@ def names_backend(settings: Settings, environ: Mapping[str, str]) -> bool:
     """Return true if the settings or the environment name an address, or an exporter that needs none."""
     if settings.otlp.endpoint or any(environ.get(name, "").strip() for name in _ENDPOINTS):
         return True
-    # ``otlp`` is the default, and stands in each file that `config init` wrote: it says nothing.
+    # ``otlp`` is the default, and is in each file that `config init` wrote: it says nothing.
     return any(settings.exporter_of(signal) in ("console", "file") for signal in ("traces", "metrics"))
 
 

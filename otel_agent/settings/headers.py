@@ -1,7 +1,7 @@
 """The headers of OTLP requests, from the form that the standard gives ``OTEL_EXPORTER_OTLP_HEADERS``.
 
 It is ``key=value,key=value`` with percent-encoded values, as in W3C Baggage. An error names the variable and the number
-of the entry, never what stands there: that may be a key.
+of the entry, never its text, which may be a key.
 """
 
 import re

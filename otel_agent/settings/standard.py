@@ -44,7 +44,7 @@ class _Refused(Exception):
 
 
 def standard(environ: Mapping[str, str], *, exporter_is_set: bool) -> Standard:
-    """Read the standard variables. ``exporter_is_set``: a variable of ours names the exporter, which is the last word."""
+    """Read the standard variables. ``exporter_is_set`` says that a variable of ours names the exporter: then theirs do not."""
     found = Standard({}, {}, {})
     # "Disabled" means that nothing is exported, whatever the exporters' own variables say.
     disabled = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"

@@ -13,7 +13,7 @@ from otel_agent.settings import Settings
 
 _OTHER: Final = {"grpc": "http/protobuf", "http/protobuf": "grpc"}
 _SIGN: Final = "OTEL_EXPORTER_OTLP_PROTOCOL="
-"""What an advice holds if the other protocol is spoken at an address."""
+"""An advice has these words if the other protocol is spoken at the address."""
 
 
 class Trial(Struct, frozen=True):

@@ -18,7 +18,7 @@ from otel_agent.agent import assemble
 from otel_agent.agent.exports import MakeSender
 from otel_agent.agent.loop import Loop
 from otel_agent.agent.pacing import AskedPauses
-from otel_agent.export.exchange import Data
+from otel_agent.export.generator import Data
 from otel_agent.model import SendResult
 from otel_agent.settings import Settings
 from tests.support.otlp_receiver.rows import point_rows

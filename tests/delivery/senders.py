@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_agent.delivery.choose import FileOptions, deliveries
 from otel_agent.delivery.otlp_options import OtlpOptions
-from otel_agent.export.exchange import Exchange, drive
+from otel_agent.export.generator import Requests, drive
 from otel_agent.export.halving import Halving
 from otel_agent.export.send_summary import SendSummary
 from otel_agent.model import SendResult
@@ -73,7 +73,7 @@ def in_halves(
 ) -> SendSummary:
     """Send spans as the agent does: what is rejected permanently is halved until what is at fault is alone."""
 
-    def request(items: Sequence[ReadableSpan]) -> Exchange[Sequence[ReadableSpan], SendResult]:
+    def request(items: Sequence[ReadableSpan]) -> Requests[Sequence[ReadableSpan], SendResult]:
         result = yield items
         return result
 

@@ -10,7 +10,7 @@ from opentelemetry.sdk.metrics.export import MetricsData
 
 from otel_agent import semconv
 from otel_agent.delivery.ports import MetricDelivery
-from otel_agent.export.exchange import Export
+from otel_agent.export.generator import Export
 from otel_agent.export.metric_export import MetricExport
 from otel_agent.export.metric_schedule import MetricSchedule
 from otel_agent.export.outcomes import Outcomes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from otel_agent.export.exchange import Exchange, drive
+from otel_agent.export.generator import Requests, drive
 from otel_agent.export.halving import GIVE_UP_AFTER, Halving
 from otel_agent.export.send_summary import SendSummary
 from otel_agent.model import SendResult
@@ -39,7 +39,7 @@ class Backend:
         return REJECTED if any(map(self._at_fault, numbers)) else self._otherwise
 
 
-def _one_request(numbers: Sequence[int]) -> Exchange[Sequence[int], SendResult]:
+def _one_request(numbers: Sequence[int]) -> Requests[Sequence[int], SendResult]:
     result = yield numbers
     return result
 

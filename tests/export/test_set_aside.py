@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from otel_agent.export.exchange import Exchange, drive
+from otel_agent.export.generator import Requests, drive
 from otel_agent.export.send_summary import SendSummary
 from otel_agent.export.set_aside import ALONE_AT_ONCE, SetAside
 from otel_agent.model import SendResult
@@ -29,7 +29,7 @@ def reject(aside: SetAside[int], *numbers: int, works: bool = True) -> None:
 def send_alone(aside: SetAside[int], numbers: Sequence[int], *, rejects: frozenset[int] = frozenset()) -> SendSummary:
     """Send numbers to a backend that rejects some of them for ever."""
 
-    def request(items: Sequence[int]) -> Exchange[Sequence[int], SendResult]:
+    def request(items: Sequence[int]) -> Requests[Sequence[int], SendResult]:
         return (yield items)
 
     return drive(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 from opentelemetry.sdk.trace import ReadableSpan
 
-from otel_agent.export.exchange import Export
+from otel_agent.export.generator import Export
 from otel_agent.export.outcomes import Outcomes
 from otel_agent.export.send_summary import SendSummary
 from otel_agent.export.span_export import SpanExport

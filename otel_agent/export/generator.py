@@ -14,18 +14,18 @@ from otel_agent.model import SendResult
 Data = TypeVar("Data")
 Result = TypeVar("Result")
 
-Exchange = Generator[Data, SendResult, Result]
-"""Yields the content of requests, is sent their results, and returns what came of all of them."""
+Requests = Generator[Data, SendResult, Result]
+"""A generator that yields the content of requests, is sent their results, and returns what came of all of them."""
 Export = Generator[Data, SendResult, SendSummary]
-"""The exchange of a whole export."""
+"""The requests of a whole export."""
 
 
-def drive(exchange: Exchange[Data, Result], send: Callable[[Data], SendResult]) -> Result:
-    """Run an exchange to its end in this thread, and return what it returns."""
+def drive(requests: Requests[Data, Result], send: Callable[[Data], SendResult]) -> Result:
+    """Send these requests, one after the other, in this thread. Return what the generator returns."""
     try:
-        data = next(exchange)
+        data = next(requests)
         while True:
-            data = exchange.send(send(data))
+            data = requests.send(send(data))
     except StopIteration as ended:
         result: Result = ended.value
         return result
