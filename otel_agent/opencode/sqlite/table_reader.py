@@ -7,16 +7,17 @@ from typing import Final
 
 import msgspec
 
-from otel_agent.model import Batch, Checkpoint, Generation, Message, Problem, ProblemKind, Session, StoreTotals
+from otel_agent.model import Batch, Checkpoint, Message, Problem, Session, StoreTotals
 from otel_agent.opencode import decode, json_values, unknown_fields
 from otel_agent.opencode.ordinary import Answer, AnswerOfRow, OrdinaryMessages, Question, ordinary, ordinary_row
 from otel_agent.opencode.sqlite import session_totals
 from otel_agent.opencode.sqlite.calls import TurnNotes, part_reader, with_place
 from otel_agent.opencode.sqlite.changed_lines import TurnLines
 from otel_agent.opencode.sqlite.cursor import BEFORE_ALL, READS, Ask, Cursor, DatabaseFile, left_at
-from otel_agent.opencode.sqlite.known_tables import ASSISTANT, COMPACTION, IDLE, LARGE, Tables, whole
+from otel_agent.opencode.sqlite.known_tables import ASSISTANT, COMPACTION, IDLE, LARGE, Tables
 from otel_agent.opencode.sqlite.parts import text_of
 from otel_agent.opencode.sqlite.row import DATA, ID, KIND, ROWID, SESSION, SIZE, UPDATED, Columns, Row
+from otel_agent.opencode.sqlite.row_content import assistant_in
 from otel_agent.opencode.sqlite.row_order import Place
 from otel_agent.opencode.sqlite.row_size import TooLarge
 from otel_agent.opencode.sqlite.rows import NO_ID, Found, Rows
@@ -187,7 +188,8 @@ class TableReader:
         if row.kind == IDLE:
             self._turns.note_idle(row.place, self._sessions.find(row.session_id))
             return
-        wire = self._wire(batch, row)
+        wire, problems = assistant_in(row, f"{self._name}#{row.id}", self._tables, self._sessions)
+        batch.problems += problems
         if wire is None:
             return
         session = self._sessions.find(row.session_id)
@@ -283,24 +285,3 @@ class TableReader:
             if len(silent) >= _TOO_SILENT:
                 problems.append(unknown_fields.silence(place, session))
         return problems
-
-    def _wire(self, batch: Batch, row: Row) -> decode.Wire | None:
-        """Return the assistant message in a row, ``None`` for anything else."""
-        place = f"{self._name}#{row.id}"
-        if row.raw is None:
-            broken = row.size is None or self._tables.generation is Generation.V2
-            kind = ProblemKind.MALFORMED if broken else ProblemKind.TOO_LARGE
-            batch.problems.append(Problem(kind, place, "no content" if row.size is None else f"{row.size} characters"))
-            return None
-        try:
-            raw = row.raw if isinstance(row.raw, bytes) else str(row.raw).encode()
-            large = not self._tables.names_role and isinstance(row.size, int) and row.size > LARGE
-            wire = decode.parse(whole(raw) if large else raw)
-        except (decode.Malformed, msgspec.MsgspecError) as failure:
-            batch.problems.append(Problem(ProblemKind.MALFORMED, place, str(failure)))
-            return None
-        if self._tables.names_role:
-            batch.problems += unknown_fields.unknown_role(wire, place, self._sessions.find(row.session_id))
-        elif wire.role is None:
-            return wire
-        return wire if wire.role == "assistant" else None
