@@ -6,9 +6,11 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from otel_agent.cli import streams
-from otel_agent.errors import AmountPassed, OtelAgentError
+from otel_agent.errors import AmountPassed, OtelAgentError, UsageError
 
 _INTO_A_FILE: Final = ("-o", "--output")
+_WITHOUT_JSON: Final = (AmountPassed, UsageError)
+"""The first comes after the answer. The second is for whoever typed the options, as an unknown option is."""
 
 
 @contextmanager
@@ -21,7 +23,7 @@ def ending() -> Iterator[None]:
             sys.stdout.flush()  # here, where a full disk gets a sentence
     except OtelAgentError as error:
         print(f"otel-agent: {error}", file=sys.stderr)
-        if _wants_json(sys.argv[1:]) and not isinstance(error, AmountPassed):  # that one comes after the answer
+        if _wants_json(sys.argv[1:]) and not isinstance(error, _WITHOUT_JSON):
             _print_json(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:

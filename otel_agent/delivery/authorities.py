@@ -15,7 +15,8 @@ import certifi
 from otel_agent.errors import SettingsError
 
 BUNDLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-"""The variables that name a PEM file with authorities. ``SSL_CERT_DIR`` names folders of them."""
+"""The variables that name a PEM file with authorities, or a folder as OpenSSL's ``rehash`` makes it. ``SSL_CERT_DIR`` names
+such folders."""
 
 
 def context(named: Path | None, environ: Mapping[str, str] = os.environ, *, place: str = "") -> ssl.SSLContext:
@@ -55,12 +56,14 @@ def add_client(found: ssl.SSLContext, certificate: Path, key: Path | None, *, pl
 
 
 def pem(named: Path | None, environ: Mapping[str, str] = os.environ) -> bytes:
-    """Return the same authorities for gRPC, which takes no folder. Raises ``OSError`` for a file that cannot be read."""
+    """Return the same authorities for gRPC, which takes bytes: of a folder, those that OpenSSL finds by their hash. Those of
+    ``SSL_CERT_DIR`` are not among them. Raises ``OSError`` for a file that cannot be read."""
     files = [named] if named is not None else [path for _, path in _bundles(environ)]
     if not files:
         system = ssl.get_default_verify_paths().cafile
         files = [Path(each) for each in (system, certifi.where()) if each]
-    return b"\n".join(path.read_bytes() for path in files)
+    whole = [each for path in files for each in (sorted(path.glob("*.[0-9]")) if path.is_dir() else [path])]
+    return b"\n".join(path.read_bytes() for path in whole)
 
 
 class _PasswordWanted(Exception):
@@ -75,11 +78,12 @@ def _trusting(files: list[tuple[str, Path]]) -> ssl.SSLContext:
     """Return a context that trusts the authorities in these files. Each comes with the setting that names it."""
     found: ssl.SSLContext | None = None
     for place, path in files:
+        file, folder = (None, str(path)) if path.is_dir() else (str(path), None)
         try:
             if found is None:
-                found = ssl.create_default_context(cafile=str(path))
+                found = ssl.create_default_context(cafile=file, capath=folder)
             else:
-                found.load_verify_locations(cafile=str(path))
+                found.load_verify_locations(cafile=file, capath=folder)
         except ssl.SSLError:
             raise SettingsError(f"{place}: no certificate in PEM is in {path}.") from None
         except OSError as error:

@@ -15,6 +15,7 @@ from otel_agent.errors import SettingsError
 from otel_agent.semconv import Signal
 from otel_agent.settings import headers
 from otel_agent.settings.standard import SHORTEST_MS
+from otel_agent.settings.user_folders import without_tilde
 from otel_agent.settings.variables import OTLP_PREFIX
 
 TlsFile = Literal["certificate", "client_key", "client_certificate"]
@@ -155,7 +156,8 @@ class OtlpOptions(Struct, frozen=True):
     def file_of(self, signal: Signal, name: TlsFile, environ: Mapping[str, str] = os.environ) -> Path | None:
         """Return a file of the TLS set-up. Raises ``SettingsError`` if it cannot be read: now, not at the first request."""
         value = self._variable(signal, name.upper(), environ)
-        path = Path(value) if value else getattr(self, name)
+        # A file of variables leaves a tilde as it is; a shell does not.
+        path = without_tilde(Path(value)) if value else getattr(self, name)
         if path is not None:
             try:
                 with path.open("rb"):

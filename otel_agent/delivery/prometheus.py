@@ -1,6 +1,7 @@
 """Asks a Prometheus, or what speaks its API, one question."""
 
 import json
+import math
 import time
 from typing import Any, Final
 
@@ -33,6 +34,8 @@ def ask(url: str, query: str, *, timeout_seconds: float) -> list[Sample]:
         status, body = Exchange(time.monotonic() + timeout_seconds).run(asked)
     except (requests.Timeout, BrokenOff):
         raise NothingToVerify(f"--prometheus {shown}: no answer within {timeout_seconds:g} s.") from None
+    except (requests.exceptions.MissingSchema, requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL):
+        raise NothingToVerify(f"--prometheus {shown}: no address such as http://localhost:9090.") from None
     except (requests.RequestException, HTTPError, OSError, ValueError) as error:
         raise NothingToVerify(
             f"--prometheus {shown}: cannot be reached ({type(error).__name__}). Check the address."
@@ -43,7 +46,7 @@ def ask(url: str, query: str, *, timeout_seconds: float) -> list[Sample]:
 def _decoded(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -54,7 +57,13 @@ def _samples(shown: str, status: int, content: Any) -> list[Sample]:
         )
     if content["status"] == "error":
         raise NothingToVerify(f"--prometheus {shown}: {str(content.get('error'))[:200]}")
-    return [
-        ({str(key): str(value) for key, value in row["metric"].items()}, float(row["value"][1]))
-        for row in content["data"]["result"]
-    ]
+    try:
+        found = [
+            ({str(key): str(value) for key, value in row["metric"].items()}, float(row["value"][1]))
+            for row in content["data"]["result"]
+        ]
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):  # others say "success", too
+        raise NothingToVerify(f"--prometheus {shown}: no answer of Prometheus. Name its base address.") from None
+    if not all(math.isfinite(value) for _, value in found):
+        raise NothingToVerify(f"--prometheus {shown}: its answer has a value that is no number.")
+    return found

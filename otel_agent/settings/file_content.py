@@ -35,7 +35,7 @@ def file_text(path: Path, kind: str = "settings file", way_out: str = "Pass anot
         raise SettingsError(f"{path} is a pipe, and nothing comes out of it. {way_out}")
     if len(content) > MOST_BYTES:
         raise SettingsError(f"{path} has more than a megabyte, so it is no {kind}. {way_out}")
-    return content.decode("utf-8").replace("\r\n", "\n")
+    return content.decode("utf-8-sig").replace("\r\n", "\n")  # Windows' tools begin a file with a mark
 
 
 def _piece(descriptor: int, *, is_pipe: bool) -> bytes | None:

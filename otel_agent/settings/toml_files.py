@@ -22,7 +22,7 @@ def read_file(path: Path, *, required: bool) -> dict[str, Any] | None:
     except OSError as error:
         raise SettingsError(_unreadable(path, error.strerror or "")) from None
     except UnicodeDecodeError as error:
-        raise SettingsError(f"{path} is not TOML: {error}.") from None
+        raise SettingsError(f"{path} is not TOML: {error}. Save it as UTF-8.") from None
     return parsed(text, path)
 
 

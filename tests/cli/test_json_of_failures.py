@@ -40,9 +40,15 @@ def test_a_ledger_that_cannot_be_read_is_said_in_json(shell: Shell, command: str
 
 def test_the_failure_of_a_summary_is_in_its_schema(shell: Shell) -> None:
     schema = json.loads((ROOT / "docs" / "summary.schema.json").read_text(encoding="utf-8"))
-    run = shell.run("summary", "--json", "--since", "soon")
+    run = shell.run("summary", "--json", OTEL_AGENT_ACCOUNTING="wrong")
     jsonschema.validate(json.loads(run.stdout), schema)
     assert run.returncode == 2
+
+
+def test_options_that_cannot_be_meant_are_for_whoever_typed_them(shell: Shell) -> None:
+    run = shell.run("summary", "--json", "--since", "soon")
+    assert (run.returncode, run.stdout) == (2, "")
+    assert "--since soon: not a valid time" in run.stderr
 
 
 def test_an_answer_before_the_failure_stays_the_only_document(shell: Shell) -> None:
@@ -52,5 +58,7 @@ def test_an_answer_before_the_failure_stays_the_only_document(shell: Shell) -> N
 
 
 def test_a_failure_is_not_printed_beside_a_file(shell: Shell) -> None:
-    run = shell.run("summary", "--json", "-o", str(shell.home / "nowhere" / "report.json"), "--since", "soon")
+    run = shell.run(
+        "summary", "--json", "-o", str(shell.home / "nowhere" / "report.json"), OTEL_AGENT_ACCOUNTING="wrong"
+    )
     assert (run.returncode, run.stdout) == (2, "")

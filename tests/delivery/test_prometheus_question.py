@@ -33,3 +33,28 @@ def test_an_answer_that_leads_elsewhere_is_not_followed(status: int) -> None:
             with pytest.raises(NothingToVerify, match=f"HTTP {status}, and no answer of Prometheus"):
                 ask(server.endpoint.replace("//", "//me:secret@"), "up", timeout_seconds=10)
             assert (server.visits, other.visits) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"status":"success"}', "no answer of Prometheus"),
+        (b'{"status":"success","data":null}', "no answer of Prometheus"),
+        (b'{"status":"success","data":{"result":[1]}}', "no answer of Prometheus"),
+        (b'{"status":"success","data":{"result":[{"metric":{},"values":[[1,"2"]]}]}}', "no answer of Prometheus"),
+        (b'{"status":"success","data":{"result":[{"metric":{},"value":[1,"many"]}]}}', "no answer of Prometheus"),
+        (b'{"status":"success","data":{"result":[{"metric":{},"value":[1,"NaN"]}]}}', "a value that is no number"),
+        (b"[" * 100_000, "no answer of Prometheus"),
+        (b'{"status":"error"}', "--prometheus"),
+    ],
+)
+def test_an_answer_of_another_program_ends_with_a_sentence(body: bytes, said: str) -> None:
+    reply = answered(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+    with LyingServer(reply) as server, pytest.raises(NothingToVerify, match=said):
+        ask(server.endpoint, "up", timeout_seconds=10)
+
+
+@pytest.mark.parametrize("address", ["localhost:9090", "nonsense", "", "ftp://host:1"])
+def test_what_is_no_address_is_said_with_an_example(address: str) -> None:
+    with pytest.raises(NothingToVerify, match="no address such as http://localhost:9090"):
+        ask(address, "up", timeout_seconds=10)

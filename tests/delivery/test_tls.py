@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -89,6 +91,28 @@ class TestTls:
         self, authority: Authority, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.certificate))
+        with OtlpReceiver(tls=authority.issue("server")) as receiver:
+            sent(receiver, "traces", options("http", receiver.endpoint))
+
+    @pytest.mark.skipif(shutil.which("openssl") is None, reason="only openssl knows the names of such files")
+    @EITHER_WIRE
+    def test_a_bundle_may_be_a_folder(
+        self, authority: Authority, wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The folder is as OpenSSL's `rehash` makes it: each authority is found by a hash of its name."""
+        folder = tmp_path / "authorities"
+        folder.mkdir()
+        named = ["openssl", "x509", "-noout", "-subject_hash", "-in", str(authority.certificate)]
+        name_hash = subprocess.run(named, check=True, capture_output=True, text=True).stdout.strip()
+        shutil.copy(authority.certificate, folder / f"{name_hash}.0")
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(folder))
+        with OtlpReceiver(tls=authority.issue("server")) as receiver:
+            sent(receiver, "traces", options(wire, address(receiver, wire)))
+
+    def test_a_tilde_in_a_variable_is_the_home(self, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A shell replaces it, and a file of variables does not."""
+        monkeypatch.setenv("HOME", str(authority.certificate.parent))
+        monkeypatch.setenv(variable("CERTIFICATE"), f"~/{authority.certificate.name}")
         with OtlpReceiver(tls=authority.issue("server")) as receiver:
             sent(receiver, "traces", options("http", receiver.endpoint))
 

@@ -47,6 +47,19 @@ def test_a_pipe_into_which_nobody_writes_is_named(path: Path, monkeypatch: pytes
     os.close(silent)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_file_that_windows_tools_wrote_is_read(path: Path, end: str) -> None:
+    """They begin it with a mark of three bytes, which no editor shows."""
+    path.write_bytes(f"exporter = 'none'{end}[otlp.headers]{end}x-a = 'é'{end}".encode("utf-8-sig"))
+    assert read_file(path, required=True) == {"exporter": "none", "otlp": {"headers": {"x-a": "é"}}}
+
+
+def test_a_file_in_another_encoding_is_named_with_what_to_do(path: Path) -> None:
+    path.write_text("exporter = 'none'\n", encoding="utf-16")
+    with pytest.raises(SettingsError, match=r"is not TOML: .* Save it as UTF-8\."):
+        read_file(path, required=True)
+
+
 def test_a_file_of_gigabytes_is_named_and_not_read(path: Path) -> None:
     path.touch()
     os.truncate(path, 10**12)
