@@ -31,7 +31,8 @@ def of_span(start_ns: int, end_ns: int, now_ns: int) -> tuple[int, int]:
     end_ns = max(end_ns, start_ns)
     ahead_ns = end_ns - now_ns
     if ahead_ns > _SET_BACK_NS:
-        start_ns, end_ns = start_ns - ahead_ns, now_ns
+        # If both are ahead, what they tell is the duration. If the end alone is, it tells nothing.
+        start_ns, end_ns = start_ns - ahead_ns if start_ns > now_ns else start_ns, now_ns
     start_ns = max(start_ns, 1)
     return start_ns, max(end_ns, start_ns)
 

@@ -20,6 +20,11 @@ _TOKEN_BOUNDS: Final = _bounds(semconv.LEGACY_TOKEN_USAGE)
 _TIME_BOUNDS: Final = _bounds(semconv.INFERENCE_DURATION)
 """The same for all metrics of model and tool calls. Milliseconds."""
 _TURN_BOUNDS: Final = _bounds(semconv.INVOKE_AGENT_DURATION)
+_LONGEST_MS: Final = 30 * 86_400_000
+"""No call and no turn goes on for so long: a clock was set in between. One such duration would be most of a sum for ever."""
+
+
+_ANY: Final = 2**63 - 1
 
 
 class Usage:
@@ -57,18 +62,21 @@ class Usage:
 class Histogram:
     """Observations of one metric: their sum, and how many are in which bucket."""
 
-    __slots__ = ("_bounds", "buckets", "value")
+    __slots__ = ("_bounds", "_most", "buckets", "value")
 
-    def __init__(self, bounds: tuple[int, ...]) -> None:
-        self._bounds = bounds
+    def __init__(self, bounds: tuple[int, ...], most: int = _ANY) -> None:
+        """``most`` is the largest value that is believed."""
+        self._bounds, self._most = bounds, most
         self.value = 0
         self.buckets: dict[int, int] = {}
         """The number of observations, by the index of their bucket."""
 
     def observe(self, values: Iterable[int]) -> None:
-        """Add observations; a negative one counts as zero."""
-        bounds, buckets, total = self._bounds, self.buckets, self.value
+        """Add observations; a negative one counts as zero, and one that nobody can believe is left out."""
+        bounds, buckets, total, most = self._bounds, self.buckets, self.value, self._most
         for value in values:
+            if value > most:
+                continue
             bucket = bisect_left(bounds, value)
             buckets[bucket] = buckets.get(bucket, 0) + 1
             if value > 0:
@@ -78,12 +86,12 @@ class Histogram:
 
 def tool_durations() -> Histogram:
     """Return an empty histogram of tool calls. Milliseconds."""
-    return Histogram(_TIME_BOUNDS)
+    return Histogram(_TIME_BOUNDS, _LONGEST_MS)
 
 
 def turn_durations() -> Histogram:
     """Return an empty histogram of turns. Milliseconds."""
-    return Histogram(_TURN_BOUNDS)
+    return Histogram(_TURN_BOUNDS, _LONGEST_MS)
 
 
 class ModelCalls:
@@ -96,7 +104,7 @@ class ModelCalls:
         self.has_sizes = False
         """True if any change was of a message with tokens, a correction too."""
         self.input_sizes, self.output_sizes = Histogram(_TOKEN_BOUNDS), Histogram(_TOKEN_BOUNDS)
-        self.durations, self.first_outputs = Histogram(_TIME_BOUNDS), Histogram(_TIME_BOUNDS)
+        self.durations, self.first_outputs = (Histogram(_TIME_BOUNDS, _LONGEST_MS) for _ in range(2))
 
     def add(self, changes: Sequence[Change], tokens: Sequence[Tokens]) -> None:
         """Add changes of messages that called a model; ``tokens`` are those of each change, without overlap."""

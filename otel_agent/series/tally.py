@@ -114,7 +114,8 @@ class Tally:
             found.add(keys, usage.numbers)
         found.add(self._counts.keys(), self._counts.values())
         for key, durations in (*self._tools.items(), *self._turns.items()):
-            found.add_histogram(key, durations)
+            if durations.buckets:
+                found.add_histogram(key, durations)
         return found.increases
 
 

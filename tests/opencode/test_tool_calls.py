@@ -15,6 +15,7 @@ from otel_agent.opencode.json_tree.layout import FlatLayout
 from otel_agent.opencode.json_tree.tree import JsonTree as TreeReader
 from tests.support.made_stores import T0, JsonTree, Session, Tokens, message, session, tool
 
+DAY_MS = 86_400_000
 CHILD = "ses_child"
 TORN = b'{"id": "prt_1", "type": "tool", "tool": "ta'
 
@@ -79,17 +80,24 @@ def test_a_task_of_oh_my_opencode_in_the_background_began_the_turn_although_it_n
     assert found.part_id == call.id
 
 
-def test_a_call_that_ended_before_it_began_takes_no_time(tmp_path: Path) -> None:
-    """The clock was set back meanwhile. A negative duration would be taken off the others."""
+@pytest.mark.parametrize(
+    ("took", "ended_ms"),
+    [
+        pytest.param(-600, T0 + 900, id="set back: a negative duration would be taken off the others"),
+        pytest.param(400, T0 + 1_300, id="right"),
+        pytest.param(31 * 365 * DAY_MS, T0 + 2_000, id="years ahead: it ended with its message"),
+    ],
+)
+def test_a_clock_that_was_set_meanwhile_makes_no_end_of_a_call(tmp_path: Path, took: int, ended_ms: int) -> None:
     tree, of = JsonTree(tmp_path), session()
     calling = message(of, Tokens(1))
-    tree.put(of.project, of, calling, tool(calling, at=T0 + 900, took=-600))
+    tree.put(of.project, of, calling, tool(calling, at=T0 + 900, took=took))
     asked = asked_for(calling.id, of.id)
     calls = TreeReader(FlatLayout(tmp_path / "storage")).read_calls(
         [asked], CallsWanted(messages=frozenset({calling.id}))
     )
     (call,) = calls.tool_calls[calling.id]
-    assert (call.started_ms, call.ended_ms) == (T0 + 900, T0 + 900)
+    assert (call.started_ms, call.ended_ms) == (T0 + 900, ended_ms)
 
 
 def caller_of_child(data_dir: Path) -> Caller | None:

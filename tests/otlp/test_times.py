@@ -47,6 +47,10 @@ def test_a_span_from_a_far_future_keeps_its_duration() -> None:
     assert of_span(NOW + YEAR, NOW + YEAR + 5, NOW) == (NOW - 5, NOW)
 
 
+def test_a_span_that_ends_in_a_far_future_keeps_its_start() -> None:
+    assert of_span(NOW - HOUR, NOW + YEAR, NOW) == (NOW - HOUR, NOW)
+
+
 def test_a_sum_that_begins_in_the_future_begins_now() -> None:
     assert healed_start(NOW + YEAR, NOW) == NOW
     assert healed_start(NOW + FAR_AHEAD_NS, NOW) == NOW + FAR_AHEAD_NS

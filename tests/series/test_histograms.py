@@ -39,6 +39,17 @@ def test_a_duration_is_counted_in_its_bucket(duration_ms: int, bucket: int) -> N
         assert found.buckets == {bucket: 1}
 
 
+@pytest.mark.parametrize(("days", "counts"), [(30, 1), (30.001, 0), (27_000, 0)])
+def test_a_duration_of_more_than_a_month_is_a_clock_that_was_set(days: float, counts: int) -> None:
+    message = made(completed_ms=MESSAGE.created_ms + round(days * 86_400_000))
+    metric = "gen_ai.client.inference.duration"
+    assert [number for _, number in histogram(message, metric)] == [1] * counts
+    assert "opencode.message.count" in metrics_of(message)
+    last = made(completed_ms=message.completed_ms, response_ms=message.completed_ms)
+    turns = Tally(disjoint=False).add_turns([EndedTurn(last, subagent=False, started_ms=last.created_ms)]).increases
+    assert sum(each.count for each in turns.values()) == counts
+
+
 def histogram(message: Message, metric: str) -> list[tuple[int, int]]:
     """The sum in milliseconds and the number of observations of each series."""
     increases = Tally(disjoint=False).add([change(message)]).increases

@@ -14,6 +14,9 @@ _TRUE_STARTS: Final = ("write", "apply_patch")
 """Tools that never report progress, so that their start is never rewritten. The model may write their input for a
 minute, and the part is made when it begins to."""
 
+_LATEST_MS: Final = 86_400_000
+"""OpenCode completes a message after its tools. An end so long after the message's own was written by a wrong clock."""
+
 _SUBAGENTS: Final = frozenset((*TASKS, *SUBAGENT))
 """Any other tool may have a ``sessionId`` in its metadata that is its own affair."""
 
@@ -74,7 +77,9 @@ def made_at_ms(message: Message, part_id: str) -> int | None:
 def _call(message: Message, part_id: str, use: ToolUse, *, restamped: bool) -> ToolCall:
     began_ms = begin_ms(message, part_id, use, restamped=restamped)
     started_ms = message.created_ms if began_ms is None else began_ms
-    ended_ms = message.ended_ms if use.ended_ms is None else use.ended_ms
+    ended_ms = use.ended_ms
+    if ended_ms is None or (message.completed_ms is not None and ended_ms > message.completed_ms + _LATEST_MS):
+        ended_ms = message.ended_ms
     return ToolCall(
         id=part_id,
         call_id=use.call_id,
