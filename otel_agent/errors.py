@@ -9,6 +9,7 @@
     ├── ServiceError          1   the login service cannot be set up (``service.manager``)
     ├── DeliveryError         3   the backend did not accept everything; nothing is lost
     ├── AmountPassed          6   ``summary --fail-above``: more was used than the amount
+    ├── AmountUndecided       1   ``summary --fail-above``: nobody can know yet
     └── LedgerError           4   the ledger cannot be written
         ├── LedgerHeld            another agent writes it
         ├── LedgerNewer           a newer otel-agent wrote it
@@ -56,6 +57,10 @@ class AmountPassed(OtelAgentError):
     """More was used than ``summary --fail-above`` allows."""
 
     exit_code = 6
+
+
+class AmountUndecided(OtelAgentError):
+    """Whether more was used than ``summary --fail-above`` allows cannot be known yet."""
 
 
 class LedgerError(OtelAgentError):

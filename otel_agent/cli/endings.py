@@ -3,14 +3,15 @@
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import pairwise
 from typing import Final
 
 from otel_agent.cli import streams
-from otel_agent.errors import AmountPassed, OtelAgentError, UsageError
+from otel_agent.errors import AmountPassed, AmountUndecided, OtelAgentError, UsageError
 
 _INTO_A_FILE: Final = ("-o", "--output")
-_WITHOUT_JSON: Final = (AmountPassed, UsageError)
-"""The first comes after the answer. The second is for whoever typed the options, as an unknown option is."""
+_WITHOUT_JSON: Final = (AmountPassed, AmountUndecided, UsageError)
+"""The first two come after the answer. The third is for whoever typed the options, as an unknown option is."""
 
 
 @contextmanager
@@ -39,7 +40,8 @@ def ending() -> Iterator[None]:
 
 def _wants_json(arguments: Sequence[str]) -> bool:
     """Return True if a program reads the answer as JSON: it shall not find nothing there."""
-    return "--json" in arguments and not any(each.startswith(_INTO_A_FILE) for each in arguments)
+    asked = "--json" in arguments or "--format=json" in arguments or ("--format", "json") in pairwise(arguments)
+    return asked and not any(each.startswith(_INTO_A_FILE) for each in arguments)
 
 
 def _print_json(error: OtelAgentError) -> None:

@@ -11,7 +11,14 @@ from functools import partial
 from otel_agent.cli import progress, upgrade
 from otel_agent.cli.asked import Asked
 from otel_agent.cli.output import print_views, write_views
-from otel_agent.errors import AmountPassed, LedgerDamaged, LedgerError, LedgerHeld, LedgerNewer, OtelAgentError
+from otel_agent.errors import (
+    AmountPassed,
+    AmountUndecided,
+    LedgerDamaged,
+    LedgerError,
+    LedgerHeld,
+    LedgerNewer,
+)
 from otel_agent.settings import Settings
 from otel_agent.summary.amounts import Amount
 from otel_agent.summary.question import Question, RangeName
@@ -43,14 +50,14 @@ def show(asked: Asked, settings: Settings, now: Callable[[], datetime]) -> None:
         write_views(views, asked.form, asked.output)
     if asked.fail_above is not None:
         if missing:
-            raise OtelAgentError(f"--fail-above cannot be decided. {missing}")
+            raise AmountUndecided(f"--fail-above cannot be decided. {missing}")
         _fail_above(asked.fail_above, views[0])
 
 
 def _fail_above(most: Amount, view: View) -> None:
-    """Raise ``AmountPassed`` if more was used, or if nobody can know yet."""
+    """Raise ``AmountPassed`` if more was used, ``AmountUndecided`` if nobody can know yet."""
     if view.reading is not None:
-        raise OtelAgentError(f"--fail-above cannot be decided. {view.reading.in_words(stopped=view.reading_stopped)}")
+        raise AmountUndecided(f"--fail-above cannot be decided. {view.reading.in_words(stopped=view.reading_stopped)}")
     used = view.totals.cost_nusd if most.of_cost else view.total_of(view.totals)
     if used > most.number:
         write, unit = (words.dollars, " USD") if most.of_cost else (words.exact, " tokens")

@@ -62,8 +62,14 @@ def pem(named: Path | None, environ: Mapping[str, str] = os.environ) -> bytes:
     if not files:
         system = ssl.get_default_verify_paths().cafile
         files = [Path(each) for each in (system, certifi.where()) if each]
-    whole = [each for path in files for each in (sorted(path.glob("*.[0-9]")) if path.is_dir() else [path])]
+    whole = [each for path in files for each in _files_of(path)]
     return b"\n".join(path.read_bytes() for path in whole)
+
+
+def _files_of(path: Path) -> list[Path]:
+    if not os.path.isdir(path):  # noqa: PTH112 - it never raises
+        return [path]
+    return sorted(each for each in path.glob("*.[0-9]") if each.is_file())
 
 
 class _PasswordWanted(Exception):
@@ -78,7 +84,7 @@ def _trusting(files: list[tuple[str, Path]]) -> ssl.SSLContext:
     """Return a context that trusts the authorities in these files. Each comes with the setting that names it."""
     found: ssl.SSLContext | None = None
     for place, path in files:
-        file, folder = (None, str(path)) if path.is_dir() else (str(path), None)
+        file, folder = (None, str(path)) if os.path.isdir(path) else (str(path), None)  # noqa: PTH112 - it never raises
         try:
             if found is None:
                 found = ssl.create_default_context(cafile=file, capath=folder)

@@ -149,7 +149,7 @@ class OtlpOptions(Struct, frozen=True):
         """Return a sentence for each header that is not sent as it is set."""
         place, written = self._written_headers(signal, environ)
         return [
-            f"{place}: {name} is not sent from there, because each request says itself what it is."
+            f"{place}: {name} is not sent from there: otel-agent sets this header itself."
             for name in sorted(written.keys() - headers.sendable(written).keys())
         ]
 
@@ -181,7 +181,7 @@ class OtlpOptions(Struct, frozen=True):
         return found
 
     def headers_of(self, signal: Signal, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """Return the headers but those of the request itself.
+        """Return the headers that are sent, without those that otel-agent sets itself.
 
         Raises ``SettingsError`` for one that is malformed or that the protocol cannot send.
         """

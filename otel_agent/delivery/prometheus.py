@@ -34,6 +34,8 @@ def ask(url: str, query: str, *, timeout_seconds: float) -> list[Sample]:
         status, body = Exchange(time.monotonic() + timeout_seconds).run(asked)
     except (requests.Timeout, BrokenOff):
         raise NothingToVerify(f"--prometheus {shown}: no answer within {timeout_seconds:g} s.") from None
+    except requests.exceptions.InvalidProxyURL:
+        raise NothingToVerify(f"--prometheus {shown}: the address of the proxy in HTTP_PROXY cannot be used.") from None
     except (requests.exceptions.MissingSchema, requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL):
         raise NothingToVerify(f"--prometheus {shown}: no address such as http://localhost:9090.") from None
     except (requests.RequestException, HTTPError, OSError, ValueError) as error:

@@ -86,7 +86,10 @@ def stores(settings: Settings) -> Iterator[Finding]:
             continue
         if problem.kind is ProblemKind.NOT_LISTED and any(_is_in(problem.place, each) for each in found.values()):
             yield warn(
-                "stores", str(problem), "A store in it that has another name is not counted.", f"{GIVE} {problem.place}"
+                "stores",
+                str(problem),
+                "A store in it whose name is not known yet is not counted.",
+                f"{GIVE} {problem.place}",
             )
             continue
         advice = _MOUNT if problem.kind is ProblemKind.SILENT else "Give this user permission to read it."

@@ -10,6 +10,7 @@ from otel_agent.intake.store_finder import known_locations
 from otel_agent.intake.watch import watch_trouble
 from otel_agent.intake.watch_counts import unwatched
 from otel_agent.ledger.hold import held_by
+from otel_agent.model import ProblemKind
 from otel_agent.model.plural import counted
 from otel_agent.opencode.answering import Busy, NoAnswer, answer_of
 from otel_agent.opencode.bounded_files import is_folder, listing
@@ -35,13 +36,14 @@ def watching(settings: Settings, proc: Path = _PROC) -> Iterator[Finding]:
 
 def _watching(settings: Settings, limits: Path) -> Finding:
     locations = known_locations(settings)
-    found, _ = find_stores(locations)
+    found, problems = find_stores(locations)
     # One watch for each session's folder of a tree, one for each store's own folder, and one for OpenCode's.
     needed = 1 + sum(_folders(store.folder) for store in found.values() if store.is_tree) + len(found)
     allowed = int((limits / "max_user_watches").read_text())
     if trouble := _trouble(settings, watched_folders(locations, found.values())):
         way_out = f"sysctl fs.inotify.max_user_instances={2 * int((limits / 'max_user_instances').read_text()) or 128}"
-        if refused := refused_folders(found.values()):
+        unlisted = [each.place for each in problems if each.kind is ProblemKind.NOT_LISTED]
+        if refused := refused_folders(found.values()) + unlisted:
             # The limit can be used up as well.
             trouble = f"{trouble}; {refused[0]} cannot be listed"
             way_out = f"{GIVE} {refused[0]}; if that is not all: {way_out}"

@@ -187,7 +187,8 @@ class Watch:
             return
         self._missing = missing
         if self._missing:
-            why = f"inotify watch limit reached; {_LIMITS}"
+            refused = [each.folder for each in self._watched if not os.access(each.folder, os.R_OK)]
+            why = f"{refused[0]} cannot be listed" if refused else f"inotify watch limit reached; {_LIMITS}"
             self._say("", f"cannot watch {self._missing} of {of} folders ({why}); all are polled", logging.WARNING)
         if self._missing or any(not each.no_events for each in self._unwatchable):
             self._again.plan(now)

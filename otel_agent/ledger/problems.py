@@ -24,7 +24,7 @@ _DETAILED: Final = (*_UNKNOWN, ProblemKind.BUSY)
 """The problems whose detail is shown: why it is, how much of it there is, or how far the reading is."""
 _OF_ROWS: Final = (ProblemKind.UNKNOWN_FIELDS.value,)
 _OF_A_STORE: Final = tuple(kind for kind in ProblemKind if kind.is_of_a_store)
-_WHOLE: Final = (*_OF_A_STORE, ProblemKind.NO_ACCESS)
+_WHOLE: Final = (*_OF_A_STORE, ProblemKind.NO_ACCESS, ProblemKind.NOT_LISTED)
 """The reasons why a whole store cannot be read. Its time stays when one of them gives way to another."""
 WHOLE_IN_SQL: Final = ", ".join(f"'{kind.value}'" for kind in _WHOLE)
 _CHANGING_IN_SQL: Final = f"'{ProblemKind.UNKNOWN_SCHEMA.value}', '{ProblemKind.BUSY.value}'"

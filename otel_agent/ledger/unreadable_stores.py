@@ -52,8 +52,7 @@ def unreadable_stores(database: sqlite3.Connection) -> list[UnreadableStore]:
     unknown: list[UnreadableStore] = []
     # The first one stays: what was met first, but a lock only if nothing lasts.
     query = (
-        f"SELECT kind, place, seen_ms FROM problem WHERE kind IN ({WHOLE_IN_SQL}, '{ProblemKind.NOT_LISTED.value}') "
-        f"AND kind <> '{ProblemKind.BUSY.value}' "
+        f"SELECT kind, place, seen_ms FROM problem WHERE kind IN ({WHOLE_IN_SQL}) AND kind <> '{ProblemKind.BUSY.value}' "
         f"ORDER BY kind = '{ProblemKind.LOCKED.value}', seen_ms, place"
     )
     for value, place, noticed_ms in database.execute(query):
@@ -61,7 +60,7 @@ def unreadable_stores(database: sqlite3.Connection) -> list[UnreadableStore]:
         concerned = [
             name for name in stores if place == name or place.startswith(f"{name}#") or name.startswith(inside)
         ]
-        # A known store is found by its name in a folder that only cannot be listed.
+        # In a folder that only cannot be listed, a known store is found by its name. Without one, nobody knows what is in it.
         for name in concerned if kind is not ProblemKind.NOT_LISTED else ():
             found.setdefault(name, UnreadableStore(name, stores[name], kind, place, noticed_ms))
         if not concerned and kind in _UNSEEN and _can_hold_messages(place, stores):

@@ -108,12 +108,14 @@ class UsageOfSums:
 
     def by_period(self, scope: Scope, periods: Sequence[Period]) -> dict[int, Usage]:
         """Return the usage of each period that has any, by its begin. Periods begin with a slot and end with one."""
-        where, parameters = slots(scope)
-        query = f"SELECT {_SUMS} FROM slot_use WHERE {where} AND slot >= ? AND slot < ?"
+        query = f"SELECT {_SUMS} FROM slot_use WHERE slot >= ? AND slot < ?"
         found: dict[int, Usage] = {}
-        # A query for each period sorts nothing: one for all of them took two and a half times as long.
+        # One query for all periods sorts the slots by them, and takes two and a half times as long.
         for begin, end in periods:
-            row = self._database.execute(query, (*parameters, begin // SLOT_MS, end // SLOT_MS)).fetchone()
+            # Cut here: with two bounds on each side, SQLite could walk through the whole scope for each period.
+            first_ms = begin if scope.since_ms is None else max(begin, scope.since_ms)
+            until_ms = end if scope.until_ms is None else min(end, scope.until_ms)
+            row = self._database.execute(query, (first_ms // SLOT_MS, until_ms // SLOT_MS)).fetchone()
             if row[1]:
                 found[begin] = Usage.of(row)
         return found

@@ -244,7 +244,8 @@ def _listed(folder: Path, known: Collection[str], problems: list[Problem]) -> tu
     """Return a folder's entries. If it can be searched but not listed, add the known paths in it, relative to it."""
     met: list[Problem] = []
     entries = list(listing(folder, met))
-    if not met or not os.access(folder, os.X_OK):
+    # Any other error says nothing of permission.
+    if not met or os.access(folder, os.R_OK) or not os.access(folder, os.X_OK):
         problems += met
         return entries, []
     problems += (replace(each, kind=ProblemKind.NOT_LISTED) for each in met)

@@ -16,6 +16,7 @@ from otel_agent.ledger import place
 from otel_agent.ledger.answers import Scope
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.settings import Settings
+from otel_agent.summary.ranges import here
 
 MOST_SECONDS: Final = 20.0
 """A longer history is not counted to its end: then it is "at least" so many."""
@@ -70,6 +71,6 @@ def _of(state_dir: Path, *, complete: bool, counted: bool) -> History:
 def day_of(at_ms: int) -> str:
     """Return the day of a time in this machine's zone. A wrong clock wrote times that no calendar has."""
     try:
-        return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone().date().isoformat()
+        return here(datetime.fromtimestamp(at_ms / 1000, UTC)).date().isoformat()
     except (ValueError, OverflowError, OSError):
         return "a time without a date"

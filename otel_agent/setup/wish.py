@@ -42,7 +42,7 @@ def from_environment(environ: Mapping[str, str], locked: Collection[str] = ()) -
         found["endpoint"] = paste.address(endpoint)
     for name in _TEXTS:
         if text := _set(environ, name):
-            found[name.lower()] = text
+            found[name.lower()] = text.lower()
     if given := _set(environ, "HEADERS"):
         found["headers"] = paste.header_lines(given, f"{OTLP_PREFIX}HEADERS")
     if timeout := _set(environ, "TIMEOUT"):

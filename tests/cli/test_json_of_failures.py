@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -55,6 +56,22 @@ def test_an_answer_before_the_failure_stays_the_only_document(shell: Shell) -> N
     run = shell.run("summary", "--range", "all", "--json", "--fail-above", "1")
     assert run.returncode == 6
     assert json.loads(run.stdout)["view"] == "overview"
+
+
+def test_an_amount_that_cannot_be_decided_leaves_the_answer_the_only_document(shell: Shell) -> None:
+    shell.run("summary", "--json")
+    (shell.state_dir / "ledger.lock").unlink()
+    (shell.state_dir / "ledger.lock").mkdir()
+    os.utime(next(shell.data_dir.glob("*.db")))  # something may be new
+    run = shell.run("summary", "--range", "all", "--json", "--fail-above", "1000000000")
+    assert (run.returncode, json.loads(run.stdout)["view"]) == (1, "overview")
+    assert "--fail-above cannot be decided. What is new is missing" in run.stderr
+
+
+def test_the_name_of_the_format_asks_for_json_too(shell: Shell) -> None:
+    for form in (["--format", "json"], ["--format=json"]):
+        run = shell.run("summary", *form, OTEL_AGENT_ACCOUNTING="wrong")
+        assert (run.returncode, json.loads(run.stdout)["ok"]) == (2, False)
 
 
 def test_a_failure_is_not_printed_beside_a_file(shell: Shell) -> None:

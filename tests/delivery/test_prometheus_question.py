@@ -54,6 +54,12 @@ def test_an_answer_of_another_program_ends_with_a_sentence(body: bytes, said: st
         ask(server.endpoint, "up", timeout_seconds=10)
 
 
+def test_a_wrong_address_of_a_proxy_is_not_taken_for_that_of_prometheus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://")
+    with pytest.raises(NothingToVerify, match="the address of the proxy in HTTP_PROXY cannot be used"):
+        ask("http://prometheus.example:9090", "up", timeout_seconds=10)
+
+
 @pytest.mark.parametrize("address", ["localhost:9090", "nonsense", "", "ftp://host:1"])
 def test_what_is_no_address_is_said_with_an_example(address: str) -> None:
     with pytest.raises(NothingToVerify, match="no address such as http://localhost:9090"):

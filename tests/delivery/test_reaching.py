@@ -186,7 +186,7 @@ class TestHeaders:
         assert {found.get(name) for name in ("content-type", "content-encoding", "te")}.isdisjoint(
             {"application/json", "br", "x"}
         )
-        named = "OTEL_EXPORTER_OTLP_HEADERS: {} is not sent from there, because each request says itself what it is."
+        named = "OTEL_EXPORTER_OTLP_HEADERS: {} is not sent from there: otel-agent sets this header itself."
         assert chosen.unused_headers("traces") == [
             named.format(name) for name in ("Content-Encoding", "Content-Type", "content-length", "te")
         ]

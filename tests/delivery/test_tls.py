@@ -136,6 +136,17 @@ class TestTls:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/bundle.pem")
         sent(receiver, "traces", options(wire, address(receiver, wire)))
 
+    @pytest.mark.parametrize("path", ["/nowhere/bundle.pem", "/" + "x" * 300], ids=["absent", "too long"])
+    def test_a_bundle_that_cannot_be_read_is_named_with_its_variable(
+        self, path: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", path)
+        with (
+            pytest.raises(SettingsError, match="REQUESTS_CA_BUNDLE: cannot read /"),
+            sender("traces", options("http", "https://localhost:1")) as send,
+        ):
+            send()
+
     @EITHER_WIRE
     @EITHER_SIGNAL
     @pytest.mark.parametrize("name", ["certificate", "client_key", "client_certificate"])

@@ -85,6 +85,12 @@ def test_whole_quarters_of_an_hour_and_others_have_the_same_answer(ledger: Ledge
         assert queries.by_period(Scope(), [(begin + 1, end + 1) for begin, end in slots]) == {
             begin + 1: usage for begin, usage in by_slot.items()
         }
+        # A range that begins and ends inside two periods cuts them.
+        halves = [(slots[0][0], slots[1][1]), (slots[2][0], slots[3][1])]
+        cut = queries.by_period(Scope(since_ms=slots[1][0], until_ms=slots[2][1]), halves)
+        assert {begin: usage.messages for begin, usage in cut.items()} == {slots[0][0]: 15, slots[2][0]: 10}
+        early = queries.by_period(Scope(until_ms=slots[0][1]), halves)
+        assert {begin: usage.messages for begin, usage in early.items()} == {slots[0][0]: 15}
         # Hours of India, for example, begin between two quarters of an hour of others; here it is half of one.
         half = SLOT_MS // 2
         odd_periods = [(begin - half, end - half) for begin, end in slots]

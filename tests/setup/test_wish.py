@@ -27,6 +27,7 @@ def test_the_variables_become_the_table_otlp() -> None:
     }
     assert from_environment(NAMES, locked=["endpoint", "headers"]) == {"timeout_seconds": 2.5, "compression": "gzip"}
     assert from_environment(dict.fromkeys(NAMES, " ")) == {}
+    assert from_environment({"OTEL_EXPORTER_OTLP_PROTOCOL": "GRPC"}) == {"protocol": "grpc"}
 
 
 @pytest.mark.parametrize("name", ["CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE"])

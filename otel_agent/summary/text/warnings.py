@@ -13,6 +13,7 @@ from otel_agent.model import ProblemKind
 from otel_agent.model.plural import counted
 from otel_agent.model.project import from_home
 from otel_agent.opencode.releases import newer_than_known
+from otel_agent.summary.ranges import here
 
 
 class _Wording(Struct, frozen=True):
@@ -147,7 +148,7 @@ def only_these(messages: int) -> str:
 def _noticed(at_ms: int) -> str:
     """Return the moment in local time; empty if it is not known. A wrong clock can have written any number."""
     try:
-        return f", noticed {datetime.fromtimestamp(at_ms / 1e3, UTC).astimezone():%Y-%m-%d %H:%M}" if at_ms else ""
+        return f", noticed {here(datetime.fromtimestamp(at_ms / 1e3, UTC)):%Y-%m-%d %H:%M}" if at_ms else ""
     except (ValueError, OverflowError, OSError):
         return ""
 
