@@ -27,9 +27,10 @@ def user(tmp_path: Path, receiver: OtlpReceiver) -> Iterator[Agent]:
     with public_agent(tmp_path, receiver.endpoint) as agent:
         agent.data_dir.mkdir(parents=True)
         yield agent
-        for folder in (agent.data_dir, *agent.data_dir.iterdir()):
-            if folder.is_dir():
-                folder.chmod(0o777)
+        # So that the temporary folder can be deleted.
+        agent.data_dir.chmod(0o777)
+        for entry in agent.data_dir.iterdir():
+            entry.chmod(0o777)
 
 
 def put(store: Database | JsonTree | OldTree, number: int, tokens: int) -> None:
