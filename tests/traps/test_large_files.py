@@ -38,7 +38,7 @@ def make_huge(path: Path) -> Path:
 
 
 KINDS: dict[str, Callable[[JsonTree], Path]] = {
-    "message": lambda tree: tree.path(replace(SOUND, id=f"{SOUND.id[:-1]}z")),
+    "message": lambda tree: tree.path(replace(SOUND, id=f"{SOUND.id}z")),
     "part": lambda tree: tree.path(tool(SOUND)),
     "session": lambda tree: tree.path(SOUND.session),
     "project": lambda tree: tree.path(SOUND.session.project),
