@@ -3,7 +3,6 @@
 from typing import Any, Final
 
 from textual import work
-from textual.events import Resize
 
 from otel_agent.summary.live.ahead import Ahead, Written, answers_ahead
 from otel_agent.summary.live.answering import Answering
@@ -27,10 +26,6 @@ class Foreseeing(Answering):
     def on_mount(self) -> None:
         """Look ahead in a moment."""
         self.look_ahead()
-
-    def on_resize(self, event: Resize) -> None:
-        """Forget what was laid out for another width."""
-        self._ahead.clear()
 
     @work(thread=True, group="look ahead")
     def look_ahead(self) -> None:
