@@ -52,6 +52,23 @@ def test_options_that_cannot_be_meant_are_for_whoever_typed_them(shell: Shell) -
     assert "--since soon: not a valid time" in run.stderr
 
 
+@pytest.mark.parametrize("counted", [True, False], ids=["counted", "nothing_counted"])
+def test_a_session_that_is_not_there_is_said_in_json(shell: Shell, *, counted: bool) -> None:
+    if not counted:
+        shutil.rmtree(shell.data_dir)
+    run = shell.run("session", "ses_x", "--json")
+    found = json.loads(run.stdout)
+    assert (run.returncode, found["ok"], found["exit_code"]) == (2, False, 2)
+    assert "no session" in found["error"]
+
+
+def test_a_timeline_with_too_many_periods_is_said_in_json(shell: Shell) -> None:
+    run = shell.run("summary", "timeline", "--by", "hour", "--since", "1990-01-01", "--json")
+    found = json.loads(run.stdout)
+    assert (run.returncode, found["ok"]) == (2, False)
+    assert "Shorten the range" in found["error"]
+
+
 def test_an_answer_before_the_failure_stays_the_only_document(shell: Shell) -> None:
     run = shell.run("summary", "--range", "all", "--json", "--fail-above", "1")
     assert run.returncode == 6
