@@ -50,7 +50,7 @@ _OF_A_STORE: Final = frozenset(
 )
 
 _MEANING: Final = {
-    ProblemKind.MALFORMED: "is not a complete JSON object; it is read again when it changes",
+    ProblemKind.MALFORMED: "is no complete JSON object, or has no id, session or time; it is read again when it changes",
     ProblemKind.TOO_LARGE: "is too large to be read; it is left out",
     ProblemKind.BAD_NUMBER: "has an impossible number; that number counts as zero, everything else counts",
     ProblemKind.BAD_TIME: "has an impossible time; it counts once the time is corrected",

@@ -67,6 +67,7 @@ class Cause(StrEnum):
     UNREAD = "unread"
     JUST_COUNTED = "just_counted"
     UNREADABLE = "unreadable"
+    UNSEEN = "unseen"
     DELETED = "deleted"
     SESSION_DELETED = "session_deleted"
     SWITCHED_OFF = "switched_off"
@@ -135,6 +136,7 @@ _MEANING: Final = {
     Cause.UNREAD: "newer than what the agent has read",
     Cause.JUST_COUNTED: "counted while this was recounted",
     Cause.UNREADABLE: "cannot be read; `otel-agent doctor` names the place",
+    Cause.UNSEEN: "a place that cannot be read: what is in it is unknown; `otel-agent doctor` names it",
     Cause.DELETED: "counted, then deleted from its session (a revert, for example)",
     Cause.SESSION_DELETED: "counted, then deleted with its session or its store",
     Cause.SWITCHED_OFF: "left out by `unattributed_usage = false`",

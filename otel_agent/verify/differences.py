@@ -105,7 +105,7 @@ _GONE: Final = f"""
 {_INSERT}
 SELECT CASE
     WHEN c.id IS NOT NULL THEN iif({_USED}, '{Cause.NUMBERS}', '{Cause.UNFINISHED}')
-    WHEN e.id IN (SELECT id FROM trouble) THEN '{Cause.UNREADABLE}'
+    WHEN e.id = '' OR e.id IN (SELECT id FROM trouble) THEN '{Cause.UNREADABLE}'
     WHEN e.number > :last_number THEN '{Cause.JUST_COUNTED}'
     WHEN {_USED} AND EXISTS (
         SELECT 1 FROM entry AS t WHERE {_same("t", "e")} AND t.state = {_COUNTED} AND t.id <> e.id

@@ -19,6 +19,7 @@ def _sums(columns: Iterable[str]) -> str:
 _SUMS: Final = _sums(("messages", *NUMBERS))
 _COUNTED: Final = f"state = {State.COUNTED:d}"
 _MODEL: Final = f"iif(model = '' AND provider = '', '{UNATTRIBUTED}', provider || '/' || model)"
+_UNKNOWN_CONTENT: Final = "what is in them is unknown; `otel-agent doctor` names them"
 _ENDED: Final = "coalesce(completed_ms, created_ms)"
 
 
@@ -47,11 +48,11 @@ class Gathered:
             rows[each.cause, False] = sessions, before.plus(each.amount)
         order = list(Cause)
         return [
-            Explained(cause, cause.meaning, walk, amount, sessions)
+            Explained(cause, self._meaning(cause), walk, amount, sessions)
             for (cause, walk), (sessions, amount) in sorted(
                 rows.items(), key=lambda item: (not item[0][1], order.index(item[0][0]))
             )
-            if cause.is_explained and amount != Amount()
+            if cause.is_explained and (amount != Amount() or cause is Cause.UNSEEN)
         ]
 
     def unexplained(self, beside: Sequence[Difference]) -> list[Unexplained]:
@@ -89,6 +90,14 @@ class Gathered:
         """Return how many records are missing in the ledger without a reason."""
         query = f"SELECT count(*) FROM difference WHERE cause = '{Cause.MISSING}'"
         return int(self._database.execute(query).fetchone()[0])
+
+    def _meaning(self, cause: Cause) -> str:
+        """Return the cause in words. Places have no amount, so their number is said."""
+        if cause is not Cause.UNSEEN:
+            return cause.meaning
+        query = f"SELECT count(DISTINCT id) FROM difference WHERE cause = '{cause}'"
+        number = int(self._database.execute(query).fetchone()[0])
+        return cause.meaning if number == 1 else f"{number:,} places that cannot be read: {_UNKNOWN_CONTENT}"
 
     def _amount(self, query: str) -> Amount:
         return Amount(*self._database.execute(query).fetchone())

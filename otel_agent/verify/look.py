@@ -149,9 +149,9 @@ def _note_troubles(scratch: Scratch, problems: list[Problem]) -> None:
                 continue
             cause, messages = Cause.UNREADABLE, 1
         else:
-            cause, messages = Cause.NOT_RECOUNTED, 0
-            if any(place == found or place.startswith(f"{found}#") for place in known):
-                cause, messages = Cause.UNREADABLE, 1
+            # A folder or a table may hold any number of messages.
+            is_known = any(place == found or place.startswith(f"{found}#") for place in known)
+            cause, messages = Cause.UNSEEN if is_known else Cause.NOT_RECOUNTED, 0
         row = (cause, 0, f"{found} ({what})", "", None, "", "", messages, 0, 0, 0, 0, 0, 0)
         scratch.add_differences([row])
 

@@ -125,7 +125,7 @@ def test_a_store_that_cannot_be_read_is_no_proof(agent: Agent, database: Databas
     assert "opencode-next.db" in found.report["unexplained"][0]["meaning"]
     # The agent has met it now, and says so itself.
     agent.once()
-    assert Verified(agent).explained() == {"unreadable": (1, Tokens())}
+    assert Verified(agent).explained() == {"unseen": (0, Tokens())}
 
 
 def test_it_changes_neither_stores_nor_ledger(agent: Agent, database: Database, tree: JsonTree) -> None:

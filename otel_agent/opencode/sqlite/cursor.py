@@ -12,7 +12,7 @@ READS: Final = 1
 _LONGEST_RETRIES_MS: Final = 14_400_000
 """Ten attempts, each at most 15 minutes after the last one, and what they take."""
 BEFORE_ALL: Final = -(2**63)
-"""Lower than every rowid."""
+"""Lower than every rowid but this one itself, which no row has that OpenCode wrote. A row that has it is read each time."""
 
 
 class Cursor(Struct):

@@ -32,12 +32,18 @@ class Row(NamedTuple):
     """The type of a row of 2.x; empty in 1.x."""
     seq: object = None
     """The number of a row of 2.x in its session."""
+    rowid: int = 0
 
     @classmethod
     def of(cls, columns: Columns) -> Self:
         """Return the row with its texts decoded."""
-        _, row_id, session_id, created_ms, updated_ms, size, raw, kind, seq = columns
-        return cls(text_of(row_id), text_of(session_id), created_ms, updated_ms, size, raw, text_of(kind), seq)
+        rowid, row_id, session_id, created_ms, updated_ms, size, raw, kind, seq = columns
+        return cls(text_of(row_id), text_of(session_id), created_ms, updated_ms, size, raw, text_of(kind), seq, rowid)
+
+    @property
+    def name(self) -> str:
+        """The name of the row in a problem: its id, or its number if it has none."""
+        return self.id or f"row {self.rowid}"
 
     @property
     def place(self) -> Place | None:

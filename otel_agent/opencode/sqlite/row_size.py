@@ -16,11 +16,12 @@ MOST_BYTES: Final = 4 * 1024 * 1024
 _MOST_STREAMED: Final = 256 * 1024 * 1024
 """The largest JSON that is read a piece at a time. Rows of 2.x with the output of many tools have some megabytes."""
 
-_LOWEST: Final = -(2**63)
+_BELOW_ALL: Final = -(2**63) - 1
+"""Lower than every rowid. SQLite has no such integer, so it is asked for as a float that is lower still."""
 _ALL: Final = 2**63 - 1
 
 _Columns = tuple[Any, ...]
-_Ask = Callable[[int, int, int], sqlite3.Cursor]
+_Ask = Callable[[int | float, int, int], sqlite3.Cursor]
 """Asks for the rows above one rowid and up to another one, in their order; the third number is the most to return."""
 
 
@@ -30,14 +31,15 @@ class TooLarge(NamedTuple):
     rowid: int
 
 
-def rows_in(ask: _Ask, after: int, upto: int, most: int) -> Iterator[_Columns | TooLarge]:
+def rows_in(ask: _Ask, after: int | None, upto: int, most: int) -> Iterator[_Columns | TooLarge]:
     """Yield the rows of a query by their rowid, which is their first column. Raises ``sqlite3.Error``.
 
-    Whoever asks has begun a transaction, so that every answer is of one moment.
+    ``after`` is ``None`` for the lowest of all rowids. Whoever asks has begun a transaction, so that every answer is of one moment.
     """
+    after = _BELOW_ALL if after is None else after
     while most > 0 and after < upto:
         try:
-            for row in ask(after, upto, most):
+            for row in ask(_bound(after), upto, most):
                 after, most = row[0], most - 1
                 yield row
             return
@@ -60,7 +62,11 @@ def rows_of_table(
     last = database.execute(f"SELECT max(rowid) FROM {table}").fetchone()[0]
     narrowed = f"{query} AND rowid > ? AND rowid <= ? ORDER BY rowid LIMIT ?"
     if last is not None:
-        yield from rows_in(lambda *bounds: database.execute(narrowed, (*arguments, *bounds)), _LOWEST, last, _ALL)
+        yield from rows_in(lambda *bounds: database.execute(narrowed, (*arguments, *bounds)), None, last, _ALL)
+
+
+def _bound(after: int) -> int | float:
+    return after if after > _BELOW_ALL else 2.0 * _BELOW_ALL
 
 
 def _first(ask: _Ask, after: int, upto: int) -> _Columns | TooLarge:
@@ -69,7 +75,7 @@ def _first(ask: _Ask, after: int, upto: int) -> _Columns | TooLarge:
     while high - low > 1:
         middle = (low + high) // 2
         try:
-            row: _Columns | None = ask(low, middle, 1).fetchone()
+            row: _Columns | None = ask(_bound(low), middle, 1).fetchone()
         except sqlite3.Error as error:
             if not is_too_large(error):
                 raise

@@ -13,7 +13,7 @@ from otel_agent.opencode.sqlite.row import DATA, ID, Columns
 from otel_agent.opencode.sqlite.row_size import TooLarge, facts_of, first_of, rows_in, shortened_json, sizes
 
 NO_ID: Final = "\0"
-"""Stands for an id that is too large; no id has this character."""
+"""Stands for an id that is missing or too large; no id has this character."""
 
 Found = Generator[Columns | TooLarge, None, None]
 """Rows as SQLite gives them. Whoever asks for them has begun a transaction."""
@@ -25,14 +25,14 @@ class Rows:
     def __init__(self, database: sqlite3.Connection, tables: Tables) -> None:
         self._database, self._tables = database, tables
 
-    def after(self, rowid: int, most: int) -> Found:
-        """Yield the first rows above a rowid."""
+    def after(self, rowid: int | None, most: int) -> Found:
+        """Yield the first rows above a rowid, ``None`` for the first of all."""
         last = self._database.execute(self._tables.last_rowid).fetchone()[0]
         if last is not None:
             yield from self._in_order(self._tables.after_rowid, (), (rowid, last, most))
 
-    def updated_since(self, since_ms: int, after: int, upto: int, most: int) -> Found:
-        """Yield the first rows above one rowid and up to another one that were written since a time."""
+    def updated_since(self, since_ms: int, after: int | None, upto: int, most: int) -> Found:
+        """Yield the first rows above one rowid, if any, and up to another one that were written since a time."""
         yield from self._in_order(self._tables.updated_since, (since_ms,), (after, upto, most))
 
     def by_id(self, ids: list[str], most: int) -> Found:
@@ -50,11 +50,14 @@ class Rows:
             yield from () if each in read else self._by_one_id(each)
 
     def id_at(self, rowid: int) -> str | None:
-        """Return the id of the row with this number, ``NO_ID`` if it is too large, ``None`` if there is no such row."""
+        """Return the id of the row with this number, ``NO_ID`` if it has none that can be read.
+
+        ``None`` if there is no such row.
+        """
         row, left_out = facts_of(self._database, ("1", "id"), self._tables.of_rowid, (rowid,))
         if row is None:
             return None
-        return NO_ID if left_out else text_of(row[1])
+        return NO_ID if left_out else text_of(row[1]) or NO_ID
 
     def shortened(self, row: TooLarge) -> Columns | None:
         """Return a row that is too large with its long texts shortened; ``None`` if that is not possible."""
@@ -75,5 +78,5 @@ class Rows:
         for (rowid,) in self._database.execute(query, (message_id,)).fetchall():
             yield from self._in_order(self._tables.after_rowid, (), (rowid - 1, rowid, 1))
 
-    def _in_order(self, query: str, first: Sequence[object], bounds: tuple[int, int, int]) -> Found:
+    def _in_order(self, query: str, first: Sequence[object], bounds: tuple[int | None, int, int]) -> Found:
         yield from rows_in(lambda *narrower: self._database.execute(query, (*first, *narrower)), *bounds)

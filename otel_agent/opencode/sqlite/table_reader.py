@@ -83,7 +83,7 @@ class TableReader:
             yield self._batch(self._rows.by_id(in_flight, _KEEP_IN_FLIGHT))
         while True:
             before = cursor.rowid
-            batch = self._batch(self._rows.after(before, _CHUNK), forward=True)
+            batch = self._batch(self._rows.after(before if before > BEFORE_ALL else None, _CHUNK), forward=True)
             if sweep and cursor.rowid == before:
                 # The end of a sweep: only now the next one may begin at this time.
                 cursor.swept_ms = min(cursor.updated_ms, now_ms)
@@ -102,7 +102,8 @@ class TableReader:
 
     def _rewritten(self) -> Iterator[Batch]:
         """Yield the rows that were written since the last sweep. It walks the table by rowid, a chunk at a time."""
-        since, upto, at = self._cursor.swept_ms - _SLACK_MS, self._cursor.rowid, BEFORE_ALL
+        since, upto = self._cursor.swept_ms - _SLACK_MS, self._cursor.rowid
+        at: int | None = None
         while True:
             batch = Batch()
             last = self._fill(batch, self._rows.updated_since(since, at, upto, _CHUNK))
@@ -188,7 +189,8 @@ class TableReader:
         if row.kind == IDLE:
             self._turns.note_idle(row.place, self._sessions.find(row.session_id))
             return
-        wire, problems = assistant_in(row, f"{self._name}#{row.id}", self._tables, self._sessions)
+        name = f"{self._name}#{row.name}"
+        wire, problems = assistant_in(row, name, self._tables, self._sessions)
         batch.problems += problems
         if wire is None:
             return
@@ -200,7 +202,7 @@ class TableReader:
             wire = decode.compaction(wire, json_values.time_ms(row.updated_ms))
         decoded = decode.assistant(
             wire,
-            place=f"{self._name}#{row.id}",
+            place=name,
             generation=self._tables.generation,
             message_id=row.id,
             session_id=row.session_id,
@@ -249,6 +251,8 @@ class TableReader:
             return False
         message_id = text_of(columns[ID])
         message = of_session.message(answer, message_id)
+        if not message.id or not message.session_id:
+            return False
         place = Row.of(columns).place if self._tables.has_turns else None
         # Only these can ask their parts for more, or say that the call used nothing.
         if not message.turn_id or not message.tokens.input:

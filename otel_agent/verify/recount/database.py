@@ -94,13 +94,13 @@ def _messages(database: sqlite3.Connection, store: str, has_parts: bool) -> Iter
             continue
         data = _fields(row[5])
         if data is None:
-            yield Trouble(store, words(row[1]), "not a JSON object")
+            yield Trouble(store, _name(row), "not a JSON object")
         elif data["role"] == "assistant":
             used = None
             if has_parts and is_whole_turn(data, V1):
                 used = larger(five(data["tokens"]), _steps(database, row[1]))
             found = record(data, _place(row, store, V1, sessions), used)
-            yield Trouble(store, words(row[1]), "no id, session or time") if found is None else found
+            yield Trouble(store, _name(row), "no id, session or time") if found is None else found
 
 
 def _session_messages(database: sqlite3.Connection, store: str, table: str) -> Iterator[Found]:
@@ -119,7 +119,7 @@ def _session_messages(database: sqlite3.Connection, store: str, table: str) -> I
             continue
         data = _fields(row[5])
         if data is None:
-            yield Trouble(store, words(row[1]), "not a JSON object")
+            yield Trouble(store, _name(row), "not a JSON object")
             continue
         if words(row[2]) not in sessions:
             continue  # a record that belongs to nothing
@@ -130,7 +130,7 @@ def _session_messages(database: sqlite3.Connection, store: str, table: str) -> I
                 yield found
         else:
             call = record(data, at)
-            yield Trouble(store, words(row[1]), "no id, session or time") if call is None else call
+            yield Trouble(store, _name(row), "no id, session or time") if call is None else call
 
 
 def _place_of(database: sqlite3.Connection, table: str) -> str:
@@ -184,6 +184,11 @@ def _place(row: tuple[Any, ...], store: str, form: str, sessions: _Sessions) -> 
     return Place(
         store, str(row[0]), form, words(row[1]), session_id, moment(row[3]), written_ms, sessions.get(session_id)
     )
+
+
+def _name(row: tuple[Any, ...]) -> str:
+    """Return the id of a row, or its number if it has none: each row is a trouble of its own."""
+    return words(row[1]) or f"row {row[0]}"
 
 
 def _steps(database: sqlite3.Connection, message_id: str) -> Five:

@@ -45,7 +45,9 @@ def rows(database: sqlite3.Connection, columns: str, table: str, condition: str 
 def name_of(database: sqlite3.Connection, table: str, row: TooLarge) -> str:
     """Return the id of a row that is too large, or its number if even that is."""
     with suppress(sqlite3.DataError):
-        return str(database.execute(f"SELECT id FROM {table} WHERE rowid = ?", (row.rowid,)).fetchone()[0])
+        found = database.execute(f"SELECT id FROM {table} WHERE rowid = ?", (row.rowid,)).fetchone()[0]
+        if found:
+            return str(found)
     return f"row {row.rowid}"
 
 

@@ -20,7 +20,9 @@ _EARLY_MS: Final = 3_600_000
 
 
 def words(value: object) -> str:
-    """Return a text that SQLite can compare; empty for anything else."""
+    """Return a text that SQLite can compare; empty for anything else. A column may hold a text as bytes."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
     if not isinstance(value, str):
         return ""
     if value.isascii() and len(value) <= _LONGEST and "\0" not in value:
