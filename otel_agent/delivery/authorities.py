@@ -5,6 +5,7 @@ environment count, all of them: a company sets either. Without any, the system's
 """
 
 import os
+import re
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,9 @@ from otel_agent.errors import SettingsError
 BUNDLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 """The variables that name a PEM file with authorities, or a folder as OpenSSL's ``rehash`` makes it. ``SSL_CERT_DIR`` names
 such folders."""
+
+_HASHED: Final = re.compile(r"[0-9a-f]{8}\.[0-9]+")
+"""The names by which OpenSSL looks for a certificate in a folder."""
 
 
 def context(named: Path | None, environ: Mapping[str, str] = os.environ, *, place: str = "") -> ssl.SSLContext:
@@ -69,7 +73,8 @@ def pem(named: Path | None, environ: Mapping[str, str] = os.environ) -> bytes:
 def _files_of(path: Path) -> list[Path]:
     if not os.path.isdir(path):  # noqa: PTH112 - it never raises
         return [path]
-    return sorted(each for each in path.glob("*.[0-9]") if each.is_file())
+    with os.scandir(path) as entries:
+        return sorted(Path(each) for each in entries if _HASHED.fullmatch(each.name) and each.is_file())
 
 
 class _PasswordWanted(Exception):
@@ -86,6 +91,11 @@ def _trusting(files: list[tuple[str, Path]]) -> ssl.SSLContext:
     for place, path in files:
         file, folder = (None, str(path)) if os.path.isdir(path) else (str(path), None)  # noqa: PTH112 - it never raises
         try:
+            if folder and not _files_of(path):
+                # OpenSSL looks for a hash at each handshake, and says nothing before.
+                raise SettingsError(
+                    f"{place}: no certificate in {path} is named by its hash. Run `openssl rehash` on this folder, or name a file."
+                )
             if found is None:
                 found = ssl.create_default_context(cafile=file, capath=folder)
             else:

@@ -109,6 +109,28 @@ class TestTls:
         with OtlpReceiver(tls=authority.issue("server")) as receiver:
             sent(receiver, "traces", options(wire, address(receiver, wire)))
 
+    @EITHER_WIRE
+    @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
+    @pytest.mark.parametrize("content", [(), ("authority.pem",), ("authority.0", "0123456.0")])
+    def test_a_folder_in_which_openssl_finds_no_authority_is_an_error_at_the_start(
+        self,
+        authority: Authority,
+        wire: Wire,
+        name: str,
+        content: tuple[str, ...],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        folder = tmp_path / "authorities"
+        folder.mkdir()
+        for each in content:
+            shutil.copy(authority.certificate, folder / each)
+        monkeypatch.setenv(name, str(folder))
+        with pytest.raises(SettingsError) as refused:
+            sent_nowhere("traces", options(wire, "https://127.0.0.1:1"))
+        assert str(refused.value).startswith(f"{name}: no certificate in {folder} is named by its hash.")
+        assert "openssl rehash" in str(refused.value)
+
     def test_a_tilde_in_a_variable_is_the_home(self, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
         """A shell replaces it, and a file of variables does not."""
         monkeypatch.setenv("HOME", str(authority.certificate.parent))
