@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from io import StringIO
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from otel_agent.errors import OtelAgentError
 from otel_agent.summary.live.choices import Choices, kept_choices
 from otel_agent.summary.live.crumbs import Trail
 from otel_agent.summary.live.early import Early, may_show
+from otel_agent.summary.live.hangup import end_with
 from otel_agent.summary.live.palette import Palette
 from otel_agent.summary.live.picture import picture
 from otel_agent.summary.live.source import Ask, Source
@@ -20,7 +22,10 @@ from otel_agent.summary.view import View, ViewName
 def run_live(source: Source, ask: Ask, view: ViewName, folder: Path) -> None:
     """Show the screen until a person quits. What they choose is kept in ``folder``."""
     with Early() as early:
-        first = _shown_first(source, ask, view, folder, early) if may_show(os.environ) else None
+        first = None
+        if may_show(os.environ):
+            end_with(sys.__stdin__)
+            first = _shown_first(source, ask, view, folder, early)
         # These imports are what a person would wait for.
         from otel_agent.summary.live.app import Live  # noqa: PLC0415
 

@@ -33,7 +33,9 @@ FAILS = "raise RuntimeError('Textual is broken')\n"
 class Terminal:
     """A terminal of its own, in which the live screen is opened, and everything that was written to it."""
 
-    def __init__(self, shell: Shell, *, textual: str = "", columns: int = 100, lines: int = 30) -> None:
+    def __init__(
+        self, shell: Shell, *, textual: str = "", columns: int = 100, lines: int = 30, nohup: bool = False
+    ) -> None:
         self._ours, self._theirs = pty.openpty()
         fcntl.ioctl(self._theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.before = self.attributes
@@ -44,7 +46,8 @@ class Terminal:
             path = f"{shell.home}{os.pathsep}{path}"
         shell.scratch.mkdir(exist_ok=True)
         environ = shell.environment() | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONPATH": path}
-        command = ["setsid", "--ctty", *shell.command("summary", "--live")]
+        ignoring = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh"] if nohup else []
+        command = ["setsid", "--ctty", *ignoring, *shell.command("summary", "--live")]
         ours = self._theirs
         self.process = subprocess.Popen(command, env=environ, cwd=shell.home, stdin=ours, stdout=ours, stderr=ours)
         self.written = ""
@@ -74,6 +77,11 @@ class Terminal:
             self.written += os.read(self._ours, 65_536).decode(errors="replace")
         return self.process.wait()
 
+    def goes_away(self) -> None:
+        """Close the window."""
+        os.close(self._ours)
+        self._ours = -1
+
     def is_as_before(self) -> bool:
         """True if the screen, the cursor and the keyboard are as they were before the program."""
         last = {name: self.written.rfind(f"\x1b[?{name}") for name in ("1049h", "1049l", "25h", "25l", "7h", "7l")}
@@ -83,8 +91,9 @@ class Terminal:
     def close(self) -> None:
         self.process.kill()
         self.process.wait()
-        os.close(self._ours)
-        os.close(self._theirs)
+        for each in (self._ours, self._theirs):
+            if each >= 0:
+                os.close(each)
 
 
 @pytest.fixture
@@ -209,6 +218,17 @@ def test_a_signal_gives_the_terminal_back_while_textual_has_it(
     assert terminal.ends() == 128 + number
     assert terminal.is_as_before()
     assert "\x1b[?1000l" in terminal.written.partition("\x1b[?1000h")[2]
+
+
+@pytest.mark.parametrize("nohup", [True, False], ids=["hangup_ignored", "hangup_heard"])
+@pytest.mark.parametrize("textual", [WAITS, ""], ids=["first_picture", "textual"])
+def test_it_ends_with_its_terminal(textual: str, opened: Callable[..., Terminal], *, nohup: bool) -> None:
+    """Without SIGHUP it went on, and asked a terminal that was gone for keys."""
+    terminal = opened(textual=textual, nohup=nohup)
+    pictures = 1 if textual else 2
+    terminal.read(lambda written: STYLE.sub("", written).count("q Quit") == pictures)
+    terminal.goes_away()
+    assert terminal.process.wait(20) == 128 + signal.SIGHUP
 
 
 def test_a_ledger_that_cannot_be_read_has_no_picture(shell: Shell, opened: Callable[..., Terminal]) -> None:
