@@ -62,7 +62,7 @@ _MEANING: Final = {
     ProblemKind.BUSY: "is being read, and a very long folder in it takes time; what is new in it counts then, the others are read now",
     ProblemKind.DAMAGED: "is not a readable database; the next pass tries again",
     ProblemKind.UNKNOWN_SCHEMA: "has tables that this version does not know; look for a newer otel-agent",
-    ProblemKind.UNKNOWN_FIELDS: "has fields that this version does not know, so its tokens are missing; look for a newer otel-agent",
+    ProblemKind.UNKNOWN_FIELDS: "has fields that this version does not know, so tokens are missing; look for a newer otel-agent",
     ProblemKind.CALLS_LOST: "counts, but its tool calls and its caller may be missing: they could not be read in time",
     ProblemKind.UNEXPECTED: "holds something that this version cannot read; please report it. The next pass tries again",
 }

@@ -37,13 +37,13 @@ class _Times(Struct, frozen=True, gc=False):
     """In 2.x only."""
 
 
-class _Cache(Struct, frozen=True, gc=False):
+class _Cache(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     read: _Count = 0
     write: _Count = 0
 
 
-class _Tokens(Struct, frozen=True, gc=False):
-    """A record without the two main categories may have a form that we do not know."""
+class _Tokens(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """A record without the two main categories, or with others than these, may have a form that we do not know."""
 
     input: _Count
     output: _Count

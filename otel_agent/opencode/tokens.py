@@ -3,11 +3,14 @@
 from typing import Final
 
 from otel_agent.model import Generation, Message, Overlap, Tokens
-from otel_agent.opencode.json_values import count, field
+from otel_agent.opencode.json_values import count, field, text
 
 _V2: Final = Generation.V2
 _TOKEN_PATHS: Final = (("input",), ("output",), ("reasoning",), ("cache", "read"), ("cache", "write"))
 _CATEGORIES: Final = {"input", "output", "reasoning", "cache", "total"}
+_CACHED: Final = {"read", "write"}
+_LONGEST_NAME: Final = 48
+"""Letters of the name of a category in a problem."""
 _CACHE_APART: Final = (1, 0, 62)
 """The first release whose input never contains the cached tokens."""
 _CACHE_ALWAYS_APART: Final = ("anthropic", "amazon-bedrock", "google-vertex-anthropic")
@@ -50,6 +53,23 @@ def is_unknown(value: object) -> bool:
     if not isinstance(value, dict):
         return value is not None
     return not value.keys() >= {"input", "output"} and not value.keys() <= _CATEGORIES
+
+
+def unknown_categories(value: object) -> list[str]:
+    """Return the names of numbers that no release which we know recorded, and that are more than zero."""
+    if not isinstance(value, dict):
+        return []
+    cache = value.get("cache")
+    found = {f"tokens.{name}": each for name, each in value.items() if name not in _CATEGORIES}
+    if isinstance(cache, dict):
+        found |= {f"tokens.cache.{name}": each for name, each in cache.items() if name not in _CACHED}
+    return [text(name)[:_LONGEST_NAME] for name, each in found.items() if _holds_usage(each)]
+
+
+def _holds_usage(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(bool(count(each)) for each in value.values())
+    return bool(count(value))
 
 
 def overlap(message: Message, total: object, session_version: str) -> Overlap:

@@ -1,8 +1,14 @@
 """The records whose fields have names or forms that this version does not know: never taken for zeros without a word."""
 
+from typing import Final
+
 from otel_agent.model import Generation, Message, Problem, ProblemKind, Session
 from otel_agent.opencode.decode import Wire, unwrapped
 from otel_agent.opencode.tokens import is_unknown
+from otel_agent.opencode.tokens import unknown_categories as unknown_names
+
+_MOST_NAMES: Final = 10
+"""Names of unknown categories that are reported for one table or tree."""
 
 
 def looks_like_an_answer(wire: Wire) -> bool:
@@ -27,6 +33,19 @@ def unknown_tokens(wire: Wire, message: Message, place: str, session: Session | 
     if not silent and not is_unknown(wire.tokens):
         return []
     return [_unknown_fields(place, "no readable tokens", session)]
+
+
+def unknown_categories(wire: Wire, place: str, session: Session | None, said: dict[str, str]) -> list[Problem]:
+    """Return the problem of an answer with categories of tokens that we do not know, beside those that count.
+
+    ``said`` has the place of each name that was reported. A release that writes a name writes it in all messages, so the
+    first one stands for them.
+    """
+    found = unknown_names(unwrapped(wire).tokens)
+    for name in found[: _MOST_NAMES - len(said)]:
+        said.setdefault(name, place)
+    names = [name for name in found if said.get(name) == place]
+    return [_unknown_fields(place, f"no known {', '.join(names)}, here or later", session)] if names else []
 
 
 def unknown_end(message: Message, place: str, session: Session | None) -> list[Problem]:

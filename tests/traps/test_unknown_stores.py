@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.agent import Agent
+from tests.support.arrived import Arrived
 from tests.support.made_stores import T0, Database, DatabaseV2, JsonTree, Tokens, message, session
 from tests.support.paths import ROOT
 
@@ -84,6 +85,53 @@ def test_a_message_of_a_tree_with_a_renamed_field_is_said(agent: Agent, tree: Js
     tree.put_turn(message(NEW, USED, T0 + 60_000, changes={"tokens": ..., "usage": USED.document()}))
     words_of(answered(agent, "summary"), "2 messages")
     assert NEW.id in json.loads(answered(agent, "summary", "--json"))["warnings"][0]
+
+
+@pytest.mark.parametrize("form", [Database, DatabaseV2, JsonTree])
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        ({"thinking": 500}, "tokens.thinking"),
+        ({"image": {"input": 7}}, "tokens.image"),
+        ({"cache": {"read": 400, "write": 10, "hour": 90}}, "tokens.cache.hour"),
+    ],
+)
+def test_a_category_of_tokens_that_nobody_knows_is_said_once(
+    agent: Agent, form: type[Database | JsonTree], odd: dict[str, object], said: str, arrived: Arrived
+) -> None:
+    """What is known counts. The first message stands for all of a release."""
+    store = form(agent.data_dir if form is JsonTree else agent.data_dir / "opencode.db")
+    if isinstance(store, Database):
+        store.create()
+    answers = [message(NEW, USED.document() | odd, T0 + step * 60_000) for step in range(3)]
+    store.put_turn(*answers)
+    agent.once()
+    store.put_turn(message(NEW, USED.document() | odd, T0 + 300_000))
+    agent.once()
+    found = json.loads(answered(agent, "summary", "--range", "all", "--json"))
+    told = [each for each in found["warnings"] if "tokens are missing" in each]
+    assert len(told) == 1
+    assert said in told[0]
+    assert "OpenCode 3.0.0" in told[0]
+    assert arrived.tokens() == Tokens(*(4 * number for number in USED))
+
+
+@pytest.mark.parametrize("odd", [{"thinking": 0}, {"tier": "flex"}, {"total": 1}, {"seen": True}])
+def test_what_cannot_be_usage_is_no_unknown_category(agent: Agent, database: Database, odd: dict[str, object]) -> None:
+    database.put_turn(message(NEW, USED.document() | odd))
+    assert json.loads(answered(agent, "summary", "--json"))["warnings"] == NEWER
+
+
+def test_an_unknown_category_stays_said_while_its_message_has_it(agent: Agent, database: Database) -> None:
+    odd = message(NEW, USED.document() | {"thinking": 500})
+    database.put_turn(odd, message(NEW, USED, T0 + 60_000))
+    agent.once()
+    database.put_turn(odd)
+    agent.once()
+    words_of(answered(agent, "summary"), "tokens.thinking")
+    database.put_turn(message(NEW, USED))
+    agent.once()
+    assert json.loads(answered(agent, "summary", "--json"))["warnings"] == NEWER
 
 
 def test_calls_that_used_nothing_are_no_unknown_fields(agent: Agent) -> None:

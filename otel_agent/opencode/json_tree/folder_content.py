@@ -63,7 +63,8 @@ class FolderContent:
         self._check_ids(decoded.message, entry, problems)
         message = at_repository(decoded.message, session, self._sessions.worktree_of)
         message = self._parts.with_usage(message, session, problems)
-        problems += unknown_fields.unknown_tokens(wire, message, place, session)
+        unknown = unknown_fields.unknown_tokens(wire, message, place, session)
+        problems += unknown or unknown_fields.unknown_categories(wire, place, session, self._sessions.unknown)
         return message
 
     def _check_ids(self, message: Message, entry: Entry, problems: list[Problem]) -> None:

@@ -22,7 +22,9 @@ _AHEAD_NS: Final = 120 * 10**9
 class Sessions:
     """The sessions of one tree, as they are during one pass."""
 
-    def __init__(self, layout: Layout, now_ns: int) -> None:
+    def __init__(self, layout: Layout, now_ns: int, unknown: dict[str, str] | None = None) -> None:
+        """``unknown`` has the categories of tokens that earlier passes met and that are not known, with their places."""
+        self.unknown = {} if unknown is None else unknown
         self._layout, self._now_ns = layout, now_ns
         self._files: dict[str, str] | None = None
         self._looked_for = 0

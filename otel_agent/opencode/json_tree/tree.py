@@ -54,6 +54,7 @@ class JsonTree:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
+        self._unknown: dict[str, str] = {}
         self._at_rest: dict[str, int] = {}
         """Folder to its modification time, about 150 bytes for each session of the tree. Each sweep leaves it in the
         checkpoint of the tree, with which the next process begins."""
@@ -104,7 +105,7 @@ class JsonTree:
             for each in listed
             if each.files != frozenset() and (scope.sweep or self._at_rest.get(each.name) != each.changed_ns)
         ]
-        look = _Look(recall, ask_wanted, Sessions(self._layout, now_ns), now_ns)
+        look = _Look(recall, ask_wanted, Sessions(self._layout, now_ns, self._unknown), now_ns)
         # A tree that appears while an agent runs is read as a whole without a sweep.
         first = recalled is None and scope.changed_paths is None
         batch = Batch(problems=problems)

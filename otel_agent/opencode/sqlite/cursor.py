@@ -29,6 +29,8 @@ class Cursor(Struct):
     in_flight: list[str] = []
     silent: list[str] = []
     """The calls, since the last one that said what it used, that were complete and said nothing. No more than a few."""
+    unknown: dict[str, str] = {}
+    """The categories of tokens that are not known, each with the place of the first message that has it."""
     turns: dict[str, int] = {}
     """The last turns of 1.x, each with its mark when its changed lines were read: ``changed_lines.TurnLines``."""
     reads: int = 0

@@ -280,6 +280,7 @@ class TableReader:
         problems = unknown_fields.unknown_tokens(wire, message, place, session) + unknown_fields.unknown_end(
             message, place, session
         )
+        problems = problems or unknown_fields.unknown_categories(wire, place, session, self._cursor.unknown)
         silent = self._cursor.silent
         if message.tokens.total:
             silent.clear()
