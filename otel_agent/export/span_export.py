@@ -104,7 +104,7 @@ class SpanExport:
             pending = self._ledger.outbox.oldest(SPANS_PER_REQUEST)
             if not pending:
                 break
-            summary += yield from run.send(_of_one_request(pending))
+            summary += yield from run.send(of_one_request(pending))
         return summary
 
     def _probes(self) -> Sequence[PendingSpans]:
@@ -172,7 +172,7 @@ class SpanExport:
 Run = Halving[PendingSpans, Sequence[ReadableSpan]]
 
 
-def _of_one_request(pending: Sequence[PendingSpans]) -> Sequence[PendingSpans]:
+def of_one_request(pending: Sequence[PendingSpans]) -> Sequence[PendingSpans]:
     """Return as many of the first entries as one request takes, and at least one."""
     spans = 0
     for number, entry in enumerate(pending):

@@ -6,7 +6,7 @@ import pytest
 
 from otel_agent import semconv
 from otel_agent.export.outcomes import Outcomes
-from otel_agent.export.span_export import SPANS_PER_REQUEST
+from otel_agent.export.span_export import SPANS_PER_REQUEST, of_one_request
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Outcome, SendResult, ToolCall
 from otel_agent.semconv.attributes import Attr
@@ -42,8 +42,8 @@ def test_what_was_left_out_is_added_up_since_the_start(ledger: Ledger) -> None:
     assert rejected(outcomes) == {"metrics": 3, "traces": 0}
 
 
-def test_what_each_request_of_one_message_leaves_out_is_added_up(ledger: Ledger) -> None:
-    """A message with very many tool calls takes several requests. The backend keeps all but one span of each."""
+def put_long_message(ledger: Ledger) -> None:
+    """Enter a message with so many tool calls that it takes several requests."""
     calls = [
         ToolCall(f"prt_{number}", f"call_{number}", "bash", Outcome.OK, T0, T0 + 1)
         for number in range(2 * SPANS_PER_REQUEST)
@@ -51,6 +51,19 @@ def test_what_each_request_of_one_message_leaves_out_is_added_up(ledger: Ledger)
     (change,) = enter(ledger, call(0))
     with ledger.transaction():
         ledger.outbox.add_calls(change.number, calls)
+
+
+def test_a_message_with_more_spans_than_a_request_takes_is_not_left_for_ever(ledger: Ledger) -> None:
+    """This comes before the next test, in which an agent that chooses nothing would go on for ever."""
+    put_long_message(ledger)
+    (pending,) = ledger.outbox.oldest(SPANS_PER_REQUEST)
+    assert pending.spans == 2 * SPANS_PER_REQUEST + 1
+    assert of_one_request([pending]) == [pending]
+
+
+def test_what_each_request_of_one_message_leaves_out_is_added_up(ledger: Ledger) -> None:
+    """A message with very many tool calls takes several requests. The backend keeps all but one span of each."""
+    put_long_message(ledger)
     backend = SpansTo(lambda _: SendResult(accepted=True, rejected=1, reason="too old"))
     summary = span_export(ledger, backend).send()
     assert len(backend.requests) == 3
