@@ -98,7 +98,7 @@ def catch_up(
     """Bring the ledger up to date and export nothing: pending spans stay pending, if anybody ever chose a backend.
 
     It reads what is new, and what was in flight or could not be read before. The sweep of each day finds a file of a
-    JSON tree that was at rest and then rewritten in place; OpenCode does that to no completed message.
+    JSON tree that was at rest and then rewritten in place. OpenCode does that to no completed message.
     With ``changed_paths`` it looks only at these folders and files of JSON trees. ``then`` gets the parts at the end,
     before they are closed.
     Raises ``LedgerHeld`` if an agent does this already, and other ``LedgerError``.

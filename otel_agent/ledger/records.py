@@ -64,9 +64,9 @@ def newest_ms(database: sqlite3.Connection) -> int | None:
 def message_row(message: Message, state: State, context: int, began_ms: int, number: int) -> tuple[object, ...]:
     """Return the values for ``INSERT_MESSAGE`` and ``REPLACE_MESSAGE``.
 
-    ``began_ms`` is the time of creation that the message's copies have. All are plain numbers and texts: Python looks for
-    an adapter of any other value, ``True`` and ``None`` included, which made a row take twice as long. An enumeration's
-    ``_value_`` is read ten times as fast as its ``value``.
+    ``began_ms`` is the time of creation that the message's copies have. All are plain numbers and texts. Python looks
+    for an adapter of any other value, ``True`` and ``None`` included, which made a row take twice as long. An
+    enumeration's ``_value_`` is read ten times as fast as its ``value``.
     """
     tokens, overlap = message.tokens, message.overlap
     return (

@@ -26,7 +26,7 @@ _IS_COPY: Final = (
 """A fork copy of 2.x: a fork's totals begin at zero, so they do not hold what was copied. The forks of betas mark no
 copy. In others an unmarked message is the fork's own, even if the clock was set back and it looks older.
 
-With ``CASE`` SQLite looks for marked ones only where it must: ``AND`` evaluates both of its sides for each message."""
+With ``CASE`` SQLite looks for marked ones only if it must: ``AND`` evaluates both of its sides for each message."""
 _IN_TOTALS: Final = (
     f"iif(m.generation = '{Generation.V2.value}', "
     f"(m.source = {UsageSource.UNATTRIBUTED:d} OR NOT ({_IS_COPY})) AND m.id NOT IN (SELECT value FROM json_each(?4)), "

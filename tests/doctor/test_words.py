@@ -1,4 +1,4 @@
-"""The status says how long something lasts in the largest unit of which there are at least two."""
+"""The status says how long something lasts in the largest unit that goes into it at least twice."""
 
 from __future__ import annotations
 
