@@ -36,7 +36,7 @@ class History(Struct, frozen=True):
     """True if a ledger has it already, so that nothing is left to decide."""
 
 
-def look(settings: Settings, on_progress: Callable[[Pass], None] | None = None) -> History:
+def count_history(settings: Settings, on_progress: Callable[[Pass], None] | None = None) -> History:
     """Return the history: from the ledger, if there is one, else by counting it into a ledger that is thrown away.
 
     Raises ``LedgerError`` if neither is possible.
