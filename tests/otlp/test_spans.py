@@ -95,7 +95,7 @@ def test_a_model_call_is_a_span_with_these_attributes() -> None:
 
 
 def test_the_types_of_attributes_do_not_change_with_their_values() -> None:
-    """Tokens integers, cost a float, even where it is a whole dollar or none."""
+    """Tokens integers, cost a float, even if it is a whole dollar or none."""
     for cost_nusd in (0, 10**9):
         attributes = row(made(cost_nusd=cost_nusd, tokens=Tokens(), overlap=Overlap())).attributes
         assert type(attributes["opencode.cost.usd"]) is float

@@ -89,7 +89,7 @@ def corrected(versions: list[Message]) -> list[Change]:
 
 @given(st.lists(messages(), min_size=1, max_size=5), st.booleans())
 def test_corrections_never_lower_a_series(versions: list[Message], disjoint: bool) -> None:
-    """Not even where only the overlap was corrected. As recorded, they end at the last numbers exactly."""
+    """Not even if only the overlap was corrected. As recorded, they end at the last numbers exactly."""
     changes = corrected(versions)
     for each in changes:
         for increase in Tally(disjoint=disjoint).add([each]).increases.values():
