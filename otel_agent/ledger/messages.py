@@ -31,7 +31,7 @@ _ROWS_AT_ONCE: Final = 4_096
 
 
 class Messages:
-    """The table ``message``. Everything that writes runs inside the writer's transaction."""
+    """The table ``message``. Everything that writes runs between ``begin`` and ``finish`` of the writer's transaction."""
 
     def __init__(
         self, database: sqlite3.Connection, sessions: Sessions, outbox: Outbox, contexts: Contexts, sums: KeptSums
@@ -42,20 +42,40 @@ class Messages:
         # A first look that was cut short left messages that this process has not seen: there may be both.
         self._sides = {True, False} if self.last_number() else set[bool]()
         """Of the messages that came before there were indexes: is their generation that of 2.x?"""
+        self.batch = self._before = 0
+
+    def begin(self) -> None:
+        """Begin a transaction."""
+        self.batch, self._before = 0, -1
+
+    @property
+    def _new_after(self) -> int:
+        """The last row from before the transaction. What it enters has higher numbers, and is added up at its end."""
+        if self._before < 0:
+            self._before = self.last_number()
+        return self._before
+
+    def finish(self) -> None:
+        """Add up the rows that the transaction entered, and make the spans of those that count pending."""
+        if self._before >= 0:
+            # One statement for all new rows takes a fourth of the time.
+            self._outbox.add_messages_after(self._before)
+            self._sums.add_new(self._before)
 
     def record(self, messages: Sequence[Message], sessions: Sequence[Session], *, count_from_ms: int) -> list[Change]:
         """Enter a batch of messages and sessions; return what it adds to the totals.
 
         Messages that ended before ``count_from_ms`` are entered too, so that they are never new later.
         """
-        self.batch = len(messages)
+        self.batch += len(messages)
+        new_after = self._new_after
         self._sessions.enter(sessions, messages)
         known = self._known([m.id for m in messages])
         twins = self._twins_of_undecided(messages, known)
         counted: list[tuple[int, Message]] = []
         changes: list[Change] = []
         entered: dict[str, Entry] = {}
-        number = last = self.last_number()
+        number = self.last_number()
         for message in messages:
             before = known.get(message.id)
             if before is None and message.id in entered:
@@ -68,7 +88,7 @@ class Messages:
                     # The message may be earlier in this very batch: a correction needs its row in the table.
                     known |= {key: as_known(entry) for key, entry in entered.items() if key not in known}
                     self._insert(entered)
-                    changes += self._correct(message, before, new_after=last)
+                    changes += self._correct(message, before, new_after=new_after)
                     known[message.id] = before.merged_with(message)
                     continue
                 # The message had to wait: it counts for the most that any record of it says.
@@ -83,7 +103,7 @@ class Messages:
             if state is _COUNTED:
                 counted.append((number if before is None else before.number, message))
         self._insert(entered)
-        return changes + self.count(counted, new_after=last)
+        return changes + self.count(counted)
 
     @property
     def indexed(self) -> bool:
@@ -157,7 +177,7 @@ class Messages:
     def _correct(self, message: Message, known: Known, *, new_after: int) -> list[Change]:
         """Add what a message that was read again has more of than before; no number ever falls.
 
-        Rows with a number above ``new_after`` were entered just now, and are added up with all that they hold in ``count``.
+        Rows with a number above ``new_after`` are added up with all that they hold in ``finish``.
 
         A message that counted as killed and completes after all gets its time of completion, which decides its day.
         """
@@ -189,15 +209,13 @@ class Messages:
         )
         if known.number <= new_after:
             self._sums.add([change])
-        if after.ended_ms != before.ended_ms:
-            self._sums.renew(before, after)
+            if after.ended_ms != before.ended_ms:
+                self._sums.renew(before, after, upto=new_after)
         return [change]
 
-    def count(self, messages: Sequence[tuple[int, Message]], *, new_after: int | None = None) -> list[Change]:
-        """Return what newly counted messages add; mark their sessions as counted and their spans as pending.
-
-        Rows with a number above ``new_after`` were entered just now.
-        """
+    def count(self, messages: Sequence[tuple[int, Message]]) -> list[Change]:
+        """Return what newly counted messages add; mark their sessions as counted and their spans as pending."""
+        new_after = self._new_after
         sessions = self._sessions.known({message.session_id for _, message in messages})
         opened = {key for key, session in sessions.items() if not session.counted}
         self._sessions.mark_counted(opened)
@@ -211,11 +229,7 @@ class Messages:
             changes.append(
                 Change(message, subagent, message.tokens, message.overlap, message.cost_nusd, True, opens, number)
             )
-        if new_after is not None:
-            # One statement for all new rows takes a fourth of the time.
-            self._outbox.add_messages_after(new_after)
-            self._sums.add_new(new_after)
-        known = [change for change in changes if new_after is None or change.number <= new_after]
+        known = [change for change in changes if change.number <= new_after]
         self._outbox.add_messages([change.number for change in known if change.message.calls_model])
         self._sums.add(known)
         return changes

@@ -83,7 +83,7 @@ class Outbox:
         if not self.keeps:
             return
         self._database.execute(
-            f"INSERT INTO owed (message) SELECT number FROM message WHERE number > ? AND {records.IS_COUNTED} AND calls_model",
+            f"INSERT OR IGNORE INTO owed (message) SELECT number FROM message WHERE number > ? AND {records.IS_COUNTED} AND calls_model",
             (number,),
         )
 

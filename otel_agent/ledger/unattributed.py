@@ -153,7 +153,6 @@ class Unattributed:
             for m in [change.message]
         ]
         records.insert_messages(self._database, of_messages)
-        self._sums.add(change for change, state in entered if state is State.COUNTED)
 
 
 def unattributed_message(totals: SessionTotals, number: int, at_ms: int, tokens: Tokens, cost_nusd: int) -> Message:

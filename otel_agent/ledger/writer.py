@@ -107,11 +107,12 @@ class Ledger:
         What it notes about points that are sent is on the disk, and in the second record, when it returns.
         """
         self._guard.check()
-        self.messages.batch = 0
+        self.messages.begin()
         self.totals.noted.clear()
         try:
             self._database.execute("BEGIN IMMEDIATE")
             yield
+            self.messages.finish()
             self._continuity.count_change()
             self._database.execute("COMMIT")
             self._continuity.after_commit()
