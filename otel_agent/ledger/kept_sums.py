@@ -70,7 +70,7 @@ _COUNTED: Final = f"FROM message AS m WHERE m.{records.IS_COUNTED} GROUP BY"
 _BY_CONTEXT: Final = f"SELECT m.context, {_OF_MESSAGES} {_COUNTED} 1"
 _OF_NEW: Final = (
     f"SELECT m.context, {records.ended('m')} / {SLOT_MS}, m.session_id, {_OF_MESSAGES} "
-    f"FROM message AS m WHERE m.number > ? AND m.{records.IS_COUNTED} GROUP BY 1, 2, 3"
+    f"FROM message AS m WHERE m.number > ? AND m.{records.IS_COUNTED} GROUP BY 2, 1, 3"
 )
 _SLOTS: Final = f"SELECT {records.ended('m')} / {SLOT_MS} AS slot, m.session_id, m.source = {UsageSource.UNATTRIBUTED:d}, {_OF_MESSAGES} "
 _BY_SLOT: Final = f"{_SLOTS} {_COUNTED} 1, 2, 3"

@@ -6,7 +6,6 @@ own: ``fork_copies`` recognises it by what it records. It does not matter which 
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Final
 
 from msgspec.structs import replace
@@ -26,8 +25,6 @@ _COUNTED: Final = State.COUNTED
 _MOST_WITHOUT_INDEXES: Final = 250_000
 """Messages in a ledger that has no indexes yet. SQLite sorts them in memory to make one. A first look at a million messages
 peaked at 130 MB with 100,000, at 147 MB with 300,000 and at 160 MB with 500,000; it took 94 s of CPU with 100,000, 73 with 500,000."""
-
-_ROWS_AT_ONCE: Final = 4_096
 
 
 class Messages:
@@ -146,20 +143,13 @@ class Messages:
 
     def last_number(self) -> int:
         """Return the number of the message that was entered last, 0 if there is none."""
-        return int(self._database.execute("SELECT ifnull(max(number), 0) FROM message").fetchone()[0])
+        return records.last_number(self._database)
 
     def _insert(self, entered: dict[str, Entry]) -> None:
         """Write the rows of new messages, and empty the collection."""
         number_of = self._contexts.number_of
-        rest = iter(entered.values())
-        # The rows of a whole batch would be 6 MB, beside the messages that they are made of.
-        while part := list(islice(rest, _ROWS_AT_ONCE)):
-            rows = [
-                records.message_row(m, each.state, number_of(m), m.created_ms, each.number)
-                for each in part
-                for m in [each.message]
-            ]
-            records.insert_messages(self._database, rows)
+        new = ((each.message, each.state, number_of(each.message), each.number) for each in entered.values())
+        records.insert_messages(self._database, new)
         entered.clear()
 
     def _replace(self, entry: Entry, entered: dict[str, Entry]) -> Known:

@@ -147,12 +147,12 @@ class Unattributed:
         """Enter rows that ``unattributed_message`` made. Runs inside the writer's transaction."""
         entered = list(rows)
         first = self._messages.last_number() + 1
-        of_messages = [
-            records.message_row(m, state, self._contexts.number_of(m), m.created_ms, number)
+        number_of = self._contexts.number_of
+        new = (
+            (change.message, state, number_of(change.message), number)
             for number, (change, state) in enumerate(entered, first)
-            for m in [change.message]
-        ]
-        records.insert_messages(self._database, of_messages)
+        )
+        records.insert_messages(self._database, new)
 
 
 def unattributed_message(totals: SessionTotals, number: int, at_ms: int, tokens: Tokens, cost_nusd: int) -> Message:
