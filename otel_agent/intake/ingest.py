@@ -4,7 +4,6 @@ Everything is read before the transaction begins. The transaction only writes.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -15,7 +14,7 @@ from otel_agent.errors import LedgerError
 from otel_agent.intake.counting import Counting, Rules
 from otel_agent.intake.entering import Entering
 from otel_agent.intake.history import History
-from otel_agent.intake.joining import ALONE, FIRST_LOOK_SECONDS, Joined, few_collections
+from otel_agent.intake.idle_turns import end_idle_turns
 from otel_agent.intake.lines_of_code import count_lines
 from otel_agent.intake.mended_places import mended_places
 from otel_agent.intake.pass_progress import Pass, Progress
@@ -45,7 +44,6 @@ _NOTE_SWEEPS_MS: Final = 3_600_000
 """A sweep within an hour of the last one is not written down: an agent at rest leaves the disk alone."""
 _FAILURES: Final = (Unreadable, OSError, ValueError, ArithmeticError, RecursionError, MemoryError)
 """The ways in which the reading of a store fails, whatever is in it."""
-_TURNS_AT_ONCE: Final = 2_000  # turns that are ended in one transaction
 
 
 class Ingest:
@@ -70,17 +68,19 @@ class Ingest:
         self._unreadable = UnreadableStores(ledger, rules)
         self._unread_calls = UnreadCalls(ledger, rules)
         self._entering = Entering(
-            ledger, self._counting, self._traces, self._residual, self._history, self._unreadable, now_ns
+            ledger, rules, self._counting, self._traces, self._residual, self._history, self._unreadable, now_ns
         )
-        self._passed = False
-        self.lag_s: float | None = None
-        """Seconds from the completion of the last counted message until it was counted. ``None`` before there was one;
-        the history that the first pass finds does not count."""
 
     @property
     def overflowed(self) -> int:
         """Number of increases that were added to an overflow series."""
         return self._counting.overflowed
+
+    @property
+    def lag_s(self) -> float | None:
+        """Seconds from the completion of the last counted message until it was counted. ``None`` before there was one;
+        the history that the first pass finds does not count."""
+        return self._entering.lag_s
 
     @property
     def stores(self) -> list[Store]:
@@ -121,7 +121,7 @@ class Ingest:
             # A place whose problem may be gone is looked at again, and only a sweep looks at everything.
             sweep = self._forget(mended_places(self._ledger, self._stores, problems)) or sweep
             if problems:
-                self._enter([Batch(problems=problems)], outcome)
+                self._entering.enter([Batch(problems=problems)], outcome)
             if sweep:
                 self._put_times_right()
             self._read_all(outcome, ReadScope(sweep, changed_paths), stopping, progress)
@@ -145,7 +145,7 @@ class Ingest:
         self._end_turns(scope, stopping)
         self._count_residual()
         count_lines(self._ledger, self._counting, stopping)
-        self._passed = True
+        self._entering.is_news = True
         swept = scope.sweep and abs(self._now_ms() - self._ledger.swept_ms) > _NOTE_SWEEPS_MS
         if swept or self._history.has_news(scope):
             with self._ledger.transaction():
@@ -179,9 +179,14 @@ class Ingest:
         met: set[str] = set()
         if self._unreadable.rests(store, sweep=scope.sweep):
             return
+
+        def goes_on() -> bool:
+            progress.after_batch()
+            return not stopping()
+
         batches = self.readings.batches(store, now_ms=self._now_ms(), scope=scope)
         try:
-            if not self._enter_all(self._prepared(batches, store, met, outcome), store, outcome, stopping, progress):
+            if not self._entering.enter_all(self._prepared(batches, store, met, outcome), outcome, store, goes_on):
                 self.readings.close(store, batches)
                 return
             self._history.note_read(store, met)
@@ -202,40 +207,12 @@ class Ingest:
             self._history.before_batch(store, batch, outcome)
             yield batch
 
-    def _enter_all(
-        self, batches: Iterator[Batch], store: Store, outcome: Pass, stopping: Callable[[], bool], progress: Progress
-    ) -> bool:
-        """Write what a store yields; return False if ``stopping`` cut that short. Raises what the store raises."""
-        first_look = not self._ledger.swept_ms
-
-        def goes_on() -> bool:
-            progress.after_batch()
-            return not stopping()
-
-        with few_collections() if first_look else nullcontext():
-            for batch in batches:
-                together = Joined(batch, batches, FIRST_LOOK_SECONDS if first_look else ALONE, goes_on)
-                self._enter(together, outcome, store)
-                totals = together.last.totals
-                if totals is not None and self._rules.unattributed_usage:
-                    self._residual.note(store.name, totals)
-                if together.failure is not None:
-                    raise together.failure
-                if not goes_on():
-                    return False
-        return True
-
-    def _enter(self, batches: Iterable[Batch], outcome: Pass, store: Store | None = None) -> None:
-        latest_ms = self._entering.enter(batches, outcome, store)
-        if self._passed and latest_ms is not None:
-            self.lag_s = max(self._now_ms() - latest_ms, 0) / 1_000
-
     def _note_failure(self, store: Store, failure: Exception, outcome: Pass) -> None:
         self.readings.close(store)
         self._unreadable.note_failed(store, silent=self.readings.is_left(store))
         unexpected = Problem(ProblemKind.UNEXPECTED, store.name, str(failure))
         problem = failure.problem if isinstance(failure, Unreadable) else unexpected
-        self._enter([Batch(problems=[problem])], outcome)
+        self._entering.enter([Batch(problems=[problem])], outcome)
 
     def _forget(self, places: list[str]) -> bool:
         """Forget the problems of these places, which are gone or may be gone. Return True if there were any."""
@@ -264,7 +241,7 @@ class Ingest:
             decisions = self._unreadable.decidable(decisions, self._unreadable.awaited(now_ms))
             unread = self._unread_calls.judge([each.message for each in decisions], calls, now_ms=now_ms)
             if unread.problems:
-                self._enter([Batch(problems=unread.problems)], outcome)
+                self._entering.enter([Batch(problems=unread.problems)], outcome)
             decisions = [each for each in decisions if each.message.id not in unread.waiting]
             left += len(found) - len(decisions)
             decisions = [replace(each, message=calls.timed(each.message)) for each in decisions]
@@ -277,14 +254,9 @@ class Ingest:
             outcome.messages += len(changes)
 
     def _end_turns(self, scope: ReadScope, stopping: Callable[[], bool]) -> None:
-        """End the turns to which nothing more comes, although nothing in the store says so."""
         before_ms = self._now_ms() - self._rules.killed_grace_ms
-        while not stopping() and (idle := self._ledger.turns.idle(before_ms=before_ms, limit=_TURNS_AT_ONCE)):
-            with self._counting.transaction():
-                self._counting.add_turns(self._traces.end(idle))
-        self._traces.free_orphans(before_ms=before_ms, sent=False)
-        if scope.sweep:
-            self._traces.free_orphans(before_ms=before_ms, sent=True)
+        turns, traces, counting = self._ledger.turns, self._traces, self._counting
+        end_idle_turns(turns, traces, counting, before_ms=before_ms, sweep=scope.sweep, stopping=stopping)
 
     def _count_residual(self) -> None:
         """Count what only the totals of sessions know, now that every row of the pass is in the ledger."""

@@ -91,11 +91,6 @@ class Traces:
             entered += [(change.message, call) for call in of_message]
         return entered
 
-    def end(self, turns: Sequence[int]) -> list[EndedTurn]:
-        """End turns that nothing more can come to, and return them. Runs inside a transaction."""
-        self._ledger.turns.close(turns)
-        return self._ledger.turns.ended(turns)
-
     def free_orphans(self, *, before_ms: int, sent: bool) -> int:
         """Take turns from below a span that is never sent; return how many there were.
 

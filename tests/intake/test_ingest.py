@@ -11,7 +11,7 @@ import pytest
 
 from otel_agent import semconv
 from otel_agent.errors import LedgerError
-from otel_agent.intake import ingest as ingest_module
+from otel_agent.intake import entering
 from otel_agent.intake.ingest import Ingest, Rules
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import AskWanted, Batch, Overlap, Problem, ProblemKind, ReadScope, Recall, Store, Tokens
@@ -124,7 +124,7 @@ def test_a_pass_that_is_cut_short_goes_on_from_its_checkpoint(
     first: bool, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A first look joins batches: here it has time for one of them.
-    monkeypatch.setattr(ingest_module, "FIRST_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(entering, "FIRST_LOOK_SECONDS", 0.0)
     if not first:
         with ledger.transaction():
             ledger.note_sweep(T0)
@@ -273,7 +273,7 @@ def test_a_long_first_import_logs_its_progress(
     ledger: Ledger, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each batch takes four seconds here. Every five seconds are worth a line."""
-    monkeypatch.setattr(ingest_module, "FIRST_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(entering, "FIRST_LOOK_SECONDS", 0.0)
     caplog.set_level("INFO")
     clock = Clock()
 
