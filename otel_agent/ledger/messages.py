@@ -24,7 +24,7 @@ _V2: Final = Generation.V2
 _COUNTED: Final = State.COUNTED
 _MOST_WITHOUT_INDEXES: Final = 250_000
 """Messages in a ledger that has no indexes yet. SQLite sorts them in memory to make one. A first look at a million messages
-peaked at 130 MB with 100,000, at 147 MB with 300,000 and at 160 MB with 500,000; it took 94 s of CPU with 100,000, 73 with 500,000."""
+peaked at 130 MB with 100,000, at 147 MB with 300,000 and at 160 MB with 500,000. It took 94 s of CPU with 100,000 and 73 s with 500,000."""
 
 
 class Messages:
