@@ -3,10 +3,10 @@
     make bench ARGS="--messages 100000"
     make bench ARGS="--messages 10000 100000 1000000 --write docs/benchmarks.md"
 
-It first writes a made-up history. Then it measures a first look, which reads all of it into a new ledger, and later looks at
-each view. ccusage is measured beside the first look, and adds up everything each time. It comes from npm at the first
-use. `run --once` sends spans and totals to a receiver here, and a profile says what share of it is the SDK's encoding.
-At the end comes the resident agent with the live screen.
+It first writes a made-up history. Then it measures a first look, which reads all of it into a new ledger, and later
+looks at each view. Beside the first look it measures ccusage, which adds up everything each time. It comes from npm at
+the first use. `run --once` sends spans and totals to a receiver here, and a profile says what share of it is the SDK's
+encoding. At the end comes the resident agent with the live screen.
 """
 
 import argparse

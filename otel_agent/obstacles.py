@@ -1,7 +1,7 @@
 """Says what is in the way of a file or a folder of this program, and what to do about it.
 
-The system's own words are about the last call that failed: "File exists" for a folder that cannot be made, because a link
-that leads nowhere has its name.
+The system's own words are about the last call that failed. They are "File exists" for a folder that cannot be made
+because a link that leads nowhere has its name.
 """
 
 import os

@@ -1,7 +1,7 @@
 -- The table in which kafka/in.yaml keeps spans. To create it: clickhouse-client --multiquery < schema.sql
 --
 -- The columns are the ones that the Collector's ClickHouse exporter writes. The engine and the order differ from the table
--- that the exporter would create: a killed consumer reads some of Kafka again, and that table would keep those spans twice.
+-- that the exporter would create. A killed consumer reads some of Kafka again, and that table would keep those spans twice.
 -- Here ClickHouse merges a repeated span into one row, some time later. The view `spans` reads as if it already had.
 
 CREATE DATABASE IF NOT EXISTS otel_agent;

@@ -121,7 +121,7 @@ class Prometheus:
                 raise
             raise CannotRecord(
                 "what was recorded may not be deleted: start Prometheus with --web.enable-admin-api, on loopback only"
-                " (whoever reaches it can delete everything), run this again, and start it without the option"
+                " (whoever reaches it can delete everything). Then run this again, and start it without the option"
             ) from reason
 
     def _ask(self, path: str, form: Sequence[tuple[str, str]], *, post: bool = False) -> Any:
@@ -228,8 +228,8 @@ def record_again(start: str, end: str, url: str, data: Path) -> None:
     held_ms = prometheus.held_since()
     if windows.last >= held_ms:
         raise CannotRecord(
-            f"END has to be before {as_utc(held_ms - interval_ms)}: what is newer, Prometheus holds in memory;"
-            " wait until it is on the disk, which takes up to three hours"
+            f"END has to be before {as_utc(held_ms - interval_ms)}: what is newer, Prometheus holds in memory."
+            " Wait until it is on the disk, which takes up to three hours"
         )
     # The folder lies beside the blocks, so that a block moves in with one rename. Prometheus ignores its name.
     with tempfile.TemporaryDirectory(prefix="record-again.", dir=data) as work:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from otel_agent.agent.backend import doubts, exporters
 from otel_agent.agent.budget_watch import BudgetWatch
-from otel_agent.agent.old_calls import OldCalls
+from otel_agent.agent.requested_calls import RequestedCalls
 from otel_agent.export.metric_export import MetricExport
 from otel_agent.export.metric_schedule import MetricSchedule
 from otel_agent.export.mirror import Mirror
@@ -59,7 +59,7 @@ class Agent(Struct):
     budgets: BudgetWatch
     prove_ledger: Callable[[], None]
     """Writes something to the ledger. Raises ``LedgerError`` if that fails."""
-    old_calls: OldCalls
+    requested_calls: RequestedCalls
 
     def close_exports(self) -> None:
         """Break off the requests under way. May be called from any thread; nothing is sent afterwards."""
@@ -98,7 +98,7 @@ def assembled(
             lambda: parts.finder.locations,
             budgets,
             parts.ledger.prove_writable,
-            OldCalls(settings.state_dir, lambda: calls_of_history(parts)),
+            RequestedCalls(settings.state_dir, lambda: calls_of_history(parts)),
         )
         try:
             yield agent

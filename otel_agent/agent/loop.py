@@ -43,7 +43,7 @@ _WATCHED_SECONDS: Final = 30.0
 _LEARN_SECONDS: Final = 15.0
 """Time between two looks at where running OpenCode processes keep their data."""
 _SLICE_PAUSE_SECONDS: Final = 0.05
-"""Pause between two slices of old tool calls: exports and answers come in between."""
+"""Pause between two slices of the tool calls of the history: exports and answers come in between."""
 _LEDGER_SECONDS: Final = 5.0
 """Longest time until a pass is made again that could not write the ledger."""
 
@@ -171,7 +171,7 @@ class Loop:
         if self._due.read.is_due(now):
             self._try("read", partial(self._read, until))
             if not until.is_set() and not last:
-                self._try("old calls", self._read_old_calls)
+                self._try("calls of the history", self._read_requested_calls)
         self._try("budgets", partial(self._agent.budgets.check, self._now()))
         for number, export in enumerate(self._exports.steps(self._now(), last=last)):
             self._try(f"export {number}", export)
@@ -235,9 +235,9 @@ class Loop:
             self._due.read.bring_forward(self._now(), _GATHER_SECONDS)
         return True
 
-    def _read_old_calls(self) -> bool:
-        """Read a slice of the history's tool calls if a summary asked for them; the next one comes soon."""
-        if self._agent.old_calls.step():
+    def _read_requested_calls(self) -> bool:
+        """Read a slice of the tool calls of the history if a summary asked for them; the next one comes soon."""
+        if self._agent.requested_calls.step():
             self._due.read.bring_forward(self._now(), _SLICE_PAUSE_SECONDS)
         return True
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from otel_agent.cli.terminal import can_move_cursor
 from otel_agent.errors import UsageError
-from otel_agent.summary.amounts import Amount
+from otel_agent.summary.amounts import TokensOrCost
 from otel_agent.summary.formats import Format, format_of
 from otel_agent.summary.question import Accounting, By, Filters, Question, Range, RangeName, Sort
 from otel_agent.summary.ranges import custom_range, here, local_zone, named_range, zone_named
@@ -47,7 +47,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     form: Format = "table"
     output: Path | None = None
     watched: bool = False
-    fail_above: Amount | None = None
+    fail_above: TokensOrCost | None = None
     else_all_time: bool = False
     """Show all time if nothing was used in the range that the view has by itself."""
 

@@ -47,7 +47,7 @@ def shown() -> Iterator["Callable[[Pass], None] | None"]:
 
 @contextmanager
 def calls_shown() -> Iterator["OnCalls | None"]:
-    """Show how far the reading of old tool calls is, as ``shown`` does for messages."""
+    """Show how far the reading of the tool calls of the history is, as ``shown`` does for messages."""
     if not sys.stderr.isatty():
         yield None
         return

@@ -12,7 +12,7 @@ from otel_agent.cli import backend_options as options
 from otel_agent.cli import logs
 from otel_agent.cli.options import FLAG, ConfigOption, JsonOption
 from otel_agent.errors import OtelAgentError, UsageError
-from otel_agent.setup.outcome import Outcome
+from otel_agent.setup.result import SetupResult
 
 if TYPE_CHECKING:
     from otel_agent.setup.apply import Changes
@@ -88,7 +88,7 @@ def setup(
     except OtelAgentError as error:
         if not as_json:
             raise
-        _end(Outcome.UNUSABLE, {"reason": str(error)}, as_json=True)
+        _end(SetupResult.UNUSABLE, {"reason": str(error)}, as_json=True)
 
 
 def _ask(config: Path | None, given: "Choices", *, tries: bool, dry: bool) -> None:
@@ -100,7 +100,7 @@ def _ask(config: Path | None, given: "Choices", *, tries: bool, dry: bool) -> No
     wish = questions(now, given, tries=tries)
     if wish is None:
         typer.echo("Nothing was changed.")
-        raise typer.Exit(Outcome.NOT_ACCEPTED.exit_code)
+        raise typer.Exit(SetupResult.NOT_ACCEPTED.exit_code)
     _carry_out(config, now, wish, None, dry=dry, as_json=False)
 
 
@@ -124,7 +124,7 @@ def _finish(config: Path | None, wanted: "Choices", *, tries: bool, dry: bool, a
         wish, trial = tried(wish, now)
         if not trial.accepted:
             facts = {"reason": trial.reason, **_facts(now, wish, trial)}
-            _end(Outcome.NOT_ACCEPTED, facts, as_json=as_json)
+            _end(SetupResult.NOT_ACCEPTED, facts, as_json=as_json)
     _carry_out(config, now, wish, trial, dry=dry, as_json=as_json)
 
 
@@ -136,16 +136,16 @@ def _carry_out(
     from otel_agent.setup.plan import changes
 
     found = changes(wish, now)
-    outcome, reason = carry_out(
+    result, reason = carry_out(
         found,
         manager=manager_here if wish.service else None,
         program=lambda: program_here(config, read_only_home=False),
         dry=dry,
     )
     if as_json:
-        _end(outcome, {"reason": reason, **_facts(now, wish, trial)}, as_json=True)
-    _say(outcome, reason, found, wish)
-    raise typer.Exit(outcome.exit_code)
+        _end(result, {"reason": reason, **_facts(now, wish, trial)}, as_json=True)
+    _say(result, reason, found, wish)
+    raise typer.Exit(result.exit_code)
 
 
 def _facts(now: "Present", wish: "Wish", trial: "Trial | None") -> dict[str, Any]:
@@ -163,27 +163,27 @@ def _facts(now: "Present", wish: "Wish", trial: "Trial | None") -> dict[str, Any
     }
 
 
-def _end(outcome: Outcome, facts: dict[str, Any], *, as_json: bool) -> None:
+def _end(result: SetupResult, facts: dict[str, Any], *, as_json: bool) -> None:
     """Print a result that ends the command, and exit."""
     if as_json:
-        typer.echo(json.dumps({"result": outcome, **facts, "exit_code": outcome.exit_code}, indent=2))
+        typer.echo(json.dumps({"result": result, **facts, "exit_code": result.exit_code}, indent=2))
     else:
         typer.echo(f"otel-agent: nothing was changed. {facts['reason']}", err=True)
         typer.echo("Correct that, or use `otel-agent setup --yes --no-request` to set it up all the same.", err=True)
-    raise typer.Exit(outcome.exit_code)
+    raise typer.Exit(result.exit_code)
 
 
-def _say(outcome: Outcome, reason: str, found: "Changes", wish: "Wish") -> None:
-    if outcome is Outcome.WOULD_INSTALL:
+def _say(result: SetupResult, reason: str, found: "Changes", wish: "Wish") -> None:
+    if result is SetupResult.WOULD_INSTALL:
         _say_plan(found, wish)
         return
     if found.settings.is_needed:
         typer.echo(f"Wrote {found.settings.path}, which only you can read.")
     if found.variables.is_needed:
         typer.echo(f"Wrote {found.variables.path}, the variables of the service.")
-    if outcome is Outcome.NO_SERVICE:
+    if result is SetupResult.NO_SERVICE:
         typer.echo(f"The service is not installed: {reason}", err=True)
-    elif outcome is Outcome.ALREADY_INSTALLED:
+    elif result is SetupResult.ALREADY_INSTALLED:
         typer.echo("Everything is set up already.")
     elif wish.service:
         from otel_agent.cli.service import manager_here

@@ -16,7 +16,7 @@ from otel_agent.model.plural import counted
 from otel_agent.settings.user_folders import without_tilde
 from otel_agent.settings.values import DURATION
 from otel_agent.setup import paste
-from otel_agent.setup.history import History, day_of, look
+from otel_agent.setup.history import History, count_history, day_of
 from otel_agent.setup.plan import Choices, Present, changes, tried, wish_of
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def questions(now: Present, given: Choices, *, tries: bool) -> "Wish | None":
 def _history(now: Present) -> History | None:
     try:
         with progress.shown() as on_progress:
-            found = look(now.settings, on_progress)
+            found = count_history(now.settings, on_progress)
     except LedgerError as error:
         typer.echo(wrapped(f"OpenCode's history cannot be counted: {error}\n"))
         return None

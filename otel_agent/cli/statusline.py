@@ -26,7 +26,7 @@ def statusline(
     cache_read or cache_write. RANGE is one of summary, such as today or week.
     {today.tokens:exact} has all digits. The parts of {budget} are
     {budget.name}, .used, .limit, .left, .percent and .reached.
-    {unreadable} says how many stores cannot be read now, {unreadable:exact}
+    {unreadable} says how many stores cannot be read now. {unreadable:exact}
     is the number alone. Without it, the end of the line says so.
 
     \b

@@ -20,7 +20,7 @@ from otel_agent.errors import (
     LedgerNewer,
 )
 from otel_agent.settings import Settings
-from otel_agent.summary.amounts import Amount
+from otel_agent.summary.amounts import TokensOrCost
 from otel_agent.summary.question import Question, RangeName
 from otel_agent.summary.text import words
 from otel_agent.summary.view import View, ViewName, with_warning
@@ -54,7 +54,7 @@ def show(asked: Asked, settings: Settings, now: Callable[[], datetime]) -> None:
         _fail_above(asked.fail_above, views[0])
 
 
-def _fail_above(most: Amount, view: View) -> None:
+def _fail_above(most: TokensOrCost, view: View) -> None:
     """Raise ``AmountPassed`` if more was used, ``AmountUndecided`` if nobody can know yet."""
     if view.reading is not None:
         raise AmountUndecided(f"--fail-above cannot be decided. {view.reading.in_words(stopped=view.reading_stopped)}")
@@ -76,7 +76,7 @@ def bring_up_to_date(settings: Settings, *, with_calls: bool = False) -> str:
 
     if not with_calls and is_at_rest(settings):
         return ""
-    from otel_agent.cli.old_calls import wait_for_agent
+    from otel_agent.cli.awaited_calls import wait_for_agent
     from otel_agent.intake.catch_up import catch_up, ignore, read_calls
     from otel_agent.ledger.place import exists, ledger_path
 

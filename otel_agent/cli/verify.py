@@ -38,11 +38,13 @@ def verify(
     """
     from otel_agent.settings import load
     from otel_agent.verify import show
-    from otel_agent.verify.proof import Asked, verify
+    from otel_agent.verify.proof import VerifyOptions, verify
 
     settings = load(config).settings
     logs.set_up("error", "text", quiet=True)
-    asked = Asked(day=_day(clock(tz)().tzinfo), prometheus=prometheus, timeout_seconds=timeout, on_record=_progress())
+    asked = VerifyOptions(
+        day=_day(clock(tz)().tzinfo), prometheus=prometheus, timeout_seconds=timeout, on_record=_progress()
+    )
     try:
         report = verify(settings, asked)
     finally:

@@ -113,11 +113,9 @@ def _is_in(folder: str, store: Store) -> bool:
 
 def _given(settings: Settings) -> Mapping[str, int]:
     """Return how many messages were counted from each store so far. A ledger that cannot be read has a check of its own."""
-    given = Counter[str]()
     with suppress(LedgerError), open_to_read(settings.state_dir) as ledger:
-        for each in ledger.store_counts() if ledger else ():
-            given[each.store] += each.messages
-    return given
+        return ledger.messages_by_store() if ledger else {}
+    return {}
 
 
 def _missing(place: str, given: Mapping[str, int]) -> str:

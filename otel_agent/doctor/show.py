@@ -13,7 +13,7 @@ from otel_agent.delivery.advice import advice
 from otel_agent.doctor.finding import Finding, Verdict
 from otel_agent.doctor.status import GOOD, FoundStore, Status
 from otel_agent.ledger.delivery_state import SignalDelivery
-from otel_agent.ledger.hold import Trouble
+from otel_agent.ledger.hold import CannotWrite
 from otel_agent.ledger.reading import reading_keys
 from otel_agent.model.plural import counted
 from otel_agent.summary.text.words import plain
@@ -129,7 +129,7 @@ def _and_no_others(store: FoundStore, now: datetime) -> str:
     return f". It cannot be read ({why}, noticed {at:%Y-%m-%d %H:%M}): {missing}"
 
 
-def trouble_in_words(trouble: Trouble, now: datetime) -> str:
+def trouble_in_words(trouble: CannotWrite, now: datetime) -> str:
     """Return since when nothing can be counted, why, and how much waits."""
     waiting = f" At least {counted(trouble.waiting, 'message')} to count." if trouble.waiting else ""
     return f"nothing can be counted for {_since(trouble.since_ms, now)}: {trouble.reason}.{waiting}"

@@ -1,7 +1,6 @@
 """Asks how the agent is doing in short: does it run, which stores does it read, does the backend accept its data."""
 
 import os
-from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
@@ -155,9 +154,7 @@ def _lost(
         for each in ledger.unreadable_stores()
         if (each.place.startswith(each.name) if each.name in there else each.is_hidden)
     }
-    given = Counter[str]()
-    for each in ledger.store_counts():
-        given[each.store] += each.messages
+    given = ledger.messages_by_store()
     for problem in problems:
         if problem.kind is ProblemKind.NOT_LISTED:
             continue  # its known stores were looked for by their names

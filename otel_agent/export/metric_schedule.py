@@ -39,9 +39,9 @@ longer, as far as this process knows::
 Why unanswered points come first: the backend may have that value. A baseline below it would let the series fall, which
 ``increase()`` takes for a restarted counter, and it would add the whole total again. The same point sent twice is harmless.
 
-With delta temporality the three values say what is sent as well. The increment is what the current value gained since the
-last accepted one. If it gets no answer, it is what the unanswered value gained. The same increment with the same times is
-sent again until an answer comes, also by the next start, and nothing newer of its series is sent before.
+With delta temporality the three values say what is sent as well. The increment is what the current value gained since
+the last accepted one. If it gets no answer, it is what the unanswered value gained. The same increment with the same
+times is sent again until an answer comes, also by the next start. Nothing newer of its series is sent before.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,8 +1,8 @@
 """Reads the tool calls of the history before the ledger, when somebody asks for them.
 
 A first look leaves the parts of messages alone, because those of a whole history are tens of gigabytes. Here they are
-read a few messages at a time, each by its key, and each batch is a transaction: whoever breaks off goes on there.
-They raise no metric, because a backend's counters would jump by the calls of years.
+read a few messages at a time, each by its key. Each batch is a transaction: whoever breaks off goes on there. They
+raise no metric, because a backend's counters would jump by the calls of years.
 """
 
 import logging

@@ -18,6 +18,7 @@ from otel_agent.intake.settled import run_settled
 from otel_agent.intake.store_finder import StoreFinder
 from otel_agent.ledger import calls_request
 from otel_agent.ledger.migration_progress import OnMigration, unreported
+from otel_agent.ledger.outbox import NewSpans
 from otel_agent.ledger.writer import Ledger, open_ledger
 from otel_agent.model import ProblemKind
 from otel_agent.settings import Settings
@@ -98,7 +99,7 @@ def catch_up(
     """Bring the ledger up to date and export nothing: pending spans stay pending, if anybody ever chose a backend.
 
     It reads what is new, and what was in flight or could not be read before. The sweep of each day finds a file of a
-    JSON tree that was at rest and then rewritten in place; OpenCode does that to no completed message.
+    JSON tree that was at rest and then rewritten in place. OpenCode does that to no completed message.
     With ``changed_paths`` it looks only at these folders and files of JSON trees. ``then`` gets the parts at the end,
     before they are closed.
     Raises ``LedgerHeld`` if an agent does this already, and other ``LedgerError``.
@@ -108,10 +109,10 @@ def catch_up(
             # A store with unknown tables gets a chance each time: this version may be newer than the last one.
             due = abs(time.time_ns() // 1_000_000 - parts.ledger.swept_ms) > SWEEP_MS  # a clock can have been wrong
             sweep = due or parts.ledger.problems.has_kind(ProblemKind.UNKNOWN_SCHEMA)
-            keeps_here, parts.ledger.outbox.keeps = keeps_everything_here(settings), _are_kept(settings, parts.ledger)
+            parts.ledger.outbox.new_spans = _new_spans(settings, parts.ledger)
             before = StoresBefore(settings, parts.finder.locations) if changed_paths is None else None
             read = run_settled(parts.ingest, sweep=sweep, changed_paths=changed_paths, on_progress=on_progress)
-            _drop_spans(parts.ledger, for_ever=keeps_here)
+            _drop_spans(parts.ledger)
             then(parts)
             if before is not None and not read.settling:
                 before.note(parts.ledger, parts.ingest)
@@ -120,17 +121,19 @@ def catch_up(
         raise LedgerDamaged(f"{damage}. `otel-agent run --once` sets it aside and counts again.") from None
 
 
-def _are_kept(settings: Settings, ledger: Ledger) -> bool:
-    """Return true if spans have to wait here for the next agent."""
+def _new_spans(settings: Settings, ledger: Ledger) -> NewSpans:
+    """Return whether spans have to wait here for the next agent."""
     if keeps_everything_here(settings):
-        return False
-    return names_backend(settings, os.environ) or ledger.outbox.has_backend
+        return NewSpans.DROPPED
+    is_pending = names_backend(settings, os.environ) or ledger.outbox.has_backend
+    return NewSpans.PENDING if is_pending else NewSpans.LEFT_OUT
 
 
-def _drop_spans(ledger: Ledger, *, for_ever: bool) -> None:
-    """Drop the spans that nobody waits for. An agent with a backend takes them back, unless that is ``for_ever``."""
-    if ledger.outbox.keeps:
+def _drop_spans(ledger: Ledger) -> None:
+    """Drop the spans that nobody waits for. An agent with a backend takes back what was left out."""
+    if ledger.outbox.new_spans is NewSpans.PENDING:
         return
+    for_ever = ledger.outbox.new_spans is NewSpans.DROPPED
     last = ledger.messages.last_number()
     noted = for_ever or ledger.outbox.left_out == last
     if noted and not len(ledger.outbox):

@@ -1,7 +1,8 @@
-"""What a batch adds to the series: those of all messages, and those of the sessions that were active lately."""
+"""What a transaction adds to the series: those of all messages, and those of the sessions that were active lately."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from msgspec import Struct
@@ -38,55 +39,67 @@ class Rules(Struct, frozen=True):
 
 
 class Counting:
-    """Raises the totals. Everything but ``begin_session_series`` runs inside the writer's transaction."""
+    """Raises the totals. What is added in a ``transaction`` raises them once, at its end."""
 
     def __init__(self, ledger: Ledger, rules: Rules, now_ns: Callable[[], int]) -> None:
         self._ledger, self._rules, self._now_ns = ledger, rules, now_ns
         self._radar = LoopRadar(ledger, repeats=rules.loop_repeats, calls_per_minute=rules.loop_calls_per_minute)
+        self._begin_tallies()
         self._said_overflow = False
         self.overflowed = 0
         """Number of increases that were added to an overflow series."""
 
-    def add(self, changes: list[Change], beside: Entered = _NOTHING, problems: Sequence[Problem] = ()) -> None:
-        """Raise the totals by what a batch brought."""
-        now_ns = self._now_ns()
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Write everything inside to the ledger, with all that it adds to the totals, or nothing if it raises."""
         self._radar.begin()
-        tally = Tally(disjoint=self._rules.disjoint).add(changes).add_calls(beside.calls).add_turns(beside.ended)
+        self._begin_tallies()
+        with self._ledger.transaction():
+            yield
+            now_ns = self._now_ns()
+            folded = self._raise(self._tally.increases, now_ns)
+            folded += self._raise_by_session(self._of_sessions.increases, now_ns)
+        self._begin_tallies()
+        self._note_overflow(folded)
+        # Only now: a transaction that failed is tried again, and says the same again.
+        self._radar.write()
+
+    def _begin_tallies(self) -> None:
+        self._tally = Tally(disjoint=self._rules.disjoint)
+        self._of_sessions = Tally(disjoint=self._rules.disjoint)
+
+    def add(self, changes: list[Change], beside: Entered = _NOTHING, problems: Sequence[Problem] = ()) -> None:
+        """Add what a batch brought."""
+        self._tally.add(changes).add_calls(beside.calls).add_turns(beside.ended)
         if beside.calls:
-            tally.add_repeats(self._radar.repeats(beside.calls, now_ms=self._now_ms()))
+            self._tally.add_repeats(self._radar.repeats(beside.calls, now_ms=self._now_ms()))
         self._radar.look_at_rates(changes, now_ms=self._now_ms())
         # What is being read is not unreadable.
-        tally.add_problems(each.kind.value for each in problems if each.kind is not ProblemKind.BUSY)
-        folded = self._raise(tally.increases, now_ns)
+        self._tally.add_problems(each.kind.value for each in problems if each.kind is not ProblemKind.BUSY)
         # A first look begins the series of sessions at its end: here each would cost a walk over all messages.
         if changes and self._ledger.messages.indexed:
-            folded += self._raise_by_session(self._by_session(changes), now_ns)
-        self._note_overflow(folded)
+            self._add_by_session(changes)
 
     def add_turns(self, turns: Sequence[EndedTurn]) -> None:
-        """Raise the totals by turns that ended without a message."""
-        self._note_overflow(
-            self._raise(Tally(disjoint=self._rules.disjoint).add_turns(turns).increases, self._now_ns())
-        )
+        """Add turns that ended without a message."""
+        self._tally.add_turns(turns)
 
     def add_lines(self, lines: Sequence[GainedLines]) -> None:
-        """Raise the totals of lines of code."""
-        self._note_overflow(
-            self._raise(Tally(disjoint=self._rules.disjoint).add_lines(lines).increases, self._now_ns())
-        )
-
-    def write_notices(self) -> None:
-        """Log the loops that the last ``add`` noticed. Call it after its transaction."""
-        self._radar.write()
+        """Add lines of code."""
+        self._tally.add_lines(lines)
 
     def _raise(self, increases: Increases, now_ns: int) -> int:
         """Return how many increases went into an overflow series."""
+        if not increases:
+            return 0
         new = NewSeries(now_ns - self._rules.lead_ns, history=not self._ledger.swept_ms)
         limit = SeriesLimit(self._rules.max_series, OVERFLOW)
         return self._ledger.totals.raise_by(increases, now_ns=now_ns, new=new, limit=limit)
 
     def _raise_by_session(self, increases: Increases, now_ns: int) -> int:
         """Return how many increases went into an overflow series."""
+        if not increases:
+            return 0
         active_since_ns = now_ns - self._rules.session_window_ms * _NS_PER_MS
         return self._ledger.totals.raise_by(
             increases,
@@ -113,26 +126,22 @@ class Counting:
         for session_id in sorted(active - sessions.tracked(list(active))):
             if stopping():
                 return
-            tally = Tally(disjoint=self._rules.disjoint)
-            with self._ledger.transaction():
-                self._begin(session_id, tally)
-                self._note_overflow(self._raise_by_session(tally.increases, self._now_ns()))
+            with self.transaction():
+                self._begin(session_id)
 
-    def _by_session(self, changes: list[Change]) -> Increases:
-        """Return the increases of the sessions that were active within the window. A session without a series brings all
-        it ever used, so that its series shows the session's total from the start."""
+    def _add_by_session(self, changes: list[Change]) -> None:
+        """Add the changes of sessions that were active within the window. A session without a series brings all it ever
+        used, so that its series shows the session's total from the start."""
         since_ms = self._now_ms() - self._rules.session_window_ms
         tracked = self._ledger.sessions.tracked([change.message.session_id for change in changes])
-        tally = Tally(disjoint=self._rules.disjoint)
-        tally.add_sessions(change for change in changes if change.message.session_id in tracked)
+        self._of_sessions.add_sessions(change for change in changes if change.message.session_id in tracked)
         active = {change.message.session_id for change in changes if change.message.ended_ms >= since_ms}
         for session_id in sorted(active - tracked):
-            self._begin(session_id, tally)
-        return tally.increases
+            self._begin(session_id)
 
-    def _begin(self, session_id: str, tally: Tally) -> None:
+    def _begin(self, session_id: str) -> None:
         """Add all that a session ever used here, and note that it has series from now on."""
-        tally.add_sessions(self._ledger.messages.history_of(session_id, after=self._ledger.epoch_message))
+        self._of_sessions.add_sessions(self._ledger.messages.history_of(session_id, after=self._ledger.epoch_message))
         self._ledger.sessions.track(session_id)
 
     def _now_ms(self) -> int:

@@ -3,7 +3,7 @@
 Everything is read before the transaction begins. The transaction only writes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -12,12 +12,12 @@ from msgspec.structs import replace
 
 from otel_agent.errors import LedgerError
 from otel_agent.intake.counting import Counting, Rules
+from otel_agent.intake.entering import Entering
 from otel_agent.intake.history import History
-from otel_agent.intake.joining import joined
+from otel_agent.intake.idle_turns import end_idle_turns
 from otel_agent.intake.lines_of_code import count_lines
 from otel_agent.intake.mended_places import mended_places
 from otel_agent.intake.pass_progress import Pass, Progress
-from otel_agent.intake.problem_log import ProblemLog
 from otel_agent.intake.readings import Readings
 from otel_agent.intake.residual import Residual
 from otel_agent.intake.traces import Traces
@@ -28,7 +28,6 @@ from otel_agent.model import (
     Batch,
     BeingWritten,
     Calls,
-    Change,
     Message,
     Problem,
     ProblemKind,
@@ -45,7 +44,6 @@ _NOTE_SWEEPS_MS: Final = 3_600_000
 """A sweep within an hour of the last one is not written down: an agent at rest leaves the disk alone."""
 _FAILURES: Final = (Unreadable, OSError, ValueError, ArithmeticError, RecursionError, MemoryError)
 """The ways in which the reading of a store fails, whatever is in it."""
-_TURNS_AT_ONCE: Final = 2_000  # turns that are ended in one transaction
 
 
 class Ingest:
@@ -60,26 +58,29 @@ class Ingest:
         now_ns: Callable[[], int],
     ) -> None:
         self._ledger, self._find_stores, self._rules, self._now_ns = ledger, find_stores, rules, now_ns
-        self._count_from_ms = ledger.backfill_from_ms
         self._traces = Traces(ledger)
         self._residual = Residual(ledger)
         self._counting = Counting(ledger, rules, now_ns)
         self._history = History(ledger)
         self._stores: dict[str, Store] = {}
-        self._problem_log = ProblemLog()
         self.readings = Readings(ledger.recall, self._traces.wanted, ledger.may_recall)
         """The readings under way, and which places do not answer."""
         self._unreadable = UnreadableStores(ledger, rules)
         self._unread_calls = UnreadCalls(ledger, rules)
-        self._passed = False
-        self.lag_s: float | None = None
-        """Seconds from the completion of the last counted message until it was counted. ``None`` before there was one;
-        the history that the first pass finds does not count."""
+        self._entering = Entering(
+            ledger, rules, self._counting, self._traces, self._residual, self._history, self._unreadable, now_ns
+        )
 
     @property
     def overflowed(self) -> int:
         """Number of increases that were added to an overflow series."""
         return self._counting.overflowed
+
+    @property
+    def lag_s(self) -> float | None:
+        """Seconds from the completion of the last counted message until it was counted. ``None`` before there was one;
+        the history that the first pass finds does not count."""
+        return self._entering.lag_s
 
     @property
     def stores(self) -> list[Store]:
@@ -120,7 +121,7 @@ class Ingest:
             # A place whose problem may be gone is looked at again, and only a sweep looks at everything.
             sweep = self._forget(mended_places(self._ledger, self._stores, problems)) or sweep
             if problems:
-                self._enter(Batch(problems=problems), outcome)
+                self._entering.enter([Batch(problems=problems)], outcome)
             if sweep:
                 self._put_times_right()
             self._read_all(outcome, ReadScope(sweep, changed_paths), stopping, progress)
@@ -144,7 +145,7 @@ class Ingest:
         self._end_turns(scope, stopping)
         self._count_residual()
         count_lines(self._ledger, self._counting, stopping)
-        self._passed = True
+        self._entering.is_news = True
         swept = scope.sweep and abs(self._now_ms() - self._ledger.swept_ms) > _NOTE_SWEEPS_MS
         if swept or self._history.has_news(scope):
             with self._ledger.transaction():
@@ -155,7 +156,7 @@ class Ingest:
     def _put_times_right(self) -> None:
         """Replace what a wrong clock wrote, and go on with what holds now."""
         self._ledger.put_times_right(now_ns=self._now_ns(), backfill_from_ms=self._ledger.backfill_from_ms)
-        self._count_from_ms = self._residual.count_from_ms = self._ledger.backfill_from_ms
+        self._entering.count_from_ms = self._residual.count_from_ms = self._ledger.backfill_from_ms
         self._traces.from_ms = self._ledger.calls_from_ms
 
     def close(self) -> None:
@@ -178,21 +179,16 @@ class Ingest:
         met: set[str] = set()
         if self._unreadable.rests(store, sweep=scope.sweep):
             return
+
+        def goes_on() -> bool:
+            progress.after_batch()
+            return not stopping()
+
+        batches = self.readings.batches(store, now_ms=self._now_ms(), scope=scope)
         try:
-            # The reader works between two transactions, never inside one.
-            batches = self.readings.batches(store, now_ms=self._now_ms(), scope=scope)
-            for batch in batches if self._ledger.swept_ms else joined(batches):
-                met.update(each.place for each in batch.problems)
-                self._unread_calls.hold_back(batch, now_ms=self._now_ms())
-                self._enter(batch, outcome, store)
-                if batch.totals is not None and self._rules.unattributed_usage:
-                    self._residual.note(store.name, batch.totals)
-                progress.after_batch()
-                if stopping():
-                    self.readings.close(store, batches)
-                    return
-                # Gone before the next one is gathered: together they would be 20 MB more.
-                del batch
+            if not self._entering.enter_all(self._prepared(batches, store, met, outcome), outcome, store, goes_on):
+                self.readings.close(store, batches)
+                return
             self._history.note_read(store, met)
             if store.name in met:
                 self._unreadable.note_failed(store)
@@ -203,41 +199,20 @@ class Ingest:
         except _FAILURES as failure:
             self._note_failure(store, failure, outcome)
 
+    def _prepared(self, batches: Iterable[Batch], store: Store, met: set[str], outcome: Pass) -> Iterator[Batch]:
+        """Yield the batches without messages that wait. ``met`` gets the places of their problems."""
+        for batch in batches:
+            met.update(each.place for each in batch.problems)
+            self._unread_calls.hold_back(batch, now_ms=self._now_ms())
+            self._history.before_batch(store, batch, outcome)
+            yield batch
+
     def _note_failure(self, store: Store, failure: Exception, outcome: Pass) -> None:
         self.readings.close(store)
         self._unreadable.note_failed(store, silent=self.readings.is_left(store))
         unexpected = Problem(ProblemKind.UNEXPECTED, store.name, str(failure))
         problem = failure.problem if isinstance(failure, Unreadable) else unexpected
-        self._enter(Batch(problems=[problem]), outcome)
-
-    def _enter(self, batch: Batch, outcome: Pass, store: Store | None = None) -> None:
-        """Write one batch, all or nothing: messages, turns and calls, totals, problems, and the checkpoints last read."""
-        new = self._problem_log.new(batch.problems)
-        ledger, calls = self._ledger, batch.calls
-        self._history.before_batch(store, batch, outcome)
-        messages = [calls.timed(message) for message in batch.messages] if calls.answers else batch.messages
-        if store is not None:
-            self._unreadable.note_origins(messages, store)
-        with ledger.transaction():
-            changes = ledger.messages.record(messages, batch.sessions, count_from_ms=self._count_from_ms)
-            if batch.beside is not None and store is not None:
-                changes = self._residual.set_off(store.name, changes, batch.beside, now_ms=self._now_ms())
-            self._counting.add(changes, self._traces.enter(changes, batch.calls), new)
-            if store is not None:
-                ledger.store_counts.add(store.name, [change.message for change in changes if change.first])
-            ledger.problems.forget_read(batch.messages, batch.problems)
-            ledger.problems.note(batch.problems, now_ms=self._now_ms())
-            ledger.changed_lines.note(batch.lines)
-            ledger.remember(batch.checkpoints)
-            self._history.note()
-        # Only now, because a transaction that failed is tried again and must say the same again.
-        self._problem_log.write(new)
-        self._counting.write_notices()
-        self._note_lag(changes)
-        outcome.messages += sum(change.first for change in changes)
-        outcome.looked_at += batch.looked_at
-        outcome.problems += len(new)
-        outcome.settling += batch.settling
+        self._entering.enter([Batch(problems=[problem])], outcome)
 
     def _forget(self, places: list[str]) -> bool:
         """Forget the problems of these places, which are gone or may be gone. Return True if there were any."""
@@ -252,7 +227,9 @@ class Ingest:
         waiting, left = self._ledger.waiting, 0
         # A chunk at a time: a copy may be decided by an original that counted in the chunk before.
         while not stopping() and (
-            found := waiting.decide(now_ms=now_ms, grace_ms=grace_ms, count_from_ms=self._count_from_ms, left=left)
+            found := waiting.decide(
+                now_ms=now_ms, grace_ms=grace_ms, count_from_ms=self._entering.count_from_ms, left=left
+            )
         ):
             decisions = self._unreadable.decidable(found, self._unreadable.awaited(now_ms))
             # The stores are read before the transaction begins: it must not wait for OpenCode.
@@ -264,35 +241,28 @@ class Ingest:
             decisions = self._unreadable.decidable(decisions, self._unreadable.awaited(now_ms))
             unread = self._unread_calls.judge([each.message for each in decisions], calls, now_ms=now_ms)
             if unread.problems:
-                self._enter(Batch(problems=unread.problems), outcome)
+                self._entering.enter([Batch(problems=unread.problems)], outcome)
             decisions = [each for each in decisions if each.message.id not in unread.waiting]
             left += len(found) - len(decisions)
             decisions = [replace(each, message=calls.timed(each.message)) for each in decisions]
-            with self._ledger.transaction():
+            with self._counting.transaction():
                 changes = waiting.resolve(decisions)
                 self._counting.add(changes, self._traces.enter(changes, calls))
                 for name, of_store in self._unreadable.by_origin(change.message for change in changes).items():
                     self._ledger.store_counts.add(name, of_store)
             self._unreadable.forget_decided(decisions)
-            self._counting.write_notices()
             outcome.messages += len(changes)
 
     def _end_turns(self, scope: ReadScope, stopping: Callable[[], bool]) -> None:
-        """End the turns to which nothing more comes, although nothing in the store says so."""
         before_ms = self._now_ms() - self._rules.killed_grace_ms
-        while not stopping() and self._traces.close_idle_turns(
-            before_ms=before_ms, limit=_TURNS_AT_ONCE, count=self._counting.add_turns
-        ):
-            pass
-        self._traces.free_orphans(before_ms=before_ms, sent=False)
-        if scope.sweep:
-            self._traces.free_orphans(before_ms=before_ms, sent=True)
+        turns, traces, counting = self._ledger.turns, self._traces, self._counting
+        end_idle_turns(turns, traces, counting, before_ms=before_ms, sweep=scope.sweep, stopping=stopping)
 
     def _count_residual(self) -> None:
         """Count what only the totals of sessions know, now that every row of the pass is in the ledger."""
         unreadable, awaited = self._unreadable.names, self._unreadable.awaited(self._now_ms())
         while found := self._residual.find(now_ms=self._now_ms(), unreadable=unreadable, awaited=awaited):
-            with self._ledger.transaction():
+            with self._counting.transaction():
                 self._counting.add(self._residual.enter(found))
 
     def _read_calls(self, counted: list[Message], outcome: Pass) -> Calls:
@@ -307,10 +277,6 @@ class Ingest:
             except _FAILURES as failure:
                 self._note_failure(store, failure, outcome)
         return calls
-
-    def _note_lag(self, changes: list[Change]) -> None:
-        if self._passed and (counted := [change.message.ended_ms for change in changes if change.first]):
-            self.lag_s = max(self._now_ms() - max(counted), 0) / 1_000
 
     def _now_ms(self) -> int:
         return self._now_ns() // _NS_PER_MS

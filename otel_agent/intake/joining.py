@@ -1,47 +1,59 @@
-"""Joins the batches of a first look, so that a series which many of them raise is written once for all."""
+"""Joins the batches of a first look in one transaction, which raises each series once for all of them."""
 
 import gc
-from collections.abc import Generator, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from otel_agent.collecting import collect_seldom
 from otel_agent.model import Batch
 
-_MOST: Final = 20_000
-"""Messages in a joined batch, about 20 MB. A series is written once for each batch that raises it."""
+FIRST_LOOK_SECONDS: Final = 3.0
+"""A transaction of a first look takes in what is read in this time: a process that is killed loses no more. To raise the
+series for each 20,000 of 100,000 messages took 12 % of the counting."""
+ALONE: Final = 0.0
+"""A batch gets a transaction of its own, and the reader works between two transactions."""
 
 
-def joined(batches: Iterable[Batch]) -> Generator[Batch]:
-    """Yield the same in fewer batches. What was read beside totals of sessions stays as it is: it is compared with them."""
-    with _few_collections():
-        yield from _joined(batches)
+class Joined:
+    """Batches that are written together, each before the next one is read. It can be gone through once."""
 
+    def __init__(
+        self,
+        first: Batch,
+        rest: Iterator[Batch],
+        seconds: float,
+        goes_on: Callable[[], bool],
+        *,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``goes_on`` is asked between two batches. ``now`` returns seconds that never go back."""
+        self._rest, self._seconds, self._goes_on, self._now = rest, seconds, goes_on, now
+        self.last = first
+        """The batch that was yielded last. One with totals is always the last: all rows are in the ledger then."""
+        self.failure: Exception | None = None
+        """The failure of the reader. What it found before counts all the same: it may fail at each look."""
 
-def _joined(batches: Iterable[Batch]) -> Iterator[Batch]:
-    gathered = Batch()
-    try:
-        for batch in batches:
-            alone = batch.totals is not None or batch.beside is not None
-            full = len(gathered.messages) + len(batch.messages) > _MOST
-            if gathered != Batch() and (alone or full or _differ(gathered, batch)):
-                yield gathered
-                gathered = Batch()
-            if alone:
-                yield batch
-            else:
-                gathered.add(batch)
-    except Exception:
-        # The reader fails, perhaps at each look. What it found before counts all the same.
-        if gathered != Batch():
-            yield gathered
-        raise
-    if gathered != Batch():
-        yield gathered
+    def __iter__(self) -> Iterator[Batch]:
+        end = self._now() + self._seconds
+        while True:
+            yield self.last
+            if self.last.totals is not None or self._now() >= end:
+                return
+            try:
+                if not self._goes_on():
+                    return
+                self.last = next(self._rest)
+            except StopIteration:
+                return
+            except Exception as failure:  # noqa: BLE001 - whoever reads on raises it
+                self.failure = failure
+                return
 
 
 @contextmanager
-def _few_collections() -> Iterator[None]:
+def few_collections() -> Iterator[None]:
     """Let Python look less often for objects that refer to each other, which a history makes none of.
 
     To look as often as by default took 7 % of the counting of a first look.
@@ -51,9 +63,3 @@ def _few_collections() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*usual)
-
-
-def _differ(one: Batch, other: Batch) -> bool:
-    """Return True for batches of two tables. 2.x can hold a call of 1.x once more, and a batch has no twins in itself."""
-    both = one.messages[-1:] + other.messages[:1]
-    return len({message.generation for message in both}) > 1

@@ -14,6 +14,6 @@ def count_lines(ledger: Ledger, counting: Counting, stopping: Callable[[], bool]
     """Raise the totals by what sessions said since they were counted last. What cannot be decided waits for the next pass."""
     after = ""
     while not stopping() and (due := ledger.changed_lines.due(after=after, limit=_AT_ONCE)):
-        with ledger.transaction():
+        with counting.transaction():
             counting.add_lines(ledger.changed_lines.count(due))
         after = due[-1].id

@@ -5,10 +5,10 @@ Since each message is one call of the model, it sees calls side by side only. He
 across its messages:
 
 - A call repeats an earlier one of its turn if tool and input are the same. Once a call was made ``repeats`` times and
-  nothing new was called in between, it is a loop. So A A A is one, and so is A B A B A B; edit, test, edit, test is none,
-  because each edit is new.
-- A call that was made three times as often within ten minutes is one too, whatever was called in between, if none of
-  that changed a file. Turns do not matter here: a plugin may ask on and on.
+  nothing new was called in between, it is a loop. So A A A is one, and so is A B A B A B. Edit, test, edit, test is
+  none, because each edit is new.
+- A call that was made three times as often within ten minutes is one too, if nothing that was called in between changed
+  a file. Turns do not matter here: a plugin may ask on and on.
 """
 
 import logging

@@ -1,4 +1,5 @@
-"""The ledger's knowledge of what is in a session's totals, where a session is in several stores, was forked or began again."""
+"""The ledger's knowledge of what is in a session's totals, if the session is in several stores, was forked or began
+again."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -133,9 +134,9 @@ class SessionRecords:
     def _with_gone(self, store: str, totals: SessionTotals, usage: KnownUsage) -> KnownUsage:
         """Add what only other stores have of the session, as far as these totals may hold it.
 
-        A row that is elsewhere and not here was written there, or was deleted here by a revert. Nobody notes which of the
-        two. In the second case the totals hold it, so as much as fits is taken for that: too little is missing then, and
-        never too much. If it was written there, the totals there say the rest.
+        A row that is elsewhere and not here was written there, or was deleted here by a revert. Nobody notes which of
+        the two. In the second case the totals hold it, so as much as fits is taken for that. Then too little is
+        missing, and never too much. If it was written there, the totals there say the rest.
         """
         key, rest = totals.session.id, totals.tokens.minus(usage.tokens)
         others = [self._sessions[name] for name in self._stores if name != store]

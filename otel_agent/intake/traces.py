@@ -4,7 +4,7 @@ Before a transaction ``Traces`` says which parts to read: those of messages that
 history before the ledger. Inside the transaction it only writes what was read.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -90,18 +90,6 @@ class Traces:
             ended += self._ledger.turns.end_below(call.id for call in of_message if call.saw_child_end)
             entered += [(change.message, call) for call in of_message]
         return entered
-
-    def close_idle_turns(self, *, before_ms: int, limit: int, count: Callable[[Sequence[EndedTurn]], None]) -> int:
-        """End turns that nothing more can come to, at most ``limit`` of them; return how many were ended.
-
-        ``count`` gets them in the transaction that ends them.
-        """
-        idle = self._ledger.turns.idle(before_ms=before_ms, limit=limit)
-        if idle:
-            with self._ledger.transaction():
-                self._ledger.turns.close(idle)
-                count(self._ledger.turns.ended(idle))
-        return len(idle)
 
     def free_orphans(self, *, before_ms: int, sent: bool) -> int:
         """Take turns from below a span that is never sent; return how many there were.

@@ -1,8 +1,8 @@
 """The stores that cannot be read now, and what has to wait for them.
 
-A store that fails never holds up the others. Two kinds of messages wait for it, and only for the grace period: a suspected
-copy, because its original may be in there, and an unfinished message that came from it, because its tool calls are in there.
-Whatever is read first, a call counts once: the wait decides in which session.
+A store that fails never holds up the others. Two kinds of messages wait for it, and only for the grace period. One is a
+suspected copy, because its original may be in there. The other is an unfinished message that came from it, because its
+tool calls are in there. Whatever is read first, a call counts once: the wait decides in which session.
 """
 
 import logging

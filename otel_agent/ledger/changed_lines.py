@@ -1,9 +1,9 @@
 """The lines of code that count: what sessions and turns say was changed, each line once.
 
-OpenCode says it in two places. Up to 1.2 at least, a session has the difference between its first and its last state. Later
-releases write zeros there, and only a turn's user message says what the turn changed. Both can be rewritten, and a revert
-lowers them. So of each the largest number that was ever seen is kept, and a session counts the larger one of the
-two: what it says itself, or what its counted turns say together.
+OpenCode says it in two places. Up to 1.2 at least, a session has the difference between its first and its last state.
+Later releases write zeros there, and only a turn's user message says what the turn changed. Both can be rewritten, and
+a revert lowers them. So of each the largest number that was ever seen is kept. A session counts the larger one of two:
+what it says itself, or what its counted turns say together.
 """
 
 import sqlite3

@@ -1,7 +1,7 @@
 """The contexts of messages: provider, model, agent, project and source, each set of them once.
 
 The same few texts would repeat in every message. A message names its context by number instead, which makes the ledger
-a fifth smaller, and all sums by model, agent or project are sums over contexts.
+a fifth smaller. All sums by model, agent or project are sums over contexts.
 """
 
 import sqlite3

@@ -1,7 +1,7 @@
 """A lock file that one process has at a time: the same lock as that of the library filelock, at a tenth of its imports.
 
 The system's own call does it on Linux and macOS, and filelock elsewhere. Nobody falls back to a file whose existence is
-the lock: it would stay when its process is killed, and SQLite cannot work without the system's locks either.
+the lock: it would stay when its process is killed. SQLite cannot work without the system's locks either.
 """
 
 import os

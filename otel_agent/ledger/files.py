@@ -34,10 +34,10 @@ def open_writable(path: Path, *, thorough: bool = True, on_migration: OnMigratio
     database = connect_to_write(path)
     try:
         database.execute("PRAGMA journal_mode = WAL")
-        # NORMAL: a power cut may lose the last transactions, each of them whole; their messages are read again. FULL takes
-        # 12 ms for each message of a running agent instead of 0.6 ms, and 0.5 ms more CPU time; for a first look of 20,000
-        # messages it makes no difference. What is sent is on the disk before, whatever this says: that takes 24 ms for
-        # each export with something new, see ``Continuity.after_commit``.
+        # NORMAL: a power cut may lose the last transactions, each of them whole; their messages are read again. FULL
+        # takes 12 ms for each message of a running agent instead of 0.6 ms, and 0.5 ms more CPU time. For a first look
+        # of 20,000 messages it makes no difference. What is sent is on the disk before, whatever this says: that takes
+        # 24 ms for each export with something new, see ``Continuity.after_commit``.
         database.execute("PRAGMA synchronous = NORMAL")
         # Each minute an export sorts a megabyte or two: not worth a file on the disk.
         database.execute("PRAGMA temp_store = MEMORY")
@@ -101,8 +101,8 @@ def _check(path: Path, *, thorough: bool) -> None:
         # Nobody has it open. An ordinary reader would leave files beside a ledger that a newer otel-agent wrote.
         with closing(connect_to_idle(path)) as database:
             _examine(database, path, thorough=False)
-    # Read-only: the last connection that can write moves the WAL into the file when it closes, and a file that
-    # cannot be used has to stay as it is.
+    # Read-only: the last connection that can write moves the WAL into the file when it closes. A file that cannot be
+    # used has to stay as it is.
     with closing(connect_to_read(path)) as database:
         _examine(database, path, thorough=thorough)
 

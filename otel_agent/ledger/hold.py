@@ -27,7 +27,7 @@ _WITHOUT_LOCKS: Final = (ENOSYS, ENOLCK, EOPNOTSUPP)
 """What a network file system answers that does not support locks, or whose lock service does not run."""
 
 
-class Trouble(Struct, frozen=True):
+class CannotWrite(Struct, frozen=True):
     """The reason why the agent cannot write its ledger now."""
 
     reason: str
@@ -43,7 +43,7 @@ class Holder(Struct, frozen=True):
     pid: int
     since: str
     """ISO 8601, UTC."""
-    trouble: Trouble | None = None
+    trouble: CannotWrite | None = None
     """``None`` while the ledger can be written."""
 
 
@@ -76,7 +76,7 @@ class Hold:
         since_ms = before.since_ms if before else time.time_ns() // 1_000_000
         # A pass that is tried again reads the same messages again: the largest number is the nearest to the truth.
         most = max(waiting or 0, (before.waiting if before else None) or 0) or None
-        self._rewrite(Trouble(reason[:400], since_ms, most))
+        self._rewrite(CannotWrite(reason[:400], since_ms, most))
 
     def note_written(self, *, everything: bool) -> None:
         """Note that something was written, or ``everything`` that waited. This costs nothing unless there was a trouble."""
@@ -101,7 +101,7 @@ class Hold:
             self._name_lock.release()
             raise _unusable(state_dir, error) from None
 
-    def _rewrite(self, trouble: Trouble | None) -> None:
+    def _rewrite(self, trouble: CannotWrite | None) -> None:
         if trouble == self._holder.trouble:
             return
         self._holder = Holder(self._holder.pid, self._holder.since, trouble)
@@ -153,7 +153,9 @@ def _holder(state_dir: Path) -> Holder | None:
         trouble = None
         if reason := found.get("trouble"):
             waiting = found.get("waiting")
-            trouble = Trouble(str(reason), int(found["trouble_since_ms"]), None if waiting is None else int(waiting))
+            trouble = CannotWrite(
+                str(reason), int(found["trouble_since_ms"]), None if waiting is None else int(waiting)
+            )
         return Holder(int(found["pid"]), str(found["since"])[:32], trouble)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         # Half written, or by another version: the lock still protects the ledger, only the name is missing.

@@ -70,12 +70,12 @@ _COUNTED: Final = f"FROM message AS m WHERE m.{records.IS_COUNTED} GROUP BY"
 _BY_CONTEXT: Final = f"SELECT m.context, {_OF_MESSAGES} {_COUNTED} 1"
 _OF_NEW: Final = (
     f"SELECT m.context, {records.ended('m')} / {SLOT_MS}, m.session_id, {_OF_MESSAGES} "
-    f"FROM message AS m WHERE m.number > ? AND m.{records.IS_COUNTED} GROUP BY 1, 2, 3"
+    f"FROM message AS m WHERE m.number > ? AND m.{records.IS_COUNTED} GROUP BY 2, 1, 3"
 )
 _SLOTS: Final = f"SELECT {records.ended('m')} / {SLOT_MS} AS slot, m.session_id, m.source = {UsageSource.UNATTRIBUTED:d}, {_OF_MESSAGES} "
 _BY_SLOT: Final = f"{_SLOTS} {_COUNTED} 1, 2, 3"
 _BY_SLOT_OF_SESSION: Final = (
-    f"{_SLOTS} FROM message AS m WHERE m.{records.IS_COUNTED} AND m.session_id = ?1 GROUP BY 1, 2, 3"
+    f"{_SLOTS} FROM message AS m WHERE m.{records.IS_COUNTED} AND m.session_id = ?1 AND m.number <= ?2 GROUP BY 1, 2, 3"
 )
 _USED: Final = "json_group_array(DISTINCT m.context)"
 _PLACES: Final = "max(m.worktree), max(m.directory)"
@@ -131,8 +131,11 @@ class KeptSums:
         self._database.executemany(_TO_SLOT, [(*key, *_together(sums)) for key, sums in by_slot.items()])
         self._add_sessions(by_session, used)
 
-    def renew(self, before: Message, after: Message) -> None:
-        """Add up again what holds a counted message that ended at another time than was known before."""
+    def renew(self, before: Message, after: Message, *, upto: int) -> None:
+        """Add up again what holds a counted message that ended at another time than was known before.
+
+        Rows with a number above ``upto`` are left to ``add_new``.
+        """
         session_id = after.session_id
         # A time cannot be taken out of a sum like a number. This happens once in a while, so the messages are asked.
         slots = records.ids([before.ended_ms // SLOT_MS, after.ended_ms // SLOT_MS])
@@ -140,8 +143,8 @@ class KeptSums:
         self._database.execute(f"DELETE FROM slot_use WHERE {here}", (slots, session_id))
         self._database.execute(
             f"INSERT INTO slot_use (slot, session_id, unattributed, {_COLUMNS}) SELECT * FROM ({_BY_SLOT_OF_SESSION}) "
-            "WHERE slot IN (SELECT value FROM json_each(?2))",
-            (session_id, slots),
+            "WHERE slot IN (SELECT value FROM json_each(?3))",
+            (session_id, upto, slots),
         )
         times = f"SELECT min({records.ended('m')}), max({records.ended('m')}) FROM message AS m WHERE m.{records.IS_COUNTED}"
         self._database.execute(

@@ -107,8 +107,8 @@ _INDEXES: Final = (
 def to_version_8(database: sqlite3.Connection, on_migration: OnMigration) -> None:
     """Move the messages into the new table. ``schema.prepare`` adds up the sums. Runs inside a migration.
 
-    A call of 2.x that was retried in the same row gets its first beginning back, because the hash that stood for the
-    later one cannot be undone. A copy of just this call that is made later would count.
+    A call of 2.x that was retried in the same row gets its first beginning back. The hash that stood for the later one
+    cannot be undone. A copy of just this call that is made later would count.
     """
     for statement in _TABLES.split(";\n"):
         if statement.strip():

@@ -1,4 +1,5 @@
-"""Version 9 of the tables: the tool calls of counted messages are kept, with the marks of the latest ones and the loops that they make."""
+"""Version 9 of the tables keeps the tool calls of counted messages, the marks of the latest ones, and the loops that
+they make."""
 
 import sqlite3
 from typing import Final

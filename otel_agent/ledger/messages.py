@@ -6,7 +6,6 @@ own: ``fork_copies`` recognises it by what it records. It does not matter which 
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Final
 
 from msgspec.structs import replace
@@ -25,13 +24,11 @@ _V2: Final = Generation.V2
 _COUNTED: Final = State.COUNTED
 _MOST_WITHOUT_INDEXES: Final = 250_000
 """Messages in a ledger that has no indexes yet. SQLite sorts them in memory to make one. A first look at a million messages
-peaked at 130 MB with 100,000, at 147 MB with 300,000 and at 160 MB with 500,000; it took 94 s of CPU with 100,000, 73 with 500,000."""
-
-_ROWS_AT_ONCE: Final = 4_096
+peaked at 130 MB with 100,000, at 147 MB with 300,000 and at 160 MB with 500,000. It took 94 s of CPU with 100,000 and 73 s with 500,000."""
 
 
 class Messages:
-    """The table ``message``. Everything that writes runs inside the writer's transaction."""
+    """The table ``message``. Everything that writes runs between ``begin`` and ``finish`` of the writer's transaction."""
 
     def __init__(
         self, database: sqlite3.Connection, sessions: Sessions, outbox: Outbox, contexts: Contexts, sums: KeptSums
@@ -42,20 +39,40 @@ class Messages:
         # A first look that was cut short left messages that this process has not seen: there may be both.
         self._sides = {True, False} if self.last_number() else set[bool]()
         """Of the messages that came before there were indexes: is their generation that of 2.x?"""
+        self.batch = self._before = 0
+
+    def begin(self) -> None:
+        """Begin a transaction."""
+        self.batch, self._before = 0, -1
+
+    @property
+    def _new_after(self) -> int:
+        """The last row from before the transaction. What it enters has higher numbers, and is added up at its end."""
+        if self._before < 0:
+            self._before = self.last_number()
+        return self._before
+
+    def finish(self) -> None:
+        """Add up the rows that the transaction entered, and make the spans of those that count pending."""
+        if self._before >= 0:
+            # One statement for all new rows takes a fourth of the time.
+            self._outbox.add_messages_after(self._before)
+            self._sums.add_new(self._before)
 
     def record(self, messages: Sequence[Message], sessions: Sequence[Session], *, count_from_ms: int) -> list[Change]:
         """Enter a batch of messages and sessions; return what it adds to the totals.
 
         Messages that ended before ``count_from_ms`` are entered too, so that they are never new later.
         """
-        self.batch = len(messages)
+        self.batch += len(messages)
+        new_after = self._new_after
         self._sessions.enter(sessions, messages)
         known = self._known([m.id for m in messages])
         twins = self._twins_of_undecided(messages, known)
         counted: list[tuple[int, Message]] = []
         changes: list[Change] = []
         entered: dict[str, Entry] = {}
-        number = last = self.last_number()
+        number = self.last_number()
         for message in messages:
             before = known.get(message.id)
             if before is None and message.id in entered:
@@ -68,7 +85,7 @@ class Messages:
                     # The message may be earlier in this very batch: a correction needs its row in the table.
                     known |= {key: as_known(entry) for key, entry in entered.items() if key not in known}
                     self._insert(entered)
-                    changes += self._correct(message, before, new_after=last)
+                    changes += self._correct(message, before, new_after=new_after)
                     known[message.id] = before.merged_with(message)
                     continue
                 # The message had to wait: it counts for the most that any record of it says.
@@ -83,7 +100,7 @@ class Messages:
             if state is _COUNTED:
                 counted.append((number if before is None else before.number, message))
         self._insert(entered)
-        return changes + self.count(counted, new_after=last)
+        return changes + self.count(counted)
 
     @property
     def indexed(self) -> bool:
@@ -126,20 +143,13 @@ class Messages:
 
     def last_number(self) -> int:
         """Return the number of the message that was entered last, 0 if there is none."""
-        return int(self._database.execute("SELECT ifnull(max(number), 0) FROM message").fetchone()[0])
+        return records.last_number(self._database)
 
     def _insert(self, entered: dict[str, Entry]) -> None:
         """Write the rows of new messages, and empty the collection."""
         number_of = self._contexts.number_of
-        rest = iter(entered.values())
-        # The rows of a whole batch would be 6 MB, beside the messages that they are made of.
-        while part := list(islice(rest, _ROWS_AT_ONCE)):
-            rows = [
-                records.message_row(m, each.state, number_of(m), m.created_ms, each.number)
-                for each in part
-                for m in [each.message]
-            ]
-            records.insert_messages(self._database, rows)
+        new = ((each.message, each.state, number_of(each.message), each.number) for each in entered.values())
+        records.insert_messages(self._database, new)
         entered.clear()
 
     def _replace(self, entry: Entry, entered: dict[str, Entry]) -> Known:
@@ -157,7 +167,7 @@ class Messages:
     def _correct(self, message: Message, known: Known, *, new_after: int) -> list[Change]:
         """Add what a message that was read again has more of than before; no number ever falls.
 
-        Rows with a number above ``new_after`` were entered just now, and are added up with all that they hold in ``count``.
+        Rows with a number above ``new_after`` are added up with all that they hold in ``finish``.
 
         A message that counted as killed and completes after all gets its time of completion, which decides its day.
         """
@@ -189,15 +199,13 @@ class Messages:
         )
         if known.number <= new_after:
             self._sums.add([change])
-        if after.ended_ms != before.ended_ms:
-            self._sums.renew(before, after)
+            if after.ended_ms != before.ended_ms:
+                self._sums.renew(before, after, upto=new_after)
         return [change]
 
-    def count(self, messages: Sequence[tuple[int, Message]], *, new_after: int | None = None) -> list[Change]:
-        """Return what newly counted messages add; mark their sessions as counted and their spans as pending.
-
-        Rows with a number above ``new_after`` were entered just now.
-        """
+    def count(self, messages: Sequence[tuple[int, Message]]) -> list[Change]:
+        """Return what newly counted messages add; mark their sessions as counted and their spans as pending."""
+        new_after = self._new_after
         sessions = self._sessions.known({message.session_id for _, message in messages})
         opened = {key for key, session in sessions.items() if not session.counted}
         self._sessions.mark_counted(opened)
@@ -211,11 +219,7 @@ class Messages:
             changes.append(
                 Change(message, subagent, message.tokens, message.overlap, message.cost_nusd, True, opens, number)
             )
-        if new_after is not None:
-            # One statement for all new rows takes a fourth of the time.
-            self._outbox.add_messages_after(new_after)
-            self._sums.add_new(new_after)
-        known = [change for change in changes if new_after is None or change.number <= new_after]
+        known = [change for change in changes if change.number <= new_after]
         self._outbox.add_messages([change.number for change in known if change.message.calls_model])
         self._sums.add(known)
         return changes

@@ -1,7 +1,7 @@
 """One name for one agent and one project: how the messages of an older ledger get the names that are recorded now.
 
-Only messages change, from which reports are made. The series stay as they were published: a series that merged into
-another would make one counter fall and another one rise by what was counted long ago.
+Only messages change, from which reports are made. The series stay as they were published. A series that merged into
+another would make one counter fall, and another one rise by what was counted long ago.
 """
 
 import sqlite3

@@ -7,6 +7,7 @@ what is quarantined.
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from enum import Enum, auto
 from typing import Any, Final
 
 from msgspec import Struct, structs
@@ -29,6 +30,16 @@ _LEFT_OUT: Final = "spans_left_out"
 _IS_AS_READ: Final = (
     "number = ? AND caller = ? AND started_ms = ? AND last_message = (SELECT number FROM message WHERE id = ?)"
 )
+
+
+class NewSpans(Enum):
+    """What becomes of the spans of messages and turns that count from now on."""
+
+    PENDING = auto()
+    LEFT_OUT = auto()
+    """Nobody chose a backend yet. The ledger notes the last message instead of a row for each, see ``take_back``."""
+    DROPPED = auto()
+    """Nothing ever leaves this machine."""
 
 
 class PendingSpans(Struct, frozen=True):
@@ -56,8 +67,7 @@ class Outbox:
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database, self._facts = database, Facts(database)
-        self.keeps = True
-        """False if nobody chose a backend: then no new message gets a row here, see ``leave_out``."""
+        self.new_spans = NewSpans.PENDING
 
     def __len__(self) -> int:
         """Count the pending spans, those in quarantine included."""
@@ -74,16 +84,19 @@ class Outbox:
 
     def add_messages(self, numbers: Iterable[int]) -> None:
         """Make the spans of these rows pending: counted messages that asked a model. Others have no span of their own."""
-        if not self.keeps:
+        if self.new_spans is not NewSpans.PENDING:
             return
         self._database.executemany("INSERT INTO owed (message) VALUES (?)", [(number,) for number in numbers])
 
     def add_messages_after(self, number: int) -> None:
         """Make the spans of the counted messages pending whose rows come after this one, if they asked a model."""
-        if not self.keeps:
+        if self.new_spans is NewSpans.LEFT_OUT:
+            # In the transaction that counts them: a process that is killed afterwards leaves no spans that nobody knows of.
+            self._note_left_out(records.last_number(self._database))
+        if self.new_spans is not NewSpans.PENDING:
             return
         self._database.execute(
-            f"INSERT INTO owed (message) SELECT number FROM message WHERE number > ? AND {records.IS_COUNTED} AND calls_model",
+            f"INSERT OR IGNORE INTO owed (message) SELECT number FROM message WHERE number > ? AND {records.IS_COUNTED} AND calls_model",
             (number,),
         )
 
@@ -133,6 +146,9 @@ class Outbox:
         So a ledger without a backend keeps one number instead of a row for each message.
         """
         self.clear()
+        self._note_left_out(last_number)
+
+    def _note_left_out(self, last_number: int) -> None:
         self._facts.note(_LEFT_OUT, last_number)
 
     @property

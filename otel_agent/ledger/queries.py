@@ -30,7 +30,7 @@ from otel_agent.ledger.place import ledger_path
 from otel_agent.ledger.problems import ProblemSummary, problem_summaries
 from otel_agent.ledger.reading import Reading
 from otel_agent.ledger.session_calls import MessageOfSession, messages_of
-from otel_agent.ledger.store_counts import StoreCount, store_counts
+from otel_agent.ledger.store_counts import StoreCount, messages_by_store, store_counts
 from otel_agent.ledger.tool_usage import ToolUsage
 from otel_agent.ledger.unreadable_stores import UnreadableStore, unreadable_stores
 from otel_agent.ledger.usage_by_model import UsageByModel
@@ -195,8 +195,12 @@ class Queries:
         return self._of_sums.mark()
 
     def store_counts(self) -> list[StoreCount]:
-        """Return how many messages were counted from each store."""
+        """Return how many messages were counted from each store in each of its formats."""
         return store_counts(self._database) if self._version >= schema.WITH_DELIVERY else []
+
+    def messages_by_store(self) -> dict[str, int]:
+        """Return how many messages were counted from each store, of all formats together."""
+        return messages_by_store(self._database) if self._version >= schema.WITH_DELIVERY else {}
 
     def deliveries(self) -> list[SignalDelivery]:
         """Return how the delivery of each signal is doing."""

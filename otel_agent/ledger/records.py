@@ -2,10 +2,12 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
 from otel_agent.model import Generation, Message, Overlap, Session, State, Tokens, UsageSource
+
+_MESSAGE: Final = UsageSource.MESSAGE
 
 _OWN_COLUMNS: Final = (
     "id, session_id, generation, state, created_ms, completed_ms, context, "
@@ -16,14 +18,24 @@ _OWN_COLUMNS: Final = (
 _MAY_BE_UNKNOWN: Final = ("response_ms", "first_output_ms")
 _HOLES: Final = ", ".join("nullif(?, 0)" if name in _MAY_BE_UNKNOWN else "?" for name in _OWN_COLUMNS.split(", "))
 INSERT_MESSAGE: Final = f"INSERT INTO message ({_OWN_COLUMNS}, number) VALUES ({_HOLES}, ?)"
-_COLUMN: Final = {name: place for place, name in enumerate(_OWN_COLUMNS.split(", "))}
-_RESPONSE, _FIRST_OUTPUT = _COLUMN["response_ms"], _COLUMN["first_output_ms"]
-INSERT_UNTIMED_MESSAGE: Final = (
-    f"INSERT INTO message ({_OWN_COLUMNS}, number) VALUES ("
-    + ", ".join("NULL" if name in _MAY_BE_UNKNOWN else f"?{place + 1}" for name, place in _COLUMN.items())
-    + f", ?{len(_COLUMN) + 1})"
+_PLAIN_COLUMNS: Final = (
+    "id, session_id, generation, state, created_ms, completed_ms, context, "
+    "input, output, reasoning, cache_read, cache_write, cached_in_input, reasoning_in_output, cost_nusd, turn_id, finish"
 )
-"""The same for a row without both of the times that may be unknown."""
+_OF_PLAIN: Final = {
+    "error_type": "''",
+    "source": f"{UsageSource.MESSAGE:d}",
+    "calls_model": "1",
+    "copied": "0",
+    "began_ms": f"?{_PLAIN_COLUMNS.split(', ').index('created_ms') + 1}",
+    "retries": "0",
+    "variant": "''",
+}
+"""What the other columns of a plain message hold. The two that may be unknown are NULL."""
+INSERT_PLAIN_MESSAGE: Final = (
+    f"INSERT INTO message ({_PLAIN_COLUMNS}, number, {', '.join(_OF_PLAIN)}) VALUES "
+    f"({', '.join('?' * (_PLAIN_COLUMNS.count(',') + 2))}, {', '.join(_OF_PLAIN.values())})"
+)
 REPLACE_MESSAGE: Final = f"UPDATE message SET ({_OWN_COLUMNS}) = ({_HOLES}) WHERE number = ?"
 
 MESSAGE_COLUMNS: Final = (
@@ -61,12 +73,17 @@ def newest_ms(database: sqlite3.Connection) -> int | None:
     return None if newest is None else int(newest)
 
 
+def last_number(database: sqlite3.Connection) -> int:
+    """Return the number of the message that was entered last, 0 if there is none."""
+    return int(database.execute("SELECT ifnull(max(number), 0) FROM message").fetchone()[0])
+
+
 def message_row(message: Message, state: State, context: int, began_ms: int, number: int) -> tuple[object, ...]:
     """Return the values for ``INSERT_MESSAGE`` and ``REPLACE_MESSAGE``.
 
-    ``began_ms`` is the time of creation that the message's copies have. All are plain numbers and texts: Python looks for
-    an adapter of any other value, ``True`` and ``None`` included, which made a row take twice as long. An enumeration's
-    ``_value_`` is read ten times as fast as its ``value``.
+    ``began_ms`` is the time of creation that the message's copies have. All are plain numbers and texts. Python looks
+    for an adapter of any other value, ``True`` and ``None`` included, which made a row take twice as long. An
+    enumeration's ``_value_`` is read ten times as fast as its ``value``.
     """
     tokens, overlap = message.tokens, message.overlap
     return (
@@ -100,13 +117,57 @@ def message_row(message: Message, state: State, context: int, began_ms: int, num
     )
 
 
-def insert_messages(database: sqlite3.Connection, rows: Sequence[tuple[object, ...]]) -> None:
-    """Insert new rows that ``message_row`` made."""
-    # Most rows of a history know neither time, and two calls of ``nullif`` take a quarter of the time of a row.
-    timed = [row for row in rows if row[_RESPONSE] or row[_FIRST_OUTPUT]]
-    untimed = [row for row in rows if not (row[_RESPONSE] or row[_FIRST_OUTPUT])] if timed else rows
-    database.executemany(INSERT_UNTIMED_MESSAGE, untimed)
-    database.executemany(INSERT_MESSAGE, timed)
+def _is_plain(message: Message) -> bool:
+    return (
+        message.source is _MESSAGE
+        and message.calls_model
+        and not (
+            message.error_type
+            or message.copied
+            or message.response_ms
+            or message.first_output_ms
+            or message.retries
+            or message.variant
+        )
+    )
+
+
+def _plain_row(message: Message, state: State, context: int, number: int) -> tuple[object, ...]:
+    """Return the values for ``INSERT_PLAIN_MESSAGE``: as ``message_row`` returns them, of fewer columns."""
+    tokens, overlap = message.tokens, message.overlap
+    return (
+        message.id,
+        message.session_id,
+        message.generation._value_,
+        state._value_,
+        message.created_ms,
+        message.completed_ms,
+        context,
+        tokens.input,
+        tokens.output,
+        tokens.reasoning,
+        tokens.cache_read,
+        tokens.cache_write,
+        overlap.cached_in_input,
+        overlap.reasoning_in_output,
+        message.cost_nusd,
+        message.turn_id,
+        message.finish,
+        number,
+    )
+
+
+def insert_messages(database: sqlite3.Connection, entered: Iterable[tuple[Message, State, int, int]]) -> None:
+    """Insert new messages, each with its state, the number of its context and its own number."""
+    plain, others = [], []
+    for message, state, context, number in entered:
+        # Most messages of a history are plain. Nine values fewer take a fourth of the time of a row.
+        if _is_plain(message):
+            plain.append(_plain_row(message, state, context, number))
+        else:
+            others.append(message_row(message, state, context, message.created_ms, number))
+    database.executemany(INSERT_PLAIN_MESSAGE, plain)
+    database.executemany(INSERT_MESSAGE, others)
 
 
 def message(row: tuple[Any, ...]) -> Message:

@@ -1,9 +1,9 @@
 """A second record of what the backend has, in a file of its own beside the ledger.
 
 The ledger can be lost, damaged, or be replaced by an older copy. Then OpenCode's data is counted again, but only this
-record knows how far each series had come at the backend. With it no series falls, and nothing counts twice there.
-Each change of the record has a number, which the ledger notes as well: if the record's number is the higher one, the
-ledger is older than what was sent.
+record knows how far each series had come at the backend. With it no series falls, and nothing counts twice there. Each
+change of the record has a number, which the ledger notes as well. If the record's number is the higher one, the ledger
+is older than what was sent.
 """
 
 import sqlite3

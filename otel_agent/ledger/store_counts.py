@@ -39,3 +39,8 @@ class StoreCounts:
 def store_counts(database: sqlite3.Connection) -> list[StoreCount]:
     """Return one entry for each store and storage format, by name. Stores that went away stay in it."""
     return [StoreCount(*row) for row in database.execute("SELECT name, generation, messages FROM store ORDER BY 1, 2")]
+
+
+def messages_by_store(database: sqlite3.Connection) -> dict[str, int]:
+    """Return the number of messages that were counted from each store."""
+    return dict(database.execute("SELECT name, sum(messages) FROM store GROUP BY name").fetchall())

@@ -19,8 +19,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from msgspec import Struct
-from msgspec.json import Decoder
 
+from otel_agent.ledger.buckets import NO_BUCKETS, bucket_counts, sum_of_buckets
 from otel_agent.model import Increase, SentPoint, Series
 
 MAX_VALUE: Final = 2**63 - 1
@@ -41,9 +41,6 @@ _MINUTE_NS: Final = 60 * 10**9
 # A point without an answer is sent again as it was, so its series keeps its start until then. One that begins before 1970
 # was never sent: no point can hold such a time.
 _IMPOSSIBLE: Final = "(start_ns <= 0 OR (max(start_ns, changed_ns) > ?1 AND open_ns IS NULL))"
-
-_NO_BUCKETS: Final = "[]"
-_COUNTS: Final = Decoder(list[int])
 
 _CREATE_GAIN: Final = """
 CREATE TEMP TABLE IF NOT EXISTS gain (
@@ -78,7 +75,7 @@ ON CONFLICT (metric, attributes) DO UPDATE SET
     value = min(value + excluded.value, {MAX_VALUE}),
     count = count + excluded.count,
     changed_ns = excluded.changed_ns,
-    buckets = CASE excluded.buckets WHEN '{_NO_BUCKETS}' THEN buckets ELSE sum_of_buckets(buckets, excluded.buckets) END
+    buckets = CASE excluded.buckets WHEN '{NO_BUCKETS}' THEN buckets ELSE sum_of_buckets(buckets, excluded.buckets) END
 """
 
 SeriesKey = tuple[str, str]
@@ -114,7 +111,7 @@ class Totals:
         self.noted: set[SeriesKey] = set()
         """The series for which the running transaction noted what the backend has."""
         database.execute(_CREATE_GAIN)
-        database.create_function("sum_of_buckets", 2, _sum_of_buckets, deterministic=True)
+        database.create_function("sum_of_buckets", 2, sum_of_buckets, deterministic=True)
 
     def raise_by(
         self, increases: Mapping[SeriesKey, Increase], *, now_ns: int, new: NewSeries, limit: SeriesLimit
@@ -214,7 +211,7 @@ class Totals:
         return dict(self._database.execute("SELECT metric, count(*) FROM series GROUP BY metric").fetchall())
 
     def raise_to_sent(self) -> int:
-        """Raise what was counted to what the backend has, where OpenCode no longer has all of it; return of how many series.
+        """Raise what was counted to what the backend has, if OpenCode no longer has all of it. Return of how many series.
 
         The backend's totals were true, and a lower one would be taken for a counter that began again.
         """
@@ -233,7 +230,7 @@ class Totals:
 
     def _stage(self, increases: Mapping[SeriesKey, Increase]) -> None:
         """Bring the increases into the table ``gain``, in their order."""
-        # Statements over a whole batch: 11 µs instead of 18 µs for a series that exists, 17 µs instead of 150 µs for a new one.
+        # Statements over a whole batch take 11 µs instead of 18 µs for a series that exists. A new one takes 17 µs instead of 150 µs.
         rows = [
             (
                 metric,
@@ -241,7 +238,7 @@ class Totals:
                 position,
                 min(increase.value, MAX_VALUE),
                 increase.count,
-                _bucket_counts(increase.buckets) if increase.buckets else _NO_BUCKETS,
+                bucket_counts(increase.buckets),
             )
             for position, ((metric, attributes), increase) in enumerate(increases.items())
         ]
@@ -283,22 +280,3 @@ def _point(value: int | None, count: int, buckets: str, at_ns: int) -> SentPoint
 
 def _point_row(point: SentPoint | None) -> tuple[int | str | None, ...]:
     return (None,) * 4 if point is None else (point.value, point.count, json.dumps(point.buckets), point.at_ns)
-
-
-def _bucket_counts(buckets: Mapping[int, int]) -> str:
-    """Return the counts as a JSON array up to the highest bucket in use."""
-    return _to_json([buckets.get(index, 0) for index in range(max(buckets) + 1)])
-
-
-def _sum_of_buckets(before: str, more: str) -> str:
-    """Return the counts of two JSON arrays together, bucket by bucket."""
-    counts, added = _COUNTS.decode(before), _COUNTS.decode(more)
-    counts += [0] * (len(added) - len(counts))
-    for index, number in enumerate(added):
-        counts[index] += number
-    return _to_json(counts)
-
-
-def _to_json(counts: list[int]) -> str:
-    # Python writes a list of integers as json.dumps does, in a third of the time.
-    return str(counts)

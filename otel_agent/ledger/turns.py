@@ -1,7 +1,7 @@
 """The turns of counted messages: each is a row of the ledger, and becomes one span once it ended."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 
 from otel_agent.ledger import records
@@ -25,8 +25,9 @@ class TurnState(IntEnum):
 class Turns:
     """The table ``turn``. Runs inside the writer's transaction."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
+    def __init__(self, database: sqlite3.Connection, has_pending_spans: Callable[[], bool] = lambda: True) -> None:
+        """``has_pending_spans`` returns False as long as the spans of new turns are left out: they look accepted then."""
+        self._database, self._has_pending_spans = database, has_pending_spans
 
     def known(self, ids: Iterable[str]) -> set[str]:
         """Return which of these turns have a row."""
@@ -47,11 +48,11 @@ class Turns:
     def begin(self, turns: Iterable[tuple[Turn, list[Change]]]) -> list[EndedTurn]:
         """Enter new turns, each with its messages that are counted now; return those that ended. Their spans are pending."""
         rows, over = [], []
+        states = int(TurnState.OPEN), int(TurnState.PENDING if self._has_pending_spans() else TurnState.ACCEPTED)
         for turn, changes in turns:
             first_ms, ended, last = _summary(changes)
             started_ms = min(turn.started_ms, first_ms)
-            # ``ended`` and ``state`` begin with the same number: TurnState.OPEN is 0 and TurnState.PENDING is 1.
-            rows.append((turn.id, turn.trace, turn.caller, started_ms, last.number, ended, ended))
+            rows.append((turn.id, turn.trace, turn.caller, started_ms, last.number, ended, states[ended]))
             if ended:
                 over.append(EndedTurn(last.message, last.subagent, started_ms))
         self._database.executemany(

@@ -26,7 +26,7 @@ _IS_COPY: Final = (
 """A fork copy of 2.x: a fork's totals begin at zero, so they do not hold what was copied. The forks of betas mark no
 copy. In others an unmarked message is the fork's own, even if the clock was set back and it looks older.
 
-With ``CASE`` SQLite looks for marked ones only where it must: ``AND`` evaluates both of its sides for each message."""
+With ``CASE`` SQLite looks for marked ones only if it must: ``AND`` evaluates both of its sides for each message."""
 _IN_TOTALS: Final = (
     f"iif(m.generation = '{Generation.V2.value}', "
     f"(m.source = {UsageSource.UNATTRIBUTED:d} OR NOT ({_IS_COPY})) AND m.id NOT IN (SELECT value FROM json_each(?4)), "
@@ -147,13 +147,12 @@ class Unattributed:
         """Enter rows that ``unattributed_message`` made. Runs inside the writer's transaction."""
         entered = list(rows)
         first = self._messages.last_number() + 1
-        of_messages = [
-            records.message_row(m, state, self._contexts.number_of(m), m.created_ms, number)
+        number_of = self._contexts.number_of
+        new = (
+            (change.message, state, number_of(change.message), number)
             for number, (change, state) in enumerate(entered, first)
-            for m in [change.message]
-        ]
-        records.insert_messages(self._database, of_messages)
-        self._sums.add(change for change, state in entered if state is State.COUNTED)
+        )
+        records.insert_messages(self._database, new)
 
 
 def unattributed_message(totals: SessionTotals, number: int, at_ms: int, tokens: Tokens, cost_nusd: int) -> Message:

@@ -8,6 +8,7 @@ from typing import Final
 from msgspec import Struct
 
 from otel_agent.ledger.problems import WHOLE_IN_SQL
+from otel_agent.ledger.store_counts import messages_by_store
 from otel_agent.model import ProblemKind
 
 _LASTING: Final = (ProblemKind.DAMAGED, ProblemKind.NO_ACCESS, ProblemKind.NOT_LISTED, ProblemKind.UNEXPECTED)
@@ -47,7 +48,7 @@ def unreadable_stores(database: sqlite3.Connection) -> list[UnreadableStore]:
 
     A file that is damaged and never was a store of OpenCode's is none either.
     """
-    stores = dict[str, int](database.execute("SELECT name, sum(messages) FROM store GROUP BY name").fetchall())
+    stores = messages_by_store(database)
     found: dict[str, UnreadableStore] = {}
     unknown: list[UnreadableStore] = []
     # The first one stays: what was met first, but a lock only if nothing lasts.

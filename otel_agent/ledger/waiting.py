@@ -76,8 +76,8 @@ class Waiting:
         return self._messages.count([(each.number, each.message) for each in decisions if each.state is State.COUNTED])
 
     def _waiting(self, now_ms: int, grace_ms: int, left: int) -> list[tuple[int, tuple[object, ...]]]:
-        """Return number and row of undecided messages that can be decided at the end of a pass, those first that are the
-        likeliest originals: another copy of the same call does not count then."""
+        """Return number and row of undecided messages that can be decided at the end of a pass. The likeliest originals
+        come first: another copy of the same call does not count then."""
         columns = ", ".join(f"m.{name}" for name in records.MESSAGE_COLUMNS.split(", "))
         query = (
             f"SELECT number, {columns} FROM whole_message AS m JOIN session AS s ON s.id = m.session_id "

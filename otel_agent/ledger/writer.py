@@ -27,7 +27,7 @@ from otel_agent.ledger.messages import Messages
 from otel_agent.ledger.migration_progress import OnMigration, unreported
 from otel_agent.ledger.notices import Notices
 from otel_agent.ledger.open_ends import has_open_ends, has_turns_without_caller
-from otel_agent.ledger.outbox import Outbox
+from otel_agent.ledger.outbox import NewSpans, Outbox
 from otel_agent.ledger.place import ledger_path
 from otel_agent.ledger.problems import Problems
 from otel_agent.ledger.queries import Queries
@@ -69,7 +69,7 @@ class Ledger:
         self.queries = Queries(database, schema.VERSION)
         self.store_counts = StoreCounts(database)
         self.delivery_state = DeliveryState(database)
-        self.turns = Turns(database)
+        self.turns = Turns(database, lambda: self.outbox.new_spans is NewSpans.PENDING)
         self.kept_calls = KeptCalls(database, self._facts)
         self.changed_lines = ChangedLines(database, self._facts)
         self.loops = Loops(database, path.parent)
@@ -107,11 +107,12 @@ class Ledger:
         What it notes about points that are sent is on the disk, and in the second record, when it returns.
         """
         self._guard.check()
-        self.messages.batch = 0
+        self.messages.begin()
         self.totals.noted.clear()
         try:
             self._database.execute("BEGIN IMMEDIATE")
             yield
+            self.messages.finish()
             self._continuity.count_change()
             self._database.execute("COMMIT")
             self._continuity.after_commit()

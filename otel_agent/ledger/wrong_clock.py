@@ -1,6 +1,6 @@
 """Times that a wrong clock wrote into the ledger: a start before the clock was set, or while it was years ahead.
 
-Such a time stays wrong after the clock is right: no point with a negative start can be sent, and with a start in the
+Such a time stays wrong after the clock is right. No point with a negative start can be sent, and with a start in the
 future no tool call counts before then. What is possible is put right when the ledger is opened, and at each sweep.
 """
 

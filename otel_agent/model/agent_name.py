@@ -1,8 +1,8 @@
 """The name of an OpenCode agent without what nobody can see in it.
 
-Plugins put invisible characters before a name, so that a list of agents is sorted as they like, and stop doing so in a
-later release. It is the same agent. The characters between the pictures of one emoji, and between letters that they
-join or part, are invisible too, but they decide how the name looks: these stay.
+Plugins put invisible characters before a name, so that a list of agents is sorted as they like. In a later release they
+stop doing so. It is the same agent. The characters between the pictures of one emoji, and between letters that they
+join or part, are invisible too. They decide how the name looks, so these stay.
 """
 
 import re
@@ -10,8 +10,8 @@ import unicodedata
 from functools import lru_cache
 from typing import Final
 
-# Expressions are texts here, and `re` compiles each when it is first used: all of them would take 0.006 s of every start,
-# and most names are ASCII.
+# Expressions are texts here, and `re` compiles each when it is first used. All of them would take 0.006 s of every
+# start, and most names are ASCII.
 _PICTURES: Final = (
     "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u21ff\u2300-\u23ff\u2460-\u24ff\u25a0-\u27bf\u2900-\u297f"
     "\u2b00-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"

@@ -21,8 +21,9 @@ class Generation(StrEnum):
 
 
 _V2: Final = Generation.V2
-"""Under a name of its own wherever code runs for each message: Python 3.11 needs 0.1 to 0.4 µs to find a member in its
-class. The same holds for the members of ``UsageSource`` and ``State``. To count a message takes 3 % fewer instructions so."""
+"""Under a name of its own for code that runs for each message. Python 3.11 needs 0.1 to 0.4 µs to find a member in its
+class. The same holds for the members of ``UsageSource`` and ``State``. So it takes 3 % fewer instructions to count a
+message."""
 
 
 class UsageSource(IntEnum):

@@ -122,7 +122,7 @@ class StoreTotals(Struct, frozen=True):
     sessions: list[SessionTotals]
     """Those that are new or changed since the last pass."""
     unsettled: dict[str, int] = {}
-    """Session id to when a call began that is not complete, and that the totals may have already: those of a running
+    """Session id to when a call began that is not complete, and that the totals may have already. Those of a running
     compaction get into its row at the end."""
     migrated_ms: int | None = None
     """When 2.x imported the sessions of 1.x: the totals hold the messages that were complete then. ``None``: never."""

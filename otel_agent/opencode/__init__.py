@@ -8,6 +8,7 @@
 - ``configured_models``, ``releases``, ``worktrees``, ``mounts``: what else is to be known.
 
 A new generation of tables is a line in ``sqlite/known_tables.py``. A new kind of storage is a room of its own beside
-``sqlite``: a class that is a ``model.Store``, a ``parts.reader.PartSource``, and a line in ``locations.find_stores``.
-Both name themselves in ``model.Generation``. What its messages look like goes into ``decode.py``.
+``sqlite``. It has a class that is a ``model.Store``, a ``parts.reader.PartSource``, and a line in
+``locations.find_stores``. Both name themselves in ``model.Generation``. What its messages look like goes into
+``decode.py``.
 """

@@ -29,8 +29,8 @@ _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
 def with_answer(message: Message, streamed_ms: int | None, content: object, *, imported: bool) -> Message:
     """Return the message with the times of its answer.
 
-    ``streamed_ms`` and ``content`` are the row's own. ``imported`` says that 1.x wrote the call: its completion is then the time
-    at which the row of 1.x was last written to, and no end of anything.
+    ``streamed_ms`` and ``content`` are the row's own. ``imported`` says that 1.x wrote the call. Its completion is then
+    the time of the last write to the row of 1.x, and no end of anything.
     """
     items = _read(content) if streamed_ms is None or not _begins_with_text(content) else []
     response_ms = streamed_ms if streamed_ms is not None else _first_tool_ms(items)

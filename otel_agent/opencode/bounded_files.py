@@ -34,7 +34,7 @@ def expanded(path: str | Path) -> Path:
 
 
 def is_plain_name(name: str) -> bool:
-    """Return True if a text from a file can be the name of a file or a folder, and so cannot lead out of its folder."""
+    """Return True if a text from a file can name a file or a folder, and so cannot lead out of its folder."""
     if not name or name in (".", "..") or not name.isprintable():
         return False
     return not any(each in name for each in "/\\:") and len(name.encode("utf-8", "replace")) <= _LONGEST_NAME
@@ -113,8 +113,8 @@ class OpenFolder:
     def read(self, name: str) -> tuple[bytes, os.stat_result] | None:
         """Return a file's bytes and its status from before they were read.
 
-        ``None`` if anything is out of the ordinary: then ``read_bounded`` says what. The status of the open file is the
-        only one that is asked for, which saves a third of the time of reading a small file.
+        ``None`` if anything is out of the ordinary: then ``read_bounded`` says what. Only the status of the open file
+        is asked for: that saves a third of the time of reading a small file.
         """
         if self._descriptor is None:
             return None

@@ -1,11 +1,12 @@
 """The model that the configuration gives each OpenCode agent: OpenCode's own files, and those of oh-my-opencode.
 
-The files are looked for where the programs look, and a later one wins (opencode.ai/docs/config): OpenCode's global
-files, ``OPENCODE_CONFIG``, the project's from its root down, ``.opencode`` folders, ``OPENCODE_CONFIG_DIR``. Over all of
-them wins oh-my-opencode's file, first the user's and then the project's. If there are both, ``.jsonc`` is read.
+The files are looked for where the programs look, and a later one wins (opencode.ai/docs/config). The order is:
+OpenCode's global files, ``OPENCODE_CONFIG``, the project's from its root down, ``.opencode`` folders,
+``OPENCODE_CONFIG_DIR``. Over all of them wins oh-my-opencode's file, first the user's and then the project's. If there
+are both, ``.jsonc`` is read.
 
 oh-my-opencode 4 moves its file to ``.omo/omo.jsonc`` at its first start. It also gives its agents names to be shown,
-such as "Atlas - Plan Executor", under which messages are recorded, while the file goes on calling the agent ``atlas``.
+such as "Atlas - Plan Executor". Messages are recorded under these, while the file goes on calling the agent ``atlas``.
 """
 
 import os
@@ -172,7 +173,7 @@ def _from_the_root_to(folder: Path) -> list[Path]:
 
 def _parsed(path: Path) -> dict[str, Any]:
     """Raises ``_Refused``."""
-    import pyjson5  # noqa: PLC0415 - only where there is something to parse
+    import pyjson5  # noqa: PLC0415 - only if there is something to parse
 
     try:
         raw = read_bounded(str(path), _MAX_BYTES)

@@ -1,4 +1,5 @@
-"""How far a thread is with the listing of a long folder, so that whoever waits for it knows that it is busy and does not hang."""
+"""How far a thread is with the listing of a long folder. So whoever waits for it knows that it is busy and does not
+hang."""
 
 import threading
 from collections.abc import Iterable, Iterator

@@ -1,6 +1,6 @@
 """The MCP server of a tool: OpenCode names the tools of one ``server_tool``.
 
-Underscores are part of many names, so the name alone says nothing: a server is known if OpenCode's configuration names
+Underscores are part of many names, so the name alone says nothing. A server is known if OpenCode's configuration names
 it, or if the name has the form ``mcp__server__tool``. Everything else is not guessed.
 """
 

@@ -35,7 +35,7 @@ def _changed(problem: ProblemPlace) -> bool:
 
 def _can_be_read(place: str) -> bool:
     try:
-        if os.path.isdir(place):  # noqa: PTH112 - Path's raises where a folder may not be searched
+        if os.path.isdir(place):  # noqa: PTH112 - Path's raises if a folder may not be searched
             with os.scandir(place) as entries:
                 next(entries, None)
             return True

@@ -1,6 +1,6 @@
 """A process that reads for the one that counts: start it, give it its task, take its frames, and end it.
 
-Python runs the code of one thread at a time, and two threads that read files hinder each other: 100,000 messages took
+Python runs the code of one thread at a time, and two threads that read files hinder each other. 100,000 messages took
 3.9 s in two threads, 2.1 s in one, and 1.2 s in two processes.
 """
 

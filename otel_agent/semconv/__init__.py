@@ -3,8 +3,8 @@
 A new metric is a line here, and a sum with its key in ``series/tally.py`` (counted), or a line in ``series/gauges.py``
 (observed). CONTRIBUTING.md has the whole recipe.
 
-Names follow OpenTelemetry's GenAI, process and resource conventions where they have one, and ``opencode.*`` where
-they do not. Units are UCUM, and no name contains one. Names, units and descriptions are a contract with dashboards.
+Names follow OpenTelemetry's GenAI, process and resource conventions if they have one, else they are ``opencode.*``.
+Units are UCUM, and no name contains one. Names, units and descriptions are a contract with dashboards.
 """
 
 from enum import StrEnum

@@ -28,8 +28,8 @@ Increases = dict[SeriesKey, Increase]
 """The gain of each series."""
 
 _Key = tuple[object, ...]
-_AT_ONCE: Final = 8192
-"""Changes that are grouped together. A batch of a reader has about as many."""
+_AT_ONCE: Final = 16_384
+"""Changes that are grouped together, about 15 MB."""
 
 
 class Tally:
@@ -38,6 +38,8 @@ class Tally:
     def __init__(self, *, disjoint: bool) -> None:
         """``disjoint``: count a token that OpenCode recorded in two categories only once."""
         self._disjoint = disjoint
+        self._waiting: list[Change] = []
+        """Changes that are not grouped yet: a group has more of them the more there are."""
         self._origins: dict[tuple[object, ...], _Origin] = {}
         self._sessions: dict[tuple[object, ...], tuple[UsageKeys, Usage]] = {}
         self._counts: Counter[SeriesKey] = Counter()
@@ -46,13 +48,19 @@ class Tally:
 
     def add(self, changes: Iterable[Change]) -> "Tally":
         """Add messages to the metrics of tokens, cost, messages, sessions and model calls. Returns itself."""
+        self._waiting += changes
+        if len(self._waiting) >= _AT_ONCE:
+            self._add_up()
+        return self
+
+    def _add_up(self) -> None:
         # Plain sums for a message instead of sixteen series: a fifth of the time, which was 26 µs for each.
-        for origin, group in _grouped(changes, _origin):
+        for origin, group in _by_key(self._waiting, _origin).items():
             sums = self._origins.get(origin)
             if sums is None:
                 sums = self._origins[origin] = _Origin(group[0])
             sums.add(group, disjoint=self._disjoint)
-        return self
+        self._waiting.clear()
 
     def add_sessions(self, changes: Iterable[Change]) -> "Tally":
         """Add the same changes to the metrics that have one series for each session. Returns itself."""
@@ -107,6 +115,7 @@ class Tally:
     @property
     def increases(self) -> Increases:
         """The gain of each series, in the order in which the changes came."""
+        self._add_up()
         found = _Found()
         for origin in self._origins.values():
             origin.add_to(found)
@@ -123,10 +132,14 @@ def _grouped(changes: Iterable[Change], key: Callable[[Change], _Key]) -> Iterat
     """Yield the changes by their key, in order, some thousands at a time: memory does not follow a session's length."""
     rest = iter(changes)
     while part := list(islice(rest, _AT_ONCE)):
-        groups: defaultdict[_Key, list[Change]] = defaultdict(list)
-        for change in part:
-            groups[key(change)].append(change)
-        yield from groups.items()
+        yield from _by_key(part, key).items()
+
+
+def _by_key(changes: Iterable[Change], key: Callable[[Change], _Key]) -> dict[_Key, list[Change]]:
+    groups: defaultdict[_Key, list[Change]] = defaultdict(list)
+    for change in changes:
+        groups[key(change)].append(change)
+    return groups
 
 
 def _origin(change: Change) -> _Key:

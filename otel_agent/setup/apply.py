@@ -9,7 +9,7 @@ from msgspec import Struct
 from otel_agent.service.manager import Manager, ServiceError, is_current
 from otel_agent.service.program import Program
 from otel_agent.setup import settings_file
-from otel_agent.setup.outcome import Outcome
+from otel_agent.setup.result import SetupResult
 from otel_agent.setup.wish import Wish
 
 
@@ -54,7 +54,7 @@ def changes(path: Path, wish: Wish) -> Changes:
 
 def carry_out(
     found: Changes, *, manager: Callable[[], Manager] | None, program: Callable[[], Program], dry: bool
-) -> tuple[Outcome, str]:
+) -> tuple[SetupResult, str]:
     """Write the files and install the service; return what came of it, and why if that is a failure.
 
     ``manager`` is ``None`` if no service is wanted. ``program`` is asked after the settings are written. With ``dry``
@@ -65,24 +65,24 @@ def carry_out(
     try:
         _write(found)
         if manager is None:
-            return (Outcome.INSTALLED if found.are_needed else Outcome.ALREADY_INSTALLED), ""
+            return (SetupResult.INSTALLED if found.are_needed else SetupResult.ALREADY_INSTALLED), ""
         changed = _install(manager(), program(), restart=found.are_needed)
     except ServiceError as error:
-        return Outcome.NO_SERVICE, str(error)
+        return SetupResult.NO_SERVICE, str(error)
     except BaseException:
         _put_back(found)
         raise
-    return (Outcome.INSTALLED if changed or found.are_needed else Outcome.ALREADY_INSTALLED), ""
+    return (SetupResult.INSTALLED if changed or found.are_needed else SetupResult.ALREADY_INSTALLED), ""
 
 
 def _outlook(
     found: Changes, manager: Callable[[], Manager] | None, program: Callable[[], Program]
-) -> tuple[Outcome, str]:
+) -> tuple[SetupResult, str]:
     try:
         same = not found.are_needed and (manager is None or is_current(manager(), program()))
     except ServiceError as error:
-        return Outcome.NO_SERVICE, str(error)
-    return (Outcome.ALREADY_INSTALLED if same else Outcome.WOULD_INSTALL), ""
+        return SetupResult.NO_SERVICE, str(error)
+    return (SetupResult.ALREADY_INSTALLED if same else SetupResult.WOULD_INSTALL), ""
 
 
 def _install(manager: Manager, program: Program, *, restart: bool) -> bool:

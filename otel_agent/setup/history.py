@@ -14,6 +14,7 @@ from otel_agent.intake.catch_up import opened
 from otel_agent.intake.ingest import Pass
 from otel_agent.ledger import place
 from otel_agent.ledger.answers import Scope
+from otel_agent.ledger.outbox import NewSpans
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.settings import Settings
 from otel_agent.summary.ranges import here
@@ -36,7 +37,7 @@ class History(Struct, frozen=True):
     """True if a ledger has it already, so that nothing is left to decide."""
 
 
-def look(settings: Settings, on_progress: Callable[[Pass], None] | None = None) -> History:
+def count_history(settings: Settings, on_progress: Callable[[Pass], None] | None = None) -> History:
     """Return the history: from the ledger, if there is one, else by counting it into a ledger that is thrown away.
 
     Raises ``LedgerError`` if neither is possible.
@@ -48,7 +49,7 @@ def look(settings: Settings, on_progress: Callable[[Pass], None] | None = None) 
             scratch = structs.replace(settings, state_dir=Path(folder), backfill="all", exporter="none")
             give_up = time.monotonic() + MOST_SECONDS
             with opened(scratch, hurried=True) as parts:
-                parts.ledger.outbox.keeps = False
+                parts.ledger.outbox.new_spans = NewSpans.DROPPED
                 parts.ingest.run(sweep=True, stopping=lambda: time.monotonic() > give_up, on_progress=on_progress)
                 complete = time.monotonic() <= give_up
             return _of(Path(folder), complete=complete, counted=False)

@@ -12,17 +12,17 @@ _TOKENS: Final = re.compile(r"([0-9][0-9_,]*(?:\.[0-9]+)?)\s*([kmb]?)", re.IGNOR
 _COST: Final = re.compile(r"\$\s*([0-9]+(?:\.[0-9]+)?)|([0-9]+(?:\.[0-9]+)?)\s*usd", re.IGNORECASE)
 
 
-class Amount(Struct, frozen=True):
+class TokensOrCost(Struct, frozen=True):
     """An amount of tokens, or of billionths of a US dollar if ``of_cost``."""
 
     number: int
     of_cost: bool
 
 
-def amount(option: str, text: str) -> Amount:
+def amount(option: str, text: str) -> TokensOrCost:
     """Return what was written: ``5M``, ``250000``, ``$20`` or ``20USD``. Raises ``UsageError`` for anything else."""
     if found := _COST.fullmatch(text.strip()):
-        return Amount(round(float(found[1] or found[2]) * 10**9), of_cost=True)
+        return TokensOrCost(round(float(found[1] or found[2]) * 10**9), of_cost=True)
     if found := _TOKENS.fullmatch(text.strip()):
-        return Amount(round(float(re.sub("[_,]", "", found[1])) * _UNITS[found[2].lower()]), of_cost=False)
+        return TokensOrCost(round(float(re.sub("[_,]", "", found[1])) * _UNITS[found[2].lower()]), of_cost=False)
     raise UsageError(f"{option} {text}: not an amount. Write tokens (5M, 250000) or dollars (20USD).")

@@ -66,8 +66,8 @@ def answer(
 ) -> View:
     """Answer one view, as of one moment. If ``ledger`` is ``None``, nothing was counted yet and all numbers are zero.
 
-    ``now`` is in the zone in which a day begins; ``configured`` returns the model that the configuration gives an agent,
-    and ``servers`` are the MCP servers that it names. ``prices`` are a person's own.
+    ``now`` is in the zone in which a day begins. ``configured`` returns the model that the configuration gives an
+    agent, and ``servers`` are the MCP servers that it names. ``prices`` are a person's own.
     Raises ``LedgerError`` if the ledger cannot be read, ``NoAnswer`` if a timeline has too many periods.
     """
     figures = _Figures() if ledger is None else _figures(name, question, ledger, now, configured, servers, prices)
@@ -184,7 +184,7 @@ class _Asked:
 def order_of(question: Question) -> Callable[[Group], int] | None:
     """Return the number by which groups are sorted, or ``None`` to sort by name.
 
-    The largest number comes first, except for ``first``, where the smallest does.
+    The largest number comes first; for ``first`` the smallest does.
     """
     match question.sort:
         case "messages":

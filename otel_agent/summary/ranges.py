@@ -29,8 +29,8 @@ def named_range(name: RangeName, now: datetime) -> Range:
     """Return a range by its name, in whole days: ``week`` and ``month`` are the last 7 and 30 days, today included.
 
     ``this-…`` and ``last-…`` are weeks from Monday and months of the calendar. What lasts until now ends at the next
-    midnight or later, so that a message from a clock that is a little ahead is in the range. ``now`` is in the zone in
-    which a day begins.
+    midnight or later. So a message from a clock that is a little ahead is in the range. ``now`` is in the zone in which
+    a day begins.
     """
     since, until = _bounds(name, now)
     return Range(name, since, until, str(now.tzinfo))

@@ -35,8 +35,9 @@ def status_line(
 ) -> str:
     """Return the template with each ``{range.field}`` replaced by its number in a short form.
 
-    ``{range.field:exact}`` gives all digits, and ``{budget}`` the budget that is used up most. If the history is not read
-    to its end, or a store cannot be read, the line says so: at its end, or if the template has ``{unreadable}``, there.
+    ``{range.field:exact}`` gives all digits, and ``{budget}`` the budget that is used up most. If the history is not
+    read to its end, or a store cannot be read, the line says so. It does so at its end, or at ``{unreadable}`` if the
+    template has that.
     Raises ``UsageError`` for a field that does not exist.
     """
     unreadable = 0 if ledger is None else len(ledger.unreadable_stores())
@@ -91,8 +92,9 @@ def _parsed(field: str) -> tuple[RangeName, str, bool]:
 
 def _unknown(field: str) -> UsageError:
     return UsageError(
-        f"--format: {{{field}}} is no field. Use {{RANGE.FIELD}} with a range ({', '.join(RANGE_NAMES)}) and one of "
-        f"{', '.join(FIELDS)}, such as {{today.tokens}} or {{week.cost}}; {{today.tokens:exact}} has all digits. "
+        f"--format: {{{field}}} is no field. Use {{RANGE.FIELD}}, such as {{today.tokens}} or {{week.cost}}; "
+        f"{{today.tokens:exact}} has all digits. RANGE is one of {', '.join(RANGE_NAMES)}. "
+        f"FIELD is one of {', '.join(FIELDS)}. "
         f"{{budget}} and {{budget.FIELD}} with one of {', '.join(BUDGET_FIELDS)} show the fullest budget. "
         f"{{{UNREADABLE}}} says how many stores cannot be read now, and {{{UNREADABLE}:exact}} is the number alone."
     )

@@ -94,7 +94,7 @@ def _answer(url: str, instance: str, seconds: int, timeout_seconds: float) -> By
 
 
 def _beyond(totals: Totals, answer: ByModel) -> list[Difference]:
-    """Return where the answer is neither what was accepted nor what may have arrived without an answer."""
+    """Return the answers that are neither what was accepted nor what may have arrived without an answer."""
     less = published.compare(totals.accepted, answer, Cause.PROMETHEUS, folded=totals.folded)
     unanswered = published.compare(totals.accepted, totals.at_most, Cause.UNANSWERED, folded=totals.folded)
     most = {(each.provider, each.model): each.amount for each in unanswered}

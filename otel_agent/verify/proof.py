@@ -27,7 +27,7 @@ _PAUSE_SECONDS: Final = 1.5
 """The agent reads a change within 0.2 s if it is watched, and within 2 s otherwise."""
 
 
-class Asked(Struct, frozen=True, kw_only=True):
+class VerifyOptions(Struct, frozen=True, kw_only=True):
     """What a person asks ``verify`` for."""
 
     day: Callable[[int], str]
@@ -39,7 +39,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     """Called for each record that was recounted."""
 
 
-def verify(settings: Settings, asked: Asked) -> Report:
+def verify(settings: Settings, asked: VerifyOptions) -> Report:
     """Recount everything, compare, and return what was found. Nothing is written, neither here nor in OpenCode's storage.
 
     Raises ``NothingToVerify`` without a ledger or a store, and ``LedgerError`` if the ledger cannot be read.
@@ -79,7 +79,7 @@ def _found(settings: Settings) -> tuple[dict[str, Store], list[Problem]]:
     return stores, unreadable
 
 
-def _report(settings: Settings, asked: Asked, stores: dict[str, Store], looked: Looked) -> Report:
+def _report(settings: Settings, asked: VerifyOptions, stores: dict[str, Store], looked: Looked) -> Report:
     seen, gathered = looked.ledger, Gathered(looked.scratch, looked.own)
     sent = backend.compare_published(looked.scratch, seen, disjoint=settings.accounting == "disjoint")
     wrong = [(each.provider, each.model) for each in sent.differences if each.cause is Cause.PUBLISHED]

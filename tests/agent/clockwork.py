@@ -26,8 +26,9 @@ from tests.support.otlp_receiver.rows import point_rows
 ACCEPTED = SendResult(accepted=True)
 AWAY = SendResult(accepted=False, reason="nothing answers there")
 WALL_NS = time.time_ns() + 1_800_000_000_000
-"""The time of day when a clock begins. Unix nanoseconds. Files have the times of the real clock, and a file that is written
-in this very moment is left for the next pass: so the clock is half an hour ahead, and a pass never meets a young file."""
+"""The time of day when a clock begins. Unix nanoseconds. Files have the times of the real clock, and a file that is
+written in this very moment is left for the next pass. So the clock is half an hour ahead, and a pass never meets a
+young file."""
 
 
 class Clock:

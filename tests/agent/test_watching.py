@@ -1,4 +1,4 @@
-"""Changes give hints, polling finds what gave none, and stores may come, go and change their format."""
+"""A hint or a poll finds what changed, and stores may come, go and change their format."""
 
 from __future__ import annotations
 
@@ -6,17 +6,12 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import threading
 from contextlib import closing
-from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from otel_agent.intake.watch import Watch
-from otel_agent.opencode.locations import WatchedFolder
 from tests.support.agent import Agent
-from tests.support.made_stores import T0, Database, DatabaseV2, JsonTree, Project, Tokens, in_flight, message, session
+from tests.support.made_stores import T0, Database, DatabaseV2, JsonTree, Tokens, in_flight, message, session
 from tests.support.otlp_receiver import OtlpReceiver
 
 WATCHED_ONLY = {
@@ -26,9 +21,6 @@ WATCHED_ONLY = {
 }
 """Intervals so long that only a hint finds anything soon."""
 BRISK = {"OTEL_AGENT_RESCAN_INTERVAL_SECONDS": "0.05", "OTEL_AGENT_METRIC_EXPORT_INTERVAL_SECONDS": "0.1"}
-INPUT = {"gen_ai.token.type": "input", "opencode.project.name": "only-here"}
-"""Attributes of one test's own project: the store of an OpenCode that another test runs just now is found too."""
-ONLY_HERE = Project(id="f" * 40, worktree="/srv/only-here")
 SOON_S = 20.0
 """Time that "soon" may take on a slow and busy machine."""
 
@@ -36,117 +28,6 @@ SOON_S = 20.0
 def arrived(receiver: OtlpReceiver, messages: int) -> None:
     receiver.wait_for(lambda r: len({span.span_id for span in r.chats()}) >= messages, SOON_S)
     assert len({span.span_id for span in receiver.chats()}) == messages
-
-
-class TestWatch:
-    @pytest.fixture
-    def woken(self) -> threading.Event:
-        return threading.Event()
-
-    def hints(self, watch: Watch, woken: threading.Event, path: Path) -> None:
-        """Wait until there is a hint at this path."""
-        found: set[str] = set()
-        while str(path) not in found:
-            assert woken.wait(SOON_S), f"{path} was not hinted at, only {found}"
-            woken.clear()
-            found |= watch.take().paths or set()
-
-    def test_changes_anywhere_in_a_watched_tree_are_hinted_at(self, tmp_path: Path, woken: threading.Event) -> None:
-        (tmp_path / "old").mkdir()
-        watch = Watch(woken)
-        assert watch.set_folders([WatchedFolder(str(tmp_path), recursive=True)])
-        assert not watch.set_folders([WatchedFolder(str(tmp_path), recursive=True)])
-        try:
-            (tmp_path / "old" / "a.json").write_text("{}")
-            self.hints(watch, woken, tmp_path / "old" / "a.json")
-            (tmp_path / "new").mkdir()
-            self.hints(watch, woken, tmp_path / "new")
-            (tmp_path / "old" / "a.json").write_text("{ }")
-            self.hints(watch, woken, tmp_path / "old" / "a.json")
-        finally:
-            watch.close()
-
-    def test_a_file_that_is_renamed_gives_a_hint_at_its_new_name(self, tmp_path: Path, woken: threading.Event) -> None:
-        """Whoever writes a file in one step renames it; a name such as `x.tmp` interests nobody."""
-        (tmp_path / "opencode.db.tmp").write_text("x")
-        watch = Watch(woken)
-        watch.set_folders([WatchedFolder(str(tmp_path), recursive=False, endings=(".db",))])
-        try:
-            (tmp_path / "opencode.db.tmp").rename(tmp_path / "opencode.db")
-            self.hints(watch, woken, tmp_path / "opencode.db")
-        finally:
-            watch.close()
-
-    def test_reading_a_file_gives_no_hint(self, tmp_path: Path, woken: threading.Event) -> None:
-        """Each pass would otherwise wake the next one."""
-        (tmp_path / "a.json").write_text("{}")
-        watch = Watch(woken)
-        watch.set_folders([WatchedFolder(str(tmp_path), recursive=True)])
-        try:
-            for _ in range(20):
-                (tmp_path / "a.json").read_text()
-            (tmp_path / "end.json").write_text("")
-            self.hints(watch, woken, tmp_path / "end.json")
-            assert not watch.take().paths
-        finally:
-            watch.close()
-
-    def test_only_files_with_the_given_endings_give_hints_in_a_flat_folder(
-        self, tmp_path: Path, woken: threading.Event
-    ) -> None:
-        watch = Watch(woken)
-        watch.set_folders([WatchedFolder(str(tmp_path), recursive=False, endings=("-wal",))])
-        try:
-            for name in ("opencode.db-shm", "auth.json", "opencode.db-wal"):
-                (tmp_path / name).write_text("x")
-            assert woken.wait(SOON_S)
-            assert watch.take().paths == frozenset({str(tmp_path / "opencode.db-wal")})
-        finally:
-            watch.close()
-
-    def test_a_folder_that_appears_or_is_replaced_is_watched_by_the_next_call(
-        self, tmp_path: Path, woken: threading.Event
-    ) -> None:
-        folder = tmp_path / "later"
-        watch, places = Watch(woken), [WatchedFolder(str(tmp_path / "later"), recursive=True)]
-        try:
-            assert not watch.set_folders(places)
-            for _ in range(2):
-                folder.mkdir()
-                watch.set_folders(places)
-                watch.take()
-                (folder / "a").write_text("x")
-                self.hints(watch, woken, folder / "a")
-                shutil.rmtree(folder)
-                (tmp_path / "other").mkdir()  # takes the inode that is free
-                watch.set_folders(places)
-                (tmp_path / "other").rmdir()
-        finally:
-            watch.close()
-
-    def test_a_folder_that_sends_no_events_is_not_watched_and_logged_once(
-        self, tmp_path: Path, woken: threading.Event, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        """A tree on a network file system is polled instead."""
-        watch, place = Watch(woken), WatchedFolder(str(tmp_path), recursive=True, no_events="it is on nfs")
-        for _ in range(3):
-            assert not watch.set_folders([place])
-        assert watch.blind
-        assert [each.getMessage() for each in caplog.records] == [
-            f"cannot watch {tmp_path} (it is on nfs); it is polled every rescan_interval_seconds instead"
-        ]
-
-    def test_more_hints_than_can_be_remembered_mean_that_everything_may_have_changed(
-        self, woken: threading.Event
-    ) -> None:
-        watch = Watch(woken)
-        for number in range(10_100):
-            watch.hint(f"/{number}")
-        assert len(watch._paths) == 10_001, "a busy tree does not fill the memory"
-        hints = watch.take()
-        assert hints.paths is None
-        assert hints
-        assert not watch.take()
 
 
 def test_a_hint_is_enough_to_find_a_message(agent: Agent, receiver: OtlpReceiver, tree: JsonTree) -> None:
@@ -292,47 +173,3 @@ def test_a_burst_that_is_committed_while_the_agent_reads_is_counted(agent: Agent
             writer.execute("COMMIT")
         receiver.wait_for(lambda r: r.total("opencode.message.count") == 5_000, SOON_S)
         run.stop()
-
-
-class TestDiscovery:
-    """Another OpenCode keeps its data elsewhere."""
-
-    @pytest.fixture
-    def opencode(self, tmp_path: Path) -> Path:
-        program = tmp_path / "bin" / "opencode"
-        program.parent.mkdir()
-        shutil.copy(shutil.which("sleep") or "/bin/sleep", program)
-        return program
-
-    def test_the_store_of_a_running_opencode_is_found_and_stays_known(
-        self, agent: Agent, receiver: OtlpReceiver, opencode: Path
-    ) -> None:
-
-        elsewhere = agent.home / "elsewhere"
-        found = replace(agent, extra={"OTEL_AGENT_DISCOVER_STORES": "true"})
-        JsonTree(elsewhere / "opencode").put_turn(message(session(project=ONLY_HERE), Tokens(7)))
-        environment = {"XDG_DATA_HOME": str(elsewhere), "ANTHROPIC_API_KEY": "s3cret-key"}
-        with subprocess.Popen([opencode, "300"], env=environment) as running:
-            try:
-                found.once()
-            finally:
-                running.kill()
-        assert receiver.total("opencode.token.usage", INPUT) == 7
-        assert b"s3cret" not in b"".join(path.read_bytes() for path in agent.state_dir.glob("ledger.db*"))
-        more = message(session(project=ONLY_HERE), Tokens(9), T0 + 60_000, counter=2)
-        JsonTree(elsewhere / "opencode").put_turn(more)
-        found.once()
-        assert receiver.total("opencode.token.usage", INPUT) == 16
-        agent.once()
-
-    def test_no_running_opencode_is_asked_when_discovery_is_switched_off(
-        self, agent: Agent, receiver: OtlpReceiver, opencode: Path
-    ) -> None:
-
-        JsonTree(agent.home / "elsewhere" / "opencode").put_turn(message(session(), Tokens(7)))
-        with subprocess.Popen([opencode, "300"], env={"XDG_DATA_HOME": str(agent.home / "elsewhere")}) as running:
-            try:
-                agent.once()
-            finally:
-                running.kill()
-        assert receiver.total("opencode.message.count") == 0

@@ -120,7 +120,7 @@ class Terminal:
                 continue
             try:
                 more = os.read(self._screen, 65536)
-            except OSError:  # Linux, where the other side is closed
+            except OSError:  # Linux, if the other side is closed
                 more = b""
             if not more:
                 assert pattern is None, f"{pattern} was not shown:\n{self.shown[-2000:]}"

@@ -1,4 +1,4 @@
-"""The status says how long something lasts in the largest unit of which there are at least two."""
+"""The status says how long something lasts in the largest unit that goes into it at least twice."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from otel_agent.doctor.show import trouble_in_words
-from otel_agent.ledger.hold import Trouble
+from otel_agent.ledger.hold import CannotWrite
 
 NOW = datetime(2026, 1, 23, 12, tzinfo=UTC)
 
@@ -28,10 +28,10 @@ NOW = datetime(2026, 1, 23, 12, tzinfo=UTC)
 )
 def test_a_length_is_said_in_the_largest_unit_that_fits_in_twice(seconds: int, words: str) -> None:
     since_ms = round((NOW - timedelta(seconds=seconds)).timestamp() * 1_000)
-    said = trouble_in_words(Trouble("the disk is full", since_ms), NOW)
+    said = trouble_in_words(CannotWrite("the disk is full", since_ms), NOW)
     assert said == f"nothing can be counted for {words}: the disk is full."
 
 
 def test_what_waits_is_said_if_it_is_known() -> None:
-    said = trouble_in_words(Trouble("the disk is full", round(NOW.timestamp() * 1_000), waiting=1), NOW)
+    said = trouble_in_words(CannotWrite("the disk is full", round(NOW.timestamp() * 1_000), waiting=1), NOW)
     assert said.endswith(": the disk is full. At least 1 message to count.")

@@ -229,8 +229,8 @@ def test_whatever_happens_a_series_never_falls_and_ends_with_what_was_counted(st
 @given(stories(without=("request lost",)), st.integers(0, 3))
 @settings(deadline=None, max_examples=examples(100))
 def test_the_increase_of_a_series_is_what_was_counted(story: list[Event], budget: int) -> None:
-    """Restarts, failures and idle hours change nothing. A rise may lie more than five minutes after the point it rose from
-    only if a request and its answer are lost without a sign."""
+    """Restarts, failures and idle hours change nothing. Only if a request and its answer are lost without a sign, a
+    rise may lie over five minutes after the point it rose from."""
     with fresh_ledger() as ledger:
         played = Played(ledger, story, budget=budget)
     for series, counted in played.counted.items():

@@ -11,7 +11,7 @@ import pytest
 
 from otel_agent import semconv
 from otel_agent.errors import LedgerError
-from otel_agent.intake import joining
+from otel_agent.intake import entering
 from otel_agent.intake.ingest import Ingest, Rules
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import AskWanted, Batch, Overlap, Problem, ProblemKind, ReadScope, Recall, Store, Tokens
@@ -96,6 +96,19 @@ def test_a_problem_is_counted_once_and_logged_once(ledger: Ledger, caplog: pytes
     )
 
 
+def test_a_problem_that_two_batches_of_a_first_look_name_is_counted_once(ledger: Ledger) -> None:
+    problem = Problem(ProblemKind.MALFORMED, "a folder")
+
+    class InTwoBatches(ListedStore):
+        def read(self, recall: Recall, ask_wanted: AskWanted, *, now_ms: int, scope: ReadScope) -> Iterator[Batch]:
+            yield Batch([call(0)], problems=[problem])
+            yield Batch([call(1)], problems=[problem])
+
+    outcome = ingest_of(ledger, InTwoBatches("one")).run(sweep=True)
+    assert (outcome.messages, outcome.problems) == (2, 1)
+    assert unreadable(ledger) == {"malformed": 1}
+
+
 def test_of_many_problems_all_are_counted_and_a_few_are_logged(
     ledger: Ledger, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -110,8 +123,8 @@ def test_of_many_problems_all_are_counted_and_a_few_are_logged(
 def test_a_pass_that_is_cut_short_goes_on_from_its_checkpoint(
     first: bool, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A first look joins batches: here it has room for one of them.
-    monkeypatch.setattr(joining, "_MOST", 2)
+    # A first look joins batches: here it has time for one of them.
+    monkeypatch.setattr(entering, "FIRST_LOOK_SECONDS", 0.0)
     if not first:
         with ledger.transaction():
             ledger.note_sweep(T0)
@@ -259,8 +272,8 @@ def test_the_limit_of_series_is_logged_once(ledger: Ledger, caplog: pytest.LogCa
 def test_a_long_first_import_logs_its_progress(
     ledger: Ledger, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each batch takes four seconds here, and counts when the next one was read. Every five seconds are worth a line."""
-    monkeypatch.setattr(joining, "_MOST", 2)
+    """Each batch takes four seconds here. Every five seconds are worth a line."""
+    monkeypatch.setattr(entering, "FIRST_LOOK_SECONDS", 0.0)
     caplog.set_level("INFO")
     clock = Clock()
 
@@ -272,7 +285,7 @@ def test_a_long_first_import_logs_its_progress(
 
     ingest_of(ledger, Slow("one"), clock=clock).run(sweep=True)
     said = [each.getMessage() for each in caplog.records if "so far" in each.getMessage()]
-    assert said == ["counted 2 messages so far", "counted 6 messages so far"]
+    assert said == ["counted 4 messages so far", "counted 8 messages so far"]
 
 
 def test_a_session_series_holds_nothing_that_another_machine_counted(ledger: Ledger) -> None:

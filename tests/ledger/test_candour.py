@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from otel_agent.errors import LedgerError
-from otel_agent.ledger.hold import Hold, Holder, Trouble, held_by
+from otel_agent.ledger.hold import CannotWrite, Hold, Holder, held_by
 from otel_agent.ledger.writer import Ledger
 from tests.support.agent import Agent
 from tests.support.ledger_files import WINDOWS, assert_exact, write_messages
@@ -100,7 +100,7 @@ def test_the_same_trouble_keeps_its_beginning(tmp_path: Path, monkeypatch: pytes
     monkeypatch.undo()
     holder = held_by(tmp_path)
     assert holder is not None
-    assert holder.trouble == Trouble("still no room", 1_000)
+    assert holder.trouble == CannotWrite("still no room", 1_000)
     hold.release()
 
 

@@ -117,6 +117,18 @@ def test_two_records_of_one_message_in_a_batch_add_up_to_the_larger_one(ledger: 
         assert sums(queries.by_model(Scope())) == {("anthropic", "a"): (2, 2, 6)}
 
 
+def test_what_is_new_beside_a_killed_message_that_completes_counts_once(ledger: Ledger, state_dir: Path) -> None:
+    """The sums of its quarter of an hour are made again, and the new message has its row by then."""
+    late = T0 + 10 * SLOT_MS
+    whole = replace(call(0, FOUR), completed_ms=late)
+    enter(ledger, in_flight(whole))
+    end_pass(ledger)
+    enter(ledger, replace(call(3, ONE), completed_ms=late), whole)
+    with reading(state_dir) as queries:
+        slot = late // SLOT_MS * SLOT_MS
+        assert queries.usage(Scope(since_ms=slot, until_ms=slot + SLOT_MS)) == Usage(2, 1, Tokens(5), Overlap(), 5_000)
+
+
 def test_a_killed_message_that_completes_after_all_moves_to_its_time(ledger: Ledger, state_dir: Path) -> None:
     whole = replace(call(0, FOUR), completed_ms=T0 + 10 * SLOT_MS)
     enter(ledger, in_flight(whole, ONE), call(3, TWO))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from otel_agent.ledger.outbox import PendingSpans
+from otel_agent.ledger.outbox import NewSpans, PendingSpans
 from otel_agent.ledger.writer import Ledger, open_ledger
 from otel_agent.model import Change, Outcome, Tokens, ToolCall, Turn, UsageSource
 from tests.support.records import START_NS, T0, call, enter
@@ -100,3 +100,21 @@ def test_a_turn_that_goes_on_after_it_was_accepted_is_sent_again(ledger: Ledger)
         assert ledger.turns.extend([changes]) == [], "it does not end once more"
     (turn,) = [entry for entry in entries(ledger) if entry.of_turn]
     assert (turn.turn.id, turn.message.id) == (first.message.turn_id, "msg_1")
+
+
+def test_a_process_that_is_killed_after_it_counted_leaves_no_spans_that_nobody_knows_of(ledger: Ledger) -> None:
+    """A summary without a backend was killed here. Then somebody chose one."""
+    ledger.outbox.new_spans = NewSpans.LEFT_OUT
+    with_turns(ledger, 3)
+    assert len(ledger.outbox) == 0
+    ledger.outbox.new_spans = NewSpans.PENDING
+    with ledger.transaction():
+        ledger.outbox.take_back()
+    assert sorted(kinds(ledger)) == [False] * 3 + [True] * 3
+
+
+def test_spans_that_never_leave_this_machine_are_not_taken_back(ledger: Ledger) -> None:
+    ledger.outbox.new_spans = NewSpans.DROPPED
+    with_turns(ledger, 3)
+    assert ledger.outbox.left_out == 0
+    assert len(ledger.outbox) == 0

@@ -6,11 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.ledger.unreadable_stores import UnreadableStore
 from otel_agent.ledger.writer import Ledger
-from otel_agent.model import Problem, ProblemKind
+from otel_agent.model import Generation, Problem, ProblemKind
 from tests.support.records import call
 
 DATA = f"{os.sep}data"
@@ -25,7 +26,7 @@ def counted(ledger: Ledger) -> Ledger:
     messages = [call(number) for number in (1, 2, 3)]
     with ledger.transaction():
         ledger.store_counts.add(STORE, messages[:2])
-        ledger.store_counts.add(STORE, messages[2:])
+        ledger.store_counts.add(STORE, [structs.replace(each, generation=Generation.V2) for each in messages[2:]])
         ledger.store_counts.add(f"{STORE}-other", [call(4)])
     return ledger
 
@@ -37,6 +38,13 @@ def found(ledger: Ledger, state_dir: Path, *problems: tuple[ProblemKind, str, in
     with open_to_read(state_dir) as queries:
         assert queries is not None
         return queries.unreadable_stores()
+
+
+def test_the_messages_of_a_store_are_those_of_all_its_formats(counted: Ledger, tmp_path: Path) -> None:
+    with open_to_read(tmp_path / "state") as queries:
+        assert queries is not None
+        assert [each.messages for each in queries.store_counts()] == [2, 1, 1]
+        assert queries.messages_by_store() == {STORE: 3, f"{STORE}-other": 1}
 
 
 @pytest.mark.parametrize("place", [STORE, f"{STORE}#message", DATA, f"{DATA}{os.sep}"])

@@ -15,7 +15,7 @@ from tests.support.real_opencode.provider import Bill
 
 
 class Call(NamedTuple):
-    """The model and the tokens of one call. Where these are equal, it is the same call."""
+    """The model and the tokens of one call. If these are equal, it is the same call."""
 
     model: str
     tokens: Tokens

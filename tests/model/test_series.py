@@ -10,7 +10,7 @@ CALLS_S = Series("gen_ai.client.operation.duration", "{}", 1, 4_000, 2, (0, 2))
 
 
 def accepted(value: int, count: int, buckets: tuple[int, ...]) -> Series:
-    """The histogram, of which the backend has these numbers."""
+    """The histogram whose numbers the backend has."""
     before = SentPoint(value, count, buckets, 1)
     return Series(CALLS_S.metric, "{}", 1, CALLS_S.value, CALLS_S.count, CALLS_S.buckets, before)
 

@@ -25,7 +25,8 @@ examples:
   make mutants ARGS="--sample 100"        so many by chance, with a seed that is printed
   make mutants ARGS="--list"              what there is; nothing runs
 
-The exit code is 1 if less than {LEAST_SHARE:.0%} of the mutants that a test can see are killed, or if one does not apply any more.
+The exit code is 1 if one does not apply any more, or if less than {LEAST_SHARE:.0%} of those that tests can see are
+killed.
 """
 
 

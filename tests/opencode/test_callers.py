@@ -97,7 +97,7 @@ def test_the_title_of_a_session_tells_which_of_several_calls_began_it() -> None:
 
 
 class Circle:
-    """Two sessions of which each says that the other one called it. A reader that goes round for ever is ended."""
+    """Two sessions that each say that the other one called it. A reader that goes round for ever is ended."""
 
     def __init__(self) -> None:
         self.asked = 0

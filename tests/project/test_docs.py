@@ -60,7 +60,7 @@ def commands(document: str, program: str) -> list[list[str]]:
 
 
 def understand(arguments: list[str]) -> None:
-    """Let the command line's own parser read the arguments. Raises its `UsageError` where it does not understand."""
+    """Let the command line's own parser read the arguments. Raises its `UsageError` if it does not understand."""
     command: Any = typer.main.get_command(app())
     while arguments and hasattr(command, "commands") and not arguments[0].startswith("-"):
         assert arguments[0] in command.commands, f"there is no command {arguments[0]}"

@@ -38,8 +38,8 @@ def by_type(found: Counter[str]) -> Tokens:
 
 @given(messages())
 def test_all_metrics_and_the_span_of_a_message_agree(message: Message) -> None:
-    """Recorded as they are; input and output of the conventions are together what was billed, each token once; the
-    parts are never more than what holds them; span and counters say the same."""
+    """Tokens are recorded as they are. Input and output of the conventions are together what was billed, each token
+    once. The parts are never more than what holds them. Span and counters say the same."""
     found = tallied([change(message)])
     disjoint = without_overlap(message.tokens, message.overlap)
     (built,) = Tracer(EMITTER, titles=False).message_spans(message, SESSION, TURN, ())
@@ -89,7 +89,7 @@ def corrected(versions: list[Message]) -> list[Change]:
 
 @given(st.lists(messages(), min_size=1, max_size=5), st.booleans())
 def test_corrections_never_lower_a_series(versions: list[Message], disjoint: bool) -> None:
-    """Not even where only the overlap was corrected. As recorded, they end at the last numbers exactly."""
+    """Not even if only the overlap was corrected. As recorded, they end at the last numbers exactly."""
     changes = corrected(versions)
     for each in changes:
         for increase in Tally(disjoint=disjoint).add([each]).increases.values():

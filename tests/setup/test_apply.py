@@ -10,7 +10,7 @@ import pytest
 
 from otel_agent.service.manager import Manager, ServiceError
 from otel_agent.setup.apply import carry_out, changes
-from otel_agent.setup.outcome import Outcome
+from otel_agent.setup.result import SetupResult
 from otel_agent.setup.wish import Wish
 from tests.service.programs import made
 
@@ -64,6 +64,6 @@ def test_a_service_that_is_refused_leaves_the_settings_written(tmp_path: Path) -
     settings = tmp_path / "config.toml"
     found = changes(settings, WISH)
     refused = refusing(ServiceError("no bus"))
-    outcome = carry_out(found, manager=refused, program=lambda: made(tmp_path), dry=False)
-    assert outcome == (Outcome.NO_SERVICE, "no bus")
+    result = carry_out(found, manager=refused, program=lambda: made(tmp_path), dry=False)
+    assert result == (SetupResult.NO_SERVICE, "no bus")
     assert contents(settings) == (found.settings.after, 'OTEL_RESOURCE_ATTRIBUTES="team=a"\n')

@@ -11,7 +11,7 @@ from otel_agent.intake.catch_up import catch_up
 from otel_agent.ledger.reading import Reading
 from otel_agent.ledger.writer import open_ledger
 from otel_agent.settings import Settings
-from otel_agent.setup.history import History, look
+from otel_agent.setup.history import History, count_history
 from tests.support.made_stores import T0, JsonTree, Tokens, message, session
 
 DAY = 86_400_000
@@ -27,7 +27,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 def test_the_whole_history_is_counted_whatever_is_set_and_nothing_is_left_behind(settings: Settings) -> None:
-    found = look(settings)
+    found = count_history(settings)
     assert (found.messages, found.days, found.complete, found.counted) == (3, 3, True, False)
     assert found.last_ms - found.first_ms == 8 * DAY
     assert not settings.state_dir.exists()
@@ -36,15 +36,15 @@ def test_the_whole_history_is_counted_whatever_is_set_and_nothing_is_left_behind
 def test_a_machine_without_messages_has_no_history(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
-    assert look(Settings(state_dir=tmp_path / "state", data_dirs=(empty,))) == History(0, 0)
+    assert count_history(Settings(state_dir=tmp_path / "state", data_dirs=(empty,))) == History(0, 0)
 
 
 def test_a_ledger_that_was_not_read_to_the_end_is_a_part_of_the_history(settings: Settings) -> None:
     catch_up(settings)
-    assert look(settings).complete
+    assert count_history(settings).complete
     ledger = open_ledger(settings.state_dir, now_ns=time.time_ns(), backfill_from_ms=0)
     with ledger.transaction():
         ledger.history.note(Reading(1, 3))
     ledger.close()
-    found = look(settings)
+    found = count_history(settings)
     assert (found.counted, found.complete) == (True, False)

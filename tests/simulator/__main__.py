@@ -80,15 +80,15 @@ def _at_every_moment(*, delta: bool) -> Iterator[Played]:
 
 def _storm(options: argparse.Namespace) -> int:
     """Kill real processes, a fourth of them for each way of sending."""
-    outcomes = []
+    results = []
     for number, way in enumerate(storm.WAYS):
         share = {"kills": options.kills // len(storm.WAYS), "messages": options.messages // len(storm.WAYS)}
         with tempfile.TemporaryDirectory() as home:
-            outcomes.append(storm.storm(Path(home), way, seed=options.seed + number, **share))
-        print(outcomes[-1], flush=True)
-    kills, messages = sum(each.kills for each in outcomes), sum(each.messages for each in outcomes)
-    print(f"in all: {kills} kills, {messages} messages, {sum(each.is_wrong for each in outcomes)} ways went wrong")
-    return sum(each.is_wrong for each in outcomes)
+            results.append(storm.storm(Path(home), way, seed=options.seed + number, **share))
+        print(results[-1], flush=True)
+    kills, messages = sum(each.kills for each in results), sum(each.messages for each in results)
+    print(f"in all: {kills} kills, {messages} messages, {sum(each.is_wrong for each in results)} ways went wrong")
+    return sum(each.is_wrong for each in results)
 
 
 def _temporalities(options: argparse.Namespace) -> list[bool]:

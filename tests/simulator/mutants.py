@@ -98,7 +98,7 @@ def _without_the_message(insert: str) -> str:
 def _counts_known_ids_again() -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(replaced(messages.Messages, "_known", lambda self, ids: {}))
-        for name in ("INSERT_MESSAGE", "INSERT_UNTIMED_MESSAGE"):
+        for name in ("INSERT_MESSAGE", "INSERT_PLAIN_MESSAGE"):
             stack.enter_context(replaced(records, name, _without_the_message(getattr(records, name))))
         yield
 

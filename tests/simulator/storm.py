@@ -67,7 +67,7 @@ WAYS = (
 
 
 @dataclass(slots=True)
-class Outcome:
+class StormResult:
     """What came of a storm."""
 
     way: Way
@@ -100,9 +100,9 @@ class Outcome:
         return "\n  ".join([f"{self.way} (seed {self.seed}): {numbers}, {more}", lies, *self.notes])
 
 
-def storm(home: Path, way: Way, *, seed: int, kills: int, messages: int) -> Outcome:
+def storm(home: Path, way: Way, *, seed: int, kills: int, messages: int) -> StormResult:
     """Let the agent work and be killed so often over so many messages, then let it catch up, and compare."""
-    draw, outcome = random.Random(seed), Outcome(way, seed)
+    draw, result = random.Random(seed), StormResult(way, seed)
     with OtlpReceiver() as receiver:
         agent = _agent(home, receiver, way)
         agent.once()  # on empty stores: no series is history
@@ -112,12 +112,12 @@ def storm(home: Path, way: Way, *, seed: int, kills: int, messages: int) -> Outc
             with _running(agent) as run:
                 writer.write((messages * (number + 1)) // kills - writer.written)
                 _wait_for_work(receiver, draw)
-                outcome.kills += run.stop(signal.SIGKILL).returncode == -signal.SIGKILL
+                result.kills += run.stop(signal.SIGKILL).returncode == -signal.SIGKILL
         receiver.behave()
-        outcome.messages = writer.written
-        outcome.catch_up_s = _catch_up(agent, receiver, way, writer.written)
-        _compare(outcome, receiver)
-    return outcome
+        result.messages = writer.written
+        result.catch_up_s = _catch_up(agent, receiver, way, writer.written)
+        _compare(result, receiver)
+    return result
 
 
 class _Writer:
@@ -209,32 +209,32 @@ def _catch_up(agent: Agent, receiver: OtlpReceiver, way: Way, messages: int) -> 
     return took
 
 
-def _compare(outcome: Outcome, receiver: OtlpReceiver) -> None:
+def _compare(result: StormResult, receiver: OtlpReceiver) -> None:
     points, spans = receiver.points(), Counter(span.span_id for span in receiver.chats())
     metrics = {"opencode.message.count": 1, "opencode.token.usage": sum(USED)}
     for metric, each in metrics.items():
-        found = _sum([point for point in points if point.metric == metric], outcome.way)
-        _note(outcome, metric, round(found), outcome.messages * each)
-    _note(outcome, "spans of messages", len(spans), outcome.messages)
-    outcome.requests = len(receiver.requests)
-    outcome.unsure = sum(each.accepted and each.behaviour in ("drop", "hang") for each in receiver.requests)
-    outcome.resent = spans.total() - len(spans)
-    if outcome.way.temporality == "cumulative":
+        found = _sum([point for point in points if point.metric == metric], result.way)
+        _note(result, metric, round(found), result.messages * each)
+    _note(result, "spans of messages", len(spans), result.messages)
+    result.requests = len(receiver.requests)
+    result.unsure = sum(each.accepted and each.behaviour in ("drop", "hang") for each in receiver.requests)
+    result.resent = spans.total() - len(spans)
+    if result.way.temporality == "cumulative":
         for key, of_series in _by_series(points).items():
             in_order = sorted(of_series, key=lambda point: point.time_ns)
             wrong = [
                 *trouble(in_order),
                 *(["does not begin at zero"] if in_order[0].value or in_order[0].count else []),
             ]
-            outcome.falls += bool(wrong)
-            outcome.notes += [f"{key[0]}: {each}" for each in wrong[:2]]
+            result.falls += bool(wrong)
+            result.notes += [f"{key[0]}: {each}" for each in wrong[:2]]
 
 
-def _note(outcome: Outcome, what: str, found: int, truth: int) -> None:
-    outcome.lost += max(truth - found, 0)
-    outcome.doubled += max(found - truth, 0)
+def _note(result: StormResult, what: str, found: int, truth: int) -> None:
+    result.lost += max(truth - found, 0)
+    result.doubled += max(found - truth, 0)
     if found != truth:
-        outcome.notes.append(f"{what}: {found}, not {truth}")
+        result.notes.append(f"{what}: {found}, not {truth}")
 
 
 def _counted(points: list[PointRow], way: Way) -> float:

@@ -10,7 +10,7 @@ import pytest
 from otel_agent.errors import UsageError
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.settings.values import BudgetSettings
-from otel_agent.summary.amounts import Amount, amount
+from otel_agent.summary.amounts import TokensOrCost, amount
 from otel_agent.summary.budgets import budget_states
 from otel_agent.summary.view import BudgetState
 from tests.summary.made_machine import MadeMachine
@@ -89,15 +89,15 @@ def test_one_that_is_passed_says_so(used: MadeMachine) -> None:
 @pytest.mark.parametrize(
     ("text", "meant"),
     [
-        ("5M", Amount(5_000_000, of_cost=False)),
-        ("1.5k", Amount(1_500, of_cost=False)),
-        ("250_000", Amount(250_000, of_cost=False)),
-        ("250,000", Amount(250_000, of_cost=False)),
-        ("$20", Amount(20 * 10**9, of_cost=True)),
-        ("0.5 USD", Amount(500_000_000, of_cost=True)),
+        ("5M", TokensOrCost(5_000_000, of_cost=False)),
+        ("1.5k", TokensOrCost(1_500, of_cost=False)),
+        ("250_000", TokensOrCost(250_000, of_cost=False)),
+        ("250,000", TokensOrCost(250_000, of_cost=False)),
+        ("$20", TokensOrCost(20 * 10**9, of_cost=True)),
+        ("0.5 USD", TokensOrCost(500_000_000, of_cost=True)),
     ],
 )
-def test_an_amount_is_tokens_or_dollars(text: str, meant: Amount) -> None:
+def test_an_amount_is_tokens_or_dollars(text: str, meant: TokensOrCost) -> None:
     assert amount("--fail-above", text) == meant
 
 

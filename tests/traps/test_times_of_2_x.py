@@ -9,7 +9,7 @@ import pytest
 from tests.support.agent import Agent
 from tests.support.arrived import Arrived
 from tests.support.made_stores import DatabaseV2, Message, message, session
-from tests.traps.test_times import DAY, FIRST_CHUNK, MINUTE, NOW, USED, S, durations, lasted
+from tests.traps.timed_calls import DAY, FIRST_CHUNK, MINUTE, NOW, USED, S, durations, lasted
 
 
 def row(took: int = 63 * S, version: str = "2.0.26", *, content: Any = (), at: int = NOW, **changes: Any) -> Message:

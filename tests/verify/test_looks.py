@@ -12,7 +12,7 @@ from otel_agent.verify import look, proof
 from otel_agent.verify.amounts import Amount, Cause
 from otel_agent.verify.gather import Gathered
 from otel_agent.verify.own_totals import OwnTotals
-from otel_agent.verify.proof import Asked, verify
+from otel_agent.verify.proof import VerifyOptions, verify
 from otel_agent.verify.recount.record import V1, Record
 from otel_agent.verify.recount.values import is_suspect
 from otel_agent.verify.scratch import Scratch
@@ -81,7 +81,7 @@ def test_an_agent_that_reads_a_backlog_raises_no_alarm(tmp_path: Path, monkeypat
     monkeypatch.setattr(proof, "Event", pause)
     monkeypatch.setattr(look, "held_by", lambda _: "an agent")
     settings = Settings(state_dir=tmp_path / "state", data_dirs=tuple(folders), discover_stores=False)
-    report = verify(settings, Asked(day=str))
+    report = verify(settings, VerifyOptions(day=str))
     assert report.unexplained == []
     unread = [each.amount.numbers[0] for each in report.explained if each.cause is Cause.UNREAD]
     assert unread == [-6], "two looks were enough to see that the agent is at work"

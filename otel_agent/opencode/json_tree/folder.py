@@ -45,8 +45,8 @@ from otel_agent.opencode.ordinary import Question, ordinary
 from otel_agent.opencode.parts.reader import PartReader
 
 _IN_FLIGHT_NS: Final = 24 * 3600 * 10**9
-"""A message that is not complete is read again at each pass for a day after its last write: a rewrite does not touch
-the folder's own time. Later only a sweep finds that its file changed."""
+"""A message that is not complete is read again at each pass for a day after its last write. The reason: a rewrite does
+not touch the folder's own time. Later only a sweep finds that its file changed."""
 _FILE: Final = ".json"
 _ASK_FOR: Final = 100
 """Messages about which the ledger is asked at once."""
@@ -69,7 +69,7 @@ class Folder:
 
     Its checkpoint holds a mark for each file that need not be read again unless it changes. A batch can be lost between
     reading and the ledger, and then its marks are lost with it. If only some files are read, by name, the checkpoint
-    stays as it is: the next listing reads them once more, and the ledger knows them then.
+    stays as it is. The next listing reads them once more, and the ledger knows them then.
     """
 
     def __init__(

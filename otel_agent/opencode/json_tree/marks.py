@@ -1,7 +1,7 @@
 """The marks of a folder's files: which of them are as they were when they were read for the last time.
 
-A mark is made of size, times and inode. A folder with a million files costs 8 bytes for each mark, and one byte more while
-it is listed: as Python's objects they would be 150 MB.
+A mark is made of size, times and inode. A folder with a million files costs 8 bytes for each mark, and one byte more
+while it is listed. As Python's objects they would be 150 MB.
 """
 
 import os

@@ -20,7 +20,8 @@ class _State(Struct):
     since_ns: int
     """When it was last at rest, or a message of it was last put off. Nanoseconds since the Unix epoch."""
     met_ns: int
-    """When it was met for the first time, so that the watch may not see all of its files; 0 if it was known long before."""
+    """When it was met for the first time: the watch may not see all of its files. It is 0 if it was known long
+    before."""
     files: frozenset[str] | None
     """The files to read again; ``None`` if they are too many, or if not all of its files were ever read."""
     put_off: bool
@@ -81,7 +82,7 @@ class Restless:
         """
         before = self._states.get(name)
         unsettled = None if read.unsettled is None else frozenset(read.unsettled)
-        # A folder of which only some files were read is listed later if it had to be listed before.
+        # If only some files of a folder were read and it had to be listed before, it is listed later.
         if files is not None and before is not None and before.files is None:
             unsettled = None
         met_ns = before.met_ns if before else 0 if is_watched else now_ns

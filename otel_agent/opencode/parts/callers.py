@@ -29,8 +29,8 @@ def which_began(session: Session, at_ms: int, parts: Iterable[Part]) -> str | No
     A session can be called again: the last call before the turn began it. The time at which the part was made decides.
     The start in the call does not, because up to 1.1 OpenCode rewrites it for as long as the sub-agent works.
 
-    A call may name its session only when it ends. Until then the running task with the agent and the description of
-    the session's title began it, else the only running task, unless that one is for another sub-agent. A
+    A call may name its session only when it ends. Until then the running task with the agent and the description of the
+    session's title began it. Else the only running task did, unless that one is for another sub-agent. A
     ``delegate_task`` need not run any more.
     """
     began: list[tuple[int, str]] = []

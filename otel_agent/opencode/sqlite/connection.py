@@ -18,13 +18,13 @@ _BUSY_SECONDS: Final = 2.0
 """Wait so long if OpenCode holds the database; then the next pass tries again."""
 _BEING_MADE_MS: Final = 2_000
 """A younger database may still be being made. OpenCode turns it to WAL within milliseconds and does not wait for a lock
-meanwhile: if we looked at it just then, OpenCode's start would end with "database is locked"."""
+meanwhile. If we looked at it just then, OpenCode's start would end with "database is locked"."""
 _FIRST_PAGE: Final = 4_096
 """Bytes of a database without tables. OpenCode turns it to WAL before it makes any."""
 _STRIDE: Final = 1_000_000
 _MOST_STRIDES: Final = 500
-"""A statement ends after so many strides of SQLite's virtual machine: some ten seconds of work, and 50 times as much as
-a walk over a million rows takes. They do not count the time in which a slow disk works."""
+"""A statement ends after so many strides of SQLite's virtual machine. They are some ten seconds of work, and 50 times
+as much as a walk over a million rows takes. They do not count the time in which a slow disk works."""
 
 _Mark = tuple[int, int, int]
 """Inode, size and time of change of a file; zeros if it is not there."""
@@ -108,7 +108,7 @@ def must_be_immutable(path: Path, status: os.stat_result) -> bool:
     write any more. Only without a WAL is the database whole in its file. Root's side files get the database's owner.
     """
     wal = f"{path}-wal"
-    if os.path.exists(wal) and os.path.getsize(wal):  # noqa: PTH110, PTH202 - do not raise where Path's do
+    if os.path.exists(wal) and os.path.getsize(wal):  # noqa: PTH110, PTH202 - do not raise when Path's do
         return False
     # Root may write anywhere, and SQLite gives root's side files to the owner of the database.
     foreign = hasattr(os, "geteuid") and os.geteuid() not in (0, status.st_uid)

@@ -37,8 +37,8 @@ class Cursor(Struct):
     """``READS`` of the release that read the rows."""
 
     def may_be_tried_again(self, message: Message) -> bool:
-        """Return True for a call of 2.x that failed a short time ago: a retry uses the same row, which its totals do not
-        wait for."""
+        """Return True for a call of 2.x that failed a short time ago. A retry uses the same row, and the totals do not
+        wait for it."""
         failed = message.generation is Generation.V2 and message.error_type not in ("", KILLED)
         return failed and not message.tokens.total and self.updated_ms - message.created_ms < _LONGEST_RETRIES_MS
 

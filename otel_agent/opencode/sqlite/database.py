@@ -50,8 +50,8 @@ _LONG_AFTER_MS: Final = MAX_TIME_MS
 
 class Database:
     """One database file. The connection stays open between passes, so that ``PRAGMA data_version`` says at no cost that
-    nobody wrote. It is dropped when the file is replaced or fails, and at each sweep, because a file that was
-    overwritten in place shows only to a new one."""
+    nobody wrote. It is dropped when the file is replaced or fails, and at each sweep. A file that was overwritten in
+    place shows only to a new connection."""
 
     def __init__(self, path: Path, real_path: Path | None = None) -> None:
         """``path`` is the one that a person knows. If it is a link, ``real_path`` is the file, beside which SQLite keeps others."""
@@ -143,8 +143,8 @@ class Database:
         if version == self._unchanged_since and not sweep:
             if files == self._read_at:
                 return
-            # Somebody wrote, and our connection does not see it: a checkpoint, a backup that was copied over the file,
-            # or locks that this file system does not have. Only a new connection knows.
+            # Somebody wrote, and our connection does not see it. The cause is a checkpoint, a backup that was copied
+            # over the file, or locks that this file system does not have. Only a new connection knows.
             self._reopen(now_ms)
             database = self._open(now_ms)
             if database is None:

@@ -34,7 +34,7 @@ def is_endless(error: sqlite3.Error) -> bool:
 
 
 def is_of_the_query(error: sqlite3.Error) -> bool:
-    """Return True if the tables are of a form that a query does not fit, if its JSON is none, or if a value is too large.
+    """Return True if a query does not fit the form of the tables, if its JSON is none, or if a value is too large.
 
     Everything else says that nothing can be read just now: who took that for an empty answer would lose what is there.
     """

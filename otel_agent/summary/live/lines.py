@@ -81,7 +81,7 @@ def sum_line(usage: Usage, accounting: Accounting, width: int, most: int) -> Ren
 
 
 def first_lines(sentences: Iterable[str], width: int, most: int) -> RenderableType:
-    """Return the first lines of some sentences, each of which begins a line. A ``…`` says that there is more."""
+    """Return the first lines of some sentences. Each sentence begins a line. A ``…`` says that there is more."""
     lines = [line for sentence in sentences for line in _flowed(sentence.split(), " ", width)]
     if len(lines) > most:
         lines[most - 1 :] = [_cut(lines[most - 1].split(), " ", width)]

@@ -16,7 +16,7 @@ from otel_agent.summary.formats.json_objects import document
 from otel_agent.summary.question import Question
 from otel_agent.summary.ranges import named_range
 from otel_agent.summary.view import USAGE_VIEWS, View
-from tests.summary.formats.test_formats import NOW
+from tests.summary.formats.made_text import NOW
 from tests.summary.made_machine import MadeMachine
 from tests.support.real_programs import absent
 

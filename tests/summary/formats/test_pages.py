@@ -11,7 +11,7 @@ import pytest
 from otel_agent.summary.formats.as_html import as_html
 from otel_agent.summary.formats.as_picture import as_svg, as_text
 from otel_agent.summary.view import VIEW_NAMES, View
-from tests.summary.formats.test_formats import HOSTILE, NOW, hostile
+from tests.summary.formats.made_text import HOSTILE, NOW, hostile
 from tests.summary.made_machine import MadeMachine
 
 

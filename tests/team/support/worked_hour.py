@@ -123,7 +123,7 @@ def _work_and_export(people: Sequence[Person], endpoint: str, began_s: float) ->
 
 
 def _work(person: Person, minute: int, now_s: float) -> None:
-    """Write the messages of one minute: bursts in one project, single calls in another, one of which fails."""
+    """Write the messages of one minute: bursts in one project, single calls in another, and one of these fails."""
     if minute % 20 in (3, 4, 5, 11):
         tokens, agent = Tokens(100 + minute, 20, 5, 1_000, 50), "plan" if minute % 20 == 5 else "build"
         person.works(now_s, "shop", "opus", tokens, agent=agent)

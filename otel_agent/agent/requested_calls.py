@@ -12,7 +12,7 @@ _SLICE_SECONDS: Final = 0.2
 """New messages and exports wait no longer than this, and one batch more."""
 
 
-class OldCalls:
+class RequestedCalls:
     """Reads a slice of these calls after each pass, until none are left. Belongs to the thread that owns the ledger."""
 
     def __init__(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from otel_agent.agent.old_calls import OldCalls
+from otel_agent.agent.requested_calls import RequestedCalls
 from otel_agent.intake.catch_up import calls_of_history, opened
 from otel_agent.ledger import calls_request
 from otel_agent.settings import Settings
@@ -34,19 +34,19 @@ def test_nothing_is_read_unless_somebody_asks(tmp_path: Path, monkeypatch: pytes
     with opened(Settings(state_dir=tmp_path / "state")) as parts:
         parts.ingest.run()
         # A clock on which each look takes a second: a slice is one batch.
-        old = OldCalls(tmp_path / "state", lambda: calls_of_history(parts), lambda: float(next(seconds)))
+        calls = RequestedCalls(tmp_path / "state", lambda: calls_of_history(parts), lambda: float(next(seconds)))
         kept = parts.ledger.kept_calls
-        assert not old.step()
+        assert not calls.step()
         assert kept.count_not_read() == MESSAGES
         calls_request.ask(tmp_path / "state")
         left = []
-        while old.step():
+        while calls.step():
             left.append(kept.count_not_read())
         assert len(left) > 1
         assert left == sorted(set(left), reverse=True)
         assert kept.count_not_read() == 0
         assert not calls_request.is_asked(tmp_path / "state")
-        assert not old.step()
+        assert not calls.step()
 
 
 def test_a_summary_beside_the_agent_has_the_whole_history(agent: Agent) -> None:

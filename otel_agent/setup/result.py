@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Outcome(StrEnum):
+class SetupResult(StrEnum):
     """What `otel-agent setup` ended with; the words are those of its JSON."""
 
     INSTALLED = "installed"
@@ -19,4 +19,4 @@ class Outcome(StrEnum):
     @property
     def exit_code(self) -> int:
         """The exit code of `otel-agent setup`; 0 if nothing failed."""
-        return {Outcome.NO_SERVICE: 1, Outcome.UNUSABLE: 2, Outcome.NOT_ACCEPTED: 3}.get(self, 0)
+        return {SetupResult.NO_SERVICE: 1, SetupResult.UNUSABLE: 2, SetupResult.NOT_ACCEPTED: 3}.get(self, 0)
