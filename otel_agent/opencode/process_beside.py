@@ -16,13 +16,14 @@ from typing import IO, Final, Self
 
 from otel_agent.collecting import collect_seldom
 
-_READ: Final = 1 << 20
-"""Bytes that are taken at once, of about 3,000 messages."""
+_PIPE: Final = 1 << 20
+"""Bytes that a pipe holds, of about 3,000 messages."""
 _PATIENCE_SECONDS: Final = 0.1
 _PASSED_ON: Final = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT")
 _PASSED_ON_BY_BEGINNING: Final = ("LC_", "LD_", "DYLD_", "PYTHON", "COVERAGE_")
 """The variables that an interpreter needs. The others, keys of backends among them, are none of its business."""
 _LONGEST_FRAME: Final = 64 * 1024 * 1024
+_NICE: Final = 10
 _LENGTH: Final = 4
 """Bytes before each frame that say how long it is."""
 
@@ -37,24 +38,19 @@ def frame(content: bytes) -> bytes:
     return len(content).to_bytes(_LENGTH, "big") + content
 
 
-class Frames:
-    """Takes whole frames out of a stream."""
+def frames(stream: IO[bytes]) -> Iterator[bytes]:
+    """Yield the content of each whole frame. Raises ``ValueError`` for what is no frame.
 
-    def __init__(self) -> None:
-        self._stream = bytearray()
-
-    def take(self, received: bytes) -> Iterator[bytes]:
-        """Yield the content of the frames that are whole now. Raises ``ValueError`` for what is no frame."""
-        self._stream += received
-        while len(self._stream) >= _LENGTH:
-            end = _LENGTH + int.from_bytes(self._stream[:_LENGTH], "big")
-            if end > _LONGEST_FRAME:
-                raise ValueError("not a frame")
-            if len(self._stream) < end:
-                return
-            content = bytes(self._stream[_LENGTH:end])
-            del self._stream[:end]
-            yield content
+    A frame is read into memory of its own size. To gather readings of a megabyte in one buffer broke the memory into
+    pieces: a first look at a million messages peaked at 171 MB.
+    """
+    while len(length := stream.read(_LENGTH)) == _LENGTH:
+        size = int.from_bytes(length, "big")
+        if size > _LONGEST_FRAME:
+            raise ValueError("not a frame")
+        if len(content := stream.read(size)) < size:
+            return
+        yield content
 
 
 class ProcessBeside:
@@ -79,24 +75,26 @@ class ProcessBeside:
             _opened(self._process.stdin).close()
 
     def follow(self, received: "Queue[tuple[Self, bytes]]", closing: threading.Event) -> None:
-        """Put everything that it answers into the queue, and nothing at its end, until ``closing`` is set.
+        """Put each frame that it answers into the queue, and an empty one at its end, until ``closing`` is set.
 
         The process works on while the caller counts. A pipe alone holds what it finds in a few milliseconds.
         """
         answers = _opened(self._process.stdout)
         _widen(answers)
 
+        def put(content: bytes) -> None:
+            while not closing.is_set():
+                with suppress(Full):
+                    received.put((self, content), timeout=_PATIENCE_SECONDS)
+                    return
+
         def read() -> None:
-            content = b"."
-            while content and not closing.is_set():
-                try:
-                    content = os.read(answers.fileno(), _READ)
-                except (OSError, ValueError):
-                    content = b""
-                while not closing.is_set():
-                    with suppress(Full):
-                        received.put((self, content), timeout=_PATIENCE_SECONDS)
+            with suppress(OSError, ValueError):
+                for content in frames(answers):
+                    put(content)
+                    if closing.is_set():
                         break
+            put(b"")
 
         self._reader = threading.Thread(target=read, name="answers", daemon=True)
         self._reader.start()
@@ -117,6 +115,8 @@ def serve(work: Callable[[bytes, IO[bytes]], None]) -> None:
     # Ctrl-C reaches the whole group of processes; this one has nothing to finish.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     collect_seldom()
+    # The process that counts has more to do. With the same right to the processors, a first look at a tree took 7 % longer.
+    os.nice(_NICE)
     try:
         work(sys.stdin.buffer.read(), sys.stdout.buffer)
     except BrokenPipeError:
@@ -125,11 +125,11 @@ def serve(work: Callable[[bytes, IO[bytes]], None]) -> None:
 
 
 def _widen(pipe: IO[bytes]) -> None:
-    """Let a pipe hold as much as one reading takes, if the system can do that."""
+    """Let a pipe hold more than by default, if the system can do that."""
     with suppress(ImportError, AttributeError, OSError):
         import fcntl  # noqa: PLC0415 - only POSIX has it
 
-        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _READ)
+        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)
 
 
 def _opened(stream: IO[bytes] | None) -> IO[bytes]:

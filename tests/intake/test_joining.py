@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from otel_agent.intake import joining
 from otel_agent.intake.joining import ALONE, FIRST_LOOK_SECONDS, Joined, few_collections
 from otel_agent.model import Batch, Checkpoint, StoreTotals
 from tests.support.records import call
@@ -38,6 +39,12 @@ def test_batches_that_come_within_the_time_are_written_together() -> None:
     clock = iter(range(20))
     found = list(transactions(iter([of(1), of(2), of(3, 4), of(5)]), now=lambda: float(next(clock))))
     assert found == [[["msg_1"], ["msg_2"], ["msg_3", "msg_4"]], [["msg_5"]]]
+
+
+def test_a_transaction_has_room_for_so_many_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joining, "_MOST", 3)
+    found = list(transactions(iter([of(1), of(2, 3), of(4)])))
+    assert found == [[["msg_1"], ["msg_2", "msg_3"]], [["msg_4"]]]
 
 
 def test_a_batch_is_written_before_the_next_one_is_read() -> None:

@@ -132,15 +132,14 @@ def test_a_process_that_fails_leaves_everything(path: Path, program: str, monkey
 
 def test_a_process_that_is_killed_leaves_the_rest(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = alone(path, monkeypatch)
-    take = process_beside.Frames.take
+    frames = process_beside.frames
 
-    def torn(frames: Any, received: bytes) -> Any:
-        """Take the first frame, and then nothing that makes sense."""
-        for content in list(take(frames, received))[:1]:
-            yield content
-            yield b"?"
+    def torn(stream: Any) -> Any:
+        """Yield the first frame, and then nothing that makes sense."""
+        yield next(frames(stream))
+        yield b"?"
 
-    monkeypatch.setattr(process_beside.Frames, "take", torn)
+    monkeypatch.setattr(process_beside, "frames", torn)
     found = read(path)
     ids = [each.id for each in messages(found)]
     assert list(dict.fromkeys(ids)) == [each.id for each in messages(expected)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -225,4 +226,13 @@ def test_messages_survive_the_way_between_two_processes(tree: JsonTree) -> None:
 def test_a_length_that_no_frame_has_is_refused_before_the_frame_came() -> None:
     """A helping process that writes nonsense must not make the agent wait for four gigabytes, or keep them."""
     with pytest.raises(ValueError, match="not a frame"):
-        list(process_beside.Frames().take(b"\xff\xff\xff\xff"))
+        list(process_beside.frames(io.BytesIO(b"\xff\xff\xff\xff")))
+
+
+def test_a_frame_that_was_torn_is_left_out() -> None:
+    """The process was killed while it wrote it. A second one would begin in the middle of the first."""
+    whole = process_beside.frame(b"whole")
+    torn = process_beside.frame(b"torn")
+    for end in range(len(torn)):
+        assert list(process_beside.frames(io.BytesIO(whole + torn[:end]))) == [b"whole"]
+    assert list(process_beside.frames(io.BytesIO(whole + torn))) == [b"whole", b"torn"]

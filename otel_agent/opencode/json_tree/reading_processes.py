@@ -12,13 +12,13 @@ import msgspec
 
 from otel_agent.opencode.json_tree.exchange import MODULE, AtRest, Task, folders_in
 from otel_agent.opencode.json_tree.layout import Layout, ProjectLayout
-from otel_agent.opencode.process_beside import Frames, ProcessBeside, can_read_beside
+from otel_agent.opencode.process_beside import ProcessBeside, can_read_beside
 
 log = logging.getLogger(__name__)
 
 _PROCESSES: Final = 2
-_AHEAD: Final = 12
-"""Readings that wait to be counted. With fewer the processes stand still while a batch is written."""
+_AHEAD: Final = 100
+"""Frames that wait to be counted, of about 400 messages each. With fewer the processes stand still while a batch is written."""
 
 
 class ReadingProcesses:
@@ -79,23 +79,20 @@ class _Reader(ProcessBeside):
         super().__init__(MODULE)
         self.numbers = numbers
         self._answered = 0
-        self._frames = Frames()
         self._failed = False
 
     def take(self, received: bytes) -> list[tuple[int, AtRest]] | None:
-        """Return the folders that came, ``None`` after the last one."""
-        if self._failed:
-            return [] if received else None
-        found: list[AtRest | None] = []
-        try:
-            for content in self._frames.take(received):
-                found += folders_in(content)
-        except (ValueError, msgspec.MsgspecError):
-            self._failed, found = True, []
-        if not received and self._answered < len(self.numbers):
-            log.debug("a reading process ended early, with %d of %d folders", self._answered, len(self.numbers))
+        """Return the folders of a frame, ``None`` after the last one."""
         if not received:
+            if self._answered < len(self.numbers):
+                log.debug("a reading process ended early, with %d of %d folders", self._answered, len(self.numbers))
             return None
+        if self._failed:
+            return []
+        try:
+            found = folders_in(received)
+        except msgspec.MsgspecError:
+            self._failed, found = True, []
         numbers = self.numbers[self._answered : self._answered + len(found)]
         self._answered += len(numbers)
         return [(number, each) for number, each in zip(numbers, found, strict=False) if each is not None]

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from otel_agent.model import Batch, CallsWanted, Checkpoint, Message
-from otel_agent.opencode.process_beside import Frames, ProcessBeside, can_read_beside
+from otel_agent.opencode.process_beside import ProcessBeside, can_read_beside
 from otel_agent.opencode.sqlite.calls import read_calls, with_place
 from otel_agent.opencode.sqlite.changed_lines import TurnLines
 from otel_agent.opencode.sqlite.cursor import Ask, DatabaseFile, left_at
@@ -24,7 +24,7 @@ from otel_agent.opencode.sqlite.table_reader import TableReader
 _MANY: Final = 10_000
 """Rows from which on another process reads: it takes 0.15 s to begin."""
 _AHEAD: Final = 12
-"""Readings of a megabyte that wait to be counted."""
+"""Chunks that wait to be counted, each less than a megabyte."""
 
 
 class Table(Struct, frozen=True):
@@ -95,20 +95,18 @@ class _Beside:
             process.end()
 
     def _batches(self, received: "Queue[tuple[ProcessBeside, bytes]]") -> Iterator[Batch]:
-        frames = Frames()
         while content := received.get()[1]:
             try:
-                chunks = [chunk_in(each) for each in frames.take(content)]
-            except (ValueError, msgspec.MsgspecError):
+                chunk = chunk_in(content)
+            except msgspec.MsgspecError:
                 return
-            for chunk in chunks:
-                batch = chunk.batch()
-                self._add_calls(batch)
-                self._checkpoints.update((each.place, each.state) for each in batch.checkpoints)
-                self.unsettled = chunk.unsettled
-                yield batch
-                # Only the last chunk has no row: it ends the sweep.
-                self.finished = not batch.looked_at
+            batch = chunk.batch()
+            self._add_calls(batch)
+            self._checkpoints.update((each.place, each.state) for each in batch.checkpoints)
+            self.unsettled = chunk.unsettled
+            yield batch
+            # Only the last chunk has no row: it ends the sweep.
+            self.finished = not batch.looked_at
 
     def _add_calls(self, batch: Batch) -> None:
         """Add the calls that are wanted: only this process can ask the ledger for them."""
