@@ -26,12 +26,12 @@ from otel_agent.intake.pass_progress import Progress
 after_batch = Progress.after_batch
 def stopped(self):
     after_batch(self)
-    if self._outcome.looked_at == {looked_at}:
+    if self._outcome.looked_at == {looked_at} and self._outcome.messages:  # written, and not only read
         Progress.after_batch = after_batch  # a later pass may look at as many young files again
         os.kill(os.getpid(), signal.SIGSTOP)
 Progress.after_batch = stopped
 """
-"""The process stops itself between two batches, until somebody sends it SIGCONT."""
+"""The process stops itself once so much is written, until somebody sends it SIGCONT."""
 STILL = "Still reading history: 36 %; totals are incomplete."
 STOPPED = (
     "Reading history stopped at 36 %; totals are incomplete. `otel-agent summary` or `otel-agent run` continues it."
