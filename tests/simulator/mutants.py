@@ -16,7 +16,7 @@ from otel_agent.delivery import acknowledgement, tries
 from otel_agent.export.metric_schedule import MetricSchedule
 from otel_agent.export.span_export import SpanExport
 from otel_agent.intake.counting import Counting
-from otel_agent.intake.ingest import Ingest
+from otel_agent.intake.entering import Entering
 from otel_agent.ledger import messages, records, totals, waiting, writer
 from otel_agent.ledger.kept_sums import KeptSums
 from otel_agent.ledger.outbox import Outbox
@@ -51,10 +51,12 @@ def _all_but_the_last(mark: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _checkpoint_first(enter: Callable[..., Any]) -> Callable[..., Any]:
-    def early(self: Any, batch: Any, outcome: Any, store: Any = None) -> None:
+    def early(self: Any, batches: Any, outcome: Any, store: Any = None) -> None:
+        found = list(batches)
         with self._ledger.transaction():
-            self._ledger.remember(batch.checkpoints)
-        enter(self, batch, outcome, store)
+            for batch in found:
+                self._ledger.remember(batch.checkpoints)
+        enter(self, found, outcome, store)
 
     return early
 
@@ -143,7 +145,7 @@ def _lowered(raise_by: Callable[..., Any]) -> Callable[..., Any]:
 
 MUTANTS: tuple[Mutant, ...] = (
     Mutant("an acknowledgement of spans is forgotten", _instead(Outbox, "mark_accepted", _all_but_the_last)),
-    Mutant("a checkpoint is written before its messages", _instead(Ingest, "_enter", _checkpoint_first)),
+    Mutant("a checkpoint is written before its messages", _instead(Entering, "enter", _checkpoint_first)),
     Mutant(
         "spans are marked accepted before they are sent", _instead(SpanExport, "_request", _accepted_before_it_is_sent)
     ),

@@ -76,7 +76,7 @@ def test_a_time_that_was_recorded_by_half_is_exact_when_it_is_recorded_again(con
 
         refused = run(f"{began_s:.0f}", f"{time.time():.0f}", prometheus.url, prometheus.data)
         assert refused.returncode == 1
-        assert "holds in memory; wait until" in refused.stderr
+        assert "holds in memory. Wait until" in refused.stderr
     with Recording(folder, config=without_rules, lookback=f"{WINDOW_S}s") as prometheus:
         assert _recorded(prometheus, GAINED) == found, "a restart must not forget what was recorded again"
         points = prometheus.rows(f"count(count_over_time({TOTAL}[1h]) == {SECONDS})")
