@@ -35,7 +35,9 @@ def shown() -> Iterator["Callable[[Pass], None] | None"]:
             rate = f" ({speed:,.0f} per second)" if speed else ""
             # Files may appear while they are counted, so a pass can read more than it found at first.
             total = max(read.found, read.looked_at)
-            counted = f"{read.looked_at:,}/{total:,} read{rate}, {read.messages:,} messages counted,"
+            # A first look counts what it has read every three seconds.
+            messages = f" {read.messages:,} messages counted," if read.messages else ""
+            counted = f"{read.looked_at:,}/{total:,} read{rate},{messages}"
             bar.update(task, completed=read.looked_at, total=total, counted=counted)
             bar.start()
 

@@ -11,7 +11,7 @@ from otel_agent.cli.loading import loaded
 from otel_agent.cli.options import FLAG, ConfigOption, JsonOption
 from otel_agent.cli.output import warn_of_ledger
 from otel_agent.cli.summary import bring_up_to_date
-from otel_agent.errors import NoAnswer
+from otel_agent.errors import NothingFound
 
 
 def session(
@@ -43,7 +43,7 @@ def session(
         typer.echo(f"Warning: {missing}", err=True)
     with open_to_read(settings.state_dir) as ledger:
         if ledger is None:
-            raise NoAnswer("nothing was counted yet, so there is no session.")
+            raise NothingFound("nothing was counted yet, so there is no session.")
         warn_of_ledger(ledger)
         with ledger.moment():
             checkouts = Checkouts() if settings.vcs_attributes else None

@@ -122,7 +122,7 @@ def catch_up(
 
 
 def _new_spans(settings: Settings, ledger: Ledger) -> NewSpans:
-    """Return whether spans have to wait here for the next agent."""
+    """Return what becomes of new spans: do they have to wait here for the next agent?"""
     if keeps_everything_here(settings):
         return NewSpans.DROPPED
     is_pending = names_backend(settings, os.environ) or ledger.outbox.has_backend

@@ -67,11 +67,18 @@ class Entering:
         Raises what ``batches`` raises, and ``LedgerError``. Then nothing of them is written.
         """
         self._problem_log.begin()
+        self._residual.begin()
         ends: list[int] = []
-        with self._counting.transaction():
-            for batch in batches:
-                changes = self._write(batch, outcome, store)
-                ends += [change.message.ended_ms for change in changes if change.first]
+        looked_at, settling = outcome.looked_at, outcome.settling
+        try:
+            with self._counting.transaction():
+                for batch in batches:
+                    changes = self._write(batch, outcome, store)
+                    ends += [change.message.ended_ms for change in changes if change.first]
+        except BaseException:
+            self._residual.undo()
+            outcome.looked_at, outcome.settling = looked_at, settling
+            raise
         # Only now, because a transaction that failed is tried again and must say the same again.
         outcome.problems += self._problem_log.write()
         outcome.messages += len(ends)

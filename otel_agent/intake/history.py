@@ -50,7 +50,7 @@ class History:
         return Pass(stores=len(stores), looked_at=before, looked_at_before=before, found=found)
 
     def before_batch(self, store: Store | None, batch: Batch, outcome: Pass) -> None:
-        """Count what a batch looked at. Not inside a transaction: it may ask the store for its length."""
+        """Count what a batch looked at. It may ask a store that is new to a known ledger for its length, never in a first look."""
         if store is None or store.name in self._known:
             return
         self._looked_at[store.name] += batch.looked_at

@@ -1,6 +1,6 @@
-"""Stores -> ledger: read what may be new, then count what is new and raise the totals in one transaction per batch.
+"""Stores -> ledger: read what may be new, then count what is new and raise the totals, in one transaction for each batch.
 
-Everything is read before the transaction begins. The transaction only writes.
+A batch is read before its transaction begins. Only a first look reads on inside one: another process reads for it then.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping

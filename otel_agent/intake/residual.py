@@ -37,13 +37,23 @@ class Residual:
         self._waiting: dict[str, dict[str, SessionTotals]] = {}
         """The totals that were not compared yet: store, then session id."""
         self._late: set[str] = set()
-        """Sessions with a message that this pass read and that the residual may hold."""
+        """Sessions with a message that this pass read and that the residual may hold …"""
+        self._late_before: set[str] = set()
+        """… and those of them that were known before the transaction that is under way."""
         self._records = SessionRecords(ledger)
 
     @property
     def waits(self) -> bool:
         """True if the totals of a session could not be compared yet."""
         return any(self._waiting.values())
+
+    def begin(self) -> None:
+        """Begin a transaction."""
+        self._late_before = set(self._late)
+
+    def undo(self) -> None:
+        """Forget what a transaction did that failed."""
+        self._late = set(self._late_before)
 
     def note(self, store: str, totals: StoreTotals) -> None:
         """Keep the totals of a store, all of whose rows are in the ledger now."""

@@ -1,7 +1,7 @@
 """Turns and tool calls: the parts of a trace that no message records alone.
 
-Before a transaction ``Traces`` says which parts to read: those of messages that count now, and never those of the
-history before the ledger. Inside the transaction it only writes what was read.
+While a store is read, ``Traces`` says which parts to read: those of messages that count now, and never those of the
+history before the ledger. What was read is written inside a transaction.
 """
 
 from collections.abc import Iterable, Sequence

@@ -39,25 +39,25 @@ class Messages:
         # A first look that was cut short left messages that this process has not seen: there may be both.
         self._sides = {True, False} if self.last_number() else set[bool]()
         """Of the messages that came before there were indexes: is their generation that of 2.x?"""
-        self.batch = self._before = 0
+        self.batch = self._new_after = 0
+        self._moved: list[tuple[Message, Message]] = []
+        """The older messages that ended at another time than was known before, as they were and as they are."""
 
     def begin(self) -> None:
-        """Begin a transaction."""
-        self.batch, self._before = 0, -1
-
-    @property
-    def _new_after(self) -> int:
-        """The last row from before the transaction. What it enters has higher numbers, and is added up at its end."""
-        if self._before < 0:
-            self._before = self.last_number()
-        return self._before
+        """Begin a transaction. What it enters has higher numbers than the last row, and is added up at its end."""
+        self.batch, self._new_after = 0, self.last_number()
+        self._moved.clear()
 
     def finish(self) -> None:
         """Add up the rows that the transaction entered, and make the spans of those that count pending."""
-        if self._before >= 0:
+        # Only now every message has the state that it will have.
+        for before, after in self._moved:
+            self._sums.renew(before, after, upto=self._new_after)
+        if self.last_number() > self._new_after:
             # One statement for all new rows takes a fourth of the time.
-            self._outbox.add_messages_after(self._before)
-            self._sums.add_new(self._before)
+            self._outbox.add_messages_after(self._new_after)
+            self._sums.add_new(self._new_after)
+        self._outbox.drop_new()
 
     def record(self, messages: Sequence[Message], sessions: Sequence[Session], *, count_from_ms: int) -> list[Change]:
         """Enter a batch of messages and sessions; return what it adds to the totals.
@@ -200,7 +200,7 @@ class Messages:
         if known.number <= new_after:
             self._sums.add([change])
             if after.ended_ms != before.ended_ms:
-                self._sums.renew(before, after, upto=new_after)
+                self._moved.append((before, after))
         return [change]
 
     def count(self, messages: Sequence[tuple[int, Message]]) -> list[Change]:

@@ -89,7 +89,10 @@ class Outbox:
         self._database.executemany("INSERT INTO owed (message) VALUES (?)", [(number,) for number in numbers])
 
     def add_messages_after(self, number: int) -> None:
-        """Make the spans of the counted messages pending whose rows come after this one, if they asked a model."""
+        """Make the spans of the counted messages pending whose rows come after this one, if they asked a model.
+
+        If they are left out, note that instead: see ``new_spans``.
+        """
         if self.new_spans is NewSpans.LEFT_OUT:
             # In the transaction that counts them: a process that is killed afterwards leaves no spans that nobody knows of.
             self._note_left_out(records.last_number(self._database))
@@ -139,6 +142,11 @@ class Outbox:
     def has_backend(self) -> bool:
         """True if an agent has ever tried to deliver something of this ledger."""
         return self._database.execute("SELECT 1 FROM delivery").fetchone() is not None
+
+    def drop_new(self) -> None:
+        """Drop what a transaction made pending, calls and turns included, if nothing ever leaves this machine."""
+        if self.new_spans is NewSpans.DROPPED:
+            self.clear()
 
     def leave_out(self, last_number: int) -> None:
         """Drop everything that is pending, and note that the spans of messages up to this number were never sent.

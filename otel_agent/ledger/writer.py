@@ -107,9 +107,9 @@ class Ledger:
         What it notes about points that are sent is on the disk, and in the second record, when it returns.
         """
         self._guard.check()
-        self.messages.begin()
         self.totals.noted.clear()
         try:
+            self.messages.begin()
             self._database.execute("BEGIN IMMEDIATE")
             yield
             self.messages.finish()

@@ -14,6 +14,8 @@ from contextlib import suppress
 from queue import Full, Queue
 from typing import IO, Final, Self
 
+import msgspec
+
 from otel_agent.collecting import collect_seldom
 
 _PIPE: Final = 1 << 20
@@ -23,6 +25,8 @@ _PASSED_ON: Final = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT")
 _PASSED_ON_BY_BEGINNING: Final = ("LC_", "LD_", "DYLD_", "PYTHON", "COVERAGE_")
 """The variables that an interpreter needs. The others, keys of backends among them, are none of its business."""
 _LONGEST_FRAME: Final = 64 * 1024 * 1024
+BROKEN_FRAME: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+"""The ways in which the content of a frame fails to be decoded."""
 _NICE: Final = 10
 _LENGTH: Final = 4
 """Bytes before each frame that say how long it is."""
@@ -89,12 +93,14 @@ class ProcessBeside:
                     return
 
         def read() -> None:
-            with suppress(OSError, ValueError):
-                for content in frames(answers):
-                    put(content)
-                    if closing.is_set():
-                        break
-            put(b"")
+            try:
+                with suppress(OSError, ValueError, MemoryError):
+                    for content in frames(answers):
+                        put(content)
+                        if closing.is_set():
+                            break
+            finally:
+                put(b"")
 
         self._reader = threading.Thread(target=read, name="answers", daemon=True)
         self._reader.start()

@@ -42,8 +42,8 @@ def unknown_categories(wire: Wire, place: str, session: Session | None, said: di
     first one stands for them.
     """
     found = unknown_names(unwrapped(wire).tokens)
-    for name in found[: _MOST_NAMES - len(said)]:
-        said.setdefault(name, place)
+    new = [name for name in found if name not in said]
+    said |= dict.fromkeys(new[: _MOST_NAMES - len(said)], place)
     names = [name for name in found if said.get(name) == place]
     return [_unknown_fields(place, f"no known {', '.join(names)}, here or later", session)] if names else []
 

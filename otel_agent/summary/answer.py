@@ -68,7 +68,7 @@ def answer(
 
     ``now`` is in the zone in which a day begins. ``configured`` returns the model that the configuration gives an
     agent, and ``servers`` are the MCP servers that it names. ``prices`` are a person's own.
-    Raises ``LedgerError`` if the ledger cannot be read, ``NoAnswer`` if a timeline has too many periods.
+    Raises ``LedgerError`` if the ledger cannot be read, ``NothingFound`` if a timeline has too many periods.
     """
     figures = _Figures() if ledger is None else _figures(name, question, ledger, now, configured, servers, prices)
     return View(

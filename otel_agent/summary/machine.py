@@ -80,7 +80,7 @@ class Machine:
     def view(self, name: ViewName, question: Question) -> View:
         """Answer a question from the ledger as it is now, without reading OpenCode's storage.
 
-        Raises ``LedgerError`` if the ledger cannot be read, ``NoAnswer`` if a timeline has too many periods.
+        Raises ``LedgerError`` if the ledger cannot be read, ``NothingFound`` if a timeline has too many periods.
         """
         # The mark is read first: a write during the answer then counts as a change, and the view is asked for again.
         self._mark = self.mark()

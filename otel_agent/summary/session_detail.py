@@ -10,7 +10,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from otel_agent.errors import NoAnswer
+from otel_agent.errors import NothingFound
 from otel_agent.ledger.answers import NO_USAGE, Scope, Usage
 from otel_agent.ledger.queries import Queries
 from otel_agent.ledger.session_calls import KeptCall, MessageOfSession
@@ -99,7 +99,7 @@ class SessionDetail(Struct, frozen=True, kw_only=True):
 def session_named(name: str, ledger: Queries) -> str:
     """Return the id of the one session that a person means: by id, by the end of it that tables show, or by title.
 
-    Raises ``NoAnswer`` if there is none, or if there are several.
+    Raises ``NothingFound`` if there is none, or if there are several.
     """
     facts = ledger.session_facts()
     if name in facts:
@@ -113,8 +113,8 @@ def session_named(name: str, ledger: Queries) -> str:
     if len(found) == 1:
         return found[0]
     if not found:
-        raise NoAnswer(f"no session is called {name}. `otel-agent summary sessions` lists them with their ids.")
-    raise NoAnswer(f"{len(found)} sessions are called {name}. Name one by its id: {', '.join(found[:5])}.")
+        raise NothingFound(f"no session is called {name}. `otel-agent summary sessions` lists them with their ids.")
+    raise NothingFound(f"{len(found)} sessions are called {name}. Name one by its id: {', '.join(found[:5])}.")
 
 
 def session_detail(

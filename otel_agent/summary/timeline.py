@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from otel_agent.errors import NoAnswer
+from otel_agent.errors import NothingFound
 from otel_agent.ledger.answers import NO_USAGE, Scope
 from otel_agent.ledger.queries import Queries
 from otel_agent.summary.question import By, Question
@@ -17,7 +17,7 @@ _MOST: Final = 20_000
 def period_rows(ledger: Queries, scope: Scope, question: Question, now: datetime) -> list[PeriodRow]:
     """Return one row per period, from the start of the range to now or to the last message.
 
-    If the range has no start, the first period is that of the first message. Raises ``NoAnswer`` if there would be
+    If the range has no start, the first period is that of the first message. Raises ``NothingFound`` if there would be
     more periods than a person could mean.
     """
     ends = ledger.first_and_last_ms(scope)
@@ -57,7 +57,7 @@ def _periods(begin: datetime, last: float, by: By) -> list[tuple[datetime, datet
     since, until = period_of(begin, by)
     while since.timestamp() <= last:
         if len(periods) == _MOST:
-            raise NoAnswer(
+            raise NothingFound(
                 f"the timeline would have more than {_MOST:,} {by}s. Shorten the range, or use --by day or month."
             )
         periods.append((since, until))

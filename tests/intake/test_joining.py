@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from otel_agent.errors import LedgerError
 from otel_agent.intake import joining
 from otel_agent.intake.joining import ALONE, FIRST_LOOK_SECONDS, Joined, few_collections
 from otel_agent.model import Batch, Checkpoint, StoreTotals
@@ -87,6 +88,18 @@ def test_what_was_read_before_a_failure_is_written() -> None:
     assert next(found) == [["msg_1"], ["msg_2"]]
     with pytest.raises(OSError, match="no medium"):
         next(found)
+
+
+def test_a_failure_of_the_ledger_while_it_is_asked_is_not_the_readers() -> None:
+    """Nothing of the transaction is written then."""
+
+    def asking() -> Iterator[Batch]:
+        yield of(1)
+        raise LedgerError("the disk is full")
+
+    batches = asking()
+    with pytest.raises(LedgerError):
+        list(Joined(next(batches), batches, FIRST_LOOK_SECONDS, lambda: True, now=lambda: 0.0))
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -129,6 +129,19 @@ def test_what_is_new_beside_a_killed_message_that_completes_counts_once(ledger: 
         assert queries.usage(Scope(since_ms=slot, until_ms=slot + SLOT_MS)) == Usage(2, 1, Tokens(5), Overlap(), 5_000)
 
 
+def test_two_messages_that_complete_late_count_once_in_the_sums(ledger: Ledger, state_dir: Path) -> None:
+    """One counted as killed, one still waits. Both complete in one batch, in one session and one quarter of an hour."""
+    late = T0 + 10 * SLOT_MS
+    killed, waiting = (replace(call(number, FOUR), completed_ms=late) for number in (0, 3))
+    enter(ledger, in_flight(killed))
+    end_pass(ledger)
+    enter(ledger, in_flight(waiting))
+    enter(ledger, waiting, killed)
+    with reading(state_dir) as queries:
+        slot = late // SLOT_MS * SLOT_MS
+        assert queries.usage(Scope(since_ms=slot, until_ms=slot + SLOT_MS)) == Usage(2, 1, Tokens(8), Overlap(), 8_000)
+
+
 def test_a_killed_message_that_completes_after_all_moves_to_its_time(ledger: Ledger, state_dir: Path) -> None:
     whole = replace(call(0, FOUR), completed_ms=T0 + 10 * SLOT_MS)
     enter(ledger, in_flight(whole, ONE), call(3, TWO))

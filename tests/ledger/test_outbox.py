@@ -115,6 +115,8 @@ def test_a_process_that_is_killed_after_it_counted_leaves_no_spans_that_nobody_k
 
 def test_spans_that_never_leave_this_machine_are_not_taken_back(ledger: Ledger) -> None:
     ledger.outbox.new_spans = NewSpans.DROPPED
-    with_turns(ledger, 3)
+    changes = with_turns(ledger, 3)
+    with ledger.transaction():
+        ledger.outbox.add_calls(changes[0].number, [ToolCall("prt_1", "call_1", "bash", Outcome.OK, T0, T0 + 1)])
     assert ledger.outbox.left_out == 0
     assert len(ledger.outbox) == 0

@@ -6,9 +6,11 @@ import io
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from queue import Queue
 from typing import Any, Final
 
 import msgspec
@@ -236,3 +238,20 @@ def test_a_frame_that_was_torn_is_left_out() -> None:
     for end in range(len(torn)):
         assert list(process_beside.frames(io.BytesIO(whole + torn[:end]))) == [b"whole"]
     assert list(process_beside.frames(io.BytesIO(whole + torn))) == [b"whole", b"torn"]
+
+
+def test_a_reading_without_memory_for_a_frame_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise whoever takes the frames would wait for ever."""
+
+    def no_memory(_: object) -> Iterator[bytes]:
+        yield b"whole"
+        raise MemoryError
+
+    monkeypatch.setattr(process_beside, "frames", no_memory)
+    received: Queue[tuple[process_beside.ProcessBeside, bytes]] = Queue()
+    process = process_beside.ProcessBeside(MODULE)
+    try:
+        process.follow(received, threading.Event())
+        assert [received.get(timeout=PATIENCE)[1] for _ in range(2)] == [b"whole", b""]
+    finally:
+        process.end()

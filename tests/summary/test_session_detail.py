@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from otel_agent.errors import NoAnswer
+from otel_agent.errors import NothingFound
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.model import Outcome
 from otel_agent.summary.formats.session_json import session_json
@@ -143,9 +143,9 @@ def test_a_name_that_is_not_clear_says_what_there_is(machine: MadeMachine) -> No
     put_session(machine, T0)
     other = session(T0, 2, title="Mend the lexer")
     machine.tree.put_turn(message(other, Tokens(1), T0, 9))
-    with pytest.raises(NoAnswer, match=other.id):
+    with pytest.raises(NothingFound, match=other.id):
         detail(machine, "mend*")
-    with pytest.raises(NoAnswer, match="summary sessions"):
+    with pytest.raises(NothingFound, match="summary sessions"):
         detail(machine, "nothing")
 
 

@@ -122,6 +122,16 @@ def test_what_cannot_be_usage_is_no_unknown_category(agent: Agent, database: Dat
     assert json.loads(answered(agent, "summary", "--json"))["warnings"] == NEWER
 
 
+def test_a_category_that_comes_later_beside_many_others_is_said_too(agent: Agent, database: Database) -> None:
+    """The first message stands for six others. The second one has a problem of its own."""
+    six = dict.fromkeys("abcdef", 1)
+    database.put_turn(
+        message(NEW, USED.document() | six),
+        message(NEW, USED.document() | six | {"zinc": 500}, T0 + 60_000),
+    )
+    words_of(answered(agent, "summary"), "2 messages without readable tokens")
+
+
 def test_an_unknown_category_stays_said_while_its_message_has_it(agent: Agent, database: Database) -> None:
     odd = message(NEW, USED.document() | {"thinking": 500})
     database.put_turn(odd, message(NEW, USED, T0 + 60_000))

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from otel_agent.model import Batch, CallsWanted, Checkpoint, Message
-from otel_agent.opencode.process_beside import ProcessBeside, can_read_beside
+from otel_agent.opencode.process_beside import BROKEN_FRAME, ProcessBeside, can_read_beside
 from otel_agent.opencode.sqlite.calls import read_calls, with_place
 from otel_agent.opencode.sqlite.changed_lines import TurnLines
 from otel_agent.opencode.sqlite.cursor import Ask, DatabaseFile, left_at
@@ -98,7 +98,7 @@ class _Beside:
         while content := received.get()[1]:
             try:
                 chunk = chunk_in(content)
-            except msgspec.MsgspecError:
+            except BROKEN_FRAME:
                 return
             batch = chunk.batch()
             self._add_calls(batch)
