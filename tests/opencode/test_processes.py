@@ -21,6 +21,7 @@ from otel_agent.opencode.running.processes import Processes
 from tests.support.real_opencode.driver import OpenCode, require_opencode
 from tests.support.real_opencode.provider import Provider
 from tests.support.real_opencode.serving import serving
+from tests.support.waiting import eventually
 
 NOBODY = 65534
 PROGRAM = (
@@ -267,6 +268,10 @@ def test_the_real_opencode_server_is_sampled_as_one_server(version: str, tmp_pat
     with Provider() as provider:
         opencode = OpenCode(version, tmp_path, provider, ["model"])
         with serving(opencode, "model"):
-            found = [sample for sample, _ in Processes().sample() if sample.pid not in before]
-            own = [sample for sample in found if sample.directory == str(opencode.directory)]
-            assert [sample.mode for sample in own] == [ProcessMode.SERVER]
+
+            def modes() -> list[ProcessMode]:
+                found = [sample for sample, _ in Processes().sample() if sample.pid not in before]
+                return [sample.mode for sample in found if sample.directory == str(opencode.directory)]
+
+            # A program that OpenCode starts has OpenCode's name for a moment, until the kernel has loaded it.
+            eventually(modes, [ProcessMode.SERVER])
