@@ -65,7 +65,6 @@ class Messages:
         Messages that ended before ``count_from_ms`` are entered too, so that they are never new later.
         """
         self.batch += len(messages)
-        new_after = self._new_after
         self._sessions.enter(sessions, messages)
         known = self._known([m.id for m in messages])
         twins = self._twins_of_undecided(messages, known)
@@ -85,7 +84,7 @@ class Messages:
                     # The message may be earlier in this very batch: a correction needs its row in the table.
                     known |= {key: as_known(entry) for key, entry in entered.items() if key not in known}
                     self._insert(entered)
-                    changes += self._correct(message, before, new_after=new_after)
+                    changes += self._correct(message, before)
                     known[message.id] = before.merged_with(message)
                     continue
                 # The message had to wait: it counts for the most that any record of it says.
@@ -164,10 +163,10 @@ class Messages:
             self._database.execute(records.REPLACE_MESSAGE, row)
         return as_known(entry)
 
-    def _correct(self, message: Message, known: Known, *, new_after: int) -> list[Change]:
+    def _correct(self, message: Message, known: Known) -> list[Change]:
         """Add what a message that was read again has more of than before; no number ever falls.
 
-        Rows with a number above ``new_after`` are added up with all that they hold in ``finish``.
+        Rows that the transaction entered are added up with all that they hold in ``finish``.
 
         A message that counted as killed and completes after all gets its time of completion, which decides its day.
         """
@@ -197,7 +196,7 @@ class Messages:
             opens_session=False,
             number=known.number,
         )
-        if known.number <= new_after:
+        if known.number <= self._new_after:
             self._sums.add([change])
             if after.ended_ms != before.ended_ms:
                 self._moved.append((before, after))
@@ -205,7 +204,6 @@ class Messages:
 
     def count(self, messages: Sequence[tuple[int, Message]]) -> list[Change]:
         """Return what newly counted messages add; mark their sessions as counted and their spans as pending."""
-        new_after = self._new_after
         sessions = self._sessions.known({message.session_id for _, message in messages})
         opened = {key for key, session in sessions.items() if not session.counted}
         self._sessions.mark_counted(opened)
@@ -219,7 +217,7 @@ class Messages:
             changes.append(
                 Change(message, subagent, message.tokens, message.overlap, message.cost_nusd, True, opens, number)
             )
-        known = [change for change in changes if change.number <= new_after]
+        known = [change for change in changes if change.number <= self._new_after]
         self._outbox.add_messages([change.number for change in known if change.message.calls_model])
         self._sums.add(known)
         return changes

@@ -9,19 +9,15 @@ from otel_agent.model import Generation, Message, Overlap, Session, State, Token
 
 _MESSAGE: Final = UsageSource.MESSAGE
 
-_OWN_COLUMNS: Final = (
-    "id, session_id, generation, state, created_ms, completed_ms, context, "
-    "input, output, reasoning, cache_read, cache_write, cached_in_input, reasoning_in_output, cost_nusd, turn_id, finish, error_type, "
-    "source, calls_model, copied, began_ms, response_ms, first_output_ms, retries, variant"
-)
-"""The columns of the table ``message``."""
-_MAY_BE_UNKNOWN: Final = ("response_ms", "first_output_ms")
-_HOLES: Final = ", ".join("nullif(?, 0)" if name in _MAY_BE_UNKNOWN else "?" for name in _OWN_COLUMNS.split(", "))
-INSERT_MESSAGE: Final = f"INSERT INTO message ({_OWN_COLUMNS}, number) VALUES ({_HOLES}, ?)"
 _PLAIN_COLUMNS: Final = (
     "id, session_id, generation, state, created_ms, completed_ms, context, "
     "input, output, reasoning, cache_read, cache_write, cached_in_input, reasoning_in_output, cost_nusd, turn_id, finish"
 )
+_OWN_COLUMNS: Final = f"{_PLAIN_COLUMNS}, error_type, source, calls_model, copied, began_ms, response_ms, first_output_ms, retries, variant"
+"""The columns of the table ``message``."""
+_MAY_BE_UNKNOWN: Final = ("response_ms", "first_output_ms")
+_HOLES: Final = ", ".join("nullif(?, 0)" if name in _MAY_BE_UNKNOWN else "?" for name in _OWN_COLUMNS.split(", "))
+INSERT_MESSAGE: Final = f"INSERT INTO message ({_OWN_COLUMNS}, number) VALUES ({_HOLES}, ?)"
 _OF_PLAIN: Final = {
     "error_type": "''",
     "source": f"{UsageSource.MESSAGE:d}",
@@ -85,25 +81,8 @@ def message_row(message: Message, state: State, context: int, began_ms: int, num
     for an adapter of any other value, ``True`` and ``None`` included, which made a row take twice as long. An
     enumeration's ``_value_`` is read ten times as fast as its ``value``.
     """
-    tokens, overlap = message.tokens, message.overlap
     return (
-        message.id,
-        message.session_id,
-        message.generation._value_,
-        state._value_,
-        message.created_ms,
-        message.completed_ms,
-        context,
-        tokens.input,
-        tokens.output,
-        tokens.reasoning,
-        tokens.cache_read,
-        tokens.cache_write,
-        overlap.cached_in_input,
-        overlap.reasoning_in_output,
-        message.cost_nusd,
-        message.turn_id,
-        message.finish,
+        *_plain_values(message, state, context),
         message.error_type,
         message.source._value_,
         1 if message.calls_model else 0,
@@ -132,8 +111,8 @@ def _is_plain(message: Message) -> bool:
     )
 
 
-def _plain_row(message: Message, state: State, context: int, number: int) -> tuple[object, ...]:
-    """Return the values for ``INSERT_PLAIN_MESSAGE``: as ``message_row`` returns them, of fewer columns."""
+def _plain_values(message: Message, state: State, context: int) -> tuple[object, ...]:
+    """Return the values of ``_PLAIN_COLUMNS``."""
     tokens, overlap = message.tokens, message.overlap
     return (
         message.id,
@@ -153,7 +132,6 @@ def _plain_row(message: Message, state: State, context: int, number: int) -> tup
         message.cost_nusd,
         message.turn_id,
         message.finish,
-        number,
     )
 
 
@@ -163,7 +141,7 @@ def insert_messages(database: sqlite3.Connection, entered: Iterable[tuple[Messag
     for message, state, context, number in entered:
         # Most messages of a history are plain. Nine values fewer take a fourth of the time of a row.
         if _is_plain(message):
-            plain.append(_plain_row(message, state, context, number))
+            plain.append((*_plain_values(message, state, context), number))
         else:
             others.append(message_row(message, state, context, message.created_ms, number))
     database.executemany(INSERT_PLAIN_MESSAGE, plain)

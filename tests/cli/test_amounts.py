@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
-from pathlib import Path
 
 import pytest
 
 from tests.support.made_stores import JsonTree, Tokens, message, session
-from tests.support.paths import STORES
 from tests.support.shell import Shell
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    return Shell(tmp_path)
-
-
-@pytest.fixture
-def filled(shell: Shell) -> Shell:
-    shutil.copytree(STORES / "sqlite-1.18.33-fork" / "opencode", shell.data_dir)
-    return shell
 
 
 class TestBudgets:

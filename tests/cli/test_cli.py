@@ -9,7 +9,6 @@ import re
 import sqlite3
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import typer
@@ -26,11 +25,6 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*[34][0-9]")
 NOBODY_LISTENS = "http://127.0.0.1:1"
 QUICK = {"OTEL_EXPORTER_OTLP_TIMEOUT": "1000"}
 """Gives a delivery up after one second."""
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    return Shell(tmp_path)
 
 
 def commands(group: object, *path: str) -> Iterator[tuple[str, ...]]:

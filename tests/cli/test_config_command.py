@@ -15,11 +15,6 @@ from tests.support.shell import Shell
 SAMPLE = ROOT / "config" / "otel-agent.toml"
 
 
-@pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    return Shell(tmp_path)
-
-
 def test_init_writes_a_file_with_every_default_for_its_owner_only(shell: Shell) -> None:
     assert f"Wrote {shell.config}" in shell.output("config", "init")
     assert shell.config.read_text() == SAMPLE.read_text()

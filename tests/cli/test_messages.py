@@ -6,26 +6,10 @@ import csv
 import io
 import json
 import os
-import shutil
 import time
-from pathlib import Path
-
-import pytest
 
 from tests.support.made_stores import T0, JsonTree, Tokens, message, session
-from tests.support.paths import STORES
 from tests.support.shell import Shell
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    return Shell(tmp_path)
-
-
-@pytest.fixture
-def filled(shell: Shell) -> Shell:
-    shutil.copytree(STORES / "sqlite-1.18.33-fork" / "opencode", shell.data_dir)
-    return shell
 
 
 def test_all_messages_add_up_to_the_summary(filled: Shell) -> None:

@@ -33,11 +33,6 @@ TIME = re.compile(r'"generated_at": "[^"]*"')
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    return Shell(tmp_path)
-
-
-@pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A home with a message of OpenCode's."""
     JsonTree(tmp_path / ".local" / "share" / "opencode").put_turn(message(session(), Tokens(input=1)))
