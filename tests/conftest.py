@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from otel_agent.ledger.writer import Ledger, open_ledger
+from otel_agent.ledger.opening import open_ledger
+from otel_agent.ledger.writer import Ledger
 from tests.support.agent import Agent
 from tests.support.ledgers import assert_sums_are_right
 from tests.support.made_stores import JsonTree

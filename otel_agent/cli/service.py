@@ -4,18 +4,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
 from otel_agent.cli import backend_options
 from otel_agent.cli.loading import loaded
 from otel_agent.cli.options import FLAG, ConfigOption, JsonOption
+from otel_agent.cli.service_here import manager_here, program_here
 from otel_agent.errors import UsageError
-
-if TYPE_CHECKING:
-    from otel_agent.service.manager import Manager
-    from otel_agent.service.program import Program
 
 NOT_RUNNING: Final = 5
 """Exit code of ``service status`` if the service does not run."""
@@ -133,34 +130,3 @@ def logs(
         raise typer.Exit(done.returncode)
     except FileNotFoundError:
         raise ServiceError(f"the program {command[0]} is not installed.") from None
-
-
-def manager_here() -> "Manager":
-    """Return this system's service manager. Raises ``ServiceError`` if it has neither systemd nor launchd."""
-    from otel_agent.service.launchd import Launchd
-    from otel_agent.service.manager import BY_HAND, ServiceError
-    from otel_agent.service.systemd import Systemd
-
-    if sys.platform == "linux":
-        return Systemd(os.environ)
-    if sys.platform == "darwin":
-        return Launchd()
-    raise ServiceError(f"services need systemd (Linux) or launchd (macOS). {BY_HAND}")
-
-
-def program_here(config: Path | None, *, read_only_home: bool) -> "Program":
-    """Return the program that the service starts, as this command was called. Raises ``SettingsError``."""
-    from otel_agent.intake.store_finder import configured_locations
-    from otel_agent.service.program import program
-    from otel_agent.settings import default_file
-
-    settings = loaded(config, quiet=True).settings
-    return program(
-        state_dir=settings.state_dir.absolute(),
-        config_file=default_file(os.environ),
-        config=config,
-        environ=os.environ,
-        only_writable=(settings.state_dir.absolute(), *configured_locations(settings).data_folders)
-        if read_only_home
-        else (),
-    )

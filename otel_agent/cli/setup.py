@@ -131,7 +131,7 @@ def _finish(config: Path | None, wanted: "Choices", *, tries: bool, dry: bool, a
 def _carry_out(
     config: Path | None, now: "Present", wish: "Wish", trial: "Trial | None", *, dry: bool, as_json: bool
 ) -> None:
-    from otel_agent.cli.service import manager_here, program_here
+    from otel_agent.cli.service_here import manager_here, program_here
     from otel_agent.setup.apply import carry_out
     from otel_agent.setup.plan import changes
 
@@ -186,7 +186,7 @@ def _say(result: SetupResult, reason: str, found: "Changes", wish: "Wish") -> No
     elif result is SetupResult.ALREADY_INSTALLED:
         typer.echo("Everything is set up already.")
     elif wish.service:
-        from otel_agent.cli.service import manager_here
+        from otel_agent.cli.service_here import manager_here
 
         typer.echo(f"Installed and started: {manager_here().file}")
         if sys.platform == "darwin":
@@ -203,7 +203,7 @@ def _say_plan(found: "Changes", wish: "Wish") -> None:
         names = ", ".join(sorted({*wish.variables, *wish.forgotten}))
         typer.echo(f"Would write {found.variables.path} ({names}).")
     if wish.service:
-        from otel_agent.cli.service import manager_here
+        from otel_agent.cli.service_here import manager_here
 
         typer.echo(f"Would install {manager_here().file}.")
     typer.echo("Nothing was changed.")

@@ -18,8 +18,9 @@ from otel_agent.intake.settled import run_settled
 from otel_agent.intake.store_finder import StoreFinder
 from otel_agent.ledger import calls_request
 from otel_agent.ledger.migration_progress import OnMigration, unreported
+from otel_agent.ledger.opening import open_ledger
 from otel_agent.ledger.outbox import NewSpans
-from otel_agent.ledger.writer import Ledger, open_ledger
+from otel_agent.ledger.writer import Ledger
 from otel_agent.model import ProblemKind
 from otel_agent.settings import Settings
 from otel_agent.settings.backend import keeps_everything_here, names_backend

@@ -17,7 +17,7 @@ import pytest
 
 from otel_agent.cli import upgrade
 from otel_agent.ledger import schema
-from otel_agent.ledger.writer import open_ledger
+from otel_agent.ledger.opening import open_ledger
 from tests.support.agent import Agent
 from tests.support.paths import ROOT, STORES
 

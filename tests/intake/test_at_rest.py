@@ -15,8 +15,8 @@ from msgspec.structs import replace
 import otel_agent.intake.at_rest as at_rest_module
 from otel_agent.intake.at_rest import SWEEP_MS, is_at_rest
 from otel_agent.intake.catch_up import catch_up
+from otel_agent.ledger.opening import open_ledger
 from otel_agent.ledger.place import ledger_path
-from otel_agent.ledger.writer import open_ledger
 from otel_agent.model import Problem, ProblemKind
 from otel_agent.settings import Settings
 from tests.support.made_stores import T0, Database, JsonTree, Message, Tokens, in_flight, message, session

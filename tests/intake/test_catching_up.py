@@ -20,9 +20,9 @@ from otel_agent.intake.ingest import Ingest, Pass
 from otel_agent.intake.settled import run_settled
 from otel_agent.ledger.answers import Scope
 from otel_agent.ledger.hold import Hold
+from otel_agent.ledger.opening import open_ledger
 from otel_agent.ledger.place import ledger_path
 from otel_agent.ledger.queries import open_to_read
-from otel_agent.ledger.writer import open_ledger
 from otel_agent.model import Batch, Problem, ProblemKind
 from otel_agent.opencode.sqlite.table_reader import TableReader
 from otel_agent.settings import Settings

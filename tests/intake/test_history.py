@@ -14,10 +14,10 @@ from otel_agent.intake import history
 from otel_agent.intake.catch_up import catch_up, opened
 from otel_agent.intake.pass_progress import Pass, Progress
 from otel_agent.ledger.answers import Scope
+from otel_agent.ledger.opening import open_ledger
 from otel_agent.ledger.place import ledger_path
 from otel_agent.ledger.queries import open_to_read
 from otel_agent.ledger.reading import NOT_BEGUN, Reading
-from otel_agent.ledger.writer import open_ledger
 from otel_agent.settings import Settings
 from tests.support.made_stores import T0, Database, JsonTree, Message, Tokens, message, session
 

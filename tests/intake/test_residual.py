@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from otel_agent.intake.residual import Residual
-from otel_agent.ledger.writer import Ledger, open_ledger
+from otel_agent.ledger.opening import open_ledger
+from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Generation, Session, SessionTotals, StoreTotals, Tokens
 from tests.support.records import LONG_AFTER, START_NS, T0, call, enter
 

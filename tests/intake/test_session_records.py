@@ -9,7 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from otel_agent.intake.session_records import SessionRecords
-from otel_agent.ledger.writer import Ledger, open_ledger
+from otel_agent.ledger.opening import open_ledger
+from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Generation, Session, SessionTotals, StoreTotals, Tokens
 from tests.support.records import START_NS, call, enter
 

@@ -9,7 +9,8 @@ import pytest
 
 from otel_agent import semconv
 from otel_agent.intake.traces import Entered, Traces
-from otel_agent.ledger.writer import Ledger, open_ledger
+from otel_agent.ledger.opening import open_ledger
+from otel_agent.ledger.writer import Ledger
 from otel_agent.model import (
     AskWanted,
     Batch,

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from otel_agent.ledger.writer import Ledger, open_ledger
+from otel_agent.ledger.opening import open_ledger
+from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Caller, Message, Outcome, Session, ToolCall
 from tests.export.fakes import ListedStore
 from tests.intake.ingests import Clock, ingest_of

@@ -10,7 +10,8 @@ import pytest
 from otel_agent import semconv
 from otel_agent.intake.ingest import Ingest, Rules
 from otel_agent.intake.unreadable_stores import UnreadableStores
-from otel_agent.ledger.writer import Ledger, open_ledger
+from otel_agent.ledger.opening import open_ledger
+from otel_agent.ledger.writer import Ledger
 from otel_agent.model import (
     AskWanted,
     Batch,

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from otel_agent.errors import LedgerDamaged, LedgerError
+from otel_agent.ledger.opening import open_ledger
 from otel_agent.ledger.queries import open_to_read
-from otel_agent.ledger.writer import open_ledger
 from otel_agent.model import Tokens
 from tests.support.agent import Agent, Run
 from tests.support.exported import Exported

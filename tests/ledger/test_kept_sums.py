@@ -12,9 +12,10 @@ from msgspec.structs import replace
 
 from otel_agent.ledger.answers import SLOT_MS, Group, ProjectKey, Scope, Usage
 from otel_agent.ledger.late_indexes import has_indexes
+from otel_agent.ledger.opening import open_ledger
 from otel_agent.ledger.place import ledger_path
 from otel_agent.ledger.queries import Queries, open_to_read
-from otel_agent.ledger.writer import Ledger, open_ledger
+from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Generation, Overlap, Tokens
 from tests.support.records import LONG_AFTER, MINUTE, START_NS, T0, call, copy_of, end_pass, enter, in_flight
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from otel_agent.ledger.opening import open_ledger
 from otel_agent.ledger.outbox import NewSpans, PendingSpans
-from otel_agent.ledger.writer import Ledger, open_ledger
+from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Change, Outcome, Tokens, ToolCall, Turn, UsageSource
 from tests.support.records import START_NS, T0, call, enter
 

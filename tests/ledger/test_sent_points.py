@@ -6,9 +6,10 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from otel_agent.ledger.opening import open_ledger
 from otel_agent.ledger.sent_points import NAME
 from otel_agent.ledger.totals import NewSeries, SeriesLimit
-from otel_agent.ledger.writer import Ledger, open_ledger
+from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Increase, SentPoint, Series
 from tests.ledger.test_totals import METRIC, OVERFLOW, raise_by
 from tests.support.records import START_NS

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from otel_agent.ledger.opening import open_ledger
 from otel_agent.ledger.totals import MAX_VALUE, NewSeries, SeriesLimit
-from otel_agent.ledger.writer import Ledger, open_ledger
+from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Increase, Series
 from tests.support.ledgers import fresh_ledger
 from tests.support.records import START_NS

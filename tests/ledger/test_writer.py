@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from otel_agent import semconv
 from otel_agent.errors import LedgerError
-from otel_agent.ledger.writer import Ledger, open_ledger
+from otel_agent.ledger.opening import open_ledger
+from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Checkpoint, Tokens
 from tests.support.records import START_NS, call, enter, tokens, total
 

@@ -10,8 +10,9 @@ import pytest
 
 from otel_agent import semconv
 from otel_agent.intake.ingest import Ingest, Rules
+from otel_agent.ledger.opening import open_ledger
 from otel_agent.ledger.totals import NewSeries, SeriesLimit
-from otel_agent.ledger.writer import Ledger, open_ledger
+from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Increase
 from tests.export.fakes import ListedStore
 from tests.intake.ingests import RULES, Clock, ingest_of

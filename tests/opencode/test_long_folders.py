@@ -14,7 +14,8 @@ import pytest
 from otel_agent import semconv
 from otel_agent.doctor.status import status_of
 from otel_agent.intake.ingest import Ingest
-from otel_agent.ledger.writer import Ledger, open_ledger
+from otel_agent.ledger.opening import open_ledger
+from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Batch, ProblemKind, ReadScope
 from otel_agent.opencode import long_listings
 from otel_agent.opencode.bounded_files import read_bounded

@@ -14,8 +14,8 @@ from otel_agent.cli.backend_options import otlp_asked
 from otel_agent.doctor.status import status_of
 from otel_agent.errors import LedgerError, SettingsError, UsageError
 from otel_agent.ledger import files, hold, sent_points
+from otel_agent.ledger.opening import open_ledger
 from otel_agent.ledger.queries import open_to_read
-from otel_agent.ledger.writer import open_ledger
 from otel_agent.obstacles import obstacle
 from otel_agent.service.manager import ServiceError, changing_files
 from otel_agent.settings import Settings, administrator

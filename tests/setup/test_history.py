@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from otel_agent.intake.catch_up import catch_up
+from otel_agent.ledger.opening import open_ledger
 from otel_agent.ledger.reading import Reading
-from otel_agent.ledger.writer import open_ledger
 from otel_agent.settings import Settings
 from otel_agent.setup.history import History, count_history
 from tests.support.made_stores import T0, JsonTree, Tokens, message, session

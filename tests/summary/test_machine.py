@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from otel_agent.ledger import hold
+from otel_agent.ledger.opening import open_ledger
 from otel_agent.ledger.reading import Reading
-from otel_agent.ledger.writer import open_ledger
 from otel_agent.settings import Settings
 from otel_agent.summary.machine import Machine
 from otel_agent.summary.question import Question

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from otel_agent.ledger.opening import open_ledger
 from otel_agent.ledger.queries import open_to_read
-from otel_agent.ledger.writer import Ledger, open_ledger
+from otel_agent.ledger.writer import Ledger
 from tests.support.records import START_NS
 
 

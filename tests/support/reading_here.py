@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from otel_agent.intake.ingest import Ingest, Rules
+from otel_agent.ledger.opening import open_ledger
 from otel_agent.ledger.place import ledger_path
 from otel_agent.ledger.queries import open_to_read
-from otel_agent.ledger.writer import Ledger, open_ledger
+from otel_agent.ledger.writer import Ledger
 from otel_agent.model import ProblemKind, State
 from otel_agent.opencode.locations import find_stores, locations
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from otel_agent.intake.ingest import Ingest, Rules
+from otel_agent.ledger.opening import open_ledger
 from otel_agent.ledger.place import ledger_path
-from otel_agent.ledger.writer import Ledger, open_ledger
+from otel_agent.ledger.writer import Ledger
 from otel_agent.opencode.locations import find_stores, locations
 from otel_agent.semconv import COST_USAGE, TOKEN_USAGE
 from otel_agent.semconv.attributes import Attr

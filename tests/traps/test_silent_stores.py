@@ -15,7 +15,8 @@ from otel_agent import semconv
 from otel_agent.doctor import opencode_checks
 from otel_agent.doctor.status import status_of
 from otel_agent.intake.ingest import Ingest
-from otel_agent.ledger.writer import Ledger, open_ledger
+from otel_agent.ledger.opening import open_ledger
+from otel_agent.ledger.writer import Ledger
 from otel_agent.model import ProblemKind
 from otel_agent.opencode import answering
 from otel_agent.opencode.locations import StoreLocations, find_stores

@@ -13,8 +13,9 @@ import pytest
 
 from otel_agent import semconv
 from otel_agent.intake.ingest import Ingest
+from otel_agent.ledger.opening import open_ledger
 from otel_agent.ledger.queries import open_to_read
-from otel_agent.ledger.writer import Ledger, open_ledger
+from otel_agent.ledger.writer import Ledger
 from otel_agent.model import ProblemKind
 from otel_agent.opencode.locations import StoreLocations, find_stores
 from otel_agent.summary.text.warnings import warnings

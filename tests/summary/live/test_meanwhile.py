@@ -10,9 +10,9 @@ from collections import Counter
 import pytest
 
 from otel_agent.errors import LedgerError
+from otel_agent.ledger.opening import open_ledger
 from otel_agent.ledger.place import ledger_path
 from otel_agent.ledger.reading import Reading
-from otel_agent.ledger.writer import open_ledger
 from otel_agent.summary.live import answering
 from otel_agent.summary.live.app import Live
 from otel_agent.summary.live.row_list import RowList
