@@ -65,15 +65,20 @@ class Traces:
         turns = self._ledger.turns
         known = turns.known(by_turn) if by_turn else set()
         callers, began_ms = calls.callers, calls.began_ms
+        seen_to_end = {turn for turn, of_turn in callers.items() if turn in by_turn and _saw_end(of_turn)}
+        over_by_row = calls.ended | seen_to_end
+        begun = by_turn.keys() - known
         over = turns.begin(
-            (self._turn(of_turn[0].message, callers.get(turn, ()), began_ms.get(turn)), of_turn)
-            for turn, of_turn in by_turn.items()
-            if turn not in known
+            (
+                (self._turn(of_turn[0].message, callers.get(turn, ()), began_ms.get(turn)), of_turn)
+                for turn, of_turn in by_turn.items()
+                if turn in begun
+            ),
+            over_by_row,
         )
         later = turns.extend(of_turn for turn, of_turn in by_turn.items() if turn in known) if known else []
         # After its messages: a turn that a row of its own ends is sent once, with all of them.
-        seen_to_end = {turn for turn, of_turn in callers.items() if turn in by_turn and _saw_end(of_turn)}
-        later += turns.end(calls.ended | seen_to_end)
+        later += turns.end(over_by_row - begun)
         entered = self._enter_calls(counted, calls, later) if calls.read or calls.tool_calls else []
         return Entered(entered, over + turns.ended(later) if later else over)
 

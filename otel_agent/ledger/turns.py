@@ -1,7 +1,7 @@
 """The turns of counted messages: each is a row of the ledger, and becomes one span once it ended."""
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from enum import IntEnum
 
 from otel_agent.ledger import records
@@ -45,13 +45,19 @@ class Turns:
         row = self._database.execute(query, (session_id,)).fetchone()
         return Session(session_id) if row is None else records.session(row)
 
-    def begin(self, turns: Iterable[tuple[Turn, list[Change]]]) -> list[EndedTurn]:
-        """Enter new turns, each with its messages that are counted now; return those that ended. Their spans are pending."""
+    def begin(
+        self, turns: Iterable[tuple[Turn, list[Change]]], over_by_row: Container[str] = frozenset()
+    ) -> list[EndedTurn]:
+        """Enter new turns, each with its messages that are counted now; return those that ended. Their spans are pending.
+
+        ``over_by_row`` are the turns that another row than a message says to be over.
+        """
         rows, over = [], []
         states = int(TurnState.OPEN), int(TurnState.PENDING if self._has_pending_spans() else TurnState.ACCEPTED)
         for turn, changes in turns:
             first_ms, ended, last = _summary(changes)
             started_ms = min(turn.started_ms, first_ms)
+            ended = ended or int(turn.id in over_by_row)
             rows.append((turn.id, turn.trace, turn.caller, started_ms, last.number, ended, states[ended]))
             if ended:
                 over.append(EndedTurn(last.message, last.subagent, started_ms))

@@ -32,19 +32,32 @@ def with_answer(message: Message, streamed_ms: int | None, content: object, *, i
     ``streamed_ms`` and ``content`` are the row's own. ``imported`` says that 1.x wrote the call. Its completion is then
     the time of the last write to the row of 1.x, and no end of anything.
     """
-    items = _read(content) if streamed_ms is None or not _begins_with_text(content) else []
-    response_ms = streamed_ms if streamed_ms is not None else _first_tool_ms(items)
+    created_ms, completed_ms = message.created_ms, message.completed_ms
+    if streamed_ms is not None:
+        streamed_ms, first_ms = streamed_answer(created_ms, completed_ms, streamed_ms, content)
+        return replace(message, response_ms=streamed_ms, first_output_ms=first_ms)
+    items = _read(content)
+    response_ms = _first_tool_ms(items)
     if response_ms is None and message.error_type == KILLED:
         response_ms = _last_write_ms(items)
     elif response_ms is None and not imported and (message.compaction or not message.may_have_run_tools):
-        response_ms = message.completed_ms
+        response_ms = completed_ms
     if response_ms is not None:
-        response_ms = max(_not_after(response_ms, message.completed_ms), message.created_ms)
-    first_ms = _first_output_ms(items, imported=imported)
-    last_ms = response_ms or message.completed_ms
-    if first_ms is not None and not message.created_ms <= first_ms <= (last_ms or first_ms):
-        first_ms = None
+        response_ms = max(_not_after(response_ms, completed_ms), created_ms)
+    first_ms = _first_output_ms(items, created_ms, response_ms or completed_ms, imported=imported)
     return replace(message, response_ms=response_ms, first_output_ms=first_ms)
+
+
+def streamed_answer(
+    created_ms: int, completed_ms: int | None, streamed_ms: int, content: object
+) -> tuple[int, int | None]:
+    """Return when an answer had arrived whose row says so, and when its output began, if that is known.
+
+    The import writes no such time.
+    """
+    response_ms = max(_not_after(streamed_ms, completed_ms), created_ms)
+    items = [] if _begins_with_text(content) else _read(content)
+    return response_ms, _first_output_ms(items, created_ms, response_ms, imported=False)
 
 
 def _begins_with_text(content: object) -> bool:
@@ -86,12 +99,16 @@ def _last_write_ms(items: Iterable[_Item]) -> int | None:
     return max((at for at in times if at is not None), default=None)
 
 
-def _first_output_ms(items: list[_Item], *, imported: bool) -> int | None:
-    """Return when the first item began. The import gives a tool the time at which it ran, not when it was asked for."""
+def _first_output_ms(items: list[_Item], created_ms: int, last_ms: int | None, *, imported: bool) -> int | None:
+    """Return when the first item began, if that is within the call. The import gives a tool the time at which it ran, not
+    when it was asked for."""
     first = items[0] if items else None
     if first is None or first.type not in ("reasoning", "tool") or (imported and first.type == "tool"):
         return None
-    return time_ms(field(first.time, "created"))
+    began_ms = time_ms(field(first.time, "created"))
+    if began_ms is None or not created_ms <= began_ms <= (last_ms or began_ms):
+        return None
+    return began_ms
 
 
 def _not_after(at_ms: int, limit_ms: int | None) -> int:

@@ -112,7 +112,7 @@ def _row(raw: bytes) -> None:
             claims.is_message(slow)
         if fast is not None:
             reader = OrdinaryMessages(Generation.V2, _name_of(of), of, lambda _: "")
-            assert (reader.message(fast, "msg_row"), []) == (slow, problems)
+            assert (reader.message_of_row(fast, "msg_row", ""), []) == (slow, problems)
 
 
 def _content(raw: bytes) -> None:

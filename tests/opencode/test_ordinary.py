@@ -58,7 +58,11 @@ def is_read_alike(raw: bytes, generation: Generation, of: Session | None, messag
         assert decode.parse(raw).role == "user"
         return True
     session_id = of.id if of else "ses_row"
-    fast = OrdinaryMessages(generation, session_id, of, repository_of_project).message(answer, message_id)
+    reader = OrdinaryMessages(generation, session_id, of, repository_of_project)
+    if isinstance(answer, Answer):
+        fast = reader.message(answer, message_id)
+    else:
+        fast = reader.message_of_row(answer, message_id, "")
     assert (fast, []) == by_care(raw, generation, of, message_id, session_id)
     return True
 

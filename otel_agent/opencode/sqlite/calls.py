@@ -11,7 +11,7 @@ from otel_agent.opencode.sqlite.content import ContentParts
 from otel_agent.opencode.sqlite.known_tables import Tables
 from otel_agent.opencode.sqlite.parts import DatabaseParts, find_session
 from otel_agent.opencode.sqlite.row_order import Place
-from otel_agent.opencode.sqlite.turns import TurnFinder
+from otel_agent.opencode.sqlite.turns import TurnFinder, TurnOfRow
 
 
 class TurnNotes:
@@ -23,22 +23,23 @@ class TurnNotes:
         self._ended: dict[str, str] = {}
         """The turns that ended, each with its last call."""
 
-    def placed(self, message: Message, place: Place | None, session: Session | None) -> Message:
-        """Return the message with its turn, and note if that has ended. 1.x says the turn in the message itself."""
-        if place is None or session is None:
-            return message
-        message = replace(message, turn_id=self._turns.turn_of(session, place))
-        self._began_ms[message.turn] = self._turns.began_ms(session, place)
-        last = self._turns.last_call(session, place, message)
+    def turn_of(self, place: Place | None, session: Session | None) -> TurnOfRow | None:
+        """Return the turn of a row, ``None`` in 1.x, which says it in the message itself."""
+        return None if place is None or session is None else self._turns.turn(session, place)
+
+    def note(self, turn: TurnOfRow, message: Message) -> None:
+        """Note when the turn of this message began, and if it has ended."""
+        self._began_ms[message.turn] = turn.began_ms
+        last = turn.last_call(message)
         if last is not None:
             self._ended[message.turn] = last
-        return message
 
     def note_idle(self, idle: Place | None, session: Session | None) -> None:
         """Note that the turn before a row ``idle`` ended."""
-        last = None if session is None or idle is None else self._turns.last_before(idle, session.id)
-        if session is not None and last is not None:
-            self._ended[self._turns.turn_of(session, last) or last.id] = last.id
+        ended = None if session is None or idle is None else self._turns.ended_by(session, idle)
+        if ended is not None:
+            turn_id, last_id = ended
+            self._ended[turn_id] = last_id
 
     def move_to(self, calls: Calls, unfinished: Container[str]) -> None:
         """Add the notes of the chunk, and begin with an empty page.
@@ -81,6 +82,8 @@ def read_calls(
         found.add(part_reader(database, each, turns).calls(ours, wanted))
         notes = TurnNotes(turns)
         for message in ours if each.has_turns else ():
-            notes.placed(message, turns.place(message.id), find_session(database, each, message.session_id))
+            session = find_session(database, each, message.session_id)
+            if (turn := notes.turn_of(turns.place(message.id), session)) is not None:
+                notes.note(turn, replace(message, turn_id=turn.id))
         notes.move_to(found, ())
     return found

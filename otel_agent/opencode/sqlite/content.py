@@ -94,7 +94,7 @@ class ContentParts:
             return None
         if place.kind == COMPACTION:
             before = self._turns.answer_before(session, place)
-            return None if before is None else Origin(self._turns.turn_of(session, before))
+            return None if before is None else Origin(self._turns.turn(session, before).id)
         return self._woken(turn_id)
 
     def _woken(self, turn_id: str) -> Origin | None:
@@ -124,7 +124,7 @@ class ContentParts:
     def turn_of(self, session_id: str, message_id: str) -> str:
         """Return the turn of a message, empty if it is gone or in none."""
         session, place = self.session(session_id), self._turns.place(message_id)
-        return "" if session is None or place is None else self._turns.turn_of(session, place)
+        return "" if session is None or place is None else self._turns.turn(session, place).id
 
     def releases(self) -> Mapping[str, int]:
         """Return nothing: rows of 2.x have the true times of their calls, whoever wrote them."""

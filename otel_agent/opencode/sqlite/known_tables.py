@@ -102,9 +102,11 @@ COMPACTION: Final = "compaction"
 IDLE: Final = "idle"
 """… and the one that ends a turn."""
 
-_UP_TO_LIMIT: Final = f"CASE WHEN length(m.data) <= {MAX_BYTES} THEN m.data END"
+_SIZE: Final = "length(CAST(m.data AS BLOB))"
+"""Bytes. To count the characters took as long as to read the rest of a row of 3,000."""
+_UP_TO_LIMIT: Final = f"CASE WHEN {_SIZE} <= {MAX_BYTES} THEN m.data END"
 LARGE: Final = 65_536
-"""From this number of characters on, SQLite takes the fields that we use out of the JSON. Rows of 2.x hold the output
+"""From this number of bytes on, SQLite takes the fields that we use out of the JSON. Rows of 2.x hold the output
 of their tools, and so can have megabytes; none is too large to be counted."""
 _FIELDS: Final = ("agent", "model", "time", "cost", "tokens", "finish", "error", "retry", "status")
 _FIRST_ITEM: Final = ("type", "time")
@@ -112,7 +114,7 @@ _FIRST_ITEM: Final = ("type", "time")
 _PATHS: Final = (*_FIELDS, *(f"content[0].{name}" for name in _FIRST_ITEM))
 # One function for all fields: each call would parse the row once more, and one of 20 MB takes 0.4 s to parse.
 _WITHOUT_CONTENT: Final = (
-    f"CASE WHEN length(m.data) <= {LARGE} THEN m.data WHEN json_valid(m.data) "
+    f"CASE WHEN {_SIZE} <= {LARGE} THEN m.data WHEN json_valid(m.data) "
     f"THEN json_extract(m.data, {', '.join(repr(f'$.{path}') for path in _PATHS)}) END"
 )
 _TOTALS: Final = (
@@ -206,7 +208,7 @@ def _tables(database: sqlite3.Connection, names: set[str], known: _Known, sessio
         f"SELECT m.rowid, m.id, m.session_id, {created}, {updated}, %s, {'m.type' if has_type else 'NULL'}, "
         f"{'m.seq' if has_turns else 'NULL'} FROM {known.messages} AS m"
     )
-    select = row % f"length(m.data), {_WITHOUT_CONTENT if known.has_type else _UP_TO_LIMIT}"
+    select = row % f"{_SIZE}, {_WITHOUT_CONTENT if known.has_type else _UP_TO_LIMIT}"
     # Rows of 2.x that used nothing are megabytes: the query leaves them out before their JSON is read.
     totals, of_totals = _totals_query(database, names, known, sessions)
     facts = _session_facts(database, names, session_columns) if "id" in session_columns else ()

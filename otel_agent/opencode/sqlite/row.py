@@ -11,10 +11,12 @@ Columns = tuple[Any, ...]
 ROWID: Final = 0
 ID: Final = 1
 SESSION: Final = 2
+CREATED: Final = 3
 UPDATED: Final = 4
 SIZE: Final = 5
 DATA: Final = 6
 KIND: Final = 7
+SEQ: Final = 8
 
 
 class Row(NamedTuple):
@@ -25,7 +27,7 @@ class Row(NamedTuple):
     created_ms: object
     updated_ms: object
     size: object
-    """Characters of the JSON, ``None`` if there is none."""
+    """Bytes of the JSON, ``None`` if there is none."""
     raw: object
     """The JSON, ``None`` if it is missing, too large or, if large, no JSON."""
     kind: str
@@ -48,5 +50,9 @@ class Row(NamedTuple):
     @property
     def place(self) -> Place | None:
         """The place of the row in its session, ``None`` if the table knows no order."""
-        created_ms = json_values.time_ms(self.created_ms) or 0
-        return Place(self.id, self.seq, created_ms, self.kind) if isinstance(self.seq, int) else None
+        return place_in(self.id, self.created_ms, self.kind, self.seq)
+
+
+def place_in(row_id: str, created_ms: object, kind: str, seq: object) -> Place | None:
+    """Return the place of a row with these columns, ``None`` if its table knows no order."""
+    return Place(row_id, seq, json_values.time_ms(created_ms) or 0, kind) if isinstance(seq, int) else None

@@ -14,7 +14,7 @@ def assistant_in(row: Row, place: str, tables: Tables, sessions: Sessions) -> tu
     if row.raw is None:
         broken = row.size is None or tables.generation is Generation.V2
         kind = ProblemKind.MALFORMED if broken else ProblemKind.TOO_LARGE
-        return None, [Problem(kind, place, "no content" if row.size is None else f"{row.size} characters")]
+        return None, [Problem(kind, place, "no content" if row.size is None else f"{row.size} bytes")]
     try:
         raw = row.raw if isinstance(row.raw, bytes) else str(row.raw).encode()
         large = not tables.names_role and isinstance(row.size, int) and row.size > LARGE

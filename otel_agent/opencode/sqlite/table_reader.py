@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from otel_agent.model import Batch, Checkpoint, Message, Problem, Session, StoreTotals
 from otel_agent.opencode import decode, json_values, unknown_fields
@@ -16,13 +17,25 @@ from otel_agent.opencode.sqlite.changed_lines import TurnLines
 from otel_agent.opencode.sqlite.cursor import BEFORE_ALL, READS, Ask, Cursor, DatabaseFile, left_at
 from otel_agent.opencode.sqlite.known_tables import ASSISTANT, COMPACTION, IDLE, LARGE, Tables
 from otel_agent.opencode.sqlite.parts import text_of
-from otel_agent.opencode.sqlite.row import DATA, ID, KIND, ROWID, SESSION, SIZE, UPDATED, Columns, Row
+from otel_agent.opencode.sqlite.row import (
+    CREATED,
+    DATA,
+    ID,
+    KIND,
+    ROWID,
+    SEQ,
+    SESSION,
+    SIZE,
+    UPDATED,
+    Columns,
+    Row,
+    place_in,
+)
 from otel_agent.opencode.sqlite.row_content import assistant_in
-from otel_agent.opencode.sqlite.row_order import Place
 from otel_agent.opencode.sqlite.row_size import TooLarge
 from otel_agent.opencode.sqlite.rows import NO_ID, Found, Rows
 from otel_agent.opencode.sqlite.sessions import Sessions
-from otel_agent.opencode.sqlite.turns import TurnFinder
+from otel_agent.opencode.sqlite.turns import TurnFinder, TurnOfRow
 from otel_agent.opencode.worktrees import at_repository
 
 _CHUNK: Final = 4_000
@@ -217,9 +230,10 @@ class TableReader:
         if row.kind == COMPACTION and message.completed_ms is not None and not message.tokens.total:
             return  # it asked no model, or nobody recorded what it used
         batch.problems += self._unknown(wire, message, session)
-        self._keep(batch, message, row.id, row.place, session)
+        turn = self._turns.turn_of(row.place, session)
+        self._keep(batch, message if turn is None else replace(message, turn_id=turn.id), row.id, turn)
 
-    def _keep(self, batch: Batch, message: Message, row_id: str, place: Place | None, session: Session | None) -> None:
+    def _keep(self, batch: Batch, message: Message, row_id: str, turn: TurnOfRow | None) -> None:
         """Add a message that counts, and keep in mind one that must be read again."""
         # Without completion it is read again by id, and without usage it does not count yet.
         if message.completed_ms is None or (message.error_type and self._cursor.may_be_tried_again(message)):
@@ -230,38 +244,44 @@ class TableReader:
                 began_ms = self.unsettled.get(message.session_id, 0)
                 self.unsettled[message.session_id] = max(message.created_ms, began_ms)
         if message.completed_ms is not None or message.has_usage:
-            batch.messages.append(message if place is None else self._turns.placed(message, place, session))
+            batch.messages.append(message)
+            if turn is not None:
+                self._turns.note(turn, message)
 
     def _take_ordinary(self, batch: Batch, columns: Columns) -> bool:
         """Add what an ordinary row holds; return False for any other, which ``_take`` looks at with care."""
         raw = columns[DATA]
         if not isinstance(raw, bytes) or columns[SIZE] > LARGE:
             return False
-        if self._tables.names_role:
-            answer: Answer | Question | AnswerOfRow | None = ordinary(raw)
-            if isinstance(answer, Question):
-                return True
-        else:
-            answer = ordinary_row(raw) if columns[KIND] == _ASSISTANT else None
-        if answer is None:
-            return False
+        of_1_x = self._tables.names_role
+        answer: Answer | Question | AnswerOfRow | None = None
+        if of_1_x:
+            answer = ordinary(raw)
+        elif columns[KIND] == _ASSISTANT:
+            answer = ordinary_row(raw)
+        if answer is None or isinstance(answer, Question):
+            return answer is not None
         of_session = self._ordinary_of(columns[SESSION])
-        session = of_session.session
+        session, message_id, turn = of_session.session, text_of(columns[ID]), None
         if session is None and self._tables.needs_session:
             return False
-        message_id = text_of(columns[ID])
-        message = of_session.message(answer, message_id)
+        if isinstance(answer, Answer):
+            message = of_session.message(answer, message_id)
+        else:
+            if self._tables.has_turns:
+                place = place_in(message_id, columns[CREATED], ASSISTANT, columns[SEQ])
+                turn = self._turns.turn_of(place, session)
+            message = of_session.message_of_row(answer, message_id, "" if turn is None else turn.id)
         if not message.id or not message.session_id:
             return False
-        place = Row.of(columns).place if self._tables.has_turns else None
-        # Only these can ask their parts for more, or say that the call used nothing.
-        if not message.turn_id or not message.tokens.input:
+        # Only these can ask their parts for more, or say that the call used nothing. The parts of 2.x are in the row.
+        if of_1_x and not (message.turn_id and message.tokens.input):
             message = self._parts.with_usage(message, session, [])
         if message.completed_ms is None:
             batch.problems += unknown_fields.unknown_end(message, f"{self._name}#{message.id}", session)
         if self._cursor.silent and message.tokens.total:
             self._cursor.silent.clear()
-        self._keep(batch, message, message_id, place, session)
+        self._keep(batch, message, message_id, turn)
         return True
 
     def _ordinary_of(self, session_id: object) -> OrdinaryMessages:

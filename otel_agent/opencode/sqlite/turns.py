@@ -27,17 +27,26 @@ _RELEASE: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
 """The version of a session that no beta and no preview began."""
 
 
-class _Turn(NamedTuple):
+class TurnOfRow(NamedTuple):
+    """The turn that a row is in."""
+
     id: str
-    """Empty for a compaction outside any turn."""
+    """Its first prompt, or what else began it. Empty for a compaction outside any turn."""
     began_ms: int
+    """When its prompt was taken up, which can be long after a person wrote it."""
     first: int
     before: int
     """The numbers of the rows that are in it: from ``first``, and below ``before``."""
-    last: str | None = None
+    last: Place | None = None
     """Its last call, once a row says that it ended; ``None`` if none does, or if the call itself says it."""
     by_answer: bool = False
     """True if no row is going to say that it ended."""
+
+    def last_call(self, message: Message) -> str | None:
+        """Return the last call of the turn of this message, ``None`` while something may still come to the turn."""
+        if self.by_answer and message.was_last_call:
+            return message.id
+        return None if self.last is None else self.last.id
 
 
 class _Habit(NamedTuple):
@@ -56,7 +65,7 @@ class TurnFinder:
         self._database, self._messages, self._notes_idle = database, tables.messages, tables.notes_idle
         self._has_turns = tables.has_turns
         self._habits: dict[str, _Habit] = {}
-        self._last: dict[str, _Turn] = {}
+        self._last: dict[str, TurnOfRow] = {}
         self._woken: dict[tuple[str, int], tuple[int, Place]] = {}
         """Session and the row after which its notes were looked at, to the last one of them and what it belongs to."""
         self._got_idle_ms = self._time_of(_GOT_IDLE) if "migration" in tables.present else 0
@@ -74,32 +83,8 @@ class TurnFinder:
         """Return the place of a row, ``None`` if it is gone or the rows of this table are in no order."""
         return self._order.place(message_id) if self._has_turns else None
 
-    def turn_of(self, session: Session, place: Place) -> str:
-        """Return the id of a row's turn: its first prompt, or what else began it. Empty for a row outside any turn."""
-        return self._turn(session, place).id
-
-    def began_ms(self, session: Session, place: Place) -> int:
-        """Return when a row's turn began: when its prompt was taken up, which can be long after a person wrote it."""
-        return self._turn(session, place).began_ms
-
-    def last_call(self, session: Session, place: Place, message: Message) -> str | None:
-        """Return the last call of the turn of this message, ``None`` while something may still come to the turn."""
-        turn = self._turn(session, place)
-        return message.id if turn.by_answer and message.was_last_call else turn.last
-
-    def last_before(self, idle: Place, session_id: str) -> Place | None:
-        """Return the last row of a model's call in the turn that a row ``idle`` ends, ``None`` if there is none."""
-        since = self._order.find(IDLE, session_id, START, idle.seq, newest=True)
-        low = START if since is None else since.seq
-        calls = (self._order.find(kind, session_id, low, idle.seq, newest=True) for kind in (ASSISTANT, COMPACTION))
-        return max((call for call in calls if call is not None), key=lambda call: call.seq, default=None)
-
-    def answer_before(self, session: Session, place: Place) -> Place | None:
-        """Return the last answer of a model before a row, ``None`` if there is none of this session's own."""
-        found = self._order.find(ASSISTANT, session.id, START, place.seq, newest=True)
-        return None if found is None or found.created_ms <= self._habit(session).copied_until_ms else found
-
-    def _turn(self, session: Session, place: Place) -> _Turn:
+    def turn(self, session: Session, place: Place) -> TurnOfRow:
+        """Return the turn of a row."""
         last = self._last.get(session.id)
         if last is not None and last.first <= place.seq < last.before and place.kind == ASSISTANT:
             return last
@@ -117,7 +102,31 @@ class TurnFinder:
             self._last[session.id] = found
         return found
 
-    def _between_idle(self, session_id: str, place: Place, low: int) -> _Turn:
+    def ended_by(self, session: Session, idle: Place) -> tuple[str, str] | None:
+        """Return the turn that a row ``idle`` ended, and the last call in it; ``None`` if there is none."""
+        turn = self._last.get(session.id)
+        if turn is not None and turn.before == idle.seq and turn.last is not None and turn.last.kind == ASSISTANT:
+            last: Place | None = turn.last  # nearly always: the rows before were read just now
+        else:
+            last = self._last_before(idle, session.id)
+        return None if last is None else (self.turn(session, last).id or last.id, last.id)
+
+    def _last_before(self, idle: Place, session_id: str, since: Place | None = None) -> Place | None:
+        """Return the last row of a model's call in the turn that a row ``idle`` ends, ``None`` if there is none.
+
+        ``since`` is the row ``idle`` before, if that is known.
+        """
+        since = since or self._order.find(IDLE, session_id, START, idle.seq, newest=True)
+        low = START if since is None else since.seq
+        calls = (self._order.find(kind, session_id, low, idle.seq, newest=True) for kind in (ASSISTANT, COMPACTION))
+        return max((call for call in calls if call is not None), key=lambda call: call.seq, default=None)
+
+    def answer_before(self, session: Session, place: Place) -> Place | None:
+        """Return the last answer of a model before a row, ``None`` if there is none of this session's own."""
+        found = self._order.find(ASSISTANT, session.id, START, place.seq, newest=True)
+        return None if found is None or found.created_ms <= self._habit(session).copied_until_ms else found
+
+    def _between_idle(self, session_id: str, place: Place, low: int) -> TurnOfRow:
         """Return the turn between two rows ``idle``."""
         since = self._order.find(IDLE, session_id, low, place.seq, newest=True)
         low = low if since is None else since.seq
@@ -129,23 +138,23 @@ class TurnFinder:
             self._order.find(_PROMPT, session_id, low, upto) or self._order.find(WAKE, session_id, low, upto) or first
         )
         if began is None:
-            return _Turn("", place.created_ms, place.seq, place.seq + 1, last=place.id)
-        last = None if end is None else self.last_before(end, session_id)
+            return TurnOfRow("", place.created_ms, place.seq, place.seq + 1, last=place)
+        last = None if end is None else self._last_before(end, session_id, since)
         before = END if end is None else end.seq
-        return _Turn(began.id, began.created_ms, began.seq, before, None if last is None else last.id)
+        return TurnOfRow(began.id, began.created_ms, began.seq, before, last)
 
-    def _since_prompt(self, session_id: str, place: Place, low: int) -> _Turn:
+    def _since_prompt(self, session_id: str, place: Place, low: int) -> TurnOfRow:
         """Return the turn since the last prompt, or since a note that woke the session."""
         began = self._prompt_or_wake(session_id, place, low)
         if place.kind == COMPACTION:
             # One that comes after the last call of a turn was ordered by a person, and is in no turn.
             answer = self._order.find(ASSISTANT, session_id, began.seq if began else low, place.seq, newest=True)
             if began is None or (answer is not None and self._was_last_call(answer)):
-                return _Turn("", place.created_ms, place.seq, place.seq + 1, last=place.id)
+                return TurnOfRow("", place.created_ms, place.seq, place.seq + 1, last=place)
         began = began or place
         following = (self._order.find(kind, session_id, place.seq, END) for kind in (_PROMPT, WAKE))
         before = min((each.seq for each in following if each is not None), default=END)
-        return _Turn(began.id, began.created_ms, began.seq, before, by_answer=True)
+        return TurnOfRow(began.id, began.created_ms, began.seq, before, by_answer=True)
 
     def _prompt_or_wake(self, session_id: str, place: Place, low: int) -> Place | None:
         prompt = self._order.find(_PROMPT, session_id, low, place.seq, newest=True)
