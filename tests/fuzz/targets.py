@@ -23,7 +23,8 @@ from otel_agent.opencode.parts.content import Unreadable, fields_of, parts_of
 from otel_agent.opencode.parts.part import Part, decode_part
 from otel_agent.opencode.parts.tool_calls import tool_calls
 from otel_agent.opencode.running.command_line import mode_of
-from otel_agent.opencode.sqlite.known_tables import probe, whole
+from otel_agent.opencode.sqlite.known_tables import probe
+from otel_agent.opencode.sqlite.row_json import whole
 from otel_agent.opencode.worktrees import at_repository
 from otel_agent.settings import Settings, load
 from tests.fuzz import claims

@@ -17,8 +17,9 @@ from otel_agent.opencode.parts.callers import RECENT, Began, Child, Origin, whic
 from otel_agent.opencode.parts.content import CODE_MODE, SUBAGENT, Fields, Unreadable, fields_of, parts_of
 from otel_agent.opencode.parts.part import MAX_PARTS, Part, digest
 from otel_agent.opencode.sqlite.failures import is_of_the_query
-from otel_agent.opencode.sqlite.known_tables import ASSISTANT, COMPACTION, LARGE, Tables
+from otel_agent.opencode.sqlite.known_tables import ASSISTANT, COMPACTION, Tables
 from otel_agent.opencode.sqlite.parts import find_session, has_row, text_of
+from otel_agent.opencode.sqlite.row_json import LARGE
 from otel_agent.opencode.sqlite.row_size import all_of, first_of, shortened_json
 from otel_agent.opencode.sqlite.turns import WAKE, TurnFinder
 

@@ -6,12 +6,12 @@ A new generation of tables is one more line in ``_GENERATIONS``.
 import sqlite3
 from typing import Final
 
-import msgspec
 from msgspec import Struct
 
 from otel_agent.model import Generation, Problem, ProblemKind
 from otel_agent.opencode.decode import MAX_BYTES
 from otel_agent.opencode.sqlite import unknown_tables
+from otel_agent.opencode.sqlite.row_json import BYTES, JSON, JSON_WITHOUT_CONTENT
 from otel_agent.opencode.sqlite.row_size import without_large_ids
 from otel_agent.opencode.sqlite.unknown_tables import columns as _columns
 
@@ -102,21 +102,6 @@ COMPACTION: Final = "compaction"
 IDLE: Final = "idle"
 """… and the one that ends a turn."""
 
-_SIZE: Final = "length(CAST(m.data AS BLOB))"
-"""Bytes. To count the characters took as long as to read the rest of a row of 3,000."""
-_UP_TO_LIMIT: Final = f"CASE WHEN {_SIZE} <= {MAX_BYTES} THEN m.data END"
-LARGE: Final = 65_536
-"""From this number of bytes on, SQLite takes the fields that we use out of the JSON. Rows of 2.x hold the output
-of their tools, and so can have megabytes; none is too large to be counted."""
-_FIELDS: Final = ("agent", "model", "time", "cost", "tokens", "finish", "error", "retry", "status")
-_FIRST_ITEM: Final = ("type", "time")
-"""When the answer began. A row without content gets an item of no type, which says nothing."""
-_PATHS: Final = (*_FIELDS, *(f"content[0].{name}" for name in _FIRST_ITEM))
-# One function for all fields: each call would parse the row once more, and one of 20 MB takes 0.4 s to parse.
-_WITHOUT_CONTENT: Final = (
-    f"CASE WHEN {_SIZE} <= {LARGE} THEN m.data WHEN json_valid(m.data) "
-    f"THEN json_extract(m.data, {', '.join(repr(f'$.{path}') for path in _PATHS)}) END"
-)
 _TOTALS: Final = (
     *("cost", "tokens_input", "tokens_output", "tokens_reasoning"),
     *("tokens_cache_read", "tokens_cache_write"),
@@ -128,16 +113,6 @@ _WORKTREES_OF: Final = (
     "SELECT DISTINCT worktree FROM project WHERE id = ?1 "
     "OR (substr(id, 1, 6) = ?1 AND NOT EXISTS (SELECT 1 FROM project WHERE id = ?1)) LIMIT 2"
 )
-
-
-_extracted: Final = msgspec.json.Decoder(list[msgspec.Raw])
-
-
-def whole(extracted: bytes) -> bytes:
-    """Return what SQLite took out of a large row in the form in which a row has it. Raises ``msgspec.MsgspecError``."""
-    values = _extracted.decode(extracted)
-    item = dict(zip(_FIRST_ITEM, values[len(_FIELDS) :], strict=True))
-    return msgspec.json.encode(dict(zip(_FIELDS, values, strict=False)) | {"content": [item]})
 
 
 def probe(database: sqlite3.Connection, place: str, *, thorough: bool = False) -> tuple[list[Tables], list[Problem]]:
@@ -208,7 +183,7 @@ def _tables(database: sqlite3.Connection, names: set[str], known: _Known, sessio
         f"SELECT m.rowid, m.id, m.session_id, {created}, {updated}, %s, {'m.type' if has_type else 'NULL'}, "
         f"{'m.seq' if has_turns else 'NULL'} FROM {known.messages} AS m"
     )
-    select = row % f"{_SIZE}, {_WITHOUT_CONTENT if known.has_type else _UP_TO_LIMIT}"
+    select = row % f"{BYTES}, {JSON_WITHOUT_CONTENT if known.has_type else JSON}"
     # Rows of 2.x that used nothing are megabytes: the query leaves them out before their JSON is read.
     totals, of_totals = _totals_query(database, names, known, sessions)
     facts = _session_facts(database, names, session_columns) if "id" in session_columns else ()

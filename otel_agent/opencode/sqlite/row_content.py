@@ -4,8 +4,9 @@ import msgspec
 
 from otel_agent.model import Generation, Problem, ProblemKind
 from otel_agent.opencode import decode, unknown_fields
-from otel_agent.opencode.sqlite.known_tables import LARGE, Tables, whole
+from otel_agent.opencode.sqlite.known_tables import Tables
 from otel_agent.opencode.sqlite.row import Row
+from otel_agent.opencode.sqlite.row_json import LARGE, whole
 from otel_agent.opencode.sqlite.sessions import Sessions
 
 

@@ -10,27 +10,14 @@ from msgspec.structs import replace
 
 from otel_agent.model import Batch, Checkpoint, Message, Problem, Session, StoreTotals
 from otel_agent.opencode import decode, json_values, unknown_fields
-from otel_agent.opencode.ordinary import Answer, AnswerOfRow, OrdinaryMessages, Question, ordinary, ordinary_row
 from otel_agent.opencode.sqlite import session_totals
 from otel_agent.opencode.sqlite.calls import TurnNotes, part_reader, with_place
 from otel_agent.opencode.sqlite.changed_lines import TurnLines
 from otel_agent.opencode.sqlite.cursor import BEFORE_ALL, READS, Ask, Cursor, DatabaseFile, left_at
-from otel_agent.opencode.sqlite.known_tables import ASSISTANT, COMPACTION, IDLE, LARGE, Tables
+from otel_agent.opencode.sqlite.known_tables import COMPACTION, IDLE, Tables
+from otel_agent.opencode.sqlite.ordinary_rows import OrdinaryRows
 from otel_agent.opencode.sqlite.parts import text_of
-from otel_agent.opencode.sqlite.row import (
-    CREATED,
-    DATA,
-    ID,
-    KIND,
-    ROWID,
-    SEQ,
-    SESSION,
-    SIZE,
-    UPDATED,
-    Columns,
-    Row,
-    place_in,
-)
+from otel_agent.opencode.sqlite.row import ID, ROWID, UPDATED, Columns, Row
 from otel_agent.opencode.sqlite.row_content import assistant_in
 from otel_agent.opencode.sqlite.row_size import TooLarge
 from otel_agent.opencode.sqlite.rows import NO_ID, Found, Rows
@@ -47,9 +34,6 @@ _SLACK_MS: Final = 60_000
 """A row gets its ``time_updated`` before its transaction commits: look that far behind the last sweep."""
 _TOO_SILENT: Final = 3
 """So many calls in a row were hardly all killed."""
-
-
-_ASSISTANT: Final = ASSISTANT.encode()
 
 
 class TableReader:
@@ -73,8 +57,7 @@ class TableReader:
         recalled = ask.recall(self._name)
         self._cursor = left_at(recalled)
         self._sessions = Sessions(database, tables, self._name)
-        self._ordinary: dict[object, OrdinaryMessages] = {}
-        """Session id, as its column has it, to the session's way of reading, for one read transaction."""
+        self._ordinary = OrdinaryRows(tables, self._sessions, self._turns, self._parts)
         self._unfinished: set[str] = set()
         """Ids of the rows of this pass that are not complete."""
         self.unsettled: dict[str, int] = {}
@@ -176,7 +159,7 @@ class TableReader:
         self._keep_unread(batch)
         self._turns.move_to(batch.calls, self._unfinished)
         self._sessions.forget()
-        self._ordinary.clear()
+        self._ordinary.forget()
         self._cursor.in_flight = self._cursor.in_flight[-_KEEP_IN_FLIGHT:]
         return last
 
@@ -250,49 +233,18 @@ class TableReader:
 
     def _take_ordinary(self, batch: Batch, columns: Columns) -> bool:
         """Add what an ordinary row holds; return False for any other, which ``_take`` looks at with care."""
-        raw = columns[DATA]
-        if not isinstance(raw, bytes) or columns[SIZE] > LARGE:
+        found = self._ordinary.read(columns)
+        if found is None:
             return False
-        of_1_x = self._tables.names_role
-        answer: Answer | Question | AnswerOfRow | None = None
-        if of_1_x:
-            answer = ordinary(raw)
-        elif columns[KIND] == _ASSISTANT:
-            answer = ordinary_row(raw)
-        if answer is None or isinstance(answer, Question):
-            return answer is not None
-        of_session = self._ordinary_of(columns[SESSION])
-        session, message_id, turn = of_session.session, text_of(columns[ID]), None
-        if session is None and self._tables.needs_session:
-            return False
-        if isinstance(answer, Answer):
-            message = of_session.message(answer, message_id)
-        else:
-            if self._tables.has_turns:
-                place = place_in(message_id, columns[CREATED], ASSISTANT, columns[SEQ])
-                turn = self._turns.turn_of(place, session)
-            message = of_session.message_of_row(answer, message_id, "" if turn is None else turn.id)
-        if not message.id or not message.session_id:
-            return False
-        # Only these can ask their parts for more, or say that the call used nothing. The parts of 2.x are in the row.
-        if of_1_x and not (message.turn_id and message.tokens.input):
-            message = self._parts.with_usage(message, session, [])
+        message = found.message
+        if message is None:
+            return True
         if message.completed_ms is None:
-            batch.problems += unknown_fields.unknown_end(message, f"{self._name}#{message.id}", session)
+            batch.problems += unknown_fields.unknown_end(message, f"{self._name}#{message.id}", found.session)
         if self._cursor.silent and message.tokens.total:
             self._cursor.silent.clear()
-        self._keep(batch, message, message_id, turn)
+        self._keep(batch, message, found.row_id, found.turn)
         return True
-
-    def _ordinary_of(self, session_id: object) -> OrdinaryMessages:
-        found = self._ordinary.get(session_id)
-        if found is None:
-            name = text_of(session_id)
-            found = OrdinaryMessages(
-                self._tables.generation, name, self._sessions.find(name), self._sessions.worktree_of_project
-            )
-            self._ordinary[session_id] = found
-        return found
 
     def _unknown(self, wire: decode.Wire, message: Message, session: Session | None) -> list[Problem]:
         """Return what cannot be read of a message that must have used something."""
