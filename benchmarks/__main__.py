@@ -33,6 +33,8 @@ _LARGEST_TREE: Final = 200_000
 """Larger histories are measured as SQLite only: a tree has a file for each message."""
 _LARGEST_SENT: Final = 200_000
 """The largest history up to this one is sent, and a resident agent is measured on it: that takes minutes."""
+_GROWS: Final = ("tree", "sqlite")
+"""The stores that grow while a resident agent is measured on them."""
 _DROP_CACHES: Final = Path("/proc/sys/vm/drop_caches")
 
 
@@ -54,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--messages", type=int, nargs="+", default=[10_000], help="assistant messages of each history (default: 10000)")
-    add("--store", choices=MAKERS, nargs="+", default=list(MAKERS), help="kinds of store (default: both)")
+    add("--store", choices=MAKERS, nargs="+", default=list(MAKERS), help="kinds of store (default: all)")
     add("--runs", type=int, default=3, help="runs of each command, in turn (default: %(default)s)")
     add("--cold", action="store_true", help="empty the page cache before each first look (Linux, as root)")
     add("--no-sent", action="store_true", help="leave out `run --once` with everything sent")
@@ -110,7 +112,7 @@ def _add_store(
         return results
     if not chosen.no_sent:
         results = replace(results, sent=[*results.sent, _sent(case, chosen.runs)])
-    if not chosen.no_resident:
+    if not chosen.no_resident and store in _GROWS:
         found = resident(case, scratch / "resident", chosen.idle_seconds, _say)
         results = replace(results, resident=[*results.resident, found])
     return results

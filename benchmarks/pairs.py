@@ -11,11 +11,16 @@ from msgspec import Struct
 from benchmarks.agent_process import clean_environ
 from benchmarks.measure import Figure, median_ratio, medians, output, peak_with_helpers, run
 from benchmarks.peer import peer_environ, peer_totals
+from benchmarks.store_of_2_x import make_database_of_2_x
 from benchmarks.stores import make_database, make_tree
 from tests.support.made_stores import Tokens
 
-StoreKind = Literal["tree", "sqlite"]
-MAKERS: Final[Mapping[StoreKind, Callable[[Path, int], None]]] = {"tree": make_tree, "sqlite": make_database}
+StoreKind = Literal["tree", "sqlite", "2.x"]
+MAKERS: Final[Mapping[StoreKind, Callable[[Path, int], None]]] = {
+    "tree": make_tree,
+    "sqlite": make_database,
+    "2.x": make_database_of_2_x,
+}
 VIEWS: Final = ("overview", "sessions", "projects", "models", "agents", "timeline")
 AGENT: Final = (sys.executable, "-m", "otel_agent")
 FIRST: Final = "first look"

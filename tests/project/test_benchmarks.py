@@ -20,6 +20,7 @@ from benchmarks.live_screen import LiveFigures
 from benchmarks.measure import Figure, median_ratio, medians, run
 from benchmarks.pairs import FIRST, TODAY, VIEWS, Compared, Row
 from benchmarks.running_agent import Latency, Resident, latency
+from benchmarks.store_of_2_x import make_database_of_2_x
 from benchmarks.stores import make_database, make_tree
 from tests.support.made_stores import Database, Message
 
@@ -47,6 +48,22 @@ def test_a_tree_and_a_database_hold_the_same_history_of_the_length_that_was_aske
     assert found == in_database(tmp_path / "sqlite")
     assert Counter(each["role"] for each in found.values())["assistant"] == MESSAGES
     assert all(found[each["parentID"]]["role"] == "user" for each in found.values() if each["role"] == "assistant")
+
+
+def test_a_database_of_2_x_holds_that_history_too(tmp_path: Path) -> None:
+    make_database_of_2_x(tmp_path, MESSAGES)
+    with closing(sqlite3.connect(tmp_path / "opencode.db")) as database:
+        rows = database.execute("SELECT id, session_id, type, seq, data FROM session_message ORDER BY rowid").fetchall()
+        totals = database.execute("SELECT sum(tokens_input), sum(tokens_cache_read) FROM session_v2").fetchone()
+        indexes = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
+    answers = [answer for each in history(MESSAGES, version="2.0.26") for answer in each.answers]
+    found = {id_: json.loads(data) for id_, _, kind, _, data in rows if kind == "assistant"}
+    assert {id_: data["tokens"] for id_, data in found.items()} == {a.id: a.document()["tokens"] for a in answers}
+    assert totals == (sum(a.tokens.input for a in answers), sum(a.tokens.cache_read for a in answers))
+    assert Counter(kind for _, _, kind, *_ in rows)["idle"] == len({answer.parent for answer in answers})
+    assert len({(session, seq) for _, session, _, seq, _ in rows}) == len(rows)
+    assert {"session_message_session_type_seq_idx", "session_message_session_time_created_id_idx"} <= indexes
+    assert {data["content"][-1]["type"] for data in found.values()} == {"text", "tool"}
 
 
 def test_rows_are_what_the_made_store_writes(tmp_path: Path) -> None:
