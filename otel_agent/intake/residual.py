@@ -5,6 +5,7 @@ before the rows of the same pass. So the residual can be too small when OpenCode
 the write makes the next pass read both again.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -76,6 +77,8 @@ class Residual:
             ready = self._ready(store, waiting, now_ms, awaited)
             # The same session in a further store is compared in the next pass, with what is entered now.
             ready = {key: totals for key, totals in ready.items() if key not in found}
+            for key in self._settled(ready):
+                del waiting[key], ready[key]
             try:
                 known = self._records.known(store, ready) if ready else {}
             except Unreadable:
@@ -99,6 +102,18 @@ class Residual:
             # The row of a running compaction gets what its calls used at the end; the totals have it already.
             if (key not in begun or now_ms - begun[key] > _LONGEST_COMPACTION_MS) and key not in shared
         }
+
+    def _settled(self, ready: Mapping[str, SessionTotals]) -> set[str]:
+        """Return the sessions of which nothing is missing, as far as that is seen at a glance.
+
+        A fork's messages can be copies, which its totals do not hold. What an old session used can be history.
+        """
+        plain = {
+            key: totals
+            for key, totals in ready.items()
+            if not totals.fork_of and totals.session.created_ms >= self.count_from_ms
+        }
+        return self._ledger.unattributed.settled(plain) if plain else set()
 
     def enter(self, found: list[Found]) -> list[Change]:
         """Enter what ``find`` returned; return what counts. Runs inside a transaction."""

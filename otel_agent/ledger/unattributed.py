@@ -5,7 +5,7 @@ are the high-water mark: what was counted once is never counted again, whatever 
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -35,7 +35,8 @@ _IN_TOTALS: Final = (
 """A message of 1.x is in the totals if the import found it complete, or made a row of it."""
 
 
-_USED: Final = ("input", "output", "reasoning", "cache_read", "cache_write", "cost_nusd")
+_TOKENS: Final = ("input", "output", "reasoning", "cache_read", "cache_write")
+_USED: Final = (*_TOKENS, "cost_nusd")
 
 
 class Beside(Struct, frozen=True):
@@ -95,6 +96,15 @@ class Unattributed:
             ),
         )
         return {row[0]: KnownUsage(Tokens(*row[1:6]), row[6], row[7]) for row in rows}
+
+    def settled(self, sessions: Mapping[str, SessionTotals]) -> set[str]:
+        """Return the sessions whose counted messages, by their kept sums, have all tokens of their totals.
+
+        That is nearly all of them, at a fiftieth of the cost of ``known``, which walks over each of their messages.
+        """
+        query = f"SELECT session_id, {', '.join(_TOKENS)} FROM session_use WHERE session_id IN (SELECT value FROM json_each(?))"
+        rows = self._database.execute(query, (records.ids(list(sessions)),))
+        return {row[0] for row in rows if row[1:] == sessions[row[0]].tokens.by_category()}
 
     def has(self, session_id: str) -> bool:
         """Return True if there is unattributed usage of the session."""

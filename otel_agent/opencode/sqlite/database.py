@@ -67,7 +67,7 @@ class Database:
         """True once the last pass met parts that could not be read: they are tried again although nobody wrote."""
         self._immutable = False
         self._unchanged_since: int | None = None
-        self._totals: frozenset[session_totals.Row] = frozenset()
+        self._totals = session_totals.TotalsRead()
         self._lines: dict[str, frozenset[changed_lines.SessionRow]] = {}
         """What sessions said of changed lines at the end of the last pass, by generation."""
         self._source = session_totals.DatabaseTotals(self.name, lambda: self._connected(_LONG_AFTER_MS))
@@ -91,7 +91,8 @@ class Database:
         """Close the connection, so that the next pass begins from the checkpoints."""
         if self._connection is not None:
             self._connection.close()
-        self._connection, self._unchanged_since, self._totals = None, None, frozenset()
+        self._connection, self._unchanged_since = None, None
+        self._totals.forget()
         self._lines.clear()
 
     def read(self, recall: Recall, ask_wanted: AskWanted, *, now_ms: int, scope: ReadScope) -> Iterator[Batch]:
@@ -153,10 +154,12 @@ class Database:
         tables, problems = probe(database, self.name, thorough=sweep)
         # Totals before rows: a call that ends in between is missing in the totals only, and the next pass adds it.
         # The other way round it would be counted as unattributed, and then as a message too.
-        known = {each.generation: session_totals.read_rows(database, each, self.name, problems) for each in tables}
+        totals = {each.generation: self._totals.changed(database, each, self.name, problems) for each in tables}
         if problems:
             yield Batch(problems=problems)
-        migrated_ms = session_totals.migrated_ms(database, tables) if any(known.values()) else None
+        migrated_ms = (
+            session_totals.migrated_ms(database, tables) if any(rows is not None for rows in totals.values()) else None
+        )
         for each in tables:
             file = DatabaseFile(self.name, self._opened.database[0])
             table = Table(database, each, file, self._path, self._immutable, migrated_ms)
@@ -167,10 +170,10 @@ class Database:
                 yield changed_batch
             # Only now: whoever breaks off before did not write them down.
             self._lines[each.generation] = rows
-            if known[each.generation]:
-                changed = [session_totals.decoded(row) for row in known[each.generation] - self._totals]
+            if (changed_rows := totals[each.generation]) is not None:
+                changed = [session_totals.decoded(row) for row in changed_rows]
                 yield Batch(totals=StoreTotals(changed, unsettled, migrated_ms, self._source))
-                self._totals = known[each.generation]
+                self._totals.note(each)
         # Asked before reading: a row that was written meanwhile is read in the next pass.
         self._unchanged_since, self._read_at = version, files
 

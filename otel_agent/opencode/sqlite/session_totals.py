@@ -25,41 +25,95 @@ _PATIENCE_SECONDS: Final = 30.0
 _Answer = TypeVar("_Answer")
 Row = tuple[object, ...]
 """The columns of ``Tables.totals``, as they came."""
+_FIRST_NUMBER: Final = -7
+"""Where the numbers begin in these columns: the time of the last change, the cost and the tokens."""
 
 
-def read_rows(database: sqlite3.Connection, tables: Tables, name: str, problems: list[Problem]) -> frozenset[Row]:
-    """Return the totals of all sessions as rows; none if the release keeps no totals. Raises ``sqlite3.Error``.
+class TotalsRead:
+    """The totals of all sessions of one database: what changed in them since the last pass.
 
-    ``problems`` gets what is left out because it is too large; ``name`` is that of the database.
+    OpenCode adds what a title used to a session's totals without a new time or a row. So the numbers of all sessions are
+    compared in each pass, and the rest is read of those that changed. To read all of it took three times as long.
     """
-    if not tables.totals:
-        return frozenset()
-    try:
-        return frozenset(database.execute(f"SELECT {', '.join(tables.totals)} {tables.of_totals}").fetchall())
-    except sqlite3.Error as error:
-        if not is_too_large(error):
-            raise
-    found: set[Row] = set()
-    for row, left_out in _one_by_one(database, tables, _ids(database, tables)):
-        found.add(row)
-        if left_out:
-            place = f"{tables.generation}:{name}#{text_of(row[0])}"
-            columns = ", ".join(column.removeprefix("s.") for column in left_out)
-            problems.append(Problem(ProblemKind.TOO_LARGE, place, columns))
-    return frozenset(found)
+
+    def __init__(self) -> None:
+        self._before: dict[str, frozenset[Row] | None] = {}
+        """Generation to the numbers of all sessions, as they were when ``note`` was called; ``None`` if one is too large."""
+        self._now: dict[str, frozenset[Row] | None] = {}
+        self._with_large: set[str] = set()
+        """Generations in which something is too large. They are read as a whole, and each time it is said."""
+
+    def changed(
+        self, database: sqlite3.Connection, tables: Tables, name: str, problems: list[Problem]
+    ) -> list[Row] | None:
+        """Return the totals of the sessions that changed as rows; ``None`` if the release keeps no totals, or has none.
+
+        ``problems`` gets what is left out because it is too large; ``name`` is that of the database. Raises ``sqlite3.Error``.
+        """
+        if not tables.totals:
+            return None
+        numbers, before = self._numbers(database, tables), self._before.get(tables.generation)
+        self._now[tables.generation] = numbers
+        if numbers is not None and before is not None and tables.generation not in self._with_large:
+            new = [row[0] for row in numbers - before]
+            ids = [text_of(id_) for id_ in new]
+            if all(ids) and (found := _of_sessions(database, tables, ids)) is not None:
+                return found if numbers else None
+        return self._all(database, tables, name, problems) or None
+
+    def note(self, tables: Tables) -> None:
+        """Note that what ``changed`` returned was taken."""
+        self._before[tables.generation] = self._now.get(tables.generation)
+
+    def forget(self) -> None:
+        """Begin anew: everything is new in the next pass."""
+        self._before.clear()
+
+    def _numbers(self, database: sqlite3.Connection, tables: Tables) -> frozenset[Row] | None:
+        """Return id and numbers of all sessions; ``None`` if a number is text that is too large."""
+        columns = ", ".join((tables.totals[0], *tables.totals[_FIRST_NUMBER:]))
+        try:
+            return frozenset(database.execute(f"SELECT {columns} {tables.of_totals}").fetchall())
+        except sqlite3.Error as error:
+            if not is_too_large(error):
+                raise
+            return None
+
+    def _all(self, database: sqlite3.Connection, tables: Tables, name: str, problems: list[Problem]) -> list[Row]:
+        self._with_large.discard(tables.generation)
+        try:
+            return database.execute(f"SELECT {', '.join(tables.totals)} {tables.of_totals}").fetchall()
+        except sqlite3.Error as error:
+            if not is_too_large(error):
+                raise
+        self._with_large.add(tables.generation)
+        found: list[Row] = []
+        for row, left_out in _one_by_one(database, tables, _ids(database, tables)):
+            found.append(row)
+            if left_out:
+                place = f"{tables.generation}:{name}#{text_of(row[0])}"
+                columns = ", ".join(column.removeprefix("s.") for column in left_out)
+                problems.append(Problem(ProblemKind.TOO_LARGE, place, columns))
+        return found
 
 
 def rows_of_sessions(database: sqlite3.Connection, tables: Tables, session_ids: Sequence[str]) -> list[Row]:
     """Return the totals of these sessions as rows. Raises ``sqlite3.Error``."""
     if not tables.totals:
         return []
+    found = _of_sessions(database, tables, session_ids)
+    return [row for row, _ in _one_by_one(database, tables, session_ids)] if found is None else found
+
+
+def _of_sessions(database: sqlite3.Connection, tables: Tables, session_ids: Sequence[str]) -> list[Row] | None:
+    """Return the totals of these sessions; ``None`` if something in them is too large."""
     query = f"SELECT {', '.join(tables.totals)} {tables.of_totals} AND s.id IN (SELECT value FROM json_each(?))"
     try:
         return database.execute(query, (json.dumps(list(session_ids)),)).fetchall()
     except sqlite3.Error as error:
         if not is_too_large(error):
             raise
-    return [row for row, _ in _one_by_one(database, tables, session_ids)]
+        return None
 
 
 def _ids(database: sqlite3.Connection, tables: Tables) -> list[object]:

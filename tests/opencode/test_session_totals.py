@@ -1,0 +1,118 @@
+"""The totals of sessions: those that changed since the last pass are read, whatever changed in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from otel_agent.model import Problem, ProblemKind
+from otel_agent.opencode.sqlite.connection import Connection, connect
+from otel_agent.opencode.sqlite.known_tables import Tables, probe
+from otel_agent.opencode.sqlite.session_totals import TotalsRead, decoded
+from tests.support.made_stores import T0, DatabaseV2, session
+
+MANY = 50
+OTHERS = [session(T0, counter=number) for number in range(MANY)]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> DatabaseV2:
+    made = DatabaseV2(tmp_path / "opencode.db").create()
+    made.put(OTHERS[0].project, *OTHERS)
+    return made
+
+
+@pytest.fixture
+def opened(store: DatabaseV2) -> Iterator[Connection]:
+    with closing(connect(store.path)) as connection:
+        yield connection
+
+
+class Reading:
+    """Reads the totals pass by pass."""
+
+    def __init__(self, database: Connection) -> None:
+        self.database, self.totals = database, TotalsRead()
+        self.problems: list[Problem] = []
+
+    def tables(self) -> Tables:
+        (found,), _ = probe(self.database, "here")
+        return found
+
+    def take(self) -> dict[str, int] | None:
+        """Return the input tokens of the sessions that changed."""
+        self.problems.clear()
+        tables = self.tables()
+        rows = self.totals.changed(self.database, tables, "here", self.problems)
+        self.totals.note(tables)
+        if rows is None:
+            return None
+        found = [decoded(row) for row in rows]
+        return {each.session.id: each.tokens.input for each in found}
+
+
+def change(store: DatabaseV2, what: str, *values: Any) -> None:
+    store.execute(f"UPDATE session_v2 SET {what} WHERE id = ?", *values, OTHERS[7].id)
+
+
+def test_the_first_pass_reads_all_and_later_ones_what_changed(store: DatabaseV2, opened: Connection) -> None:
+    reading = Reading(opened)
+    assert len(reading.take() or {}) == MANY
+    assert reading.take() == {}
+    change(store, "tokens_input = 40, time_updated = ?", T0 + 9)
+    assert reading.take() == {OTHERS[7].id: 40}
+    assert reading.take() == {}
+
+
+def test_a_title_changes_only_the_numbers(store: DatabaseV2, opened: Connection) -> None:
+    """OpenCode neither writes a row for it nor changes the time of the session."""
+    reading = Reading(opened)
+    reading.take()
+    change(store, "tokens_input = 12")
+    assert reading.take() == {OTHERS[7].id: 12}
+    change(store, "tokens_cache_write = 1")
+    assert reading.take() == {OTHERS[7].id: 12}
+
+
+def test_what_was_not_noted_is_new_again(store: DatabaseV2, opened: Connection) -> None:
+    reading = Reading(opened)
+    reading.take()
+    change(store, "tokens_input = 3")
+    assert len(reading.totals.changed(opened, reading.tables(), "here", []) or ()) == 1
+    assert reading.take() == {OTHERS[7].id: 3}
+
+
+def test_a_later_pass_reads_the_texts_of_changed_sessions_only(store: DatabaseV2, opened: Connection) -> None:
+    reading = Reading(opened)
+    reading.take()
+    change(store, "tokens_input = 5")
+    asked: list[str] = []
+    opened.set_trace_callback(asked.append)
+    reading.take()
+    with_texts = [query for query in asked if "title" in query and "tokens_input" in query]
+    assert len(with_texts) == 1
+    assert OTHERS[7].id in with_texts[0]
+
+
+def test_a_text_that_grew_too_large_is_said_in_each_pass(store: DatabaseV2, opened: Connection) -> None:
+    reading = Reading(opened)
+    reading.take()
+    change(store, "title = ?, tokens_input = 6", "x" * 5_000_000)
+    for _ in range(2):
+        found = reading.take()
+        assert found is not None
+        assert found[OTHERS[7].id] == 6
+        assert [problem.kind for problem in reading.problems] == [ProblemKind.TOO_LARGE]
+    change(store, "title = 'short'")
+    reading.take()
+    assert not reading.problems
+
+
+def test_a_database_without_sessions_has_no_totals(tmp_path: Path) -> None:
+    empty = DatabaseV2(tmp_path / "empty.db").create()
+    with closing(connect(empty.path)) as connection:
+        assert Reading(connection).take() is None
