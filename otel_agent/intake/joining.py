@@ -35,7 +35,7 @@ class Joined:
         """``goes_on`` is asked between two batches. ``now`` returns seconds that never go back."""
         self._rest, self._seconds, self._goes_on, self._now = rest, seconds, goes_on, now
         self.last = first
-        """The batch that was yielded last. One with totals is always the last: all rows are in the ledger then."""
+        """The batch that was yielded last. It is the only one that can have totals: all rows are in the ledger before."""
         self.failure: Exception | None = None
         """The failure of the reader. What it found before counts all the same: it may fail at each look."""
 

@@ -59,7 +59,10 @@ class Residual:
     def note(self, store: str, totals: StoreTotals) -> None:
         """Keep the totals of a store, all of whose rows are in the ledger now."""
         self._records.note(store, totals)
-        self._waiting.setdefault(store, {}).update({each.session.id: each for each in totals.sessions})
+        waiting, latest = self._waiting.setdefault(store, {}), {each.session.id: each for each in totals.sessions}
+        waiting.update(latest)
+        for key in self._settled(latest):
+            del waiting[key]
 
     def find(
         self, *, now_ms: int, unreadable: frozenset[str] = frozenset(), awaited: frozenset[str] = frozenset()
@@ -77,8 +80,6 @@ class Residual:
             ready = self._ready(store, waiting, now_ms, awaited)
             # The same session in a further store is compared in the next pass, with what is entered now.
             ready = {key: totals for key, totals in ready.items() if key not in found}
-            for key in self._settled(ready):
-                del waiting[key], ready[key]
             try:
                 known = self._records.known(store, ready) if ready else {}
             except Unreadable:
@@ -103,14 +104,14 @@ class Residual:
             if (key not in begun or now_ms - begun[key] > _LONGEST_COMPACTION_MS) and key not in shared
         }
 
-    def _settled(self, ready: Mapping[str, SessionTotals]) -> set[str]:
+    def _settled(self, sessions: Mapping[str, SessionTotals]) -> set[str]:
         """Return the sessions of which nothing is missing, as far as that is seen at a glance.
 
         A fork's messages can be copies, which its totals do not hold. What an old session used can be history.
         """
         plain = {
             key: totals
-            for key, totals in ready.items()
+            for key, totals in sessions.items()
             if not totals.fork_of and totals.session.created_ms >= self.count_from_ms
         }
         return self._ledger.unattributed.settled(plain) if plain else set()

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from otel_agent.ledger.unattributed import Beside, KnownUsage
 from otel_agent.ledger.writer import Ledger
@@ -37,7 +38,8 @@ class SessionRecords:
 
     def note(self, store: str, totals: StoreTotals) -> None:
         """Keep what the latest totals of a store say of its sessions."""
-        self._stores[store] = totals
+        # The sessions of a store of years are tens of megabytes.
+        self._stores[store] = replace(totals, sessions=[])
         self._sessions.setdefault(store, set()).update(each.session.id for each in totals.sessions)
         self._forks.update({each.session.id: each for each in totals.sessions if each.fork_of})
 

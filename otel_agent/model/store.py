@@ -120,7 +120,7 @@ class StoreTotals(Struct, frozen=True):
     """The totals of one store's sessions, from before the rows of the same pass were read."""
 
     sessions: list[SessionTotals]
-    """Those that are new or changed since the last pass."""
+    """Some of those that are new or changed since the last pass."""
     unsettled: dict[str, int] = {}
     """Session id to when a call began that is not complete, and that the totals may have already. Those of a running
     compaction get into its row at the end."""
@@ -140,7 +140,7 @@ class Batch(Struct):
     looked_at: int = 0
     """Files or rows, whatever they turned out to hold."""
     totals: StoreTotals | None = None
-    """Only in the last batch of a store, and only if the store keeps totals."""
+    """Only in the last batches of a store, and only if the store keeps totals."""
     settling: int = 0
     """Folders in which a file changed so shortly before that its message is left for the next pass."""
     beside: StoreTotals | None = None

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from otel_agent.model import Problem, ProblemKind
+from otel_agent.opencode.sqlite import session_totals
 from otel_agent.opencode.sqlite.connection import Connection, connect
 from otel_agent.opencode.sqlite.known_tables import Tables, probe
-from otel_agent.opencode.sqlite.session_totals import TotalsRead, decoded
+from otel_agent.opencode.sqlite.session_totals import TotalsRead
 from tests.support.made_stores import T0, DatabaseV2, session
 
 MANY = 50
@@ -43,16 +44,13 @@ class Reading:
         (found,), _ = probe(self.database, "here")
         return found
 
-    def take(self) -> dict[str, int] | None:
+    def take(self) -> dict[str, int]:
         """Return the input tokens of the sessions that changed."""
         self.problems.clear()
         tables = self.tables()
-        rows = self.totals.changed(self.database, tables, "here", self.problems)
-        self.totals.note(tables)
-        if rows is None:
-            return None
-        found = [decoded(row) for row in rows]
-        return {each.session.id: each.tokens.input for each in found}
+        assert self.totals.read(self.database, tables)
+        pieces = self.totals.changed(self.database, tables, "here", self.problems)
+        return {each.session.id: each.tokens.input for piece in pieces for each in piece}
 
 
 def change(store: DatabaseV2, what: str, *values: Any) -> None:
@@ -61,7 +59,7 @@ def change(store: DatabaseV2, what: str, *values: Any) -> None:
 
 def test_the_first_pass_reads_all_and_later_ones_what_changed(store: DatabaseV2, opened: Connection) -> None:
     reading = Reading(opened)
-    assert len(reading.take() or {}) == MANY
+    assert len(reading.take()) == MANY
     assert reading.take() == {}
     change(store, "tokens_input = 40, time_updated = ?", T0 + 9)
     assert reading.take() == {OTHERS[7].id: 40}
@@ -78,12 +76,31 @@ def test_a_title_changes_only_the_numbers(store: DatabaseV2, opened: Connection)
     assert reading.take() == {OTHERS[7].id: 12}
 
 
-def test_what_was_not_noted_is_new_again(store: DatabaseV2, opened: Connection) -> None:
+def test_what_was_not_taken_to_the_end_is_new_again(
+    store: DatabaseV2, opened: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_totals, "_PIECE", 20)
+    reading, tables = Reading(opened), Reading(opened).tables()
+    assert reading.totals.read(opened, tables)
+    assert len(next(reading.totals.changed(opened, tables, "here", []))) == 20
+    assert len(reading.take()) == MANY
+
+
+def test_a_pass_without_news_says_so_once(opened: Connection) -> None:
     reading = Reading(opened)
     reading.take()
-    change(store, "tokens_input = 3")
-    assert len(reading.totals.changed(opened, reading.tables(), "here", []) or ()) == 1
-    assert reading.take() == {OTHERS[7].id: 3}
+    assert reading.totals.read(opened, reading.tables())
+    assert list(reading.totals.changed(opened, reading.tables(), "here", [])) == [[]]
+
+
+def test_the_numbers_are_those_from_before_the_rows(store: DatabaseV2, opened: Connection) -> None:
+    """What OpenCode adds while rows are read is in a row that is not read yet."""
+    reading, tables = Reading(opened), Reading(opened).tables()
+    assert reading.totals.read(opened, tables)
+    change(store, "tokens_input = 70, title = 'new'")
+    found = [each for piece in reading.totals.changed(opened, tables, "here", []) for each in piece]
+    assert {each.tokens.input for each in found} == {0}
+    assert reading.take() == {OTHERS[7].id: 70}
 
 
 def test_a_later_pass_reads_the_texts_of_changed_sessions_only(store: DatabaseV2, opened: Connection) -> None:
@@ -103,9 +120,7 @@ def test_a_text_that_grew_too_large_is_said_in_each_pass(store: DatabaseV2, open
     reading.take()
     change(store, "title = ?, tokens_input = 6", "x" * 5_000_000)
     for _ in range(2):
-        found = reading.take()
-        assert found is not None
-        assert found[OTHERS[7].id] == 6
+        assert reading.take()[OTHERS[7].id] == 6
         assert [problem.kind for problem in reading.problems] == [ProblemKind.TOO_LARGE]
     change(store, "title = 'short'")
     reading.take()
@@ -115,4 +130,5 @@ def test_a_text_that_grew_too_large_is_said_in_each_pass(store: DatabaseV2, open
 def test_a_database_without_sessions_has_no_totals(tmp_path: Path) -> None:
     empty = DatabaseV2(tmp_path / "empty.db").create()
     with closing(connect(empty.path)) as connection:
-        assert Reading(connection).take() is None
+        reading = Reading(connection)
+        assert not reading.totals.read(connection, reading.tables())

@@ -154,12 +154,10 @@ class Database:
         tables, problems = probe(database, self.name, thorough=sweep)
         # Totals before rows: a call that ends in between is missing in the totals only, and the next pass adds it.
         # The other way round it would be counted as unattributed, and then as a message too.
-        totals = {each.generation: self._totals.changed(database, each, self.name, problems) for each in tables}
+        with_totals = {each.generation for each in tables if self._totals.read(database, each)}
         if problems:
             yield Batch(problems=problems)
-        migrated_ms = (
-            session_totals.migrated_ms(database, tables) if any(rows is not None for rows in totals.values()) else None
-        )
+        migrated_ms = session_totals.migrated_ms(database, tables) if with_totals else None
         for each in tables:
             file = DatabaseFile(self.name, self._opened.database[0])
             table = Table(database, each, file, self._path, self._immutable, migrated_ms)
@@ -170,10 +168,12 @@ class Database:
                 yield changed_batch
             # Only now: whoever breaks off before did not write them down.
             self._lines[each.generation] = rows
-            if (changed_rows := totals[each.generation]) is not None:
-                changed = [session_totals.decoded(row) for row in changed_rows]
-                yield Batch(totals=StoreTotals(changed, unsettled, migrated_ms, self._source))
-                self._totals.note(each)
+            if each.generation in with_totals:
+                large: list[Problem] = []
+                for changed in self._totals.changed(database, each, self.name, large):
+                    yield Batch(totals=StoreTotals(changed, unsettled, migrated_ms, self._source))
+                if large:
+                    yield Batch(problems=large)
         # Asked before reading: a row that was written meanwhile is read in the next pass.
         self._unchanged_since, self._read_at = version, files
 

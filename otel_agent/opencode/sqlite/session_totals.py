@@ -20,6 +20,8 @@ _MIGRATED: Final = "SELECT max(time_created, time_updated) FROM kv WHERE key = '
 
 _AT_ONCE: Final = 50_000
 """Sessions in one question: their ids together are no value that is too large."""
+_PIECE: Final = 2_000
+"""Sessions whose totals are in memory at once, less than 2 MB: a million messages have 60,000."""
 _PATIENCE_SECONDS: Final = 30.0
 """A database that hangs for so long is asked in the next pass."""
 _Answer = TypeVar("_Answer")
@@ -37,64 +39,84 @@ class TotalsRead:
     """
 
     def __init__(self) -> None:
-        self._before: dict[str, frozenset[Row] | None] = {}
-        """Generation to the numbers of all sessions, as they were when ``note`` was called; ``None`` if one is too large."""
-        self._now: dict[str, frozenset[Row] | None] = {}
-        self._with_large: set[str] = set()
-        """Generations in which something is too large. They are read as a whole, and each time it is said."""
+        self._before: dict[str, frozenset[Row]] = {}
+        """Generation to id and numbers of all sessions, as of the last pass in which all that changed was taken."""
+        self._now: dict[str, frozenset[Row]] = {}
+
+    def read(self, database: sqlite3.Connection, tables: Tables) -> bool:
+        """Read the numbers of all sessions; return False if there are none. Raises ``sqlite3.Error``."""
+        self._now[tables.generation] = frozenset(_numbers(database, tables))
+        return bool(self._now[tables.generation])
 
     def changed(
         self, database: sqlite3.Connection, tables: Tables, name: str, problems: list[Problem]
-    ) -> list[Row] | None:
-        """Return the totals of the sessions that changed as rows; ``None`` if the release keeps no totals, or has none.
+    ) -> Iterator[list[SessionTotals]]:
+        """Yield the totals that are new or changed, some thousands at a time, with the numbers that ``read`` found.
 
-        ``problems`` gets what is left out because it is too large; ``name`` is that of the database. Raises ``sqlite3.Error``.
+        ``problems`` gets what is left out because it is too large; ``name`` is that of the database. What was not taken to
+        the end, or was too large, is new again in the next pass. Raises ``sqlite3.Error``.
         """
-        if not tables.totals:
-            return None
-        numbers, before = self._numbers(database, tables), self._before.get(tables.generation)
-        self._now[tables.generation] = numbers
-        if numbers is not None and before is not None and tables.generation not in self._with_large:
-            new = [row[0] for row in numbers - before]
-            ids = [text_of(id_) for id_ in new]
-            if all(ids) and (found := _of_sessions(database, tables, ids)) is not None:
-                return found if numbers else None
-        return self._all(database, tables, name, problems) or None
-
-    def note(self, tables: Tables) -> None:
-        """Note that what ``changed`` returned was taken."""
-        self._before[tables.generation] = self._now.get(tables.generation)
+        now, before = self._now[tables.generation], self._before.get(tables.generation)
+        new = {text_of(row[0]): row for row in (now if before is None else now - before)}
+        by_id = before is not None and all(row[0] == key.encode() for key, row in new.items())
+        large: dict[str, str] = {}
+        for rows in _in_pieces(database, tables, list(new) if by_id else None, large):
+            pairs = ((row, new.get(text_of(row[0]))) for row in rows)
+            yield [decoded((*row[:_FIRST_NUMBER], *numbers[1:])) for row, numbers in pairs if numbers is not None]
+        place = f"{tables.generation}:{name}"
+        problems += [Problem(ProblemKind.TOO_LARGE, f"{place}#{key}", columns) for key, columns in large.items()]
+        if not large:
+            self._before[tables.generation] = now
 
     def forget(self) -> None:
         """Begin anew: everything is new in the next pass."""
         self._before.clear()
 
-    def _numbers(self, database: sqlite3.Connection, tables: Tables) -> frozenset[Row] | None:
-        """Return id and numbers of all sessions; ``None`` if a number is text that is too large."""
-        columns = ", ".join((tables.totals[0], *tables.totals[_FIRST_NUMBER:]))
-        try:
-            return frozenset(database.execute(f"SELECT {columns} {tables.of_totals}").fetchall())
-        except sqlite3.Error as error:
-            if not is_too_large(error):
-                raise
-            return None
 
-    def _all(self, database: sqlite3.Connection, tables: Tables, name: str, problems: list[Problem]) -> list[Row]:
-        self._with_large.discard(tables.generation)
+def _numbers(database: sqlite3.Connection, tables: Tables) -> list[Row]:
+    if not tables.totals:
+        return []
+    columns = (tables.totals[0], *tables.totals[_FIRST_NUMBER:])
+    try:
+        return database.execute(f"SELECT {', '.join(columns)} {tables.of_totals}").fetchall()
+    except sqlite3.Error as error:
+        if not is_too_large(error):
+            raise
+    return [row for row, _ in _one_by_one(database, tables, columns, _ids(database, tables))]
+
+
+def _in_pieces(
+    database: sqlite3.Connection, tables: Tables, session_ids: Sequence[str] | None, large: dict[str, str]
+) -> Iterator[list[Row]]:
+    """Yield the totals of these sessions, of all for ``None``, some thousands at a time.
+
+    ``large`` gets the columns that are left out of a session because they are too large.
+    """
+    if session_ids is None:
         try:
-            return database.execute(f"SELECT {', '.join(tables.totals)} {tables.of_totals}").fetchall()
+            found = database.execute(f"SELECT {', '.join(tables.totals)} {tables.of_totals}")
+            while rows := found.fetchmany(_PIECE):
+                yield rows
+            return
         except sqlite3.Error as error:
             if not is_too_large(error):
                 raise
-        self._with_large.add(tables.generation)
-        found: list[Row] = []
-        for row, left_out in _one_by_one(database, tables, _ids(database, tables)):
-            found.append(row)
-            if left_out:
-                place = f"{tables.generation}:{name}#{text_of(row[0])}"
-                columns = ", ".join(column.removeprefix("s.") for column in left_out)
-                problems.append(Problem(ProblemKind.TOO_LARGE, place, columns))
-        return found
+        session_ids = [text_of(id_) for id_ in _ids(database, tables)]
+    # Once if there are none too: whatever else the store says of its totals is news then.
+    for first in range(0, max(len(session_ids), 1), _PIECE):
+        piece = session_ids[first : first + _PIECE]
+        plain = _of_sessions(database, tables, piece)
+        yield plain if plain is not None else list(_shortened(database, tables, piece, large))
+
+
+def _shortened(
+    database: sqlite3.Connection, tables: Tables, session_ids: Sequence[str], large: dict[str, str]
+) -> Iterator[Row]:
+    """Yield the totals of these sessions with nothing in place of what is too large."""
+    for row, left_out in _one_by_one(database, tables, tables.totals, session_ids):
+        yield row
+        if left_out:
+            large[text_of(row[0])] = ", ".join(column.removeprefix("s.") for column in left_out)
 
 
 def rows_of_sessions(database: sqlite3.Connection, tables: Tables, session_ids: Sequence[str]) -> list[Row]:
@@ -102,7 +124,7 @@ def rows_of_sessions(database: sqlite3.Connection, tables: Tables, session_ids: 
     if not tables.totals:
         return []
     found = _of_sessions(database, tables, session_ids)
-    return [row for row, _ in _one_by_one(database, tables, session_ids)] if found is None else found
+    return list(_shortened(database, tables, session_ids, {})) if found is None else found
 
 
 def _of_sessions(database: sqlite3.Connection, tables: Tables, session_ids: Sequence[str]) -> list[Row] | None:
@@ -125,12 +147,12 @@ def _ids(database: sqlite3.Connection, tables: Tables) -> list[object]:
 
 
 def _one_by_one(
-    database: sqlite3.Connection, tables: Tables, session_ids: Iterable[object]
+    database: sqlite3.Connection, tables: Tables, columns: Sequence[str], session_ids: Iterable[object]
 ) -> Iterator[tuple[Row, list[str]]]:
-    """Yield rows with nothing in place of what is too large, and which columns that is."""
+    """Yield these columns of sessions with nothing in place of what is too large, and which columns that is."""
     for session_id in session_ids:
         key = session_id.decode("utf-8", "replace") if isinstance(session_id, bytes) else session_id
-        row, left_out = facts_of(database, tables.totals, f"{tables.of_totals} AND s.id = ?", (key,))
+        row, left_out = facts_of(database, columns, f"{tables.of_totals} AND s.id = ?", (key,))
         if row is not None:
             yield row, left_out
 
