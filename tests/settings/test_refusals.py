@@ -61,6 +61,9 @@ class TestRefusals:
         ("variable", "value", "key"),
         [
             ("OTEL_AGENT_MAX_SERIES", "many", "max_series"),
+            ("OTEL_AGENT_MAX_SERIES", "1_5", "max_series"),
+            ("OTEL_AGENT_HEARTBEAT_HOURS", "1_5", "heartbeat_hours"),
+            ("OTEL_AGENT_HEARTBEAT_HOURS", "1,5", "heartbeat_hours"),
             ("OTEL_AGENT_LOG_LEVEL", "loud", "log_level"),
             ("OTEL_AGENT_METRICS_INCLUDE_SESSION_ID", "maybe", "metrics_include_session_id"),
         ],
@@ -79,6 +82,7 @@ class TestRefusals:
             ("OTEL_METRIC_EXPORT_INTERVAL", "often", "metric_export_interval_seconds"),
             ("OTEL_METRIC_EXPORT_INTERVAL", "0", "metric_export_interval_seconds"),
             ("OTEL_METRIC_EXPORT_INTERVAL", "nan", "metric_export_interval_seconds"),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "1_50", "metric_export_interval_seconds"),
             ("OTEL_METRIC_EXPORT_INTERVAL", "60", "metric_export_interval_seconds"),
             ("OTEL_METRICS_INCLUDE_SESSION_ID", "maybe", "metrics_include_session_id"),
         ],
@@ -106,6 +110,10 @@ class TestRefusals:
         monkeypatch.setenv(variable, value)
         monkeypatch.setenv("OTEL_AGENT_EXPORTER", "file")
         assert load().for_export().exporter_of("metrics") == "file"
+
+    def test_thousands_may_be_separated_in_a_variable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("OTEL_AGENT_MAX_SERIES", "1_500_000")
+        assert load().settings.max_series == 1_500_000
 
     def test_everything_that_is_wrong_is_reported_at_once(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         file.write_text("max_series = 0\nfile_backups = 0")
