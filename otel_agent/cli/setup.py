@@ -174,6 +174,9 @@ def _end(result: SetupResult, facts: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _say(result: SetupResult, reason: str, found: "Changes", wish: "Wish") -> None:
+    from otel_agent.doctor.named_files import unusable_files
+    from otel_agent.settings import load
+
     if result is SetupResult.WOULD_INSTALL:
         _say_plan(found, wish)
         return
@@ -181,6 +184,8 @@ def _say(result: SetupResult, reason: str, found: "Changes", wish: "Wish") -> No
         typer.echo(f"Wrote {found.settings.path}, which only you can read.")
     if found.variables.is_needed:
         typer.echo(f"Wrote {found.variables.path}, the variables of the service.")
+    for sentence in unusable_files(load(found.settings.path).settings):
+        typer.echo(sentence, err=True)
     if result is SetupResult.NO_SERVICE:
         typer.echo(f"The service is not installed: {reason}", err=True)
     elif result is SetupResult.ALREADY_INSTALLED:
