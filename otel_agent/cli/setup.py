@@ -166,7 +166,10 @@ def _facts(now: "Present", wish: "Wish", trial: "Trial | None") -> dict[str, Any
 def _end(result: SetupResult, facts: dict[str, Any], *, as_json: bool) -> None:
     """Print a result that ends the command, and exit."""
     if as_json:
-        typer.echo(json.dumps({"result": result, **facts, "exit_code": result.exit_code}, indent=2))
+        # What every command says of a failure goes beside what only this one knows.
+        failure = {"error": facts["reason"]} if result.exit_code else {}
+        verdict = {"ok": not result.exit_code, "exit_code": result.exit_code, **failure}
+        typer.echo(json.dumps({"result": result, **facts, **verdict}, indent=2))
     else:
         typer.echo(f"otel-agent: nothing was changed. {facts['reason']}", err=True)
         typer.echo("Correct that, or use `otel-agent setup --yes --no-request` to set it up all the same.", err=True)

@@ -22,9 +22,19 @@ _Row = tuple[str, Amount]
 def as_json(report: Report) -> str:
     """Return the report as one JSON object, with the exit code and whether everything is explained."""
     verdict: dict[str, Any] = {"ok": report.exit_code == 0, "exit_code": report.exit_code}
-    fields = msgspec.to_builtins(report)
+    fields = _with_dollars(msgspec.to_builtins(report))
     history = reading_keys(report.reading, stopped=fields.pop("reading_stopped"))
     return msgspec.json.encode(verdict | fields | history).decode()
+
+
+def _with_dollars(value: Any) -> Any:
+    """Return the same with ``cost_usd``, the name in all other JSON, beside each exact ``cost_nusd``."""
+    if isinstance(value, list):
+        return [_with_dollars(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    dollars = {"cost_usd": value["cost_nusd"] / _NUSD} if "cost_nusd" in value else {}
+    return {name: _with_dollars(each) for name, each in value.items()} | dollars
 
 
 def lines(report: Report) -> Iterator[str]:

@@ -47,7 +47,8 @@ def rolled_out(machine: ServiceMachine, code: int, *arguments: str, **variables:
     assert run.stderr == ""
     assert "s3cret" not in run.stdout
     found: dict[str, Any] = json.loads(run.stdout)
-    assert found["exit_code"] == code
+    assert (found["exit_code"], found["ok"]) == (code, code == 0)
+    assert found.get("error") == (found["reason"] if code else None)
     return found
 
 
