@@ -69,10 +69,7 @@ def setup(
     asks = not (yes or as_json)
     try:
         if asks and not (sys.stdin.isatty() and sys.stdout.isatty()):
-            raise UsageError(
-                "setup asks questions and needs a terminal. In a script, set OTEL_EXPORTER_OTLP_ENDPOINT and run: "
-                "otel-agent setup --yes --json"
-            )
+            raise UsageError(_without_terminal(chosen=local or endpoint is not None))
         given = options.otlp_asked(endpoint, protocol, certificate, header, header_file)
         if local and given:
             raise UsageError("--local sends nothing: leave out the options of a backend.")
@@ -89,6 +86,15 @@ def setup(
         if not as_json:
             raise
         _end(SetupResult.UNUSABLE, {"reason": str(error)}, as_json=True)
+
+
+def _without_terminal(*, chosen: bool) -> str:
+    """Return what to do without a terminal. ``chosen`` says that the options name where data goes."""
+    if chosen:
+        how = "In a script, add --yes to the same command."
+    else:
+        how = "In a script, set OTEL_EXPORTER_OTLP_ENDPOINT and run: otel-agent setup --yes --json"
+    return f"setup asks questions and needs a terminal. {how}"
 
 
 def _ask(config: Path | None, given: "Choices", *, tries: bool, dry: bool) -> None:

@@ -56,6 +56,22 @@ def settings(shell: Shell) -> dict[str, Any]:
     return tomllib.loads(shell.config.read_text(encoding="utf-8"))
 
 
+@pytest.mark.parametrize(
+    ("options", "advice"),
+    [
+        ([], "set OTEL_EXPORTER_OTLP_ENDPOINT and run: otel-agent setup --yes --json"),
+        (["--dry-run", "--local"], "In a script, add --yes to the same command."),
+        (["--endpoint", "http://localhost:4318"], "In a script, add --yes to the same command."),
+    ],
+)
+def test_without_a_terminal_it_says_what_a_script_has_to_write(
+    machine: ServiceMachine, options: list[str], advice: str
+) -> None:
+    run = machine.set_up(*options)
+    assert run.returncode == 2
+    assert run.stderr.rstrip().endswith(advice)
+
+
 class TestRollOut:
     def test_the_environment_is_installed_once_and_the_second_time_it_is_already(
         self, machine: ServiceMachine, receiver: OtlpReceiver
