@@ -1,6 +1,5 @@
 """The commands: parse, call, print."""
 
-import io
 import os
 import sys
 
@@ -38,8 +37,7 @@ def _main() -> None:
     from otel_agent.cli.lean_imports import import_msgspec
 
     streams.open_closed_streams(sys.argv[1:])
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a title may have letters that the terminal's encoding lacks
+    streams.choose_encoding(sys.argv[1:])
     import_msgspec()
     with ending():
         _run(_meant(sys.argv[1:]))

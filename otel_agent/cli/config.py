@@ -63,17 +63,30 @@ def init(
 
 @app.command(epilog="Example: otel-agent config check")
 def check(config: ConfigOption = None) -> None:
-    """Check the settings. Exit code 2: they contain an error."""
+    """Check the settings, and the files that they name. Exit code 2: they contain an error."""
     from otel_agent.agent.backend import refuse_unusable
+    from otel_agent.doctor.named_files import unusable_files, unusable_folder
 
     found = loaded(config, quiet=True, fully=True)
-    for doubt in (*refuse_unusable(found.for_export()), *found.notes()):
+    doubts = [*refuse_unusable(found.for_export()), *found.notes(), *_unlikely_places(found.settings)]
+    wrong = [*unusable_folder("state_dir", found.settings.state_dir), *unusable_files(found.settings)]
+    if wrong:
+        raise SettingsError("\n".join(wrong))
+    for doubt in doubts:
         typer.echo(doubt, err=True)
     where = f"{found.file} and the environment" if found.file else "the environment (there is no settings file)"
     above = f"the administrator's {found.administrator}, " if found.administrator else ""
     typer.echo(f"The settings are valid: {above}{where}.")
     if where_to := _where_to(found.settings):
         typer.echo(where_to)
+
+
+def _unlikely_places(settings: "Settings") -> list[str]:
+    """Return a sentence for each place in which no data of OpenCode's can be."""
+    from otel_agent.intake.store_finder import configured_locations
+    from otel_agent.opencode.locations import doubts
+
+    return doubts(configured_locations(settings))
 
 
 def _where_to(settings: "Settings") -> str:

@@ -69,10 +69,7 @@ def setup(
     asks = not (yes or as_json)
     try:
         if asks and not (sys.stdin.isatty() and sys.stdout.isatty()):
-            raise UsageError(
-                "setup asks questions and needs a terminal. In a script, set OTEL_EXPORTER_OTLP_ENDPOINT and run: "
-                "otel-agent setup --yes --json"
-            )
+            raise UsageError(_without_terminal(chosen=local or endpoint is not None))
         given = options.otlp_asked(endpoint, protocol, certificate, header, header_file)
         if local and given:
             raise UsageError("--local sends nothing: leave out the options of a backend.")
@@ -89,6 +86,15 @@ def setup(
         if not as_json:
             raise
         _end(SetupResult.UNUSABLE, {"reason": str(error)}, as_json=True)
+
+
+def _without_terminal(*, chosen: bool) -> str:
+    """Return what to do without a terminal. ``chosen`` says that the options name where data goes."""
+    if chosen:
+        how = "In a script, add --yes to the same command."
+    else:
+        how = "In a script, set OTEL_EXPORTER_OTLP_ENDPOINT and run: otel-agent setup --yes --json"
+    return f"setup asks questions and needs a terminal. {how}"
 
 
 def _ask(config: Path | None, given: "Choices", *, tries: bool, dry: bool) -> None:
@@ -166,7 +172,10 @@ def _facts(now: "Present", wish: "Wish", trial: "Trial | None") -> dict[str, Any
 def _end(result: SetupResult, facts: dict[str, Any], *, as_json: bool) -> None:
     """Print a result that ends the command, and exit."""
     if as_json:
-        typer.echo(json.dumps({"result": result, **facts, "exit_code": result.exit_code}, indent=2))
+        # What every command says of a failure goes beside what only this one knows.
+        failure = {"error": facts["reason"]} if result.exit_code else {}
+        verdict = {"ok": not result.exit_code, "exit_code": result.exit_code, **failure}
+        typer.echo(json.dumps({"result": result, **facts, **verdict}, indent=2))
     else:
         typer.echo(f"otel-agent: nothing was changed. {facts['reason']}", err=True)
         typer.echo("Correct that, or use `otel-agent setup --yes --no-request` to set it up all the same.", err=True)
@@ -174,6 +183,9 @@ def _end(result: SetupResult, facts: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _say(result: SetupResult, reason: str, found: "Changes", wish: "Wish") -> None:
+    from otel_agent.doctor.named_files import unusable_files
+    from otel_agent.settings import load
+
     if result is SetupResult.WOULD_INSTALL:
         _say_plan(found, wish)
         return
@@ -181,6 +193,8 @@ def _say(result: SetupResult, reason: str, found: "Changes", wish: "Wish") -> No
         typer.echo(f"Wrote {found.settings.path}, which only you can read.")
     if found.variables.is_needed:
         typer.echo(f"Wrote {found.variables.path}, the variables of the service.")
+    for sentence in unusable_files(load(found.settings.path).settings):
+        typer.echo(sentence, err=True)
     if result is SetupResult.NO_SERVICE:
         typer.echo(f"The service is not installed: {reason}", err=True)
     elif result is SetupResult.ALREADY_INSTALLED:

@@ -1,8 +1,10 @@
 """Standard input, output and error, when one of them is closed or full."""
 
+import io
 import os
 import sys
 from errno import EACCES, EDQUOT, ENOENT, ENOSPC, EPERM, EROFS
+from itertools import pairwise
 from typing import Final
 
 _ADVICE: Final = {
@@ -28,6 +30,23 @@ def open_closed_streams(arguments: list[str]) -> None:
             if name == "stdout" and arguments[:1] != ["run"] and sys.stderr is not None:
                 said = "otel-agent: standard output is closed, so nothing is printed. To read it, leave out >&-."
                 print(said, file=sys.stderr)
+
+
+def choose_encoding(arguments: list[str]) -> None:
+    """Let what programs read be UTF-8 in each locale. A table has the letters that the terminal knows, and "?" for others."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8" if _is_for_programs(arguments) else None, errors="replace")
+
+
+def _is_for_programs(arguments: list[str]) -> bool:
+    if not {"--json", "--print"}.isdisjoint(arguments):
+        return True
+    # The form of a status line is words, which a terminal shows.
+    if arguments[:1] not in (["summary"], ["messages"]):
+        return False
+    named = [each.removeprefix("--format=") for each in arguments if each.startswith("--format=")]
+    named += [form for option, form in pairwise(arguments) if option == "--format"]
+    return any(form != "table" for form in named)
 
 
 def drop_output() -> None:

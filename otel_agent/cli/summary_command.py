@@ -13,6 +13,7 @@ from otel_agent.cli.plain import WHAT_NEXT
 from otel_agent.cli.serving import in_browser, serve_screen
 from otel_agent.cli.summary import show
 from otel_agent.cli.terminal import wrapped
+from otel_agent.errors import UsageError
 from otel_agent.summary.amounts import amount
 from otel_agent.summary.view import VIEW_NAMES
 
@@ -20,7 +21,7 @@ STANDARD_OUTPUT: Final = Path("-")
 
 
 def summary(
-    view: options.ViewArgument = "overview",
+    view: options.ViewArgument = None,
     config: ConfigOption = None,
     all_views: options.AllViewsOption = False,
     live: options.LiveOption = False,
@@ -49,9 +50,11 @@ def summary(
     what_next: options.WhatNextOption = False,
 ) -> None:
     """Show where the tokens went on this machine, without any backend."""
+    if all_views and view is not None:
+        raise UsageError(f"{view} is one view, and --all-views shows all of them. Leave one of the two out.")
     filters = filters_asked(project, model, agent, session)
     asked = Asked(
-        views=VIEW_NAMES if all_views else (view,),
+        views=VIEW_NAMES if all_views else (view or "overview",),
         live=live,
         served=serve,
         port=port,

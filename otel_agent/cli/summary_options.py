@@ -23,7 +23,9 @@ def _any_of(choices: Sequence[str]) -> str:
     return f"{', '.join(choices[:-1])} or {choices[-1]}."
 
 
-ViewArgument = Annotated[ViewName, typer.Argument(metavar="[VIEW]", help=_any_of(VIEW_NAMES))]
+ViewArgument = Annotated[
+    ViewName | None, typer.Argument(metavar="[VIEW]", help=_any_of(VIEW_NAMES), show_default="overview")
+]
 AllViewsOption = Annotated[
     bool, typer.Option("--all-views", metavar=FLAG, help="Show all seven views, one after another.")
 ]

@@ -14,6 +14,7 @@ from otel_agent.delivery.tries import MOST_TRIES
 from otel_agent.errors import SettingsError
 from otel_agent.semconv import Signal
 from otel_agent.settings import headers
+from otel_agent.settings.rules import plain_number
 from otel_agent.settings.standard import SHORTEST_MS
 from otel_agent.settings.user_folders import without_tilde
 from otel_agent.settings.variables import OTLP_PREFIX
@@ -126,7 +127,7 @@ class OtlpOptions(Struct, frozen=True):
         """Return the seconds for one export with all its tries. Raises ``SettingsError`` if it is no positive number."""
         variable, value = self._named(signal, "TIMEOUT", environ)
         try:
-            milliseconds = float(value) if value else None
+            milliseconds = float(plain_number(value)) if value else None
         except ValueError:
             milliseconds = 0.0
         if milliseconds is not None and not 0 < milliseconds < math.inf:

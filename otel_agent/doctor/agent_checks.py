@@ -11,6 +11,7 @@ from typing import Final
 
 from otel_agent.doctor.chosen_backend import stays_here
 from otel_agent.doctor.finding import Finding, fail, fine, skip, warn
+from otel_agent.doctor.named_files import unusable_files
 from otel_agent.errors import LedgerError
 from otel_agent.ledger import place
 from otel_agent.ledger.files import find_damage
@@ -32,6 +33,9 @@ def settings_file(found: Loaded) -> Iterator[Finding]:
     for sentence in found.refused:
         yield fail("settings", sentence, "`otel-agent run` does not start with it.", "Correct or unset the variable.")
     yield from _administrator(found)
+    for sentence in unusable_files(found.settings):
+        what, _, todo = sentence.partition(". ")
+        yield fail("settings", what, "What needs it does not work.", todo or "Correct what is in that file.")
     if found.file is None:
         yield fine(
             "settings",

@@ -65,7 +65,8 @@ def status_json(status: Status) -> str:
     """Return the status as a JSON object, with ``ok`` and the exit code for a script that reads nothing else."""
     verdict: dict[str, Any] = {"ok": status.exit_code == GOOD, "exit_code": status.exit_code}
     history = reading_keys(status.reading, stopped=status.running is None)
-    return msgspec.json.encode(verdict | msgspec.to_builtins(status) | history).decode()
+    names = {"spans_pending": status.spans_pending}
+    return msgspec.json.encode(verdict | msgspec.to_builtins(status) | names | history).decode()
 
 
 def status_page(status: Status, now: datetime) -> RenderableType:

@@ -62,7 +62,7 @@ class Status(Struct, frozen=True, kw_only=True):
     newest_message_age_s: float | None
     series: int
     spans_pending: int = field(name="spans_owed")
-    """The JSON keeps the name of its first version: monitoring reads it."""
+    """The JSON keeps the name of its first version beside this one: monitoring reads it."""
     deliveries: list[SignalDelivery]
     state_dir: str
     reading: Reading | None = None

@@ -1,6 +1,7 @@
 """The protocol that ``systemd.py`` and ``launchd.py`` implement, and what the two share."""
 
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -141,7 +142,6 @@ def written_by_us(path: Path) -> bool:
 
 BY_HAND: Final = (
     "Let your own supervisor or login script run `otel-agent run`. It stays in the foreground, logs to standard error, "
-    "stops cleanly on SIGTERM, and refuses to run twice. On Windows: "
-    'schtasks /Create /SC ONLOGON /TN otel-agent /TR "otel-agent run"'
-)
+    "stops cleanly on SIGTERM, and refuses to run twice."
+) + (' On Windows: schtasks /Create /SC ONLOGON /TN otel-agent /TR "otel-agent run"' if sys.platform == "win32" else "")
 """Advice for a system without a service manager that we know."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from otel_agent.settings.values import DURATION
+from otel_agent.settings.values import DURATION, SEPARATED
 
 
 def expanded(path: Path) -> Path:
@@ -11,6 +11,13 @@ def expanded(path: Path) -> Path:
         return path.expanduser()
     except RuntimeError:
         raise ValueError(f"no such user: {path.parts[0]}") from None
+
+
+def plain_number(text: str) -> str:
+    """Return the text of a number without separators."""
+    if "_" in text and not SEPARATED.fullmatch(text.strip()):
+        raise ValueError("a _ may only stand before each three digits, as in 1_500_000")
+    return text.replace("_", "")
 
 
 def known_backfill(value: str) -> str:

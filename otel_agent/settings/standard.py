@@ -10,6 +10,7 @@ from typing import Final, get_args
 
 from msgspec import Struct
 
+from otel_agent.settings.rules import plain_number
 from otel_agent.settings.values import TRUTH, Exporter
 
 _STANDARD: Final = {
@@ -89,7 +90,7 @@ def _exporter(value: str, name: str) -> str:
 def _seconds(value: str) -> float:
     """Convert from the standard's milliseconds."""
     try:
-        milliseconds = float(value)
+        milliseconds = float(plain_number(value))
     except ValueError:
         milliseconds = math.nan
     if not 0 < milliseconds <= _LONGEST_MS:

@@ -13,9 +13,9 @@ from typing import Annotated, Any, Final, Self, Union, get_args, get_origin, get
 
 from msgspec import NODEFAULT, Meta, Struct
 from msgspec.structs import fields
-from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, field_validator, model_validator
 
-from otel_agent.settings.rules import expanded, known_backfill, names_a_program, one_amount
+from otel_agent.settings.rules import expanded, known_backfill, names_a_program, one_amount, plain_number
 from otel_agent.settings.values import BudgetNoticeSettings, BudgetSettings, OtlpSettings, Settings
 
 
@@ -75,6 +75,10 @@ class _All(_Table):
         return known_backfill(value)
 
 
+def _plain_number(value: object) -> object:
+    return plain_number(value) if isinstance(value, str) else value
+
+
 def _expanded(value: object) -> object:
     return expanded(value) if isinstance(value, Path) else value
 
@@ -95,8 +99,8 @@ def _with_bounds(of: Any) -> Any:
     """Return a type whose bounds pydantic understands; in ``values`` they are msgspec's."""
     if get_origin(of) is Annotated:
         kind, *metas = get_args(of)
-        bounds = [Field(gt=each.gt, ge=each.ge, le=each.le) for each in metas if isinstance(each, Meta)]
-        return Annotated[kind, *bounds]
+        bounds: list[Any] = [Field(gt=each.gt, ge=each.ge, le=each.le) for each in metas if isinstance(each, Meta)]
+        return Annotated[kind, BeforeValidator(_plain_number), *bounds]
     parts = tuple(map(_with_bounds, get_args(of)))
     if get_origin(of) is tuple:
         return tuple[parts]  # type: ignore[valid-type]

@@ -18,6 +18,8 @@ Exporter = Literal["otlp", "console", "file", "none"]
 DURATION: Final = re.compile(r"(\d+)\s*([smhdw])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _YEAR_SECONDS: Final = 31_536_000
+SEPARATED: Final = re.compile(r"[1-9][0-9]{0,2}(_[0-9]{3})+(\.[0-9]+)?")
+"""A text with ``_`` between thousands. Python reads ``1_5`` as 15, and a person may mean 1.5."""
 TRUTH: Final = {
     "true": True,
     "1": True,

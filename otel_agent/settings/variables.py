@@ -1,6 +1,6 @@
 """The variables that mean a setting: ours, which a typing mistake must not pass for, and OpenTelemetry's for ``[otlp]``."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Final, get_args
 
@@ -20,6 +20,8 @@ TABLES: Final[Mapping[str, type[Struct]]] = {
 """The settings that are tables of a file."""
 OWN: Final = tuple(name for name in Settings.__struct_fields__ if name not in TABLES)
 """The settings that have a variable of ours."""
+ALL: Final = " `otel-agent config init --print` explains all settings."
+"""What to do about a name that is like none."""
 _OTHERS: Final = frozenset({"OTEL_AGENT_CONFIG"})
 
 
@@ -39,7 +41,7 @@ def refuse_unknown_variables(environ: Mapping[str, str]) -> None:
     known = {variable(name) for name in OWN} | _OTHERS
     for name in sorted(environ):
         if name.upper().startswith(PREFIX) and name.upper() not in known:
-            raise SettingsError(f"{name} is not a setting.{hint(name, known)}")
+            raise SettingsError(f"{name} is not a setting.{hint(name, known) or ALL}")
 
 
 def hint(name: str, known: AbstractSet[str]) -> str:
@@ -48,8 +50,17 @@ def hint(name: str, known: AbstractSet[str]) -> str:
         return " Use the standard OTEL_EXPORTER_OTLP_* variables, or the table [otlp] in the settings file."
     import difflib  # noqa: PLC0415
 
-    close = difflib.get_close_matches(name, known, n=1)
-    return f" Did you mean {close[0]}?" if close else ""
+    # What all variables begin with makes none of them more likely.
+    short = {each.removeprefix(PREFIX): each for each in known}
+    wanted = name.upper().removeprefix(PREFIX) if name.upper().startswith(PREFIX) else name
+    close = difflib.get_close_matches(wanted, short, n=1) or _parts_of(wanted, short)
+    return f" Did you mean {short[close[0]]}?" if close else ""
+
+
+def _parts_of(name: str, known: Iterable[str]) -> list[str]:
+    """Return the settings that have the name as a word of theirs, such as ``cost_usd`` for ``usd``, if it is one alone."""
+    found = [each for each in known if name.lower() in each.lower().split("_")]
+    return found if len(found) == 1 else []
 
 
 def otlp_variable(name: str, signal: Signal | None = None) -> str:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from otel_agent.errors import SettingsError
 from otel_agent.service.program import not_carried
+from otel_agent.settings.rules import plain_number
 from otel_agent.settings.user_folders import without_tilde
 from otel_agent.settings.variables import OTLP_PREFIX
 from otel_agent.setup import paste
@@ -47,7 +48,7 @@ def from_environment(environ: Mapping[str, str], locked: Collection[str] = ()) -
         found["headers"] = paste.header_lines(given, f"{OTLP_PREFIX}HEADERS")
     if timeout := _set(environ, "TIMEOUT"):
         try:
-            found["timeout_seconds"] = float(timeout) / 1_000
+            found["timeout_seconds"] = float(plain_number(timeout)) / 1_000
         except ValueError:
             raise SettingsError(f"{OTLP_PREFIX}TIMEOUT: {timeout} is not a number of milliseconds.") from None
     for name in _FILES:

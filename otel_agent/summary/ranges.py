@@ -3,6 +3,7 @@
 Days begin at midnight in that zone, even on a day on which its clock changes.
 """
 
+import math
 import os
 import re
 from contextlib import suppress
@@ -95,8 +96,7 @@ def range_before(of: Range, now: datetime) -> Range:
 def period_of(moment: datetime, by: By) -> tuple[datetime, datetime]:
     """Return the begin and the end of the hour, day, week (from Monday) or month around a moment, in the moment's zone."""
     if by == "hour":
-        begin = moment.replace(minute=0, second=0, microsecond=0)
-        return begin, _later(begin, timedelta(hours=1))
+        return _hour(moment)
     day = moment.date()
     if by == "day":
         return _midnight(day, moment), _midnight(day, moment, 1)
@@ -105,6 +105,33 @@ def period_of(moment: datetime, by: By) -> tuple[datetime, datetime]:
     # No month is longer than 31 days: that many days after its first day lies the next month.
     first = day.replace(day=1)
     return _midnight(first, moment), _midnight((first + timedelta(days=31)).replace(day=1), moment)
+
+
+def _hour(moment: datetime) -> tuple[datetime, datetime]:
+    """Return the hour around a moment. It is shorter if the clock changes in it: no two hours overlap."""
+    at, zone = moment.timestamp(), moment.tzinfo
+    offset = _offset(at, zone)
+    begin = (at + offset) // 3600 * 3600 - offset
+    end = begin + 3600
+    if _offset(begin, zone) != offset:
+        begin = _change(begin, at, zone)
+    if _offset(end, zone) != offset:
+        end = _change(at, end, zone)
+    return datetime.fromtimestamp(begin, zone), datetime.fromtimestamp(end, zone)
+
+
+def _change(before: float, after: float, zone: tzinfo | None) -> int:
+    """Return the second of the change of the clock between two moments."""
+    old, first, last = _offset(before, zone), math.floor(before), math.ceil(after)
+    while last - first > 1:
+        middle = (first + last) // 2
+        first, last = (middle, last) if _offset(middle, zone) == old else (first, middle)
+    return last
+
+
+def _offset(at: float, zone: tzinfo | None) -> float:
+    offset = datetime.fromtimestamp(at, zone).utcoffset()
+    return offset.total_seconds() if offset else 0.0
 
 
 def _later(moment: datetime, by: timedelta) -> datetime:
@@ -129,12 +156,26 @@ def _moment(option: str, text: str, now: datetime, *, end_of_day: bool) -> datet
         if day:
             return _midnight(day, now, int(end_of_day))
         if re.fullmatch(r"[0-9]{1,2}:[0-9]{2}", written):
-            return datetime.combine(now.date(), time.fromisoformat(written.zfill(5)), now.tzinfo)
-        # Without an offset, the text means the clock of the zone that was asked for.
-        exact = datetime.fromisoformat(written)
-        return exact.astimezone(now.tzinfo) if exact.tzinfo else exact.replace(tzinfo=now.tzinfo)
+            exact = datetime.combine(now.date(), time.fromisoformat(written.zfill(5)))
+        else:
+            exact = datetime.fromisoformat(written)
+        if exact.tzinfo:
+            return exact.astimezone(now.tzinfo)
+        # Without an offset, the text means the clock of the zone that was asked for. A range has both hours of a time
+        # that the clock shows twice.
+        found = exact.replace(tzinfo=now.tzinfo, fold=int(end_of_day))
+        shown = datetime.fromtimestamp(found.timestamp(), now.tzinfo)
     except (ValueError, OverflowError):
         raise UsageError(f"{option} {text}: not a valid time. {_FORMS}") from None
+    if shown.replace(tzinfo=None, fold=0) != exact:
+        # Before the change it would be this moment by the old offset, and after it by the new one.
+        early, late = sorted(exact.replace(tzinfo=now.tzinfo, fold=fold).timestamp() for fold in (0, 1))
+        first = datetime.fromtimestamp(_change(early, late, now.tzinfo), now.tzinfo)
+        raise UsageError(
+            f"{option} {text}: there was no such time, because the clock went forward ({now.tzinfo}). "
+            f"The first time after it is {first:%Y-%m-%dT%H:%M}."
+        )
+    return found
 
 
 def _date(text: str) -> date | None:

@@ -63,6 +63,8 @@ def as_shown(glob: str) -> tuple[str, ...]:
 
 def _sentence(kind: str, glob: str, names: _Names) -> str:
     """Return what to try: the same text anywhere in a name, a name that is nearly the same, or any name."""
+    if not glob:
+        return f"--{kind} '' is empty, so it matches no {kind}.{f' There are: {_listed([*names])}.' if names else ''}"
     no_match = f"--{kind} {glob} matches no {kind}"
     anywhere = f"*{glob.strip('*')}*"
     if within := _matching(anywhere, names):

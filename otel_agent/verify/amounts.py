@@ -58,7 +58,10 @@ class Amount(Struct, frozen=True):
 
 
 class Cause(StrEnum):
-    """The reasons for a difference. ``meaning`` says each as a sentence's rest; an unexplained one has no good reason."""
+    """The reasons for a difference. ``meaning`` says each as a sentence's rest; an unexplained one has no good reason.
+
+    A place that cannot be read is unexplained, whoever has said so already: what is in it may be anything.
+    """
 
     RECORDED_TWICE = "recorded_twice"
     FORK_COPY = "fork_copy"
@@ -67,7 +70,6 @@ class Cause(StrEnum):
     UNREAD = "unread"
     JUST_COUNTED = "just_counted"
     UNREADABLE = "unreadable"
-    UNSEEN = "unseen"
     DELETED = "deleted"
     SESSION_DELETED = "session_deleted"
     SWITCHED_OFF = "switched_off"
@@ -89,7 +91,7 @@ class Cause(StrEnum):
     NO_ORIGINAL = "no_original"
     ABOVE_TOTALS = "above_totals"
     BELOW_TOTALS = "below_totals"
-    NOT_RECOUNTED = "not_recounted"
+    UNSEEN = "unseen"
     PUBLISHED = "published"
     UNBALANCED = "unbalanced"
     PROMETHEUS = "prometheus"
@@ -117,7 +119,7 @@ _UNEXPLAINED: Final = frozenset(
         *(
             Cause.ABOVE_TOTALS,
             Cause.BELOW_TOTALS,
-            Cause.NOT_RECOUNTED,
+            Cause.UNSEEN,
             Cause.PUBLISHED,
             Cause.UNBALANCED,
             Cause.PROMETHEUS,
@@ -136,7 +138,6 @@ _MEANING: Final = {
     Cause.UNREAD: "newer than what the agent has read",
     Cause.JUST_COUNTED: "counted while this was recounted",
     Cause.UNREADABLE: "cannot be read; `otel-agent doctor` names the place",
-    Cause.UNSEEN: "a place that cannot be read: what is in it is unknown; `otel-agent doctor` names it",
     Cause.DELETED: "counted, then deleted from its session (a revert, for example)",
     Cause.SESSION_DELETED: "counted, then deleted with its session or its store",
     Cause.SWITCHED_OFF: "left out by `unattributed_usage = false`",
@@ -157,7 +158,7 @@ _MEANING: Final = {
     Cause.NO_ORIGINAL: "called a copy, and no original counts",
     Cause.ABOVE_TOTALS: "more than OpenCode's own totals say",
     Cause.BELOW_TOTALS: "less than OpenCode's own totals say",
-    Cause.NOT_RECOUNTED: "could not be recounted",
+    Cause.UNSEEN: "a place cannot be read, so what is in it is unknown",
     Cause.PUBLISHED: "messages and published totals of the ledger differ",
     Cause.UNBALANCED: "records and differences do not add up to the ledger",
     Cause.PROMETHEUS: "Prometheus answers something else than it accepted",

@@ -19,7 +19,6 @@ def _sums(columns: Iterable[str]) -> str:
 _SUMS: Final = _sums(("messages", *NUMBERS))
 _COUNTED: Final = f"state = {State.COUNTED:d}"
 _MODEL: Final = f"iif(model = '' AND provider = '', '{UNATTRIBUTED}', provider || '/' || model)"
-_UNKNOWN_CONTENT: Final = "what is in them is unknown; `otel-agent doctor` names them"
 _ENDED: Final = "coalesce(completed_ms, created_ms)"
 
 
@@ -48,17 +47,17 @@ class Gathered:
             rows[each.cause, False] = sessions, before.plus(each.amount)
         order = list(Cause)
         return [
-            Explained(cause, self._meaning(cause), walk, amount, sessions)
+            Explained(cause, cause.meaning, walk, amount, sessions)
             for (cause, walk), (sessions, amount) in sorted(
                 rows.items(), key=lambda item: (not item[0][1], order.index(item[0][0]))
             )
-            if cause.is_explained and (amount != Amount() or cause is Cause.UNSEEN)
+            if cause.is_explained and amount != Amount()
         ]
 
     def unexplained(self, beside: Sequence[Difference]) -> list[Unexplained]:
         """Return what is unexplained, by cause, day, model and session, the newest day first."""
         causes = ", ".join(f"'{cause}'" for cause in Cause if not cause.is_explained)
-        of_a_place = f"cause IN ('{Cause.NOT_RECOUNTED}', '{Cause.SUMS}')"
+        of_a_place = f"cause IN ('{Cause.UNSEEN}', '{Cause.SUMS}')"
         query = (
             f"SELECT cause, day(ended_ms), iif({of_a_place}, '', {_MODEL}), session_id, iif({of_a_place}, id, ''), {_SUMS} "
             f"FROM difference WHERE cause IN ({causes}) GROUP BY 1, 2, 3, 4, 5 ORDER BY 2 DESC, 1, 3, 4"
@@ -86,18 +85,19 @@ class Gathered:
         query = f"SELECT DISTINCT {columns[what]} FROM entry WHERE {_COUNTED}"
         return [row[0] for row in self._database.execute(query)]
 
+    def uncompared(self, what: str) -> set[str]:
+        """Return every day, model or session of which something may lie in a place that cannot be read."""
+        columns = {"day": "day(ended_ms)", "model": _MODEL, "session": "session_id"}
+        query = (
+            f"SELECT DISTINCT {columns[what]} FROM difference WHERE cause = '{Cause.UNREADABLE}' AND walk AND messages > 0 "
+            "AND EXISTS (SELECT 1 FROM trouble WHERE id = '')"
+        )
+        return {row[0] for row in self._database.execute(query)}
+
     def number_missing(self) -> int:
         """Return how many records are missing in the ledger without a reason."""
         query = f"SELECT count(*) FROM difference WHERE cause = '{Cause.MISSING}'"
         return int(self._database.execute(query).fetchone()[0])
-
-    def _meaning(self, cause: Cause) -> str:
-        """Return the cause in words. Places have no amount, so their number is said."""
-        if cause is not Cause.UNSEEN:
-            return cause.meaning
-        query = f"SELECT count(DISTINCT id) FROM difference WHERE cause = '{cause}'"
-        number = int(self._database.execute(query).fetchone()[0])
-        return cause.meaning if number == 1 else f"{number:,} places that cannot be read: {_UNKNOWN_CONTENT}"
 
     def _amount(self, query: str) -> Amount:
         return Amount(*self._database.execute(query).fetchone())

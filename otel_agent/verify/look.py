@@ -1,6 +1,9 @@
 """One look at stores and ledger, while both may be written."""
 
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
@@ -12,6 +15,7 @@ from otel_agent.ledger.place import ledger_path
 from otel_agent.ledger.queries import Queries, open_to_read
 from otel_agent.ledger.reading import Reading
 from otel_agent.model import Problem, Store
+from otel_agent.opencode.answering import NoAnswer, answer_of
 from otel_agent.settings import Settings
 from otel_agent.verify import published
 from otel_agent.verify.amounts import Cause
@@ -19,7 +23,7 @@ from otel_agent.verify.differences import find_differences
 from otel_agent.verify.own_totals import OwnTotals, Rules, check_own_totals
 from otel_agent.verify.progress import Progress
 from otel_agent.verify.recount.database import read_database
-from otel_agent.verify.recount.record import Trouble
+from otel_agent.verify.recount.record import Found, Trouble
 from otel_agent.verify.recount.tree import read_tree
 from otel_agent.verify.scratch import Scratch
 
@@ -67,8 +71,7 @@ def look(
     last_number = _last_number(settings)
     scratch.put_found((Trouble(each.place, "", each.detail) for each in unreadable), on_record)
     for path, store in stores:
-        read = read_tree if store.is_tree else read_database
-        scratch.put_found(read(Path(path), store.name), on_record)
+        scratch.put_found(_recounted(Path(path), store), on_record)
     running = held_by(settings.state_dir) is not None
     written_ms = _written_ms(settings.state_dir)
     with open_to_read(settings.state_dir) as ledger:
@@ -90,6 +93,26 @@ def look(
     return Looked(scratch, seen, own, running)
 
 
+def _recounted(path: Path, store: Store) -> Iterator[Found]:
+    """Yield what a store holds. One that hangs, like a mount whose server is gone, is a trouble after a while."""
+    try:
+        with suppress(OSError):  # the recount says what is in the way
+            answer_of(store.name, partial(_open, path))
+    except NoAnswer as failure:
+        return iter([Trouble(store.name, "", f"it does not answer, {failure.problem.detail}")])
+    return read_tree(path, store.name) if store.is_tree else read_database(path, store.name)
+
+
+def _open(path: Path) -> None:
+    if path.is_dir():
+        with os.scandir(path) as entries:
+            next(entries, None)
+    else:
+        # Closing it drops the locks of every connection that this process has to it; there is none yet.
+        with path.open("rb", buffering=0) as file:
+            file.read(1)
+
+
 def _compare(
     scratch: Scratch, seen: LedgerSeen, progress: Progress, last_number: int, *, switched_off: bool
 ) -> OwnTotals:
@@ -99,7 +122,7 @@ def _compare(
     find_differences(scratch, seen.facts, last_number=last_number)
     progress.note_unread(scratch)
     own = check_own_totals(scratch, Rules(last_number, switched_off, progress.newer_than_ms))
-    _note_troubles(scratch, seen.problems)
+    _note_troubles(scratch)
     return own
 
 
@@ -139,9 +162,8 @@ def _message_of(problem: Problem) -> str:
     return last if separator and before else Path(problem.place).stem
 
 
-def _note_troubles(scratch: Scratch, problems: list[Problem]) -> None:
-    """Add what could not be recounted. If the agent could not read it either, it has said so."""
-    known = [problem.place for problem in problems]
+def _note_troubles(scratch: Scratch) -> None:
+    """Add what could not be recounted."""
     for found, message_id, what in scratch.database.execute("SELECT place, id, what FROM trouble").fetchall():
         if message_id:
             query = "SELECT 1 FROM call WHERE id = ? UNION ALL SELECT 1 FROM entry WHERE id = ?"
@@ -150,8 +172,7 @@ def _note_troubles(scratch: Scratch, problems: list[Problem]) -> None:
             cause, messages = Cause.UNREADABLE, 1
         else:
             # A folder or a table may hold any number of messages.
-            is_known = any(place == found or place.startswith(f"{found}#") for place in known)
-            cause, messages = Cause.UNSEEN if is_known else Cause.NOT_RECOUNTED, 0
+            cause, messages = Cause.UNSEEN, 0
         row = (cause, 0, f"{found} ({what})", "", None, "", "", messages, 0, 0, 0, 0, 0, 0)
         scratch.add_differences([row])
 

@@ -18,7 +18,7 @@ from otel_agent.verify.amounts import Cause
 from otel_agent.verify.differences import doubt_corrections
 from otel_agent.verify.gather import Gathered
 from otel_agent.verify.look import Looked, look
-from otel_agent.verify.report import Report, count_agreeing
+from otel_agent.verify.report import Agreement, Report, count_agreeing
 from otel_agent.verify.scratch import Scratch
 
 _LOOKS: Final = 5
@@ -91,6 +91,10 @@ def _report(settings: Settings, asked: VerifyOptions, stores: dict[str, Store], 
         )
         beside, prometheus = [*beside, *answer.differences], answer.prometheus
     unexplained = gathered.unexplained(beside)
+
+    def agreement(what: str, differing: set[str]) -> Agreement:
+        return count_agreeing(gathered.keys(what), differing | gathered.uncompared(what))
+
     return Report(
         stores=gathered.stores([store.name for store in stores.values()]),
         records=gathered.records,
@@ -99,9 +103,9 @@ def _report(settings: Settings, asked: VerifyOptions, stores: dict[str, Store], 
         accepted=sent.accepted,
         prometheus=prometheus,
         sessions_with_totals=looked.own.sessions,
-        days=count_agreeing(gathered.keys("day"), {each.day for each in unexplained}),
-        models=count_agreeing(gathered.keys("model"), {each.model for each in unexplained}),
-        sessions=count_agreeing(gathered.keys("session"), {each.session for each in unexplained}),
+        days=agreement("day", {each.day for each in unexplained}),
+        models=agreement("model", {each.model for each in unexplained}),
+        sessions=agreement("session", {each.session for each in unexplained}),
         explained=gathered.explained(beside),
         unexplained=unexplained,
         spans_pending=seen.spans_pending,

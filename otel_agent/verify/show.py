@@ -7,12 +7,14 @@ import msgspec
 
 from otel_agent.ledger.reading import reading_keys
 from otel_agent.model.plural import counted
-from otel_agent.verify.amounts import Amount
+from otel_agent.verify.amounts import Amount, Cause
 from otel_agent.verify.report import Agreement, Explained, Report
 
 _NUSD: Final = 10**9
 _MOST_LINES: Final = 40
 """Lines of what is unexplained; JSON has all."""
+
+_DOCTOR: Final = "`otel-agent doctor` says what to do"
 
 _Row = tuple[str, Amount]
 
@@ -20,9 +22,19 @@ _Row = tuple[str, Amount]
 def as_json(report: Report) -> str:
     """Return the report as one JSON object, with the exit code and whether everything is explained."""
     verdict: dict[str, Any] = {"ok": report.exit_code == 0, "exit_code": report.exit_code}
-    fields = msgspec.to_builtins(report)
+    fields = _with_dollars(msgspec.to_builtins(report))
     history = reading_keys(report.reading, stopped=fields.pop("reading_stopped"))
     return msgspec.json.encode(verdict | fields | history).decode()
+
+
+def _with_dollars(value: Any) -> Any:
+    """Return the same with ``cost_usd``, the name in all other JSON, beside each exact ``cost_nusd``."""
+    if isinstance(value, list):
+        return [_with_dollars(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    dollars = {"cost_usd": value["cost_nusd"] / _NUSD} if "cost_nusd" in value else {}
+    return {name: _with_dollars(each) for name, each in value.items()} | dollars
 
 
 def lines(report: Report) -> Iterator[str]:
@@ -31,7 +43,7 @@ def lines(report: Report) -> Iterator[str]:
     if report.reading is not None:
         yield report.reading.in_words(stopped=report.reading_stopped)
     if wrong:
-        yield f"NOT PROVEN: {counted(wrong, 'difference')} without an explanation."
+        yield f"NOT PROVEN: {' Also, '.join(_reasons(report))}"
     else:
         yield "Proven: every difference between OpenCode's records, the ledger and the backend has a name."
     yield ""
@@ -46,6 +58,16 @@ def lines(report: Report) -> Iterator[str]:
     if wrong:
         yield ""
         yield from _unexplained(report)
+
+
+def _reasons(report: Report) -> Iterator[str]:
+    """Yield a sentence for each kind of reason why nothing is proven."""
+    unknown = sum(each.cause is Cause.UNSEEN for each in report.unexplained)
+    if unknown:
+        places, it = ("1 place", "it") if unknown == 1 else (f"{unknown:,} places", "they")
+        yield f"what is in {places} is unknown, because {it} cannot be read now."
+    if unknown < len(report.unexplained):
+        yield f"{counted(len(report.unexplained) - unknown, 'difference')} without an explanation."
 
 
 def _rows(report: Report) -> Iterator[_Row]:
@@ -89,7 +111,7 @@ def _unexplained(report: Report) -> Iterator[str]:
     for each in rows:
         where = "  ".join(filter(None, (each.day, each.model, each.session)))
         yield f"  {where or 'everywhere'}: {each.meaning}"
-        yield f"      {_in_words(each.amount)}"
+        yield f"      {_DOCTOR if each.cause is Cause.UNSEEN else _in_words(each.amount)}"
     if len(rows) < len(report.unexplained):
         yield f"  and {len(report.unexplained) - len(rows):,} more; --json has all."
 

@@ -13,13 +13,41 @@ from tests.support.shell import Shell
 
 class TestBudgets:
     @pytest.mark.parametrize(
-        ("most", "code"), [("142516", 0), ("142_515", 6), ("1M", 0), ("0.3 USD", 0), ("$0.0001", 6)]
+        ("most", "code"),
+        [
+            ("142516", 0),
+            ("142_515", 6),
+            ("142,515", 6),
+            ("142,516", 0),
+            ("1M", 0),
+            ("0.3 USD", 0),
+            ("$0.0001", 6),
+            ("$1,000", 0),
+        ],
     )
     def test_a_total_above_the_amount_has_an_exit_code_of_its_own(self, most: str, code: int, filled: Shell) -> None:
         run = filled.run("summary", "models", "--range", "all", "--fail-above", most)
         assert run.returncode == code, run.stderr
         assert "142,516" in run.stdout
         assert ("--fail-above allows" in run.stderr) == (code == 6)
+
+    @pytest.mark.parametrize(
+        ("written", "advice"),
+        [
+            ("1,5M", "For decimals write 1.5M."),
+            ("$0,5", "For decimals write $0.5."),
+            ("1,5 USD", "For decimals write 1.5 USD."),
+            *(
+                (text, "Write tokens")
+                for text in ("12,12", "1_5", "0,500", "1,500_000", "1,,500", "1.500", "1.5", "5Y")
+            ),
+        ],
+    )
+    def test_a_comma_that_can_begin_decimals_is_refused(self, written: str, advice: str, filled: Shell) -> None:
+        run = filled.run("summary", "models", "--range", "all", "--fail-above", written)
+        assert run.returncode == 2
+        assert f"--fail-above {written}: not an amount." in " ".join(run.stderr.split())
+        assert advice in " ".join(run.stderr.split())
 
     def test_the_budgets_of_the_settings_are_in_the_overview(self, shell: Shell) -> None:
         now = round(time.time() * 1000)

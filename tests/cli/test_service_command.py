@@ -159,6 +159,7 @@ def test_a_session_that_systemd_does_not_manage_is_said_with_a_way_out(machine: 
         code, _, said = machine.run(command)
         assert code == 1
         assert "loginctl enable-linger" in said
+        assert "schtasks" not in said, "that is a program of Windows"
         assert "`otel-agent run`" in said
     assert not machine.unit.exists()
 

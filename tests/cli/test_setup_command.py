@@ -47,12 +47,29 @@ def rolled_out(machine: ServiceMachine, code: int, *arguments: str, **variables:
     assert run.stderr == ""
     assert "s3cret" not in run.stdout
     found: dict[str, Any] = json.loads(run.stdout)
-    assert found["exit_code"] == code
+    assert (found["exit_code"], found["ok"]) == (code, code == 0)
+    assert found.get("error") == (found["reason"] if code else None)
     return found
 
 
 def settings(shell: Shell) -> dict[str, Any]:
     return tomllib.loads(shell.config.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("options", "advice"),
+    [
+        ([], "set OTEL_EXPORTER_OTLP_ENDPOINT and run: otel-agent setup --yes --json"),
+        (["--dry-run", "--local"], "In a script, add --yes to the same command."),
+        (["--endpoint", "http://localhost:4318"], "In a script, add --yes to the same command."),
+    ],
+)
+def test_without_a_terminal_it_says_what_a_script_has_to_write(
+    machine: ServiceMachine, options: list[str], advice: str
+) -> None:
+    run = machine.set_up(*options)
+    assert run.returncode == 2
+    assert run.stderr.rstrip().endswith(advice)
 
 
 class TestRollOut:

@@ -116,6 +116,8 @@ def test_the_step_of_the_timeline_can_be_chosen(filled: Shell) -> None:
         (["--json", "--format", "csv"], "--json and --format csv contradict each other"),
         (["--range", "all", "--since", "1d"], "--range and --since/--until contradict each other"),
         (["--all-views", "--format", "csv"], "CSV is one table"),
+        (["models", "--all-views"], "models is one view"),
+        (["--all-views", "overview"], "overview is one view"),
         (["--live", "--json"], "--live is a screen"),
         (["--since", "soon"], "--since soon: not a valid time."),
         (["--since", "1d", "--until", "2d"], "--since 1d is not before --until 2d"),

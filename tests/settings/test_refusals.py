@@ -23,6 +23,27 @@ class TestRefusals:
             f"{file}: otel is not a setting. Did you mean otlp?",
         ]
 
+    def test_a_budget_is_named_as_a_person_counts_them(self, file: Path) -> None:
+        budgets = ["tokens = 5", "tokens = 5\nusd = 5\nmodels = [5]", "name = 'Team'\nfoo = 5\ntokens = 0"]
+        file.write_text("\n".join(f"[[budget]]\n{each}" for each in budgets))
+        assert sorted(line.removeprefix(f"{file}: ") for line in refusal().splitlines()) == [
+            "foo in the [[budget]] 'Team' is not a setting. There are name, tokens, cost_usd, per, projects, models, agents.",
+            "the first of models in the second [[budget]]: Input should be a valid string.",
+            "tokens in the [[budget]] 'Team': Input should be greater than or equal to 1.",
+            "usd in the second [[budget]] is not a setting. Did you mean cost_usd?",
+        ]
+
+    def test_a_name_like_none_has_a_next_step(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        file.write_text("colour = 1\n[budget_notice]\nfoo = 1")
+        assert refusal().splitlines() == [
+            f"{file}: budget_notice.foo is not a setting. There are thresholds, command, timeout_seconds.",
+            f"{file}: colour is not a setting. `otel-agent config init --print` explains all settings.",
+        ]
+        monkeypatch.setenv("OTEL_AGENT_COLOUR", "1")
+        assert (
+            refusal() == "OTEL_AGENT_COLOUR is not a setting. `otel-agent config init --print` explains all settings."
+        )
+
     def test_an_unknown_variable_is_refused_with_a_suggestion(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("OTEL_AGENT_MAX_SERIE", "1")
         assert refusal() == "OTEL_AGENT_MAX_SERIE is not a setting. Did you mean OTEL_AGENT_MAX_SERIES?"
@@ -43,7 +64,7 @@ class TestRefusals:
             ("killed_grace_seconds = 1e300", "killed_grace_seconds"),
             ("session_titles = 'maybe'", "session_titles"),
             ("data_dirs = 5", "data_dirs"),
-            ("data_dirs = [5]", "data_dirs.0"),
+            ("data_dirs = [5]", "the first of data_dirs"),
             ("state_dir = []", "state_dir"),
             ("state_dir = '~nobody-has-this-name/x'", "state_dir"),
             ("exporter = 'otpl'", "exporter"),
@@ -61,6 +82,9 @@ class TestRefusals:
         ("variable", "value", "key"),
         [
             ("OTEL_AGENT_MAX_SERIES", "many", "max_series"),
+            ("OTEL_AGENT_MAX_SERIES", "1_5", "max_series"),
+            ("OTEL_AGENT_HEARTBEAT_HOURS", "1_5", "heartbeat_hours"),
+            ("OTEL_AGENT_HEARTBEAT_HOURS", "1,5", "heartbeat_hours"),
             ("OTEL_AGENT_LOG_LEVEL", "loud", "log_level"),
             ("OTEL_AGENT_METRICS_INCLUDE_SESSION_ID", "maybe", "metrics_include_session_id"),
         ],
@@ -79,6 +103,7 @@ class TestRefusals:
             ("OTEL_METRIC_EXPORT_INTERVAL", "often", "metric_export_interval_seconds"),
             ("OTEL_METRIC_EXPORT_INTERVAL", "0", "metric_export_interval_seconds"),
             ("OTEL_METRIC_EXPORT_INTERVAL", "nan", "metric_export_interval_seconds"),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "1_50", "metric_export_interval_seconds"),
             ("OTEL_METRIC_EXPORT_INTERVAL", "60", "metric_export_interval_seconds"),
             ("OTEL_METRICS_INCLUDE_SESSION_ID", "maybe", "metrics_include_session_id"),
         ],
@@ -106,6 +131,10 @@ class TestRefusals:
         monkeypatch.setenv(variable, value)
         monkeypatch.setenv("OTEL_AGENT_EXPORTER", "file")
         assert load().for_export().exporter_of("metrics") == "file"
+
+    def test_thousands_may_be_separated_in_a_variable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("OTEL_AGENT_MAX_SERIES", "1_500_000")
+        assert load().settings.max_series == 1_500_000
 
     def test_everything_that_is_wrong_is_reported_at_once(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         file.write_text("max_series = 0\nfile_backups = 0")

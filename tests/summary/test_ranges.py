@@ -13,6 +13,9 @@ from otel_agent.summary.question import By
 from otel_agent.summary.ranges import custom_range, named_range, period_of, zone_linked_from, zone_named
 
 BERLIN = ZoneInfo("Europe/Berlin")
+LORD_HOWE = ZoneInfo("Australia/Lord_Howe")
+"""Its clock changes by half an hour."""
+ST_JOHNS = ZoneInfo("America/St_Johns")
 NOW = datetime(2026, 11, 24, 10, 30, tzinfo=BERLIN)
 
 
@@ -160,6 +163,66 @@ def test_the_day_on_which_summer_time_ends_has_the_same_hour_twice() -> None:
         "2026-10-25T02:00+01:00",
         "2026-10-25T03:00+01:00",
     ]
+
+
+@pytest.mark.parametrize(
+    ("said", "zone", "first"),
+    [
+        ("2026-03-29T02:30", BERLIN, "2026-03-29T03:00"),
+        ("2026-03-29T02:00", BERLIN, "2026-03-29T03:00"),
+        ("2026-03-29 02:59:59", BERLIN, "2026-03-29T03:00"),
+        ("2026-10-04T02:15", LORD_HOWE, "2026-10-04T02:30"),
+        ("2026-04-24T00:30", ZoneInfo("Africa/Cairo"), "2026-04-24T01:00"),
+    ],
+)
+@pytest.mark.parametrize("option", ["--since", "--until"])
+def test_a_time_that_the_clock_leaves_out_is_refused_with_the_next_one(
+    option: str, said: str, zone: ZoneInfo, first: str
+) -> None:
+    now = datetime(2026, 11, 24, 12, tzinfo=zone)
+    with pytest.raises(UsageError) as refused:
+        custom_range(said if option == "--since" else None, said if option == "--until" else None, now)
+    assert f"{option} {said}: there was no such time" in str(refused.value)
+    assert str(refused.value).endswith(f"The first time after it is {first}.")
+
+
+def test_a_clock_time_of_today_that_is_left_out_is_refused() -> None:
+    with pytest.raises(UsageError, match="there was no such time"):
+        custom_range("02:30", None, datetime(2026, 3, 29, 12, tzinfo=BERLIN))
+
+
+def test_the_times_around_a_change_can_be_asked_for() -> None:
+    found = custom_range("2026-03-29T01:59", "2026-03-29T03:00", NOW)
+    assert (utc(found.since), utc(found.until)) == ("2026-03-29 00:59", "2026-03-29 01:00")
+
+
+def test_a_time_that_the_clock_shows_twice_is_both_in_a_range() -> None:
+    found = custom_range("2026-10-25T02:30", "2026-10-25T02:30", NOW)
+    assert (utc(found.since), utc(found.until)) == ("2026-10-25 00:30", "2026-10-25 01:30")
+
+
+@pytest.mark.parametrize(
+    ("begin", "names"),
+    [
+        (datetime(2026, 10, 4, 1, tzinfo=LORD_HOWE), ["01:00+10:30", "02:30+11:00", "03:00+11:00", "04:00+11:00"]),
+        (datetime(2026, 4, 5, 1, tzinfo=LORD_HOWE), ["01:00+11:00", "01:30+10:30", "02:00+10:30", "03:00+10:30"]),
+        (datetime(2026, 3, 29, 1, tzinfo=BERLIN), ["01:00+01:00", "03:00+02:00", "04:00+02:00", "05:00+02:00"]),
+        (datetime(2026, 3, 29, 2, 30, tzinfo=BERLIN), ["03:00+02:00", "04:00+02:00", "05:00+02:00", "06:00+02:00"]),
+        # In Newfoundland the clock changed a minute after midnight until 2011.
+        (datetime(2010, 3, 14, 0, tzinfo=ST_JOHNS), ["00:00-03:30", "01:01-02:30", "02:00-02:30", "03:00-02:30"]),
+    ],
+)
+def test_hours_around_a_change_are_named_as_the_clock_shows_them(begin: datetime, names: list[str]) -> None:
+    """Each begins where the one before ends."""
+    shown, ends = [], [begin.timestamp()]
+    since, until = period_of(begin, "hour")
+    for _ in names:
+        shown.append(since.isoformat(timespec="minutes")[11:])
+        ends.append(until.timestamp())
+        assert period_of(since, "hour") == (since, until)
+        since, until = period_of(until, "hour")
+        assert since.timestamp() == ends[-1]
+    assert shown == names
 
 
 def test_a_day_can_begin_at_one_in_the_morning() -> None:

@@ -36,6 +36,7 @@ def filled(machine: MadeMachine) -> MadeMachine:
             "--model mistral matches no model. There are: anthropic/claude-sonnet-4-5, anthropic/gpt-5.2-codex.",
         ),
         (Filters(agents=("biuld",)), "--agent biuld matches no agent. Did you mean: build."),
+        (Filters(agents=("",)), "--agent '' is empty, so it matches no agent. There are: build."),
         (
             Filters(projects=("sho",)),
             "--project sho matches no project, because a glob matches the whole name. Try --project '*sho*': /work/src/shop.",

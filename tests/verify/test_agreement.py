@@ -41,6 +41,7 @@ def test_a_store_of_1_x_is_proven_with_the_numbers_of_its_author(agent: Agent, s
     assert found.ledger == tokens(expected["tokens"])
     assert found.report["ledger"]["messages"] == expected["messages"]
     assert found.report["ledger"]["cost_nusd"] == pytest.approx(expected["cost"] * 1e9, abs=1_000)
+    assert found.report["ledger"]["cost_usd"] == pytest.approx(expected["cost"], abs=1e-6)
 
 
 @pytest.mark.parametrize("store", MADE, ids=lambda path: path.name)

@@ -9,7 +9,7 @@ import pytest
 
 from otel_agent.model import ProblemKind
 from tests.support.agent import Agent
-from tests.support.made_stores import T0, Database, DatabaseV2, JsonTree, Tokens, message, session
+from tests.support.made_stores import T0, Database, DatabaseV2, Tokens, message, session
 from tests.verify.verified import Verified, change_ledger
 
 USED = Tokens(1200, 80, 20, 400, 10)
@@ -110,23 +110,3 @@ def test_a_message_that_was_counted_without_an_id_is_named(agent: Agent, databas
     change_ledger(agent, "UPDATE message SET id = ''")
     found = Verified(agent)
     assert (found.exit_code, found.explained()["unreadable"]) == (0, (2, USED))
-
-
-@pytest.mark.parametrize(("number", "words"), [(1, "a place that cannot"), (2, "2 places that cannot")])
-def test_folders_that_cannot_be_read_are_places_and_no_messages(public: Agent, number: int, words: str) -> None:
-    tree = JsonTree(public.data_dir)
-    calls = [message(session(T0 + step * HOUR, step), USED, T0 + step * HOUR) for step in range(1, 4)]
-    tree.put_turn(*calls)
-    folders = [tree.path(call).parent for call in calls[:number]]
-    try:
-        for folder in folders:
-            folder.chmod(0)
-        public.once()
-        found = Verified(public)
-    finally:
-        for folder in folders:
-            folder.chmod(0o755)
-    (said,) = found.report["explained"]
-    assert (found.exit_code, said["cause"], said["amount"]["messages"]) == (0, "unseen", 0)
-    assert said["meaning"].startswith(words)
-    assert "is unknown" in said["meaning"]

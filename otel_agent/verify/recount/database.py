@@ -15,6 +15,7 @@ from otel_agent.verify.recount.opening import NotReady, looked_at
 from otel_agent.verify.recount.record import NONE, V1, V2, Five, Found, SessionRecord, StoreFacts, Trouble
 from otel_agent.verify.recount.rows import TooLarge, name_of, rows
 from otel_agent.verify.recount.tree import larger
+from otel_agent.verify.recount.unknown_tables import strange_rows, strange_tables
 from otel_agent.verify.recount.values import dollars, five, moment, numbers, plus, words
 
 _FIELDS: Final = (
@@ -60,11 +61,13 @@ def _read(database: sqlite3.Connection, store: str) -> Iterator[Found]:
         row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0")
     }
     new = _sessions_of_2_x(database, tables)
-    if "message" in tables and "session" in tables and new != "session":
+    old = "message" in tables and "session" in tables and new != "session"
+    if old:
         has_parts = "part" in tables and _columns(database, "part") >= {"message_id", "data"}
         yield from _messages(database, store, has_parts)
     if new:
         yield from _session_messages(database, store, new)
+    yield from strange_tables(database, store, read_any=old or bool(new))
 
 
 def _sessions_of_2_x(database: sqlite3.Connection, tables: set[str]) -> str:
@@ -110,6 +113,8 @@ def _session_messages(database: sqlite3.Connection, store: str, table: str) -> I
         return
     sessions = yield from _sessions(database, store, table, V2)
     place = _place_of(database, "session_message")
+    if "type" in columns:
+        yield from strange_rows(database, store)
     # Without a type, every row is taken for an answer, as the agent takes it.
     kind, ours = ("m.type", "m.type IN ('assistant', 'compaction')") if "type" in columns else ("'assistant'", "1")
     found_rows = rows(database, f"{place}, {_DATA}, {kind}", "session_message", ours)

@@ -3,7 +3,7 @@
 import json
 import os
 import stat
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,9 @@ def read_tree(messages: Path, store: str) -> Iterator[Found]:
     old = messages.parent.name == "session"
     parts = messages.parent / "part"
     began = yield from _sessions(messages.parent / ("info" if old else "session"), store)
-    folders = yield from _listed(messages)
-    for folder in (path for path in folders if os.path.isdir(path)):  # noqa: PTH112 - Path's raises without permission
-        files = yield from _listed(folder)
-        for file in (path for path in files if path.suffix == ".json" and os.path.isfile(path)):  # noqa: PTH113 - likewise
+    for folder in (yield from _listed(messages, os.DirEntry.is_dir)):
+        files = yield from _listed(folder, os.DirEntry.is_file)
+        for file in (path for path in files if path.suffix == ".json"):
             of_message = parts / folder.name / file.stem if old else parts / file.stem
             yield from _message(file, of_message, began.get(folder.name), store)
     yield StoreFacts(store, 0, None)
@@ -32,17 +31,24 @@ def read_tree(messages: Path, store: str) -> Iterator[Found]:
 def _sessions(folder: Path, store: str) -> Generator[Found, None, dict[str, tuple[int, bool]]]:
     """Yield the sessions; return when each began."""
     began: dict[str, tuple[int, bool]] = {}
-    for path in folder.rglob("*.json"):
-        data = _loaded(path)
+    barred: list[OSError] = []
+    below_it = os.walk(folder, onerror=barred.append)
+    for path in (Path(place, name) for place, _, names in below_it for name in names if name.endswith(".json")):
+        data = yield from _readable(path)
         created_ms = moment(below(data, "time", "created")) or 0
         if data is not None:
             began[path.stem] = (created_ms, False)
             yield SessionRecord(path.stem, store, TREE, created_ms, False, words(data.get("version")), *NONE, 0)
+    yield from (_trouble(error) for error in barred if not isinstance(error, FileNotFoundError))
     return began
 
 
 def _message(file: Path, parts: Path, session: tuple[int, bool] | None, store: str) -> Iterator[Found]:
-    data = _loaded(file)
+    try:
+        data = _loaded(file)
+    except OSError as error:
+        yield _trouble(error)
+        return
     if data is None:
         yield Trouble(store, file.stem, "not a JSON object")
         return
@@ -50,16 +56,17 @@ def _message(file: Path, parts: Path, session: tuple[int, bool] | None, store: s
         return
     data = unwrapped(data)
     at = Place(store, str(file), TREE, file.stem, file.parent.name, None, _written_ms(file), session)
-    used = _with_steps(five(data.get("tokens")), parts) if is_whole_turn(data, TREE) else None
+    used = (yield from _with_steps(five(data.get("tokens")), parts)) if is_whole_turn(data, TREE) else None
     found = record(data, at, used)
     yield Trouble(store, file.stem, "no id, session or time") if found is None else found
 
 
-def _with_steps(used: Five, parts: Path) -> Five:
+def _with_steps(used: Five, parts: Path) -> Generator[Found, None, Five]:
     """Return what all steps of a turn used, if that is more than what its record says."""
     steps = NONE
-    for path in _json_files(parts):
-        part = _loaded(path)
+    files = yield from _listed(parts, os.DirEntry.is_file)
+    for path in (file for file in files if file.suffix == ".json"):
+        part = yield from _readable(path)
         if part is not None and part.get("type") == "step-finish":
             steps = plus(steps, five(part.get("tokens")))
     return larger(used, steps)
@@ -73,30 +80,53 @@ def larger(used: Five, steps: Five) -> Five:
     return most[0], most[1], most[2], most[3], most[4]
 
 
-def _listed(folder: Path) -> Generator[Found, None, list[Path]]:
+def _listed(folder: Path, is_right: Callable[[os.DirEntry[str]], bool]) -> Generator[Found, None, list[Path]]:
     """Return what is in a folder; yield a trouble if that cannot be read."""
     try:
-        return sorted(folder.iterdir())
+        with os.scandir(folder) as entries:
+            return sorted(Path(entry.path) for entry in entries if _may_be(entry, is_right))
     except FileNotFoundError:
         return []  # deleted a moment ago
     except OSError as error:
-        yield Trouble(str(folder), "", error.strerror or str(error))
+        yield _trouble(error)
         return []
 
 
-def _json_files(folder: Path) -> list[Path]:
+def _may_be(entry: os.DirEntry[str], is_right: Callable[[os.DirEntry[str]], bool]) -> bool:
     try:
-        with os.scandir(folder) as entries:
-            return sorted(Path(entry.path) for entry in entries if entry.name.endswith(".json") and entry.is_file())
+        return is_right(entry)
+    except PermissionError:
+        return True  # whoever reads it says so
     except OSError:
-        return []
+        return False
+
+
+def _readable(path: Path) -> Generator[Found, None, dict[str, Any] | None]:
+    """Return what ``_loaded`` does; yield a trouble if the file cannot be read."""
+    try:
+        return _loaded(path)
+    except OSError as error:
+        yield _trouble(error)
+        return None
+
+
+def _trouble(error: OSError) -> Trouble:
+    """Return the trouble of a place. A folder that may not be searched is one place, and each file in it is none."""
+    place = Path(os.fsdecode(error.filename))
+    if isinstance(error, PermissionError) and not os.access(place.parent, os.X_OK):
+        place = place.parent
+    return Trouble(str(place), "", error.strerror or str(error))
 
 
 def _loaded(path: Path) -> dict[str, Any] | None:
+    """Return the JSON object in a file; ``None`` if it is none or gone. Raises ``OSError`` if it cannot be read."""
     try:
         found = json.loads(_content(path).decode("utf-8", "replace"))
-    except (OSError, ValueError, RecursionError):
+    except (FileNotFoundError, IsADirectoryError, ValueError, RecursionError):
         return None
+    except OSError as error:
+        error.filename = str(path)  # a read names none
+        raise
     return found if isinstance(found, dict) else None
 
 
