@@ -10,7 +10,7 @@ from otel_agent.model.agent_name import agent_name
 from otel_agent.model.project import from_home, is_outside_any, project_name
 from otel_agent.summary.question import Question
 from otel_agent.summary.suggestions import as_shown
-from otel_agent.summary.view import GLOBAL
+from otel_agent.summary.view import GLOBAL, outside_in
 
 
 def scope_of(question: Question, ledger: Queries) -> Scope:
@@ -39,11 +39,13 @@ def _matching(places: Iterable[ProjectKey], globs: Sequence[str]) -> frozenset[P
 def _names(place: ProjectKey) -> list[str]:
     """List the names by which a person may ask for a project: its name, and its directory with and without ``~``.
 
-    A directory outside any project also answers to ``(global)``.
+    A directory outside any project also answers to ``(global)``, and to that with the directory after it.
     """
     outside = is_outside_any(place.worktree)
     directory = place.directory if outside else place.worktree
-    names = [project_name(directory), directory, from_home(directory), *([GLOBAL] if outside else [])]
+    names = [project_name(directory), directory, from_home(directory)]
+    if outside:
+        names += [GLOBAL, outside_in(directory), outside_in(from_home(directory))]
     return [name.lower() for name in names]
 
 

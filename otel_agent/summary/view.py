@@ -25,11 +25,17 @@ GLOBAL: Final = "(global)"
 """The project of everything that ran outside any project."""
 
 
+def outside_in(directory: str) -> str:
+    """Return the name of what ran in a directory outside any project: such a directory can be a project's folder too."""
+    return f"{GLOBAL} {directory}" if directory else GLOBAL
+
+
 class Row(Struct, frozen=True, kw_only=True):
     """The usage of one model, project, agent, session or period. Models are plain rows; the other kinds add facts."""
 
     key: str
-    """Provider/model, directory, agent, session id or period; empty if storage does not name one."""
+    """Provider/model, directory, agent, session id or period; empty if storage does not name one. No two rows have the
+    same."""
     usage: Usage
 
 
@@ -56,6 +62,8 @@ class SessionRow(Row, frozen=True, kw_only=True):
 class ProjectRow(Row, frozen=True, kw_only=True):
     """One project, with the times of its first and last message in the range."""
 
+    directory: str
+    """Its folder, or the one outside any project; empty if the row is all of ``(global)``, or if it is not known."""
     first: datetime
     last: datetime
 

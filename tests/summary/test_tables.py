@@ -250,7 +250,9 @@ def test_warnings_come_first_and_hints_last(machine: MadeMachine) -> None:
 def test_what_ran_outside_any_project_is_global_or_a_directory_of_its_own(machine: MadeMachine) -> None:
     machine.tree.put_turn(message(session(project=GLOBAL, directory="/tmp/x"), Tokens(input=1)))
     assert any(line.startswith("(global)") for line in drawn(view_table(machine.view("projects"))))
-    assert any(line.startswith("/tmp/x") for line in drawn(view_table(machine.view("projects", separate_global=True))))
+    assert any(
+        line.startswith("(global) /tmp/x") for line in drawn(view_table(machine.view("projects", separate_global=True)))
+    )
 
 
 def test_without_data_it_says_where_it_looked_and_what_to_do() -> None:

@@ -28,7 +28,7 @@ _OF_KIND: Final[dict[ViewName, Row]] = {
         last=_ANY_TIME,
         with_subagents=NO_USAGE,
     ),
-    "projects": ProjectRow(key="", usage=NO_USAGE, first=_ANY_TIME, last=_ANY_TIME),
+    "projects": ProjectRow(key="", usage=NO_USAGE, directory="", first=_ANY_TIME, last=_ANY_TIME),
     "agents": AgentRow(key="", usage=NO_USAGE, configured=""),
     "tools": ToolRow(
         key="",

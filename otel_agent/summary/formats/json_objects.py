@@ -140,7 +140,7 @@ def _facts(row: Row, usage: dict[str, Any], view: View) -> dict[str, Any]:
                 "with_subagents": usage if alone else _usage(row.with_subagents, view.accounting),
             }
         case ProjectRow():
-            return {"first": _time(row.first), "last": _time(row.last)}
+            return {"directory": row.directory or None, "first": _time(row.first), "last": _time(row.last)}
         case AgentRow():
             average = view.total_of(row.usage) / row.usage.messages if row.usage.messages else 0.0
             return {"average_tokens": round(average, 3), "configured_model": row.configured or None}

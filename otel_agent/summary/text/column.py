@@ -37,10 +37,15 @@ def name_of(row: Row) -> str:
     if isinstance(row, SessionRow):
         return words.plain(row.title or row.key)
     if isinstance(row, ProjectRow):
-        return words.plain(from_home(row.key))
+        return words.plain(_place(row.key, row.directory))
     if isinstance(row, PeriodRow):
         return words.period(row.key, row.since)
     return words.plain(row.key) or "(unknown)"
+
+
+def _place(key: str, directory: str) -> str:
+    """Return the key of a project's row with the home folder as ``~``."""
+    return f"{key.removesuffix(directory)}{from_home(directory)}" if directory else key
 
 
 def number_column(title: str, number: Callable[[View, Usage], int], optional: int = 0) -> Column:
