@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from otel_agent.ledger.answers import ProjectKey, Scope
 from otel_agent.ledger.queries import Queries
 from otel_agent.model.agent_name import agent_name
+from otel_agent.model.globs import meant
 from otel_agent.model.project import from_home, is_outside_any, project_name
 from otel_agent.summary.question import Question
 from otel_agent.summary.suggestions import as_shown
@@ -21,9 +22,9 @@ def scope_of(question: Question, ledger: Queries) -> Scope:
         since_ms=None if question.range.since is None else _ms(question.range.since),
         until_ms=None if question.range.until is None else _ms(question.range.until),
         projects=_matching(ledger.project_keys(), filters.projects) if filters.projects else None,
-        models=filters.models,
+        models=tuple(form for glob in filters.models for form in meant(glob)),
         # A name that was copied from elsewhere may have invisible characters, which no name here has.
-        agents=tuple(agent_name(glob) for glob in filters.agents),
+        agents=tuple(form for glob in filters.agents for form in meant(agent_name(glob))),
         sessions=tuple(glob for asked in filters.sessions for glob in as_shown(asked)),
     )
 

@@ -104,11 +104,12 @@ def session_named(name: str, ledger: Queries) -> str:
     facts = ledger.session_facts()
     if name in facts:
         return name
-    wanted = as_shown(name.lower())
-    found = [
+    # Whoever writes a whole title means that session, whatever else its brackets and stars would match.
+    found = [key for key, each in facts.items() if each.title.lower() == name.lower()]
+    found = found or [
         key
         for key, each in facts.items()
-        if any(fnmatchcase(form, glob) for form in (key.lower(), each.title.lower()) for glob in wanted)
+        if any(fnmatchcase(form, glob) for form in (key.lower(), each.title.lower()) for glob in as_shown(name.lower()))
     ]
     if len(found) == 1:
         return found[0]
