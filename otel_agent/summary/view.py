@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from otel_agent.ledger.answers import NO_USAGE, KnownCalls, Usage
 from otel_agent.ledger.reading import Reading
 from otel_agent.model import LoopKind, ProcessSample, Tokens, without_overlap
+from otel_agent.model.project import is_outside_any
 from otel_agent.summary.prices import Equivalents
 from otel_agent.summary.question import Accounting, By, Question, Range
 
@@ -30,6 +31,16 @@ def outside_in(directory: str) -> str:
     return f"{GLOBAL} {directory}" if directory else GLOBAL
 
 
+def project_of(worktree: str) -> str:
+    """Return the project with this worktree, ``(global)`` if it means none."""
+    return GLOBAL if is_outside_any(worktree) else worktree
+
+
+def folder_of(project: str, directory: str) -> str:
+    """Return the folder of what ran in a directory of a project: the project's own, unless it ran outside any."""
+    return directory if project == GLOBAL else project
+
+
 class Row(Struct, frozen=True, kw_only=True):
     """The usage of one model, project, agent, session or period. Models are plain rows; the other kinds add facts."""
 
@@ -44,7 +55,9 @@ class SessionRow(Row, frozen=True, kw_only=True):
 
     title: str
     project: str
-    """Directory of the project, or the session's own if it ran outside any; ``(global)`` if neither is known."""
+    """Directory of the project; ``(global)`` outside any."""
+    directory: str
+    """Its own directory; empty if it is not known."""
     parent: str
     """Id of the session whose agent started this one; empty if a person started it."""
     depth: int
@@ -57,6 +70,11 @@ class SessionRow(Row, frozen=True, kw_only=True):
     """The git repository of its last message in the range; empty if it is not known. See ``View.has_checkouts``."""
     branches: tuple[str, ...] = ()
     """The branches on which its messages in the range began, by when the first message of each ended."""
+
+    @property
+    def folder(self) -> str:
+        """Where OpenCode opens it: the project's directory, or its own outside any."""
+        return folder_of(self.project, self.directory)
 
 
 class ProjectRow(Row, frozen=True, kw_only=True):

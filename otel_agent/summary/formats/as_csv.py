@@ -22,6 +22,7 @@ _OF_KIND: Final[dict[ViewName, Row]] = {
         usage=NO_USAGE,
         title="",
         project="",
+        directory="",
         parent="",
         depth=0,
         first=_ANY_TIME,

@@ -134,6 +134,7 @@ def _facts(row: Row, usage: dict[str, Any], view: View) -> dict[str, Any]:
             return {
                 "title": row.title,
                 "project": row.project,
+                "directory": row.directory or None,
                 "parent": row.parent or None,
                 "first": _time(row.first),
                 "last": _time(row.last),

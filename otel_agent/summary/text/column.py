@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from otel_agent.ledger.answers import Usage
 from otel_agent.model.project import from_home
 from otel_agent.summary.text import words
-from otel_agent.summary.view import PeriodRow, ProjectRow, Row, SessionRow, View
+from otel_agent.summary.view import GLOBAL, PeriodRow, ProjectRow, Row, SessionRow, View, outside_in
 
 Kind = Literal["text", "path", "number"]
 """When room is short, a text loses its end and a path its beginning; a number loses nothing and is aligned right."""
@@ -37,15 +37,16 @@ def name_of(row: Row) -> str:
     if isinstance(row, SessionRow):
         return words.plain(row.title or row.key)
     if isinstance(row, ProjectRow):
-        return words.plain(_place(row.key, row.directory))
+        # The row of all that ran outside any project has no directory.
+        return place(GLOBAL if row.key.startswith(GLOBAL) else row.key, row.directory)
     if isinstance(row, PeriodRow):
         return words.period(row.key, row.since)
     return words.plain(row.key) or "(unknown)"
 
 
-def _place(key: str, directory: str) -> str:
-    """Return the key of a project's row with the home folder as ``~``."""
-    return f"{key.removesuffix(directory)}{from_home(directory)}" if directory else key
+def place(project: str, directory: str) -> str:
+    """Return a project, or a directory outside any, with the home folder as ``~``, safe to print."""
+    return words.plain(outside_in(from_home(directory)) if project == GLOBAL else from_home(project))
 
 
 def number_column(title: str, number: Callable[[View, Usage], int], optional: int = 0) -> Column:

@@ -6,7 +6,6 @@ from typing import Final
 from msgspec.structs import replace
 
 from otel_agent.ledger.answers import NO_USAGE, Usage
-from otel_agent.model.project import from_home
 from otel_agent.summary.prices import NO_EQUIVALENT, nanodollars
 from otel_agent.summary.question import Sort
 from otel_agent.summary.suggestions import SHOWN_OF_ID
@@ -20,6 +19,7 @@ from otel_agent.summary.text.column import (
     name_column,
     name_of,
     number_column,
+    place,
 )
 from otel_agent.summary.view import (
     AgentRow,
@@ -237,7 +237,7 @@ _COLUMNS: Final[dict[ViewName, tuple[Column, ...]]] = {
     "sessions": (
         Column("Session", _title, "text"),
         Column("Id", lambda _, row: "…" + words.plain(row.key[-SHOWN_OF_ID:]), "text", optional=2),
-        Column("Project", lambda _, row: words.plain(from_home(row.project)), "path", optional=3),
+        Column("Project", lambda _, row: place(row.project, row.directory), "path", optional=3),
         _MESSAGES,
         _TOKENS,
         _ROLLED_UP,
