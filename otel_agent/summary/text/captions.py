@@ -1,16 +1,14 @@
 """The sentences around a view: its title, what a limit left out, and what a reader should know."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Final
 
-from otel_agent.model import LoopKind
 from otel_agent.model.plural import counted
 from otel_agent.model.project import from_home
 from otel_agent.summary.question import Question
-from otel_agent.summary.suggestions import SHOWN_OF_ID
 from otel_agent.summary.text import words
-from otel_agent.summary.view import LoopSeen, SessionRow, ToolRow, View, ViewName, overlap
+from otel_agent.summary.text.loop_words import loop_lines
+from otel_agent.summary.view import SessionRow, ToolRow, View, ViewName, overlap
 
 _TITLES: Final[dict[ViewName, str]] = {
     "overview": "Overview",
@@ -87,26 +85,20 @@ def cuts_the_earliest(view: View) -> bool:
     return view.name == "timeline" and view.question.sort is None
 
 
+def warned(view: View) -> int:
+    """Return how many of the footnotes, the first ones, are as important as a warning. Those of loops are."""
+    return len(view.warnings) + len(loop_lines(view))
+
+
 def footnotes(view: View) -> list[str]:
     """Return the sentences below a view: warnings first, then notes on the numbers, then hints."""
     warnings = [f"Warning: {words.plain(warning)}" for warning in view.warnings]
     return [
         *warnings,
-        *(loop_line(loop, view.now) for loop in view.loops),
+        *loop_lines(view),
         *_notes(view),
         *map(words.plain, view.hints),
     ]
-
-
-def loop_line(loop: LoopSeen, now: datetime) -> str:
-    """Return what went round in circles, in which session, and when."""
-    name = words.plain(loop.title) or "no title"
-    when = f"{words.moment(loop.since, now)} to {loop.until:%H:%M}"
-    if loop.kind is LoopKind.RATE:
-        what = f"the model was called {counted(loop.calls, 'time')} in a minute"
-    else:
-        what = f"{words.plain(loop.tool)} was called {counted(loop.calls, 'time')} with the same input"
-    return f"Loop: {what} in {name} (…{words.plain(loop.session[-SHOWN_OF_ID:])}), {when}."
 
 
 _SHOWN_WITHOUT_PRICE: Final = 5

@@ -24,6 +24,7 @@ from otel_agent.summary.text.captions import (
     nothing_in,
     title_of,
     total_name,
+    warned,
 )
 from otel_agent.summary.text.overview import active_sessions, overview_head, title_line
 from otel_agent.summary.text.tool_rows import BY_SERVER, NUMBERS, SERVER_TITLES, server_rows
@@ -123,6 +124,5 @@ def _footnotes(view: View) -> RenderableType:
     if view.brief_warnings:
         view = replace(view, warnings=view.brief_warnings)
     lines = footnotes(view)
-    # Loops come right after the warnings, and are as important.
-    warned = len(view.warnings) + len(view.loops)
-    return Group(*(Text(line, style="yellow" if index < warned else "dim") for index, line in enumerate(lines)))
+    first = warned(view)
+    return Group(*(Text(line, style="yellow" if index < first else "dim") for index, line in enumerate(lines)))
