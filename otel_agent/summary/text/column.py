@@ -1,7 +1,7 @@
 """A column of a table: how it writes its cells, and how it gives way when room is short."""
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,6 +15,9 @@ Kind = Literal["text", "path", "number"]
 """When room is short, a text loses its end and a path its beginning; a number loses nothing and is aligned right."""
 Cell = Callable[[View, Any], str]
 """Writes a cell of a row; the row is of the kind that belongs to the view."""
+
+
+_MARKS: Final = (" ▾", " ▴")
 
 
 class Column(Struct, frozen=True):
@@ -84,3 +87,8 @@ def left_out_at(column: Column, number: int) -> Column:
 def marked(column: Column, mark: str) -> Column:
     """Return the column that rows are sorted by: its title says so, and it is never left out."""
     return replace(column, title=f"{column.title} {mark}", optional=0)
+
+
+def is_marked(column: Column) -> bool:
+    """Return True if the rows are sorted by this column."""
+    return column.title.endswith(_MARKS)

@@ -54,12 +54,21 @@ def columns(view: View) -> tuple[Column, ...]:
 
 
 def _offered(view: View) -> Iterator[Column]:
-    for column in _COLUMNS[view.name]:
+    for column in (*_COLUMNS[view.name], *_only_if_sorted_by(view)):
         yield column
         if view.equivalents is not None and column.title == _COST.title:
             yield _EQUIVALENT
         if view.before is not None and column in (_TOKENS, _TOTAL):
             yield from (_DIFFERENCE, _CHANGE)
+
+
+def _only_if_sorted_by(view: View) -> Iterator[Column]:
+    """Yield the column that a view has only when it is asked to be sorted by it."""
+    if view.question.sort == "first" and view.name in ("projects", "tools"):
+        yield _FIRST
+    if view.question.sort == "cost" and view.name == "tools":
+        # As with its tokens: the rows do not add up to a total.
+        yield replace(_COST, total=None)
 
 
 def _sorted_by(view: View) -> tuple[str, ...]:
@@ -117,6 +126,9 @@ _COST: Final = Column(
     total=lambda _, usage: words.dollars(usage.cost_nusd),
     optional=4,
 )
+
+
+_FIRST: Final = Column("First", lambda view, row: words.moment(row.first, view.now), optional=4)
 
 
 def _equivalent(view: View, row: Row | None) -> str:
@@ -241,7 +253,7 @@ _COLUMNS: Final[dict[ViewName, tuple[Column, ...]]] = {
         _MESSAGES,
         _TOKENS,
         _ROLLED_UP,
-        Column("First", lambda view, row: words.moment(row.first, view.now), optional=4),
+        _FIRST,
         Column("Last", lambda view, row: words.moment(row.last, view.now), optional=1),
         left_out_at(_COST, 5),
     ),

@@ -7,7 +7,7 @@ from msgspec import Struct
 from rich.cells import cell_len, set_cell_size
 
 from otel_agent.summary.text.captions import total_name
-from otel_agent.summary.text.column import Column
+from otel_agent.summary.text.column import Column, is_marked
 from otel_agent.summary.text.columns import columns
 from otel_agent.summary.view import GLOBAL, View
 
@@ -83,8 +83,13 @@ def fit_table(view: View, width: int) -> TableLayout:
     kept = _up_to(always, offered)
     # On the narrowest screens a column goes, too, rather than a part of a number.
     while (table := _Candidate(cells, kept, True, _LEGIBLE)).least > width and len(kept) > _FEWEST:
-        kept = kept[:-1]
+        kept = _without_last(kept)
     return (table if table.least <= width else _Candidate(cells, kept, True, 1)).fitted(width)
+
+
+def _without_last(kept: tuple[Column, ...]) -> tuple[Column, ...]:
+    """Return the columns without the last one, which is the one before it if the rows are sorted by the last."""
+    return (*kept[:-2], kept[-1]) if is_marked(kept[-1]) and len(kept) > _FEWEST else kept[:-1]
 
 
 def _up_to(level: int, offered: tuple[Column, ...]) -> tuple[Column, ...]:
