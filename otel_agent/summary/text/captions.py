@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from otel_agent.ledger.answers import UNATTRIBUTED
 from otel_agent.model.plural import counted
 from otel_agent.model.project import from_home
 from otel_agent.summary.question import Question
@@ -116,11 +117,16 @@ def _prices(view: View) -> Iterator[str]:
         return
     yield f"API-equiv. is what this would cost by your prices ({words.plain(from_home(found.file))}); USD is what OpenCode recorded."
     if found.without_price:
-        names = [_short(words.plain(name)) or "(unknown)" for name in found.without_price]
+        models = [name for name in found.without_price if name != UNATTRIBUTED]
+        names = [_short(words.plain(name)) or "(unknown)" for name in models]
         listed = ", ".join([*names[:_SHOWN_WITHOUT_PRICE], *(["…"] if len(names) > _SHOWN_WITHOUT_PRICE else [])])
+        # The usage that only totals know is in the tables as a row of models, but nobody knows its model.
+        beside = [f'"{UNATTRIBUTED}"'] if UNATTRIBUTED in found.without_price else []
+        who = " and ".join([*([counted(len(models), "model")] if models else []), *beside])
+        have = "has" if len(found.without_price) == 1 or not models else "have"
         yield (
-            f"{counted(len(names), 'model')} {'has' if len(names) == 1 else 'have'} no price, so a sum with + is too small: "
-            f"{listed} ({counted(found.total.tokens, 'token')})."
+            f"{who} {have} no price, so a sum with + is too small{f': {listed}' if models else ''} "
+            f"({counted(found.total.tokens, 'token')})."
         )
 
 

@@ -54,10 +54,16 @@ def columns(view: View) -> tuple[Column, ...]:
 
 
 def _offered(view: View) -> Iterator[Column]:
+    priced = view.equivalents is not None
     for column in (*_COLUMNS[view.name], *_only_if_sorted_by(view)):
-        yield column
-        if view.equivalents is not None and column.title == _COST.title:
-            yield _EQUIVALENT
+        if not priced:
+            yield column
+        elif column.title == _COST.title:
+            # Whoever has prices looks for both amounts side by side. The recorded one is left out last.
+            yield left_out_at(column, 0)
+            yield left_out_at(_EQUIVALENT, 1 if view.totals.cost_nusd else 0)
+        else:
+            yield left_out_at(column, column.optional + 1) if column.optional else column
         if view.before is not None and column in (_TOKENS, _TOTAL):
             yield from (_DIFFERENCE, _CHANGE)
 
@@ -138,7 +144,8 @@ def _equivalent(view: View, row: Row | None) -> str:
     found = view.equivalents.total if row is None else view.equivalents.rows.get(row.key, NO_EQUIVALENT)
     if found.tokens and not found.is_any:
         return "no price"
-    return words.dollars(nanodollars(found)) + ("+" if found.tokens else "")
+    whole = nanodollars(view.equivalents.total)
+    return words.dollars(nanodollars(found), whole) + ("+" if found.tokens else "")
 
 
 _EQUIVALENT: Final = Column("API-equiv.", _equivalent, total=lambda view, _: _equivalent(view, None))
