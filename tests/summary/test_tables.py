@@ -85,7 +85,7 @@ def test_text_from_storage_is_shown_and_moves_no_column(title: str, columns: int
         machine.tree.put_turn(
             message(of, Tokens(input=7), at=T0 + number, counter=number, model=each, agent=each, cost=0.5)
         )
-    for name in VIEW_NAMES:
+    for name in USAGE_VIEWS:
         lines = drawn(view_table(machine.view(name, now=AT_T0)), columns)
         assert all(letter.isprintable() for line in lines for letter in line)
         assert max(map(cell_len, lines)) <= columns

@@ -16,6 +16,7 @@ from otel_agent.summary.live.lines import foot_lines
 from otel_agent.summary.question import Sort
 from otel_agent.summary.text.columns import sorts_of
 from otel_agent.summary.text.tables import view_table
+from otel_agent.summary.text.widths import fit_table
 from otel_agent.summary.view import ProjectRow, ToolCalls, ToolRow, View
 from tests.summary.made_machine import MadeMachine, drawn
 
@@ -73,6 +74,31 @@ def test_otherwise_tools_have_no_such_column(tools: View) -> None:
     head = drawn(view_table(tools), 250)[1]
     assert ("USD" in head, "First" in head) == (False, False)
     assert "cost" not in sorts_of(tools)
+
+
+TIMES, OF_MESSAGES = "p50 and p95 are exact", "Messages and tokens are those of the messages"
+
+
+@pytest.mark.parametrize("columns", [30, 36, 44, 60, 80, 100, 120, 200])
+def test_nothing_is_said_of_a_column_that_has_no_room(columns: int, tools: View) -> None:
+    titles = [column.title for column in fit_table(tools, columns).columns]
+    flat = " ".join(" ".join(drawn(view_table(tools), columns)).split())
+    assert (TIMES in flat) == ("p50" in titles)
+    assert (OF_MESSAGES in flat) == bool({"Messages", "Tokens"} & set(titles))
+
+
+def test_a_wide_table_has_both_sentences_and_a_narrow_one_neither(tools: View) -> None:
+    flat = {columns: " ".join(" ".join(drawn(view_table(tools), columns)).split()) for columns in (30, 60, 200)}
+    found = {columns: (TIMES in text, OF_MESSAGES in text) for columns, text in flat.items()}
+    assert found == {30: (False, False), 60: (True, False), 200: (True, True)}
+    flat_by_usd = " ".join(" ".join(drawn(view_table(asked(tools, "cost")), 60)).split())
+    assert OF_MESSAGES in flat_by_usd
+    for page in (as_markdown([tools]), as_html([tools])):
+        assert (TIMES in page, OF_MESSAGES in page) == (True, True)
+
+
+def test_without_rows_nothing_is_said_of_columns(tools: View) -> None:
+    assert TIMES not in " ".join(drawn(view_table(replace(tools, rows=[])), 200))
 
 
 def test_projects_show_when_they_began_if_they_are_sorted_by_it(machine: MadeMachine) -> None:

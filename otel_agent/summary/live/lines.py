@@ -61,7 +61,9 @@ def detail_line(view: View, row: Row | None, width: int, height: int) -> Rendera
     numbers = sum_line(row.usage, view.accounting, width, most - 1)
     key = words.plain(row.key)
     name = Text(name_of(row), style="bold", no_wrap=True, overflow="ellipsis")
-    return Group(name.append(f"  {key}", "not bold") if isinstance(row, SessionRow) and row.title else name, numbers)
+    return Group(
+        name.append(f"  {key}", "not bold") if isinstance(row, SessionRow) and name.plain != key else name, numbers
+    )
 
 
 def sum_line(usage: Usage, accounting: Accounting, width: int, most: int) -> RenderableType:

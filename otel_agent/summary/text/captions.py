@@ -1,6 +1,6 @@
 """The sentences around a view: its title, what a limit left out, and what a reader should know."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from otel_agent.ledger.answers import UNATTRIBUTED
@@ -91,13 +91,16 @@ def warned(view: View) -> int:
     return len(view.warnings) + len(loop_lines(view))
 
 
-def footnotes(view: View) -> list[str]:
-    """Return the sentences below a view: warnings first, then notes on the numbers, then hints."""
+def footnotes(view: View, columns: Collection[str] | None = None) -> list[str]:
+    """Return the sentences below a view: warnings first, then notes on the numbers, then hints.
+
+    ``columns`` are the titles of those that are shown, ``None`` for all. What is said of others is left out.
+    """
     warnings = [f"Warning: {words.plain(warning)}" for warning in view.warnings]
     return [
         *warnings,
         *loop_lines(view),
-        *_notes(view),
+        *_notes(view, columns),
         *map(words.plain, view.hints),
     ]
 
@@ -130,12 +133,22 @@ def _prices(view: View) -> Iterator[str]:
         )
 
 
-def _notes(view: View) -> Iterator[str]:
+def _notes(view: View, columns: Collection[str] | None) -> Iterator[str]:
+    def are_shown(*titles: str) -> bool:
+        # The title of the column that rows are sorted by has a mark after it.
+        return columns is None or any(title.rstrip(" ▾▴") in titles for title in columns)
+
     if view.tools is not None:
-        yield (
-            "p50 and p95 are exact, over the calls that ended by themselves. Messages and tokens are those of the messages "
-            "that made the calls: one that called two tools is in both rows."
-        )
+        notes = []
+        # The servers have times too.
+        if are_shown("p50", "p95") or view.tools.servers:
+            notes.append("p50 and p95 are exact, over the calls that ended by themselves.")
+        if are_shown("Messages", "Tokens", "USD"):
+            notes.append(
+                "Messages and tokens are those of the messages that made the calls: one that called two tools is in both rows."
+            )
+        if notes:
+            yield " ".join(notes)
         if view.tools.servers:
             yield (
                 "An MCP server is known by OpenCode's configuration, or by a tool's name such as mcp__server__tool. "
@@ -153,7 +166,8 @@ def _notes(view: View) -> Iterator[str]:
             f"{counted(beside, 'token')} ({words.dollars(view.unattributed.cost_nusd)} USD) {'is' if beside == 1 else 'are'} "
             "in OpenCode's totals of sessions only: titles, and model calls whose record is gone."
         )
-    yield from _prices(view)
+    if are_shown("API-equiv."):
+        yield from _prices(view)
     if view.name == "projects":
         listed = sum(row.usage.sessions for row in view.rows) + (view.cut.usage.sessions if view.cut else 0)
         # Every other session is in one project only, so the difference comes from moved ones.

@@ -38,13 +38,14 @@ class Column(Struct, frozen=True):
 def name_of(row: Row) -> str:
     """Return the name by which a person knows the row, safe to print."""
     if isinstance(row, SessionRow):
-        return words.plain(row.title or row.key)
+        # A title of spaces only would be an empty cell.
+        return words.plain(row.title if row.title.strip() else row.key)
     if isinstance(row, ProjectRow):
         # The row of all that ran outside any project has no directory.
         return place(GLOBAL if row.key.startswith(GLOBAL) else row.key, row.directory)
     if isinstance(row, PeriodRow):
         return words.period(row.key, row.since)
-    return words.plain(row.key) or "(unknown)"
+    return words.plain(row.key) if row.key.strip() else "(unknown)"
 
 
 def place(project: str, directory: str) -> str:

@@ -26,7 +26,7 @@ def loop_lines(view: View) -> list[str]:
 
 def _loop_line(loop: LoopSeen, now: datetime) -> str:
     """Return what went round in circles, in which session, and when."""
-    name = words.plain(loop.title) or "no title"
+    name = words.plain(loop.title).strip() or "no title"
     when = f"{words.moment(loop.since, now)} to {loop.until:%H:%M}"
     if loop.kind is LoopKind.RATE:
         what = f"the model was called {counted(loop.calls, 'time')} in a minute"

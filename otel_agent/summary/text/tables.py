@@ -40,7 +40,7 @@ def view_table(view: View) -> RenderableType:
     """Return everything a terminal shows of a view, as wide as the console that prints it."""
     if view.activity is not None:
         return Group(*incomplete_line(view), _overview(view, view.activity))
-    return Group(*incomplete_line(view), title_line(title_of(view)), _body(view), Text(), _footnotes(view))
+    return Group(*incomplete_line(view), title_line(title_of(view)), _body(view), Text(), _Footnotes(view))
 
 
 def incomplete_line(view: View) -> list[Text]:
@@ -117,12 +117,26 @@ def _overview(view: View, activity: Activity) -> RenderableType:
     parts += [title_line("Models"), _body(view)] if view.rows else [_body(view)]
     if activity.sessions:
         parts += [Text(), *active_sessions(view, activity)]
-    return Group(*parts, Text(), _footnotes(view))
+    return Group(*parts, Text(), _Footnotes(view))
 
 
-def _footnotes(view: View) -> RenderableType:
-    if view.brief_warnings:
-        view = replace(view, warnings=view.brief_warnings)
-    lines = footnotes(view)
-    first = warned(view)
-    return Group(*(Text(line, style="yellow" if index < first else "dim") for index, line in enumerate(lines)))
+class _Footnotes:
+    """The sentences below a view. They say nothing of a column for which the console has no room."""
+
+    def __init__(self, view: View) -> None:
+        self._view = replace(view, warnings=view.brief_warnings) if view.brief_warnings else view
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        view, first = self._view, warned(self._view)
+        for index, line in enumerate(footnotes(view, self._columns(options.max_width))):
+            yield Text(line, style="yellow" if index < first else "dim")
+
+    def _columns(self, width: int) -> list[str] | None:
+        """Return the titles of the columns; ``None`` if no note is about one, because laying out takes time."""
+        view = self._view
+        if view.tools is None and view.equivalents is None:
+            return None
+        return [column.title for column in fit_table(view, width).columns] if view.rows else []
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(1, options.max_width)
