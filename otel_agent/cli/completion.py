@@ -65,7 +65,17 @@ def _offered(names: Iterable[str], incomplete: str) -> list[str]:
     matching = dict.fromkeys(name for name in names if name.isprintable() and name.startswith(incomplete))
     if os.environ.get("_OTEL_AGENT_COMPLETE") != "complete_bash":
         return list(matching)
-    return ["".join(f"\\{letter}" if letter in _ESCAPED else letter for letter in name) for name in matching]
+    return [_ForBash("".join(f"\\{letter}" if letter in _ESCAPED else letter for letter in name)) for name in matching]
+
+
+class _ForBash(str):
+    """A name as Bash wants it. Typer drops what does not begin as it was typed, and that has no backslashes."""
+
+    __slots__ = ()
+
+    def startswith(self, *_: object) -> bool:
+        """Return True: the name was chosen by its beginning already."""
+        return True
 
 
 def _plain(title: str) -> str:

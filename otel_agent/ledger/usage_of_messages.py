@@ -190,5 +190,6 @@ class UsageOfMessages:
                 clauses.append(
                     f"({' OR '.join(f'lower({column}) GLOB lower(?)' for _ in globs for column in columns)})"
                 )
-                parameters += [glob for glob in globs for _ in columns]
+                # SQLite's globs are like the shell's, but for the sign of a letter that may not be there.
+                parameters += [glob.replace("[!", "[^") for glob in globs for _ in columns]
         return " AND ".join(clauses), parameters

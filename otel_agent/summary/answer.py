@@ -228,7 +228,9 @@ def _agent(group: Group, configured: ModelOf) -> AgentRow:
 
 def _project(asked: _Asked, group: Group) -> ProjectRow:
     key = project_key(group.key)
-    return ProjectRow(key=key, usage=group.usage, first=asked.at(group.first_ms), last=asked.at(group.last_ms))
+    directory = next(filter(None, group.key), "")
+    first, last = asked.at(group.first_ms), asked.at(group.last_ms)
+    return ProjectRow(key=key, usage=group.usage, directory=directory, first=first, last=last)
 
 
 def _sessions(asked: _Asked, groups: list[Group]) -> list[SessionRow]:

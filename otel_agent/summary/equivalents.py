@@ -13,7 +13,7 @@ from otel_agent.model import without_overlap
 from otel_agent.summary.prices import NO_EQUIVALENT, Equivalent, Equivalents, Prices
 from otel_agent.summary.question import Question
 from otel_agent.summary.session_tree import session_rows
-from otel_agent.summary.view import GLOBAL, PeriodRow, Row, SessionRow, ViewName
+from otel_agent.summary.view import PeriodRow, Row, SessionRow, ViewName, outside_in
 
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
@@ -63,7 +63,8 @@ def model_key(key: tuple[str, ...]) -> str:
 
 def project_key(key: tuple[str, ...]) -> str:
     """Return the key of a project's row, from its worktree and, outside any project, its directory."""
-    return next((part for part in key if part), GLOBAL)
+    worktree, *directory = key
+    return worktree or outside_in("".join(directory))
 
 
 def _first(key: tuple[str, ...]) -> str:

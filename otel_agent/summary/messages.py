@@ -10,14 +10,13 @@ from typing import Any, Final
 
 from otel_agent.ledger.answers import CountedMessage
 from otel_agent.ledger.queries import Queries
-from otel_agent.model.project import is_outside_any
 from otel_agent.opencode.git.checkouts import Checkouts
 from otel_agent.summary.checked_out import checked_out
 from otel_agent.summary.formats.as_csv import spreadsheet_cell
 from otel_agent.summary.question import Accounting, MessageForm, Question
 from otel_agent.summary.scope import scope_of
 from otel_agent.summary.text import words
-from otel_agent.summary.view import GLOBAL, shown
+from otel_agent.summary.view import project_of, shown
 
 _NAMES: Final = (
     "id", "session", "title", "parent_session", "created", "ended", "project", "directory", "provider", "model", "agent",
@@ -59,7 +58,7 @@ def _row(message: CountedMessage, accounting: Accounting, zone: tzinfo | None) -
     facts = (
         *(message.id, message.session_id, message.title, message.parent_id or None),
         *(created.isoformat(timespec="milliseconds"), ended.isoformat(timespec="milliseconds")),
-        *(GLOBAL if is_outside_any(message.worktree) else message.worktree, message.directory),
+        *(project_of(message.worktree), message.directory),
         *(message.provider, message.model, message.agent, message.turn_id, message.finish or None),
         message.error_type or None,
     )

@@ -1,7 +1,6 @@
 """A person's own prices, and what usage would cost by them. All arithmetic is by integers, so no cent is invented."""
 
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -9,6 +8,7 @@ from typing import Final
 from msgspec import Struct
 
 from otel_agent.model import Tokens
+from otel_agent.model.globs import matches
 
 
 class Equivalent(Struct, frozen=True):
@@ -77,5 +77,5 @@ class Prices(Struct, frozen=True, eq=False):
 
     @lru_cache(maxsize=4096)  # noqa: B019 - there is one for each process
     def _price_of(self, provider: str, model: str) -> Price | None:
-        found = (one for one in self.each if fnmatchcase(provider, one.provider) and fnmatchcase(model, one.model))
+        found = (one for one in self.each if matches(provider, one.provider) and matches(model, one.model))
         return next(found, None)

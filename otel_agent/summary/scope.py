@@ -7,10 +7,11 @@ from fnmatch import fnmatchcase
 from otel_agent.ledger.answers import ProjectKey, Scope
 from otel_agent.ledger.queries import Queries
 from otel_agent.model.agent_name import agent_name
+from otel_agent.model.globs import meant
 from otel_agent.model.project import from_home, is_outside_any, project_name
 from otel_agent.summary.question import Question
 from otel_agent.summary.suggestions import as_shown
-from otel_agent.summary.view import GLOBAL
+from otel_agent.summary.view import GLOBAL, outside_in
 
 
 def scope_of(question: Question, ledger: Queries) -> Scope:
@@ -21,9 +22,9 @@ def scope_of(question: Question, ledger: Queries) -> Scope:
         since_ms=None if question.range.since is None else _ms(question.range.since),
         until_ms=None if question.range.until is None else _ms(question.range.until),
         projects=_matching(ledger.project_keys(), filters.projects) if filters.projects else None,
-        models=filters.models,
+        models=tuple(form for glob in filters.models for form in meant(glob)),
         # A name that was copied from elsewhere may have invisible characters, which no name here has.
-        agents=tuple(agent_name(glob) for glob in filters.agents),
+        agents=tuple(form for glob in filters.agents for form in meant(agent_name(glob))),
         sessions=tuple(glob for asked in filters.sessions for glob in as_shown(asked)),
     )
 
@@ -39,11 +40,13 @@ def _matching(places: Iterable[ProjectKey], globs: Sequence[str]) -> frozenset[P
 def _names(place: ProjectKey) -> list[str]:
     """List the names by which a person may ask for a project: its name, and its directory with and without ``~``.
 
-    A directory outside any project also answers to ``(global)``.
+    A directory outside any project also answers to ``(global)``, and to that with the directory after it.
     """
     outside = is_outside_any(place.worktree)
     directory = place.directory if outside else place.worktree
-    names = [project_name(directory), directory, from_home(directory), *([GLOBAL] if outside else [])]
+    names = [project_name(directory), directory, from_home(directory)]
+    if outside:
+        names += [GLOBAL, outside_in(directory), outside_in(from_home(directory))]
     return [name.lower() for name in names]
 
 

@@ -19,7 +19,7 @@ from otel_agent.opencode.git.checkouts import Checkouts
 from otel_agent.summary.question import Question, Range
 from otel_agent.summary.suggestions import as_shown
 from otel_agent.summary.timeline import period_rows
-from otel_agent.summary.view import PeriodRow, Row
+from otel_agent.summary.view import PeriodRow, Row, folder_of, project_of
 
 
 class CallRow(Struct, frozen=True, kw_only=True):
@@ -86,7 +86,9 @@ class SessionDetail(Struct, frozen=True, kw_only=True):
     parent: str
     """The session whose agent started it; empty if a person did."""
     project: str
-    """The directory of its project, or its own outside any."""
+    """The directory of its project, ``(global)`` outside any; empty if nothing of it was counted."""
+    directory: str = ""
+    """Its own directory; empty if it is not known."""
     usage: Usage
     turns: tuple[TurnRow, ...]
     """In the order of their begin. Usage that belongs to no message is in ``beside`` only."""
@@ -94,6 +96,11 @@ class SessionDetail(Struct, frozen=True, kw_only=True):
     """What only OpenCode's totals of the session know. It is part of ``usage``."""
     repository: str | None = None
     """The name of the git repository, empty if it is not known; ``None`` if nobody asked for it."""
+
+    @property
+    def folder(self) -> str:
+        """Where OpenCode opens it: the project's directory, or its own outside any."""
+        return folder_of(self.project, self.directory)
 
 
 def session_named(name: str, ledger: Queries) -> str:
@@ -104,11 +111,12 @@ def session_named(name: str, ledger: Queries) -> str:
     facts = ledger.session_facts()
     if name in facts:
         return name
-    wanted = as_shown(name.lower())
-    found = [
+    # Whoever writes a whole title means that session, whatever else its brackets and stars would match.
+    found = [key for key, each in facts.items() if each.title.lower() == name.lower()]
+    found = found or [
         key
         for key, each in facts.items()
-        if any(fnmatchcase(form, glob) for form in (key.lower(), each.title.lower()) for glob in wanted)
+        if any(fnmatchcase(form, glob) for form in (key.lower(), each.title.lower()) for glob in as_shown(name.lower()))
     ]
     if len(found) == 1:
         return found[0]
@@ -138,7 +146,9 @@ def session_detail(
         id=session_id,
         title=facts.title if facts else "",
         parent=facts.parent_id if facts else "",
-        project=next((each.message.project_directory for each in reversed(found)), ""),
+        # As ``Queries.by_session`` has it: its folder may have become a repository in between.
+        project=project_of(max(each.message.worktree for each in found)) if found else "",
+        directory=max((each.message.directory for each in found), default=""),
         usage=_usage([each.message for each in found]),
         turns=tuple(sorted(rows, key=lambda row: row.since)),
         beside=_usage(beside),

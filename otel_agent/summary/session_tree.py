@@ -6,8 +6,7 @@ from operator import attrgetter
 from typing import Final
 
 from otel_agent.ledger.answers import Group, SessionFacts
-from otel_agent.model.project import is_outside_any
-from otel_agent.summary.view import GLOBAL, SessionRow
+from otel_agent.summary.view import SessionRow, project_of
 
 _NO_FACTS: Final = SessionFacts(parent_id="", title="")
 
@@ -118,7 +117,8 @@ def _row(
         key=key,
         usage=group.usage,
         title=node.title,
-        project=(directory if is_outside_any(worktree) else worktree) or GLOBAL,
+        project=project_of(worktree),
+        directory=directory,
         parent=_parent(key, facts),
         depth=depth,
         first=at(group.first_ms),

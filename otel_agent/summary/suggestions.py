@@ -6,6 +6,7 @@ from typing import Final
 
 from otel_agent.ledger.answers import UNATTRIBUTED, Scope
 from otel_agent.ledger.queries import Queries
+from otel_agent.model.globs import meant
 from otel_agent.model.project import from_home, is_outside_any, project_name
 from otel_agent.summary.question import Filters
 from otel_agent.summary.view import GLOBAL
@@ -53,12 +54,17 @@ def _matching(glob: str, names: _Names) -> list[str]:
 
 
 def as_shown(glob: str) -> tuple[str, ...]:
-    """Return the glob, and what else it means if it is a part that our tables show: ``…ZFCqu8kr``, ``src/shop``."""
+    """Return the glob, and what else it means: a name with brackets, or a part that our tables show.
+
+    Such parts are ``…ZFCqu8kr`` and ``src/shop``.
+    """
     if glob.startswith("…"):
-        return (f"*{glob[1:]}",)
+        return tuple(f"*{form}" for form in meant(glob[1:]))
     of_id = len(glob) == SHOWN_OF_ID and glob.isalnum()
     of_path = "/" in glob.rstrip("/") and glob[0] not in "/~*"
-    return (glob, f"*{glob}") if of_id else (glob, f"*/{glob}") if of_path else (glob,)
+    before = "*" if of_id else "*/" if of_path else ""
+    forms = meant(glob)
+    return (*forms, *(f"{before}{form}" for form in forms)) if before else forms
 
 
 def _sentence(kind: str, glob: str, names: _Names) -> str:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from otel_agent.ledger.answers import NO_USAGE, KnownCalls, Usage
 from otel_agent.ledger.reading import Reading
 from otel_agent.model import LoopKind, ProcessSample, Tokens, without_overlap
+from otel_agent.model.project import is_outside_any
 from otel_agent.summary.prices import Equivalents
 from otel_agent.summary.question import Accounting, By, Question, Range
 
@@ -25,11 +26,27 @@ GLOBAL: Final = "(global)"
 """The project of everything that ran outside any project."""
 
 
+def outside_in(directory: str) -> str:
+    """Return the name of what ran in a directory outside any project: such a directory can be a project's folder too."""
+    return f"{GLOBAL} {directory}" if directory else GLOBAL
+
+
+def project_of(worktree: str) -> str:
+    """Return the project with this worktree, ``(global)`` if it means none."""
+    return GLOBAL if is_outside_any(worktree) else worktree
+
+
+def folder_of(project: str, directory: str) -> str:
+    """Return the folder of what ran in a directory of a project: the project's own, unless it ran outside any."""
+    return directory if project == GLOBAL else project
+
+
 class Row(Struct, frozen=True, kw_only=True):
     """The usage of one model, project, agent, session or period. Models are plain rows; the other kinds add facts."""
 
     key: str
-    """Provider/model, directory, agent, session id or period; empty if storage does not name one."""
+    """Provider/model, directory, agent, session id or period; empty if storage does not name one. No two rows have the
+    same."""
     usage: Usage
 
 
@@ -38,7 +55,9 @@ class SessionRow(Row, frozen=True, kw_only=True):
 
     title: str
     project: str
-    """Directory of the project, or the session's own if it ran outside any; ``(global)`` if neither is known."""
+    """Directory of the project; ``(global)`` outside any."""
+    directory: str
+    """Its own directory; empty if it is not known."""
     parent: str
     """Id of the session whose agent started this one; empty if a person started it."""
     depth: int
@@ -52,10 +71,17 @@ class SessionRow(Row, frozen=True, kw_only=True):
     branches: tuple[str, ...] = ()
     """The branches on which its messages in the range began, by when the first message of each ended."""
 
+    @property
+    def folder(self) -> str:
+        """Where OpenCode opens it: the project's directory, or its own outside any."""
+        return folder_of(self.project, self.directory)
+
 
 class ProjectRow(Row, frozen=True, kw_only=True):
     """One project, with the times of its first and last message in the range."""
 
+    directory: str
+    """Its folder, or the one outside any project; empty if the row is all of ``(global)``, or if it is not known."""
     first: datetime
     last: datetime
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -70,6 +71,28 @@ def test_bash_offers_the_names_that_begin_so(words: list[str], offered: list[str
     before = files(shell)
     assert sorted(bash(shell, *words)) == offered
     assert files(shell) == before
+
+
+@pytest.mark.parametrize(
+    ("option", "typed", "name"),
+    [
+        ("--project", "/home/dev/[", "/home/dev/[red]brackets"),
+        ("--model", "p/[", "p/[new] a*b?"),
+        ("--agent", "[", "[it]"),
+    ],
+)
+def test_what_bash_offers_finds_what_it_names(option: str, typed: str, name: str, shell: Shell) -> None:
+    odd = Project("d" * 40, worktree="/home/dev/[red]brackets")
+    of = session(T0 - 500, counter=3, project=odd, directory=odd.worktree)
+    JsonTree(shell.data_dir).put_turn(message(of, Tokens(70), T0, 9, provider="p", model="[new] a*b?", agent="[it]"))
+    shell.output("summary")
+    (offered,) = bash(shell, "summary", option, typed)
+    (written,) = shlex.split(offered)
+    assert written == name
+    # As the shell passes it on, and as it stays if somebody pastes it between quotes.
+    for asked in (written, offered):
+        printed = shell.output("messages", "--format", "jsonl", option, asked)
+        assert [json.loads(line)["total"] for line in printed.splitlines()] == [70], asked
 
 
 @pytest.mark.parametrize("kind", ["zsh", "fish"])

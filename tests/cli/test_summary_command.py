@@ -103,7 +103,11 @@ def test_directories_outside_any_project_can_be_listed_on_their_own(shell: Shell
         of = session(counter=number, project=GLOBAL, directory=folder)
         JsonTree(shell.data_dir).put_turn(message(of, Tokens(input=1), counter=number))
     assert [row["key"] for row in as_json(shell, "projects")["rows"]] == ["(global)"]
-    assert [row["key"] for row in as_json(shell, "projects", "--separate-global")["rows"]] == ["/tmp/a", "/tmp/b"]
+    rows = as_json(shell, "projects", "--separate-global")["rows"]
+    assert [(row["key"], row["directory"]) for row in rows] == [
+        ("(global) /tmp/a", "/tmp/a"),
+        ("(global) /tmp/b", "/tmp/b"),
+    ]
 
 
 def test_the_step_of_the_timeline_can_be_chosen(filled: Shell) -> None:

@@ -69,7 +69,7 @@ def project(written: dict[str, Any]) -> str:
 
 def separate_project(written: dict[str, Any]) -> str:
     path = written["path"]
-    return str(path["cwd"] if path["root"] == "/" else path["root"])
+    return f"(global) {path['cwd']}" if path["root"] == "/" else str(path["root"])
 
 
 def day(zone: tzinfo) -> Callable[[dict[str, Any]], str]:

@@ -84,13 +84,17 @@ def test_ten_thousand_sessions_can_each_be_started_by_the_one_before() -> None:
     assert rows[-1].depth == 9_999
 
 
-def test_a_session_outside_any_project_is_shown_with_its_directory() -> None:
+def test_a_session_outside_any_project_has_a_directory_of_its_own() -> None:
     groups = [
         Group((key, worktree, directory), Usage(1, 1, Tokens(), Overlap(), 0), 1, 1)
         for key, worktree, directory in [("a", "/w", "/w/src"), ("b", "/", "/tmp/x"), ("c", "", "")]
     ]
     rows = session_rows(groups, {}, at=lambda ms: datetime.fromtimestamp(ms, UTC), order=None)
-    assert [row.project for row in rows] == ["/w", "/tmp/x", "(global)"]
+    assert [(row.project, row.directory, row.folder) for row in rows] == [
+        ("/w", "/w/src", "/w"),
+        ("(global)", "/tmp/x", "/tmp/x"),
+        ("(global)", "", ""),
+    ]
 
 
 def test_the_tree_is_read_from_a_store(machine: MadeMachine) -> None:

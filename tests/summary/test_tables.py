@@ -85,7 +85,7 @@ def test_text_from_storage_is_shown_and_moves_no_column(title: str, columns: int
         machine.tree.put_turn(
             message(of, Tokens(input=7), at=T0 + number, counter=number, model=each, agent=each, cost=0.5)
         )
-    for name in VIEW_NAMES:
+    for name in USAGE_VIEWS:
         lines = drawn(view_table(machine.view(name, now=AT_T0)), columns)
         assert all(letter.isprintable() for line in lines for letter in line)
         assert max(map(cell_len, lines)) <= columns
@@ -250,7 +250,9 @@ def test_warnings_come_first_and_hints_last(machine: MadeMachine) -> None:
 def test_what_ran_outside_any_project_is_global_or_a_directory_of_its_own(machine: MadeMachine) -> None:
     machine.tree.put_turn(message(session(project=GLOBAL, directory="/tmp/x"), Tokens(input=1)))
     assert any(line.startswith("(global)") for line in drawn(view_table(machine.view("projects"))))
-    assert any(line.startswith("/tmp/x") for line in drawn(view_table(machine.view("projects", separate_global=True))))
+    assert any(
+        line.startswith("(global) /tmp/x") for line in drawn(view_table(machine.view("projects", separate_global=True)))
+    )
 
 
 def test_without_data_it_says_where_it_looked_and_what_to_do() -> None:

@@ -22,6 +22,7 @@ from otel_agent.summary.text.captions import (
     nothing_in,
     title_of,
     total_name,
+    warned,
 )
 from otel_agent.summary.text.columns import columns
 from otel_agent.summary.text.overview_rows import (
@@ -90,8 +91,9 @@ def _section(view: View) -> Iterator[str]:
         yield _table(SERVER_TITLES, server_rows(view, view.tools), numbers=NUMBERS)
     if view.cut is not None:
         yield f'<p class="note">{escape(cut_line(view))}</p>'
+    first = warned(view)
     for number, note in enumerate(footnotes(view)):
-        yield f'<p class="{"warning" if number < len(view.warnings) + len(view.loops) else "note"}">{escape(note)}</p>'
+        yield f'<p class="{"warning" if number < first else "note"}">{escape(note)}</p>'
     yield "</section>"
 
 

@@ -134,13 +134,14 @@ def _facts(row: Row, usage: dict[str, Any], view: View) -> dict[str, Any]:
             return {
                 "title": row.title,
                 "project": row.project,
+                "directory": row.directory or None,
                 "parent": row.parent or None,
                 "first": _time(row.first),
                 "last": _time(row.last),
                 "with_subagents": usage if alone else _usage(row.with_subagents, view.accounting),
             }
         case ProjectRow():
-            return {"first": _time(row.first), "last": _time(row.last)}
+            return {"directory": row.directory or None, "first": _time(row.first), "last": _time(row.last)}
         case AgentRow():
             average = view.total_of(row.usage) / row.usage.messages if row.usage.messages else 0.0
             return {"average_tokens": round(average, 3), "configured_model": row.configured or None}

@@ -19,6 +19,7 @@ def session_json(of: SessionDetail, accounting: Accounting) -> str:
         "title": of.title,
         "parent": of.parent or None,
         "project": of.project,
+        "directory": of.directory or None,
         **({} if of.repository is None else {"repository": of.repository or None}),
         "accounting": accounting,
         **_usage(of.usage, accounting),

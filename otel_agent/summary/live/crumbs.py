@@ -1,12 +1,12 @@
 """The way a person took through the views of the live screen, and what they chose on it."""
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from otel_agent.model.globs import literally
 from otel_agent.summary.live.source import Ask
 from otel_agent.summary.question import By, Filters, Question, Range, RangeName, Sort
 from otel_agent.summary.text.column import name_of
@@ -44,7 +44,7 @@ class Crumb(Struct, frozen=True):
         following = _NEXT.get(self.view)
         if following is None:
             return None
-        glob = (_literally(row.key),)
+        glob = (literally(row.key),)
         filters, period = self.filters, self.period
         match self.view:
             case "projects":
@@ -176,8 +176,3 @@ class Trail:
         question = ask(crumb.view, self._range)
         sort = self._sorts.get(crumb.view, question.sort)
         return crumb.narrowed(replace(question, by=self._by or question.by, sort=sort))
-
-
-def _literally(key: str) -> str:
-    """Return a glob that matches exactly this text."""
-    return re.sub(r"[*?\[]", r"[\g<0>]", key)

@@ -1,6 +1,6 @@
 """The sentences of the live screen: where a person is, what the rows add up to, and what went wrong."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -17,7 +17,7 @@ from otel_agent.summary.text import words
 from otel_agent.summary.text.bars import sparkline
 from otel_agent.summary.text.captions import asked_for, footnotes
 from otel_agent.summary.text.column import name_of
-from otel_agent.summary.view import Row, SessionRow, View, shown
+from otel_agent.summary.view import Row, SessionRow, ToolRow, View, shown
 
 _NO_DATA: Final = "No data yet. It appears here as soon as OpenCode writes some."
 
@@ -61,7 +61,9 @@ def detail_line(view: View, row: Row | None, width: int, height: int) -> Rendera
     numbers = sum_line(row.usage, view.accounting, width, most - 1)
     key = words.plain(row.key)
     name = Text(name_of(row), style="bold", no_wrap=True, overflow="ellipsis")
-    return Group(name.append(f"  {key}", "not bold") if isinstance(row, SessionRow) and row.title else name, numbers)
+    return Group(
+        name.append(f"  {key}", "not bold") if isinstance(row, SessionRow) and name.plain != key else name, numbers
+    )
 
 
 def sum_line(usage: Usage, accounting: Accounting, width: int, most: int) -> RenderableType:
@@ -118,18 +120,16 @@ def _cut(parts: list[str], gap: str, width: int) -> str:
     return gap.join([*parts[:kept], "…"])
 
 
-def foot_lines(view: View, kept: tuple[int, Usage] | None, *, short: bool) -> RenderableType:
-    """Return the totals, and one line about warnings and notes. ``kept`` is what a filter leaves: rows and their usage.
+def foot_lines(view: View, kept: Sequence[Row] | None, *, short: bool) -> RenderableType:
+    """Return the totals, and one line about warnings and notes. ``kept`` are the rows that a filter leaves.
 
     On a ``short`` screen both are in one line, and the number of warnings comes first.
     """
-    total = counted(view.total_of(view.totals), "token")
-    line = f"{counted(len(view.rows), 'row')}, {counted(view.totals.messages, 'message')}, {total}"
+    line = f"{counted(len(view.rows), 'row')}, {_sums(view)}"
     if view.reading is not None:
         line += " so far"
     if kept is not None:
-        number, usage = kept
-        line = f"{words.exact(number)} of {line}; shown rows: {counted(view.total_of(usage), 'token')}"
+        line = f"{words.exact(len(kept))} of {line}; shown rows: {_sum_of(view, kept)}"
     if short:
         warned = f"! {counted(len(view.warnings), 'warning')}  " if view.warnings else ""
         one = Text.assemble((warned, "bold yellow"), (line, "bold"), "  ", _note_line(view))
@@ -137,6 +137,23 @@ def foot_lines(view: View, kept: tuple[int, Usage] | None, *, short: bool) -> Re
         # A text alone would be wrapped by Textual.
         return Group(one)
     return Group(Text(line, style="bold", no_wrap=True, overflow="ellipsis"), _note_line(view))
+
+
+def _sums(view: View) -> str:
+    """Return the totals of the rows: of a view of tools calls, because a message can be in two of them."""
+    if view.tools is None:
+        return f"{counted(view.totals.messages, 'message')}, {counted(view.total_of(view.totals), 'token')}"
+    sums = view.tools
+    share = f" ({words.share(sums.failed, sums.calls)})" if sums.failed else ""
+    return (
+        f"{counted(sums.calls, 'call')}, {words.exact(sums.failed)} failed{share}, {words.exact(sums.aborted)} aborted"
+    )
+
+
+def _sum_of(view: View, kept: Sequence[Row]) -> str:
+    if view.tools is not None:
+        return counted(sum(row.calls for row in kept if isinstance(row, ToolRow)), "call")
+    return counted(sum(view.total_of(row.usage) for row in kept), "token")
 
 
 def _note_line(view: View) -> Text:

@@ -95,5 +95,5 @@ def is_as_shown(then: View | None, now: View) -> bool:
 
 def _searched(row: Row) -> str:
     """Return everything a person may know the row by, in lower case."""
-    also = f" {row.key} {row.project}" if isinstance(row, SessionRow) else f" {row.key}"
+    also = f" {row.key} {row.project} {row.directory}" if isinstance(row, SessionRow) else f" {row.key}"
     return (name_of(row) + also).lower()

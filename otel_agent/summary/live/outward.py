@@ -69,16 +69,16 @@ class Outward(Foreseeing):
         """Give the terminal to OpenCode with the session of the row, and take it back when that ends."""
         row = self.query_one(RowList).row
         if self._inside is not None:
-            session_id, project = self._inside.session_id, self._inside.project
+            session_id, folder = self._inside.session_id, self._inside.folder
         elif isinstance(row, SessionRow):
-            session_id, project = row.key, row.project
+            session_id, folder = row.key, row.folder
         else:
             self.say("Only a session can be opened in OpenCode. Press 2 to list them.", is_trouble=True)
             return
         try:
             command(session_id)
             with self.suspend():
-                open_session(session_id, project)
+                open_session(session_id, folder)
         except SuspendNotSupported:
             self.say("OpenCode needs a terminal, and this screen has none to give it.", is_trouble=True)
         except OtelAgentError as error:

@@ -3,6 +3,7 @@
 Only the visible lines are drawn, so that four thousand rows cost no more than twenty.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from rich.text import Text
@@ -14,7 +15,6 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from otel_agent.ledger.answers import NO_USAGE, Usage
 from otel_agent.summary.live.keys import ROW_KEYS
 from otel_agent.summary.live.listing import Before, Listing, before, list_rows
 from otel_agent.summary.live.row_lines import first_row, head_line, list_title, row_line
@@ -76,14 +76,9 @@ class RowList(ScrollView, can_focus=True):
         return self._listing.only if self._listing else ""
 
     @property
-    def kept(self) -> tuple[int, Usage] | None:
-        """The number of rows that the filter leaves, and their usage; ``None`` without a filter."""
-        if self._listing is None or not self._listing.only:
-            return None
-        total = NO_USAGE
-        for row in self._listing.rows:
-            total = total.plus(row.usage)
-        return len(self._listing.rows), total
+    def kept(self) -> Sequence[Row] | None:
+        """The rows that the filter leaves; ``None`` without a filter."""
+        return self._listing.rows if self._listing is not None and self._listing.only else None
 
     @property
     def listing(self) -> Listing | None:

@@ -11,7 +11,6 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Static
 
-from otel_agent.model.project import from_home
 from otel_agent.summary.formats.session_json import session_json
 from otel_agent.summary.live.lines import first_lines, sum_line
 from otel_agent.summary.live.session_rows import (
@@ -26,6 +25,7 @@ from otel_agent.summary.live.session_table import Rows
 from otel_agent.summary.live.style import LOW
 from otel_agent.summary.session_detail import CallRow, SessionDetail, TurnRow
 from otel_agent.summary.text import words
+from otel_agent.summary.text.column import place
 from otel_agent.summary.view import View
 
 _MOST_EXACT: Final = 2
@@ -77,9 +77,9 @@ class SessionScreen(Screen[None]):
         self._detail: SessionDetail | None = None
 
     @property
-    def project(self) -> str:
-        """The directory of its project; empty until the answer came."""
-        return self._detail.project if self._detail else ""
+    def folder(self) -> str:
+        """Where OpenCode opens it; empty until the answer came."""
+        return self._detail.folder if self._detail else ""
 
     def compose(self) -> ComposeResult:
         """Create the widgets, from top to bottom."""
@@ -111,7 +111,7 @@ class SessionScreen(Screen[None]):
         last = len(detail.turns) - 1
         at = next((number for number, turn in enumerate(detail.turns) if turn.key == key), last)
         turns.move_cursor(row=max(last if is_first else at, 0), animate=False)
-        where = "  ".join(filter(None, (words.plain(detail.id), words.plain(from_home(detail.project)))))
+        where = "  ".join(filter(None, (words.plain(detail.id), place(detail.project, detail.directory))))
         self.query_one("#way", Static).update(self._way(where))
         self._show_sums()
         self._show_calls()

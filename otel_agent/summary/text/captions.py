@@ -1,16 +1,15 @@
 """The sentences around a view: its title, what a limit left out, and what a reader should know."""
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Collection, Iterator
 from typing import Final
 
-from otel_agent.model import LoopKind
+from otel_agent.ledger.answers import UNATTRIBUTED
 from otel_agent.model.plural import counted
 from otel_agent.model.project import from_home
 from otel_agent.summary.question import Question
-from otel_agent.summary.suggestions import SHOWN_OF_ID
 from otel_agent.summary.text import words
-from otel_agent.summary.view import LoopSeen, SessionRow, ToolRow, View, ViewName, overlap
+from otel_agent.summary.text.loop_words import loop_lines
+from otel_agent.summary.view import SessionRow, ToolRow, View, ViewName, overlap
 
 _TITLES: Final[dict[ViewName, str]] = {
     "overview": "Overview",
@@ -87,26 +86,23 @@ def cuts_the_earliest(view: View) -> bool:
     return view.name == "timeline" and view.question.sort is None
 
 
-def footnotes(view: View) -> list[str]:
-    """Return the sentences below a view: warnings first, then notes on the numbers, then hints."""
+def warned(view: View) -> int:
+    """Return how many of the footnotes, the first ones, are as important as a warning. Those of loops are."""
+    return len(view.warnings) + len(loop_lines(view))
+
+
+def footnotes(view: View, columns: Collection[str] | None = None) -> list[str]:
+    """Return the sentences below a view: warnings first, then notes on the numbers, then hints.
+
+    ``columns`` are the titles of those that are shown, ``None`` for all. What is said of others is left out.
+    """
     warnings = [f"Warning: {words.plain(warning)}" for warning in view.warnings]
     return [
         *warnings,
-        *(loop_line(loop, view.now) for loop in view.loops),
-        *_notes(view),
+        *loop_lines(view),
+        *_notes(view, columns),
         *map(words.plain, view.hints),
     ]
-
-
-def loop_line(loop: LoopSeen, now: datetime) -> str:
-    """Return what went round in circles, in which session, and when."""
-    name = words.plain(loop.title) or "no title"
-    when = f"{words.moment(loop.since, now)} to {loop.until:%H:%M}"
-    if loop.kind is LoopKind.RATE:
-        what = f"the model was called {counted(loop.calls, 'time')} in a minute"
-    else:
-        what = f"{words.plain(loop.tool)} was called {counted(loop.calls, 'time')} with the same input"
-    return f"Loop: {what} in {name} (…{words.plain(loop.session[-SHOWN_OF_ID:])}), {when}."
 
 
 _SHOWN_WITHOUT_PRICE: Final = 5
@@ -124,20 +120,35 @@ def _prices(view: View) -> Iterator[str]:
         return
     yield f"API-equiv. is what this would cost by your prices ({words.plain(from_home(found.file))}); USD is what OpenCode recorded."
     if found.without_price:
-        names = [_short(words.plain(name)) or "(unknown)" for name in found.without_price]
+        models = [name for name in found.without_price if name != UNATTRIBUTED]
+        names = [_short(words.plain(name)) or "(unknown)" for name in models]
         listed = ", ".join([*names[:_SHOWN_WITHOUT_PRICE], *(["…"] if len(names) > _SHOWN_WITHOUT_PRICE else [])])
+        # The usage that only totals know is in the tables as a row of models, but nobody knows its model.
+        beside = [f'"{UNATTRIBUTED}"'] if UNATTRIBUTED in found.without_price else []
+        who = " and ".join([*([counted(len(models), "model")] if models else []), *beside])
+        have = "has" if len(found.without_price) == 1 or not models else "have"
         yield (
-            f"{counted(len(names), 'model')} {'has' if len(names) == 1 else 'have'} no price, so a sum with + is too small: "
-            f"{listed} ({counted(found.total.tokens, 'token')})."
+            f"{who} {have} no price, so a sum with + is too small{f': {listed}' if models else ''} "
+            f"({counted(found.total.tokens, 'token')})."
         )
 
 
-def _notes(view: View) -> Iterator[str]:
+def _notes(view: View, columns: Collection[str] | None) -> Iterator[str]:
+    def are_shown(*titles: str) -> bool:
+        # The title of the column that rows are sorted by has a mark after it.
+        return columns is None or any(title.rstrip(" ▾▴") in titles for title in columns)
+
     if view.tools is not None:
-        yield (
-            "p50 and p95 are exact, over the calls that ended by themselves. Messages and tokens are those of the messages "
-            "that made the calls: one that called two tools is in both rows."
-        )
+        notes = []
+        # The servers have times too.
+        if are_shown("p50", "p95") or view.tools.servers:
+            notes.append("p50 and p95 are exact, over the calls that ended by themselves.")
+        if are_shown("Messages", "Tokens", "USD"):
+            notes.append(
+                "Messages and tokens are those of the messages that made the calls: one that called two tools is in both rows."
+            )
+        if notes:
+            yield " ".join(notes)
         if view.tools.servers:
             yield (
                 "An MCP server is known by OpenCode's configuration, or by a tool's name such as mcp__server__tool. "
@@ -155,7 +166,8 @@ def _notes(view: View) -> Iterator[str]:
             f"{counted(beside, 'token')} ({words.dollars(view.unattributed.cost_nusd)} USD) {'is' if beside == 1 else 'are'} "
             "in OpenCode's totals of sessions only: titles, and model calls whose record is gone."
         )
-    yield from _prices(view)
+    if are_shown("API-equiv."):
+        yield from _prices(view)
     if view.name == "projects":
         listed = sum(row.usage.sessions for row in view.rows) + (view.cut.usage.sessions if view.cut else 0)
         # Every other session is in one project only, so the difference comes from moved ones.

@@ -1,7 +1,7 @@
 """A column of a table: how it writes its cells, and how it gives way when room is short."""
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -9,12 +9,15 @@ from msgspec.structs import replace
 from otel_agent.ledger.answers import Usage
 from otel_agent.model.project import from_home
 from otel_agent.summary.text import words
-from otel_agent.summary.view import PeriodRow, ProjectRow, Row, SessionRow, View
+from otel_agent.summary.view import GLOBAL, PeriodRow, ProjectRow, Row, SessionRow, View, outside_in
 
 Kind = Literal["text", "path", "number"]
 """When room is short, a text loses its end and a path its beginning; a number loses nothing and is aligned right."""
 Cell = Callable[[View, Any], str]
 """Writes a cell of a row; the row is of the kind that belongs to the view."""
+
+
+_MARKS: Final = (" ▾", " ▴")
 
 
 class Column(Struct, frozen=True):
@@ -35,12 +38,19 @@ class Column(Struct, frozen=True):
 def name_of(row: Row) -> str:
     """Return the name by which a person knows the row, safe to print."""
     if isinstance(row, SessionRow):
-        return words.plain(row.title or row.key)
+        # A title of spaces only would be an empty cell.
+        return words.plain(row.title if row.title.strip() else row.key)
     if isinstance(row, ProjectRow):
-        return words.plain(from_home(row.key))
+        # The row of all that ran outside any project has no directory.
+        return place(GLOBAL if row.key.startswith(GLOBAL) else row.key, row.directory)
     if isinstance(row, PeriodRow):
         return words.period(row.key, row.since)
-    return words.plain(row.key) or "(unknown)"
+    return words.plain(row.key) if row.key.strip() else "(unknown)"
+
+
+def place(project: str, directory: str) -> str:
+    """Return a project, or a directory outside any, with the home folder as ``~``, safe to print."""
+    return words.plain(outside_in(from_home(directory)) if project == GLOBAL else from_home(project))
 
 
 def number_column(title: str, number: Callable[[View, Usage], int], optional: int = 0) -> Column:
@@ -78,3 +88,8 @@ def left_out_at(column: Column, number: int) -> Column:
 def marked(column: Column, mark: str) -> Column:
     """Return the column that rows are sorted by: its title says so, and it is never left out."""
     return replace(column, title=f"{column.title} {mark}", optional=0)
+
+
+def is_marked(column: Column) -> bool:
+    """Return True if the rows are sorted by this column."""
+    return column.title.endswith(_MARKS)

@@ -6,7 +6,6 @@ from typing import Final
 from msgspec.structs import replace
 
 from otel_agent.ledger.answers import NO_USAGE, Usage
-from otel_agent.model.project import from_home
 from otel_agent.summary.prices import NO_EQUIVALENT, nanodollars
 from otel_agent.summary.question import Sort
 from otel_agent.summary.suggestions import SHOWN_OF_ID
@@ -20,6 +19,7 @@ from otel_agent.summary.text.column import (
     name_column,
     name_of,
     number_column,
+    place,
 )
 from otel_agent.summary.view import (
     AgentRow,
@@ -54,12 +54,27 @@ def columns(view: View) -> tuple[Column, ...]:
 
 
 def _offered(view: View) -> Iterator[Column]:
-    for column in _COLUMNS[view.name]:
-        yield column
-        if view.equivalents is not None and column.title == _COST.title:
-            yield _EQUIVALENT
+    priced = view.equivalents is not None
+    for column in (*_COLUMNS[view.name], *_only_if_sorted_by(view)):
+        if not priced:
+            yield column
+        elif column.title == _COST.title:
+            # Whoever has prices looks for both amounts side by side. The recorded one is left out last.
+            yield left_out_at(column, 0)
+            yield left_out_at(_EQUIVALENT, 1 if view.totals.cost_nusd else 0)
+        else:
+            yield left_out_at(column, column.optional + 1) if column.optional else column
         if view.before is not None and column in (_TOKENS, _TOTAL):
             yield from (_DIFFERENCE, _CHANGE)
+
+
+def _only_if_sorted_by(view: View) -> Iterator[Column]:
+    """Yield the column that a view has only when it is asked to be sorted by it."""
+    if view.question.sort == "first" and view.name in ("projects", "tools"):
+        yield _FIRST
+    if view.question.sort == "cost" and view.name == "tools":
+        # As with its tokens: the rows do not add up to a total.
+        yield replace(_COST, total=None)
 
 
 def _sorted_by(view: View) -> tuple[str, ...]:
@@ -119,6 +134,9 @@ _COST: Final = Column(
 )
 
 
+_FIRST: Final = Column("First", lambda view, row: words.moment(row.first, view.now), optional=4)
+
+
 def _equivalent(view: View, row: Row | None) -> str:
     """Return the amount by a person's prices; ``+`` after it if a part of the usage has no price."""
     if view.equivalents is None or (row is not None and not row.usage.is_any):
@@ -126,7 +144,8 @@ def _equivalent(view: View, row: Row | None) -> str:
     found = view.equivalents.total if row is None else view.equivalents.rows.get(row.key, NO_EQUIVALENT)
     if found.tokens and not found.is_any:
         return "no price"
-    return words.dollars(nanodollars(found)) + ("+" if found.tokens else "")
+    whole = nanodollars(view.equivalents.total)
+    return words.dollars(nanodollars(found), whole) + ("+" if found.tokens else "")
 
 
 _EQUIVALENT: Final = Column("API-equiv.", _equivalent, total=lambda view, _: _equivalent(view, None))
@@ -237,11 +256,11 @@ _COLUMNS: Final[dict[ViewName, tuple[Column, ...]]] = {
     "sessions": (
         Column("Session", _title, "text"),
         Column("Id", lambda _, row: "…" + words.plain(row.key[-SHOWN_OF_ID:]), "text", optional=2),
-        Column("Project", lambda _, row: words.plain(from_home(row.project)), "path", optional=3),
+        Column("Project", lambda _, row: place(row.project, row.directory), "path", optional=3),
         _MESSAGES,
         _TOKENS,
         _ROLLED_UP,
-        Column("First", lambda view, row: words.moment(row.first, view.now), optional=4),
+        _FIRST,
         Column("Last", lambda view, row: words.moment(row.last, view.now), optional=1),
         left_out_at(_COST, 5),
     ),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.measure import Measurement
 from rich.table import Table
@@ -25,7 +25,7 @@ from otel_agent.summary.text.overview_rows import (
     category_rows,
     process_rows,
 )
-from otel_agent.summary.text.widths import GAP, beginning_of, end_of
+from otel_agent.summary.text.widths import GAP, beginning_of, end_of, end_of_place
 from otel_agent.summary.view import Activity, Process, View, shown
 
 _BAR_COLUMNS: Final = 20
@@ -157,16 +157,33 @@ def sums_line(view: View) -> Text:
     return Text(f"{messages} in {sessions}{cost}")
 
 
-def active_table(view: View, activity: Activity) -> Table:
-    """Return the active sessions, as wide as the screen."""
-    table = _table(*ACTIVE_TITLES[:2], right=ACTIVE_TITLES[2:])
-    table.expand = True
-    # The names share the width that the numbers leave.
-    for column in table.columns[:2]:
-        column.ratio = 1
-    for cells in active_rows(view, activity.sessions):
-        table.add_row(*map(Text, cells))
-    return table
+def active_table(view: View, activity: Activity) -> RenderableType:
+    """Return a line for each active session, below the titles, as wide as the screen."""
+    return _ActiveTable([ACTIVE_TITLES, *active_rows(view, activity.sessions)])
+
+
+class _ActiveTable:
+    """The active sessions. Both names share the width that the numbers leave; a project loses its beginning."""
+
+    def __init__(self, rows: Sequence[tuple[str, str, str, str]]) -> None:
+        """``rows`` begins with the titles."""
+        self._rows = rows
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        messages, tokens = (max(map(cell_len, cells)) for cells in list(zip(*self._rows, strict=True))[2:])
+        room = max(options.max_width - messages - tokens - 3 * GAP, 2)
+        of_project = room // 2
+        for number, (session, project, *numbers) in enumerate(self._rows):
+            cells = [
+                beginning_of(session, room - of_project),
+                set_cell_size(end_of_place(project, of_project), of_project),
+                f"{numbers[0]:>{messages}}",
+                f"{numbers[1]:>{tokens}}",
+            ]
+            yield Text(_GAP.join(cells), style="" if number else "dim", no_wrap=True, overflow="ellipsis")
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(1, options.max_width)
 
 
 def _table(*left: str, right: Sequence[str], last: str | None = None) -> Table:

@@ -8,7 +8,7 @@ from otel_agent.model.project import from_home
 from otel_agent.summary.answer import ACTIVE_MINUTES
 from otel_agent.summary.text import words
 from otel_agent.summary.text.budget_words import amount, pace, used_of_limit
-from otel_agent.summary.text.column import name_of
+from otel_agent.summary.text.column import name_of, place
 from otel_agent.summary.view import Process, SessionRow, View, shown
 
 NO_PROCESS: Final = "No OpenCode process is running."
@@ -59,7 +59,7 @@ def active_rows(view: View, sessions: Sequence[SessionRow]) -> Iterator[tuple[st
     for session in sessions:
         yield (
             name_of(session),
-            words.plain(from_home(session.project)),
+            place(session.project, session.directory),
             words.exact(session.usage.messages),
             words.exact(view.total_of(session.usage)),
         )

@@ -6,10 +6,10 @@ from typing import Final
 
 from otel_agent.model import Outcome
 from otel_agent.model.plural import counted
-from otel_agent.model.project import from_home
 from otel_agent.summary.question import Accounting
 from otel_agent.summary.session_detail import CallRow, SessionDetail, TurnRow
 from otel_agent.summary.text import words
+from otel_agent.summary.text.column import place
 from otel_agent.summary.view import shown
 
 _TITLES: Final = ("Began", "Took", "Outcome", "Models", "Tools", "Tokens", "USD", "Model")
@@ -20,7 +20,7 @@ UNKNOWN: Final = "?"
 
 def session_lines(of: SessionDetail, accounting: Accounting, now: datetime, *, with_calls: bool) -> Iterator[str]:
     """Yield the lines: what the session is, a line for each turn, and what is not in them."""
-    yield f"{words.plain(of.title) or '(no title)'}  {words.plain(of.id)}  {words.plain(from_home(of.project))}".rstrip()
+    yield f"{words.plain(of.title) or '(no title)'}  {words.plain(of.id)}  {place(of.project, of.directory)}".rstrip()
     if of.parent:
         yield f"sub-agent of {words.plain(of.parent)}"
     yield from _checked_out(of)

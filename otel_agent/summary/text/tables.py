@@ -24,6 +24,7 @@ from otel_agent.summary.text.captions import (
     nothing_in,
     title_of,
     total_name,
+    warned,
 )
 from otel_agent.summary.text.overview import active_sessions, overview_head, title_line
 from otel_agent.summary.text.tool_rows import BY_SERVER, NUMBERS, SERVER_TITLES, server_rows
@@ -39,7 +40,7 @@ def view_table(view: View) -> RenderableType:
     """Return everything a terminal shows of a view, as wide as the console that prints it."""
     if view.activity is not None:
         return Group(*incomplete_line(view), _overview(view, view.activity))
-    return Group(*incomplete_line(view), title_line(title_of(view)), _body(view), Text(), _footnotes(view))
+    return Group(*incomplete_line(view), title_line(title_of(view)), _body(view), Text(), _Footnotes(view))
 
 
 def incomplete_line(view: View) -> list[Text]:
@@ -116,13 +117,26 @@ def _overview(view: View, activity: Activity) -> RenderableType:
     parts += [title_line("Models"), _body(view)] if view.rows else [_body(view)]
     if activity.sessions:
         parts += [Text(), *active_sessions(view, activity)]
-    return Group(*parts, Text(), _footnotes(view))
+    return Group(*parts, Text(), _Footnotes(view))
 
 
-def _footnotes(view: View) -> RenderableType:
-    if view.brief_warnings:
-        view = replace(view, warnings=view.brief_warnings)
-    lines = footnotes(view)
-    # Loops come right after the warnings, and are as important.
-    warned = len(view.warnings) + len(view.loops)
-    return Group(*(Text(line, style="yellow" if index < warned else "dim") for index, line in enumerate(lines)))
+class _Footnotes:
+    """The sentences below a view. They say nothing of a column for which the console has no room."""
+
+    def __init__(self, view: View) -> None:
+        self._view = replace(view, warnings=view.brief_warnings) if view.brief_warnings else view
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        view, first = self._view, warned(self._view)
+        for index, line in enumerate(footnotes(view, self._columns(options.max_width))):
+            yield Text(line, style="yellow" if index < first else "dim")
+
+    def _columns(self, width: int) -> list[str] | None:
+        """Return the titles of the columns; ``None`` if no note is about one, because laying out takes time."""
+        view = self._view
+        if view.tools is None and view.equivalents is None:
+            return None
+        return [column.title for column in fit_table(view, width).columns] if view.rows else []
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(1, options.max_width)

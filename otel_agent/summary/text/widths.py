@@ -7,9 +7,9 @@ from msgspec import Struct
 from rich.cells import cell_len, set_cell_size
 
 from otel_agent.summary.text.captions import total_name
-from otel_agent.summary.text.column import Column
+from otel_agent.summary.text.column import Column, is_marked
 from otel_agent.summary.text.columns import columns
-from otel_agent.summary.view import View
+from otel_agent.summary.view import GLOBAL, View
 
 GAP: Final = 2
 """Blank columns between two cells."""
@@ -21,6 +21,8 @@ _LEGIBLE: Final = 6
 """Leave out a column that is always shown rather than cut a name to less than this width."""
 _FEWEST: Final = 2
 """A name and a number are always shown."""
+_FEWEST_OF_PLACE: Final = 4
+"""With less room than this beside it, the word that a directory is outside any project goes too."""
 _SIGNS: Final = "…↳·"
 """Signs of our own that are one column wide."""
 _BAR_NARROWEST: Final = 6
@@ -81,8 +83,13 @@ def fit_table(view: View, width: int) -> TableLayout:
     kept = _up_to(always, offered)
     # On the narrowest screens a column goes, too, rather than a part of a number.
     while (table := _Candidate(cells, kept, True, _LEGIBLE)).least > width and len(kept) > _FEWEST:
-        kept = kept[:-1]
+        kept = _without_last(kept)
     return (table if table.least <= width else _Candidate(cells, kept, True, 1)).fitted(width)
+
+
+def _without_last(kept: tuple[Column, ...]) -> tuple[Column, ...]:
+    """Return the columns without the last one, which is the one before it if the rows are sorted by the last."""
+    return (*kept[:-2], kept[-1]) if is_marked(kept[-1]) and len(kept) > _FEWEST else kept[:-1]
 
 
 def _up_to(level: int, offered: tuple[Column, ...]) -> tuple[Column, ...]:
@@ -181,7 +188,7 @@ def _fit(text: str, width: int, column: Column) -> str:
     if room >= 0:
         return " " * room + text if column.kind == "number" else text + " " * room
     if column.kind == "path":
-        return set_cell_size(end_of(text, width), width)
+        return set_cell_size(end_of_place(text, width), width)
     return beginning_of(text, width)
 
 
@@ -190,6 +197,15 @@ def beginning_of(text: str, width: int) -> str:
     if cell_len(text) <= width:
         return set_cell_size(text, width)
     return set_cell_size(set_cell_size(text, width - 1).rstrip() + "…", width)
+
+
+def end_of_place(text: str, width: int) -> str:
+    """Return as much of a directory's end as fits into ``width`` columns. That it is outside any project stays, if it can."""
+    outside = f"{GLOBAL} "
+    room = width - len(outside)
+    if text.startswith(outside) and room >= _FEWEST_OF_PLACE:
+        return outside + end_of(text.removeprefix(outside), room)
+    return end_of(text, width)
 
 
 def end_of(text: str, width: int) -> str:

@@ -97,6 +97,7 @@ class TestJsonOfAnOverview:
                 "key": session().id,
                 "title": "Rename the parser",
                 "project": "/home/dev/projects/persona",
+                "directory": "/home/dev/projects/persona",
                 "parent": None,
                 "first": "2026-01-23T14:25:30+01:00",
                 "last": "2026-01-23T14:25:30+01:00",
