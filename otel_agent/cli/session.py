@@ -11,6 +11,7 @@ from otel_agent.cli.loading import loaded
 from otel_agent.cli.options import FLAG, ConfigOption, JsonOption
 from otel_agent.cli.output import warn_of_ledger
 from otel_agent.cli.summary import bring_up_to_date
+from otel_agent.cli.terminal import columns, wrapped
 from otel_agent.errors import NothingFound
 
 
@@ -52,5 +53,5 @@ def session(
     if as_json:
         typer.echo(session_json(found, counted))
     else:
-        for line in session_lines(found, counted, now, with_calls=calls):
-            typer.echo(line)
+        for line in session_lines(found, counted, now, with_calls=calls, width=columns()):
+            typer.echo(wrapped(line))

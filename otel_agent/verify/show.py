@@ -1,6 +1,7 @@
 """The report as text for a person, and as JSON for a script."""
 
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 from typing import Any, Final
 
 import msgspec
@@ -13,6 +14,8 @@ from otel_agent.verify.report import Agreement, Explained, Report
 _NUSD: Final = 10**9
 _MOST_LINES: Final = 40
 """Lines of what is unexplained; JSON has all."""
+_NARROWEST: Final = 16
+"""No word of a text is longer than this, beside its indent."""
 
 _Row = tuple[str, Amount]
 
@@ -25,8 +28,11 @@ def as_json(report: Report) -> str:
     return msgspec.json.encode(verdict | fields | history).decode()
 
 
-def lines(report: Report) -> Iterator[str]:
-    """Yield the lines of the report: the verdict, how the numbers are reached, and what is unexplained."""
+def lines(report: Report, width: int | None = None) -> Iterator[str]:
+    """Yield the lines of the report: the verdict, how the numbers are reached, and what is unexplained.
+
+    The tables fit into ``width``. Sentences do not: whoever prints them breaks them between words.
+    """
     wrong = len(report.unexplained)
     if report.reading is not None:
         yield report.reading.in_words(stopped=report.reading_stopped)
@@ -35,14 +41,14 @@ def lines(report: Report) -> Iterator[str]:
     else:
         yield "Proven: every difference between OpenCode's records, the ledger and the backend has a name."
     yield ""
-    yield from _table(list(_rows(report)))
+    yield from _table(list(_rows(report)), width)
     yield ""
     yield from _agreement(report)
     beside = [each for each in report.explained if not (each.between or each.cause.is_of_delivery)]
     if beside:
         yield ""
         yield "Also met:"
-        yield from _table([_explained(each) for each in beside])
+        yield from _table([_explained(each) for each in beside], width)
     if wrong:
         yield ""
         yield from _unexplained(report)
@@ -103,13 +109,26 @@ def _in_words(amount: Amount) -> str:
     return ", ".join(said) or "no amount"
 
 
-def _table(rows: Sequence[_Row]) -> Iterator[str]:
-    """Yield aligned lines: a text, then messages, tokens and cost. The text is last, so that no line has to be cut."""
+def _table(rows: Sequence[_Row], width: int | None) -> Iterator[str]:
+    """Yield aligned lines: a text, then messages, tokens and cost. The text is last, so that no line has to be cut.
+
+    A text that does not fit goes on below its beginning.
+    """
     cells = [
         (f"{amount.messages:,}", f"{amount.total:,}", f"{amount.cost_nusd / _NUSD:,.4f}", text) for text, amount in rows
     ]
     cells.insert(0, ("messages", "tokens", "USD", ""))
     widths = [max(len(row[column]) for row in cells) for column in range(3)]
-    for row in cells:
-        numbers = "  ".join(cell.rjust(width) for cell, width in zip(row[:3], widths, strict=True))
-        yield f"{numbers}  {row[3]}".rstrip()
+    for *numbers, text in cells:
+        begin = "  ".join(cell.rjust(width) for cell, width in zip(numbers, widths, strict=True))
+        first, *others = _in_lines(text, None if width is None else width - len(begin) - 2)
+        yield f"{begin}  {first}".rstrip()
+        yield from (" " * (len(begin) + 2) + line for line in others)
+
+
+def _in_lines(text: str, width: int | None) -> list[str]:
+    """Return the text in lines that are broken between words. What is indented stays so."""
+    if width is None or len(text) <= width:
+        return [text]
+    indent = " " * (len(text) - len(text.lstrip()))
+    return wrap(text, max(width, _NARROWEST), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
