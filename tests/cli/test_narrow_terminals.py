@@ -70,6 +70,11 @@ def test_a_session_and_a_proof_are_broken_between_words(used: Shell, width: int)
     assert {"OpenCode's", "difference", "accepted", "pending:"} <= set(words)
 
 
+def test_numbers_of_calls_are_called_so(used: Shell) -> None:
+    titles = re.split("  +", used.output("session", OF.id).splitlines()[1])
+    assert titles == ["Began", "Took", "Outcome", "Model calls", "Tool calls", "Tokens", "USD", "Model"]
+
+
 def test_a_pipe_gets_everything_whole(used: Shell) -> None:
     table = used.output("messages")
     (first, _) = (json.loads(line) for line in used.output("messages", "--format", "jsonl").splitlines())

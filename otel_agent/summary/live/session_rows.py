@@ -11,13 +11,13 @@ from otel_agent.model.plural import counted
 from otel_agent.summary.question import Accounting
 from otel_agent.summary.session_detail import CallRow, SessionDetail, TurnRow
 from otel_agent.summary.text import words
-from otel_agent.summary.text.session_page import UNKNOWN
+from otel_agent.summary.text.session_page import MODEL_CALLS, TOOL_CALLS, UNKNOWN
 from otel_agent.summary.view import shown
 
-TURN_TITLES: Final = ("Began", "Took", "Outcome", "Tokens", "Calls", "Tools", "USD", "Model", "Agent")
+TURN_TITLES: Final = ("Began", "Took", "Outcome", "Tokens", MODEL_CALLS, TOOL_CALLS, "USD", "Model", "Agent")
 CALL_TITLES: Final = ("Began", "Took", "Kind", "Outcome", "Tokens", "Name", "Agent")
 """On a narrow screen the last columns are cut, so names come after the numbers."""
-NUMBERS: Final = frozenset({"Took", "Tokens", "Calls", "Tools", "USD"})
+NUMBERS: Final = frozenset({"Took", "Tokens", MODEL_CALLS, TOOL_CALLS, "USD"})
 """Columns that are aligned on the right."""
 _ERROR: Final = "red"
 

@@ -17,6 +17,9 @@ from otel_agent.summary.text.listed import Listed, listed_lines
 from otel_agent.summary.text.widths import beginning_of, end_of
 from otel_agent.summary.view import shown
 
+MODEL_CALLS: Final = "Model calls"
+TOOL_CALLS: Final = "Tool calls"
+"""The titles of the columns with the numbers of calls, here and on the live screen."""
 _INDENT: Final = "    "
 """Before the calls of a turn."""
 UNKNOWN: Final = "?"
@@ -79,8 +82,8 @@ def _turn_columns(of: SessionDetail, accounting: Accounting, now: datetime) -> l
         Listed("Began", [words.moment(turn.since, now) for turn in turns], whole=True),
         Listed("Took", [_took(turn.seconds) for turn in turns], "number"),
         Listed("Outcome", [_outcome(turn.outcome, turn.error) for turn in turns]),
-        Listed("Models", [words.exact(turn.model_calls) for turn in turns], "number", optional=4),
-        Listed("Tools", list(map(_tool_calls, turns)), "number", optional=3),
+        Listed(MODEL_CALLS, [words.exact(turn.model_calls) for turn in turns], "number", optional=4),
+        Listed(TOOL_CALLS, list(map(_tool_calls, turns)), "number", optional=3),
         Listed("Tokens", [words.exact(shown(turn.usage, accounting).total) for turn in turns], "number"),
         Listed("USD", [words.dollars(turn.usage.cost_nusd) for turn in turns], "number", optional=2),
         Listed("Model", [words.plain(", ".join(turn.models)) or words.NOTHING for turn in turns], optional=1),

@@ -73,7 +73,7 @@ def test_no_part_of_a_number_is_shown_at_any_width(source: MadeSource) -> None:
     async def steps(pilot: Screen, app: Live) -> None:
         await press(pilot, app, "2", "enter")
         numbers_seen = set[int]()
-        for width in range(54, 98):
+        for width in range(54, 112):
             await pilot.resize_terminal(width, 24)
             await pilot.pause()
             after = table(app, "turns")[1].partition("MessageAbortedError")[2]

@@ -40,12 +40,12 @@ def cells(**changes: Any) -> dict[str, str]:
     ("calls", "failed", "said"), [(None, 0, "?"), (0, 0, "0"), (3, 0, "3"), (3, 1, "3 (1 failed)"), (1_200, 0, "1,200")]
 )
 def test_calls_that_nobody_read_are_not_none(calls: int | None, failed: int, said: str) -> None:
-    assert cells(tool_calls=calls, failed_tool_calls=failed)["Tools"] == said
+    assert cells(tool_calls=calls, failed_tool_calls=failed)["Tool calls"] == said
 
 
 def test_a_turn_says_what_it_used_and_how_it_ended() -> None:
     found = cells()
-    assert (found["Tokens"], found["Calls"], found["Model"], found["Agent"]) == ("1,079", "2", "zai/glm", "build")
+    assert (found["Tokens"], found["Model calls"], found["Model"], found["Agent"]) == ("1,079", "2", "zai/glm", "build")
     assert found["Outcome"] == "ok"
     assert cells(outcome=Outcome.ERROR, error="APIError")["Outcome"] == "error: APIError"
 
