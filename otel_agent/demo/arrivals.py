@@ -9,8 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from otel_agent.demo.receiver import Point, Receiver, Span
+from otel_agent.model.money import dollars
 from otel_agent.model.plural import counted
-from otel_agent.semconv import COST_USAGE, GENAI_LATEST, OPENCODE, TOKEN_USAGE
+from otel_agent.semconv import COST_USAGE, GENAI_LATEST, NANO, OPENCODE, TOKEN_USAGE
 from otel_agent.semconv.attributes import TOKEN_TYPES, Attr
 from otel_agent.summary.ranges import here
 from otel_agent.summary.text.words import plain
@@ -40,7 +41,7 @@ def _counters(points: list[Point]) -> Table:
         values = [point.value for point in points if point.metric == metric.name]
         if not values:
             continue  # such as loops, and tool calls of a history, which count from the first start on
-        total = f"{sum(values):,.6f}" if metric is COST_USAGE else f"{sum(values):,.0f}"
+        total = dollars(round(sum(values) * NANO)) if metric is COST_USAGE else f"{sum(values):,.0f}"
         table.add_row(metric.name, Text(metric.unit), f"{len(values):,}", total)
     return table
 

@@ -7,11 +7,11 @@ from typing import Any, Final
 import msgspec
 
 from otel_agent.ledger.reading import reading_keys
-from otel_agent.model.plural import counted
+from otel_agent.model.money import dollars
+from otel_agent.model.plural import counted, form_for
 from otel_agent.verify.amounts import Amount
 from otel_agent.verify.report import Agreement, Explained, Report
 
-_NUSD: Final = 10**9
 _MOST_LINES: Final = 40
 """Lines of what is unexplained; JSON has all."""
 _NARROWEST: Final = 16
@@ -102,10 +102,10 @@ def _unexplained(report: Report) -> Iterator[str]:
 
 def _in_words(amount: Amount) -> str:
     names = ("input", "output", "reasoning", "cache read", "cache write")
-    said = [f"{amount.messages:+,} message{'' if abs(amount.messages) == 1 else 's'}"] if amount.messages else []
+    said = [f"{amount.messages:+,} {form_for(amount.messages, 'message')}"] if amount.messages else []
     said += [f"{number:+,} {name}" for name, number in zip(names, amount.tokens, strict=True) if number]
     if amount.cost_nusd:
-        said.append(f"{amount.cost_nusd / _NUSD:+,.6f} USD")
+        said.append(f"{'+' if amount.cost_nusd > 0 else ''}{dollars(amount.cost_nusd)} USD")
     return ", ".join(said) or "no amount"
 
 
@@ -114,11 +114,13 @@ def _table(rows: Sequence[_Row], width: int | None) -> Iterator[str]:
 
     A text that does not fit goes on below its beginning.
     """
+    largest = max((abs(amount.cost_nusd) for _, amount in rows), default=0)
     cells = [
-        (f"{amount.messages:,}", f"{amount.total:,}", f"{amount.cost_nusd / _NUSD:,.4f}", text) for text, amount in rows
+        (f"{amount.messages:,}", f"{amount.total:,}", *([dollars(amount.cost_nusd, largest)] if largest else []), text)
+        for text, amount in rows
     ]
-    cells.insert(0, ("messages", "tokens", "USD", ""))
-    widths = [max(len(row[column]) for row in cells) for column in range(3)]
+    cells.insert(0, ("messages", "tokens", *(["USD"] if largest else []), ""))
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)][:-1]
     for *numbers, text in cells:
         begin = "  ".join(cell.rjust(width) for cell, width in zip(numbers, widths, strict=True))
         first, *others = _in_lines(text, None if width is None else width - len(begin) - 2)

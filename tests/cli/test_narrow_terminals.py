@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 
 import pytest
 from rich.cells import cell_len
@@ -73,6 +74,25 @@ def test_a_session_and_a_proof_are_broken_between_words(used: Shell, width: int)
 def test_numbers_of_calls_are_called_so(used: Shell) -> None:
     titles = re.split("  +", used.output("session", OF.id).splitlines()[1])
     assert titles == ["Began", "Took", "Outcome", "Model calls", "Tool calls", "Tokens", "USD", "Model"]
+
+
+def test_a_small_cost_is_nowhere_nothing(shell: Shell) -> None:
+    now = time.time_ns() // 1_000_000
+    of = session(now - 1_000)
+    JsonTree(shell.data_dir).put_turn(message(of, Tokens(1), now - 900, completed=now - 800, cost=0.000004))
+    assert "<0.0001" in shell.output("summary", "models", "--range", "all")
+    for command in (["messages"], ["session", of.id], ["verify"], ["statusline", "--format", "{all.usage}"]):
+        printed = shell.output(*command)
+        assert "<0.0001" in printed, command
+        assert not re.search(r"(^|\s)-0\.0000|\b0\.0000 USD", printed), command
+    assert shell.output("statusline", "--format", "{all.usage}") == "1 token, <0.0001 USD\n"
+
+
+def test_without_a_recorded_cost_nothing_speaks_of_dollars(shell: Shell) -> None:
+    JsonTree(shell.data_dir).put_turn(message(OF, Tokens(1)))
+    shell.output("summary")
+    for command in (["summary", "models"], ["messages"], ["session", OF.id], ["verify"], ["statusline"]):
+        assert "USD" not in shell.output(*command), command
 
 
 def test_a_pipe_gets_everything_whole(used: Shell) -> None:

@@ -43,7 +43,7 @@ def session_lines(
     for line, turn in zip(turns, of.turns, strict=True):
         yield line
         yield from islice(calls, len(turn.calls))
-    yield f"{counted(len(of.turns), 'turn')}, {words.tokens(shown(of.usage, accounting))}, {words.dollars(of.usage.cost_nusd)} USD"
+    yield f"{counted(len(of.turns), 'turn')}, {words.tokens_and_cost(shown(of.usage, accounting), of.usage.cost_nusd)}"
     if beside := shown(of.beside, accounting).total:
         yield f"{counted(beside, 'token')} of them in OpenCode's totals of the session only: titles, and calls whose record is gone."
     if any(turn.tool_calls is None for turn in of.turns):
@@ -78,6 +78,7 @@ def _took(seconds: float | None) -> str:
 
 def _turn_columns(of: SessionDetail, accounting: Accounting, now: datetime) -> list[Listed]:
     turns = of.turns
+    costs = [words.dollars(turn.usage.cost_nusd, of.usage.cost_nusd) for turn in turns]
     return [
         Listed("Began", [words.moment(turn.since, now) for turn in turns], whole=True),
         Listed("Took", [_took(turn.seconds) for turn in turns], "number"),
@@ -85,7 +86,7 @@ def _turn_columns(of: SessionDetail, accounting: Accounting, now: datetime) -> l
         Listed(MODEL_CALLS, [words.exact(turn.model_calls) for turn in turns], "number", optional=4),
         Listed(TOOL_CALLS, list(map(_tool_calls, turns)), "number", optional=3),
         Listed("Tokens", [words.exact(shown(turn.usage, accounting).total) for turn in turns], "number"),
-        Listed("USD", [words.dollars(turn.usage.cost_nusd) for turn in turns], "number", optional=2),
+        *([Listed("USD", costs, "number", optional=2)] if of.usage.cost_nusd else []),
         Listed("Model", [words.plain(", ".join(turn.models)) or words.NOTHING for turn in turns], optional=1),
     ]
 

@@ -35,6 +35,7 @@ def source(machine: MadeMachine) -> MadeSource:
         made_stores.Tokens(input=NUMBER),
         T0 + 1,
         completed=T0 + 2,
+        cost=0.25,
         changes=stopped,
         provider=f"provider-{LONG}",
         model=f"model-{LONG * 2}",
@@ -68,7 +69,7 @@ def test_the_tables_of_a_session_say_where_they_go_on(size: tuple[int, int], sou
 
 
 def test_no_part_of_a_number_is_shown_at_any_width(source: MadeSource) -> None:
-    numbers = [f"{NUMBER:,}", "1", "?", "0.0000"]
+    numbers = [f"{NUMBER:,}", "1", "?", "0.2500"]
 
     async def steps(pilot: Screen, app: Live) -> None:
         await press(pilot, app, "2", "enter")
