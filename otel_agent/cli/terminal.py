@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,9 +20,12 @@ def console() -> "Console":
     return Console() if known else Console(width=_PIPE_COLUMNS)
 
 
-def columns() -> int | None:
-    """Return the width of the terminal that standard output is; ``None`` if it is none, and lines may have any width."""
-    if not sys.stdout.isatty():
+def columns(stream: TextIO | None = None) -> int | None:
+    """Return the width of the terminal that standard output is, or another stream; ``None`` if it is none.
+
+    Lines may have any width then.
+    """
+    if not (stream or sys.stdout).isatty():
         return None
     import shutil
 
