@@ -57,13 +57,13 @@ def listed_lines(columns: Sequence[Listed], width: int | None) -> Iterator[str]:
         return
     for level in sorted({column.optional for column in columns}, reverse=True):
         kept = [column for column in columns if column.optional <= level]
-        if _least(kept) <= width:
+        if least_width(kept) <= width:
             yield from _lines(kept, _widths(kept, width), shortened=True)
             return
     kept = [_narrower(column, _LEGIBLE) for column in columns if not column.optional]
-    while _least(kept) > width and len(kept) > _FEWEST:
+    while least_width(kept) > width and len(kept) > _FEWEST:
         kept.pop()
-    if _least(kept) > width:
+    if least_width(kept) > width:
         kept = [_narrower(column, 1) for column in kept]
     yield from _lines(kept, _widths(kept, width), shortened=True)
 
@@ -77,7 +77,8 @@ def _least_of(column: Listed) -> int:
     return widest if column.whole or column.kind == "number" else min(widest, column.narrowest)
 
 
-def _least(kept: Sequence[Listed]) -> int:
+def least_width(kept: Sequence[Listed]) -> int:
+    """Return the width below which columns go, or names are cut to less than their narrowest."""
     return sum(map(_least_of, kept)) + GAP * (len(kept) - 1)
 
 
