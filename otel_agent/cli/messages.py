@@ -11,6 +11,7 @@ from otel_agent.cli.loading import loaded
 from otel_agent.cli.options import ConfigOption
 from otel_agent.cli.output import warn_of_ledger
 from otel_agent.cli.summary import bring_up_to_date
+from otel_agent.cli.terminal import columns
 from otel_agent.summary.question import MessageForm, Question
 
 _LATEST: Final = 20
@@ -56,4 +57,4 @@ def messages(
     with open_to_read(settings.state_dir) as ledger:
         if ledger is not None:
             warn_of_ledger(ledger)
-        sys.stdout.writelines(message_lines(question, ledger, form, now, checkouts))
+        sys.stdout.writelines(message_lines(question, ledger, form, now, checkouts=checkouts, width=columns()))

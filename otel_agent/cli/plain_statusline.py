@@ -13,7 +13,7 @@ from otel_agent.ledger.queries import open_to_read
 from otel_agent.settings import load
 from otel_agent.summary.status_line import status_line
 
-USUAL: Final = "{today.tokens} tokens, {today.cost} USD today"
+USUAL: Final = "{today.usage} today"
 
 
 def plain_format(arguments: Sequence[str], environ: Mapping[str, str]) -> str | None:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from otel_agent.model.plural import counted
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -36,9 +38,9 @@ def shown() -> Iterator["Callable[[Pass], None] | None"]:
             # Files may appear while they are counted, so a pass can read more than it found at first.
             total = max(read.found, read.looked_at)
             # A first look counts what it has read every three seconds.
-            messages = f" {read.messages:,} messages counted," if read.messages else ""
-            counted = f"{read.looked_at:,}/{total:,} read{rate},{messages}"
-            bar.update(task, completed=read.looked_at, total=total, counted=counted)
+            messages = f" {counted(read.messages, 'message')} counted," if read.messages else ""
+            shown = f"{read.looked_at:,}/{total:,} read{rate},{messages}"
+            bar.update(task, completed=read.looked_at, total=total, counted=shown)
             bar.start()
 
     try:
@@ -58,7 +60,7 @@ def calls_shown() -> Iterator["OnCalls | None"]:
 
     def report(done: int, total: int) -> None:
         if total >= _WORTH_SHOWING:
-            bar.update(task, completed=done, total=total, counted=f"{done:,}/{total:,} messages,")
+            bar.update(task, completed=done, total=total, counted=f"{done:,}/{counted(total, 'message')},")
             bar.start()
 
     try:

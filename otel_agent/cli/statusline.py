@@ -23,7 +23,8 @@ def statusline(
     """Print one line for tmux, waybar or starship, from what is counted already. It never waits for a reading.
 
     FIELD is tokens, cost, messages, sessions, input, output, reasoning,
-    cache_read or cache_write. RANGE is one of summary, such as today or week.
+    cache_read, cache_write, or usage: tokens and cost in words. RANGE is one of
+    summary, such as today or week.
     {today.tokens:exact} has all digits. The parts of {budget} are
     {budget.name}, .used, .limit, .left, .percent and .reached.
     {unreadable} says how many stores cannot be read now. {unreadable:exact}

@@ -19,6 +19,8 @@ from otel_agent.errors import (
     LedgerHeld,
     LedgerNewer,
 )
+from otel_agent.model.money import dollars_beside
+from otel_agent.model.plural import counted
 from otel_agent.settings import Settings
 from otel_agent.summary.amounts import TokensOrCost
 from otel_agent.summary.question import Question, RangeName
@@ -60,8 +62,11 @@ def _fail_above(most: TokensOrCost, view: View) -> None:
         raise AmountUndecided(f"--fail-above cannot be decided. {view.reading.in_words(stopped=view.reading_stopped)}")
     used = view.totals.cost_nusd if most.of_cost else view.total_of(view.totals)
     if used > most.number:
-        write, unit = (words.dollars, " USD") if most.of_cost else (words.exact, " tokens")
-        raise AmountPassed(f"{write(used)}{unit} were used, and --fail-above allows {write(most.number)}.")
+        if most.of_cost:
+            seen, allowed = dollars_beside(used, most.number)
+            raise AmountPassed(f"{seen} USD were used, and --fail-above allows {allowed}.")
+        seen = f"{counted(used, 'token')} {'was' if used == 1 else 'were'}"
+        raise AmountPassed(f"{seen} used, and --fail-above allows {words.exact(most.number)}.")
 
 
 def bring_up_to_date(settings: Settings, *, with_calls: bool = False) -> str:

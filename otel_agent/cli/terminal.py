@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,19 +20,29 @@ def console() -> "Console":
     return Console() if known else Console(width=_PIPE_COLUMNS)
 
 
+def columns(stream: TextIO | None = None) -> int | None:
+    """Return the width of the terminal that standard output is, or another stream; ``None`` if it is none.
+
+    Lines may have any width then.
+    """
+    if not (stream or sys.stdout).isatty():
+        return None
+    import shutil
+
+    return shutil.get_terminal_size().columns
+
+
 def wrapped(text: str) -> str:
     """Return a text for people with its lines broken between words, if standard output is a terminal."""
-    if not sys.stdout.isatty():
+    if (width := columns()) is None:
         return text
     import re
-    import shutil
     import textwrap
 
-    columns = shutil.get_terminal_size().columns
     return "\n".join(
         textwrap.fill(
             line,
-            columns,
+            width,
             # Below the text of a numbered line, too.
             subsequent_indent=re.sub(r"^(\s*(?:\d\s+)?).*", lambda found: " " * len(found[1]), line),
             break_long_words=False,

@@ -12,6 +12,8 @@ from otel_agent.cli import logs
 from otel_agent.cli.asked import clock
 from otel_agent.cli.options import ConfigOption, JsonOption
 from otel_agent.cli.summary_options import TzOption
+from otel_agent.cli.terminal import columns, wrapped
+from otel_agent.model.plural import counted
 
 _SILENT_SECONDS: Final = 1.0
 """A recount that takes longer says how far it is."""
@@ -49,7 +51,7 @@ def verify(
         report = verify(settings, asked)
     finally:
         _clear()
-    typer.echo(show.as_json(report) if as_json else "\n".join(show.lines(report)))
+    typer.echo(show.as_json(report) if as_json else wrapped("\n".join(show.lines(report, columns()))))
     raise typer.Exit(report.exit_code)
 
 
@@ -69,7 +71,7 @@ def _progress() -> Callable[[], None]:
         now = time.monotonic()
         if now - began > _SILENT_SECONDS and now - said > 0.2:
             said = now
-            typer.echo(f"\r{number:,} records recounted", nl=False, err=True)
+            typer.echo(f"\r{counted(number, 'record')} recounted", nl=False, err=True)
 
     return count
 

@@ -1,22 +1,28 @@
 """Shows as tables what arrived at the demo's receiver."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from otel_agent.demo.receiver import Point, Receiver, Span
+from otel_agent.ledger.answers import UNATTRIBUTED
+from otel_agent.model.money import dollars
 from otel_agent.model.plural import counted
-from otel_agent.semconv import COST_USAGE, GENAI_LATEST, OPENCODE, TOKEN_USAGE
+from otel_agent.semconv import COST_USAGE, GENAI_LATEST, NANO, OPENCODE, TOKEN_USAGE
 from otel_agent.semconv.attributes import TOKEN_TYPES, Attr
 from otel_agent.summary.ranges import here
-from otel_agent.summary.text.words import plain
+from otel_agent.summary.text.listed import Listed, least_width, listed_lines
+from otel_agent.summary.text.words import compact, exact, plain
 
 _SHOWN_SPANS: Final = 8
 """Spans in the last table, the newest."""
+_LEAST_IMPORTANT: Final = "reasoning"
+"""The type of tokens that a narrow screen has no column for."""
 
 
 def arrivals_page(receiver: Receiver) -> RenderableType:
@@ -27,7 +33,7 @@ def arrivals_page(receiver: Receiver) -> RenderableType:
         f"{counted(receiver.requests, 'OTLP request')} at {receiver.endpoint}",
         style="bold",
     )
-    return Group(heading, Text(), _counters(points), Text(), _by_model(points), Text(), _spans(receiver))
+    return Group(heading, Text(), _counters(points), Text(), _ByModel(points), Text(), _spans(receiver))
 
 
 def _counters(points: list[Point]) -> Table:
@@ -40,23 +46,41 @@ def _counters(points: list[Point]) -> Table:
         values = [point.value for point in points if point.metric == metric.name]
         if not values:
             continue  # such as loops, and tool calls of a history, which count from the first start on
-        total = f"{sum(values):,.6f}" if metric is COST_USAGE else f"{sum(values):,.0f}"
+        total = dollars(round(sum(values) * NANO)) if metric is COST_USAGE else f"{sum(values):,.0f}"
         table.add_row(metric.name, Text(metric.unit), f"{len(values):,}", total)
     return table
 
 
-def _by_model(points: list[Point]) -> Table:
-    table = _table(f"{TOKEN_USAGE.name} by model")
-    table.add_column("Model", overflow="fold")
-    for type_ in TOKEN_TYPES:
-        table.add_column(type_, justify="right", no_wrap=True)
-    used: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    for point in points:
-        if point.metric == TOKEN_USAGE.name:
-            used[str(point.attributes.get(Attr.MODEL, ""))][str(point.attributes.get(Attr.TOKEN_TYPE))] += point.value
-    for model, by_type in sorted(used.items(), key=lambda row: -sum(row[1].values())):
-        table.add_row(Text(plain(model)), *(f"{by_type[type_]:,.0f}" for type_ in TOKEN_TYPES))
-    return table
+class _ByModel:
+    """The tokens of each model, fitted to the console's width: numbers are shortened rather than names cut to nothing."""
+
+    def __init__(self, points: list[Point]) -> None:
+        used: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+        for point in points:
+            if point.metric == TOKEN_USAGE.name:
+                kind = str(point.attributes.get(Attr.TOKEN_TYPE))
+                used[str(point.attributes.get(Attr.MODEL, ""))][kind] += point.value
+        self._used = sorted(used.items(), key=lambda row: -sum(row[1].values()))
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield Text(f"{TOKEN_USAGE.name} by model", style="bold")
+        columns = self._columns(exact)
+        if least_width(columns) > options.max_width:
+            columns = self._columns(compact)
+        for number, line in enumerate(listed_lines(columns, options.max_width)):
+            yield Text(line, style="" if number else "dim", no_wrap=True, overflow="ellipsis")
+
+    def _columns(self, write: Callable[[int], str]) -> list[Listed]:
+        numbers = [
+            Listed(
+                type_,
+                [write(round(by_type[type_])) for _, by_type in self._used],
+                "number",
+                optional=int(type_ == _LEAST_IMPORTANT),
+            )
+            for type_ in TOKEN_TYPES
+        ]
+        return [Listed("Model", [plain(model) or UNATTRIBUTED for model, _ in self._used], narrowest=16), *numbers]
 
 
 def _spans(receiver: Receiver) -> Table:

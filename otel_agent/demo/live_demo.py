@@ -17,6 +17,7 @@ from otel_agent.demo.receiver import Receiver
 from otel_agent.demo.screen import Frame, screen_of
 from otel_agent.demo.store_writer import StoreWriter, Written
 from otel_agent.errors import DeliveryError
+from otel_agent.model.plural import form_for
 from otel_agent.semconv import MESSAGE_COUNT, TOKEN_USAGE, TOOL_CALL_COUNT
 from otel_agent.semconv.attributes import CHAT, EXECUTE_TOOL
 from otel_agent.settings import Settings
@@ -100,7 +101,8 @@ def compare(written: Written, receiver: Receiver) -> str:
         ),
     ]
     lines = [
-        f"{name}: {number:,} written, {counted:,.0f} counted, {spans:,} spans" for name, number, counted, spans in rows
+        f"{name}: {number:,} written, {counted:,.0f} counted, {spans:,} {form_for(spans, 'span')}"
+        for name, number, counted, spans in rows
     ]
     lines.append(f"tokens: {written.tokens:,} written, {sums.get(TOKEN_USAGE.name, 0):,.0f} counted")
     same = all(number == counted == spans for _, number, counted, spans in rows) and written.tokens == sums.get(

@@ -13,8 +13,9 @@ from rich.text import Text
 
 from otel_agent.demo.receiver import Point, Span
 from otel_agent.demo.store_writer import Written
+from otel_agent.model.money import dollars
 from otel_agent.model.plural import counted
-from otel_agent.semconv import COST_USAGE, MESSAGE_COUNT, TOKEN_USAGE, TOOL_CALL_COUNT
+from otel_agent.semconv import COST_USAGE, MESSAGE_COUNT, NANO, TOKEN_USAGE, TOOL_CALL_COUNT
 from otel_agent.semconv.attributes import TOKEN_TYPES, Attr
 from otel_agent.summary.text.words import plain
 
@@ -72,7 +73,9 @@ def _counters(frame: Frame) -> RenderableType:
     for type_, colour in zip(TOKEN_TYPES, _COLOURS, strict=True):
         table.add_row(type_, f"{tokens[type_]:,.0f}", Bar(most, 0, tokens[type_], width=_BAR, color=colour))
     totals = Text(f"{counted(round(sums[MESSAGE_COUNT.name]), 'message')}   ")
-    totals.append(f"{counted(round(sums[TOOL_CALL_COUNT.name]), 'tool call')}   ${sums[COST_USAGE.name]:,.4f}   ")
+    totals.append(
+        f"{counted(round(sums[TOOL_CALL_COUNT.name]), 'tool call')}   {dollars(round(sums[COST_USAGE.name] * NANO))} USD   "
+    )
     totals.append(f"{counted(frame.span_count, 'span')} in {counted(frame.requests, 'request')}")
     return Panel(Group(table, totals), title=f"{TOKEN_USAGE.name} {{token}}", title_align="left", border_style="dim")
 

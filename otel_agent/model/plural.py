@@ -13,7 +13,12 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     ``noun`` may be several words, the last one being counted: ``new message``. Pass ``plural`` when the noun has an
     irregular one.
     """
-    return f"{number:,} {noun if number == 1 else plural or plural_of(noun)}"
+    return f"{number:,} {form_for(number, noun, plural)}"
+
+
+def form_for(number: int, noun: str, plural: str = "") -> str:
+    """Return the noun in the right form for a number that is written otherwise: ``1.2M tokens``, ``-1 message``."""
+    return noun if abs(number) == 1 else plural or plural_of(noun)
 
 
 def plural_of(noun: str) -> str:

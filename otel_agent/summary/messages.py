@@ -10,12 +10,15 @@ from typing import Any, Final
 
 from otel_agent.ledger.answers import CountedMessage
 from otel_agent.ledger.queries import Queries
+from otel_agent.model.project import from_home
 from otel_agent.opencode.git.checkouts import Checkouts
 from otel_agent.summary.checked_out import checked_out
 from otel_agent.summary.formats.as_csv import spreadsheet_cell
 from otel_agent.summary.question import Accounting, MessageForm, Question
 from otel_agent.summary.scope import scope_of
+from otel_agent.summary.suggestions import SHOWN_OF_ID
 from otel_agent.summary.text import words
+from otel_agent.summary.text.listed import Listed, listed_lines
 from otel_agent.summary.view import project_of, shown
 
 _NAMES: Final = (
@@ -24,18 +27,22 @@ _NAMES: Final = (
 )  # fmt: skip
 _CHECKED_OUT: Final = ("repository", "branch")
 """Further columns at the end, if the settings allow them."""
-_SHOWN: Final = ("ended", "model", "agent", "project", "total", "cost_usd", "id")
-"""The columns of a table for people."""
 
 
 def message_lines(
-    question: Question, ledger: Queries | None, form: MessageForm, now: datetime, checkouts: Checkouts | None = None
+    question: Question,
+    ledger: Queries | None,
+    form: MessageForm,
+    now: datetime,
+    *,
+    checkouts: Checkouts | None = None,
+    width: int | None = None,
 ) -> Iterator[str]:
     """Yield lines, with their ends, of the messages that a question is about, in the order in which they ended.
 
     A question with a limit gets the latest. Messages are read while lines are taken, so memory does not follow their
-    number. CSV and JSON lines have all facts; a table has those that fit. ``now`` is in the zone of the times.
-    ``checkouts`` adds the repository and the branch of each message.
+    number. CSV and JSON lines have all facts; a table has those that a person looks for, and without a ``width``
+    all of these. ``now`` is in the zone of the times. ``checkouts`` adds the repository and the branch of each message.
     """
     found = () if ledger is None else ledger.messages(scope_of(question, ledger), latest=question.limit)
     if form == "table":
@@ -47,7 +54,7 @@ def message_lines(
         case "jsonl":
             yield from (json.dumps(row, allow_nan=False) + "\n" for row in rows)
         case "table":
-            yield from _table(rows)
+            yield from _table(rows, now, width)
 
 
 def _row(message: CountedMessage, accounting: Accounting, zone: tzinfo | None) -> dict[str, Any]:
@@ -83,17 +90,34 @@ def _csv(rows: Iterable[Mapping[str, Any]], names: tuple[str, ...]) -> Iterator[
         text.truncate()
 
 
-def _table(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def _table(rows: Iterable[Mapping[str, Any]], now: datetime, width: int | None) -> Iterator[str]:
     """Yield a table. It is held to be aligned, so a person's question has a limit."""
-    cells = [_SHOWN, *(tuple(words.plain(_text(row[name])) for name in _SHOWN) for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for line in cells:
-        padded = (
-            text.rjust(width) if name in ("total", "cost_usd") else text.ljust(width)
-            for name, text, width in zip(_SHOWN, line, widths, strict=True)
-        )
-        yield "  ".join(padded).rstrip() + "\n"
+    held = list(rows)
+
+    def texts(name: str) -> list[str]:
+        return [words.plain(str(row[name])) for row in held]
+
+    costs = [round(row["cost_usd"] * 10**9) for row in held]
+    dearest = max(costs, default=0)
+    columns = [
+        Listed("Ended", texts("ended"), short=[_moment(row["ended"], now) for row in held], whole=True),
+        Listed("Model", texts("model"), narrowest=16),
+        Listed("Agent", texts("agent"), narrowest=10, optional=3),
+        Listed(
+            "Project",
+            texts("project"),
+            "path",
+            short=[words.plain(from_home(row["project"])) for row in held],
+            optional=1,
+        ),
+        Listed("Tokens", [words.exact(row["total"]) for row in held], "number"),
+        *([Listed("USD", [words.dollars(cost, dearest) for cost in costs], "number", optional=2)] if dearest else []),
+        Listed("Id", texts("id"), short=["…" + words.plain(row["id"][-SHOWN_OF_ID:]) for row in held], optional=4),
+    ]
+    yield from (line + "\n" for line in listed_lines(columns, width))
 
 
-def _text(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}" if isinstance(value, float) else str(value)
+def _moment(text: str, now: datetime) -> str:
+    """Return a time with its seconds, or one of another year with its date."""
+    when = datetime.fromisoformat(text)
+    return f"{when:%m-%d %H:%M:%S}" if when.year == now.year else f"{when:%Y-%m-%d %H:%M}"

@@ -3,7 +3,7 @@
 Everything comes from the ledger. It has no text of a prompt, an answer, or a tool's input.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -18,6 +18,7 @@ from otel_agent.model import Message, Outcome, UsageSource
 from otel_agent.opencode.git.checkouts import Checkouts
 from otel_agent.summary.question import Question, Range
 from otel_agent.summary.suggestions import as_shown
+from otel_agent.summary.text import words
 from otel_agent.summary.timeline import period_rows
 from otel_agent.summary.view import PeriodRow, Row, folder_of, project_of
 
@@ -103,11 +104,13 @@ class SessionDetail(Struct, frozen=True, kw_only=True):
         return folder_of(self.project, self.directory)
 
 
-def session_named(name: str, ledger: Queries) -> str:
+def session_named(name: str, ledger: Queries, choice: Callable[[Collection[str]], Iterable[str]]) -> str:
     """Return the id of the one session that a person means: by id, by the end of it that tables show, or by title.
 
-    Raises ``NothingFound`` if there is none, or if there are several.
+    Raises ``NothingFound`` if there is none, or if there are several. Then it says the lines of a ``choice`` of these.
     """
+    if not name.strip():
+        raise NothingFound("an empty name means no session. `otel-agent summary sessions` lists them with their ids.")
     facts = ledger.session_facts()
     if name in facts:
         return name
@@ -122,7 +125,8 @@ def session_named(name: str, ledger: Queries) -> str:
         return found[0]
     if not found:
         raise NothingFound(f"no session is called {name}. `otel-agent summary sessions` lists them with their ids.")
-    raise NothingFound(f"{len(found)} sessions are called {name}. Name one by its id: {', '.join(found[:5])}.")
+    lines = "\n".join(choice(found))
+    raise NothingFound(f"{len(found):,} sessions are called {words.plain(name)}. Name one by its id:\n{lines}")
 
 
 def session_detail(

@@ -9,7 +9,7 @@ from otel_agent.errors import UsageError
 from otel_agent.ledger.answers import NO_USAGE, Scope, Usage
 from otel_agent.ledger.queries import Queries
 from otel_agent.ledger.reading import NOT_BEGUN
-from otel_agent.model.plural import counted
+from otel_agent.model.plural import counted, form_for
 from otel_agent.settings.values import BudgetSettings
 from otel_agent.summary.budgets import budget_states
 from otel_agent.summary.question import RANGE_NAMES, Accounting, RangeName
@@ -20,7 +20,20 @@ from otel_agent.summary.view import BudgetState, shown
 
 UNREADABLE: Final = "unreadable"
 """The field for the stores that cannot be read now. Without it, the end of the line says how many."""
-FIELDS: Final = ("tokens", "cost", "messages", "sessions", "input", "output", "reasoning", "cache_read", "cache_write")
+_NUMBERS: Final = (
+    "tokens",
+    "cost",
+    "messages",
+    "sessions",
+    "input",
+    "output",
+    "reasoning",
+    "cache_read",
+    "cache_write",
+)
+_USAGE: Final = "usage"
+"""The field for tokens and, if any was recorded, cost, in words."""
+FIELDS: Final = (*_NUMBERS, _USAGE)
 BUDGET_FIELDS: Final = ("name", "used", "limit", "left", "percent", "reached")
 _FIELD: Final = re.compile(r"\{([^{}]*)\}")
 
@@ -56,6 +69,8 @@ def status_line(
         name, field, exact = _parsed(found[1])
         if name not in ranges:
             ranges[name] = _numbers(_usage(name, ledger, now), accounting)
+        if field == _USAGE:
+            return _in_words(ranges[name], exact=exact)
         value = ranges[name][field]
         if field == "cost":
             return words.dollars(value)
@@ -69,6 +84,12 @@ def status_line(
     # Whoever has no field for it must not take the numbers for whole either.
     says_so = any(field.partition(":")[0] == UNREADABLE for field in _FIELD.findall(template))
     return line if says_so or not unreadable else f"{line} ({_of_unreadable(unreadable, UNREADABLE)})"
+
+
+def _in_words(numbers: Mapping[str, int], *, exact: bool) -> str:
+    tokens, cost = numbers["tokens"], numbers["cost"]
+    said = f"{words.exact(tokens) if exact else words.compact(tokens)} {form_for(tokens, 'token')}"
+    return f"{said}, {words.dollars(cost)} USD" if cost else said
 
 
 def _of_unreadable(number: int, field: str) -> str:
@@ -144,4 +165,4 @@ def _usage(name: RangeName, ledger: Queries | None, now: datetime) -> Usage:
 def _numbers(usage: Usage, accounting: Accounting) -> Mapping[str, int]:
     tokens = shown(usage, accounting)
     counts = (tokens.total, usage.cost_nusd, usage.messages, usage.sessions)
-    return dict(zip(FIELDS, (*counts, *tokens.by_category()), strict=True))
+    return dict(zip(_NUMBERS, (*counts, *tokens.by_category()), strict=True))

@@ -1,18 +1,22 @@
 """The report as text for a person, and as JSON for a script."""
 
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 from typing import Any, Final
 
 import msgspec
 
 from otel_agent.ledger.reading import reading_keys
-from otel_agent.model.plural import counted
+from otel_agent.model.money import dollars
+from otel_agent.model.plural import counted, form_for
 from otel_agent.verify.amounts import Amount, Cause
 from otel_agent.verify.report import Agreement, Explained, Report
 
 _NUSD: Final = 10**9
 _MOST_LINES: Final = 40
 """Lines of what is unexplained; JSON has all."""
+_NARROWEST: Final = 16
+"""No word of a text is longer than this, beside its indent."""
 
 _DOCTOR: Final = "`otel-agent doctor` says what to do"
 
@@ -33,12 +37,15 @@ def _with_dollars(value: Any) -> Any:
         return [_with_dollars(each) for each in value]
     if not isinstance(value, dict):
         return value
-    dollars = {"cost_usd": value["cost_nusd"] / _NUSD} if "cost_nusd" in value else {}
-    return {name: _with_dollars(each) for name, each in value.items()} | dollars
+    usd = {"cost_usd": value["cost_nusd"] / _NUSD} if "cost_nusd" in value else {}
+    return {name: _with_dollars(each) for name, each in value.items()} | usd
 
 
-def lines(report: Report) -> Iterator[str]:
-    """Yield the lines of the report: the verdict, how the numbers are reached, and what is unexplained."""
+def lines(report: Report, width: int | None = None) -> Iterator[str]:
+    """Yield the lines of the report: the verdict, how the numbers are reached, and what is unexplained.
+
+    The tables fit into ``width``. Sentences do not: whoever prints them breaks them between words.
+    """
     wrong = len(report.unexplained)
     if report.reading is not None:
         yield report.reading.in_words(stopped=report.reading_stopped)
@@ -47,14 +54,14 @@ def lines(report: Report) -> Iterator[str]:
     else:
         yield "Proven: every difference between OpenCode's records, the ledger and the backend has a name."
     yield ""
-    yield from _table(list(_rows(report)))
+    yield from _table(list(_rows(report)), width)
     yield ""
     yield from _agreement(report)
     beside = [each for each in report.explained if not (each.between or each.cause.is_of_delivery)]
     if beside:
         yield ""
         yield "Also met:"
-        yield from _table([_explained(each) for each in beside])
+        yield from _table([_explained(each) for each in beside], width)
     if wrong:
         yield ""
         yield from _unexplained(report)
@@ -118,20 +125,35 @@ def _unexplained(report: Report) -> Iterator[str]:
 
 def _in_words(amount: Amount) -> str:
     names = ("input", "output", "reasoning", "cache read", "cache write")
-    said = [f"{amount.messages:+,} message{'' if abs(amount.messages) == 1 else 's'}"] if amount.messages else []
+    said = [f"{amount.messages:+,} {form_for(amount.messages, 'message')}"] if amount.messages else []
     said += [f"{number:+,} {name}" for name, number in zip(names, amount.tokens, strict=True) if number]
     if amount.cost_nusd:
-        said.append(f"{amount.cost_nusd / _NUSD:+,.6f} USD")
+        said.append(f"{'+' if amount.cost_nusd > 0 else ''}{dollars(amount.cost_nusd)} USD")
     return ", ".join(said) or "no amount"
 
 
-def _table(rows: Sequence[_Row]) -> Iterator[str]:
-    """Yield aligned lines: a text, then messages, tokens and cost. The text is last, so that no line has to be cut."""
+def _table(rows: Sequence[_Row], width: int | None) -> Iterator[str]:
+    """Yield aligned lines: a text, then messages, tokens and cost. The text is last, so that no line has to be cut.
+
+    A text that does not fit goes on below its beginning.
+    """
+    largest = max((abs(amount.cost_nusd) for _, amount in rows), default=0)
     cells = [
-        (f"{amount.messages:,}", f"{amount.total:,}", f"{amount.cost_nusd / _NUSD:,.4f}", text) for text, amount in rows
+        (f"{amount.messages:,}", f"{amount.total:,}", *([dollars(amount.cost_nusd, largest)] if largest else []), text)
+        for text, amount in rows
     ]
-    cells.insert(0, ("messages", "tokens", "USD", ""))
-    widths = [max(len(row[column]) for row in cells) for column in range(3)]
-    for row in cells:
-        numbers = "  ".join(cell.rjust(width) for cell, width in zip(row[:3], widths, strict=True))
-        yield f"{numbers}  {row[3]}".rstrip()
+    cells.insert(0, ("messages", "tokens", *(["USD"] if largest else []), ""))
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)][:-1]
+    for *numbers, text in cells:
+        begin = "  ".join(cell.rjust(width) for cell, width in zip(numbers, widths, strict=True))
+        first, *others = _in_lines(text, None if width is None else width - len(begin) - 2)
+        yield f"{begin}  {first}".rstrip()
+        yield from (" " * (len(begin) + 2) + line for line in others)
+
+
+def _in_lines(text: str, width: int | None) -> list[str]:
+    """Return the text in lines that are broken between words. What is indented stays so."""
+    if width is None or len(text) <= width:
+        return [text]
+    indent = " " * (len(text) - len(text.lstrip()))
+    return wrap(text, max(width, _NARROWEST), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

@@ -49,6 +49,17 @@ class TestBudgets:
         assert f"--fail-above {written}: not an amount." in " ".join(run.stderr.split())
         assert advice in " ".join(run.stderr.split())
 
+    def test_what_was_used_and_what_is_allowed_can_be_told_apart(self, shell: Shell) -> None:
+        JsonTree(shell.data_dir).put_turn(message(session(), Tokens(input=1), cost=13.4964))
+        run = shell.run("summary", "--range", "all", "--fail-above", "13.496USD")
+        said = "13.4964 USD were used, and --fail-above allows 13.4960."
+        assert (run.returncode, run.stderr) == (6, f"otel-agent: {said}\n")
+
+    def test_one_token_is_no_plural(self, shell: Shell) -> None:
+        JsonTree(shell.data_dir).put_turn(message(session(), Tokens(input=1)))
+        run = shell.run("summary", "--range", "all", "--fail-above", "0")
+        assert run.stderr == "otel-agent: 1 token was used, and --fail-above allows 0.\n"
+
     def test_the_budgets_of_the_settings_are_in_the_overview(self, shell: Shell) -> None:
         now = round(time.time() * 1000)
         JsonTree(shell.data_dir).put_turn(message(session(now), Tokens(input=80), now - 10, completed=now - 5))
@@ -56,7 +67,7 @@ class TestBudgets:
         shell.config.write_text("[[budget]]\ntokens = 50\n[[budget]]\nname = 'Team'\ncost_usd = 20\nper = 'month'\n")
         lines = [line.split() for line in shell.output("summary").splitlines()]
         assert ["all", "a", "day", "80", "of", "50", "160.0%", "0", "passed"] in lines
-        assert ["Team", "a", "month", "0.0000", "of", "20.00", "USD", "0.0%", "20.00", "lasts"] in lines
+        assert ["Team", "a", "month", "0.00", "of", "20.00", "USD", "0.0%", "20.00", "lasts"] in lines
         budget, other = json.loads(shell.output("summary", "--json"))["budgets"]
         assert (budget["limit"], budget["used"], budget["passed"]) == (50, 80, True)
         assert (other["unit"], other["limit"], other["name"]) == ("cost_usd", 20.0, "Team")

@@ -62,8 +62,8 @@ def test_a_person_gets_the_latest_and_may_ask_for_others(shell: Shell) -> None:
         )
     lines = shell.output("messages").splitlines()
     assert len(lines) == 1 + 20
-    assert lines[0].split()[0] == "ended"
-    assert lines[-1].split()[-3:-1] == ["25", "0.0000"]
+    assert lines[0].split() == ["Ended", "Model", "Agent", "Project", "Tokens", "Id"], "no message has a cost"
+    assert lines[-1].split()[-2] == "25"
     assert len(shell.output("messages", "--limit", "0").splitlines()) == 1 + 25
     assert len(shell.output("messages", "--limit", "3", "--format", "jsonl").splitlines()) == 3
     assert len(shell.output("messages", "--model", "a", "--format", "jsonl").splitlines()) == 2

@@ -49,10 +49,10 @@ def spans() -> bytes:
 
 
 def totals() -> bytes:
+    models = [[text("gen_ai.request.model", LONG)], []]
     points = [
-        NumberDataPoint(
-            as_int=TOKENS, attributes=[text("gen_ai.request.model", LONG), text("gen_ai.token.type", type_)]
-        )
+        NumberDataPoint(as_int=number, attributes=[*model, text("gen_ai.token.type", type_)])
+        for model, number in zip(models, (TOKENS, 1), strict=True)
         for type_ in TOKEN_TYPES
     ]
     metric = Metric(name="opencode.token.usage", unit="{token}", sum=Sum(data_points=points))
@@ -64,6 +64,18 @@ def totals() -> bytes:
 def test_long_names_are_cut_and_numbers_never(columns: int) -> None:
     printed = drawn(columns)
     assert max(map(cell_len, printed.splitlines())) <= columns
-    assert re.search(r"^opencode\.token\.usage +\{token\} +5 +49,382,716,050 *$", printed, re.MULTILINE)
-    assert re.search(r" (9,876,543,210 *){5}$", printed, re.MULTILINE)
+    assert re.search(r"^opencode\.token\.usage +\{token\} +10 +49,382,716,055 *$", printed, re.MULTILINE)
+    number = "9,876,543,210" if columns == 120 else "9.88B"
+    assert re.search(rf"^a-name-that-.*… +({number} *){{5}}$", printed, re.MULTILINE)
     assert re.search(r"^\d\d:\d\d +chat a-.*… .*… .*… +9,876,543,210 +9,876,543,210 +12345\.00$", printed, re.MULTILINE)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_each_model_has_one_line_and_usage_without_a_model_the_name_of_the_summary(columns: int) -> None:
+    lines = [line.split() for line in drawn(columns).splitlines()]
+    begin = next(number for number, words in enumerate(lines) if words[:1] == ["Model"])
+    longest, other, after = lines[begin + 1 : begin + 4]
+    kinds = 4 if columns == 60 else 5
+    assert (len(longest), longest[0][-1]) == (1 + kinds, "…")
+    assert other == ["titles", "and", "other", *["1"] * kinds]
+    assert after == []

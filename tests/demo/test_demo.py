@@ -50,7 +50,7 @@ def assert_shows_the_sample(printed: str, sample: dict[str, Any]) -> None:
     assert found["opencode.token.usage"] == f"{sum(sample['tokens'].values()):,}"
     assert found["opencode.message.count"] == str(sample["messages"])
     assert found["opencode.session.count"] == str(len(sample["by"]["session"]))
-    assert found["opencode.cost.usage"] == f"{sample['cost']:,.6f}"
+    assert found["opencode.cost.usage"] == f"{sample['cost']:,.4f}"
 
 
 def files(under: Path) -> set[Path]:

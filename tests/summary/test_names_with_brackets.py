@@ -76,7 +76,7 @@ def test_a_session_is_found_by_a_title_with_brackets(title: str, odd: MadeMachin
     odd.view("overview")
     with open_to_read(odd.state_dir) as ledger:
         assert ledger is not None
-        assert ledger.session_facts()[session_named(title, ledger)].title == "Mend [WIP] \\o/ *now*"
+        assert ledger.session_facts()[session_named(title, ledger, list)].title == "Mend [WIP] \\o/ *now*"
 
 
 def test_a_whole_title_means_that_session_alone(machine: MadeMachine) -> None:
@@ -86,9 +86,9 @@ def test_a_whole_title_means_that_session_alone(machine: MadeMachine) -> None:
     with open_to_read(machine.state_dir) as ledger:
         assert ledger is not None
         for title in ("Fix [a]", "Fix a", "Fix *"):
-            assert ledger.session_facts()[session_named(title, ledger)].title == title
+            assert ledger.session_facts()[session_named(title, ledger, list)].title == title
         with pytest.raises(NothingFound, match="2 sessions"):
-            session_named("Fix [a*]", ledger)
+            session_named("Fix [a*]", ledger, list)
 
 
 def test_a_price_can_name_a_model_with_brackets(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def detail(machine: MadeMachine, name: str) -> SessionDetail:
     machine.view("overview")
     with open_to_read(machine.state_dir) as ledger:
         assert ledger is not None
-        return session_detail(session_named(name, ledger), ledger, datetime.now(UTC))
+        return session_detail(session_named(name, ledger, list), ledger, datetime.now(UTC))
 
 
 def test_a_session_has_its_turns_and_their_calls(machine: MadeMachine) -> None:

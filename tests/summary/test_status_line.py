@@ -43,12 +43,21 @@ def used(machine: MadeMachine) -> MadeMachine:
             "{today.input:exact} {today.output} {today.reasoning} {today.cache_read} {today.cache_write}",
             "1,000,010 2 3 4 5",
         ),
+        ("{today.usage} today", "1.00M tokens, 1.2500 USD today"),
+        ("{today.usage:exact} today", "1,000,024 tokens, 1.2500 USD today"),
         ("no field", "no field"),
         ("a\x1b[31mb", "a\N{REPLACEMENT CHARACTER}[31mb"),
     ],
 )
 def test_each_field_is_a_number_of_its_range(template: str, shown: str, used: MadeMachine) -> None:
     assert line(used, template) == shown
+
+
+@pytest.mark.parametrize(("tokens", "shown"), [(1, "1 token"), (7, "7 tokens"), (0, "0 tokens")])
+def test_usage_in_words_has_no_cost_if_none_was_recorded(tokens: int, shown: str, machine: MadeMachine) -> None:
+    machine.tree.put_turn(message(session(), Tokens(tokens), T0))
+    machine.view("models")
+    assert line(machine, "{today.usage}") == shown
 
 
 @pytest.mark.parametrize(

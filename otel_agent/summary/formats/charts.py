@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Final
 
+from otel_agent.model.plural import counted
 from otel_agent.summary.text import words
 from otel_agent.summary.text.column import name_of
 from otel_agent.summary.view import Rhythm, Row, ToolRow, View, shown
@@ -96,7 +97,7 @@ def week_by_hour(week: Rhythm) -> str:
             place = f'x="{_LEFT + hour * _CELL}" y="{y}" width="{_CELL - 3}" height="{_CELL - 11}" rx="3"'
             # A little is still seen: the weakest colour is a fifth of the strongest.
             place += f' opacity="{0.2 + 0.8 * tokens / largest:.2f}"' if tokens else ""
-            title = f"{_WEEKDAYS[day]} {hour:02}:00: {words.exact(tokens)} tokens"
+            title = f"{_WEEKDAYS[day]} {hour:02}:00: {counted(tokens, 'token')}"
             parts.append(_rectangle("bar" if tokens else "none", place, tokens, title))
     return _svg(18 + 7 * (_CELL - 8), "Tokens by weekday and hour", parts)
 

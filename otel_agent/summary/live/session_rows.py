@@ -11,19 +11,30 @@ from otel_agent.model.plural import counted
 from otel_agent.summary.question import Accounting
 from otel_agent.summary.session_detail import CallRow, SessionDetail, TurnRow
 from otel_agent.summary.text import words
-from otel_agent.summary.text.session_page import UNKNOWN
+from otel_agent.summary.text.session_page import MODEL_CALLS, TOOL_CALLS, UNKNOWN
 from otel_agent.summary.view import shown
 
-TURN_TITLES: Final = ("Began", "Took", "Outcome", "Tokens", "Calls", "Tools", "USD", "Model", "Agent")
+_COST: Final = "USD"
+TURN_TITLES: Final = ("Began", "Took", "Outcome", "Tokens", MODEL_CALLS, TOOL_CALLS, _COST, "Model", "Agent")
 CALL_TITLES: Final = ("Began", "Took", "Kind", "Outcome", "Tokens", "Name", "Agent")
 """On a narrow screen the last columns are cut, so names come after the numbers."""
-NUMBERS: Final = frozenset({"Took", "Tokens", "Calls", "Tools", "USD"})
+NUMBERS: Final = frozenset({"Took", "Tokens", MODEL_CALLS, TOOL_CALLS, _COST})
 """Columns that are aligned on the right."""
 _ERROR: Final = "red"
 
 
-def turn_cells(turn: TurnRow, accounting: Accounting, now: datetime) -> tuple[Text, ...]:
-    """Return the cells of a turn, under ``TURN_TITLES``."""
+def turn_titles(of: SessionDetail) -> tuple[str, ...]:
+    """Return the titles of the turns of a session: those of ``TURN_TITLES``, without the cost if none was recorded."""
+    return tuple(title for title in TURN_TITLES if title != _COST or of.usage.cost_nusd)
+
+
+def turn_cells(turn: TurnRow, of: SessionDetail, accounting: Accounting, now: datetime) -> tuple[Text, ...]:
+    """Return the cells of a turn of a session, under ``turn_titles``."""
+    cells = dict(zip(TURN_TITLES, _turn_cells(turn, of.usage.cost_nusd, accounting, now), strict=True))
+    return tuple(cells[title] for title in turn_titles(of))
+
+
+def _turn_cells(turn: TurnRow, whole_nusd: int, accounting: Accounting, now: datetime) -> tuple[Text, ...]:
     failed = f" ({turn.failed_tool_calls} failed)" if turn.failed_tool_calls else ""
     return (
         Text(words.moment(turn.since, now)),
@@ -32,7 +43,7 @@ def turn_cells(turn: TurnRow, accounting: Accounting, now: datetime) -> tuple[Te
         _right(words.exact(shown(turn.usage, accounting).total)),
         _right(words.exact(turn.model_calls)),
         _right(UNKNOWN if turn.tool_calls is None else f"{words.exact(turn.tool_calls)}{failed}"),
-        _right(words.dollars(turn.usage.cost_nusd)),
+        _right(words.dollars(turn.usage.cost_nusd, whole_nusd)),
         Text(words.plain(", ".join(turn.models)) or words.NOTHING),
         Text(words.plain(", ".join(turn.agents))),
     )

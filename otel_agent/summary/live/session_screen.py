@@ -1,6 +1,6 @@
 """One session from inside: its turns and, below them, the model calls and tool calls of the turn under the cursor."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import ClassVar, Final
 
 from rich.console import Group, RenderableType
@@ -20,6 +20,7 @@ from otel_agent.summary.live.session_rows import (
     call_cells,
     session_sentences,
     turn_cells,
+    turn_titles,
 )
 from otel_agent.summary.live.session_table import Rows
 from otel_agent.summary.live.style import LOW
@@ -86,8 +87,7 @@ class SessionScreen(Screen[None]):
         yield Static(self._way(), id="way")
         for name, titles in (("turns", TURN_TITLES), ("calls", CALL_TITLES)):
             table = Rows(id=name, cursor_type="row", zebra_stripes=False)
-            for title in titles:
-                table.add_column(Text(title, justify="right" if title in NUMBERS else "left"), key=title)
+            _add_columns(table, titles)
             yield table
         yield Static(id="exact", markup=False)
         yield Static(id="sums", markup=False)
@@ -104,9 +104,10 @@ class SessionScreen(Screen[None]):
         if detail == self._detail:
             return
         key, is_first, self._detail = self._turn_key, self._detail is None, detail
-        turns.clear()
+        turns.clear(columns=True)
+        _add_columns(turns, turn_titles(detail))
         for turn in detail.turns:
-            turns.add_row(*turn_cells(turn, self._view.accounting, self._view.now), key=turn.key)
+            turns.add_row(*turn_cells(turn, detail, self._view.accounting, self._view.now), key=turn.key)
         turns.border_title = f"Turns, {len(detail.turns)}"
         last = len(detail.turns) - 1
         at = next((number for number, turn in enumerate(detail.turns) if turn.key == key), last)
@@ -204,3 +205,8 @@ class SessionScreen(Screen[None]):
         """Write the session to a file."""
         if self._detail is not None:
             self._keep(self.session_id, session_json(self._detail, self._view.accounting) + "\n")
+
+
+def _add_columns(table: Rows, titles: Iterable[str]) -> None:
+    for title in titles:
+        table.add_column(Text(title, justify="right" if title in NUMBERS else "left"), key=title)

@@ -52,7 +52,9 @@ class Rows(DataTable[Text], inherit_bindings=False):
         for column, text in zip(self.ordered_columns, cells, strict=True):
             width = column.get_render_width(self)
             room, length = width - 2 * self.cell_padding, cell_len(text.plain.strip())
-            first = at + self.cell_padding + (room - length if text.justify == "right" else 0)
+            # The name of a tool is indented below its model.
+            indent = cell_len(text.plain) - cell_len(text.plain.lstrip())
+            first = at + self.cell_padding + (room - length if text.justify == "right" else indent)
             if length:
                 yield text, first, first + length
             at += width

@@ -2,18 +2,23 @@
 
 from datetime import datetime
 
+from otel_agent.model.money import dollars_beside
+from otel_agent.model.plural import counted
 from otel_agent.summary.text import words
 from otel_agent.summary.view import BudgetState
 
 
 def used_of_limit(budget: BudgetState) -> str:
     """Return the used amount and the limit in short forms: ``1.20M of 5.00M``, ``3.50 of 20.00 USD``."""
-    return f"{amount(budget, budget.used)} of {amount(budget, budget.limit)}{' USD' if budget.of_cost else ''}"
+    if budget.of_cost:
+        used, limit = dollars_beside(budget.used, budget.limit)
+        return f"{used} of {limit} USD"
+    return f"{amount(budget, budget.used)} of {amount(budget, budget.limit)}"
 
 
 def amount(budget: BudgetState, number: int) -> str:
     """Return an amount of the budget in a short form, without its unit."""
-    return words.dollars(number) if budget.of_cost else words.compact(number)
+    return words.dollars(number, budget.limit) if budget.of_cost else words.compact(number)
 
 
 def pace(budget: BudgetState, now: datetime) -> str:
@@ -25,10 +30,12 @@ def pace(budget: BudgetState, now: datetime) -> str:
 
 def notice_text(budget: BudgetState, now: datetime) -> str:
     """Return the sentence of a notice, with all digits."""
-    write, unit = (words.dollars, "USD") if budget.of_cost else (words.exact, "tokens")
+    if budget.of_cost:
+        used = used_of_limit(budget)
+    else:
+        used = f"{words.exact(budget.used)} of {counted(budget.limit, 'token')}"
     passed = " is passed" if budget.is_passed else ""
     soon = f", at this pace it is used up {words.moment(budget.reached, now)}" if budget.left and budget.reached else ""
     return words.plain(
-        f"budget {budget.name}{passed}: {write(budget.used)} of {write(budget.limit)} {unit} a {budget.per} used "
-        f"({words.share(budget.used, budget.limit)}){soon}"
+        f"budget {budget.name}{passed}: {used} a {budget.per} used ({words.share(budget.used, budget.limit)}){soon}"
     )

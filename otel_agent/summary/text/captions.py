@@ -162,8 +162,10 @@ def _notes(view: View, columns: Collection[str] | None) -> Iterator[str]:
         )
     beside = view.total_of(view.unattributed)
     if beside:
+        nusd = view.unattributed.cost_nusd
+        cost = f" ({words.dollars(nusd)} USD)" if nusd else ""
         yield (
-            f"{counted(beside, 'token')} ({words.dollars(view.unattributed.cost_nusd)} USD) {'is' if beside == 1 else 'are'} "
+            f"{counted(beside, 'token')}{cost} {'is' if beside == 1 else 'are'} "
             "in OpenCode's totals of sessions only: titles, and model calls whose record is gone."
         )
     if are_shown("API-equiv."):

@@ -7,7 +7,7 @@ from msgspec import Struct
 from rich.cells import cell_len, set_cell_size
 
 from otel_agent.summary.text.captions import total_name
-from otel_agent.summary.text.column import Column, is_marked
+from otel_agent.summary.text.column import Column, Kind, is_marked
 from otel_agent.summary.text.columns import columns
 from otel_agent.summary.view import GLOBAL, View
 
@@ -179,15 +179,15 @@ def _total(column: Column, view: View, shortened: bool) -> str:
 
 
 def _fitted(texts: Sequence[str], widths: Sequence[int], kept: tuple[Column, ...]) -> tuple[str, ...]:
-    return tuple(_fit(text, width, column) for text, width, column in zip(texts, widths, kept, strict=True))
+    return tuple(fit(text, width, column.kind) for text, width, column in zip(texts, widths, kept, strict=True))
 
 
-def _fit(text: str, width: int, column: Column) -> str:
+def fit(text: str, width: int, kind: Kind) -> str:
     """Pad or cut a text to exactly ``width``. A path keeps its end, because people know it by that."""
     room = width - _width(text)
     if room >= 0:
-        return " " * room + text if column.kind == "number" else text + " " * room
-    if column.kind == "path":
+        return " " * room + text if kind == "number" else text + " " * room
+    if kind == "path":
         return set_cell_size(end_of_place(text, width), width)
     return beginning_of(text, width)
 

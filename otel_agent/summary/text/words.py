@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from otel_agent.model import Tokens
+from otel_agent.model import Tokens, money
 from otel_agent.model.agent_name import without_joiners
 from otel_agent.model.plural import counted
 from otel_agent.summary.question import Range
@@ -23,6 +23,8 @@ _NAMED: Final = {
     "all": "all time",
 }
 
+dollars: Final = money.dollars
+"""Writes a cost, as everything that has no view does, too."""
 NOTHING: Final = "·"
 """The text of a cell without a value."""
 CATEGORIES: Final = ("Input", "Output", "Reasoning", "Cache read", "Cache write")
@@ -68,20 +70,14 @@ def change(now: int, then: int) -> str:
     return "new" if now else NOTHING
 
 
-def dollars(nusd: int, whole_nusd: int = 0) -> str:
-    """Return billionths of a US dollar as dollars. A cost below the last digit is not shown as 0.
-
-    Two decimals are enough beside a total of 10 dollars or more; a smaller one has four.
-    """
-    digits = 2 if max(nusd, whole_nusd) >= 10 * 10**9 else 4
-    if 0 < nusd < 10 ** (9 - digits) // 2:
-        return f"<{10**-digits:.{digits}f}"
-    return f"{nusd / 1e9:,.{digits}f}"
-
-
 def tokens(found: Tokens) -> str:
     """Return the sum of all categories in words: ``1 token``, ``2,345 tokens``."""
     return counted(found.total, "token")
+
+
+def tokens_and_cost(found: Tokens, nusd: int) -> str:
+    """Return the tokens and, if any was recorded, the cost: ``2,345 tokens, 0.1234 USD``."""
+    return f"{tokens(found)}, {dollars(nusd)} USD" if nusd else tokens(found)
 
 
 def running(processes: int) -> str:

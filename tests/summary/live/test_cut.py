@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 
 import pytest
 from msgspec.structs import replace
@@ -18,7 +19,7 @@ from tests.summary.live.driving import Screen, drive, lines, press, settled
 from tests.summary.live.made_source import ASK, MadeSource, put
 from tests.summary.made_machine import MadeMachine
 from tests.support import made_stores
-from tests.support.made_stores import T0, message, session
+from tests.support.made_stores import T0, message, session, tool
 
 SIZES = [(60, 20), (80, 24), (120, 40)]
 LONG = "a-name-that-is-long"
@@ -35,6 +36,7 @@ def source(machine: MadeMachine) -> MadeSource:
         made_stores.Tokens(input=NUMBER),
         T0 + 1,
         completed=T0 + 2,
+        cost=0.25,
         changes=stopped,
         provider=f"provider-{LONG}",
         model=f"model-{LONG * 2}",
@@ -68,12 +70,12 @@ def test_the_tables_of_a_session_say_where_they_go_on(size: tuple[int, int], sou
 
 
 def test_no_part_of_a_number_is_shown_at_any_width(source: MadeSource) -> None:
-    numbers = [f"{NUMBER:,}", "1", "?", "0.0000"]
+    numbers = [f"{NUMBER:,}", "1", "?", "0.2500"]
 
     async def steps(pilot: Screen, app: Live) -> None:
         await press(pilot, app, "2", "enter")
         numbers_seen = set[int]()
-        for width in range(54, 98):
+        for width in range(54, 112):
             await pilot.resize_terminal(width, 24)
             await pilot.pause()
             after = table(app, "turns")[1].partition("MessageAbortedError")[2]
@@ -116,6 +118,29 @@ def test_letters_of_two_columns_are_cut_whole(name: str, machine: MadeMachine) -
             for drawn in table(app, "turns"):
                 assert cell_len(drawn) == width - 4
                 assert drawn.endswith("…")
+
+    drive(MadeSource(machine), ASK, steps, view="sessions", size=(80, 24))
+
+
+def test_the_indented_name_of_a_tool_is_cut_as_any_other(machine: MadeMachine) -> None:
+    """Without an agent nothing is beside the name, so a name that goes on is all that the mark can be for."""
+    hour_ago = time.time_ns() // 1_000_000 - 3_600_000
+    of = session(hour_ago, title="tools")
+    asked = message(of, made_stores.Tokens(1), hour_ago, completed=hour_ago + 9_000, agent="")
+    name = f"server_{LONG}_{LONG}"
+    machine.tree.put_turn(asked)
+    machine.tree.put(tool(asked, name, 4, at=hour_ago + 1_000, took=2_000))
+
+    async def steps(pilot: Screen, app: Live) -> None:
+        await press(pilot, app, "2", "enter")
+        cut = 0
+        for width in range(80, 110):
+            await pilot.resize_terminal(width, 24)
+            await pilot.pause()
+            drawn = table(app, "calls")[-1].rstrip()
+            assert drawn.endswith(("…", f"  {name}")), width
+            cut += drawn.endswith("…")
+        assert 0 < cut < 30, "it is cut on some screens and whole on others"
 
     drive(MadeSource(machine), ASK, steps, view="sessions", size=(80, 24))
 
