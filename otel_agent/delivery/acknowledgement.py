@@ -16,11 +16,14 @@ Acknowledgement = type[ExportTraceServiceResponse] | type[ExportMetricsServiceRe
 """The message that a backend answers a signal with."""
 _PROTOBUF: Final = ("application/x-protobuf", "application/protobuf")
 _OTLP_KINDS: Final = (*_PROTOBUF, "application/json")
+_WITHOUT_BODY: Final = (204, 205)
+"""Statuses that say "no content", whatever kind a program adds to each of its answers."""
 
 
-def judge(status: int, kind: str, body: bytes, response: Acknowledgement, *, accept_any_2xx: bool) -> SendResult:
-    """Return the result of an HTTP answer below 400. An empty body is an acknowledgement, a page of HTML is none.
+def judge(status: int, kind: str, body: bytes | None, response: Acknowledgement, *, accept_any_2xx: bool) -> SendResult:
+    """Return the result of an HTTP answer below 400. ``body`` is ``None`` if it cannot be unpacked.
 
+    An empty body is an acknowledgement, unless the answer says that it is of another kind. A page of HTML is none.
     Something that answers 2xx, but not as a backend does, may still have kept the request. One that answers 3xx has not.
     """
     kind = kind.partition(";")[0].strip().lower()
@@ -28,10 +31,13 @@ def judge(status: int, kind: str, body: bytes, response: Acknowledgement, *, acc
         return SendResult(
             accepted=False, reason=f"HTTP {status} instead of an acknowledgement (a redirect or a portal?)"
         )
-    if len(body) > MAX_ANSWER:
+    if body is not None and len(body) > MAX_ANSWER:
         return _unclear(ENDLESS)
-    if not body or (accept_any_2xx and kind not in _OTLP_KINDS):
+    empty = body == b"" and (kind in ("", *_OTLP_KINDS) or status in _WITHOUT_BODY)
+    if empty or (accept_any_2xx and kind not in _OTLP_KINDS):
         return SendResult(accepted=True)
+    if body is None:
+        return _unclear("an answer that cannot be unpacked")
     try:
         if kind in _PROTOBUF:
             return partial_success(response.FromString(body).partial_success)
