@@ -1,7 +1,8 @@
 """Connections that belong to an exchange: it can shut each of them down, and knows when the request leaves.
 
-The classes of urllib3 do the rest. They are changed at three points. The socket is known before it connects. The first byte
-of the request is noted. An answer ends after ``MOST_BYTES``, its headers and trailers included.
+The classes of urllib3 do the rest. They are changed at four points. The socket is known before it connects. The first byte
+of the request is noted. An answer ends after ``MOST_BYTES``, its headers and trailers included. One that ends before the
+end that it announced is an error.
 """
 
 import http.client
@@ -40,10 +41,10 @@ class TooLong(OSError):
 
 
 class _Bounded(io.RawIOBase):
-    """Reads from a connection, and no more than ``MOST_BYTES``."""
+    """Reads from a connection, and no more than ``MOST_BYTES``. ``ended`` says that the other side has closed it."""
 
     def __init__(self, source: io.RawIOBase) -> None:
-        self._source, self._seen = source, 0
+        self._source, self._seen, self.ended = source, 0, False
 
     def readable(self) -> bool:
         return True
@@ -53,6 +54,7 @@ class _Bounded(io.RawIOBase):
         self._seen += number or 0
         if self._seen > MOST_BYTES:
             raise TooLong
+        self.ended |= number == 0
         return number
 
     def close(self) -> None:
@@ -61,9 +63,32 @@ class _Bounded(io.RawIOBase):
 
 
 class _Answer(http.client.HTTPResponse):
+    """An answer of which no half counts as a whole. ``http.client`` takes a closed connection for the end of headers,
+    of a body of a known length, and of trailers. So half an answer would look like one without a body.
+    """
+
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_Bounded(self.fp.detach()))
+        self._source = _Bounded(self.fp.detach())
+        self.fp = io.BufferedReader(self._source)
+
+    def begin(self) -> None:
+        """Read the headers. Raises ``IncompleteRead`` if the connection was closed before they ended."""
+        super().begin()
+        # Whoever has read the empty line after the headers does not read on.
+        if self._source.ended:
+            raise http.client.IncompleteRead(b"")
+
+    def read(self, amt: int | None = None) -> bytes:
+        """Read from the body. Raises ``IncompleteRead`` if the connection was closed before its end."""
+        found = super().read(amt)
+        if self._source.ended and self._announces_its_end():
+            raise http.client.IncompleteRead(found)
+        return found
+
+    def _announces_its_end(self) -> bool:
+        """Return false if the body ends where the connection does (RFC 9112, 6.3)."""
+        return "content-length" in self.headers or "transfer-encoding" in self.headers
 
 
 class _Watched(HTTPConnection):

@@ -28,6 +28,7 @@ from otel_agent.semconv import Signal
 _MOST_BYTES: Final = MAX_ANSWER + 1
 """The limit of an answer. It is a number that no server has for requests, so its text can be recognised."""
 _LONG_ANSWER: Final = f"vs. {_MOST_BYTES})"
+_NO_MESSAGE: Final = "gRPC OK without an acknowledgement"
 _CHANNEL: Final = (
     ("grpc.primary_user_agent", USER_AGENT),
     ("grpc.max_receive_message_length", _MOST_BYTES),
@@ -120,6 +121,8 @@ class _Calls:
             closed = self._tries.closed
             reason = "broken off" if closed else type(error).__name__
             return Tried(SendResult(accepted=False, reason=reason, unanswered=not closed))
+        if answer is None:  # a status without a message, though the service promises one
+            return Tried(SendResult(accepted=False, reason=_NO_MESSAGE, unanswered=True))
         return Tried(partial_success(answer.partial_success))
 
     def _opened(self) -> grpc.Channel:

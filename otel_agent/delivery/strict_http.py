@@ -11,11 +11,11 @@ from typing import Any
 
 import requests
 
-from otel_agent.delivery import retry
+from otel_agent.delivery import proxies, retry
 from otel_agent.delivery.acknowledgement import MAX_ANSWER, Acknowledgement, judge
 from otel_agent.delivery.connections import WatchedAdapter
 from otel_agent.delivery.exchange import Exchange
-from otel_agent.delivery.http_errors import CLOSED, IN_TIME, failure_reason
+from otel_agent.delivery.http_errors import CLOSED, IN_TIME, PROXY_ADDRESS, failure_reason
 from otel_agent.delivery.tries import Tried
 from otel_agent.delivery.user_agent import USER_AGENT
 from otel_agent.model import SendResult
@@ -60,6 +60,8 @@ class StrictSession(requests.Session):
             answer: _Answer = exchange.run(lambda: self._answer(url, body, headers, exchange.remaining_seconds))
         except Exception as error:  # noqa: BLE001 - whatever the libraries below raise, the request may be sent again
             reason = "broken off" if self._closed else failure_reason(error)
+            if not exchange.left and proxies.is_unusable(url):
+                reason = PROXY_ADDRESS  # the libraries below say the same of the backend's own
             return Tried(
                 SendResult(accepted=False, reason=reason, unanswered=exchange.left),
                 broke=exchange.left and reason == CLOSED,
@@ -96,21 +98,28 @@ class StrictSession(requests.Session):
 class _Answer:
     """What is left of an answer after its connection is closed or back in the pool."""
 
-    def __init__(self, answer: requests.Response, body: bytes) -> None:
+    def __init__(self, answer: requests.Response, body: bytes | None) -> None:
         self.status, self.phrase, self.headers, self.body = answer.status_code, answer.reason, answer.headers, body
 
 
-def _body(answer: requests.Response) -> bytes:
-    """Return the body, cut after ``MAX_ANSWER`` bytes, also if it was packed: a few bytes can hide gigabytes."""
+def _body(answer: requests.Response) -> bytes | None:
+    """Return the body, cut after ``MAX_ANSWER`` bytes, also if it was packed: a few bytes can hide gigabytes.
+
+    ``None`` if it cannot be unpacked as a whole.
+    """
     raw: bytes = answer.raw.read(MAX_ANSWER + 1, decode_content=False)
     coding = answer.headers.get("content-encoding", "").strip().lower()
+    if not raw or len(raw) > MAX_ANSWER or coding in ("", "identity"):
+        return raw
     if coding not in ("gzip", "x-gzip", "deflate"):
-        return raw
+        return None
+    # 32 recognizes the heads of gzip and zlib.
+    unpacking = zlib.decompressobj(32 + zlib.MAX_WBITS)
     try:
-        # 32 recognizes the heads of gzip and zlib.
-        return zlib.decompressobj(32 + zlib.MAX_WBITS).decompress(raw, MAX_ANSWER + 1)
+        body = unpacking.decompress(raw, MAX_ANSWER + 1)
     except zlib.error:
-        return raw
+        return None
+    return body if unpacking.eof or len(body) > MAX_ANSWER else None
 
 
 def _as_given(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -1,5 +1,6 @@
 """Checks the way from the agent to the backend: the name, the port, TLS, and an empty OTLP request."""
 
+import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,7 +11,9 @@ from opentelemetry.sdk.metrics.export import MetricsData
 
 from otel_agent.agent import backend
 from otel_agent.delivery import proxies
+from otel_agent.delivery.advice import advice
 from otel_agent.delivery.listener import Spoken, spoken_at
+from otel_agent.delivery.otlp_file import try_out
 from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.delivery.probe import Reached, reach
 from otel_agent.doctor import diagnosis
@@ -18,7 +21,7 @@ from otel_agent.doctor.finding import Finding, Verdict, fail, fine, skip, warn
 from otel_agent.errors import SettingsError
 from otel_agent.model.plural import counted
 from otel_agent.semconv import Signal
-from otel_agent.settings import Settings
+from otel_agent.settings import Settings, resource_attributes
 
 SECONDS: Final = 3.5
 """Time for everything that is said about one signal: together with the start of the program, less than 5 s."""
@@ -39,12 +42,23 @@ def delivery(settings: Settings, signal: Signal, *, expected: bool = True) -> It
     exporter = settings.exporter_of(signal)
     if exporter == "none":
         yield fine(signal, f"the exporter is none: {signal} stay on this machine")
+    elif exporter == "file":
+        yield _to_files(settings, signal)
     elif exporter != "otlp":
         yield fine(signal, f"the exporter is {exporter}")
     elif expected or _is_refused(settings, signal):
         yield from _over_otlp(settings, signal, end)
     else:
         yield from _by_default(settings, signal, end)
+
+
+def _to_files(settings: Settings, signal: Signal) -> Finding:
+    folder = settings.file_exporter_dir
+    if trouble := try_out(folder):
+        return fail(
+            signal, trouble, "Nothing is exported. Undelivered data is kept and written later.", advice(trouble)
+        )
+    return fine(signal, f"the exporter is file: {signal} go to {folder}")
 
 
 def _is_refused(settings: Settings, signal: Signal) -> bool:
@@ -84,6 +98,13 @@ def proxy(settings: Settings) -> Iterator[Finding]:
                 "Set NO_PROXY=localhost,127.0.0.1",
             )
             return
+
+
+def resource(settings: Settings) -> Iterator[Finding]:
+    """Warn of what somebody says of the emitter and nobody will read."""
+    if any(settings.exporter_of(signal) != "none" for signal in get_args(Signal)):
+        for doubt in resource_attributes.doubts(os.environ):
+            yield warn("resource", doubt, "Nothing that is exported has it.", "Correct the variable.")
 
 
 def _over_otlp(settings: Settings, signal: Signal, deadline: float) -> Iterator[Finding]:

@@ -6,12 +6,12 @@ from typing import Final
 
 from otel_agent.ledger.answers import Scope
 from otel_agent.ledger.queries import Queries
-from otel_agent.model.project import from_home, is_outside_any
 from otel_agent.summary.question import Accounting
 from otel_agent.summary.suggestions import SHOWN_OF_ID
 from otel_agent.summary.text import words
+from otel_agent.summary.text.column import place
 from otel_agent.summary.text.listed import Listed, listed_lines
-from otel_agent.summary.view import GLOBAL, shown
+from otel_agent.summary.view import project_of, shown
 
 _MOST: Final = 10
 """Sessions in the list. Whoever means an older one finds it in the view of sessions."""
@@ -33,7 +33,7 @@ def sessions_to_choose(
     columns = [
         Listed("Id", keys, short=[f"…{key[-SHOWN_OF_ID:]}" for key in keys], whole=True),
         Listed("Title", titles, optional=2),
-        Listed("Project", [_project(*group.key[1:]) for group in listed], "path", optional=1),
+        Listed("Project", [place(project_of(group.key[1]), group.key[2]) for group in listed], "path", optional=1),
         Listed("Last", [_last(group.last_ms, now) for group in listed], whole=True),
         Listed("Tokens", [words.exact(shown(group.usage, accounting).total) for group in listed], "number"),
     ]
@@ -43,10 +43,6 @@ def sessions_to_choose(
         yield _INDENT + line
     if len(found) > len(listed):
         yield f"{_INDENT}… and {len(found) - len(listed):,} more: `otel-agent summary sessions` lists them"
-
-
-def _project(worktree: str, directory: str) -> str:
-    return words.plain(from_home((directory if is_outside_any(worktree) else worktree) or GLOBAL))
 
 
 def _last(at_ms: int, now: datetime) -> str:
