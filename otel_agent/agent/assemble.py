@@ -10,9 +10,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from otel_agent.agent.backend import doubts, exporters
+from otel_agent.agent.backend import doubts, exporters, name_of
 from otel_agent.agent.budget_watch import BudgetWatch
 from otel_agent.agent.requested_calls import RequestedCalls
+from otel_agent.export.known_backend import KnownBackend
 from otel_agent.export.metric_export import MetricExport
 from otel_agent.export.metric_schedule import MetricSchedule
 from otel_agent.export.mirror import Mirror
@@ -121,7 +122,7 @@ def _observations(
     )
 
 
-def _metric_schedule(settings: Settings, ledger: Ledger) -> MetricSchedule:
+def _metric_schedule(settings: Settings, ledger: Ledger, backend: KnownBackend | None) -> MetricSchedule:
     return MetricSchedule(
         ledger,
         exported_metrics(
@@ -135,6 +136,7 @@ def _metric_schedule(settings: Settings, ledger: Ledger) -> MetricSchedule:
         active_ns=round(settings.heartbeat_hours * 3_600 * _NS),
         budget=settings.heartbeat_series,
         interval_ns=round(settings.metric_export_interval_seconds * _NS),
+        backend=backend,
     )
 
 
@@ -179,16 +181,19 @@ def _exports(
         now_ns=now_ns,
         checkouts=Checkouts() if settings.vcs_attributes else None,
     )
+    delta, backend = sends_increments(settings, os.environ), None
+    if to_metrics is not None:
+        backend = KnownBackend(parts.ledger, name_of(settings, "metrics"), delta=delta, now_ns=now_ns())
     metrics = MetricExport(
         parts.ledger,
         to_metrics,
         outcomes,
         emitter=emits,
-        schedule=_metric_schedule(settings, parts.ledger),
+        schedule=_metric_schedule(settings, parts.ledger, backend),
         mirrors=_mirrors(settings, parts.ledger),
         observe=_observations(settings, parts, outcomes, budgets, now_ns).collect,
         interval_ns=round(settings.metric_export_interval_seconds * _NS),
-        delta=sends_increments(settings, os.environ),
+        delta=delta,
         now_ns=now_ns,
     )
     return spans, metrics

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
+from otel_agent.ledger.accepted_by import INCREMENTS
 from otel_agent.ledger.reading import reading_keys
 from otel_agent.model.plural import counted
 from otel_agent.verify.amounts import Amount
@@ -77,6 +78,11 @@ def _agreement(report: Report) -> Iterator[str]:
     )
     if report.sessions_with_totals:
         yield f"OpenCode's own totals of {counted(report.sessions_with_totals, 'session')} were compared too."
+    accepted_by = report.accepted_by.removesuffix(INCREMENTS)
+    if report.accepted_by != accepted_by:
+        yield "The backend gets increments. It does not have what was counted before the first of them."
+    if report.backend and accepted_by and report.backend != accepted_by:
+        yield f"The settings name another backend, {report.backend}. What is accepted here was accepted by {accepted_by}."
     if report.delivery:
         yield f"The backend does not accept totals now: {report.delivery}"
     if report.spans_pending:
