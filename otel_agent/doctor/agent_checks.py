@@ -26,6 +26,8 @@ _LITTLE_ROOM: Final = 500_000_000
 _CHECK_SECONDS: Final = 2.0
 """Time to check every page of a ledger, which is enough for some hundred megabytes."""
 
+TRY_AGAIN: Final = "The next start of the agent sends them again. Look for `quarantined` in its log for the reason."
+
 
 def settings_file(found: Loaded) -> Iterator[Finding]:
     """Check that only its owner can read a settings file with keys in it, and that the environment can be used."""
@@ -94,6 +96,22 @@ def agent(settings: Settings, *, expected: bool = True) -> Iterator[Finding]:
             f"At least {counted(waiting, 'message')} to count." if waiting else "Nothing is counted meanwhile.",
             "Nothing is lost: it goes on by itself as soon as the ledger can be written.",
         )
+
+
+def quarantined_in_words(spans: int) -> str:
+    """Return what is in quarantine, and why, without a full stop."""
+    return f"{counted(spans, 'pending span')} quarantined: the backend rejected each alone, and accepted others"
+
+
+def quarantined(settings: Settings) -> Iterator[Finding]:
+    """Name the spans that the backend rejected alone, if there are any."""
+    try:
+        with open_to_read(settings.state_dir) as found:
+            spans = found.quarantined() if found else 0
+    except LedgerError:
+        return  # that is a finding of its own
+    if spans:
+        yield warn("traces", quarantined_in_words(spans), "Their traces are not whole at the backend.", TRY_AGAIN)
 
 
 def ledger(settings: Settings) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from otel_agent.delivery.advice import advice
+from otel_agent.doctor import agent_checks
 from otel_agent.doctor.finding import Finding, Verdict
 from otel_agent.doctor.status import GOOD, FoundStore, Status
 from otel_agent.ledger.delivery_state import SignalDelivery
@@ -113,6 +114,8 @@ def _status_lines(status: Status, now: datetime) -> Iterator[tuple[str, str]]:
         yield "newest message", f"{age} ago, {at:%Y-%m-%d %H:%M:%S}"
     spans = counted(status.spans_pending, "span")
     yield "ledger", f"{status.state_dir}: {counted(status.series, 'series', 'series')}, {spans} pending"
+    if status.spans_quarantined:
+        yield "quarantined", f"{agent_checks.quarantined_in_words(status.spans_quarantined)}. {agent_checks.TRY_AGAIN}"
     # A signal appears here with its first request, accepted or not.
     for delivery in status.deliveries:
         yield delivery.signal, _delivery(delivery, now)

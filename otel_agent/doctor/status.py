@@ -63,6 +63,8 @@ class Status(Struct, frozen=True, kw_only=True):
     series: int
     spans_pending: int = field(name="spans_owed")
     """The JSON keeps the name of its first version: monitoring reads it."""
+    spans_quarantined: int
+    """How many of these the backend rejected alone. The next start tries them again."""
     deliveries: list[SignalDelivery]
     state_dir: str
     reading: Reading | None = None
@@ -112,6 +114,7 @@ def status_of(settings: Settings, now: datetime, notes: Iterable[str] = ()) -> S
             newest_message_age_s=None if newest_ms is None else max(now.timestamp() - newest_ms / 1e3, 0.0),
             series=ledger.series() if ledger else 0,
             spans_pending=ledger.pending() if ledger else 0,
+            spans_quarantined=ledger.quarantined() if ledger else 0,
             deliveries=ledger.deliveries() if ledger else [],
             state_dir=str(settings.state_dir),
             reading=ledger.reading() if ledger else NOT_BEGUN,

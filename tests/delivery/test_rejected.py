@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 from tests.delivery.filled import assert_all_arrived, fill
@@ -24,7 +25,13 @@ def test_a_span_at_fault_does_not_hold_up_the_others(agent: Agent, tree: JsonTre
     assert run.stderr.count("the backend rejected 1 span, the first of message msg_") == 1
     assert "1 span pending" in run.stderr
     assert [span.start_ns // 10**6 for span in receiver.chats()] == [T0, T0 + 1000, T0 + 3000]
+    for command in ("status", "doctor"):
+        said = " ".join(agent.command(command).stdout.split())
+        assert "1 pending span quarantined: the backend rejected each alone, and accepted others" in said
+        assert "The next start of the agent sends them again." in said
+    assert json.loads(agent.command("status", "--json").stdout)["spans_quarantined"] == 1
     agent.once()
+    assert "quarantined" not in agent.command("status").stdout
     assert len(receiver.chats()) == 4
     assert_all_arrived(receiver, 4)
 
