@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 from msgspec import Struct
 
@@ -29,7 +29,7 @@ from otel_agent.opencode.locations import StoreLocations, WatchedFolder, watched
 from otel_agent.opencode.running.processes import Processes
 from otel_agent.otlp.metrics import exported_metrics
 from otel_agent.otlp.resource import emitter
-from otel_agent.semconv import CLAUDE_CODE, CLAUDE_LINES_COUNT
+from otel_agent.semconv import CLAUDE_CODE, CLAUDE_LINES_COUNT, Signal
 from otel_agent.semconv.attributes import Attr
 from otel_agent.series import claude_code
 from otel_agent.settings import Settings
@@ -160,12 +160,21 @@ def _mirrors(settings: Settings, ledger: Ledger) -> list[Mirror]:
     ]
 
 
+def _end_failures(settings: Settings, ledger: Ledger) -> None:
+    """Forget the failure of a signal whose exporter was switched off."""
+    for signal in get_args(Signal):
+        if settings.exporter_of(signal) == "none" and ledger.delivery_state.fails(signal):
+            with ledger.transaction():
+                ledger.delivery_state.end_failure(signal)
+
+
 def _exports(
     settings: Settings, parts: Intake, budgets: BudgetWatch, now_ns: Callable[[], int]
 ) -> tuple[SpanExport, MetricExport]:
     for doubt in doubts(settings):
         log.warning("%s", doubt)
     to_spans, to_metrics = exporters(settings)
+    _end_failures(settings, parts.ledger)
     if to_spans is not None and parts.ledger.outbox.left_out:
         # Summaries counted these before anybody chose a backend.
         with parts.ledger.transaction():

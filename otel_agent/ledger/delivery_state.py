@@ -63,6 +63,15 @@ class DeliveryState:
         else:
             self._database.execute("INSERT OR REPLACE INTO delivery VALUES (?, ?, NULL, '')", (signal, now_ms))
 
+    def end_failure(self, signal: str) -> None:
+        """Note that a signal is not delivered any more because nobody wants it: that is no failure."""
+        self._database.execute("UPDATE delivery SET failing_ms = NULL, reason = '' WHERE signal = ?", (signal,))
+
+    def fails(self, signal: str) -> bool:
+        """True if a delivery of this signal is noted as failed."""
+        query = "SELECT 1 FROM delivery WHERE signal = ? AND failing_ms IS NOT NULL"
+        return self._database.execute(query, (signal,)).fetchone() is not None
+
 
 def deliveries(database: sqlite3.Connection) -> list[SignalDelivery]:
     """Return the delivery of each signal that was ever sent, by the signal's name."""
