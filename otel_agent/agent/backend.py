@@ -107,6 +107,11 @@ def not_delivered(settings: Settings, signal: Signal, reason: str, pending: int)
     )
 
 
+def not_accepted(settings: Settings, signal: Signal, reason: str) -> str:
+    """Return what a second signal adds to ``not_delivered``: why, where, and what to do."""
+    return f"{reason} ({_target(settings, signal)}). {advice(reason)}"
+
+
 def _target(settings: Settings, signal: Signal) -> str:
     exporter = settings.exporter_of(signal)
     return otlp_options(settings).target_of(signal) if exporter == "otlp" else f"exporter {exporter}"

@@ -7,7 +7,7 @@ from contextlib import closing
 from msgspec import Struct
 
 from otel_agent.agent.assemble import assembled
-from otel_agent.agent.backend import address_of, not_delivered
+from otel_agent.agent.backend import address_of, not_accepted, not_delivered
 from otel_agent.agent.state_log import log_first_pass
 from otel_agent.errors import DeliveryError
 from otel_agent.export.send_summary import SendSummary
@@ -79,7 +79,13 @@ def _must_wait(settings: Settings, spans: SendSummary) -> bool:
 def require_delivery(settings: Settings, result: RunResult) -> None:
     """Raise ``DeliveryError`` if anything of this run was not delivered."""
     if not result.delivered:
-        # One message for both signals; it names the address of the one that failed.
-        signal: Signal = "metrics" if result.totals.reason and not result.spans.reason else "traces"
-        reason = result.spans.reason or result.totals.reason or "spans were rejected"
-        raise DeliveryError(not_delivered(settings, signal, reason, result.pending))
+        reasons: dict[Signal, str] = {"traces": result.spans.reason, "metrics": result.totals.reason}
+        # One message for both signals if one says it all; it names the address of the one that failed.
+        first: Signal = "metrics" if result.totals.reason and not result.spans.reason else "traces"
+        also = ""
+        if all(reasons.values()) and (
+            reasons["metrics"] != reasons["traces"] or address_of(settings, "metrics") != address_of(settings, "traces")
+        ):
+            also = f" Also metrics: {not_accepted(settings, 'metrics', reasons['metrics'])}"
+        reason = reasons[first] or "spans were rejected"
+        raise DeliveryError(f"{not_delivered(settings, first, reason, result.pending)}{also}")
