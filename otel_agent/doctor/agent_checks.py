@@ -13,6 +13,7 @@ from otel_agent.doctor.chosen_backend import stays_here
 from otel_agent.doctor.finding import Finding, fail, fine, skip, warn
 from otel_agent.errors import LedgerError
 from otel_agent.ledger import place
+from otel_agent.ledger.delivery_state import SignalDelivery
 from otel_agent.ledger.files import find_damage
 from otel_agent.ledger.hold import held_by
 from otel_agent.ledger.queries import open_to_read
@@ -27,6 +28,11 @@ _CHECK_SECONDS: Final = 2.0
 """Time to check every page of a ledger, which is enough for some hundred megabytes."""
 
 TRY_AGAIN: Final = "The next start of the agent sends them again. Look for `quarantined` in its log for the reason."
+
+REJECTED_TODO: Final = (
+    "Look into the backend's log, and at its limits for the age and the names of data. `otel_agent.export.rejected` and the "
+    "agent's log have the numbers."
+)
 
 
 def settings_file(found: Loaded) -> Iterator[Finding]:
@@ -103,13 +109,25 @@ def quarantined_in_words(spans: int) -> str:
     return f"{counted(spans, 'pending span')} quarantined: the backend rejected each alone, and accepted others"
 
 
-def quarantined(settings: Settings) -> Iterator[Finding]:
-    """Name the spans that the backend rejected alone, if there are any."""
+def rejected_in_words(delivery: SignalDelivery) -> str:
+    """Return how much the backend left out of requests that it accepted."""
+    items = counted(delivery.rejected, "span" if delivery.signal == "traces" else "data point")
+    return (
+        f"The backend left {items} out of requests that it accepted, since the ledger began; they are not sent again."
+    )
+
+
+def rejected(settings: Settings) -> Iterator[Finding]:
+    """Name the spans that the backend rejected alone, and a signal of which it rejects everything."""
     try:
         with open_to_read(settings.state_dir) as found:
             spans = found.quarantined() if found else 0
+            deliveries = found.deliveries() if found else []
     except LedgerError:
         return  # that is a finding of its own
+    for each in deliveries:
+        if each.rejects_all:
+            yield fail(each.signal, each.reason, rejected_in_words(each), REJECTED_TODO)
     if spans:
         yield warn("traces", quarantined_in_words(spans), "Their traces are not whole at the backend.", TRY_AGAIN)
 

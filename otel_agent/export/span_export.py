@@ -83,7 +83,7 @@ class SpanExport:
         if suspect and not summary.reason:
             summary += SendSummary.of_failure(run.at_fault[-1][1])
         self._suspicions = self._suspicions + 1 if suspect else 0
-        if summary.accepted or summary.reason:
+        if summary.accepted or summary.rejected or summary.reason:
             self._outcomes.note("traces", summary, new=True)
         return summary
 

@@ -70,6 +70,8 @@ class Report(Struct, frozen=True, kw_only=True):
     spans_pending: int
     delivery: str
     """The reason why the backend accepts no totals at present; empty if it does."""
+    rejected: int = 0
+    """Data points that the backend left out of requests that it accepted. It does not say which, so ``accepted`` has them."""
     accepted_by: str = ""
     """The backend that accepted them, without keys; empty if none did."""
     backend: str = ""
