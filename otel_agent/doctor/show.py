@@ -150,7 +150,7 @@ def _delivery(delivery: SignalDelivery, now: datetime) -> str:
 def _rejected(delivery: SignalDelivery) -> str:
     if not delivery.rejected:
         return ""
-    return f". {agent_checks.rejected_in_words(delivery)}"
+    return f"{'.' if delivery.failing_ms is None else ''} {agent_checks.rejected_in_words(delivery)}"
 
 
 def _since(at_ms: int, now: datetime) -> str:
