@@ -1,10 +1,9 @@
-"""Knows whether the backend of today has a series: what another backend accepted, this one never got."""
+"""Knows since when the backend of today accepts totals: what another backend accepted before, this one never got."""
 
 import logging
 
 from otel_agent.ledger.accepted_by import INCREMENTS
 from otel_agent.ledger.writer import Ledger
-from otel_agent.model import Series
 
 log = logging.getLogger(__name__)
 
@@ -20,19 +19,16 @@ class KnownBackend:
         self._ledger, self._backend, self._delta = ledger, backend, delta
         self._name = f"{backend}{INCREMENTS}" if delta else backend
         before = ledger.accepted_by.backend
-        self.since_ns = 0
-        """What was accepted before this time, another backend accepted; 0 if there was none."""
+        never_ns = 0 if delta else 1
+        self.since_ns = never_ns
+        """What was accepted before this time, another backend accepted; 1 if there was none. Nothing is due if it is 0."""
         self._is_noted = before == self._name
         if self._is_noted:
-            self.since_ns = ledger.accepted_by.since_ns
+            self.since_ns = max(ledger.accepted_by.since_ns, never_ns)
         elif not ledger.accepted_by.nothing:
             self.since_ns = 0 if delta else now_ns
             if before:
                 log.info("%s", self._change(before))
-
-    def has(self, series: Series) -> bool:
-        """True if this backend accepted a point of the series, whatever its value was then."""
-        return series.last_accepted is not None and series.last_accepted.at_ns >= self.since_ns
 
     def heal(self, now_ns: int) -> None:
         """Bring the time of the change before the present, after a clock that was ahead."""

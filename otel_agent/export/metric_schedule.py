@@ -14,7 +14,8 @@ A new series, and then one more message::
 The ledger keeps three values of a series:
 
 - **current**: what was counted so far (``Series.value``, ``count`` and ``buckets``).
-- **last accepted**: the last value that the backend accepted. Zero for a new series; ``None`` for history.
+- **last accepted**: the last value that the backend accepted. Zero for a new series. For history it is ``None`` while it
+  is read, and then its amount, with the time zero: no backend has it yet, and what comes later is an increase.
 - **unanswered**: the last value that was sent and not answered, with the time of its point. Usually ``None``.
 
 These events change them::
@@ -33,8 +34,8 @@ longer, as far as this process knows::
 
     unanswered, nothing accepted recently            the unanswered point again, with its old time, before all else
     unexported changes, nothing accepted recently    the baseline; the current value one interval later
-    unexported changes, else and of history          the current value
-    no changes, but another backend accepted it      the current value, once
+    unexported changes, else                         the current value
+    no changes, but this backend never had it        the current value, once
     no changes, but some within ``active_ns``        the current value, as a heartbeat, if the budget allows
 
 Why unanswered points come first: the backend may have that value. A baseline below it would let the series fall, which
@@ -124,7 +125,7 @@ class MetricSchedule:
                 active_since_ns=now_ns - self._session_window_ns,
                 changed_since_ns=now_ns - self._active_ns,
                 at_most=self._budget,
-                accepted_since_ns=0 if self._backend is None else self._backend.since_ns,
+                accepted_since_ns=self._accepted_since_ns,
             )
         )
 
@@ -218,7 +219,13 @@ class MetricSchedule:
 
     def is_news(self, series: Series) -> bool:
         """True if the backend does not have the current value yet."""
-        return series.has_unexported or not (self._backend is None or self._backend.has(series))
+        before = series.last_accepted
+        return before is None or series.has_unexported or before.at_ns < self._accepted_since_ns
+
+    @property
+    def _accepted_since_ns(self) -> int:
+        """What was accepted before this time, the backend does not have. What nobody ever accepted has the time zero."""
+        return 1 if self._backend is None else self._backend.since_ns
 
     def _news(self, points: Iterable[ScheduledPoint]) -> list[Series]:
         """Return the totals that the backend does not have yet. Heartbeats and baselines are not among them."""

@@ -29,7 +29,7 @@ class AcceptedBy:
 
     @property
     def since_ns(self) -> int:
-        """The time from which on it accepted them; 0 if it accepted all that were ever accepted."""
+        """The time from which on it accepted them; 0 or 1 if it accepted all that were ever accepted."""
         return self._facts.number(SINCE)
 
     @property
@@ -44,5 +44,8 @@ class AcceptedBy:
 
 
 def of_facts(facts: Mapping[str, str]) -> tuple[str, int]:
-    """Return the backend and the time from the table ``meta``."""
-    return facts.get(BACKEND, ""), int(facts.get(SINCE, 0))
+    """Return the backend and the time from the table ``meta``. Without them only what has no time was never accepted.
+
+    A backend that gets increments has the time zero: history needs none, and counts as accepted.
+    """
+    return facts.get(BACKEND, ""), int(facts.get(SINCE, 1))

@@ -6,8 +6,8 @@ The table ``series`` keeps three values of each series. Its columns have older n
 in the code          columns             meaning
 ===================  ==================  ========================================================================
 current              value, count, …     everything that was counted
-``last_accepted``    ``told_*``          the last point that the backend accepted; zero for a new series, and NULL
-                                         for one that the history of the first start made
+``last_accepted``    ``told_*``          the last point that the backend accepted; zero for a new series, NULL for
+                                         history while it is read, its amount at the end of that (with time zero)
 ``unanswered``       ``open_*``          the last point that was sent without an answer; NULL if all were answered
 ===================  ==================  ========================================================================
 """
@@ -216,6 +216,16 @@ class Totals:
     def counts(self) -> dict[str, int]:
         """Return the number of series of each metric that has any."""
         return dict(self._database.execute("SELECT metric, count(*) FROM series GROUP BY metric").fetchall())
+
+    def end_history(self) -> None:
+        """Make the history a baseline: it ends here, and what series gain from now on is an increase.
+
+        No backend has it yet, which a time of zero says.
+        """
+        self._database.execute(
+            "UPDATE series SET told_value = value, told_count = count, told_buckets = buckets, told_ns = 0 "
+            "WHERE told_value IS NULL"
+        )
 
     def raise_to_sent(self) -> int:
         """Raise what was counted to what the backend has, if OpenCode no longer has all of it. Return of how many series.

@@ -204,6 +204,7 @@ class Ledger:
     def note_sweep(self, now_ms: int) -> None:
         """Note the time of a sweep. Runs inside a transaction."""
         self._facts.note("swept_ms", now_ms)
+        self.totals.end_history()
         # Everything was read: what is still missing of the backend's totals, OpenCode does not have any more.
         self._continuity.end_recovery()
 
