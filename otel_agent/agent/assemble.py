@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 from msgspec import Struct
 
-from otel_agent.agent.backend import doubts, exporters
+from otel_agent.agent.backend import doubts, exporters, name_of
 from otel_agent.agent.budget_watch import BudgetWatch
 from otel_agent.agent.requested_calls import RequestedCalls
+from otel_agent.export.known_backend import KnownBackend
 from otel_agent.export.metric_export import MetricExport
 from otel_agent.export.metric_schedule import MetricSchedule
 from otel_agent.export.mirror import Mirror
@@ -28,7 +29,7 @@ from otel_agent.opencode.locations import StoreLocations, WatchedFolder, watched
 from otel_agent.opencode.running.processes import Processes
 from otel_agent.otlp.metrics import exported_metrics
 from otel_agent.otlp.resource import emitter
-from otel_agent.semconv import CLAUDE_CODE, CLAUDE_LINES_COUNT
+from otel_agent.semconv import CLAUDE_CODE, CLAUDE_LINES_COUNT, Signal
 from otel_agent.semconv.attributes import Attr
 from otel_agent.series import claude_code
 from otel_agent.settings import Settings
@@ -121,7 +122,7 @@ def _observations(
     )
 
 
-def _metric_schedule(settings: Settings, ledger: Ledger) -> MetricSchedule:
+def _metric_schedule(settings: Settings, ledger: Ledger, backend: KnownBackend | None) -> MetricSchedule:
     return MetricSchedule(
         ledger,
         exported_metrics(
@@ -135,6 +136,7 @@ def _metric_schedule(settings: Settings, ledger: Ledger) -> MetricSchedule:
         active_ns=round(settings.heartbeat_hours * 3_600 * _NS),
         budget=settings.heartbeat_series,
         interval_ns=round(settings.metric_export_interval_seconds * _NS),
+        backend=backend,
     )
 
 
@@ -158,12 +160,21 @@ def _mirrors(settings: Settings, ledger: Ledger) -> list[Mirror]:
     ]
 
 
+def _end_failures(settings: Settings, ledger: Ledger) -> None:
+    """Forget the failure of a signal whose exporter was switched off."""
+    for signal in get_args(Signal):
+        if settings.exporter_of(signal) == "none" and ledger.delivery_state.fails(signal):
+            with ledger.transaction():
+                ledger.delivery_state.end_failure(signal)
+
+
 def _exports(
     settings: Settings, parts: Intake, budgets: BudgetWatch, now_ns: Callable[[], int]
 ) -> tuple[SpanExport, MetricExport]:
     for doubt in doubts(settings):
         log.warning("%s", doubt)
     to_spans, to_metrics = exporters(settings)
+    _end_failures(settings, parts.ledger)
     if to_spans is not None and parts.ledger.outbox.left_out:
         # Summaries counted these before anybody chose a backend.
         with parts.ledger.transaction():
@@ -179,16 +190,19 @@ def _exports(
         now_ns=now_ns,
         checkouts=Checkouts() if settings.vcs_attributes else None,
     )
+    delta, backend = sends_increments(settings, os.environ), None
+    if to_metrics is not None:
+        backend = KnownBackend(parts.ledger, name_of(settings, "metrics"), delta=delta, now_ns=now_ns())
     metrics = MetricExport(
         parts.ledger,
         to_metrics,
         outcomes,
         emitter=emits,
-        schedule=_metric_schedule(settings, parts.ledger),
+        schedule=_metric_schedule(settings, parts.ledger, backend),
         mirrors=_mirrors(settings, parts.ledger),
         observe=_observations(settings, parts, outcomes, budgets, now_ns).collect,
         interval_ns=round(settings.metric_export_interval_seconds * _NS),
-        delta=sends_increments(settings, os.environ),
+        delta=delta,
         now_ns=now_ns,
     )
     return spans, metrics

@@ -67,6 +67,23 @@ def address_of(settings: Settings, signal: Signal) -> str:
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else target
 
 
+def name_of(settings: Settings, signal: Signal) -> str:
+    """Return the backend of a signal in words: what stays the same if only a key, a certificate or the scheme changes."""
+    exporter = settings.exporter_of(signal)
+    if exporter != "otlp":
+        return f"the files in {settings.file_exporter_dir}" if exporter == "file" else f"the exporter {exporter}"
+    options = otlp_options(settings)
+    try:
+        where = options.host_and_port_of(signal)
+        path = "" if options.protocol_of(signal) == "grpc" else urlsplit(options.url_of(signal)).path.rstrip("/")
+    except ValueError:
+        where, path = None, ""
+    if where is None:
+        return options.target_of(signal)
+    host, port = where
+    return f"[{host}]:{port}{path}" if ":" in host else f"{host}:{port}{path}"
+
+
 def otlp_options(settings: Settings) -> OtlpOptions:
     """Return the file's table ``[otlp]`` as the exporters take it; the standard variables still win over what is not locked."""
     otlp = settings.otlp
@@ -91,6 +108,11 @@ def not_delivered(settings: Settings, signal: Signal, reason: str, pending: int)
         f"not delivered: {reason} ({_target(settings, signal)}). Counting goes on; all totals and {spans} are kept in "
         f"{settings.state_dir} and are sent as soon as the backend accepts them. {advice(reason)}"
     )
+
+
+def not_accepted(settings: Settings, signal: Signal, reason: str) -> str:
+    """Return what a second signal adds to ``not_delivered``: why, where, and what to do."""
+    return f"{reason} ({_target(settings, signal)}). {advice(reason)}"
 
 
 def _target(settings: Settings, signal: Signal) -> str:

@@ -7,7 +7,7 @@ from contextlib import closing
 from msgspec import Struct
 
 from otel_agent.agent.assemble import assembled
-from otel_agent.agent.backend import address_of, not_delivered
+from otel_agent.agent.backend import address_of, not_accepted, not_delivered
 from otel_agent.agent.state_log import log_first_pass
 from otel_agent.errors import DeliveryError
 from otel_agent.export.send_summary import SendSummary
@@ -31,15 +31,28 @@ class RunResult(Struct, frozen=True):
 
     @property
     def delivered(self) -> bool:
-        """True if the backend accepted everything."""
-        return not (self.spans.reason or self.totals.reason or self.pending)
+        """True if the backend accepted everything, but for parts of requests that it accepted."""
+        return not (self.spans.reason or self.totals.reason or self.pending or self.rejects_all)
+
+    @property
+    def rejects_all(self) -> bool:
+        """True if the backend accepted the requests of a signal, and nothing of what was in them."""
+        return self.spans.rejects_all or self.totals.rejects_all
+
+    @property
+    def rejected_in_words(self) -> str:
+        """What the backend left out of requests that it accepted."""
+        return f"{counted(self.spans.rejected, 'span')} and {counted(self.totals.rejected, 'data point')}"
 
     @property
     def in_words(self) -> str:
         """The run in one line of the log."""
+        is_any = self.spans.rejected or self.totals.rejected
+        rejected = f"the backend rejected {self.rejected_in_words}; " if is_any else ""
         return (
             f"counted {counted(self.read.messages, 'new message')} in {counted(self.read.stores, 'store')}; "
             f"delivered {counted(self.spans.accepted, 'span')} and {counted(self.totals.accepted, 'data point')}; "
+            f"{rejected}"
             f"{counted(self.pending, 'span')} pending; {self.seconds:.1f} s"
         )
 
@@ -78,8 +91,19 @@ def _must_wait(settings: Settings, spans: SendSummary) -> bool:
 
 def require_delivery(settings: Settings, result: RunResult) -> None:
     """Raise ``DeliveryError`` if anything of this run was not delivered."""
+    if result.rejects_all and not (result.spans.reason or result.totals.reason or result.pending):
+        raise DeliveryError(
+            f"the backend answered with success and rejected {result.rejected_in_words}: see its reason above. It does not "
+            "get them again. Look into its log, and at its limits for the age and the names of data."
+        )
     if not result.delivered:
-        # One message for both signals; it names the address of the one that failed.
-        signal: Signal = "metrics" if result.totals.reason and not result.spans.reason else "traces"
-        reason = result.spans.reason or result.totals.reason or "spans were rejected"
-        raise DeliveryError(not_delivered(settings, signal, reason, result.pending))
+        reasons: dict[Signal, str] = {"traces": result.spans.reason, "metrics": result.totals.reason}
+        # One message for both signals if one says it all; it names the address of the one that failed.
+        first: Signal = "metrics" if result.totals.reason and not result.spans.reason else "traces"
+        also = ""
+        if all(reasons.values()) and (
+            reasons["metrics"] != reasons["traces"] or address_of(settings, "metrics") != address_of(settings, "traces")
+        ):
+            also = f" Also metrics: {not_accepted(settings, 'metrics', reasons['metrics'])}"
+        reason = reasons[first] or "spans were rejected"
+        raise DeliveryError(f"{not_delivered(settings, first, reason, result.pending)}{also}")

@@ -4,7 +4,9 @@ import logging
 from collections.abc import Callable, Collection
 from typing import Final
 
-from otel_agent.agent.backend import not_delivered
+from msgspec import Struct
+
+from otel_agent.agent.backend import address_of, not_delivered
 from otel_agent.errors import LedgerError
 from otel_agent.export.send_summary import SendSummary
 from otel_agent.intake.ingest import Pass
@@ -32,13 +34,27 @@ def log_first_pass(read: Pass, stores: Collection[Store], looked_in: StoreLocati
     )
 
 
+class _Failure(Struct, frozen=True):
+    """The failure of one signal, as it began."""
+
+    address: str
+    reason: str
+    asked_to_wait: bool
+    """The backend asked for time. It holds for both signals, and each says how long."""
+
+    def is_said_by(self, other: "_Failure") -> bool:
+        """True if the line about the other signal says this too: usually one backend is down for both."""
+        same = self.reason == other.reason or self.asked_to_wait or other.asked_to_wait
+        return self.address == other.address and same
+
+
 class StateLog:
     """Logs when something begins to fail and when it works again, each once."""
 
     def __init__(self, settings: Settings, now: Callable[[], float], pending: Callable[[], int]) -> None:
         """``now`` is in seconds, from any fixed moment on. ``pending`` returns the number of spans that wait."""
         self._settings, self._now, self._pending = settings, now, pending
-        self._failing: set[Signal] = set()
+        self._failing: dict[Signal, _Failure] = {}
         self._ledger_fails = False
         self._counted = 0
         self._log_counted_at = 0.0
@@ -55,15 +71,16 @@ class StateLog:
 
         Single items that it rejects are named by the exports, and are no failure of the backend.
         """
-        if sent.broken_off:
-            # One line for both signals: usually the backend is down, and the second line would say the same.
-            if not self._failing:
+        if sent.broken_off and signal not in self._failing:
+            failure = _Failure(address_of(self._settings, signal), sent.reason, bool(sent.retry_after_s))
+            if not any(map(failure.is_said_by, self._failing.values())):
                 log.warning("%s", not_delivered(self._settings, signal, sent.reason, self._pending()))
-            self._failing.add(signal)
-        elif sent.accepted and signal in self._failing:
-            self._failing.remove(signal)
-            if not self._failing:
-                log.info("the backend accepts data again; %s pending", counted(self._pending(), "span"))
+            self._failing[signal] = failure
+        elif sent.accepted and not sent.broken_off and signal in self._failing:
+            over = self._failing.pop(signal)
+            if not any(map(over.is_said_by, self._failing.values())):
+                what = f"{signal}" if self._failing else "data"
+                log.info("the backend accepts %s again; %s pending", what, counted(self._pending(), "span"))
 
     def log_ledger_fails(self, failure: LedgerError) -> None:
         """Log once that the ledger cannot be written, and what waits as far as it can be read."""

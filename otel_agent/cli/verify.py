@@ -38,6 +38,7 @@ def verify(
 
     Exit code 0: everything is explained; 1: something is not; 2: there is nothing to compare, or no answer.
     """
+    from otel_agent.agent.backend import name_of
     from otel_agent.settings import load
     from otel_agent.verify import show
     from otel_agent.verify.proof import VerifyOptions, verify
@@ -45,7 +46,11 @@ def verify(
     settings = load(config).settings
     logs.set_up("error", "text", quiet=True)
     asked = VerifyOptions(
-        day=_day(clock(tz)().tzinfo), prometheus=prometheus, timeout_seconds=timeout, on_record=_progress()
+        day=_day(clock(tz)().tzinfo),
+        prometheus=prometheus,
+        timeout_seconds=timeout,
+        on_record=_progress(),
+        backend="" if settings.exporter_of("metrics") == "none" else name_of(settings, "metrics"),
     )
     try:
         report = verify(settings, asked)

@@ -14,6 +14,7 @@ from otel_agent.doctor.finding import Finding, fail, fine, skip, warn
 from otel_agent.doctor.named_files import unusable_files
 from otel_agent.errors import LedgerError
 from otel_agent.ledger import place
+from otel_agent.ledger.delivery_state import SignalDelivery
 from otel_agent.ledger.files import find_damage
 from otel_agent.ledger.hold import held_by
 from otel_agent.ledger.queries import open_to_read
@@ -26,6 +27,13 @@ _LITTLE_ROOM: Final = 500_000_000
 """Bytes that are free. A ledger of 100,000 messages takes 60 MB, and SQLite needs room beside it to write."""
 _CHECK_SECONDS: Final = 2.0
 """Time to check every page of a ledger, which is enough for some hundred megabytes."""
+
+TRY_AGAIN: Final = "The next start of the agent sends them again. Look for `quarantined` in its log for the reason."
+
+REJECTED_TODO: Final = (
+    "Look into the backend's log, and at its limits for the age and the names of data. `otel_agent.export.rejected` and the "
+    "agent's log have the numbers."
+)
 
 
 def settings_file(found: Loaded) -> Iterator[Finding]:
@@ -98,6 +106,34 @@ def agent(settings: Settings, *, expected: bool = True) -> Iterator[Finding]:
             f"At least {counted(waiting, 'message')} to count." if waiting else "Nothing is counted meanwhile.",
             "Nothing is lost: it goes on by itself as soon as the ledger can be written.",
         )
+
+
+def quarantined_in_words(spans: int) -> str:
+    """Return what is in quarantine, and why, without a full stop."""
+    return f"{counted(spans, 'pending span')} quarantined: the backend rejected each alone, and accepted others"
+
+
+def rejected_in_words(delivery: SignalDelivery) -> str:
+    """Return how much the backend left out of requests that it accepted."""
+    items = counted(delivery.rejected, "span" if delivery.signal == "traces" else "data point")
+    return (
+        f"The backend left {items} out of requests that it accepted, since the ledger began; they are not sent again."
+    )
+
+
+def rejected(settings: Settings) -> Iterator[Finding]:
+    """Name the spans that the backend rejected alone, and a signal of which it rejects everything."""
+    try:
+        with open_to_read(settings.state_dir) as found:
+            spans = found.quarantined() if found else 0
+            deliveries = found.deliveries() if found else []
+    except LedgerError:
+        return  # that is a finding of its own
+    for each in deliveries:
+        if each.rejects_all:
+            yield fail(each.signal, each.reason, rejected_in_words(each), REJECTED_TODO)
+    if spans:
+        yield warn("traces", quarantined_in_words(spans), "Their traces are not whole at the backend.", TRY_AGAIN)
 
 
 def ledger(settings: Settings) -> Iterator[Finding]:

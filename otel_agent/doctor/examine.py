@@ -51,6 +51,7 @@ def _chains(settings: Settings) -> list[Chain]:
                 ("watching", lambda: watching.watching(settings)),
                 ("agent", lambda: agent_checks.agent(settings, expected=expected)),
                 (LEDGER, lambda: agent_checks.ledger(settings)),
+                ("rejected", lambda: agent_checks.rejected(settings)),
                 ("disk", lambda: agent_checks.disk(settings)),
                 ("proxy", lambda: backend_checks.proxy(settings)),
                 ("resource", lambda: backend_checks.resource(settings)),

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from otel_agent.delivery.advice import advice
+from otel_agent.doctor import agent_checks
 from otel_agent.doctor.finding import Finding, Verdict
 from otel_agent.doctor.status import GOOD, FoundStore, Status
 from otel_agent.ledger.delivery_state import SignalDelivery
@@ -114,9 +115,11 @@ def _status_lines(status: Status, now: datetime) -> Iterator[tuple[str, str]]:
         yield "newest message", f"{age} ago, {at:%Y-%m-%d %H:%M:%S}"
     spans = counted(status.spans_pending, "span")
     yield "ledger", f"{status.state_dir}: {counted(status.series, 'series', 'series')}, {spans} pending"
+    if status.spans_quarantined:
+        yield "quarantined", f"{agent_checks.quarantined_in_words(status.spans_quarantined)}. {agent_checks.TRY_AGAIN}"
     # A signal appears here with its first request, accepted or not.
     for delivery in status.deliveries:
-        yield delivery.signal, _delivery(delivery, now)
+        yield delivery.signal, f"{_delivery(delivery, now)}{_rejected(delivery)}"
     if not status.deliveries:
         yield "delivery", _NO_DELIVERY.get(status.backend, f"nothing was delivered yet to {status.backend}")
 
@@ -141,7 +144,14 @@ def _delivery(delivery: SignalDelivery, now: datetime) -> str:
     if delivery.failing_ms is None:
         return f"delivered; last new data {last}"
     failing = _since(delivery.failing_ms, now)
-    return f"not delivered for {failing}: {delivery.reason}. Last delivery: {last}. {advice(delivery.reason)}"
+    todo = agent_checks.REJECTED_TODO if delivery.rejects_all else advice(delivery.reason)
+    return f"not delivered for {failing}: {delivery.reason}. Last delivery: {last}. {todo}"
+
+
+def _rejected(delivery: SignalDelivery) -> str:
+    if not delivery.rejected:
+        return ""
+    return f"{'.' if delivery.failing_ms is None else ''} {agent_checks.rejected_in_words(delivery)}"
 
 
 def _since(at_ms: int, now: datetime) -> str:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final
+from typing import Final, get_args
 
 from msgspec import Struct, field
 
@@ -21,6 +21,7 @@ from otel_agent.model import Problem, ProblemKind, Store
 from otel_agent.obstacles import obstacle
 from otel_agent.opencode.answering import NoAnswer, answer_of
 from otel_agent.opencode.locations import StoreLocations, doubts, find_stores, watched_folders
+from otel_agent.semconv import Signal
 from otel_agent.settings import Settings
 from otel_agent.summary.text.warnings import warnings
 
@@ -63,6 +64,8 @@ class Status(Struct, frozen=True, kw_only=True):
     series: int
     spans_pending: int = field(name="spans_owed")
     """The JSON keeps the name of its first version beside this one: monitoring reads it."""
+    spans_quarantined: int
+    """How many of these the backend rejected alone. The next start tries them again."""
     deliveries: list[SignalDelivery]
     state_dir: str
     reading: Reading | None = None
@@ -112,7 +115,8 @@ def status_of(settings: Settings, now: datetime, notes: Iterable[str] = ()) -> S
             newest_message_age_s=None if newest_ms is None else max(now.timestamp() - newest_ms / 1e3, 0.0),
             series=ledger.series() if ledger else 0,
             spans_pending=ledger.pending() if ledger else 0,
-            deliveries=ledger.deliveries() if ledger else [],
+            spans_quarantined=ledger.quarantined() if ledger else 0,
+            deliveries=_deliveries(settings, ledger) if ledger else [],
             state_dir=str(settings.state_dir),
             reading=ledger.reading() if ledger else NOT_BEGUN,
             backend=backend_in_words(settings, tried=bool(ledger and ledger.deliveries())),
@@ -129,6 +133,12 @@ def status_of(settings: Settings, now: datetime, notes: Iterable[str] = ()) -> S
                 *(f"{each}. {ADVICE}" for each in shared_stores(found, settings.state_dir)),
             ),
         )
+
+
+def _deliveries(settings: Settings, ledger: Queries) -> list[SignalDelivery]:
+    """Return the deliveries of the signals that have an exporter: of any other, a failure is over."""
+    wanted = [signal for signal in get_args(Signal) if settings.exporter_of(signal) != "none"]
+    return [each for each in ledger.deliveries() if each.signal in wanted]
 
 
 def _silent(problems: list[Problem], ledger: Queries | None) -> tuple[str, ...]:

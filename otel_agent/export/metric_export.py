@@ -73,7 +73,7 @@ class MetricExport:
             mirror.update(now_ns)
         due = self._schedule.due(now_ns)
         # Said before anything is sent: passes go on meanwhile, and what they count is no part of this export.
-        new = any(series.has_unexported for series in due)
+        new = any(self._schedule.is_news(series) for series in due)
         send = self._send_increments(due, now_ns) if self._delta else self._send_totals(due, now_ns, last=last)
         summary = yield from send
         if summary.at_fault and not summary.accepted:

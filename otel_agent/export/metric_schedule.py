@@ -14,7 +14,8 @@ A new series, and then one more message::
 The ledger keeps three values of a series:
 
 - **current**: what was counted so far (``Series.value``, ``count`` and ``buckets``).
-- **last accepted**: the last value that the backend accepted. Zero for a new series; ``None`` for history.
+- **last accepted**: the last value that the backend accepted. Zero for a new series. For history it is ``None`` while it
+  is read, and then its amount, with the time zero: no backend has it yet, and what comes later is an increase.
 - **unanswered**: the last value that was sent and not answered, with the time of its point. Usually ``None``.
 
 These events change them::
@@ -33,7 +34,8 @@ longer, as far as this process knows::
 
     unanswered, nothing accepted recently            the unanswered point again, with its old time, before all else
     unexported changes, nothing accepted recently    the baseline; the current value one interval later
-    unexported changes, else and of history          the current value
+    unexported changes, else                         the current value
+    no changes, but this backend never had it        the current value, once
     no changes, but some within ``active_ns``        the current value, as a heartbeat, if the budget allows
 
 Why unanswered points come first: the backend may have that value. A baseline below it would let the series fall, which
@@ -49,6 +51,7 @@ from typing import Final
 
 from msgspec import Struct, structs
 
+from otel_agent.export.known_backend import KnownBackend
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import SentPoint, Series
 from otel_agent.otlp.times import FAR_AHEAD_NS
@@ -64,6 +67,8 @@ class ScheduledPoint(Struct, frozen=True, gc=False):
     """The numbers of the point: a total, or an increment."""
     accepted_as: Series
     """The total that the backend has once it accepted the point: for an increment the current one."""
+    is_baseline: bool = False
+    """True if it repeats an older value, before the current one follows."""
 
 
 class MetricSchedule:
@@ -82,14 +87,15 @@ class MetricSchedule:
         active_ns: int,
         budget: int,
         interval_ns: int = 0,
+        backend: KnownBackend | None = None,
     ) -> None:
         """``metrics`` are the names to publish, ``interval_ns`` the time between two exports.
 
         ``session_window_ns`` is how long a series of one session is published after its last change. ``active_ns`` is
         how long any series gets heartbeats after its last change. ``budget`` is the number of heartbeats in one
-        interval; those that changed last come first.
+        interval; those that changed last come first. Without a ``backend`` it counts as the one of all times.
         """
-        self._ledger, self._metrics = ledger, metrics
+        self._ledger, self._metrics, self._backend = ledger, metrics, backend
         self._session_window_ns, self._active_ns, self._budget = session_window_ns, active_ns, budget
         # Of two exports in a row the later one must find the series recent, however long the interval is.
         self._recent_ns = max(HEARTBEAT_NS, interval_ns * 3 // 2)
@@ -104,6 +110,8 @@ class MetricSchedule:
         times takes the new start for a reset, and adds the total once more. But what it had before lies in a future that
         nobody looks at, or was rejected. ``increase()`` looks at values only, and those go on.
         """
+        if self._backend is not None:
+            self._backend.heal(now_ns)
         far_ns = now_ns + FAR_AHEAD_NS
         if self._ledger.totals.has_impossible_times(far_ns):
             with self._ledger.transaction():
@@ -117,6 +125,7 @@ class MetricSchedule:
                 active_since_ns=now_ns - self._session_window_ns,
                 changed_since_ns=now_ns - self._active_ns,
                 at_most=self._budget,
+                accepted_since_ns=self._accepted_since_ns,
             )
         )
 
@@ -127,14 +136,14 @@ class MetricSchedule:
         value must not follow its baseline sooner than backends look. ``last`` leaves out none.
         """
         return [
-            _total(series.as_accepted if self._needs_baseline(series, now_ns) else series)
+            _baseline(series) if self._needs_baseline(series, now_ns) else _total(series)
             for series in due
             if last or not self._is_too_soon(series, now_ns)
         ]
 
     def baselines(self, due: Iterable[Series], now_ns: int) -> list[ScheduledPoint]:
         """Return only the baselines that are needed now."""
-        return [_total(series.as_accepted) for series in due if self._needs_baseline(series, now_ns)]
+        return [_baseline(series) for series in due if self._needs_baseline(series, now_ns)]
 
     def recall_accepted(self, due: Iterable[Series], since_ns: int, now_ns: int) -> None:
         """Count series as recent if the ledger says that the backend got their last accepted value after ``since_ns``."""
@@ -183,11 +192,11 @@ class MetricSchedule:
     def mark_sent(self, points: Sequence[ScheduledPoint], at_ns: int) -> None:
         """Note before sending that these points may reach the backend. Nothing is written if they are no news to it."""
         # Written first: if the agent is killed before the answer comes, the next start must know what may have arrived.
-        self._note_unanswered([(series, _point_of(series, at_ns)) for series in _news(points)])
+        self._note_unanswered([(series, _point_of(series, at_ns)) for series in self._news(points)])
 
     def mark_undelivered(self, points: Sequence[ScheduledPoint]) -> None:
         """Note that the points cannot have arrived, and restore the unanswered value from before they were sent."""
-        self._note_unanswered([(series, series.unanswered) for series in _news(points)])
+        self._note_unanswered([(series, series.unanswered) for series in self._news(points)])
 
     def mark_resent(self, points: Sequence[ScheduledPoint], at_ns: int) -> None:
         """Note that the backend has these points, which were unanswered, as of ``at_ns``."""
@@ -203,10 +212,24 @@ class MetricSchedule:
         for point in points:
             self._accepted_ns[_key(point.accepted_as)] = at_ns
         # The time of the point, and not of its answer: the next increment begins where this one ended.
-        self._note_accepted(_news(points), at_ns)
+        self._note_accepted(self._news(points), at_ns)
         # An agent runs for months and series come and go: keep no more than what can still be recent.
         if len(self._accepted_ns) > 2 * self._budget + len(points):
             self._accepted_ns = {key: at for key, at in self._accepted_ns.items() if 0 <= at_ns - at <= self._recent_ns}
+
+    def is_news(self, series: Series) -> bool:
+        """True if the backend does not have the current value yet."""
+        before = series.last_accepted
+        return before is None or series.has_unexported or before.at_ns < self._accepted_since_ns
+
+    @property
+    def _accepted_since_ns(self) -> int:
+        """What was accepted before this time, the backend does not have. What nobody ever accepted has the time zero."""
+        return 1 if self._backend is None else self._backend.since_ns
+
+    def _news(self, points: Iterable[ScheduledPoint]) -> list[Series]:
+        """Return the totals that the backend does not have yet. Heartbeats and baselines are not among them."""
+        return [point.accepted_as for point in points if not point.is_baseline and self.is_news(point.accepted_as)]
 
     def _needs_baseline(self, series: Series, now_ns: int) -> bool:
         return series.last_accepted is not None and series.has_unexported and self._is_past_heartbeat(series, now_ns)
@@ -235,15 +258,16 @@ class MetricSchedule:
         if series:
             with self._ledger.transaction():
                 self._ledger.totals.mark_accepted(series, now_ns)
+                if self._backend is not None:
+                    self._backend.note()
 
 
 def _total(series: Series) -> ScheduledPoint:
     return ScheduledPoint(sent=series, accepted_as=series)
 
 
-def _news(points: Iterable[ScheduledPoint]) -> list[Series]:
-    """Return the totals that the backend does not have yet. Heartbeats and baselines are not among them."""
-    return [point.accepted_as for point in points if point.accepted_as.has_unexported]
+def _baseline(series: Series) -> ScheduledPoint:
+    return ScheduledPoint(series.as_accepted, series.as_accepted, is_baseline=True)
 
 
 def _point_of(series: Series, at_ns: int) -> SentPoint:

@@ -39,6 +39,11 @@ class SendSummary(Struct, frozen=True):
         """True if the sending ended early, because the backend accepts nothing now."""
         return bool(self.reason) and not self.partly
 
+    @property
+    def rejects_all(self) -> bool:
+        """True if the backend answered with success and accepted nothing of it."""
+        return bool(self.rejected and not self.accepted)
+
     def __add__(self, later: "SendSummary") -> "SendSummary":
         """Return the sum; the later reason is kept, because the backend's newest answer says most."""
         # What broke the sending off matters more than the single items before and after it.

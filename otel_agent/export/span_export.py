@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Final
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -50,6 +50,8 @@ class SpanExport:
         self._tracer = Tracer(emitter, titles, cache_write, now_ns, checkouts)
         self._suspicions = 0
         """Exports in a row that ended because the endpoint was at fault."""
+        self._suspected: set[Hashable] = set()
+        """What was rejected alone in these exports: as a probe it says less than anything else."""
 
     @property
     def pending(self) -> int:
@@ -75,9 +77,13 @@ class SpanExport:
             return SendSummary()
         run = self._run()
         summary = yield from self._send_pending(run)
-        self._judge_quarantined(run)
-        self._suspicions = self._suspicions + 1 if run.suspects_endpoint else 0
-        if summary.accepted or summary.reason:
+        # The spans are at fault only if the backend accepted others.
+        suspect = run.suspects_endpoint or bool(run.at_fault and not (summary.accepted or summary.rejected))
+        self._judge_quarantined(run, endpoint_at_fault=suspect)
+        if suspect and not summary.reason:
+            summary += SendSummary.of_failure(run.at_fault[-1][1])
+        self._suspicions = self._suspicions + 1 if suspect else 0
+        if summary.accepted or summary.rejected or summary.reason:
             self._outcomes.note("traces", summary, new=True)
         return summary
 
@@ -89,7 +95,7 @@ class SpanExport:
     def _run(self) -> "Run":
         return Halving(
             self._request,
-            key=lambda entry: (entry.of_turn, entry.number),
+            key=_key,
             on_accepted=self._mark_accepted,
             on_rejected_alone=self._quarantine,
             probes=self._probes,
@@ -108,11 +114,15 @@ class SpanExport:
         return summary
 
     def _probes(self) -> Sequence[PendingSpans]:
-        """Return entries to send alone: after a first suspicion the oldest, which keeps the order, then from the other end."""
+        """Return entries to send alone: after a first suspicion the oldest, which keeps the order, then from the other end.
+
+        After further ones those come first that were not rejected yet: the others may be at fault themselves.
+        """
         found = self._ledger.outbox.newest(_PROBES)
         first = self._suspicions % len(found) if found else 0
-        oldest = self._ledger.outbox.oldest(1) if self._suspicions == 1 else []
-        return [*oldest, *found[first:], *found[:first]]
+        if self._suspicions == 1:
+            return [*self._ledger.outbox.oldest(1), *found[first:], *found[:first]]
+        return sorted([*found[first:], *found[:first]], key=lambda entry: _key(entry) in self._suspected)
 
     def _request(self, entries: Sequence[PendingSpans]) -> Requests[Sequence[ReadableSpan], SendResult]:
         """Send the spans of these entries. Only a single message with very many tool calls takes several requests."""
@@ -145,14 +155,17 @@ class SpanExport:
         with self._ledger.transaction():
             self._ledger.outbox.quarantine(entry)
 
-    def _judge_quarantined(self, run: "Run") -> None:
+    def _judge_quarantined(self, run: "Run", *, endpoint_at_fault: bool) -> None:
         """Log which spans are at fault. If the endpoint is, the last ones in a row become pending again."""
         at_fault = run.at_fault
-        if run.suspects_endpoint:
+        if endpoint_at_fault:
             innocent = run.rejected_in_a_row
+            self._suspected.update(map(_key, innocent))
             at_fault = at_fault[: len(at_fault) - len(innocent)]
             with self._ledger.transaction():
                 self._ledger.outbox.release(innocent)
+        else:
+            self._suspected.clear()
         if at_fault:
             entry, result = at_fault[0]
             log.warning(
@@ -170,6 +183,10 @@ class SpanExport:
 
 
 Run = Halving[PendingSpans, Sequence[ReadableSpan]]
+
+
+def _key(entry: PendingSpans) -> Hashable:
+    return entry.of_turn, entry.number
 
 
 def of_one_request(pending: Sequence[PendingSpans]) -> Sequence[PendingSpans]:

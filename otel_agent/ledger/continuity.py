@@ -4,7 +4,7 @@ import logging
 import sqlite3
 from typing import Final
 
-from otel_agent.ledger import kept_totals
+from otel_agent.ledger import accepted_by, kept_totals
 from otel_agent.ledger.calls_agree import RAISED
 from otel_agent.ledger.facts import Facts
 from otel_agent.ledger.guard import Guard
@@ -18,6 +18,7 @@ _CHANGES: Final = "sent_changes"
 """Key in ``meta`` and in the record: the number of its last change."""
 _BROUGHT_BACK: Final = "brought_back"
 """Key in ``meta`` from the time when series got back what the backend has, until everything was read again."""
+_ACCEPTED_BY: Final = (accepted_by.BACKEND, accepted_by.SINCE)
 _OF_A_LIFE: Final = (
     "ledger_id",
     "instance_id",
@@ -26,6 +27,7 @@ _OF_A_LIFE: Final = (
     "calls_from_ms",
     "lines_from_ms",
     "epoch_message",
+    *_ACCEPTED_BY,
 )
 """The facts that a new ledger takes over from a lost one."""
 
@@ -62,6 +64,9 @@ class Continuity:
         if later > changes:
             number = self._sent.bring_back(self._database)
             self._facts.note(_CHANGES, later)
+            for key in _ACCEPTED_BY:
+                if key in known:
+                    self._facts.note(key, known[key])
             self._facts.note(_BROUGHT_BACK, 1)
             self._facts.note(RAISED, 1)
             if self._facts.number("swept_ms"):

@@ -5,9 +5,16 @@ from typing import Final
 
 from msgspec import Struct
 
+from otel_agent.ledger.facts import Facts
+
 _RECENT_MS: Final = 60_000
 """Successful deliveries are noted at most this often, and only if they held something new: an agent at rest must not
 write to the disk."""
+
+REJECTS_ALL: Final = "the backend accepts requests and rejects all that is in them"
+"""How the reason begins if a partial success left out everything. It is not sent again."""
+_REJECTED: Final = "rejected_"
+"""How the facts begin that say how many items of a signal were rejected so."""
 
 
 class SignalDelivery(Struct, frozen=True):
@@ -23,13 +30,20 @@ class SignalDelivery(Struct, frozen=True):
     """Start of the failure that lasts until now; ``None`` while deliveries succeed."""
     reason: str
     """The last failure in words; empty while deliveries succeed."""
+    rejected: int = 0
+    """Items that the backend left out of requests that it accepted, since the ledger began. They are not sent again."""
+
+    @property
+    def rejects_all(self) -> bool:
+        """True if what was sent last was rejected for good, and nothing of it was accepted."""
+        return self.reason.startswith(REJECTS_ALL)
 
 
 class DeliveryState:
     """The table ``delivery``. Runs inside the writer's transaction."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
+        self._database, self._facts = database, Facts(database)
 
     def should_note(self, signal: str, reason: str, *, new: bool, now_ms: int, partly: bool = False) -> bool:
         """True if the outcome of a delivery has to be written down. ``new``: it held something not sent before.
@@ -63,8 +77,25 @@ class DeliveryState:
         else:
             self._database.execute("INSERT OR REPLACE INTO delivery VALUES (?, ?, NULL, '')", (signal, now_ms))
 
+    def add_rejected(self, signal: str, items: int) -> None:
+        """Add items that the backend left out of requests that it accepted."""
+        self._facts.note(_REJECTED + signal, self._facts.number(_REJECTED + signal) + items)
+
+    def end_failure(self, signal: str) -> None:
+        """Note that a signal is not delivered any more because nobody wants it: that is no failure."""
+        self._database.execute("UPDATE delivery SET failing_ms = NULL, reason = '' WHERE signal = ?", (signal,))
+
+    def fails(self, signal: str) -> bool:
+        """True if a delivery of this signal is noted as failed."""
+        query = "SELECT 1 FROM delivery WHERE signal = ? AND failing_ms IS NOT NULL"
+        return self._database.execute(query, (signal,)).fetchone() is not None
+
 
 def deliveries(database: sqlite3.Connection) -> list[SignalDelivery]:
     """Return the delivery of each signal that was ever sent, by the signal's name."""
     query = "SELECT signal, taken_ms, failing_ms, reason FROM delivery ORDER BY signal"
-    return [SignalDelivery(*row) for row in database.execute(query)]
+    facts = Facts(database)
+    return [
+        SignalDelivery(signal, taken_ms, failing_ms, reason, facts.number(_REJECTED + signal))
+        for signal, taken_ms, failing_ms, reason in database.execute(query)
+    ]

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from otel_agent.ledger import kept_sums, kept_totals
+from otel_agent.ledger import accepted_by, kept_sums, kept_totals
 from otel_agent.ledger.calls_agree import differing_calls
 from otel_agent.model import Problem, ProblemKind
 
@@ -31,6 +31,8 @@ class LedgerFacts(Struct, frozen=True):
     """Messages up to this number belong to the totals of another identity."""
     swept_ms: int
     """The time at which everything was read last; 0 if the first pass has not ended."""
+    accepted_by: str = ""
+    """The backend that accepted totals last, in words; empty if none did or nobody knows."""
 
 
 class Published(Struct, frozen=True):
@@ -69,9 +71,12 @@ class Evidence:
     def facts(self) -> LedgerFacts:
         """Return the facts of the ledger as a whole."""
         meta = dict(self._database.execute("SELECT key, value FROM meta").fetchall())
-        numbers = (int(meta.get(key, 0)) for key in ("backfill_from_ms", "epoch_message", "swept_ms"))
+        backfill_ms, epoch, swept_ms = (
+            int(meta.get(key, 0)) for key in ("backfill_from_ms", "epoch_message", "swept_ms")
+        )
         created_ms = int(meta.get("created_ns", 0)) // 1_000_000
-        return LedgerFacts(str(meta.get("instance_id", "")), created_ms, *numbers)
+        by, _ = accepted_by.of_facts(meta)
+        return LedgerFacts(str(meta.get("instance_id", "")), created_ms, backfill_ms, epoch, swept_ms, by)
 
     def kept(self) -> list[Published]:
         """Return by how much totals were raised to what the backend has, because OpenCode no longer has all of it."""
@@ -87,10 +92,16 @@ class Evidence:
         return [Problem(ProblemKind(kind), place, detail) for kind, place, detail in rows]
 
     def published(self, metrics: Sequence[str]) -> list[Published]:
-        """Return the series of these metrics. A series that the backend never accepted has an accepted value of 0."""
+        """Return the series of these metrics. A series that the backend never accepted has an accepted value of 0.
+
+        What another backend accepted before counts as never accepted.
+        """
         query = (
-            "SELECT metric, attributes, value, ifnull(told_value, 0), open_value, told_ns FROM series "
-            "WHERE metric IN (SELECT value FROM json_each(?)) ORDER BY metric, attributes"
+            "SELECT metric, attributes, value, iif(told_ns >= ?1, ifnull(told_value, 0), 0), "
+            "iif(open_ns >= ?1, open_value, NULL), told_ns FROM series "
+            "WHERE metric IN (SELECT value FROM json_each(?2)) ORDER BY metric, attributes"
         )
-        rows = self._database.execute(query, (json.dumps(list(metrics)),))
+        meta = dict(self._database.execute("SELECT key, value FROM meta").fetchall())
+        _, since_ns = accepted_by.of_facts(meta)
+        rows = self._database.execute(query, (since_ns, json.dumps(list(metrics))))
         return [Published(row[0], json.loads(row[1]), *row[2:]) for row in rows]

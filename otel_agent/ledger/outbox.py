@@ -82,6 +82,18 @@ class Outbox:
             )
         )
 
+    @property
+    def quarantined(self) -> int:
+        """The number of spans in quarantine."""
+        return sum(
+            int(self._database.execute(f"SELECT count(*) FROM {source}").fetchone()[0])
+            for source in (
+                "owed CROSS JOIN message ON number = message AND calls_model WHERE refused",
+                "tool_call JOIN owed USING (message) WHERE refused",
+                f"turn WHERE {_QUARANTINED}",
+            )
+        )
+
     def add_messages(self, numbers: Iterable[int]) -> None:
         """Make the spans of these rows pending: counted messages that asked a model. Others have no span of their own."""
         if self.new_spans is not NewSpans.PENDING:

@@ -186,6 +186,10 @@ class Queries:
         """Return how many spans the backend has not accepted yet."""
         return len(Outbox(self._database)) if self._version >= schema.WITH_DELIVERY else 0
 
+    def quarantined(self) -> int:
+        """Return how many of the pending spans the backend rejected alone: the next start tries them again."""
+        return Outbox(self._database).quarantined if self._version >= schema.WITH_DELIVERY else 0
+
     def series(self) -> int:
         """Return how many series there are, over all metrics."""
         return int(self._database.execute("SELECT count(*) FROM series").fetchone()[0])

@@ -6,8 +6,8 @@ The table ``series`` keeps three values of each series. Its columns have older n
 in the code          columns             meaning
 ===================  ==================  ========================================================================
 current              value, count, …     everything that was counted
-``last_accepted``    ``told_*``          the last point that the backend accepted; zero for a new series, and NULL
-                                         for one that the history of the first start made
+``last_accepted``    ``told_*``          the last point that the backend accepted; zero for a new series, NULL for
+                                         history while it is read, its amount at the end of that (with time zero)
 ``unanswered``       ``open_*``          the last point that was sent without an answer; NULL if all were answered
 ===================  ==================  ========================================================================
 """
@@ -149,23 +149,30 @@ class Totals:
             yield (metric, attributes), *numbers
 
     def due(
-        self, metrics: list[str], *, active_since_ns: int, changed_since_ns: int = 0, at_most: int = MAX_VALUE
+        self,
+        metrics: list[str],
+        *,
+        active_since_ns: int,
+        changed_since_ns: int = 0,
+        at_most: int = MAX_VALUE,
+        accepted_since_ns: int = 0,
     ) -> Iterator[Series]:
         """Yield the series of these metrics that have unexported changes, and unchanged ones for the heartbeat.
 
         Unchanged series must have changed since ``changed_since_ns``; of these ``at_most`` are included, the most
-        recently changed first. Windowed series are left out unless they changed since ``active_since_ns``.
+        recently changed first. Windowed series are left out unless they changed since ``active_since_ns``. What was
+        accepted before ``accepted_since_ns`` is unexported too: another backend has it.
         """
         # ``known`` is cut to the most recent ones before anything is read of them: a history can hold many series.
         query = (
-            f"WITH of_interest AS (SELECT *, {_HAS_UNEXPORTED} AS news FROM series "
+            f"WITH of_interest AS (SELECT *, ({_HAS_UNEXPORTED} OR told_ns < ?) AS news FROM series "
             f"WHERE metric IN (SELECT value FROM json_each(?)) AND (NOT windowed OR changed_ns >= ?) AND {_HAS_CAUGHT_UP}), "
             "known AS (SELECT metric, attributes FROM of_interest WHERE NOT news AND changed_ns >= ? "
             "ORDER BY changed_ns DESC LIMIT ?) "
             f"SELECT {_COLUMNS} FROM of_interest WHERE news OR (metric, attributes) IN (SELECT metric, attributes FROM known) "
             "ORDER BY metric, attributes"
         )
-        parameters = (json.dumps(metrics), active_since_ns, changed_since_ns, at_most)
+        parameters = (accepted_since_ns, json.dumps(metrics), active_since_ns, changed_since_ns, at_most)
         for row in self._database.execute(query, parameters):
             yield _series(row)
 
@@ -209,6 +216,16 @@ class Totals:
     def counts(self) -> dict[str, int]:
         """Return the number of series of each metric that has any."""
         return dict(self._database.execute("SELECT metric, count(*) FROM series GROUP BY metric").fetchall())
+
+    def end_history(self) -> None:
+        """Make the history a baseline: it ends here, and what series gain from now on is an increase.
+
+        No backend has it yet, which a time of zero says.
+        """
+        self._database.execute(
+            "UPDATE series SET told_value = value, told_count = count, told_buckets = buckets, told_ns = 0 "
+            "WHERE told_value IS NULL"
+        )
 
     def raise_to_sent(self) -> int:
         """Raise what was counted to what the backend has, if OpenCode no longer has all of it. Return of how many series.

@@ -10,6 +10,7 @@ from typing import Final
 
 from otel_agent.errors import LedgerDamaged, LedgerError, LedgerMoved
 from otel_agent.ledger import checkpoints, schema, soundness, wrong_clock
+from otel_agent.ledger.accepted_by import AcceptedBy
 from otel_agent.ledger.calls_agree import BEFORE
 from otel_agent.ledger.changed_lines import FROM, ChangedLines
 from otel_agent.ledger.contexts import Contexts
@@ -60,6 +61,7 @@ class Ledger:
         self.messages = Messages(database, self.sessions, self.outbox, contexts, sums)
         self.waiting = Waiting(database, self.messages)
         self.totals = Totals(database)
+        self.accepted_by = AcceptedBy(database, self._facts)
         self._continuity = Continuity(database, self._facts, self._sent, self._guard, self.totals)
         self.problems = Problems(database)
         self.history = HistoryNotes(database)
@@ -202,6 +204,7 @@ class Ledger:
     def note_sweep(self, now_ms: int) -> None:
         """Note the time of a sweep. Runs inside a transaction."""
         self._facts.note("swept_ms", now_ms)
+        self.totals.end_history()
         # Everything was read: what is still missing of the backend's totals, OpenCode does not have any more.
         self._continuity.end_recovery()
 

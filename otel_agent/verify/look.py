@@ -39,6 +39,8 @@ class LedgerSeen(Struct, frozen=True):
     spans_pending: int
     failing: str
     """The reason why totals are not accepted at present; empty if they are."""
+    rejected: int
+    """Data points that the backend left out of requests that it accepted."""
     reading: Reading | None
     """How far the reading of history is; ``None`` if it has ended."""
 
@@ -143,7 +145,7 @@ def _last_number(settings: Settings) -> int:
 
 def _seen(ledger: Queries) -> LedgerSeen:
     evidence = ledger.evidence()
-    metrics = (each for each in ledger.deliveries() if each.signal == "metrics")
+    metrics = [each for each in ledger.deliveries() if each.signal == "metrics"]
     reasons = [each.reason for each in metrics if each.failing_ms is not None]
     return LedgerSeen(
         evidence.facts(),
@@ -152,6 +154,7 @@ def _seen(ledger: Queries) -> LedgerSeen:
         evidence.problems(),
         ledger.pending(),
         reasons[0] if reasons else "",
+        sum(each.rejected for each in metrics),
         ledger.reading(),
     )
 

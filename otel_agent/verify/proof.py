@@ -37,6 +37,8 @@ class VerifyOptions(Struct, frozen=True, kw_only=True):
     timeout_seconds: float = 30.0
     on_record: Callable[[], None] = lambda: None
     """Called for each record that was recounted."""
+    backend: str = ""
+    """The backend of the totals that the settings name, in words; empty if there is none."""
 
 
 def verify(settings: Settings, asked: VerifyOptions) -> Report:
@@ -110,6 +112,9 @@ def _report(settings: Settings, asked: VerifyOptions, stores: dict[str, Store], 
         unexplained=unexplained,
         spans_pending=seen.spans_pending,
         delivery=seen.failing,
+        rejected=seen.rejected,
+        accepted_by=seen.facts.accepted_by,
+        backend=asked.backend,
         reading=seen.reading,
         reading_stopped=seen.reading is not None and not looked.running,
     )

@@ -70,6 +70,12 @@ class Report(Struct, frozen=True, kw_only=True):
     spans_pending: int
     delivery: str
     """The reason why the backend accepts no totals at present; empty if it does."""
+    rejected: int = 0
+    """Data points that the backend left out of requests that it accepted. It does not say which, so ``accepted`` has them."""
+    accepted_by: str = ""
+    """The backend that accepted them, without keys; empty if none did."""
+    backend: str = ""
+    """The backend that the settings name; empty if there is none."""
     reading: Reading | None = None
     """How far the reading of history is; ``None`` if it has ended."""
     reading_stopped: bool = False

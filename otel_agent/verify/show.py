@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
+from otel_agent.ledger.accepted_by import INCREMENTS
+from otel_agent.ledger.delivery_state import REJECTS_ALL
 from otel_agent.ledger.reading import reading_keys
 from otel_agent.model.money import dollars
 from otel_agent.model.plural import counted, form_for
@@ -87,7 +89,12 @@ def _rows(report: Report) -> Iterator[_Row]:
     yield from (_explained(each) for each in report.explained if each.between)
     yield "counted in the ledger", report.ledger
     yield from (_explained(each) for each in report.explained if each.cause.is_of_delivery)
-    yield "accepted by the backend", report.accepted
+    if report.delivery.startswith(REJECTS_ALL):
+        yield "sent to the backend, which rejects it (see below)", report.accepted
+    elif report.rejected:
+        yield "accepted by the backend, but for what it rejected (see below)", report.accepted
+    else:
+        yield "accepted by the backend", report.accepted
     if report.prometheus is not None:
         yield "answered by Prometheus", report.prometheus
 
@@ -106,6 +113,16 @@ def _agreement(report: Report) -> Iterator[str]:
     )
     if report.sessions_with_totals:
         yield f"OpenCode's own totals of {counted(report.sessions_with_totals, 'session')} were compared too."
+    accepted_by = report.accepted_by.removesuffix(INCREMENTS)
+    if report.accepted_by != accepted_by:
+        yield "The backend gets increments. It does not have what was counted before the first of them."
+    if report.backend and accepted_by and report.backend != accepted_by:
+        yield f"The settings name another backend, {report.backend}. What is accepted here was accepted by {accepted_by}."
+    if report.rejected:
+        yield (
+            f"The backend left {counted(report.rejected, 'data point')} out of requests that it accepted, and does not say "
+            "which. The amounts above include them."
+        )
     if report.delivery:
         yield f"The backend does not accept totals now: {report.delivery}"
     if report.spans_pending:

@@ -9,7 +9,7 @@ from typing import Any
 from tests.agent.resident import BRISK, USED, counted
 from tests.support.agent import Agent
 from tests.support.made_stores import T0, Database, JsonTree, message, session
-from tests.support.otlp_receiver import OtlpReceiver, unauthorized
+from tests.support.otlp_receiver import OtlpReceiver, accept, unauthorized
 from tests.support.waiting import eventually
 
 
@@ -73,6 +73,20 @@ class TestStatus:
         assert all(each["failing_ms"] and "401" in each["reason"] for each in found["deliveries"])
         assert "not delivered for" in printed
         assert "Check the key in OTEL_EXPORTER_OTLP_HEADERS" in " ".join(printed.split())
+
+    def test_a_signal_whose_exporter_was_switched_off_is_no_failure(
+        self, agent: Agent, receiver: OtlpReceiver, tree: JsonTree
+    ) -> None:
+        tree.put_turn(message(session(), USED))
+        receiver.behave(then=unauthorized())
+        assert agent.attempt().returncode == 3
+        receiver.behave(then=accept())
+        with agent.process("run", OTEL_METRICS_EXPORTER="none", **BRISK) as run:
+            receiver.wait_for(lambda r: r.chats(), 30)
+            eventually(lambda: self.status_json(agent)["exit_code"], 0)
+            found = json.loads(agent.command("status", "--json", OTEL_METRICS_EXPORTER="none").stdout)
+            run.stop()
+        assert [each["signal"] for each in found["deliveries"]] == ["traces"]
 
     def test_status_without_an_agent_is_5(self, agent: Agent, receiver: OtlpReceiver) -> None:
         found = self.status_json(agent)

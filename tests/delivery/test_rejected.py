@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 from tests.delivery.filled import assert_all_arrived, fill
@@ -24,7 +25,13 @@ def test_a_span_at_fault_does_not_hold_up_the_others(agent: Agent, tree: JsonTre
     assert run.stderr.count("the backend rejected 1 span, the first of message msg_") == 1
     assert "1 span pending" in run.stderr
     assert [span.start_ns // 10**6 for span in receiver.chats()] == [T0, T0 + 1000, T0 + 3000]
+    for command in ("status", "doctor"):
+        said = " ".join(agent.command(command).stdout.split())
+        assert "1 pending span quarantined: the backend rejected each alone, and accepted others" in said
+        assert "The next start of the agent sends them again." in said
+    assert json.loads(agent.command("status", "--json").stdout)["spans_quarantined"] == 1
     agent.once()
+    assert "quarantined" not in agent.command("status").stdout
     assert len(receiver.chats()) == 4
     assert_all_arrived(receiver, 4)
 
@@ -89,4 +96,4 @@ def test_rejected_items_of_a_partial_success_are_logged_and_not_sent_again(
 def test_a_backend_cannot_reject_more_than_was_sent(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
     fill(tree, 3)
     receiver.behave(partial(99), signal="traces")
-    assert "without 4 of its 4 spans: no reason given" in agent.once().stderr
+    assert "without 4 of its 4 spans: no reason given" in agent.attempt().stderr

@@ -11,6 +11,7 @@ from opentelemetry.sdk.metrics.export import MetricsData
 from otel_agent import semconv
 from otel_agent.delivery.ports import MetricDelivery
 from otel_agent.export.generator import Export
+from otel_agent.export.known_backend import KnownBackend
 from otel_agent.export.metric_export import MetricExport
 from otel_agent.export.metric_schedule import MetricSchedule
 from otel_agent.export.outcomes import Outcomes
@@ -44,10 +45,11 @@ class Day:
         interval_ns: int = CYCLE_NS,
         started_ns: int = START_NS,
         over: MetricDelivery | None = None,
+        backend: str = "a.example:4318",
     ) -> None:
         self.ledger, self.now_ns, self.to = ledger, started_ns, MetricsTo()
         self._budget, self._delta, self._over = budget, delta, over
-        self._interval_ns = interval_ns
+        self._interval_ns, self.backend = interval_ns, backend
         self.start()
 
     def start(self) -> None:
@@ -59,6 +61,7 @@ class Day:
             active_ns=24 * HOUR_NS,
             budget=self._budget,
             interval_ns=self._interval_ns,
+            backend=KnownBackend(self.ledger, self.backend, delta=self._delta, now_ns=self.now_ns),
         )
         outcomes = Outcomes(self.ledger, lambda: self.now_ns)
         self.export = MetricExport(

@@ -42,9 +42,10 @@ def test_an_entry_in_quarantine_is_kept_and_tried_again_when_it_is_released(ledg
     with ledger.transaction():
         ledger.outbox.quarantine(bad)
     assert bad.number not in [entry.number for entry in entries(ledger) if entry.of_turn is of_turn]
-    assert len(ledger.outbox) == 4
+    assert (len(ledger.outbox), ledger.outbox.quarantined) == (4, bad.spans)
     with ledger.transaction():
         ledger.outbox.release([bad])
+    assert ledger.outbox.quarantined == 0
     assert kinds(ledger) == [False, False, True, True]
 
 
