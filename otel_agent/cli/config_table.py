@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from otel_agent.delivery.addresses import masked
 from otel_agent.settings import OTLP_PREFIX, Loaded, settings_path
 
 _MASK: Final = "********"
@@ -87,7 +88,7 @@ def _effective(found: Loaded, name: str, origin: str) -> object:
         case str() if key == "headers":
             return _MASK
         case str() if key == "endpoint":
-            return _without_secrets(value)
+            return masked(value, _MASK)
     return value
 
 
@@ -99,15 +100,6 @@ def _meant(key: str, text: str) -> object:
         return float(text) / 1_000
     except ValueError:
         return text
-
-
-def _without_secrets(address: str) -> str:
-    """Return an address with its user, password and query masked, as in ``https://user:secret@host/path?key=secret``."""
-    # The last @ ends the user and password; a password may itself contain one.
-    scheme = address[: address.find("://") + 3] if "://" in address else ""
-    _, at, place = address.removeprefix(scheme).rpartition("@")
-    place, question, _ = place.partition("?")
-    return f"{scheme}{_MASK if at else ''}{at}{place}{question}{_MASK if question else ''}"
 
 
 def _words(value: object) -> str:

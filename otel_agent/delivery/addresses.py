@@ -9,10 +9,16 @@ _GRPC_NAMES: Final = ("dns", "ipv4", "ipv6", "unix", "unix-abstract", "vsock", "
 """Schemes of gRPC's own: it resolves such a name itself."""
 _NO_HOST: Final = re.compile(r"[\s*!\"#$&'()+,;=<>\\^`{|}]")
 _GRPC_PORT: Final = 4317
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+_QUERY: Final = re.compile(r"[?#]")
+HIDDEN: Final = "…"
+"""Stands for an address of which nothing may be shown."""
 
 
 def fault(address: str, *, grpc: bool) -> str:
     """Return what is wrong with an address, as the end of a sentence that begins with it; empty if nothing is."""
+    if not grpc and _ends_before_its_user(address):
+        return "has a ? or # in its password, which ends an address. Write %3F or %23 instead."
     if any(character.isspace() or ord(character) < 32 or ord(character) == 127 for character in address):
         return "has a blank or a line break in it."
     if "#" in address:
@@ -31,7 +37,7 @@ def fault(address: str, *, grpc: bool) -> str:
 
 def is_encrypted(address: str) -> bool | None:
     """True for https, False for http, ``None`` for an address that says neither."""
-    scheme = urlsplit(address).scheme
+    scheme = address.partition(":")[0].lower() if ":" in address else ""
     return scheme == "https" if scheme in ("http", "https") else None
 
 
@@ -65,9 +71,37 @@ def host_and_port(address: str, *, grpc: bool, encrypted: bool) -> tuple[str, in
 
 def without_secrets(address: str) -> str:
     """Return the address to show: without user, password and query, in which people keep keys."""
-    before, mark, rest = address.partition("?")[0].partition("#")[0].rpartition("://")
-    shown = f"{before}{mark}{rest.rpartition('@')[2]}"
-    return "".join(character if character.isprintable() else " " for character in shown)
+    scheme, user, place, _ = _split(address)
+    return _printable(f"{scheme}{place or (HIDDEN if user else '')}")
+
+
+def masked(address: str, mask: str) -> str:
+    """Return the address with its user, password and query masked, as in ``https://user:secret@host/path?key=secret``."""
+    scheme, user, place, query = _split(address)
+    if user and not place:
+        return _printable(f"{scheme}{mask}")
+    return _printable(f"{scheme}{mask if user else ''}{user[-1:]}{place}{query[:1]}{mask if query else ''}")
+
+
+def _split(address: str) -> tuple[str, str, str, str]:
+    """Return the scheme, the user with its @, what may be shown, and the query or fragment with its first character.
+
+    A password may have each of the characters that end one. The last @ ends it, unless that is in a query: nobody can tell
+    which it is if a ? or # comes before it. Then nothing may be shown.
+    """
+    scheme, mark, rest = address.partition("://")
+    if not mark or not _SCHEME.fullmatch(scheme):
+        scheme, mark, rest = "", "", address
+    user, at, place = rest.rpartition("@")
+    if end := _QUERY.search(user):
+        return f"{scheme}{mark}", user, "", user[end.start() :]
+    end = _QUERY.search(place)
+    cut = end.start() if end else len(place)
+    return f"{scheme}{mark}", f"{user}{at}", place[:cut], place[cut:]
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _no_address() -> str:
@@ -78,6 +112,12 @@ def _named(address: str) -> bool:
     scheme, mark, rest = address.partition(":")
     # A machine may be called dns: then a port follows, and neither a path nor a name.
     return scheme.lower() in _GRPC_NAMES and bool(mark) and not rest.isdigit()
+
+
+def _ends_before_its_user(address: str) -> bool:
+    """Return true if what comes before a ? or # is no address, and an @ follows."""
+    before = _QUERY.split(address, maxsplit=1)[0]
+    return len(before) < address.rfind("@") and ("#" in address or _parts(before, grpc=False) is None)
 
 
 def _nameable(address: str) -> bool:

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from otel_agent.delivery import addresses
 from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.errors import SettingsError
 from otel_agent.semconv import Signal
@@ -38,5 +39,5 @@ def host_and_port(proxy: str) -> tuple[str, int]:
 
 
 def shown(proxy: str) -> str:
-    """Return the address without the user and the password."""
-    return proxy.rpartition("://")[2].rpartition("@")[2].partition("/")[0] or "?"
+    """Return the host and the port as they are written."""
+    return addresses.without_secrets(proxy).rpartition("://")[2].partition("/")[0] or "?"

@@ -23,7 +23,8 @@ def address(text: str) -> str:
     if not found:
         raise SettingsError(f"the address is empty. Write one such as {addresses.EXAMPLE}.")
     if "://" not in found:
-        raise SettingsError(f"the address has no http:// or https://. Did you mean {completed(found)}?")
+        meant = addresses.masked(completed(found), addresses.HIDDEN)
+        raise SettingsError(f"the address has no http:// or https://. Did you mean {meant}?")
     if fault := addresses.fault(found, grpc=False):
         raise SettingsError(f"{addresses.without_secrets(found)} {fault}")
     return found.rstrip("/")

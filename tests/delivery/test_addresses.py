@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from otel_agent.delivery.addresses import masked, without_secrets
 from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.errors import SettingsError
 from tests.delivery.grpc_server import serving
@@ -15,6 +16,7 @@ from tests.support.otlp_receiver.wire import Signal, Wire
 from tests.support.shell import Shell
 
 NO_ADDRESS = "is no address such as http://localhost:4318."
+PASSWORD = "has a ? or # in its password, which ends an address. Write %3F or %23 instead."
 BLANK = "has a blank or a line break in it."
 HASH = "has a # in it, and what comes after that is never sent."
 
@@ -54,6 +56,8 @@ REFUSED: dict[str, tuple[str, str]] = {
         ": the address has a query, and /v1/traces would",
         "has a query, which gRPC cannot send.",
     ),
+    "http://me:secret#@host": (PASSWORD, HASH),
+    "http://me:secret?x@host": (PASSWORD, NO_ADDRESS),
     "http://me:secret@host:4317": ("", "has a user or a password in it, which gRPC cannot send."),
 }
 
@@ -235,3 +239,25 @@ def test_run_config_check_and_doctor_agree_that_a_setting_cannot_work(
         run = shell.run(*command, **named)
         assert run.returncode == code, command
         assert expected in " ".join((run.stderr + run.stdout).split()), command
+
+
+SHOWN = {
+    "http://host:4318/path": "http://host:4318/path",
+    "HTTPS://me:secret@host/path?key=secret#secret": "HTTPS://host/path",
+    "http://secret@host": "http://host",
+    "http://me:sec@ret@host": "http://host",
+    "http://me:sec/ret@host:1": "http://host:1",
+    "http://me:secret://x@host": "http://host",
+    "me:secret@host:4317": "host:4317",
+    "http://me:secret?x@host": "http://…",
+    "http://me:secret#x@host": "http://…",
+    "http://host?mail=me@here&key=secret": "http://…",
+    "unix:///run/otlp.sock": "unix:///run/otlp.sock",
+    "http://h\x1b[31m": "http://h [31m",
+}
+
+
+@pytest.mark.parametrize(("address", "shown"), SHOWN.items())
+def test_an_address_is_shown_without_what_may_be_a_secret(address: str, shown: str) -> None:
+    assert without_secrets(address) == shown
+    assert "secret" not in masked(address, "***")

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from otel_agent.delivery.addresses import without_secrets
+from otel_agent.delivery.proxies import shown
 from tests.support.agent import Agent
 from tests.support.made_stores import (
     T0,
@@ -161,3 +163,35 @@ def test_no_key_of_the_address_is_in_the_log(agent: Agent, tree: JsonTree, recei
     assert with_query.returncode == 3, "the receiver knows no path with a query"
     assert any(KEY in each for each in receiver.malformed), "the key did not go where it belongs"
     assert KEY not in run.stderr + run.stdout + with_query.stderr + with_query.stdout
+
+
+WITH_PASSWORDS = [
+    f"http://me:{KEY}#x@127.0.0.1:1",
+    f"http://me:{KEY}?x@127.0.0.1:1",
+    f"http://me:x#{KEY}@127.0.0.1:1",
+    f"http://me:x@y?{KEY}@127.0.0.1:1",
+    f"http://me:x/{KEY}@127.0.0.1:1",
+    f"http://me:{KEY}://x@127.0.0.1:1",
+    f"me:{KEY}@127.0.0.1:1",
+    f"me:{KEY}@http://127.0.0.1:1",
+    f"http://127.0.0.1:1/?mail=me@here&key={KEY}",
+    f"http://127.0.0.1:1/#{KEY}",
+]
+"""Passwords and queries with the characters that end one in an address."""
+
+
+@pytest.mark.parametrize("address", WITH_PASSWORDS)
+def test_no_password_of_an_address_is_printed_whatever_its_characters(agent: Agent, address: str) -> None:
+    shell = Shell(agent.home)
+    for command in (
+        ("run", "--once"),
+        ("config", "show"),
+        ("config", "check"),
+        ("doctor",),
+        ("setup", "--yes", "--json", "--endpoint", address),
+    ):
+        run = shell.run(*command, OTEL_EXPORTER_OTLP_ENDPOINT=address)
+        assert KEY not in run.stderr + run.stdout, command
+        assert "Traceback" not in run.stderr
+    assert KEY not in without_secrets(address)
+    assert KEY not in shown(address)
