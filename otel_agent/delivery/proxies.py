@@ -14,14 +14,17 @@ _PORTS: Final = {"http": 80, "https": 443, "socks4": 1080, "socks4a": 1080, "soc
 
 
 def proxy_of(options: OtlpOptions, signal: Signal) -> str | None:
-    """Return the proxy's address, ``None`` if the request goes straight to the backend.
+    """Return the proxy's address, ``None`` if the request goes straight to the backend, or has nowhere to go.
 
     Over gRPC nothing is said of proxies: gRPC reads the same variables by rules of its own.
     """
     if options.protocol_of(signal) == "grpc":
         return None
     url = options.url_of(signal)
-    return requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
+    try:
+        return requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
+    except ValueError:  # half of an IPv6 address, which is said elsewhere
+        return None
 
 
 def host_and_port(proxy: str) -> tuple[str, int]:

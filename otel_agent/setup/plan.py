@@ -115,4 +115,7 @@ def _goes_elsewhere(otlp: dict[str, Any], settings: Settings) -> bool:
 
 
 def _host(address: str) -> str:
-    return urlsplit(address).netloc.rpartition("@")[2].lower()
+    try:
+        return urlsplit(address).netloc.rpartition("@")[2].lower()
+    except ValueError:  # what was set before may be no address
+        return ""

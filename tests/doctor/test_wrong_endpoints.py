@@ -198,3 +198,16 @@ class TestNobodyChoseABackend:
         assert "localhost:4318" in found.seen
         (found,) = backend_checks.delivery(Settings(), "traces")
         assert found.verdict is Verdict.FAILURE
+
+
+@pytest.mark.parametrize("endpoint", ["http://[::1:1", "http://[bad]:4318", "https://[::1"])
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_half_of_an_ipv6_address_is_said_to_be_none(
+    endpoint: str, protocol: str, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    towards = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
+    run = shell.run("doctor", **towards)
+    assert (run.returncode, run.stderr) == (1, "")
+    assert "is no address such as http://localhost:4318" in " ".join(run.stdout.split())
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+    assert list(backend_checks.proxy(Settings())) == []
