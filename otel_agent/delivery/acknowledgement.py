@@ -7,6 +7,7 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from otel_agent.delivery.foreign_text import one_line
 from otel_agent.model import SendResult
 
 MAX_ANSWER: Final = 64 * 1024
@@ -46,13 +47,13 @@ def judge(status: int, kind: str, body: bytes | None, response: Acknowledgement,
     # json.loads recurses, and int() of what a stranger wrote fails in several ways.
     except (DecodeError, ValueError, TypeError, OverflowError, RecursionError):
         return _unclear(f"an answer that is not the {kind} it says it is")
-    return _unclear(f"an answer of type {_shortened(kind, 'unknown')} instead of an acknowledgement (a portal?)")
+    return _unclear(f"an answer of type {one_line(kind, 'unknown')} instead of an acknowledgement (a portal?)")
 
 
 def partial_success(partial: Any) -> SendResult:
     """Return the result of a protobuf answer. A message without rejected items is only a warning, and is dropped."""
     rejected = max(getattr(partial, "rejected_spans", 0) or getattr(partial, "rejected_data_points", 0), 0)
-    return SendResult(accepted=True, rejected=rejected, reason=_shortened(partial.error_message) if rejected else "")
+    return SendResult(accepted=True, rejected=rejected, reason=one_line(partial.error_message) if rejected else "")
 
 
 def _unclear(reason: str) -> SendResult:
@@ -68,10 +69,5 @@ def _partial_json(content: object) -> SendResult:
         return SendResult(accepted=True)
     # Protobuf's JSON writes 64-bit integers as strings.
     rejected = max(int(partial.get("rejectedSpans") or partial.get("rejectedDataPoints") or 0), 0)
-    reason = _shortened(str(partial.get("errorMessage", ""))) if rejected else ""
+    reason = one_line(str(partial.get("errorMessage", ""))) if rejected else ""
     return SendResult(accepted=True, rejected=rejected, reason=reason)
-
-
-def _shortened(text: str, instead: str = "no reason given") -> str:
-    """Return one line of the backend's message, without control characters: it is shown in terminals."""
-    return "".join(character if character.isprintable() else " " for character in text[:200]).strip() or instead

@@ -10,6 +10,7 @@ from urllib3.exceptions import HTTPError
 
 from otel_agent.delivery.addresses import without_secrets
 from otel_agent.delivery.exchange import BrokenOff, Exchange
+from otel_agent.delivery.foreign_text import one_line
 from otel_agent.errors import NothingToVerify
 
 _LONGEST_ANSWER: Final = 64 * 1024 * 1024
@@ -58,7 +59,7 @@ def _samples(shown: str, status: int, content: Any) -> list[Sample]:
             f"--prometheus {shown}: HTTP {status}, and no answer of Prometheus. Name its base address."
         )
     if content["status"] == "error":
-        raise NothingToVerify(f"--prometheus {shown}: {str(content.get('error'))[:200]}")
+        raise NothingToVerify(f"--prometheus {shown}: {one_line(str(content.get('error')))}")
     try:
         found = [
             ({str(key): str(value) for key, value in row["metric"].items()}, float(row["value"][1]))

@@ -24,6 +24,7 @@ import time
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+from otel_agent.delivery.foreign_text import one_line
 from otel_agent.model import SendResult
 
 LONGEST_RETRY_AFTER_SECONDS: Final = 86_400.0
@@ -58,14 +59,17 @@ _QUOTA: Final = re.compile(
 """What servers say of too many requests, often with a size. Later the same request is accepted."""
 
 
-def http_failure(status: int, phrase: str, retry_after_s: float = 0.0) -> SendResult:
-    """Return the result of a request that was answered with an HTTP status of 400 or above."""
+def http_failure(status: int, phrase: str | None, retry_after_s: float = 0.0) -> SendResult:
+    """Return the result of a request that was answered with an HTTP status of 400 or above.
+
+    ``phrase`` is what the other side, which may be a stranger, says beside the status.
+    """
     permanent = status in _PERMANENT_STATUSES
     return SendResult(
         accepted=False,
         permanent=permanent,
         unanswered=status >= 500 and status not in _NEVER_PASSED_ON,
-        reason=f"HTTP {status} {phrase}".rstrip(),
+        reason=f"HTTP {status} {one_line(phrase or '', instead='')}".rstrip(),
         # The parts of a request that is permanently rejected are other requests, and need no pause.
         retry_after_s=0.0 if permanent else retry_after_s,
     )

@@ -54,6 +54,14 @@ def test_an_answer_of_another_program_ends_with_a_sentence(body: bytes, said: st
         ask(server.endpoint, "up", timeout_seconds=10)
 
 
+def test_what_prometheus_says_is_one_line_without_control_characters() -> None:
+    body = rb'{"status":"error","error":"\u001b[31mbad\nquery"}'
+    reply = answered(b"HTTP/1.1 400 Bad Request\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+    with LyingServer(reply) as server, pytest.raises(NothingToVerify) as raised:
+        ask(server.endpoint, "up", timeout_seconds=10)
+    assert str(raised.value).endswith(": [31mbad query")
+
+
 def test_a_wrong_address_of_a_proxy_is_not_taken_for_that_of_prometheus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://")
     with pytest.raises(NothingToVerify, match="the address of the proxy in HTTP_PROXY cannot be used"):

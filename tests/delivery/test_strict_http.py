@@ -6,6 +6,8 @@ import pytest
 
 from otel_agent.errors import SettingsError
 from otel_agent.model import SendResult
+from tests.delivery.lying_server import LyingServer
+from tests.delivery.lying_server import answered as raw
 from tests.delivery.senders import ONE_TRY_SECONDS, SIGNALS, in_its_time, options, sender
 from tests.support.otlp_receiver import (
     Behaviour,
@@ -198,6 +200,17 @@ def test_what_a_backend_says_is_one_short_line_without_control_characters(receiv
     result = answered(receiver, partial(1, "\x1b[2Jbad\r\nlines" + "x" * 1000))
     assert result.reason.isprintable()
     assert len(result.reason) <= 200
+
+
+@pytest.mark.parametrize("phrase", ["\x1b[31mEVIL\x07", "\x9b2JEVIL", "EVIL\u00ad" + "x" * 3000])
+def test_what_stands_beside_a_status_is_one_short_line_too(phrase: str) -> None:
+    head = b"HTTP/1.1 400 %b\r\nContent-Length: 0\r\n\r\n" % phrase.encode("latin-1")
+    with LyingServer(raw(head)) as server, sender("traces", options("http", server.endpoint)) as send:
+        reason = send().reason
+    assert reason.startswith("HTTP 400 ")
+    assert "EVIL" in reason
+    assert reason.isprintable()
+    assert len(reason) < 220
 
 
 HOSTILE_JSON = {
