@@ -71,7 +71,7 @@ def _shown(output: TextIO, text: Callable[[], str]) -> SendResult:
             output.write(whole)
             output.flush()
     except OSError as error:
-        return SendResult(accepted=False, reason=error.strerror or "standard output is closed")
+        return SendResult(accepted=False, reason=f"{error.strerror or 'closed'}: standard output")
     return SendResult(accepted=True)
 
 

@@ -13,13 +13,14 @@ from otel_agent.delivery.exchange import BrokenOff
 
 IN_TIME: Final = "no answer in time"
 CLOSED: Final = "nothing answers there, or the connection was closed"
+PROXY_ADDRESS: Final = "the address of the proxy cannot be used"
 _NO_HTTP: Final = "what answers there does not speak HTTP"
 
 _KINDS: Final[tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...]] = (
     ((TooLong, LineTooLong), ENDLESS),
     (requests.exceptions.SSLError, "the TLS handshake failed (wrong certificate, or no TLS there)"),
     ((BrokenOff, requests.Timeout, TimeoutError), IN_TIME),
-    (requests.exceptions.InvalidProxyURL, "the address of the proxy cannot be used"),
+    (requests.exceptions.InvalidProxyURL, PROXY_ADDRESS),
     (requests.exceptions.InvalidURL, "the address cannot be used"),
     (requests.exceptions.InvalidSchema, "the proxy is of a kind that cannot be used"),
     ((requests.exceptions.ProxyError, ProxyRefused), "the proxy did not connect"),

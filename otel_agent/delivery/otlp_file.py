@@ -23,6 +23,8 @@ from otel_agent.private_files import make_private_folder, open_private
 
 MAX_LINE: Final = 1_000_000
 """Bytes. The Collector's file readers cut a line at 1 MiB by default."""
+_TRACES: Final = "traces.jsonl"
+_METRICS: Final = "metrics.jsonl"
 _HEX_KEYS: Final = frozenset({"traceId", "spanId", "parentSpanId"})
 
 
@@ -83,7 +85,7 @@ class FileSpans:
     """Appends spans to ``traces.jsonl``."""
 
     def __init__(self, folder: Path, *, max_bytes: int, backups: int) -> None:
-        self._lines = RotatedLines(folder / "traces.jsonl", max_bytes=max_bytes, backups=backups)
+        self._lines = RotatedLines(folder / _TRACES, max_bytes=max_bytes, backups=backups)
 
     def send(self, spans: Sequence[ReadableSpan]) -> SendResult:
         """Append one line. A line that is longer than readers accept is rejected permanently, so it is sent in halves."""
@@ -100,7 +102,7 @@ class FileMetrics:
     """Appends data points to ``metrics.jsonl``."""
 
     def __init__(self, folder: Path, *, max_bytes: int, backups: int) -> None:
-        self._lines = RotatedLines(folder / "metrics.jsonl", max_bytes=max_bytes, backups=backups)
+        self._lines = RotatedLines(folder / _METRICS, max_bytes=max_bytes, backups=backups)
 
     def send(self, data: MetricsData) -> SendResult:
         """Append one line. A line that is longer than readers accept is rejected permanently, so it is sent in halves."""
@@ -121,8 +123,36 @@ def _append(lines: RotatedLines, request: ProtobufMessage) -> SendResult:
     try:
         lines.append(line)
     except OSError as error:
-        return SendResult(accepted=False, reason=f"{error.strerror}: {error.filename or 'the export file'}")
+        return SendResult(accepted=False, reason=_failure(error))
     return SendResult(accepted=True)
+
+
+def _failure(error: OSError) -> str:
+    return f"{error.strerror}: the export file {error.filename or ''}".rstrip()
+
+
+def try_out(folder: Path) -> str:
+    """Write a file into the folder and remove it. Return the reason why spans and points cannot be written, or nothing."""
+    new, trial = [each for each in (folder, *folder.parents) if not each.exists()], folder / ".otel-agent-trial"
+    try:
+        make_private_folder(folder)
+        for name in (_TRACES, _METRICS):
+            if os.path.lexists(folder / name):
+                os.close(open_private(folder / name, os.O_RDWR | os.O_APPEND))
+        descriptor = open_private(trial, os.O_RDWR | os.O_CREAT)
+        try:
+            os.write(descriptor, b"\n")
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+            trial.unlink()
+    except OSError as error:
+        return _failure(error)
+    finally:
+        with suppress(OSError):
+            for each in new:
+                each.rmdir()
+    return ""
 
 
 def _with_hex_ids(value: Any) -> Any:

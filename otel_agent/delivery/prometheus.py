@@ -8,6 +8,7 @@ from typing import Any, Final
 import requests
 from urllib3.exceptions import HTTPError
 
+from otel_agent.delivery import proxies
 from otel_agent.delivery.addresses import without_secrets
 from otel_agent.delivery.exchange import BrokenOff, Exchange
 from otel_agent.delivery.foreign_text import one_line
@@ -35,15 +36,25 @@ def ask(url: str, query: str, *, timeout_seconds: float) -> list[Sample]:
         status, body = Exchange(time.monotonic() + timeout_seconds).run(asked)
     except (requests.Timeout, BrokenOff):
         raise NothingToVerify(f"--prometheus {shown}: no answer within {timeout_seconds:g} s.") from None
-    except requests.exceptions.InvalidProxyURL:
-        raise NothingToVerify(f"--prometheus {shown}: the address of the proxy in HTTP_PROXY cannot be used.") from None
-    except (requests.exceptions.MissingSchema, requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL):
-        raise NothingToVerify(f"--prometheus {shown}: no address such as http://localhost:9090.") from None
     except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-        raise NothingToVerify(
-            f"--prometheus {shown}: cannot be reached ({type(error).__name__}). Check the address."
-        ) from None
+        raise NothingToVerify(f"--prometheus {shown}: {_failure(address, error)}") from None
     return _samples(shown, status, _decoded(body))
+
+
+def _failure(address: str, error: Exception) -> str:
+    """Return why there was no answer, and what to do, as a sentence or two."""
+    no_address = (
+        requests.exceptions.MissingSchema,
+        requests.exceptions.InvalidSchema,
+        requests.exceptions.InvalidURL,
+    )
+    if isinstance(error, requests.exceptions.InvalidProxyURL) or proxies.is_unusable(address):
+        return "the address of the proxy in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY cannot be used."
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "the proxy did not connect. Check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, or name it in NO_PROXY."
+    if isinstance(error, no_address):
+        return "no address such as http://localhost:9090."
+    return f"cannot be reached ({type(error).__name__}). Check the address."
 
 
 def _decoded(body: bytes) -> Any:

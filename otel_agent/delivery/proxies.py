@@ -20,7 +20,19 @@ def proxy_of(options: OtlpOptions, signal: Signal) -> str | None:
     """
     if options.protocol_of(signal) == "grpc":
         return None
-    url = options.url_of(signal)
+    return _chosen(options.url_of(signal))
+
+
+def is_unusable(url: str) -> bool:
+    """Return true if a request to this address would go through a proxy, and none can be at the proxy's address."""
+    proxy = _chosen(url)
+    try:
+        return proxy is not None and not host_and_port(proxy)
+    except SettingsError:
+        return True
+
+
+def _chosen(url: str) -> str | None:
     try:
         return requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
     except ValueError:  # half of an IPv6 address, which is said elsewhere
@@ -32,9 +44,10 @@ def host_and_port(proxy: str) -> tuple[str, int]:
     try:
         parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
         host, port = parts.hostname, parts.port or _PORTS.get(parts.scheme)
+        usable = parts.scheme in _PORTS
     except ValueError:
-        host, port = None, None
-    if not host or not port:
+        host, port, usable = None, None, False
+    if not host or not port or not usable:
         raise SettingsError(
             f"HTTPS_PROXY, HTTP_PROXY or ALL_PROXY: {shown(proxy)} is no address of a proxy such as http://proxy:3128."
         )

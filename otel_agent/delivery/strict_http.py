@@ -11,11 +11,11 @@ from typing import Any
 
 import requests
 
-from otel_agent.delivery import retry
+from otel_agent.delivery import proxies, retry
 from otel_agent.delivery.acknowledgement import MAX_ANSWER, Acknowledgement, judge
 from otel_agent.delivery.connections import WatchedAdapter
 from otel_agent.delivery.exchange import Exchange
-from otel_agent.delivery.http_errors import CLOSED, IN_TIME, failure_reason
+from otel_agent.delivery.http_errors import CLOSED, IN_TIME, PROXY_ADDRESS, failure_reason
 from otel_agent.delivery.tries import Tried
 from otel_agent.delivery.user_agent import USER_AGENT
 from otel_agent.model import SendResult
@@ -60,6 +60,8 @@ class StrictSession(requests.Session):
             answer: _Answer = exchange.run(lambda: self._answer(url, body, headers, exchange.remaining_seconds))
         except Exception as error:  # noqa: BLE001 - whatever the libraries below raise, the request may be sent again
             reason = "broken off" if self._closed else failure_reason(error)
+            if not exchange.left and proxies.is_unusable(url):
+                reason = PROXY_ADDRESS  # the libraries below say the same of the backend's own
             return Tried(
                 SendResult(accepted=False, reason=reason, unanswered=exchange.left),
                 broke=exchange.left and reason == CLOSED,

@@ -10,7 +10,9 @@ from opentelemetry.sdk.metrics.export import MetricsData
 
 from otel_agent.agent import backend
 from otel_agent.delivery import proxies
+from otel_agent.delivery.advice import advice
 from otel_agent.delivery.listener import Spoken, spoken_at
+from otel_agent.delivery.otlp_file import try_out
 from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.delivery.probe import Reached, reach
 from otel_agent.doctor import diagnosis
@@ -39,12 +41,23 @@ def delivery(settings: Settings, signal: Signal, *, expected: bool = True) -> It
     exporter = settings.exporter_of(signal)
     if exporter == "none":
         yield fine(signal, f"the exporter is none: {signal} stay on this machine")
+    elif exporter == "file":
+        yield _to_files(settings, signal)
     elif exporter != "otlp":
         yield fine(signal, f"the exporter is {exporter}")
     elif expected or _is_refused(settings, signal):
         yield from _over_otlp(settings, signal, end)
     else:
         yield from _by_default(settings, signal, end)
+
+
+def _to_files(settings: Settings, signal: Signal) -> Finding:
+    folder = settings.file_exporter_dir
+    if trouble := try_out(folder):
+        return fail(
+            signal, trouble, "Nothing is exported. Undelivered data is kept and written later.", advice(trouble)
+        )
+    return fine(signal, f"the exporter is file: {signal} go to {folder}")
 
 
 def _is_refused(settings: Settings, signal: Signal) -> bool:

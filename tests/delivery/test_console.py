@@ -79,6 +79,9 @@ def test_a_reader_of_the_console_that_went_away_is_a_failure_in_one_line(
     os.close(writing)
     assert run.returncode == 3, run.stderr
     assert "not delivered: Broken pipe" in run.stderr
+    assert "Whatever reads the exporter console has ended or is full" in run.stderr
+    assert "file_dir" not in run.stderr
+    assert "OTLP" not in run.stderr
     assert "Traceback" not in run.stderr
     assert "Exception ignored" not in run.stderr
     agent.once()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from otel_agent.delivery.advice import advice
 from otel_agent.delivery.prometheus import ask
 from otel_agent.errors import NothingToVerify
+from otel_agent.model import SendResult
 from tests.delivery.lying_server import LyingServer, answered
+from tests.delivery.senders import options, sender
 
 NO_ROWS = b'{"status":"success","data":{"resultType":"vector","result":[]}}'
 EMPTY = answered(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(NO_ROWS), NO_ROWS))
@@ -62,10 +65,35 @@ def test_what_prometheus_says_is_one_line_without_control_characters() -> None:
     assert str(raised.value).endswith(": [31mbad query")
 
 
-def test_a_wrong_address_of_a_proxy_is_not_taken_for_that_of_prometheus(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTP_PROXY", "http://")
-    with pytest.raises(NothingToVerify, match="the address of the proxy in HTTP_PROXY cannot be used"):
+WRONG_PROXIES = ["http://", "http://me:secret@127.0.0.1:port", "http://[::1:3", "ftp://proxy:1", "http://proxy:99999"]
+
+
+@pytest.mark.parametrize("proxy", WRONG_PROXIES)
+def test_a_wrong_address_of_a_proxy_is_not_taken_for_that_of_prometheus(
+    proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    with pytest.raises(NothingToVerify, match="the address of the proxy in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY"):
         ask("http://prometheus.example:9090", "up", timeout_seconds=10)
+
+
+def test_a_proxy_that_does_not_connect_is_not_taken_for_a_wrong_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    with LyingServer(EMPTY) as gone:
+        gone.listen_no_more()
+    monkeypatch.setenv("HTTP_PROXY", gone.endpoint)
+    with pytest.raises(NothingToVerify, match="the proxy did not connect"):
+        ask("http://prometheus.example:9090", "up", timeout_seconds=10)
+
+
+@pytest.mark.parametrize("proxy", WRONG_PROXIES)
+def test_a_wrong_address_of_a_proxy_is_not_taken_for_that_of_a_backend(
+    proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    with sender("traces", options("http", "http://backend.example:4318")) as send:
+        result = send()
+    assert result == SendResult(accepted=False, reason="the address of the proxy cannot be used")
+    assert "HTTP_PROXY" in advice(result.reason)
 
 
 @pytest.mark.parametrize("address", ["localhost:9090", "nonsense", "", "ftp://host:1"])
