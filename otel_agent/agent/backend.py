@@ -1,5 +1,6 @@
 """The backend that the settings name: what sends data to it, and the message when it accepts nothing."""
 
+import os
 from typing import get_args
 from urllib.parse import urlsplit
 
@@ -11,12 +12,12 @@ from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.delivery.ports import MetricDelivery, SpanDelivery
 from otel_agent.model.plural import counted
 from otel_agent.semconv import Signal
-from otel_agent.settings import Settings
+from otel_agent.settings import Settings, resource_attributes
 from otel_agent.settings.values import LockedOtlp
 
 
 def doubts(settings: Settings) -> list[str]:
-    """Check what the environment and the file say of OTLP, for each signal that uses it.
+    """Check what the environment and the file say of OTLP, for each signal that uses it, and of the resource.
 
     Return a sentence for each value that was probably meant otherwise. Raises ``SettingsError`` for one that cannot work.
     """
@@ -26,6 +27,8 @@ def doubts(settings: Settings) -> list[str]:
         if settings.exporter_of(signal) == "otlp":
             options.check(signal)
             found.update(dict.fromkeys([*options.doubts(signal), *options.unused_headers(signal)]))
+    if any(settings.exporter_of(signal) != "none" for signal in get_args(Signal)):
+        found.update(dict.fromkeys(resource_attributes.doubts(os.environ)))
     return list(found)
 
 

@@ -1,5 +1,6 @@
 """Checks the way from the agent to the backend: the name, the port, TLS, and an empty OTLP request."""
 
+import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from otel_agent.doctor.finding import Finding, Verdict, fail, fine, skip, warn
 from otel_agent.errors import SettingsError
 from otel_agent.model.plural import counted
 from otel_agent.semconv import Signal
-from otel_agent.settings import Settings
+from otel_agent.settings import Settings, resource_attributes
 
 SECONDS: Final = 3.5
 """Time for everything that is said about one signal: together with the start of the program, less than 5 s."""
@@ -97,6 +98,13 @@ def proxy(settings: Settings) -> Iterator[Finding]:
                 "Set NO_PROXY=localhost,127.0.0.1",
             )
             return
+
+
+def resource(settings: Settings) -> Iterator[Finding]:
+    """Warn of what somebody says of the emitter and nobody will read."""
+    if any(settings.exporter_of(signal) != "none" for signal in get_args(Signal)):
+        for doubt in resource_attributes.doubts(os.environ):
+            yield warn("resource", doubt, "Nothing that is exported has it.", "Correct the variable.")
 
 
 def _over_otlp(settings: Settings, signal: Signal, deadline: float) -> Iterator[Finding]:

@@ -53,6 +53,7 @@ def _chains(settings: Settings) -> list[Chain]:
                 (LEDGER, lambda: agent_checks.ledger(settings)),
                 ("disk", lambda: agent_checks.disk(settings)),
                 ("proxy", lambda: backend_checks.proxy(settings)),
+                ("resource", lambda: backend_checks.resource(settings)),
             ]
         ),
         Chain([("traces", lambda: backend_checks.delivery(settings, "traces", expected=expected))]),
