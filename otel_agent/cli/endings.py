@@ -18,12 +18,21 @@ _WITHOUT_JSON: Final = (AmountPassed, AmountUndecided, UsageError)
 def ending() -> Iterator[None]:
     """Exit with a message if an error comes out. Exit codes: see ``errors``; 130 after Ctrl-C."""
     try:
+        with _answering():
+            yield
+    finally:
+        streams.drop_unread_errors()
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
         try:
             yield
         finally:
             sys.stdout.flush()  # here, where a full disk gets a sentence
     except OtelAgentError as error:
-        print(f"otel-agent: {error}", file=sys.stderr)
+        _say(str(error))
         if _wants_json(sys.argv[1:]) and not isinstance(error, _WITHOUT_JSON):
             _print_json(error)
         sys.exit(error.exit_code)
@@ -34,8 +43,14 @@ def ending() -> Iterator[None]:
         sys.exit(1)
     except OSError as error:
         streams.drop_output()
-        print(f"otel-agent: {streams.failure_in_words(error)}", file=sys.stderr)
+        _say(streams.failure_in_words(error))
         sys.exit(1)
+
+
+def _say(text: str) -> None:
+    # Without a reader, the exit code still says it.
+    with suppress(OSError):
+        print(f"otel-agent: {text}", file=sys.stderr)
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:

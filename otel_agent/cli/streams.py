@@ -3,7 +3,7 @@
 import os
 import sys
 from errno import EACCES, EDQUOT, ENOENT, ENOSPC, EPERM, EROFS
-from typing import Final
+from typing import Final, TextIO
 
 _ADVICE: Final = {
     ENOSPC: "Free some space, or send the output elsewhere.",
@@ -32,8 +32,22 @@ def open_closed_streams(arguments: list[str]) -> None:
 
 def drop_output() -> None:
     """Let what is not written yet go nowhere: at exit, Python would fail at it again and complain in its own words."""
+    _drop(sys.stdout)
+
+
+def drop_unread_errors() -> None:
+    """Do the same for standard error, if nobody reads it any more: what was done decides the exit code, and not that."""
+    if sys.stderr.closed:
+        return
+    try:
+        sys.stderr.flush()
+    except OSError:
+        _drop(sys.stderr)
+
+
+def _drop(stream: TextIO) -> None:
     null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
+    os.dup2(null, stream.fileno())
     os.close(null)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -157,6 +158,39 @@ def test_a_stream_or_a_folder_that_is_gone_is_said(shell: Shell, line: str, code
     assert "Exception ignored" not in run.stderr
     assert run.returncode == code, run.stdout + run.stderr
     assert said in " ".join(f"{run.stdout} {run.stderr}".split())
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("run --once", 3),  # nobody listens there
+        ("summary --range nonsense", 1),
+    ],
+)
+@pytest.mark.parametrize("gone", ["| head -c 0", "2>/dev/full"])
+def test_an_exit_code_is_the_same_if_nobody_reads_what_is_said(
+    shell: Shell, command: str, code: int, gone: str
+) -> None:
+    if "full" in gone and not os.path.exists("/dev/full"):  # noqa: PTH110 - a device, not a file of ours
+        pytest.skip("this system has no /dev/full")
+    line = f'(sleep 0.5; "$@" {command} 2>&1 >out; echo $? >code) {gone}'
+    if "full" in gone:
+        line = f'"$@" {command} {gone} >out; echo $? >code'
+    in_shell(shell, line, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
+    assert (shell.home / "code").read_text().split() == [str(code)]
+
+
+def test_an_agent_whose_log_nobody_reads_ends_as_it_was_asked(shell: Shell) -> None:
+    """As after `otel-agent run 2>&1 | head -1`."""
+    reading, writing = os.pipe()
+    environment = shell.environment() | {"OTEL_AGENT_DISCOVER_STORES": "false", "OTEL_AGENT_EXPORTER": "none"}
+    command = [*shell.command(), "run"]
+    with subprocess.Popen(command, env=environment, cwd=shell.home, stdin=subprocess.DEVNULL, stderr=writing) as run:
+        os.close(writing)
+        with os.fdopen(reading) as log:
+            assert "Traceback" not in log.readline()
+        run.send_signal(signal.SIGTERM)
+        assert run.wait(60) == 0
 
 
 @pytest.fixture
