@@ -155,13 +155,13 @@ class Totals:
         active_since_ns: int,
         changed_since_ns: int = 0,
         at_most: int = MAX_VALUE,
-        accepted_since_ns: int = 0,
+        accepted_since_ns: int = 1,
     ) -> Iterator[Series]:
         """Yield the series of these metrics that have unexported changes, and unchanged ones for the heartbeat.
 
         Unchanged series must have changed since ``changed_since_ns``; of these ``at_most`` are included, the most
         recently changed first. Windowed series are left out unless they changed since ``active_since_ns``. What was
-        accepted before ``accepted_since_ns`` is unexported too: another backend has it.
+        accepted before ``accepted_since_ns`` is unexported too: another backend has it, or with time zero none has.
         """
         # ``known`` is cut to the most recent ones before anything is read of them: a history can hold many series.
         query = (
