@@ -175,6 +175,9 @@ def _exports(
         log.warning("%s", doubt)
     to_spans, to_metrics = exporters(settings)
     _end_failures(settings, parts.ledger)
+    if to_metrics is not None and parts.ledger.accepted_by.nothing and not parts.ledger.outbox.has_backend:
+        with parts.ledger.transaction():
+            parts.ledger.totals.end_history(of_all=True)
     if to_spans is not None and parts.ledger.outbox.left_out:
         # Summaries counted these before anybody chose a backend.
         with parts.ledger.transaction():

@@ -217,14 +217,15 @@ class Totals:
         """Return the number of series of each metric that has any."""
         return dict(self._database.execute("SELECT metric, count(*) FROM series GROUP BY metric").fetchall())
 
-    def end_history(self) -> None:
+    def end_history(self, *, of_all: bool = False) -> None:
         """Make the history a baseline: it ends here, and what series gain from now on is an increase.
 
-        No backend has it yet, which a time of zero says.
+        No backend has it yet, which a time of zero says. ``of_all`` is for a ledger that never had a backend: all that was
+        counted for summaries is history then, and no rise of the day on which somebody chose one.
         """
         self._database.execute(
-            "UPDATE series SET told_value = value, told_count = count, told_buckets = buckets, told_ns = 0 "
-            "WHERE told_value IS NULL"
+            "UPDATE series SET told_value = value, told_count = count, told_buckets = buckets, told_ns = 0"
+            + ("" if of_all else " WHERE told_value IS NULL")
         )
 
     def raise_to_sent(self) -> int:

@@ -1,4 +1,4 @@
-"""What is used between the first look and the first accepted export is an increase, and no part of the history."""
+"""What is used between the first start with a backend and the first accepted export is an increase, and no history."""
 
 from __future__ import annotations
 
@@ -41,6 +41,23 @@ def test_history_is_a_baseline_for_what_comes_before_the_first_accepted_export(
     assert values(receiver) == [2, 3], "the history, and then what came after it"
 
 
+def test_what_summaries_counted_for_months_is_no_rise_of_the_day_on_which_a_backend_is_chosen(
+    agent: Agent, tree: JsonTree, receiver: OtlpReceiver
+) -> None:
+    """A series that began meanwhile is history too."""
+    put(tree, 0)
+    agent.command("summary")
+    put(tree, 1)
+    tree.put_turn(message(session(), USED, T0 + 90_000, counter=9, model="another"))
+    agent.command("summary")
+    agent.once()
+    assert sorted(filter(None, values(receiver))) == [1, 2], "not from zero on"
+    assert 0 not in values(receiver)
+    put(tree, 2)
+    agent.once()
+    assert set(values(receiver)) == {1, 2, 3}
+
+
 def test_history_alone_is_one_point_and_proved(agent: Agent, tree: JsonTree, receiver: OtlpReceiver) -> None:
     put(tree, 0)
     put(tree, 1)
@@ -49,7 +66,7 @@ def test_history_alone_is_one_point_and_proved(agent: Agent, tree: JsonTree, rec
     assert Verified(agent).accepted == Tokens()
     receiver.behave(then=accept())
     agent.once()
-    agent.once(OTEL_AGENT_HEARTBEAT_HOURS="0.0001")
+    agent.once(OTEL_AGENT_HEARTBEAT_HOURS="0.000001")
     assert values(receiver) == [2], "once, and no heartbeat a day later"
 
 
