@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from otel_agent.ledger.unattributed import Beside, KnownUsage
+from otel_agent.ledger.unattributed import Beside, KnownUsage, OwnMessage
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Checkpoint, SessionTotals, StoreTotals, Tokens, Unreadable
 
@@ -62,8 +62,8 @@ class SessionRecords:
 
     def _in_all_places(self, store: str, totals: SessionTotals, usage: KnownUsage) -> KnownUsage:
         """Add what only other stores and forks have, and what came back after a reset."""
-        usage = self._with_copies(totals, self._with_gone(store, totals, usage))
-        return self._with_lost(store, totals, usage)
+        usage = self._with_lost(store, totals, self._with_copies(totals, usage))
+        return self._with_gone(store, totals, usage)
 
     def beyond(self, store: str, totals: SessionTotals, migrated_ms: int | None) -> Usage:
         """Return what the ledger has beyond these totals, which were read together with the messages just entered."""
@@ -134,11 +134,10 @@ class SessionRecords:
         return True
 
     def _with_lost(self, store: str, totals: SessionTotals, usage: KnownUsage) -> KnownUsage:
-        """Add what a reset left out, as far as these totals may hold it again.
+        """Add what a reset left out, if these totals hold it again.
 
-        There was no reset if an older copy of the database was in its place for a while, or if the copy beside it was
-        made anew. Nobody notes that, so as much as fits is taken for what came back. Then too little is missing, and
-        never too much.
+        There was no reset then: an older copy of the database was in its place for a while, or the copy beside it was
+        made anew. Such totals hold the messages that were counted first, up to any of them, or all of them and more.
         """
         key, rest = totals.session.id, totals.tokens.minus(usage.tokens).at_least(Tokens())
         noted, of_store = self._lost(store, key), self._stores[store]
@@ -148,15 +147,9 @@ class SessionRecords:
         # An import deletes what 2.x wrote before it into a session of 1.x. That never comes back.
         imported_ms = of_store.migrated_ms or 0 if totals.session.version.startswith("1.") else 0
         ours = self._ledger.unattributed.of_session(key)
-        for each in sorted(ours, key=lambda one: not one.has_row):
-            part = rest.at_most(each.tokens)
-            # A row is held whole. What no row has is a sum of calls, and a copy may have been made between two of them.
-            may_be_held = part == each.tokens and each.created_ms >= imported_ms if each.has_row else part.total > 0
-            if each.id in noted and may_be_held:
-                part_nusd = max(min(each.cost_nusd, totals.cost_nusd - usage.cost_nusd), 0)
-                rest = rest.minus(part)
-                usage = KnownUsage(usage.tokens.plus(part), usage.cost_nusd + part_nusd, usage.rows)
-        return usage
+        lost = [each for each in ours if each.id in noted and each.created_ms >= imported_ms]
+        is_shared = any(key in self._sessions[name] for name in self._stores if name != store)
+        return _with_those_that_came_back(usage, lost, rest, whole=not is_shared)
 
     def _with_gone(self, store: str, totals: SessionTotals, usage: KnownUsage) -> KnownUsage:
         """Add what only other stores have of the session, as far as these totals may hold it.
@@ -205,3 +198,25 @@ class SessionRecords:
             met.add(parent.session.id)
             fork = parent
         return fork.fork_of
+
+
+def _with_those_that_came_back(
+    usage: KnownUsage, lost: Sequence[OwnMessage], rest: Tokens, *, whole: bool
+) -> KnownUsage:
+    """Add those of the messages that fill the rest of the totals: the first ones up to any of them, or all.
+
+    Not ``whole``, they are added as far as they fit. A row that is open in a copy can be complete in the other
+    database, and then the rest is smaller than what came back.
+    """
+    held = usage
+    for each in sorted(lost, key=lambda one: one.number):
+        # What no row has is a sum of calls, and a copy may have been made between two of them.
+        is_part = not whole or (not each.has_row and rest.at_most(each.tokens) == rest)
+        part = rest.at_most(each.tokens) if is_part else each.tokens
+        held = KnownUsage(held.tokens.plus(part), held.cost_nusd + each.cost_nusd, held.rows)
+        rest = rest.minus(part)
+        if min(rest.by_category()) < 0:
+            return usage
+        if not rest.total:
+            break
+    return held

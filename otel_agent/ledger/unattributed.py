@@ -70,6 +70,8 @@ class Copied(Struct, frozen=True):
 class OwnMessage(Struct, frozen=True):
     """A message of 2.x that a session's totals held when it was counted."""
 
+    number: int
+    """A message that was counted later has a higher one."""
     id: str
     has_row: bool
     """False for unattributed usage, which no row has."""
@@ -127,14 +129,14 @@ class Unattributed:
         """Return the session's own messages of 2.x: first the usage that no message has, then the oldest."""
         has_row = f"m.source <> {UsageSource.UNATTRIBUTED:d}"
         query = (
-            f"SELECT m.id, {has_row}, m.created_ms, {', '.join(f'm.{name}' for name in _USED)} "
+            f"SELECT m.number, m.id, {has_row}, m.created_ms, {', '.join(f'm.{name}' for name in _USED)} "
             "FROM message AS m JOIN session AS s ON s.id = m.session_id "
             f"WHERE m.session_id = ? AND m.generation = '{Generation.V2.value}' "
             f"AND (m.source = {UsageSource.UNATTRIBUTED:d} OR NOT ({_IS_COPY})) "
             f"ORDER BY {has_row}, m.number"
         )
         rows = self._database.execute(query, (session_id,))
-        return [OwnMessage(row[0], bool(row[1]), row[2], Tokens(*row[3:8]), row[8]) for row in rows]
+        return [OwnMessage(row[0], row[1], bool(row[2]), row[3], Tokens(*row[4:9]), row[9]) for row in rows]
 
     def take_back(self, session_id: str, tokens: Tokens, cost_nusd: int) -> tuple[Tokens, int]:
         """Lower what counts as unattributed of a session, the latest first, and return by how much: a message says now
