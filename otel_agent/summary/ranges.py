@@ -95,8 +95,7 @@ def range_before(of: Range, now: datetime) -> Range:
 def period_of(moment: datetime, by: By) -> tuple[datetime, datetime]:
     """Return the begin and the end of the hour, day, week (from Monday) or month around a moment, in the moment's zone."""
     if by == "hour":
-        begin = moment.replace(minute=0, second=0, microsecond=0)
-        return begin, _later(begin, timedelta(hours=1))
+        return _hour_of(moment)
     day = moment.date()
     if by == "day":
         return _midnight(day, moment), _midnight(day, moment, 1)
@@ -105,6 +104,21 @@ def period_of(moment: datetime, by: By) -> tuple[datetime, datetime]:
     # No month is longer than 31 days: that many days after its first day lies the next month.
     first = day.replace(day=1)
     return _midnight(first, moment), _midnight((first + timedelta(days=31)).replace(day=1), moment)
+
+
+def _hour_of(moment: datetime) -> tuple[datetime, datetime]:
+    """Return the begin and the end of the hour around a moment. On Lord Howe Island the clock is set back by half an hour:
+    that hour is longer, and the one in which it is set forward is shorter."""
+    begin = _hour_began(moment)
+    end = _later(begin, timedelta(hours=1))
+    while _hour_began(end).timestamp() <= begin.timestamp():
+        end = _later(end, timedelta(minutes=1))
+    return begin, _hour_began(end)
+
+
+def _hour_began(moment: datetime) -> datetime:
+    began = moment.replace(minute=0, second=0, microsecond=0)
+    return _later(began, timedelta())
 
 
 def _later(moment: datetime, by: timedelta) -> datetime:

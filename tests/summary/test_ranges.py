@@ -162,6 +162,25 @@ def test_the_day_on_which_summer_time_ends_has_the_same_hour_twice() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("first", "begins"),
+    [
+        ("2026-04-04 14:10", ["2026-04-04 14:00", "2026-04-04 15:30", "2026-04-04 16:30"]),
+        ("2026-04-04 15:10", ["2026-04-04 14:00", "2026-04-04 15:30", "2026-04-04 16:30"]),
+        ("2026-10-03 15:10", ["2026-10-03 14:30", "2026-10-03 15:30", "2026-10-03 16:00", "2026-10-03 17:00"]),
+    ],
+    ids=["the clock is set back", "the same half hour again", "the clock is set forward"],
+)
+def test_an_hour_is_longer_or_shorter_when_the_clock_moves_by_half_an_hour(first: str, begins: list[str]) -> None:
+    """So it is on Lord Howe Island. Each hour begins where the last one ended, and no moment is in two of them."""
+    moment = datetime.fromisoformat(f"{first}+00:00").astimezone(ZoneInfo("Australia/Lord_Howe"))
+    found = []
+    for _ in begins:
+        since, moment = period_of(moment, "hour")
+        found.append(utc(since))
+    assert found == begins
+
+
 def test_a_day_can_begin_at_one_in_the_morning() -> None:
     """In Cairo summer time begins at midnight: that day has no 00:00, and 23 hours."""
     since, until = period_of(datetime(2026, 4, 24, 12, tzinfo=ZoneInfo("Africa/Cairo")), "day")
