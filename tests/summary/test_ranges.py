@@ -174,11 +174,13 @@ def test_the_day_on_which_summer_time_ends_has_the_same_hour_twice() -> None:
 def test_an_hour_is_longer_or_shorter_when_the_clock_moves_by_half_an_hour(first: str, begins: list[str]) -> None:
     """So it is on Lord Howe Island. Each hour begins where the last one ended, and no moment is in two of them."""
     moment = datetime.fromisoformat(f"{first}+00:00").astimezone(ZoneInfo("Australia/Lord_Howe"))
-    found = []
+    found, ends = [], []
     for _ in begins:
         since, moment = period_of(moment, "hour")
         found.append(utc(since))
+        ends.append(utc(moment))
     assert found == begins
+    assert ends[:-1] == begins[1:]
 
 
 def test_a_day_can_begin_at_one_in_the_morning() -> None:
