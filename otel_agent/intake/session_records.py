@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from otel_agent.ledger.unattributed import Beside, KnownUsage
+from otel_agent.ledger.unattributed import Beside, KnownUsage, OwnMessage
 from otel_agent.ledger.writer import Ledger
 from otel_agent.model import Checkpoint, SessionTotals, StoreTotals, Tokens, Unreadable
 
@@ -60,9 +60,12 @@ class SessionRecords:
             if key in known and totals.tokens.minus(known[key].tokens).total < 0 and self._was_reset(store, totals):
                 known |= self._ledger.unattributed.known([key], self._beside(store, {key: totals}))
         known = self._filled(known, sessions)
-        return {
-            key: self._with_copies(each, self._with_gone(store, each, known[key])) for key, each in sessions.items()
-        }
+        return {key: self._in_all_places(store, each, known[key]) for key, each in sessions.items()}
+
+    def _in_all_places(self, store: str, totals: SessionTotals, usage: KnownUsage) -> KnownUsage:
+        """Add what only other stores and forks have, and what came back after a reset."""
+        usage = self._with_lost(store, totals, self._with_copies(totals, usage))
+        return self._with_gone(store, totals, usage)
 
     def beyond(self, store: str, totals: SessionTotals, migrated_ms: int | None) -> Usage:
         """Return what the ledger has beyond these totals, which were read together with the messages just entered."""
@@ -116,22 +119,39 @@ class SessionRecords:
         if of_store.source is None or of_store.source.totals_of([key]) != [totals]:
             return False  # OpenCode wrote in between: the next pass compares again
         present = of_store.source.rows_of([key])
-        ours = self._ledger.unattributed.of_session(key)
-        gone = [(id_, tokens) for id_, tokens, _ in ours if id_ not in present]
-        beside = Beside(of_store.migrated_ms, present, frozenset(id_ for id_, _ in gone))
+        gone = [each for each in self._ledger.unattributed.of_session(key) if each.id not in present]
+        beside = Beside(of_store.migrated_ms, present, frozenset(each.id for each in gone))
         left = totals.tokens.minus(self._ledger.unattributed.known([key], beside)[key].tokens)
         lost = []
-        for id_, tokens in gone:
-            rest = left.minus(tokens)
+        for each in gone:
+            rest = left.minus(each.tokens)
             if min(rest.by_category()) >= 0:
                 left = rest
             else:
-                lost.append(id_)
+                lost.append(each.id)
         if any(left.by_category()):
             return False
         with self._ledger.transaction():
             self._ledger.remember([Checkpoint(f"{store}#{key}#{_RESET}", json.dumps(lost).encode())])
         return True
+
+    def _with_lost(self, store: str, totals: SessionTotals, usage: KnownUsage) -> KnownUsage:
+        """Add what a reset left out, if these totals hold it again.
+
+        There was no reset then: an older copy of the database was in its place for a while, or the copy beside it was
+        made anew. Such totals hold the messages that were counted first, up to any of them, or all of them and more.
+        """
+        key, rest = totals.session.id, totals.tokens.minus(usage.tokens).at_least(Tokens())
+        noted, of_store = self._lost(store, key), self._stores[store]
+        if not rest.total or not noted or of_store.source is None:
+            return usage
+        noted -= of_store.source.rows_of([key])
+        # An import deletes what 2.x wrote before it into a session of 1.x. That never comes back.
+        imported_ms = of_store.migrated_ms or 0 if totals.session.version.startswith("1.") else 0
+        ours = self._ledger.unattributed.of_session(key)
+        lost = [each for each in ours if each.id in noted and each.created_ms >= imported_ms]
+        is_shared = any(key in self._sessions[name] for name in self._stores if name != store)
+        return _with_those_that_came_back(usage, lost, rest, whole=not is_shared)
 
     def _with_gone(self, store: str, totals: SessionTotals, usage: KnownUsage) -> KnownUsage:
         """Add what only other stores have of the session, as far as these totals may hold it.
@@ -146,11 +166,11 @@ class SessionRecords:
         if not rest.total or source is None or not any(key in other for other in others):
             return usage
         gone = self._elsewhere(store, [key]) - source.rows_of([key]) - self._lost(store, key)
-        for id_, tokens, cost_nusd in self._ledger.unattributed.of_session(key) if gone else ():
-            left = rest.minus(tokens)
-            if id_ in gone and min(left.by_category()) >= 0:
+        for each in self._ledger.unattributed.of_session(key) if gone else ():
+            left = rest.minus(each.tokens)
+            if each.id in gone and min(left.by_category()) >= 0:
                 rest = left
-                usage = KnownUsage(usage.tokens.plus(tokens), usage.cost_nusd + cost_nusd, usage.rows)
+                usage = KnownUsage(usage.tokens.plus(each.tokens), usage.cost_nusd + each.cost_nusd, usage.rows)
         return usage
 
     def _with_copies(self, totals: SessionTotals, usage: KnownUsage) -> KnownUsage:
@@ -180,3 +200,25 @@ class SessionRecords:
             met.add(parent.session.id)
             fork = parent
         return fork.fork_of
+
+
+def _with_those_that_came_back(
+    usage: KnownUsage, lost: Sequence[OwnMessage], rest: Tokens, *, whole: bool
+) -> KnownUsage:
+    """Add those of the messages that fill the rest of the totals: the first ones up to any of them, or all.
+
+    Not ``whole``, they are added as far as they fit. A row that is open in a copy can be complete in the other
+    database, and then the rest is smaller than what came back.
+    """
+    held = usage
+    for each in sorted(lost, key=lambda one: one.number):
+        # What no row has is a sum of calls, and a copy may have been made between two of them.
+        is_part = not whole or (not each.has_row and rest.at_most(each.tokens) == rest)
+        part = rest.at_most(each.tokens) if is_part else each.tokens
+        held = KnownUsage(held.tokens.plus(part), held.cost_nusd + each.cost_nusd, held.rows)
+        rest = rest.minus(part)
+        if min(rest.by_category()) < 0:
+            return usage
+        if not rest.total:
+            break
+    return held

@@ -68,6 +68,19 @@ class Copied(Struct, frozen=True):
     cost_nusd: int
 
 
+class OwnMessage(Struct, frozen=True):
+    """A message of 2.x that a session's totals held when it was counted."""
+
+    number: int
+    """A message that was counted later has a higher one."""
+    id: str
+    has_row: bool
+    """False for unattributed usage, which no row has."""
+    created_ms: int
+    tokens: Tokens
+    cost_nusd: int
+
+
 class Unattributed:
     """The rows of unattributed usage in the table ``message``."""
 
@@ -122,16 +135,18 @@ class Unattributed:
         rows = self._database.execute(query, (records.ids(list(session_ids)),))
         return [Copied(row[0], row[1], Tokens(*row[2:7]), row[7]) for row in rows]
 
-    def of_session(self, session_id: str) -> list[tuple[str, Tokens, int]]:
-        """Return id, tokens and cost of the session's own messages of 2.x: first those that no message has, then the oldest."""
+    def of_session(self, session_id: str) -> list[OwnMessage]:
+        """Return the session's own messages of 2.x: first the usage that no message has, then the oldest."""
+        has_row = f"m.source <> {UsageSource.UNATTRIBUTED:d}"
         query = (
-            f"SELECT m.id, {', '.join(f'm.{name}' for name in _USED)} "
+            f"SELECT m.number, m.id, {has_row}, m.created_ms, {', '.join(f'm.{name}' for name in _USED)} "
             "FROM message AS m JOIN session AS s ON s.id = m.session_id "
             f"WHERE m.session_id = ? AND m.generation = '{Generation.V2.value}' "
             f"AND (m.source = {UsageSource.UNATTRIBUTED:d} OR NOT ({_IS_COPY})) "
-            f"ORDER BY m.source <> {UsageSource.UNATTRIBUTED:d}, m.number"
+            f"ORDER BY {has_row}, m.number"
         )
-        return [(row[0], Tokens(*row[1:6]), row[6]) for row in self._database.execute(query, (session_id,))]
+        rows = self._database.execute(query, (session_id,))
+        return [OwnMessage(row[0], row[1], bool(row[2]), row[3], Tokens(*row[4:9]), row[9]) for row in rows]
 
     def take_back(self, session_id: str, tokens: Tokens, cost_nusd: int) -> tuple[Tokens, int]:
         """Lower what counts as unattributed of a session, the latest first, and return by how much: a message says now

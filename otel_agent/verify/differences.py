@@ -59,7 +59,8 @@ WHERE c.candidates AND e.state IS NOT {_COUNTED}
 
 _TWICE_IN_LEDGER: Final = f"""c.copy
     AND (SELECT count(*) FROM entry AS t WHERE {_same("t", "c")} AND t.state = {_COUNTED})
-    > (SELECT count(*) FROM call AS t WHERE {_same("t", "c")} AND t.candidates AND NOT t.copy)"""
+    > (SELECT count(*) FROM call AS t WHERE {_same("t", "c")} AND t.candidates AND NOT t.copy
+        AND NOT EXISTS (SELECT 1 FROM entry AS s WHERE s.id = t.id AND s.state = {State.SKIPPED:d}))"""
 _COUNTED_COPIES: Final = (
     f"FROM call AS c JOIN entry AS e ON e.id = c.id WHERE c.candidates AND e.state = {_COUNTED} AND {_TWICE_IN_LEDGER}"
 )

@@ -73,6 +73,15 @@ UPDATE call SET copy = 1 WHERE rowid IN (
 """
 """Marks all records of one call as copies, but for the one with the best claim to be the original."""
 
+_COPIES_OF_IMPORTED: Final = f"""
+UPDATE call SET copy = 1 WHERE form = 'v2' AND suspect AND EXISTS (
+    SELECT 1 FROM record AS r JOIN call AS o ON o.id = r.id
+    WHERE {" AND ".join(f"r.{name} = call.{name}" for name in KEY)}
+        AND r.form = 'v2' AND o.form <> 'v2' AND o.candidates AND o.session_id <> call.session_id
+)
+"""
+"""A fork that 2.x made copies the row of the import, which knows less of a turn of 0.x than its first record."""
+
 
 class Scratch:
     """The temporary database. ``day`` returns the name of the day of a time in milliseconds."""
@@ -125,6 +134,8 @@ class Scratch:
             "CREATE UNIQUE INDEX call_id ON call (id)",
             f"CREATE INDEX call_key ON call ({key})",
             _COPIES,
+            f"CREATE INDEX record_key ON record ({key}) WHERE form = 'v2'",
+            _COPIES_OF_IMPORTED,
             "CREATE INDEX entry_id ON entry (id)",
             f"CREATE INDEX entry_key ON entry ({key})",
             "CREATE INDEX entry_session ON entry (session_id)",
