@@ -14,6 +14,7 @@ from otel_agent.opencode.sqlite.row import CREATED, DATA, ID, KIND, SEQ, SESSION
 from otel_agent.opencode.sqlite.row_json import LARGE
 from otel_agent.opencode.sqlite.sessions import Sessions
 from otel_agent.opencode.sqlite.turns import TurnOfRow
+from otel_agent.opencode.sqlite.whereabouts import Whereabouts
 
 _ASSISTANT: Final = ASSISTANT.encode()
 
@@ -35,14 +36,20 @@ _OF_A_USER: Final = OrdinaryRow()
 class OrdinaryRows:
     """Reads ordinary rows. What it keeps in mind is true until ``forget``, so for one read transaction."""
 
-    def __init__(self, tables: Tables, sessions: Sessions, turns: TurnNotes, parts: PartReader) -> None:
+    def __init__(
+        self, tables: Tables, sessions: Sessions, turns: TurnNotes, parts: PartReader, whereabouts: Whereabouts
+    ) -> None:
         self._tables, self._sessions, self._turns, self._parts = tables, sessions, turns, parts
+        self._whereabouts = whereabouts
         self._of_sessions: dict[object, OrdinaryMessages] = {}
         """Session id, as its column has it, to the session's way of reading."""
+        self._of_moved: dict[tuple[str, str, str], OrdinaryMessages] = {}
+        """The same for sessions as they were before they were moved, by id, folder and worktree."""
 
     def forget(self) -> None:
         """Forget the sessions of the last read transaction."""
         self._of_sessions.clear()
+        self._of_moved.clear()
 
     def read(self, columns: Columns) -> OrdinaryRow | None:
         """Return what a row holds; ``None`` if it is not ordinary, or lacks something that an ordinary one has."""
@@ -72,8 +79,11 @@ class OrdinaryRows:
         session = of_session.session
         if session is None and self._tables.needs_session:
             return None
-        if self._tables.has_turns:
-            turn = self._turns.turn_of(place_in(row_id, columns[CREATED], ASSISTANT, columns[SEQ]), session)
+        if self._tables.has_turns and session is not None:
+            place = place_in(row_id, columns[CREATED], ASSISTANT, columns[SEQ])
+            turn = self._turns.turn_of(place, session)
+            if (then := self._whereabouts.at(session, place)) is not session:
+                of_session = self._of_session_then(then)
         message = of_session.message_of_row(answer, row_id, "" if turn is None else turn.id)
         return OrdinaryRow(message, row_id, session, turn)
 
@@ -84,5 +94,14 @@ class OrdinaryRows:
             name = text_of(session_id)
             found = self._of_sessions[session_id] = OrdinaryMessages(
                 self._tables.generation, name, self._sessions.find(name), self._sessions.worktree_of_project
+            )
+        return found
+
+    def _of_session_then(self, session: Session) -> OrdinaryMessages:
+        key = session.id, session.directory, session.worktree
+        found = self._of_moved.get(key)
+        if found is None:
+            found = self._of_moved[key] = OrdinaryMessages(
+                self._tables.generation, session.id, session, self._sessions.worktree_of_project
             )
         return found

@@ -19,10 +19,12 @@ from otel_agent.opencode.sqlite.ordinary_rows import OrdinaryRows
 from otel_agent.opencode.sqlite.parts import text_of
 from otel_agent.opencode.sqlite.row import ID, ROWID, UPDATED, Columns, Row
 from otel_agent.opencode.sqlite.row_content import assistant_in
+from otel_agent.opencode.sqlite.row_order import RowOrder
 from otel_agent.opencode.sqlite.row_size import TooLarge
 from otel_agent.opencode.sqlite.rows import NO_ID, Found, Rows
 from otel_agent.opencode.sqlite.sessions import Sessions
 from otel_agent.opencode.sqlite.turns import TurnFinder, TurnOfRow
+from otel_agent.opencode.sqlite.whereabouts import Whereabouts
 from otel_agent.opencode.worktrees import at_repository
 
 _CHUNK: Final = 4_000
@@ -52,12 +54,14 @@ class TableReader:
         self._rows = Rows(database, tables)
         self._name, self._inode = f"{tables.generation}:{file.name}", file.inode
         self._file_name = file.name
-        turns = TurnFinder(database, tables)
+        order = RowOrder(database, tables.messages)
+        turns = TurnFinder(database, tables, order)
         self._turns, self._parts = TurnNotes(turns), part_reader(database, tables, turns)
         recalled = ask.recall(self._name)
         self._cursor = left_at(recalled)
         self._sessions = Sessions(database, tables, self._name)
-        self._ordinary = OrdinaryRows(tables, self._sessions, self._turns, self._parts)
+        self._whereabouts = Whereabouts(database, tables, order, self._sessions.worktree_of_project)
+        self._ordinary = OrdinaryRows(tables, self._sessions, self._turns, self._parts, self._whereabouts)
         self._unfinished: set[str] = set()
         """Ids of the rows of this pass that are not complete."""
         self.unsettled: dict[str, int] = {}
@@ -160,6 +164,7 @@ class TableReader:
         self._turns.move_to(batch.calls, self._unfinished)
         self._sessions.forget()
         self._ordinary.forget()
+        self._whereabouts.forget()
         self._cursor.in_flight = self._cursor.in_flight[-_KEEP_IN_FLIGHT:]
         return last
 
@@ -194,6 +199,8 @@ class TableReader:
         if session is None and self._tables.needs_session:
             self._cursor.in_flight.append(row.id)  # not its own, or its session is not written yet
             return
+        if session is not None:
+            session = self._whereabouts.at(session, row.place)
         if row.kind == COMPACTION:
             wire = decode.compaction(wire, json_values.time_ms(row.updated_ms))
         decoded = decode.assistant(

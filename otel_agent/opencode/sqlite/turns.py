@@ -61,7 +61,8 @@ class _Habit(NamedTuple):
 class TurnFinder:
     """Finds the turns of rows. What it keeps in mind is true until ``forget``, so for one read transaction."""
 
-    def __init__(self, database: sqlite3.Connection, tables: Tables) -> None:
+    def __init__(self, database: sqlite3.Connection, tables: Tables, order: RowOrder | None = None) -> None:
+        """``order`` is that of the rows, if somebody else asks it too."""
         self._database, self._messages, self._notes_idle = database, tables.messages, tables.notes_idle
         self._has_turns = tables.has_turns
         self._habits: dict[str, _Habit] = {}
@@ -70,7 +71,7 @@ class TurnFinder:
         """Session and the row after which its notes were looked at, to the last one of them and what it belongs to."""
         self._got_idle_ms = self._time_of(_GOT_IDLE) if "migration" in tables.present else 0
         self._imported_ms = self._time_of(_IMPORTED) if "kv" in tables.present else 0
-        self._order = RowOrder(database, tables.messages)
+        self._order = order or RowOrder(database, tables.messages)
 
     def forget(self) -> None:
         """Forget what was found in the last read transaction."""
