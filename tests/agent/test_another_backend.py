@@ -15,7 +15,7 @@ from tests.support.made_stores import JsonTree, message, session
 from tests.support.otlp_receiver import OtlpReceiver
 from tests.verify.verified import Verified
 
-AT_REST = {"OTEL_AGENT_HEARTBEAT_HOURS": "0.0001"}
+AT_REST = {"OTEL_AGENT_HEARTBEAT_HOURS": "0.000001"}
 """Nothing gets a heartbeat, as after a day."""
 EXPORTERS: Final[tuple[Literal["console", "otlp"], ...]] = "console", "otlp"
 TOKENS = "opencode.token.usage"
