@@ -1,26 +1,22 @@
 """The order of the rows of 2.x: which row of a session comes before or after another one.
 
-OpenCode has an index for each of these questions, so an answer costs a few steps however long the history is. A session
-about which much is asked in one transaction is read as a whole: in a first look that takes a fifth of the time.
-
-A database without these indexes would be read from end to end for every answer: 2,000 calls took 12 s. So its order is read
+OpenCode has an index for each of these questions, so an answer costs a few steps however long the history is. A
+database without them would be read from end to end for every answer: 2,000 calls took 12 s. So its order is read
 once, into two numbers for each row and question, and 20,000 calls take 2 s.
 """
 
 import sqlite3
 from array import array
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
 from collections.abc import Iterable
-from operator import itemgetter
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 
 from otel_agent.opencode import json_values
 from otel_agent.opencode.sqlite.failures import is_too_large
 from otel_agent.opencode.sqlite.parts import text_of
-from otel_agent.opencode.sqlite.row_size import TooLarge, all_of, first_of, rows_of_table
+from otel_agent.opencode.sqlite.row_size import TooLarge, first_of, rows_of_table
 
 START: Final = -1
 """Lower than the number of every row in its session."""
@@ -30,12 +26,6 @@ _INDEXES: Final = (
     "SELECT i.name, c.name FROM pragma_index_list(?) AS i, pragma_index_info(i.name) AS c WHERE NOT i.partial "
     "ORDER BY i.seq, c.seqno"
 )
-_FIRST_ROWS: Final = 32
-"""A session is read as a whole at the first question, if it has so few rows: two turns have as many questions …"""
-_ROWS_FOR_A_QUESTION: Final = 8
-"""… and later, once the questions took as long: one takes as long as to read so many rows."""
-_TRIES: Final = frozenset(4**power for power in range(10))
-"""The numbers of questions at which that is tried. What is wasted stays a part of what the questions take."""
 _WANTED: Final = (("session_id", "type", "seq"), ("session_id", "time_created"))
 """How the columns begin of the two indexes that the questions need."""
 
@@ -59,15 +49,10 @@ class RowOrder:
         self._has: dict[str, bool] = {}
         self._version: int | None = None
         self._is_new_transaction = True
-        self._sessions: dict[str, _SessionOrder] = {}
-        self._asked: defaultdict[str, int] = defaultdict(int)
-        """Session to the questions about it in this transaction, as long as it is not read as a whole."""
 
     def forget(self) -> None:
         """Look at the next question whether somebody wrote since the last one."""
         self._is_new_transaction = True
-        self._sessions.clear()
-        self._asked.clear()
 
     def place(self, message_id: str) -> Place | None:
         """Return the place of a row, ``None`` if it is gone."""
@@ -78,8 +63,6 @@ class RowOrder:
         if not self._has_indexes():
             rowid = self._order().row(kind, session_id, low, high, newest=newest)
             return None if rowid is None else self._place("rowid = ?", rowid)
-        if (whole := self._sessions.get(session_id) or self._whole(session_id)) is not None:
-            return whole.find(kind, low, high, newest=newest)
         order = "DESC" if newest else "ASC"
         return self._place(
             f"session_id = ? AND type = ? AND seq > ? AND seq < ? ORDER BY seq {order} LIMIT 1",
@@ -121,20 +104,6 @@ class RowOrder:
             self._indexed = all(any(have[: len(want)] == want for have in columns.values()) for want in _WANTED)
         return self._indexed
 
-    def _whole(self, session_id: str) -> "_SessionOrder | None":
-        """Return the order of a session once the questions about it took as long as to read it would."""
-        self._asked[session_id] += 1
-        asked = self._asked[session_id]
-        if asked not in _TRIES:
-            return None
-        most = max(_FIRST_ROWS, asked * _ROWS_FOR_A_QUESTION)
-        query = f"SELECT {_PLACE} FROM {self._table} WHERE session_id = ? AND typeof(seq) = 'integer' LIMIT ?"
-        rows = all_of(self._database, query, (session_id, most + 1))
-        if not 0 < len(rows) <= most:
-            return None
-        whole = self._sessions[session_id] = _SessionOrder(rows)
-        return whole
-
     def _order(self) -> "_ReadOrder":
         self._drop_what_is_old()
         if self._read is None:
@@ -152,36 +121,11 @@ class RowOrder:
         self._is_new_transaction = False
 
     def _place(self, where: str, *arguments: object) -> Place | None:
-        row = first_of(self._database, f"SELECT {_PLACE} FROM {self._table} WHERE {where}", arguments)
-        return _place_of(row, text_of(row[3])) if row is not None and isinstance(row[1], int) else None
-
-
-_PLACE: Final = "id, seq, time_created, type"
-_Row = tuple[Any, ...]
-"""A row of these columns."""
-
-
-def _place_of(row: _Row, kind: str) -> Place:
-    return Place(text_of(row[0]), row[1], json_values.time_ms(row[2]) or 0, kind)
-
-
-class _SessionOrder:
-    """All rows of one session, by their type."""
-
-    def __init__(self, rows: Iterable[_Row]) -> None:
-        of_kinds: defaultdict[object, list[_Row]] = defaultdict(list)
-        for row in sorted(rows, key=itemgetter(1)):
-            of_kinds[row[3]].append(row)
-        self._of_kinds = {text_of(kind): ([row[1] for row in of_kind], of_kind) for kind, of_kind in of_kinds.items()}
-
-    def find(self, kind: str, low: int, high: int, *, newest: bool) -> Place | None:
-        """Return the first row of a type between two numbers, or the newest."""
-        numbers, rows = self._of_kinds.get(kind, _NO_ROWS)
-        at = bisect_left(numbers, high) - 1 if newest else bisect_right(numbers, low)
-        return _place_of(rows[at], kind) if 0 <= at < len(numbers) and low < numbers[at] < high else None
-
-
-_NO_ROWS: Final[tuple[list[int], list[_Row]]] = ([], [])
+        query = f"SELECT id, seq, time_created, type FROM {self._table} WHERE {where}"
+        row = first_of(self._database, query, arguments)
+        if row is None or not isinstance(row[1], int):
+            return None
+        return Place(text_of(row[0]), row[1], json_values.time_ms(row[2]) or 0, text_of(row[3]))
 
 
 class _Pairs:
