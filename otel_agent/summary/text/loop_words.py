@@ -1,6 +1,5 @@
 """The sentences about sessions that went round in circles. There can be many, so only the latest are told."""
 
-import shlex
 from datetime import datetime
 from typing import Final
 
@@ -37,6 +36,8 @@ def _loop_line(loop: LoopSeen, now: datetime) -> str:
 
 def _command(question: Question) -> str:
     """Return the command whose JSON has all loops of the same range and filters."""
+    from shlex import join  # noqa: PLC0415 - hardly anybody has so many
+
     of = question.range
     arguments = ["otel-agent", "summary", "--json"]
     if of.name != "custom":
@@ -51,4 +52,4 @@ def _command(question: Question) -> str:
     for kind, globs in question.filters.by_kind.items():
         for glob in globs:
             arguments += [f"--{kind}", words.plain(glob)]
-    return shlex.join(arguments)
+    return join(arguments)
