@@ -21,6 +21,7 @@ _PATH: Final = (
 )
 _PROXY: Final = "Check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, or name the backend in NO_PROXY."
 _NO_BACKEND: Final = "What answers there is no OTLP endpoint: check OTEL_EXPORTER_OTLP_ENDPOINT, and the proxy."
+_OTHER_ANSWER: Final = f"{_NO_BACKEND} If it is yours and means yes so, set `accept_any_2xx = true`."
 _SLOW: Final = "The backend is slow or hangs: look into its log. It is asked again later."
 _FAILS: Final = "The backend, a Collector or a gateway before it fails: look into its log. It is asked again later."
 _BY_STATUS: Final = {
@@ -71,7 +72,7 @@ _BY_SIGNS: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
         "Port 4317 is usually for gRPC (OTEL_EXPORTER_OTLP_PROTOCOL=grpc), and port 4318 for HTTP.",
     ),
     (("name of the backend",), "Check the name in OTEL_EXPORTER_OTLP_ENDPOINT, and the network."),
-    (("portal", "acknowledgement"), _NO_BACKEND),
+    (("portal", "acknowledgement"), _OTHER_ANSWER),
     (("in time",), _SLOW),
 )
 """For the reasons of our own: the first entry with a sign that is in the reason counts."""

@@ -30,7 +30,7 @@ from tests.support.shell import Shell
     [
         (unauthorized(), "401", "Check the key"),
         (redirect("http://127.0.0.1:9/"), "HTTP 302", "no OTLP endpoint"),
-        (portal(), "text/html", "no OTLP endpoint"),
+        (portal(), "text/html", "accept_any_2xx = true"),
         (unavailable(NOT_SOON), "503", "Collector"),
         (bad_request(), "400", "Collector"),
     ],
