@@ -5,7 +5,7 @@
     OtelAgentError            1   an error without a better name
     ├── SettingsError         2   the settings cannot be used as written
     ├── UsageError            2   a command's options cannot be used as written
-    ├── NothingFound              2   what was counted has no answer to a question that can be asked
+    ├── NothingFound          2   what was counted has no answer to a question that can be asked
     ├── NothingToVerify       2   there is nothing to compare, or one side of it cannot be reached
     ├── ServiceError          1   the login service cannot be set up (``service.manager``)
     ├── DeliveryError         3   the backend did not accept everything; nothing is lost

@@ -79,4 +79,6 @@ class _ForBash(str):
 
 
 def _plain(title: str) -> str:
-    return "".join(letter if letter.isprintable() else " " for letter in title)[:80]
+    from otel_agent.model.printable import printable
+
+    return printable(title)[:80]

@@ -4,6 +4,8 @@ import re
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from otel_agent.model.printable import printable
+
 EXAMPLE: Final = "http://localhost:4318"
 _GRPC_NAMES: Final = ("dns", "ipv4", "ipv6", "unix", "unix-abstract", "vsock", "xds")
 """Schemes of gRPC's own: it resolves such a name itself."""
@@ -12,7 +14,7 @@ _GRPC_PORT: Final = 4317
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 _QUERY: Final = re.compile(r"[?#]")
 HIDDEN: Final = "…"
-"""Stands for an address of which nothing may be shown."""
+"""Stands for an address when nothing of it may be shown."""
 
 
 def fault(address: str, *, grpc: bool) -> str:
@@ -72,15 +74,15 @@ def host_and_port(address: str, *, grpc: bool, encrypted: bool) -> tuple[str, in
 def without_secrets(address: str) -> str:
     """Return the address to show: without user, password and query, in which people keep keys."""
     scheme, user, place, _ = _split(address)
-    return _printable(f"{scheme}{place or (HIDDEN if user else '')}")
+    return printable(f"{scheme}{place or (HIDDEN if user else '')}")
 
 
 def masked(address: str, mask: str) -> str:
     """Return the address with its user, password and query masked, as in ``https://user:secret@host/path?key=secret``."""
     scheme, user, place, query = _split(address)
     if user and not place:
-        return _printable(f"{scheme}{mask}")
-    return _printable(f"{scheme}{mask if user else ''}{user[-1:]}{place}{query[:1]}{mask if query else ''}")
+        return printable(f"{scheme}{mask}")
+    return printable(f"{scheme}{mask if user else ''}{user[-1:]}{place}{query[:1]}{mask if query else ''}")
 
 
 def _split(address: str) -> tuple[str, str, str, str]:
@@ -98,10 +100,6 @@ def _split(address: str) -> tuple[str, str, str, str]:
     end = _QUERY.search(place)
     cut = end.start() if end else len(place)
     return f"{scheme}{mark}", f"{user}{at}", place[:cut], place[cut:]
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _no_address() -> str:

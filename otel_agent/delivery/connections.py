@@ -63,7 +63,7 @@ class _Bounded(io.RawIOBase):
 
 
 class _Answer(http.client.HTTPResponse):
-    """An answer of which no half counts as a whole. ``http.client`` takes a closed connection for the end of headers,
+    """An answer that counts only when it is whole. ``http.client`` takes a closed connection for the end of headers,
     of a body of a known length, and of trailers. So half an answer would look like one without a body.
     """
 

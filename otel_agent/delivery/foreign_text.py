@@ -2,11 +2,11 @@
 
 from typing import Final
 
+from otel_agent.model.printable import printable
+
 _MOST_LETTERS: Final = 200
 
 
 def one_line(text: str, instead: str = "no reason given") -> str:
     """Return one short line of it, without control characters."""
-    return (
-        "".join(character if character.isprintable() else " " for character in text[:_MOST_LETTERS]).strip() or instead
-    )
+    return printable(text[:_MOST_LETTERS]).strip() or instead

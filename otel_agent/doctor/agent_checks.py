@@ -122,7 +122,7 @@ def rejected_in_words(delivery: SignalDelivery) -> str:
 
 
 def rejected(settings: Settings) -> Iterator[Finding]:
-    """Name the spans that the backend rejected alone, and a signal of which it rejects everything."""
+    """Name the spans that the backend rejected alone, and a signal if it rejects everything in it."""
     try:
         with open_to_read(settings.state_dir) as found:
             spans = found.quarantined() if found else 0

@@ -38,11 +38,11 @@ def line(finding: Finding) -> Table:
     sign, style = _SIGNS[finding.verdict]
     words = Text(overflow="fold")
     words.append(f"{finding.link}: ", style="bold")
-    words.append(_printable(finding.seen))
+    words.append(plain(finding.seen))
     if finding.meaning:
-        words.append(f"\n{_printable(finding.meaning)}", style="dim")
+        words.append(f"\n{plain(finding.meaning)}", style="dim")
     if finding.advice:
-        words.append(f"\n→ {_printable(finding.advice)}")
+        words.append(f"\n→ {plain(finding.advice)}")
     table = Table.grid(padding=(0, 1))
     table.add_column(width=9, no_wrap=True)
     table.add_column(overflow="fold")
@@ -172,7 +172,3 @@ def _moment(text: str, now: datetime) -> datetime | None:
         return datetime.fromisoformat(text).astimezone(now.tzinfo)
     except ValueError:
         return None
-
-
-def _printable(text: str) -> str:
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)

@@ -105,7 +105,7 @@ class Residual:
         }
 
     def _settled(self, sessions: Mapping[str, SessionTotals]) -> set[str]:
-        """Return the sessions of which nothing is missing, as far as that is seen at a glance.
+        """Return the sessions that lack nothing, as far as that is seen at a glance.
 
         A fork's messages can be copies, which its totals do not hold. What an old session used can be history.
         """

@@ -139,7 +139,7 @@ class SessionRecords:
         """Add what a reset left out, if these totals hold it again.
 
         There was no reset then: an older copy of the database was in its place for a while, or the copy beside it was
-        made anew. Such totals hold the messages that were counted first, up to any of them, or all of them and more.
+        made again. Such totals hold the messages that were counted first, up to any of them, or all of them and more.
         """
         key, rest = totals.session.id, totals.tokens.minus(usage.tokens).at_least(Tokens())
         noted, of_store = self._lost(store, key), self._stores[store]

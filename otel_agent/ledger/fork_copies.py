@@ -18,7 +18,7 @@ Completion = tuple[int, str, str, tuple[int, int, int, int, int]]
 """What a message has in common with its copies: creation in milliseconds, provider, model and tokens."""
 
 
-_LAID_BY: Final = f"state IN ({State.COUNTED:d}, {State.SKIPPED:d})"
+_COUNTED_OR_SKIPPED: Final = f"state IN ({State.COUNTED:d}, {State.SKIPPED:d})"
 
 
 class Twin(Struct, frozen=True):
@@ -46,7 +46,7 @@ def find_twins(database: sqlite3.Connection, completions: Sequence[Completion]) 
     query = (
         "SELECT began_ms, provider, model, input, output, reasoning, cache_read, cache_write, "
         f"session_id, copied, generation, state, turn_id = '' AND generation <> '{Generation.V2.value}' FROM whole_message "
-        f"WHERE {_LAID_BY} AND began_ms IN (SELECT value FROM json_each(?))"
+        f"WHERE {_COUNTED_OR_SKIPPED} AND began_ms IN (SELECT value FROM json_each(?))"
     )
     wanted: dict[tuple[int, str, str], set[tuple[int, int, int, int, int]]] = {}
     for began_ms, provider, model, tokens in completions:

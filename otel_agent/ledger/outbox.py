@@ -72,27 +72,24 @@ class Outbox:
     def __len__(self) -> int:
         """Count the pending spans, those in quarantine included."""
         # CROSS JOIN makes SQLite walk through the short table of pending messages, not through all messages.
-        return sum(
-            int(self._database.execute(f"SELECT count(*) FROM {source}").fetchone()[0])
-            for source in (
-                "owed CROSS JOIN message ON number = message AND calls_model",
-                "tool_call",
-                f"turn WHERE {_PENDING}",
-                f"turn WHERE {_QUARANTINED}",
-            )
+        return self._rows_of(
+            "owed CROSS JOIN message ON number = message AND calls_model",
+            "tool_call",
+            f"turn WHERE {_PENDING}",
+            f"turn WHERE {_QUARANTINED}",
         )
 
     @property
     def quarantined(self) -> int:
         """The number of spans in quarantine."""
-        return sum(
-            int(self._database.execute(f"SELECT count(*) FROM {source}").fetchone()[0])
-            for source in (
-                "owed CROSS JOIN message ON number = message AND calls_model WHERE refused",
-                "tool_call JOIN owed USING (message) WHERE refused",
-                f"turn WHERE {_QUARANTINED}",
-            )
+        return self._rows_of(
+            "owed CROSS JOIN message ON number = message AND calls_model WHERE refused",
+            "tool_call JOIN owed USING (message) WHERE refused",
+            f"turn WHERE {_QUARANTINED}",
         )
+
+    def _rows_of(self, *sources: str) -> int:
+        return sum(int(self._database.execute(f"SELECT count(*) FROM {source}").fetchone()[0]) for source in sources)
 
     def add_messages(self, numbers: Iterable[int]) -> None:
         """Make the spans of these rows pending: counted messages that asked a model. Others have no span of their own."""

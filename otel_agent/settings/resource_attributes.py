@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from otel_agent.model.printable import printable
+
 _VARIABLE: Final = "OTEL_RESOURCE_ATTRIBUTES"
 _MOST_LETTERS: Final = 80
 
@@ -28,4 +30,4 @@ def _fault(entry: str) -> str:
 def _quoted(entry: str) -> str:
     shown = entry.strip()
     shown = shown if len(shown) <= _MOST_LETTERS else f"{shown[:_MOST_LETTERS]}…"
-    return "".join(character if character.isprintable() else " " for character in shown)
+    return printable(shown)

@@ -86,7 +86,7 @@ class Gathered:
         return [row[0] for row in self._database.execute(query)]
 
     def uncompared(self, what: str) -> set[str]:
-        """Return every day, model or session of which something may lie in a place that cannot be read."""
+        """Return every day, model or session that may have something in a place that cannot be read."""
         columns = {"day": "day(ended_ms)", "model": _MODEL, "session": "session_id"}
         query = (
             f"SELECT DISTINCT {columns[what]} FROM difference WHERE cause = '{Cause.UNREADABLE}' AND walk AND messages > 0 "

@@ -69,7 +69,7 @@ def test_a_file_in_place_of_a_data_folder_is_a_doubt(shell: Shell, tmp_path: Pat
 
 
 def test_files_that_can_be_used_are_none(shell: Shell, tmp_path: Path) -> None:
-    prices, program = tmp_path / "prices.toml", tmp_path / "told"
+    prices, program = tmp_path / "prices.toml", tmp_path / "notice"
     prices.write_text("[[price]]\nmodel = 'x'\ninput = 1\noutput = 2")
     program.touch(0o755)
     written(

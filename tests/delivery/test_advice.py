@@ -1,4 +1,4 @@
-"""What a person is told to do follows from the status, not from the words and numbers around it."""
+"""The advice follows from the status, not from the words and numbers around it."""
 
 from __future__ import annotations
 

@@ -60,5 +60,5 @@ def test_a_title_that_nobody_sees_is_the_id(title: str, machine: MadeMachine) ->
     assert name_of(row) == of.id
     for name in ("sessions", "overview"):
         assert any(of.id in line for line in drawn(view_table(machine.view(name, now=NOW)), 120)), name
-    # The id is told once, not as the name and once more behind it.
+    # The id stands there once, not as the name and once more behind it.
     assert drawn(detail_line(machine.view("sessions", now=NOW), row, 120, 60), 120)[0] == of.id

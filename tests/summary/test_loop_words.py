@@ -43,14 +43,14 @@ def with_loops(view: View, number: int) -> View:
     return replace(view, loops=loops)
 
 
-@pytest.mark.parametrize(("number", "told", "more"), [(0, 0, 0), (3, 3, 0), (4, 3, 1), (30, 3, 27), (1_203, 3, 1_200)])
-def test_all_forms_tell_three_and_json_all(number: int, told: int, more: int, machine: MadeMachine) -> None:
+@pytest.mark.parametrize(("number", "named", "more"), [(0, 0, 0), (3, 3, 0), (4, 3, 1), (30, 3, 27), (1_203, 3, 1_200)])
+def test_all_forms_tell_three_and_json_all(number: int, named: int, more: int, machine: MadeMachine) -> None:
     view = with_loops(machine.view("overview", now=NOW), number)
     assert len(json.loads(as_json([view]))["loops"]) == number
     pages = {"text": as_text([view]), "Markdown": as_markdown([view]), "HTML": as_html([view]), "SVG": as_svg([view])}
     for form, page in pages.items():
         seen = html.unescape(re.sub("<[^>]*>", "", page)).replace("\xa0", " ")
-        assert len(re.findall("Title [0-9]+ ", seen)) == told, form
+        assert len(re.findall("Title [0-9]+ ", seen)) == named, form
         said = re.findall(r"… and ([0-9,]+) more loops?: ", seen)
         assert said == ([f"{more:,}"] if more else []), form
 

@@ -1,4 +1,4 @@
-"""A session outside any project belongs to ``(global)``, whoever is asked, and its directory is told beside it."""
+"""A session outside any project belongs to ``(global)``, whoever is asked, and its directory stands beside it."""
 
 from __future__ import annotations
 

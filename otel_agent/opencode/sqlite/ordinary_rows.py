@@ -42,14 +42,14 @@ class OrdinaryRows:
         self._tables, self._sessions, self._turns, self._parts = tables, sessions, turns, parts
         self._whereabouts = whereabouts
         self._of_sessions: dict[object, OrdinaryMessages] = {}
-        """Session id, as its column has it, to the session's way of reading."""
-        self._of_moved: dict[tuple[str, str, str], OrdinaryMessages] = {}
-        """The same for sessions as they were before they were moved, by id, folder and worktree."""
+        """Session id, as its column has it, to the session's way of reading.
+
+        A session as it was before it was moved is found by its id, folder and worktree.
+        """
 
     def forget(self) -> None:
         """Forget the sessions of the last read transaction."""
         self._of_sessions.clear()
-        self._of_moved.clear()
 
     def read(self, columns: Columns) -> OrdinaryRow | None:
         """Return what a row holds; ``None`` if it is not ordinary, or lacks something that an ordinary one has."""
@@ -92,16 +92,15 @@ class OrdinaryRows:
         found = self._of_sessions.get(session_id)
         if found is None:
             name = text_of(session_id)
-            found = self._of_sessions[session_id] = OrdinaryMessages(
-                self._tables.generation, name, self._sessions.find(name), self._sessions.worktree_of_project
-            )
+            found = self._of_sessions[session_id] = self._reading(name, self._sessions.find(name))
         return found
 
     def _of_session_then(self, session: Session) -> OrdinaryMessages:
         key = session.id, session.directory, session.worktree
-        found = self._of_moved.get(key)
+        found = self._of_sessions.get(key)
         if found is None:
-            found = self._of_moved[key] = OrdinaryMessages(
-                self._tables.generation, session.id, session, self._sessions.worktree_of_project
-            )
+            found = self._of_sessions[key] = self._reading(session.id, session)
         return found
+
+    def _reading(self, session_id: str, session: Session | None) -> OrdinaryMessages:
+        return OrdinaryMessages(self._tables.generation, session_id, session, self._sessions.worktree_of_project)

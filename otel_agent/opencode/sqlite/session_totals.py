@@ -69,7 +69,7 @@ class TotalsRead:
             self._before[tables.generation] = now
 
     def forget(self) -> None:
-        """Begin anew: everything is new in the next pass."""
+        """Start over: everything is new in the next pass."""
         self._before.clear()
 
 

@@ -1,4 +1,4 @@
-"""The sentences about sessions that went round in circles. There can be many, so only the latest are told."""
+"""The sentences about sessions that went round in circles. There can be many, so only the latest are named."""
 
 from datetime import datetime
 from typing import Final

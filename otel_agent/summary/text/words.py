@@ -6,6 +6,7 @@ from typing import Final
 from otel_agent.model import Tokens, money
 from otel_agent.model.agent_name import without_joiners
 from otel_agent.model.plural import counted
+from otel_agent.model.printable import printable
 from otel_agent.summary.question import Range
 
 _UNITS: Final = (("K", 10**3), ("M", 10**6), ("B", 10**9), ("T", 10**12), ("Q", 10**15))
@@ -181,10 +182,7 @@ def plain(text: str) -> str:
     Control characters, marks that turn the direction of writing, and lone surrogates become the replacement character.
     What joins the pictures of one emoji is left out.
     """
-    shown = without_joiners(text)
-    if shown.isprintable():  # nearly every text, in a twentieth of the time
-        return shown
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in shown)
+    return printable(without_joiners(text), "\N{REPLACEMENT CHARACTER}")
 
 
 def _day_or_time(when: datetime | None) -> str:
