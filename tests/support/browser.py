@@ -44,14 +44,14 @@ class Page:
         await self.send("Page.enable")
         await self.send("Page.navigate", url=address)
 
-    async def receives(self, text: str) -> None:
-        """Wait until a text came through a WebSocket; it is forgotten with all before it."""
+    async def receives(self, *texts: str) -> None:
+        """Wait until one of these texts came through a WebSocket; it is forgotten with all before it."""
         until = monotonic() + DEADLINE_S
-        while text not in self.received:
-            assert monotonic() < until, f"{text!r} never came: {self.received[-3000:]}"
+        while not (came := [each for each in texts if each in self.received]):
+            assert monotonic() < until, f"none of {texts} came: {self.received[-3000:]}"
             async with asyncio.timeout(DEADLINE_S):
                 await self._next()
-        self.received = self.received.partition(text)[2]
+        self.received = self.received.partition(came[0])[2]
 
     async def focus(self) -> None:
         """Behave as the window that the person is in, and click into the page."""
