@@ -10,8 +10,11 @@ from pathlib import Path
 from tests.support.paths import ROOT
 
 PROGRAM = """
+import os
 import sys
 from otel_agent.cli import main
+listed = os.listdir
+os.listdir = lambda path=".": [] if path == "/proc" else listed(path)
 sys.argv[0] = "otel-agent"
 try:
     main()
@@ -21,7 +24,10 @@ finally:
 
 
 def imported_modules(home: Path, *arguments: str, **variables: str) -> set[str]:
-    """Run a command in a home of its own; return the names of the modules that are imported at its end."""
+    """Run a command in a home of its own; return the names of the modules that are imported at its end.
+
+    The command sees no process. Another test may run OpenCode on this machine, and a process needs modules to measure it.
+    """
     environ = {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(ROOT), "TZ": "UTC"}
     ran = subprocess.run(
         [sys.executable, "-c", PROGRAM, *arguments],

@@ -136,7 +136,7 @@ def test_two_overlays_work_in_either_order(
             assert _post(tier, secrets, _bearer(TOKEN), body=body) == 200
         for found, team in ((search, "search"), (prometheus, "checkout")):
             only: Rows = {("opencode_token_usage", team): 1.0}
-            each = 'group by (__name__, team) ({__name__=~"opencode.*"})'
+            each = 'group by (__name__, team) ({__name__=~"opencode_.*"})'
             eventually(lambda: found.rows(each, "__name__", "team"), only, why_not=lambda: tier.log)  # noqa: B023
             drain(tier)
             assert found.rows(each, "__name__", "team") == only
