@@ -48,7 +48,7 @@ class Reading:
         """Return the input tokens of the sessions that changed."""
         self.problems.clear()
         tables = self.tables()
-        assert self.totals.read(self.database, tables)
+        assert self.totals.read(self.database, tables, all_sessions=True)
         pieces = self.totals.changed(self.database, tables, "here", self.problems)
         return {each.session.id: each.tokens.input for piece in pieces for each in piece}
 
@@ -81,7 +81,7 @@ def test_what_was_not_taken_to_the_end_is_new_again(
 ) -> None:
     monkeypatch.setattr(session_totals, "_PIECE", 20)
     reading, tables = Reading(opened), Reading(opened).tables()
-    assert reading.totals.read(opened, tables)
+    assert reading.totals.read(opened, tables, all_sessions=True)
     assert len(next(reading.totals.changed(opened, tables, "here", []))) == 20
     assert len(reading.take()) == MANY
 
@@ -89,14 +89,14 @@ def test_what_was_not_taken_to_the_end_is_new_again(
 def test_a_pass_without_news_says_so_once(opened: Connection) -> None:
     reading = Reading(opened)
     reading.take()
-    assert reading.totals.read(opened, reading.tables())
+    assert reading.totals.read(opened, reading.tables(), all_sessions=True)
     assert list(reading.totals.changed(opened, reading.tables(), "here", [])) == [[]]
 
 
 def test_the_numbers_are_those_from_before_the_rows(store: DatabaseV2, opened: Connection) -> None:
     """What OpenCode adds while rows are read is in a row that is not read yet."""
     reading, tables = Reading(opened), Reading(opened).tables()
-    assert reading.totals.read(opened, tables)
+    assert reading.totals.read(opened, tables, all_sessions=True)
     change(store, "tokens_input = 70, title = 'new'")
     found = [each for piece in reading.totals.changed(opened, tables, "here", []) for each in piece]
     assert {each.tokens.input for each in found} == {0}
@@ -131,4 +131,4 @@ def test_a_database_without_sessions_has_no_totals(tmp_path: Path) -> None:
     empty = DatabaseV2(tmp_path / "empty.db").create()
     with closing(connect(empty.path)) as connection:
         reading = Reading(connection)
-        assert not reading.totals.read(connection, reading.tables())
+        assert not reading.totals.read(connection, reading.tables(), all_sessions=True)

@@ -36,18 +36,41 @@ SessionRow = tuple[object, object, object]
 """Id, added and removed, as they came."""
 
 
-def rows_of_sessions(database: sqlite3.Connection, tables: Tables) -> frozenset[SessionRow]:
-    """Return the sessions that say that lines were changed. Raises ``sqlite3.Error``."""
+class SessionLines:
+    """What the sessions of one database say of changed lines, as far as it is new in a pass."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, dict[object, SessionRow]] = {}
+        """Generation to what was read of each session, by its id as the column has it."""
+
+    def read(self, database: sqlite3.Connection, tables: Tables, *, all_sessions: bool) -> list[SessionRow]:
+        """Return the rows of all sessions, or of the newest, that say something else than before. Raises ``sqlite3.Error``."""
+        before = self._before.get(tables.generation, {})
+        rows = _rows_of_sessions(database, tables, "1" if all_sessions else tables.newest)
+        return [row for row in rows if before.get(row[0]) != row]
+
+    def keep(self, tables: Tables, rows: Iterable[SessionRow]) -> None:
+        """Keep what was read, once somebody has written it down."""
+        self._before.setdefault(tables.generation, {}).update((row[0], row) for row in rows)
+
+    def forget(self) -> None:
+        """Start over: everything is new in the next pass."""
+        self._before.clear()
+
+
+def _rows_of_sessions(database: sqlite3.Connection, tables: Tables, which: str) -> list[SessionRow]:
+    """Return the sessions that meet a condition and say that lines were changed."""
     if not tables.session_columns >= _COLUMNS:
-        return frozenset()
-    changed = "s.summary_additions <> 0 OR s.summary_deletions <> 0"
-    query = f"SELECT s.id, s.summary_additions, s.summary_deletions FROM {tables.sessions} AS s WHERE {changed}"
+        return []
+    changed = "(s.summary_additions <> 0 OR s.summary_deletions <> 0)"
+    columns_of = "s.id, s.summary_additions, s.summary_deletions"
+    query = f"SELECT {columns_of} FROM {tables.sessions} AS s WHERE {changed} AND {which}"
     try:
-        return frozenset(database.execute(query).fetchall())
+        return database.execute(query).fetchall()
     except sqlite3.Error as error:
         if not is_of_the_query(error):
             raise
-        return frozenset()  # an id that is too large is reported with its session
+        return []  # an id that is too large is reported with its session
 
 
 def of_sessions(rows: Iterable[SessionRow], name: str, problems: list[Problem]) -> list[Lines]:

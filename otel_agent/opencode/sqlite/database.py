@@ -39,6 +39,7 @@ from otel_agent.opencode.sqlite.cursor import Ask, DatabaseFile
 from otel_agent.opencode.sqlite.failures import is_endless, problem_of
 from otel_agent.opencode.sqlite.first_look import Table, read_table
 from otel_agent.opencode.sqlite.known_tables import Tables, probe
+from otel_agent.opencode.sqlite.session_rounds import SessionRounds
 
 __all__ = ["Database", "connect"]
 
@@ -67,9 +68,9 @@ class Database:
         """True once the last pass met parts that could not be read: they are tried again although nobody wrote."""
         self._immutable = False
         self._unchanged_since: int | None = None
+        self._rounds = SessionRounds()
         self._totals = session_totals.TotalsRead()
-        self._lines: dict[str, frozenset[changed_lines.SessionRow]] = {}
-        """What sessions said of changed lines at the end of the last pass, by generation."""
+        self._lines = changed_lines.SessionLines()
         self._source = session_totals.DatabaseTotals(self.name, lambda: self._connected(_LONG_AFTER_MS))
 
     @property
@@ -92,8 +93,9 @@ class Database:
         if self._connection is not None:
             self._connection.close()
         self._connection, self._unchanged_since = None, None
+        self._rounds.forget()
         self._totals.forget()
-        self._lines.clear()
+        self._lines.forget()
 
     def read(self, recall: Recall, ask_wanted: AskWanted, *, now_ms: int, scope: ReadScope) -> Iterator[Batch]:
         """Yield what may be new since the checkpoints; nothing if nobody wrote, except in a sweep."""
@@ -136,25 +138,29 @@ class Database:
             return 0
 
     def _read(self, ask: Ask, *, now_ms: int, sweep: bool) -> Iterator[Batch]:
-        database, files = self._open(now_ms), Files.at(self._path)
+        began, database, files = monotonic(), self._open(now_ms), Files.at(self._path)
         if database is None:
             return
         # The version changes with every commit of another connection, so an idle store costs one statement.
         version = _version(database)
         if version == self._unchanged_since and not sweep:
-            if files == self._read_at:
+            if files != self._read_at:
+                # Somebody wrote, and our connection does not see it. The cause is a checkpoint, a backup that was copied
+                # over the file, or locks that this file system does not have. Only a new connection knows.
+                self._reopen(now_ms)
+                database = self._open(now_ms)
+                if database is None:
+                    return
+                version, files = _version(database), Files.at(self._path)
+            elif not self._rounds.is_due:
                 return
-            # Somebody wrote, and our connection does not see it. The cause is a checkpoint, a backup that was copied
-            # over the file, or locks that this file system does not have. Only a new connection knows.
-            self._reopen(now_ms)
-            database = self._open(now_ms)
-            if database is None:
-                return
-            version, files = _version(database), Files.at(self._path)
         tables, problems = probe(database, self.name, thorough=sweep)
+        all_sessions = sweep or self._rounds.wants_all
         # Totals before rows: a call that ends in between is missing in the totals only, and the next pass adds it.
         # The other way round it would be counted as unattributed, and then as a message too.
-        with_totals = {each.generation for each in tables if self._totals.read(database, each)}
+        with_totals = {
+            each.generation for each in tables if self._totals.read(database, each, all_sessions=all_sessions)
+        }
         if problems:
             yield Batch(problems=problems)
         migrated_ms = session_totals.migrated_ms(database, tables) if with_totals else None
@@ -162,26 +168,23 @@ class Database:
             file = DatabaseFile(self.name, self._opened.database[0])
             table = Table(database, each, file, self._path, self._immutable, migrated_ms)
             unsettled = yield from read_table(table, ask, now_ms=now_ms, sweep=sweep)
-            rows = changed_lines.rows_of_sessions(database, each)
-            changed_batch = self._changed_lines(rows, each)
-            if changed_batch.lines or changed_batch.problems:
-                yield changed_batch
-            # Only now: whoever breaks off before did not write them down.
-            self._lines[each.generation] = rows
+            if changed := self._lines.read(database, each, all_sessions=all_sessions):
+                yield self._changed_lines(changed, each)
+                # Only now: whoever breaks off before did not write them down.
+                self._lines.keep(each, changed)
             if each.generation in with_totals:
                 large: list[Problem] = []
-                for changed in self._totals.changed(database, each, self.name, large):
-                    yield Batch(totals=StoreTotals(changed, unsettled, migrated_ms, self._source))
+                for totals in self._totals.changed(database, each, self.name, large):
+                    yield Batch(totals=StoreTotals(totals, unsettled, migrated_ms, self._source))
                 if large:
                     yield Batch(problems=large)
         # Asked before reading: a row that was written meanwhile is read in the next pass.
         self._unchanged_since, self._read_at = version, files
+        self._rounds.ended(began, all_sessions=all_sessions)
 
-    def _changed_lines(self, rows: frozenset[changed_lines.SessionRow], tables: Tables) -> Batch:
-        """Return what sessions say of changed lines, if they said something else in the last pass."""
-        batch, before = Batch(), self._lines.get(tables.generation, frozenset())
-        place = f"{tables.generation}:{self.name}"
-        batch.lines += changed_lines.of_sessions(rows - before, place, batch.problems)
+    def _changed_lines(self, rows: Sequence[changed_lines.SessionRow], tables: Tables) -> Batch:
+        batch = Batch()
+        batch.lines += changed_lines.of_sessions(rows, f"{tables.generation}:{self.name}", batch.problems)
         return batch
 
     @contextmanager

@@ -13,6 +13,7 @@ from otel_agent.opencode.decode import MAX_BYTES
 from otel_agent.opencode.sqlite import unknown_tables
 from otel_agent.opencode.sqlite.row_json import BYTES, JSON, JSON_WITHOUT_CONTENT
 from otel_agent.opencode.sqlite.row_size import without_large_ids
+from otel_agent.opencode.sqlite.session_rounds import NEWEST
 from otel_agent.opencode.sqlite.unknown_tables import columns as _columns
 
 
@@ -64,6 +65,8 @@ class Tables(Struct, frozen=True):
     in 1.x, whose columns of the same names leave out what came before 1.15."""
     of_totals: str
     """The query behind these columns, to which a condition can be added."""
+    newest: str
+    """A condition on a session ``s``: it is one of the newest. True for all if their table does not number its rows."""
     rows_of: str | None
     """Selects the rowids and ids of the rows of some sessions that can say what was used, if there are totals. Parameter:
     JSON array of session ids. A condition can be added."""
@@ -189,6 +192,7 @@ def _tables(database: sqlite3.Connection, names: set[str], known: _Known, sessio
     facts = _session_facts(database, names, session_columns) if "id" in session_columns else ()
     ours = f"m.type IN ('{ASSISTANT}', '{COMPACTION}')" if has_type else "1"
     read = f"({ours} OR m.type = '{IDLE}')" if has_type else "1"
+    numbered = known.sessions in names and unknown_tables.has_rowid(database, known.sessions)
     return Tables(
         generation=known.generation,
         messages=known.messages,
@@ -215,6 +219,7 @@ def _tables(database: sqlite3.Connection, names: set[str], known: _Known, sessio
         releases=_releases_query(database, names, known.sessions),
         totals=totals,
         of_totals=of_totals,
+        newest=f"s.rowid > (SELECT max(rowid) FROM {sessions}) - {NEWEST}" if numbered else "1",
         rows_of=f"SELECT m.rowid, m.id FROM {known.messages} AS m WHERE {_OF_SESSIONS} AND {ours}" if totals else None,
         count=f"SELECT count(*) FROM {known.messages}",
         present=frozenset(names),

@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Final, TypeVar
 
+from msgspec import Struct
+
 from otel_agent.model import Problem, ProblemKind, Session, SessionTotals, Tokens
 from otel_agent.opencode import json_values
 from otel_agent.opencode.answering import answer_of
@@ -27,26 +29,46 @@ _PATIENCE_SECONDS: Final = 30.0
 _Answer = TypeVar("_Answer")
 Row = tuple[object, ...]
 """The columns of ``Tables.totals``, as they came."""
+_Numbers = dict[object, Row]
+"""Id of a session, as its column has it, to the numbers in these columns, after the id."""
 _FIRST_NUMBER: Final = -7
 """Where the numbers begin in these columns: the time of the last change, the cost and the tokens."""
 
 
-class TotalsRead:
-    """The totals of all sessions of one database: what changed in them since the last pass.
+class _Found(Struct, frozen=True):
+    """The numbers of the sessions that a pass looks at."""
 
-    OpenCode adds what a title used to a session's totals without a new time or a row. So the numbers of all sessions are
-    compared in each pass, and the rest is read of those that changed. To read all of it took three times as long.
+    numbers: _Numbers
+    are_all: bool
+
+    def added_to(self, before: _Numbers) -> _Numbers:
+        """Return the numbers of all sessions. It can be the ones of before, which are changed then."""
+        if self.are_all:
+            return self.numbers
+        before.update(self.numbers)
+        return before
+
+
+class TotalsRead:
+    """The totals of the sessions of one database: what changed in them since the last pass.
+
+    OpenCode adds what a title used to a session's totals without a new time or a row. So the numbers of sessions are
+    compared, and the rest is read of those that changed. To read all of it took three times as long.
     """
 
     def __init__(self) -> None:
-        self._before: dict[str, frozenset[Row]] = {}
-        """Generation to id and numbers of all sessions, as of the last pass in which all that changed was taken."""
-        self._now: dict[str, frozenset[Row]] = {}
+        self._before: dict[str, _Numbers] = {}
+        """Generation to the numbers of all sessions, as of the last pass in which all that changed was taken."""
+        self._now: dict[str, _Found] = {}
+        """Generation to what this pass found."""
 
-    def read(self, database: sqlite3.Connection, tables: Tables) -> bool:
-        """Read the numbers of all sessions; return False if there are none. Raises ``sqlite3.Error``."""
-        self._now[tables.generation] = frozenset(_numbers(database, tables))
-        return bool(self._now[tables.generation])
+    def read(self, database: sqlite3.Connection, tables: Tables, *, all_sessions: bool) -> bool:
+        """Read the numbers of all sessions, or of the newest; return False if there are none. Raises ``sqlite3.Error``."""
+        before = self._before.get(tables.generation)
+        all_sessions = all_sessions or before is None
+        rows = _numbers(database, tables, "1" if all_sessions else tables.newest)
+        self._now[tables.generation] = _Found({row[0]: row for row in rows}, all_sessions)
+        return bool(rows or before)
 
     def changed(
         self, database: sqlite3.Connection, tables: Tables, name: str, problems: list[Problem]
@@ -56,8 +78,8 @@ class TotalsRead:
         ``problems`` gets what is left out because it is too large; ``name`` is that of the database. What was not taken to
         the end, or was too large, is new again in the next pass. Raises ``sqlite3.Error``.
         """
-        now, before = self._now[tables.generation], self._before.get(tables.generation)
-        new = {text_of(row[0]): row for row in (now if before is None else now - before)}
+        found, before = self._now[tables.generation], self._before.get(tables.generation)
+        new = {text_of(key): row for key, row in found.numbers.items() if before is None or before.get(key) != row}
         by_id = before is not None and all(row[0] == key.encode() for key, row in new.items())
         large: dict[str, str] = {}
         for rows in _in_pieces(database, tables, list(new) if by_id else None, large):
@@ -66,19 +88,20 @@ class TotalsRead:
         place = f"{tables.generation}:{name}"
         problems += [Problem(ProblemKind.TOO_LARGE, f"{place}#{key}", columns) for key, columns in large.items()]
         if not large:
-            self._before[tables.generation] = now
+            self._before[tables.generation] = found.added_to(before or {})
 
     def forget(self) -> None:
         """Start over: everything is new in the next pass."""
         self._before.clear()
 
 
-def _numbers(database: sqlite3.Connection, tables: Tables) -> list[Row]:
+def _numbers(database: sqlite3.Connection, tables: Tables, which: str) -> list[Row]:
+    """Return the ids and numbers of the sessions that meet a condition."""
     if not tables.totals:
         return []
     columns = (tables.totals[0], *tables.totals[_FIRST_NUMBER:])
     try:
-        return database.execute(f"SELECT {', '.join(columns)} {tables.of_totals}").fetchall()
+        return database.execute(f"SELECT {', '.join(columns)} {tables.of_totals} AND {which}").fetchall()
     except sqlite3.Error as error:
         if not is_too_large(error):
             raise
