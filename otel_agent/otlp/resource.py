@@ -2,6 +2,7 @@
 
 import platform
 import socket
+from functools import cached_property
 
 from msgspec import Struct
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
@@ -33,4 +34,19 @@ def resource(instance_id: str) -> Resource:
         "host.id": machine_id(),
         "os.type": platform.system().lower(),
     }
-    return Resource({key: value for key, value in ours.items() if value}).merge(OTELResourceDetector().detect())
+    found = Resource({key: value for key, value in ours.items() if value}).merge(OTELResourceDetector().detect())
+    return _Hashed(found.attributes, found.schema_url)
+
+
+class _Hashed(Resource):
+    """A resource that computes its hash once. It never changes, and the SDK's encoder asks each span for it.
+
+    The SDK writes all attributes as JSON each time: that took 4 % of an export of 100,000 spans.
+    """
+
+    @cached_property
+    def _hash(self) -> int:
+        return super().__hash__()
+
+    def __hash__(self) -> int:
+        return self._hash

@@ -14,6 +14,7 @@ what went into a tool and came out.
 
 import time
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -32,6 +33,8 @@ from otel_agent.semconv.attributes import CHAT, EXECUTE_TOOL, FINISHED_BY_ERROR,
 from otel_agent.series.attributes import message_attributes, tool_error
 
 _NS_PER_MS: Final = 1_000_000
+_RECENT: Final = 64
+"""Ids and contexts that are kept: all spans of a turn have its trace and its parent, and they come one after the other."""
 
 
 class Tracer(Struct, frozen=True):
@@ -177,11 +180,13 @@ def span_id(opencode_id: str) -> int:
     return _derived("span", opencode_id, 8)
 
 
+@lru_cache(maxsize=_RECENT)
 def _derived(kind: str, text: str, size: int) -> int:
     """Return the first bytes of a hash. Zero, which OTLP forbids, would need 2^64 tries."""
     return int.from_bytes(sha256(f"{kind}\0{text}".encode()).digest()[:size], "big")
 
 
+@lru_cache(maxsize=_RECENT)
 def _context(trace: int, span: int) -> SpanContext:
     return SpanContext(trace, span, is_remote=False, trace_flags=TraceFlags(1))
 
