@@ -59,11 +59,14 @@ class Outcomes:
         now_ms, delivery_state, reason = self._now_ns() // 1_000_000, self._ledger.delivery_state, summary.reason
         if summary.rejects_all and not reason:
             reason = f"{REJECTS_ALL}: {self._why[signal]}"
-        if summary.rejected and new:
-            with self._ledger.transaction():
-                delivery_state.add_rejected(signal, summary.rejected)
-        if delivery_state.should_note(signal, reason, new=new, now_ms=now_ms, partly=summary.partly):
-            with self._ledger.transaction():
+        rejected = summary.rejected if new else 0
+        news = delivery_state.should_note(signal, reason, new=new, now_ms=now_ms, partly=summary.partly)
+        if not (rejected or news):
+            return
+        with self._ledger.transaction():
+            if rejected:
+                delivery_state.add_rejected(signal, rejected)
+            if news:
                 delivery_state.note_delivery(signal, reason, now_ms, partly=summary.partly)
 
     def observations(self) -> Iterator[Observation]:
