@@ -1,7 +1,7 @@
 """Plain values of the questions that a report asks of the ledger, and of the answers. No SQL here."""
 
 from collections.abc import Sequence
-from typing import Final, Self
+from typing import Final, Literal, NamedTuple, Self
 
 from msgspec import Struct
 
@@ -36,6 +36,16 @@ class Usage(Struct, frozen=True, gc=False):
     def is_any(self) -> bool:
         """True if a message counted, or tokens that belong to none."""
         return bool(self.messages or self.tokens.total)
+
+    def minus(self, part: "Usage") -> "Usage":
+        """Return the rest of a set without a part of it that shares no session with the rest."""
+        return Usage(
+            self.messages - part.messages,
+            self.sessions - part.sessions,
+            self.tokens.minus(part.tokens),
+            self.overlap.minus(part.overlap),
+            self.cost_nusd - part.cost_nusd,
+        )
 
     def plus(self, other: "Usage") -> "Usage":
         """Return the sum of two sets that have no session in common."""
@@ -145,6 +155,19 @@ class CountedMessage(Struct, frozen=True):
     turn_id: str
     finish: str
     error_type: str
+
+
+Amount = Literal["recorded", "disjoint", "messages", "cost", "first", "last", "nothing"]
+"""A number of a session by which a list is sorted: tokens by an accounting, or when its first or last message ended."""
+
+
+class SessionAmount(NamedTuple):
+    """One number of a session, with the session that started it (empty if a person did) and its title."""
+
+    session_id: str
+    parent_id: str
+    title: str
+    amount: int
 
 
 class SessionFacts(Struct, frozen=True, gc=False):

@@ -9,6 +9,7 @@ from otel_agent.errors import LedgerDamaged, LedgerError, LedgerNewer
 from otel_agent.ledger import checkpoints, place, records, schema, soundness
 from otel_agent.ledger.answers import (
     SLOT_MS,
+    Amount,
     CountedMessage,
     Group,
     KnownCalls,
@@ -16,6 +17,7 @@ from otel_agent.ledger.answers import (
     Period,
     ProjectKey,
     Scope,
+    SessionAmount,
     SessionFacts,
     ToolUse,
     Usage,
@@ -123,6 +125,11 @@ class Queries:
         A session belongs to a project if any of its messages does: its folder became a repository in between.
         """
         return self._answering(is_of_slots(scope) or is_of_sessions(scope)).by_session(scope)
+
+    def session_amounts(self, scope: Scope, amount: Amount) -> list[SessionAmount] | None:
+        """Return one number of each session; ``None`` if only all of its messages tell it."""
+        kept = is_unrestricted(scope) or is_of_slots(scope)
+        return self._of_sums.amounts(scope, amount) if kept and self._version >= schema.WITH_SUMS else None
 
     def models_of(self, kind: str, scope: Scope) -> Iterator[ModelUsage]:
         """Yield the usage of each ``agent``, ``project``, ``place`` or ``session`` by model."""

@@ -5,7 +5,17 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
-from otel_agent.ledger.answers import NO_USAGE, SLOT_MS, UNATTRIBUTED, Group, Period, Scope, Usage
+from otel_agent.ledger.answers import (
+    NO_USAGE,
+    SLOT_MS,
+    UNATTRIBUTED,
+    Amount,
+    Group,
+    Period,
+    Scope,
+    SessionAmount,
+    Usage,
+)
 from otel_agent.ledger.kept_sums import NUMBERS
 from otel_agent.model import Overlap, Tokens, UsageSource
 from otel_agent.model.project import OUTSIDE_ANY
@@ -20,6 +30,16 @@ _OUTSIDE_ANY: Final = f"worktree IN ({', '.join(repr(worktree) for worktree in O
 _PROJECT: Final = f"iif({_OUTSIDE_ANY}, '', worktree)"
 MODEL: Final = f"iif({_IS_UNATTRIBUTED}, '{UNATTRIBUTED}', model)"
 """The name of a context's model."""
+_RECORDED: Final = "u.input + u.output + u.reasoning + u.cache_read + u.cache_write"
+_AMOUNTS: Final[dict[Amount, str]] = {
+    "recorded": _RECORDED,
+    "disjoint": f"{_RECORDED} - u.cached_in_input - u.reasoning_in_output",
+    "messages": "u.messages",
+    "cost": "u.cost_nusd",
+    "first": "u.first_ms",
+    "last": "u.last_ms",
+    "nothing": "0",
+}
 GROUPED_BY: Final = {
     "model": ("provider", MODEL),
     "agent": (f"iif({_IS_UNATTRIBUTED}, '{UNATTRIBUTED}', agent)",),
@@ -97,14 +117,21 @@ class UsageOfSums:
                 f"FROM session_use {where}"
             )
         else:
-            where, parameters = slots(scope)
-            sums = ", ".join(f"sum({name}) AS {name}" for name in NUMBERS)
+            sums, parameters = _sessions_of_slots(scope)
             query = (
-                f"SELECT {keys}, {numbers}, u.first_ms, u.last_ms FROM (SELECT session_id, {sums}, "
-                f"min(first_ms) AS first_ms, max(last_ms) AS last_ms FROM slot_use WHERE {where} GROUP BY session_id) AS u "
+                f"SELECT {keys}, {numbers}, u.first_ms, u.last_ms FROM ({sums}) AS u "
                 "JOIN session_use AS s ON s.session_id = u.session_id"
             )
         return [_of_session(row) for row in self._database.execute(query, parameters)]
+
+    def amounts(self, scope: Scope, amount: Amount) -> list[SessionAmount]:
+        """Return one number of each session, of all time or of whole slots."""
+        sums, parameters = ("SELECT * FROM session_use", ()) if scope == Scope() else _sessions_of_slots(scope)
+        query = (
+            f"SELECT u.session_id, ifnull(s.parent_id, ''), ifnull(s.title, ''), {_AMOUNTS[amount]} "
+            f"FROM ({sums}) AS u LEFT JOIN session AS s ON s.id = u.session_id"
+        )
+        return [SessionAmount(*row) for row in self._database.execute(query, parameters)]
 
     def by_period(self, scope: Scope, periods: Sequence[Period]) -> dict[int, Usage]:
         """Return the usage of each period that has any, by its begin. Periods begin with a slot and end with one."""
@@ -146,6 +173,14 @@ def slots(scope: Scope) -> tuple[str, tuple[object, ...]]:
         (bound // SLOT_MS, sign) for bound, sign in ((scope.since_ms, ">="), (scope.until_ms, "<")) if bound is not None
     ]
     return " AND ".join(["1", *(f"slot {sign} ?" for _, sign in bounds)]), tuple(bound for bound, _ in bounds)
+
+
+def _sessions_of_slots(scope: Scope) -> tuple[str, tuple[object, ...]]:
+    """Return a query of the sums of each session in whole slots, and its parameters."""
+    where, parameters = slots(scope)
+    sums = ", ".join(f"sum({name}) AS {name}" for name in NUMBERS)
+    times = "min(first_ms) AS first_ms, max(last_ms) AS last_ms"
+    return f"SELECT session_id, {sums}, {times} FROM slot_use WHERE {where} GROUP BY session_id", parameters
 
 
 def _ids(scope: Scope) -> str:

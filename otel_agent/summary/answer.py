@@ -1,18 +1,20 @@
 """Answer a question from the ledger: the result is a view of plain values."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from otel_agent.ledger.answers import NO_USAGE, Group, Scope, Usage
+from otel_agent.ledger.answers import NO_USAGE, Group, Scope, SessionFacts, Usage
 from otel_agent.ledger.queries import Queries
 from otel_agent.ledger.reading import NOT_BEGUN, Reading
 from otel_agent.opencode.mcp_servers import Servers
 from otel_agent.summary.comparison import compared, question_before
 from otel_agent.summary.equivalents import Wanted, equivalents, model_key, project_key
-from otel_agent.summary.limit import limited
+from otel_agent.summary.first_sessions import amount_of, first_sessions
+from otel_agent.summary.limit import limited, sum_of
 from otel_agent.summary.loops_seen import loops_seen
 from otel_agent.summary.prices import Equivalents, Prices
 from otel_agent.summary.question import Question
@@ -124,23 +126,19 @@ def _figures(
     # One read transaction: rows and totals agree even if an agent writes meanwhile.
     with ledger.moment():
         asked = _Asked(ledger, question, now)
-        rows: Sequence[Row]
+        totals, unattributed = ledger.usage(asked.scope), ledger.unattributed(asked.scope)
         tools: ToolCalls | None = None
-        if name == "tools":
-            rows, tools = tool_rows(ledger, asked.scope, question, servers, asked.at)
-        else:
-            rows = _rows(name, asked, configured)
         before: Before | None = None
-        if earlier := question_before(name, question, now):
-            then = _Asked(ledger, earlier, now)
-            rows, before = compared(rows, earlier.range, _rows(name, then, configured), ledger.usage(then.scope))
-        rows, cut = limited(name, rows, question)
+        if name == "tools":
+            every_tool, tools = tool_rows(ledger, asked.scope, question, servers, asked.at)
+            rows, cut = limited(name, every_tool, question)
+        else:
+            rows, cut, before = _shown(name, asked, configured, totals)
         active = _active(asked) if name == "overview" else []
         steps = trend(ledger, asked.scope, question, now) if question.with_trend else None
         week: Rhythm | None = None
         if question.with_rhythm and name in ("overview", "timeline"):
             week = rhythm(ledger.by_slot(asked.scope), question.accounting, now)
-        totals, unattributed = ledger.usage(asked.scope), ledger.unattributed(asked.scope)
         tried = [] if totals.is_any else list(suggestions(question.filters, ledger))
         return _Figures(
             rows=rows,
@@ -201,6 +199,21 @@ def order_of(question: Question) -> Callable[[Group], int] | None:
             return lambda group: shown(group.usage, question.accounting).total
 
 
+def _shown(
+    name: ViewName, asked: _Asked, configured: ModelOf, totals: Usage
+) -> tuple[Sequence[Row], Cut | None, Before | None]:
+    """Return the rows to show, the sum of the others, and the time before if the question compares with it."""
+    question, ledger = asked.question, asked.ledger
+    earlier = question_before(name, question, asked.now)
+    if earlier is None and name == "sessions" and (first := _first_sessions(asked, totals)):
+        return *first, None
+    rows, before = _rows(name, asked, configured), None
+    if earlier is not None:
+        then = _Asked(ledger, earlier, asked.now)
+        rows, before = compared(rows, earlier.range, _rows(name, then, configured), ledger.usage(then.scope))
+    return *limited(name, rows, question), before
+
+
 def _rows(name: ViewName, asked: _Asked, configured: ModelOf) -> Sequence[Row]:
     ledger, question, scope = asked.ledger, asked.question, asked.scope
     match name:
@@ -214,7 +227,7 @@ def _rows(name: ViewName, asked: _Asked, configured: ModelOf) -> Sequence[Row]:
             groups = ledger.by_project(scope, separate_global=question.separate_global)
             return [_project(asked, group) for group in asked.in_order(groups)]
         case "sessions":
-            return _sessions(asked, ledger.by_session(scope))
+            return _sessions(asked, ledger.by_session(scope), ledger.session_facts())
         case "timeline":
             return period_rows(ledger, scope, question, asked.now)
         case "tools":
@@ -233,10 +246,23 @@ def _project(asked: _Asked, group: Group) -> ProjectRow:
     return ProjectRow(key=key, usage=group.usage, directory=directory, first=first, last=last)
 
 
-def _sessions(asked: _Asked, groups: list[Group]) -> list[SessionRow]:
+def _first_sessions(asked: _Asked, totals: Usage) -> tuple[list[SessionRow], Cut | None] | None:
+    """Return the sessions to show if there is a limit, and the sum of the others; ``None`` if all have to be read for that."""
+    limit = asked.question.limit
+    amounts = None if limit is None else asked.ledger.session_amounts(asked.scope, amount_of(asked.question))
+    if limit is None or amounts is None:
+        return None
+    first = first_sessions(amounts, asked.ledger.session_facts, asked.question, limit)
+    groups = asked.ledger.by_session(replace(asked.scope, session_ids=first.session_ids))
+    rows = _sessions(asked, groups, asked.ledger.session_facts(first.session_ids))[:limit]
+    left_out = first.rows - len(rows)
+    return rows, Cut(left_out, totals.minus(sum_of("sessions", rows))) if left_out else None
+
+
+def _sessions(asked: _Asked, groups: list[Group], facts: Mapping[str, SessionFacts]) -> list[SessionRow]:
     return session_rows(
         groups,
-        asked.ledger.session_facts(),
+        facts,
         at=asked.at,
         order=order_of(asked.question) if asked.question.sort else lambda group: group.last_ms,
         ascending=asked.question.sort == "first",

@@ -1,6 +1,6 @@
 """List sub-agent sessions below the session that started them, each counted once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from operator import attrgetter
 from typing import Final
@@ -14,12 +14,13 @@ _NO_FACTS: Final = SessionFacts(parent_id="", title="")
 class _Node:
     """A session with its own usage, and the usage of its whole subtree."""
 
-    __slots__ = ("below", "id", "own", "title", "whole")
+    __slots__ = ("below", "id", "own", "parent", "title", "whole")
 
     def __init__(self, group: Group, facts: Mapping[str, SessionFacts]) -> None:
         self.own = self.whole = group
         self.id: str = group.key[0]
-        self.title = facts.get(self.id, _NO_FACTS).title
+        of = facts.get(self.id, _NO_FACTS)
+        self.title, self.parent = of.title, of.parent_id
         self.below: list[_Node] = []
 
 
@@ -48,7 +49,7 @@ def session_rows(
     pending = [(node, 0) for node in reversed(_sorted(tops, order, ascending))]
     while pending:
         node, depth = pending.pop()
-        rows.append(_row(node, depth, facts, at, rolled_up))
+        rows.append(_row(node, depth, at, rolled_up))
         if node.below and not rolled_up:
             pending += [(child, depth + 1) for child in reversed(_sorted(node.below, order, ascending))]
     return rows
@@ -56,35 +57,42 @@ def session_rows(
 
 def _planted(nodes: Mapping[str, _Node], facts: Mapping[str, SessionFacts]) -> list[_Node]:
     """Attach each node to its nearest ancestor among the nodes; return the nodes without one."""
-    endless = _endless(facts)
     tops = []
-    for key, node in nodes.items():
-        above = "" if key in endless else _parent(key, facts)
-        # The parent itself may have no message in the range: climb on to an ancestor that has.
-        while above and above not in nodes:
-            above = _parent(above, facts)
+    for key, above in ancestors(nodes, {key: of.parent_id for key, of in facts.items() if of.parent_id}).items():
         if above:
-            nodes[above].below.append(node)
+            nodes[above].below.append(nodes[key])
         else:
-            tops.append(node)
+            tops.append(nodes[key])
     return tops
 
 
-def _endless(facts: Mapping[str, SessionFacts]) -> set[str]:
+def ancestors(sessions: Collection[str], parents: Mapping[str, str]) -> dict[str, str]:
+    """Return the nearest ancestor of each session among the sessions, empty for those without one.
+
+    ``parents`` has the parent of each session that has one, here and above: one without a message in the range too.
+    """
+    endless = _endless(parents)
+    found = {}
+    for key in sessions:
+        above = "" if key in endless else parents.get(key, "")
+        # The parent itself may have no message in the range: climb on to an ancestor that has.
+        while above and above not in sessions:
+            above = parents.get(above, "")
+        found[key] = above
+    return found
+
+
+def _endless(parents: Mapping[str, str]) -> set[str]:
     """Return the sessions whose chain of parents never ends. Only a damaged store has such a circle."""
     ends, endless = {""}, set[str]()
-    for key in facts:
+    for key in parents:
         path: dict[str, None] = {}
         while key not in ends and key not in endless and key not in path:
             path[key] = None
-            key = _parent(key, facts)  # noqa: PLW2901
+            key = parents.get(key, "")  # noqa: PLW2901
         # The chain met a session that is already judged, or its own path: then all of it is a circle.
         (ends if key in ends else endless).update(path)
     return endless
-
-
-def _parent(key: str, facts: Mapping[str, SessionFacts]) -> str:
-    return facts.get(key, _NO_FACTS).parent_id
 
 
 def _roll_up(top: _Node) -> None:
@@ -108,9 +116,7 @@ def _sorted(nodes: list[_Node], order: Callable[[Group], int] | None, ascending:
     return by_title if order is None else sorted(by_title, key=lambda node: order(node.whole), reverse=not ascending)
 
 
-def _row(
-    node: _Node, depth: int, facts: Mapping[str, SessionFacts], at: Callable[[int], datetime], rolled_up: bool
-) -> SessionRow:
+def _row(node: _Node, depth: int, at: Callable[[int], datetime], rolled_up: bool) -> SessionRow:
     group = node.whole if rolled_up else node.own
     key, worktree, directory = group.key
     return SessionRow(
@@ -119,7 +125,7 @@ def _row(
         title=node.title,
         project=project_of(worktree),
         directory=directory,
-        parent=_parent(key, facts),
+        parent=node.parent,
         depth=depth,
         first=at(group.first_ms),
         last=at(group.last_ms),
