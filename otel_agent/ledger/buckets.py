@@ -14,6 +14,11 @@ def bucket_counts(buckets: Mapping[int, int]) -> str:
     return _as_json([buckets.get(index, 0) for index in range(max(buckets) + 1)]) if buckets else NO_BUCKETS
 
 
+def counts_in(buckets: str) -> tuple[int, ...]:
+    """Return the counts up to the highest bucket in use."""
+    return () if buckets == NO_BUCKETS else tuple(_COUNTS.decode(buckets))
+
+
 def sum_of_buckets(before: str, more: str) -> str:
     """Return the counts of both together, bucket by bucket."""
     counts, added = _COUNTS.decode(before), _COUNTS.decode(more)

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from otel_agent.ledger.buckets import NO_BUCKETS, bucket_counts, sum_of_buckets
+from otel_agent.ledger.buckets import NO_BUCKETS, bucket_counts, counts_in, sum_of_buckets
 from otel_agent.model import Increase, SentPoint, Series
 
 MAX_VALUE: Final = 2**63 - 1
@@ -288,12 +288,12 @@ class Totals:
 def _series(row: tuple[Any, ...]) -> Series:
     metric, attributes, start_ns, value, count, buckets, *points = row
     return Series(
-        metric, attributes, start_ns, value, count, tuple(json.loads(buckets)), _point(*points[:4]), _point(*points[4:])
+        metric, attributes, start_ns, value, count, counts_in(buckets), _point(*points[:4]), _point(*points[4:])
     )
 
 
 def _point(value: int | None, count: int, buckets: str, at_ns: int) -> SentPoint | None:
-    return None if value is None else SentPoint(value, count, tuple(json.loads(buckets)), at_ns)
+    return None if value is None else SentPoint(value, count, counts_in(buckets), at_ns)
 
 
 def _point_row(point: SentPoint | None) -> tuple[int | str | None, ...]:

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+import msgspec
+
 from otel_agent.model import Message, Outcome
 from otel_agent.model.project import project_name
 from otel_agent.semconv.attributes import FUNCTION, TOOL_ABORTED, TOOL_ERROR, Attr, provider_name
@@ -11,6 +13,7 @@ from otel_agent.semconv.attributes import FUNCTION, TOOL_ABORTED, TOOL_ERROR, At
 AttributeValue = str | bool
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
+_decode: Final = msgspec.json.Decoder(dict[str, AttributeValue]).decode
 _ERROR_OF_CALL: Final = {Outcome.ERROR: TOOL_ERROR, Outcome.ABORTED: TOOL_ABORTED}
 
 OVERFLOW: Final = json.dumps({Attr.OVERFLOW: True})
@@ -103,8 +106,12 @@ def joined(parts: Iterable[str]) -> str:
 
 def from_json(text: str) -> dict[str, AttributeValue]:
     """Return the attributes that ``to_json`` made the text from."""
-    attributes: dict[str, AttributeValue] = json.loads(text)
-    return attributes
+    try:
+        # An agent at rest spent a tenth of its time on reading 2,000 of these a minute with ``json``.
+        return _decode(text)
+    except msgspec.DecodeError:
+        attributes: dict[str, AttributeValue] = json.loads(text)  # half a character, as a path may have it
+        return attributes
 
 
 def _without_empty(attributes: Mapping[str, str]) -> dict[str, AttributeValue]:

@@ -121,6 +121,7 @@ def test_a_set_of_attributes_has_one_text_whatever_its_order() -> None:
     assert from_json(there) == {"a": '"quoted"\n', "b": "ü"}
     assert there == '{"a": "\\"quoted\\"\\n", "b": "ü"}'
     assert from_json(OVERFLOW) == {"otel.metric.overflow": True}
+    assert from_json(r'{"half": "\ud800"}') == {"half": "\ud800"}
 
 
 def test_the_keys_of_a_text_are_sorted_even_if_one_begins_another() -> None:
