@@ -169,7 +169,7 @@ class Loop:
             # A little later, for the changes that come together. An earlier hint may have set an earlier time.
             self._due.read.bring_forward(now, min(_GATHER_SECONDS, self._settings.rescan_interval_seconds))
         if self._due.read.is_due(now):
-            self._try("read", partial(self._read, until))
+            self._try("read", partial(self._read, until, last=last))
             if not until.is_set() and not last:
                 self._try("calls of the history", self._read_requested_calls)
         self._try("budgets", partial(self._agent.budgets.check, self._now()))
@@ -212,14 +212,14 @@ class Loop:
             self._failed.add(stage)
             self._log.log_ledger_fails(failure)
 
-    def _read(self, until: threading.Event) -> bool:
+    def _read(self, until: threading.Event, *, last: bool) -> bool:
         """Make one pass over the stores, then watch what it found."""
         self._doorbell.clear()
         hints = self._watch.take()
         if hints:
             self._eager_until = self._now() + _EAGER_FOR_SECONDS
         try:
-            read = self._pass(hints, until)
+            read = self._pass(hints, until, last=last)
         except LedgerError:
             # The hints are used up, and what they led to was not written: the next pass looks at all folders.
             self._due.all_folders.make_due()
@@ -257,7 +257,7 @@ class Loop:
             pause = min(pause, _EAGER_SECONDS)
         self._due.read.restart(now, pause + min(pause, _GATHER_SECONDS))
 
-    def _pass(self, hints: Hints, until: threading.Event) -> Pass:
+    def _pass(self, hints: Hints, until: threading.Event, *, last: bool) -> Pass:
         now, ingest = self._now(), self._agent.ingest
         # Before the pass, so that the store of an OpenCode that just started is read by this one.
         if self._due.learn.is_due(now):
@@ -267,6 +267,7 @@ class Loop:
         read = ingest.run(
             sweep=sweep,
             changed_paths=None if sweep else self._paths_to_read(hints, now),
+            is_last=last,
             stopping=until.is_set,
             on_progress=None if self._first_pass_done else self._on_progress,
         )

@@ -100,11 +100,12 @@ class Ingest:
         *,
         sweep: bool = False,
         changed_paths: frozenset[str] | None = None,
+        is_last: bool = False,
         stopping: Callable[[], bool] = lambda: False,
         on_progress: Callable[[Pass], None] | None = None,
     ) -> Pass:
         """Read every store once; with ``changed_paths``, look only at these folders and files if a store has no cheap mark
-        of change. If ``stopping`` cuts the pass short, the next one goes on from the checkpoints.
+        of change. ``is_last`` leaves nothing for a later one. If ``stopping`` cuts the pass short, the next one goes on from the checkpoints.
         ``on_progress`` is called after each batch with the result so far.
 
         A store that fails is named and left for the next pass; the others are read. Raises ``LedgerError`` if the
@@ -124,7 +125,7 @@ class Ingest:
                 self._entering.enter([Batch(problems=problems)], outcome)
             if sweep:
                 self._put_times_right()
-            self._read_all(outcome, ReadScope(sweep, changed_paths), stopping, progress)
+            self._read_all(outcome, ReadScope(sweep, changed_paths, is_last), stopping, progress)
             if changed_paths is None and not stopping():
                 self._ledger.note_all_read()
         except LedgerError:

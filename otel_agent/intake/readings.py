@@ -11,6 +11,8 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from otel_agent.model import AskWanted, Batch, CallsWanted, Message, Problem, ProblemKind, ReadScope, Recall, Store
 from otel_agent.opencode.answering import Busy, NoAnswer, answer_of
 from otel_agent.opencode.long_listings import Listed, listed_by
@@ -175,7 +177,7 @@ class Readings:
         if both is not None and len(both) > _MOST_MISSED:
             both = None
         if is_used:
-            return ReadScope(scope.sweep, both)
+            return replace(scope, changed_paths=both)
         self._missed[store] = both
         return scope
 

@@ -175,6 +175,8 @@ class ReadScope(Struct, frozen=True):
     changed_paths: frozenset[str] | None = None
     """Look at these folders and files, which may have changed, and at what is in flight. ``None`` looks wherever
     a change mark that costs little to read shows a change."""
+    is_last: bool = False
+    """Look now at what would be looked at later: this process makes no other pass."""
 
 
 class Store(Protocol):

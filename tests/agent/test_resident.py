@@ -19,7 +19,7 @@ from otel_agent.agent.loop import Loop
 from otel_agent.settings import Settings
 from tests.agent.resident import AT_ONCE_S, BRISK, IDLE, USED, counted
 from tests.support.agent import Agent
-from tests.support.made_stores import T0, Database, JsonTree, Tokens, message, session
+from tests.support.made_stores import T0, Database, DatabaseV2, JsonTree, Tokens, message, session
 from tests.support.otlp_receiver import OtlpReceiver, hang
 from tests.support.waiting import eventually
 
@@ -107,6 +107,25 @@ def test_an_agent_that_is_stopped_delivers_what_was_written_last(
     assert "Traceback" not in ended.stderr
     assert ended.returncode == 0
     assert counted(2)(receiver)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_title_that_an_old_session_got_last_is_counted_at_the_end_or_by_the_next_start(
+    agent: Agent, receiver: OtlpReceiver, number: signal.Signals
+) -> None:
+    """Passes look at the newest sessions each time. No row tells them of this one, which is older."""
+    sessions = [session(T0, counter=number, version="2.0.17") for number in range(600)]
+    store = DatabaseV2(agent.data_dir / "opencode.db").create()
+    store.put(sessions[0].project, *sessions, message(sessions[-1], USED))
+    with agent.process("run", **IDLE) as run:
+        receiver.wait_for(lambda r: len(r.chats()) == 1, 30)
+        store.execute("UPDATE session_v2 SET tokens_input = 7 WHERE id = ?", sessions[0].id)
+        store.put(message(sessions[-1], USED, T0 + 60_000))
+        receiver.wait_for(lambda r: len(r.chats()) == 2, AT_ONCE_S)
+        run.stop(number)
+    if number == signal.SIGKILL:
+        agent.once()
+    assert receiver.total("opencode.token.usage") == 2 * sum(USED) + 7
 
 
 @pytest.mark.parametrize("hanging", ["traces", "metrics"])

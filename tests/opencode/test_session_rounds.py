@@ -50,16 +50,18 @@ class Reading:
         self._reader = reader
         self._checkpoints: dict[str, bytes] = {}
 
-    def batches(self, *, sweep: bool = False) -> Iterator[Batch]:
+    def batches(self, *, sweep: bool = False, is_last: bool = False) -> Iterator[Batch]:
+        scope = ReadScope(sweep=sweep, is_last=is_last)
         for batch in self._reader.read(
-            self._checkpoints.get, lambda _: CallsWanted(), now_ms=T0 + 86_400_000, scope=ReadScope(sweep=sweep)
+            self._checkpoints.get, lambda _: CallsWanted(), now_ms=T0 + 86_400_000, scope=scope
         ):
             self._checkpoints.update((each.place, each.state) for each in batch.checkpoints)
             yield batch
 
-    def totals(self, *, sweep: bool = False) -> dict[str, int]:
+    def totals(self, *, sweep: bool = False, is_last: bool = False) -> dict[str, int]:
         """Return the input tokens of the sessions whose totals are new."""
-        found = [batch.totals.sessions for batch in self.batches(sweep=sweep) if batch.totals is not None]
+        batches = self.batches(sweep=sweep, is_last=is_last)
+        found = [batch.totals.sessions for batch in batches if batch.totals is not None]
         return {each.session.id: each.tokens.input for some in found for each in some}
 
 
@@ -106,6 +108,15 @@ def test_a_sweep_reads_all(store: DatabaseV2, clock: Clock) -> None:
         use(store, 7, OLD)
         assert now.totals() == {}
         assert now.totals(sweep=True)[OLD.id] == 7
+
+
+def test_the_last_pass_reads_all_that_the_one_before_left_out(store: DatabaseV2, clock: Clock) -> None:
+    with reading(store) as now:
+        now.totals(sweep=True)
+        use(store, 7, OLD)
+        assert now.totals() == {}
+        assert now.totals(is_last=True) == {OLD.id: 7}
+        assert list(now.batches(is_last=True)) == [], "nobody wrote since"
 
 
 def test_a_look_at_all_that_was_broken_off_is_made_again(store: DatabaseV2, clock: Clock) -> None:

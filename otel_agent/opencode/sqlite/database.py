@@ -103,6 +103,8 @@ class Database:
             self._may_be_asked(again=scope.sweep)
             if scope.sweep:
                 self._reopen(now_ms)
+            if scope.is_last:
+                self._rounds.want_all()
             mark, place = database_mark(self._path, now_ms * 1_000_000), f"database:{self.name}"
             # A new process would walk over all rows for those that were rewritten: a second for a million.
             as_left = mark and recall(place) == mark

@@ -32,6 +32,10 @@ class SessionRounds:
         """True if the next pass has to look at all sessions."""
         return self._all_at is None or monotonic() - self._all_at >= ALL_SECONDS
 
+    def want_all(self) -> None:
+        """Make the next pass look at all, if somebody wrote since the last one that did."""
+        self._all_at = None
+
     def ended(self, began: float, *, all_sessions: bool) -> None:
         """Note that a pass which began then, by the same clock, has come to its end."""
         if all_sessions:
