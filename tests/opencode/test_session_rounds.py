@@ -119,6 +119,19 @@ def test_the_last_pass_reads_all_that_the_one_before_left_out(store: DatabaseV2,
         assert list(now.batches(is_last=True)) == [], "nobody wrote since"
 
 
+def test_an_import_makes_the_next_pass_read_all(store: DatabaseV2, clock: Clock) -> None:
+    """It begins the totals of old sessions again. Whatever they use without a row in this minute would hide that."""
+    with reading(store) as now:
+        now.totals(sweep=True)
+        for tokens in (7, 8):
+            store.execute("DELETE FROM kv")
+            store.note_import(T0 + tokens)
+            use(store, tokens, OLD)
+            assert now.totals() == {OLD.id: tokens}
+            use(store, 0, OLD)
+            assert now.totals() == {}, "it is noted"
+
+
 def test_a_look_at_all_that_was_broken_off_is_made_again(store: DatabaseV2, clock: Clock) -> None:
     with reading(store) as now:
         now.totals(sweep=True)

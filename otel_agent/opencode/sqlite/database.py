@@ -157,7 +157,8 @@ class Database:
             elif not self._rounds.is_due:
                 return
         tables, problems = probe(database, self.name, thorough=sweep)
-        all_sessions = sweep or self._rounds.wants_all
+        imported_ms = session_totals.migrated_ms(database, tables)
+        all_sessions = sweep or self._rounds.wants_all(imported_ms)
         # Totals before rows: a call that ends in between is missing in the totals only, and the next pass adds it.
         # The other way round it would be counted as unattributed, and then as a message too.
         with_totals = {
@@ -182,7 +183,7 @@ class Database:
                     yield Batch(problems=large)
         # Asked before reading: a row that was written meanwhile is read in the next pass.
         self._unchanged_since, self._read_at = version, files
-        self._rounds.ended(began, all_sessions=all_sessions)
+        self._rounds.ended(began, imported_ms, all_sessions=all_sessions)
 
     def _changed_lines(self, rows: Sequence[changed_lines.SessionRow], tables: Tables) -> Batch:
         batch = Batch()

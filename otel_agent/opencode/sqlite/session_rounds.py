@@ -19,29 +19,38 @@ class SessionRounds:
     def __init__(self) -> None:
         self._all_at: float | None = None
         """When the last pass that looked at all began, by a clock that never goes back."""
+        self._imported_ms: int | None = None
+        """When 2.x had imported the sessions of 1.x, as of that pass."""
         self._has_left_some = False
         """True once a later pass left older sessions out: they may have changed."""
 
     @property
     def is_due(self) -> bool:
         """True if all sessions have to be looked at although nobody wrote since the last pass."""
-        return self._has_left_some and self.wants_all
+        return self._has_left_some and self._is_time
 
-    @property
-    def wants_all(self) -> bool:
-        """True if the next pass has to look at all sessions."""
-        return self._all_at is None or monotonic() - self._all_at >= ALL_SECONDS
+    def wants_all(self, imported_ms: int | None) -> bool:
+        """Return True if the pass that begins now has to look at all sessions.
+
+        An import, of which ``imported_ms`` is the time, begins the totals of old sessions again. That is known for certain
+        only until one of them uses something without a row.
+        """
+        return self._is_time or imported_ms != self._imported_ms
 
     def want_all(self) -> None:
         """Make the next pass look at all, if somebody wrote since the last one that did."""
         self._all_at = None
 
-    def ended(self, began: float, *, all_sessions: bool) -> None:
+    def ended(self, began: float, imported_ms: int | None, *, all_sessions: bool) -> None:
         """Note that a pass which began then, by the same clock, has come to its end."""
         if all_sessions:
-            self._all_at = began
+            self._all_at, self._imported_ms = began, imported_ms
         self._has_left_some = not all_sessions
 
     def forget(self) -> None:
         """Start over: the next pass looks at all."""
         self._all_at, self._has_left_some = None, False
+
+    @property
+    def _is_time(self) -> bool:
+        return self._all_at is None or monotonic() - self._all_at >= ALL_SECONDS
