@@ -166,6 +166,6 @@ class Residual:
     def _time(self, totals: SessionTotals, known: KnownUsage, now_ms: int) -> int:
         """Return when it was used, as far as anybody knows: a session gets its title when it begins."""
         session = totals.session
-        if not known.rows and not session.version.startswith("1."):
+        if not known.rows and not totals.began_before_2_x:
             return min(session.created_ms, now_ms) or now_ms
         return min(max(totals.updated_ms, self.count_from_ms), now_ms)

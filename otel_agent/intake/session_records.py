@@ -55,10 +55,10 @@ class SessionRecords:
 
     def known(self, store: str, sessions: Mapping[str, SessionTotals]) -> dict[str, KnownUsage]:
         """Return what the ledger has of these sessions' totals in this store."""
-        known = self._ledger.unattributed.known(list(sessions), self._beside(store, sessions))
+        known = self._counted(store, sessions, self._beside(store, sessions))
         for key, totals in sessions.items():
             if key in known and totals.tokens.minus(known[key].tokens).total < 0 and self._was_reset(store, totals):
-                known |= self._ledger.unattributed.known([key], self._beside(store, {key: totals}))
+                known |= self._counted(store, {key: totals}, self._beside(store, {key: totals}))
         known = self._filled(known, sessions)
         return {key: self._in_all_places(store, each, known[key]) for key, each in sessions.items()}
 
@@ -71,12 +71,34 @@ class SessionRecords:
         """Return what the ledger has beyond these totals, which were read together with the messages just entered."""
         key = totals.session.id
         if store in self._stores:
-            beside = self._beside(store, {key: totals})
+            known = self._counted(store, {key: totals}, self._beside(store, {key: totals}))
         else:
             # The first pass of this process: what is in other stores was not looked at yet.
-            beside = Beside(migrated_ms, outside=self._lost(store, key))
-        usage = self._ledger.unattributed.known([key], beside).get(key, KnownUsage())
+            known = self._ledger.unattributed.known([key], Beside(migrated_ms, outside=self._lost(store, key)))
+        usage = known.get(key, KnownUsage())
         return Usage(usage.tokens.minus(totals.tokens), usage.cost_nusd - totals.cost_nusd)
+
+    def _counted(self, store: str, sessions: Mapping[str, SessionTotals], beside: Beside) -> dict[str, KnownUsage]:
+        """Return what was counted of these totals, sessions without a message left out.
+
+        What the import found in a row can differ from what counts. Only if totals and ledger differ is that asked.
+        """
+        known, source = self._ledger.unattributed.known(list(sessions), beside), self._stores[store].source
+        unlike = [
+            key
+            for key, totals in sessions.items()
+            if totals.began_before_2_x
+            and key in known
+            and totals.tokens != known[key].tokens
+            and any(totals.tokens.by_category())
+        ]
+        if beside.migrated_ms is None or source is None or not unlike:
+            return known
+        rows = source.rows_of_1_x(self._ledger.unattributed.ids_of_1_x(unlike))
+        # A row that the import cannot read is in no totals. If it made rows of such ones, it could read them.
+        reads_all = any(not row.fits and row.id in beside.present for row in rows)
+        imported = {row.id: (row.tokens, row.cost_nusd) if row.fits or reads_all else (Tokens(), 0) for row in rows}
+        return known | self._ledger.unattributed.known(unlike, replace(beside, imported=imported))
 
     def _filled(self, known: dict[str, KnownUsage], sessions: Mapping[str, SessionTotals]) -> dict[str, KnownUsage]:
         return {key: known.get(key, KnownUsage()) for key in sessions}
@@ -84,9 +106,7 @@ class SessionRecords:
     def _beside(self, store: str, sessions: Mapping[str, SessionTotals]) -> Beside:
         of_store = self._stores[store]
         imported = [
-            key
-            for key, totals in sessions.items()
-            if of_store.migrated_ms is not None and totals.session.version.startswith("1.")
+            key for key, totals in sessions.items() if of_store.migrated_ms is not None and totals.began_before_2_x
         ]
         others = [self._sessions[name] for name in self._stores if name != store]
         shared = [key for key in sessions if any(key in other for other in others)]
@@ -121,7 +141,7 @@ class SessionRecords:
         present = of_store.source.rows_of([key])
         gone = [each for each in self._ledger.unattributed.of_session(key) if each.id not in present]
         beside = Beside(of_store.migrated_ms, present, frozenset(each.id for each in gone))
-        left = totals.tokens.minus(self._ledger.unattributed.known([key], beside)[key].tokens)
+        left = totals.tokens.minus(self._counted(store, {key: totals}, beside)[key].tokens)
         lost = []
         for each in gone:
             rest = left.minus(each.tokens)
@@ -147,7 +167,7 @@ class SessionRecords:
             return usage
         noted -= of_store.source.rows_of([key])
         # An import deletes what 2.x wrote before it into a session of 1.x. That never comes back.
-        imported_ms = of_store.migrated_ms or 0 if totals.session.version.startswith("1.") else 0
+        imported_ms = of_store.migrated_ms or 0 if totals.began_before_2_x else 0
         ours = self._ledger.unattributed.of_session(key)
         lost = [each for each in ours if each.id in noted and each.created_ms >= imported_ms]
         is_shared = any(key in self._sessions[name] for name in self._stores if name != store)

@@ -4,6 +4,7 @@ Such a row is a ``message`` with the source ``UNATTRIBUTED``, so every sum conta
 are the high-water mark: what was counted once is never counted again, whatever the totals say later.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -37,6 +38,9 @@ _IN_TOTALS: Final = (
 
 _TOKENS: Final = ("input", "output", "reasoning", "cache_read", "cache_write")
 _USED: Final = (*_TOKENS, "cost_nusd")
+_AS_IMPORTED: Final = ", ".join(
+    f"ifnull(json_extract(imported.value, '$[{place}]'), m.{name}) AS {name}" for place, name in enumerate(_USED)
+)
 
 
 class Beside(Struct, frozen=True):
@@ -48,6 +52,8 @@ class Beside(Struct, frozen=True):
     """Rows that are there now, as far as it was asked for them."""
     outside: frozenset[str] = frozenset()
     """Messages that the totals do not hold: those of another store, and those that a reset of the totals left out."""
+    imported: Mapping[str, tuple[Tokens, int]] = {}
+    """Tokens and cost that the totals hold of messages of 1.x, if they were asked for. What counts can be another number."""
 
 
 class KnownUsage(Struct, frozen=True):
@@ -93,8 +99,9 @@ class Unattributed:
         # Messages that were left out or deleted are in the totals too, so every state counts.
         # Materialised: otherwise SQLite would ask for each of the sums once more whether the totals hold a message.
         query = (
-            f"WITH usage AS MATERIALIZED (SELECT m.session_id, m.source, {', '.join(f'm.{name}' for name in _USED)}, "
-            f"{_IN_TOTALS} AS held FROM message AS m JOIN session AS s ON s.id = m.session_id "
+            "WITH imported AS MATERIALIZED (SELECT key, value FROM json_each(?5)), "
+            f"usage AS MATERIALIZED (SELECT m.session_id, m.source, {_AS_IMPORTED}, {_IN_TOTALS} AS held "
+            "FROM message AS m JOIN session AS s ON s.id = m.session_id LEFT JOIN imported ON imported.key = m.id "
             "WHERE m.session_id IN (SELECT value FROM json_each(?2))) "
             f"SELECT session_id, {', '.join(f'sum(iif(held, {name}, 0))' for name in _USED)}, "
             f"sum(source = {UsageSource.UNATTRIBUTED:d}) FROM usage GROUP BY session_id"
@@ -106,9 +113,18 @@ class Unattributed:
                 records.ids(list(session_ids)),
                 records.ids(list(beside.present)),
                 records.ids(list(beside.outside)),
+                json.dumps({key: (*used.by_category(), cost) for key, (used, cost) in beside.imported.items()}),
             ),
         )
         return {row[0]: KnownUsage(Tokens(*row[1:6]), row[6], row[7]) for row in rows}
+
+    def ids_of_1_x(self, session_ids: Sequence[str]) -> list[str]:
+        """Return the messages of these sessions that an older release than 2.0 wrote."""
+        query = (
+            f"SELECT id FROM message WHERE generation <> '{Generation.V2.value}' "
+            "AND session_id IN (SELECT value FROM json_each(?))"
+        )
+        return [row[0] for row in self._database.execute(query, (records.ids(list(session_ids)),))]
 
     def settled(self, sessions: Mapping[str, SessionTotals]) -> set[str]:
         """Return the sessions whose counted messages, by their kept sums, have all tokens of their totals.

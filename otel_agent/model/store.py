@@ -105,12 +105,32 @@ class SessionTotals(Struct, frozen=True, gc=False):
     fork_of: str = ""
     """The session from which OpenCode 2.x forked this one."""
 
+    @property
+    def began_before_2_x(self) -> bool:
+        """True if an older release began the session, so that 2.x imported it. A build of a branch is ``0.0.0-…``."""
+        version = self.session.version
+        return version.startswith(("0.", "1.")) and not version.startswith("0.0.0-")
+
+
+class OldRow(Struct, frozen=True, gc=False):
+    """What a row of 1.x says, of which the import into 2.x made another number of the totals than counts."""
+
+    id: str
+    tokens: Tokens
+    """As they are written: below zero in 1.3, and in 0.x those of the last step."""
+    cost_nusd: int
+    fits: bool
+    """False if the import leaves the row out: up to 1.0.152 a row names no agent, which 2.x asks for."""
+
 
 class TotalsSource(Protocol):
     """The store behind totals, for questions that are seldom asked. They raise ``Unreadable`` if it cannot be read now."""
 
     def rows_of(self, session_ids: Sequence[str]) -> frozenset[str]:
         """Return the ids of the rows that can say what was used in these sessions."""
+
+    def rows_of_1_x(self, message_ids: Sequence[str]) -> list[OldRow]:
+        """Return those of these messages of which the totals hold another number than counts."""
 
     def totals_of(self, session_ids: Sequence[str]) -> list[SessionTotals]:
         """Return the totals of these sessions as they are now."""

@@ -4,6 +4,7 @@ Releases differ, and a bad value in one field must neither reach a counter nor c
 """
 
 import math
+from collections.abc import Callable
 from typing import Final
 
 MAX_TOKENS: Final = 10**12
@@ -51,6 +52,14 @@ def count(value: object) -> int | None:
     if type(value) is not int or not 0 <= value <= MAX_TOKENS:
         return None
     return value
+
+
+def signed(convert: Callable[[object], int | None], value: object) -> int | None:
+    """Return what ``count`` or ``cost_nusd`` makes of a value that may also be less than zero."""
+    if isinstance(value, int | float) and value < 0:
+        found = convert(-value)
+        return None if found is None else -found
+    return convert(value)
 
 
 def cost_nusd(value: object) -> int | None:

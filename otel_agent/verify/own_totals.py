@@ -31,8 +31,15 @@ FROM session AS s LEFT JOIN store AS t ON t.store = s.store WHERE s.form = 'v2' 
 """
 """A session can be in two databases, and one of them is a copy that grows no more: the larger totals are the newer ones."""
 
+_READS_ALL: Final = "EXISTS (SELECT 1 FROM as_imported JOIN record USING (id) WHERE form = 'v2' AND NOT fits)"
+"""The import of 2.0 leaves out rows that do not fit. One that made rows of such ones left nothing out."""
+_HELD_OF_ROW: Final = ", ".join(
+    f"sum(CASE WHEN i.id IS NULL THEN c.{name} WHEN i.fits OR {_READS_ALL} THEN i.{name} ELSE 0 END)"
+    for name in NUMBERS
+)
 _ROWS: Final = f"""
-SELECT c.session_id, 0, {_sums("c")} FROM call AS c JOIN known AS k ON k.id = c.session_id
+SELECT c.session_id, 0, {_HELD_OF_ROW} FROM call AS c JOIN known AS k ON k.id = c.session_id
+LEFT JOIN as_imported AS i ON i.id = c.id
 WHERE iif(
     EXISTS (SELECT 1 FROM record AS r WHERE r.id = c.id AND r.form = 'v2'),
     NOT (c.marked OR (k.forked AND c.created_ms < k.created_ms)), k.migrated_ms IS NULL OR c.ended_ms <= k.migrated_ms
@@ -102,7 +109,7 @@ class _Session(Struct, frozen=True):
     id: str
     created_ms: int
     imported: bool
-    """True if 1.x began it: it can be imported again, which makes its totals new."""
+    """True if an older release began it: it can be imported again, which makes its totals new."""
     totals: Amount
     recorded: Amount
     """The sum of its records, those included that are gone and were counted."""
@@ -132,7 +139,7 @@ def _of_2_x(scratch: Scratch, rules: Rules, result: OwnTotals) -> Iterator[Diffe
         session = _Session(
             key,
             created_ms,
-            version.startswith("1."),
+            version.startswith(("0.", "1.")) and not version.startswith("0.0.0-"),
             Amount(0, *numbers),
             rows.get(key, Amount()).plus(deleted),
             deleted,

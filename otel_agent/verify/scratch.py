@@ -10,7 +10,7 @@ from typing import Final
 
 from otel_agent.ledger.evidence import Row
 from otel_agent.semconv.attributes import provider_name
-from otel_agent.verify.recount.record import Found, Record, SessionRecord, StoreFacts, Trouble
+from otel_agent.verify.recount.record import AsImported, Found, Record, SessionRecord, StoreFacts, Trouble
 
 CATEGORIES: Final = ("input", "output", "reasoning", "cache_read", "cache_write")
 """The columns of the five categories of tokens."""
@@ -23,6 +23,9 @@ CREATE TABLE record (
     id, session_id, store, place, form, compaction, created_ms, completed_ms, provider, model,
     input, output, reasoning, cache_read, cache_write, cost_nusd, suspect, marked, usable, written_ms
 );
+CREATE TABLE as_imported (
+    id PRIMARY KEY ON CONFLICT IGNORE, fits, input, output, reasoning, cache_read, cache_write, cost_nusd
+) WITHOUT ROWID;
 CREATE TABLE session (
     id, store, form, created_ms, forked, version, input, output, reasoning, cache_read, cache_write, cost_nusd
 );
@@ -101,7 +104,7 @@ class Scratch:
 
     def put_found(self, found: Iterable[Found], on_record: Callable[[], None]) -> None:
         """Enter what a recount found. ``on_record`` is called for each record."""
-        gathered: dict[type, list[Found]] = {Record: [], SessionRecord: [], Trouble: [], StoreFacts: []}
+        gathered: dict[type, list[Found]] = {Record: [], AsImported: [], SessionRecord: [], Trouble: [], StoreFacts: []}
         for each in found:
             rows = gathered[type(each)]
             rows.append(each)
@@ -158,4 +161,10 @@ class Scratch:
 
 
 _AT_ONCE: Final = 5_000
-_TABLES: Final = {Record: "record", SessionRecord: "session", Trouble: "trouble", StoreFacts: "store"}
+_TABLES: Final = {
+    Record: "record",
+    AsImported: "as_imported",
+    SessionRecord: "session",
+    Trouble: "trouble",
+    StoreFacts: "store",
+}

@@ -9,11 +9,13 @@ from typing import Final, TypeVar
 
 from msgspec import Struct
 
-from otel_agent.model import Problem, ProblemKind, Session, SessionTotals, Tokens
+from otel_agent.model import OldRow, Problem, ProblemKind, Session, SessionTotals, Tokens
 from otel_agent.opencode import json_values
 from otel_agent.opencode.answering import answer_of
+from otel_agent.opencode.json_values import signed
 from otel_agent.opencode.sqlite.failures import is_of_the_query, is_too_large
 from otel_agent.opencode.sqlite.known_tables import Tables
+from otel_agent.opencode.sqlite.old_rows import old_rows
 from otel_agent.opencode.sqlite.parts import text_of
 from otel_agent.opencode.sqlite.row_size import TooLarge, facts_of, rows_of_table
 from otel_agent.opencode.sqlite.unknown_tables import has_rowid
@@ -197,6 +199,11 @@ class DatabaseTotals:
             found.update(self._ask(session_ids, partial(_row_ids, session_ids=wanted)))
         return frozenset(found)
 
+    def rows_of_1_x(self, message_ids: Sequence[str]) -> list[OldRow]:
+        """Return those of these messages of which the totals hold another number than counts."""
+        pieces = (message_ids[start : start + _AT_ONCE] for start in range(0, len(message_ids), _AT_ONCE))
+        return [row for piece in pieces for row in self._ask(piece, partial(old_rows, piece))]
+
     def totals_of(self, session_ids: Sequence[str]) -> list[SessionTotals]:
         """Return the totals of these sessions as they are now."""
         return self._ask(
@@ -231,7 +238,7 @@ def _row_ids(database: sqlite3.Connection, tables: Tables, session_ids: str) -> 
 
 
 def decoded(row: Row) -> SessionTotals:
-    """Return a row as plain values. A bad number counts as zero."""
+    """Return a row as plain values. A bad number counts as zero; one below zero came from rows of 1.3."""
     session_id, parent, directory, title, version, created, worktree, fork_of, updated, cost, *tokens = row
     created_ms = json_values.time_ms(created) or 0
     session = Session(
@@ -247,8 +254,8 @@ def decoded(row: Row) -> SessionTotals:
     return SessionTotals(
         session=session,
         updated_ms=max(json_values.time_ms(updated) or 0, created_ms),
-        tokens=Tokens(*(json_values.count(number) or 0 for number in tokens)),
-        cost_nusd=json_values.cost_nusd(cost) or 0,
+        tokens=Tokens(*(signed(json_values.count, number) or 0 for number in tokens)),
+        cost_nusd=signed(json_values.cost_nusd, cost) or 0,
         fork_of=text_of(fork_of),
     )
 

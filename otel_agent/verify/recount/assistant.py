@@ -2,8 +2,8 @@
 
 from typing import Any, NamedTuple
 
-from otel_agent.verify.recount.record import V2, Five, Record
-from otel_agent.verify.recount.values import below, dollars, five, is_marked, is_suspect, moment, words
+from otel_agent.verify.recount.record import V2, AsImported, Five, Record
+from otel_agent.verify.recount.values import LEAST, below, dollars, five, is_marked, is_suspect, moment, words
 
 
 class Place(NamedTuple):
@@ -39,6 +39,13 @@ def record(data: dict[str, Any], at: Place, used: Five | None = None) -> Record 
     completed_ms = moment(below(data, "time", "completed"))
     created_ms = moment(below(data, "time", "created")) or at.created_ms or completed_ms
     return _made(data, at, created_ms, completed_ms, used or five(data.get("tokens")), compaction=False)
+
+
+def as_imported(data: dict[str, Any], record_id: str) -> AsImported | None:
+    """Return what the import into 2.x found in a row of 1.x, ``None`` if that is what counts."""
+    used = five(data.get("tokens"), LEAST)
+    fits = all(isinstance(data.get(name), str) for name in ("parentID", "agent", "mode"))
+    return None if fits and min(used) >= 0 else AsImported(record_id, fits, *used, dollars(data.get("cost")))
 
 
 def compaction(data: dict[str, Any], at: Place) -> Record | None:

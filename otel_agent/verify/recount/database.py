@@ -9,18 +9,18 @@ from typing import Any, Final
 
 import msgspec
 
-from otel_agent.verify.recount.assistant import Place, compaction, is_whole_turn, record
+from otel_agent.verify.recount.assistant import Place, as_imported, compaction, is_whole_turn, record
 from otel_agent.verify.recount.long_texts import CHUNK, without_long_texts
 from otel_agent.verify.recount.opening import NotReady, looked_at
 from otel_agent.verify.recount.record import NONE, V1, V2, Five, Found, SessionRecord, StoreFacts, Trouble
 from otel_agent.verify.recount.rows import TooLarge, name_of, rows
 from otel_agent.verify.recount.tree import larger
 from otel_agent.verify.recount.unknown_tables import strange_rows, strange_tables
-from otel_agent.verify.recount.values import dollars, five, moment, numbers, plus, words
+from otel_agent.verify.recount.values import LEAST, dollars, five, moment, numbers, plus, words
 
 _FIELDS: Final = (
     *("role", "time", "modelID", "providerID", "model", "tokens"),
-    *("cost", "finish", "parentID", "status", "id", "sessionID"),
+    *("cost", "finish", "parentID", "status", "id", "sessionID", "agent", "mode"),
 )
 # One call parses the JSON once; a row can have megabytes of tool output, and none of it is read.
 _JSON: Final = f"json_extract(m.data, {', '.join(repr(f'$.{name}') for name in _FIELDS)})"
@@ -104,6 +104,8 @@ def _messages(database: sqlite3.Connection, store: str, has_parts: bool) -> Iter
                 used = larger(five(data["tokens"]), _steps(database, row[1]))
             found = record(data, _place(row, store, V1, sessions), used)
             yield Trouble(store, _name(row), "no id, session or time") if found is None else found
+            if (other := as_imported(data, words(row[1]))) is not None:
+                yield other
 
 
 def _session_messages(database: sqlite3.Connection, store: str, table: str) -> Iterator[Found]:
@@ -177,7 +179,9 @@ def _sessions(database: sqlite3.Connection, store: str, table: str, form: str) -
             continue
         session_id, created_ms, forked = words(row[0]), moment(row[1]) or 0, bool(row[2])
         began[session_id] = (created_ms, forked)
-        used = numbers(*row[4:9]) if have >= {"tokens_input", "tokens_output"} else NONE
+        used = (
+            numbers(*row[4:9], least=LEAST if form == V2 else 0) if have >= {"tokens_input", "tokens_output"} else NONE
+        )
         version = words(row[3])
         yield SessionRecord(session_id, store, form, created_ms, forked, version, *used, dollars(row[9]))
     return began

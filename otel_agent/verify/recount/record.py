@@ -41,6 +41,20 @@ class Record(NamedTuple):
     written_ms: int
 
 
+class AsImported(NamedTuple):
+    """What the import into 2.x found in a row of 1.x, if that is another number than counts."""
+
+    id: str
+    fits: bool
+    """False if it lacks what 2.x asks for: then the import leaves it out."""
+    input: int
+    output: int
+    reasoning: int
+    cache_read: int
+    cache_write: int
+    cost_nusd: int
+
+
 class SessionRecord(NamedTuple):
     """A session, and what OpenCode itself says that it used; zeros if the release keeps no totals."""
 
@@ -75,4 +89,4 @@ class StoreFacts(NamedTuple):
     """The time at which 2.x imported the sessions of 1.x; ``None`` if it did not."""
 
 
-Found = Record | SessionRecord | Trouble | StoreFacts
+Found = Record | AsImported | SessionRecord | Trouble | StoreFacts

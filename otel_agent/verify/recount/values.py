@@ -6,6 +6,8 @@ from typing import Any, Final
 from otel_agent.verify.recount.record import NONE, V2, Five
 
 _MOST_TOKENS: Final = 10**12
+LEAST: Final = -_MOST_TOKENS
+"""1.3 recorded inputs below zero, and the import into 2.x added them up."""
 _MOST_DOLLARS: Final = 10**6
 _LATEST_MS: Final = 9_000_000_000_000
 _LONGEST: Final = 1_024
@@ -49,17 +51,17 @@ def dollars(value: object) -> int:
     return round(value * 10**9) if is_number and 0 <= value <= _MOST_DOLLARS else 0  # type: ignore[operator]
 
 
-def five(value: object) -> Five:
+def five(value: object, least: int = 0) -> Five:
     """Return the five categories of a record's ``tokens``."""
     if not isinstance(value, dict):
         return NONE
     read, write = below(value, "cache", "read"), below(value, "cache", "write")
-    return numbers(value.get("input"), value.get("output"), value.get("reasoning"), read, write)
+    return numbers(value.get("input"), value.get("output"), value.get("reasoning"), read, write, least=least)
 
 
-def numbers(*values: object) -> Five:
-    """Return five numbers of tokens; what cannot be one is 0."""
-    found = [_number(value) for value in values]
+def numbers(*values: object, least: int = 0) -> Five:
+    """Return five numbers of tokens; what cannot be one, or is below ``least``, is 0."""
+    found = [_number(value, least) for value in values]
     return found[0], found[1], found[2], found[3], found[4]
 
 
@@ -92,7 +94,7 @@ def is_suspect(
     return forked or began_ms > created_ms + _LATE_MS
 
 
-def _number(value: object) -> int:
+def _number(value: object, least: int) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return value if type(value) is int and 0 <= value <= _MOST_TOKENS else 0
+    return value if type(value) is int and least <= value <= _MOST_TOKENS else 0
