@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ from tests.support.made_stores import JsonTree
 from tests.support.otlp_receiver import OtlpReceiver
 from tests.support.random_examples import choose, few_cases, seed_line
 from tests.support.records import START_NS
+from tests.support.surroundings import of_the_network, settle
+
+settle()
 
 # A shell lets its background jobs ignore SIGINT, and nohup lets them ignore SIGHUP. The programs that a test starts would
 # inherit that. They do not inherit a handler, so a handler that does nothing replaces it here.
@@ -51,6 +55,26 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say it below failures too, where a person looks for it."""
     if terminalreporter.stats.get("failed"):
         terminalreporter.write_line(seed_line(terminalreporter.config))
+
+
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return the paths of homes that nobody has had."""
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / str(number) for number in count())
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch: pytest.MonkeyPatch, homes: Iterator[Path]) -> None:
+    """Give the test an empty home, and let it reach every server directly.
+
+    The home of whoever runs it may have an OpenCode with stores, settings of the agent, or passwords in .netrc.
+    """
+    home = next(homes)
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    for name in of_the_network():
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -18,14 +17,6 @@ from otel_agent.settings import Settings
 from tests.delivery.lying_server import LyingServer, answered
 from tests.support.otlp_receiver import Authority, OtlpReceiver
 from tests.support.otlp_receiver.tls import TlsFiles
-
-
-@pytest.fixture(autouse=True)
-def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Remove every variable that says where data goes."""
-    for name in os.environ:
-        if name.upper().startswith(("OTEL_", "REQUESTS_CA", "CURL_CA", "SSL_CERT")) or "PROXY" in name.upper():
-            monkeypatch.delenv(name)
 
 
 def verdicts(monkeypatch: pytest.MonkeyPatch, endpoint: str, **variables: str) -> list[Finding]:

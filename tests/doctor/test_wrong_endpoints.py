@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,11 +25,8 @@ USE_HTTP = "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"
 
 
 @pytest.fixture(autouse=True)
-def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Remove every variable that says where data goes, and look at no data of this user."""
-    for name in os.environ:
-        if name.upper().startswith(("OTEL_", "REQUESTS_CA", "CURL_CA", "SSL_CERT")) or "PROXY" in name.upper():
-            monkeypatch.delenv(name)
+def own_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Look at no data of this user."""
     for name in ("XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"):
         monkeypatch.setenv(name, str(tmp_path / name))
 

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
-
-import pytest
 
 from otel_agent.settings import Settings
 from otel_agent.settings.values import OtlpSettings
 from otel_agent.setup.trial import try_backend
 from tests.support.otlp_receiver import OtlpReceiver
-
-
-@pytest.fixture(autouse=True)
-def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Remove every variable that says where data goes."""
-    for name in os.environ:
-        if name.upper().startswith("OTEL_") or "PROXY" in name.upper():
-            monkeypatch.delenv(name)
 
 
 def asking(endpoint: str) -> Callable[[str], Settings]:
