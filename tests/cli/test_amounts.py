@@ -8,6 +8,7 @@ import time
 import pytest
 
 from tests.support.made_stores import JsonTree, Tokens, message, session
+from tests.support.noon import zone_at_noon
 from tests.support.shell import Shell
 
 
@@ -61,14 +62,14 @@ class TestBudgets:
         assert run.stderr == "otel-agent: 1 token was used, and --fail-above allows 0.\n"
 
     def test_the_budgets_of_the_settings_are_in_the_overview(self, shell: Shell) -> None:
-        now = round(time.time() * 1000)
+        now, zone = round(time.time() * 1000), zone_at_noon()
         JsonTree(shell.data_dir).put_turn(message(session(now), Tokens(input=80), now - 10, completed=now - 5))
         shell.config.parent.mkdir(parents=True)
         shell.config.write_text("[[budget]]\ntokens = 50\n[[budget]]\nname = 'Team'\ncost_usd = 20\nper = 'month'\n")
-        lines = [line.split() for line in shell.output("summary").splitlines()]
+        lines = [line.split() for line in shell.output("summary", TZ=zone).splitlines()]
         assert ["all", "a", "day", "80", "of", "50", "160.0%", "0", "passed"] in lines
         assert ["Team", "a", "month", "0.00", "of", "20.00", "USD", "0.0%", "20.00", "lasts"] in lines
-        budget, other = json.loads(shell.output("summary", "--json"))["budgets"]
+        budget, other = json.loads(shell.output("summary", "--json", TZ=zone))["budgets"]
         assert (budget["limit"], budget["used"], budget["passed"]) == (50, 80, True)
         assert (other["unit"], other["limit"], other["name"]) == ("cost_usd", 20.0, "Team")
 

@@ -20,9 +20,13 @@ OF_THE_INTERPRETER = ("PYTHON", "LANG", "LC_", "COLUMNS")
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """Runs commands with everything that the agent reads, keeps or makes for a while under `home`."""
+    """Runs commands with everything that the agent reads, keeps or makes for a while under `home`.
+
+    It is in the time zone `zone`.
+    """
 
     home: Path
+    zone: str = "UTC"
 
     @property
     def data_dir(self) -> Path:
@@ -116,7 +120,7 @@ class Shell:
             "PATH": os.environ.get("PATH", os.defpath),
             "PYTHONPATH": str(ROOT),
             "LANG": "C.UTF-8",
-            "TZ": "UTC",
+            "TZ": self.zone,
             "HOME": str(self.home),
             "XDG_CONFIG_HOME": str(self.home / ".config"),
             "XDG_STATE_HOME": str(self.home / ".local" / "state"),

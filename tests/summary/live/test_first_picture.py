@@ -20,6 +20,7 @@ import pytest
 
 from tests.support.made_stores import Tokens, message, session
 from tests.support.made_stores.json_tree import JsonTree
+from tests.support.noon import zone_at_noon
 from tests.support.paths import ROOT
 from tests.support.shell import Shell
 
@@ -99,7 +100,7 @@ class Terminal:
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
     """A machine whose ledger has one session of today."""
-    shell = Shell(tmp_path)
+    shell = Shell(tmp_path, zone_at_noon())
     now = round(time.time() * 1000)
     of = session(created=now - 2_000, counter=1, title="The first")
     written = message(of, Tokens(input=40_000), at=now - 2_000, counter=1, completed=now - 1_000, model="gpt")

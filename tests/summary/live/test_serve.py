@@ -19,13 +19,14 @@ import pytest
 from tests.support.browser import browser
 from tests.support.made_stores import Tokens, message, session
 from tests.support.made_stores.json_tree import JsonTree
+from tests.support.noon import zone_at_noon
 from tests.support.shell import Shell
 from tests.support.waiting import eventually
 
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
-    return Shell(tmp_path)
+    return Shell(tmp_path, zone_at_noon())
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ import pytest
 
 from tests.support.made_stores import Tokens, message, session
 from tests.support.made_stores.json_tree import JsonTree
+from tests.support.noon import zone_at_noon
 from tests.support.real_programs import absent
 from tests.support.shell import Shell
 
@@ -95,7 +96,7 @@ class Terminal:
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
-    return Shell(tmp_path)
+    return Shell(tmp_path, zone_at_noon())
 
 
 @pytest.fixture
