@@ -6,7 +6,7 @@ late has a wrong name, or lacks what another one happened to bring along.
 
 from __future__ import annotations
 
-import shlex
+import json
 import shutil
 from pathlib import Path
 from typing import get_args
@@ -68,8 +68,8 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
     shell = Shell(home)
     shutil.copytree(STORES / "migrated-1.1.27-1.2.6" / "opencode", shell.data_dir)
     shell.config.parent.mkdir(parents=True)
-    prices = shlex.quote(str(ROOT / "config" / "prices.toml"))
-    shell.config.write_text(f'vcs_attributes = true\nprices_file = {prices!r}\n[[budget]]\nname = "all"\ntokens = 9\n')
+    prices = json.dumps(str(ROOT / "config" / "prices.toml"))
+    shell.config.write_text(f'vcs_attributes = true\nprices_file = {prices}\n[[budget]]\nname = "all"\ntokens = 9\n')
     machine = ServiceMachine(home)
     machine.answer("systemctl", "ActiveState=active\\nSubState=running\\nMainPID=77\\nResult=success")
     machine.answer("journalctl", "a line of the journal")

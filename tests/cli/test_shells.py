@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import shlex
 import shutil
 import subprocess
 import time
@@ -38,7 +39,7 @@ def shell(tmp_path: Path) -> Shell:
     shell.output("summary")
     program = tmp_path / "bin" / "otel-agent"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {" ".join(shell.command())} "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(shell.command())} "$@"\n')
     program.chmod(0o755)
     return shell
 
