@@ -20,9 +20,8 @@ from otel_agent.settings import Settings
 from tests.doctor.examined import examined, of, one, towards
 from tests.support.agent import Agent
 from tests.support.made_stores import Database, JsonTree, Tokens, message, session
-from tests.support.otlp_receiver import (
-    OtlpReceiver,
-)
+from tests.support.no_process import NO_PROCESS
+from tests.support.otlp_receiver import OtlpReceiver
 from tests.support.shell import Shell
 
 
@@ -31,7 +30,7 @@ def test_nothing_is_wrong_on_a_machine_with_a_running_agent(agent: Agent, receiv
     Database(agent.data_dir / "opencode.db").create().put_turn(message(session(), Tokens(7)))
     with agent.process("run") as run:
         receiver.wait_for(lambda r: r.chats(), 30)
-        with agent.process("doctor", "--json") as doctor:
+        with agent.process("doctor", "--json", prelude=NO_PROCESS) as doctor:
             ended = doctor.wait()
         run.stop()
     found = json.loads(ended.stdout)
@@ -60,8 +59,9 @@ def test_each_missing_link_of_a_new_machine_gets_advice(shell: Shell, refusing: 
     assert not shell.state_dir.exists(), "the doctor left something behind"
 
 
-def test_a_person_reads_verdicts_advice_and_their_numbers(shell: Shell, refusing: str) -> None:
-    run = shell.run("doctor", OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{refusing}")
+def test_a_person_reads_verdicts_advice_and_their_numbers(tmp_path: Path, refusing: str) -> None:
+    with Agent(tmp_path, f"http://{refusing}").process("doctor", prelude=NO_PROCESS) as doctor:
+        run = doctor.wait()
     assert run.returncode == 1
     assert f"✗ failure traces: {refusing}: Connection refused" in run.stdout
     assert "→ Start OpenCode once" in run.stdout

@@ -30,6 +30,7 @@ import otel_agent.agent.assemble
 import otel_agent.cli.commands
 import otel_agent.delivery.otlp_http
 import otel_agent.settings.validation
+from tests.support.no_process import NO_PROCESS
 
 PROGRAM = compile(Path(otel_agent.__path__[0], "__main__.py").read_bytes(), "otel_agent/__main__.py", "exec")
 NOT_NEEDED = ("otel_agent.demo", "otel_agent.doctor", "otel_agent.summary", "otel_agent.delivery.otlp_grpc")
@@ -42,7 +43,7 @@ NOTHING_LISTENS = "http://127.0.0.1:1"
 class Order:
     """A run to start. Its standard output goes to the file `output`, its standard error to `errors`.
 
-    Its standard input comes from the file `input`.
+    Its standard input comes from the file `input`. One that is `alone` sees no process of this machine.
     """
 
     arguments: list[str]
@@ -52,6 +53,7 @@ class Order:
     output: str
     errors: str
     input: str = os.devnull
+    alone: bool = False
 
 
 def serve() -> None:
@@ -127,6 +129,8 @@ def _become(order: Order, report_to: int | None = None) -> None:
         os.environ.clear()
         os.environ.update(order.environment)
         time.tzset()
+        if order.alone:
+            exec(NO_PROCESS, {})
         code = _run(order.arguments)
         # The interpreter does these two at its end. os._exit does neither.
         threading._shutdown()  # type: ignore[attr-defined]

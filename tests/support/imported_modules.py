@@ -7,14 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.no_process import NO_PROCESS
 from tests.support.paths import ROOT
 
-PROGRAM = """
-import os
+PROGRAM = f"""{NO_PROCESS}
 import sys
 from otel_agent.cli import main
-listed = os.listdir
-os.listdir = lambda path=".": [] if path == "/proc" else listed(path)
 sys.argv[0] = "otel-agent"
 try:
     main()

@@ -52,7 +52,8 @@ class Shell:
         """Run the command and return its result, with any exit code. `variables` are added to its environment.
 
         `typed` is its standard input. The command is forked from a process that has imported the agent already, which saves
-        most of its time. It is not if something changes how the interpreter begins.
+        most of its time. Then it sees no process, as another test may run OpenCode now. It is not forked if something
+        changes how the interpreter begins.
         """
         self.scratch.mkdir(exist_ok=True)
         environment = self._of(arguments, variables)
@@ -62,8 +63,9 @@ class Shell:
         with TemporaryDirectory() as folder:
             streams = {name: Path(folder, name) for name in ("input", "output", "errors")}
             streams["input"].write_text(typed, encoding="utf-8")
+            files = {name: str(path) for name, path in streams.items()}
             order = {"arguments": arguments, "environment": environment, "folder": str(self.home), "uid": None}
-            code = forked(order | {name: str(path) for name, path in streams.items()})
+            code = forked({**order, **files, "alone": True})
             return Run(code, *(streams[name].read_text(encoding="utf-8") for name in ("output", "errors")))
 
     def interpreted(self, *arguments: str, typed: str = "", **variables: str) -> Run:
