@@ -128,5 +128,5 @@ def logs(
             if not done.stdout:
                 raise ServiceError("the service is not installed. Run `otel-agent service install` first.")
         raise typer.Exit(done.returncode)
-    except FileNotFoundError:
-        raise ServiceError(f"the program {command[0]} is not installed.") from None
+    except (FileNotFoundError, PermissionError):  # the second also for a folder of the PATH that may not be searched
+        raise ServiceError(f"there is no program {command[0]} here that this user may run.") from None

@@ -74,8 +74,9 @@ def run_program(command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
     """Run a program to its end, as ``Run`` promises. Raises ``ServiceError`` also if it takes too long."""
     try:
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PATIENCE_SECONDS)
-    except FileNotFoundError:
-        raise ServiceError(f"there is no program {command[0]} here. {BY_HAND}") from None
+    # Permission is denied also if one folder of the PATH may not be searched, and no other has the program.
+    except (FileNotFoundError, PermissionError):
+        raise ServiceError(f"there is no program {command[0]} here that this user may run. {BY_HAND}") from None
     except subprocess.TimeoutExpired:
         raise ServiceError(f"`{' '.join(command)}` did not end within {_PATIENCE_SECONDS:.0f} s.") from None
 

@@ -235,6 +235,17 @@ def test_a_missing_service_program_is_an_error() -> None:
         run_program(["no-such-program-at-all"])
 
 
+@pytest.mark.parametrize("arguments", [["install"], ["logs"]], ids=str)
+def test_a_program_that_may_not_be_run_is_as_good_as_none(arguments: list[str], machine: ServiceMachine) -> None:
+    """The system denies it too if a folder of the PATH may not be searched, whose files nobody should have to mend."""
+    for program in machine.programs.iterdir():
+        program.chmod(0o644)
+    found = machine.shell.run("service", *arguments, PATH=str(machine.programs))
+    assert found.returncode == 1
+    assert "that this user may run" in found.stderr
+    assert "readable and writable" not in found.stderr
+
+
 @pytest.mark.parametrize("obstacle", ["systemd", "systemd/user/otel-agent.service"])
 def test_a_home_that_cannot_be_written_gets_advice(machine: ServiceMachine, obstacle: str) -> None:
     """There is a file instead of a folder, or the other way round: that stops root too."""
