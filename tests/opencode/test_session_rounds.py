@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,20 @@ def test_an_import_makes_the_next_pass_read_all(store: DatabaseV2, clock: Clock)
             assert now.totals() == {OLD.id: tokens}
             use(store, 0, OLD)
             assert now.totals() == {}, "it is noted"
+
+
+def test_another_copy_of_the_database_makes_the_next_pass_read_all(store: DatabaseV2, clock: Clock) -> None:
+    """Somebody restores a backup. Whatever an old session uses without a row in this minute would hide that."""
+    with reading(store) as now, closing(sqlite3.connect(":memory:")) as backup:
+        now.totals(sweep=True)
+        with store.connection() as connection:
+            connection.backup(backup)
+        store.put(message(NEWEST, Tokens(input=5), T0 + 1_000))
+        use(store, 5, OLD, NEWEST)
+        assert now.totals(sweep=True)[OLD.id] == 5
+        with store.connection() as connection:
+            backup.backup(connection)
+        assert now.totals() == {OLD.id: 0, NEWEST.id: 0}
 
 
 def test_a_look_at_all_that_was_broken_off_is_made_again(store: DatabaseV2, clock: Clock) -> None:

@@ -37,7 +37,7 @@ from otel_agent.opencode.sqlite.calls import read_calls, with_place
 from otel_agent.opencode.sqlite.connection import Connection, Files, connect, is_being_made, must_be_immutable
 from otel_agent.opencode.sqlite.cursor import Ask, DatabaseFile
 from otel_agent.opencode.sqlite.failures import is_endless, problem_of
-from otel_agent.opencode.sqlite.first_look import Table, read_table
+from otel_agent.opencode.sqlite.first_look import Table, is_read_anew, read_table
 from otel_agent.opencode.sqlite.known_tables import Tables, probe
 from otel_agent.opencode.sqlite.session_rounds import SessionRounds
 
@@ -158,7 +158,10 @@ class Database:
                 return
         tables, problems = probe(database, self.name, thorough=sweep)
         imported_ms = session_totals.migrated_ms(database, tables)
-        all_sessions = sweep or self._rounds.wants_all(imported_ms)
+        file = DatabaseFile(self.name, self._opened.database[0])
+        # Another copy of the database, such as a backup that was restored, has other totals of old sessions too.
+        is_new = any(is_read_anew(database, each, file, ask) for each in tables)
+        all_sessions = sweep or is_new or self._rounds.wants_all(imported_ms)
         # Totals before rows: a call that ends in between is missing in the totals only, and the next pass adds it.
         # The other way round it would be counted as unattributed, and then as a message too.
         with_totals = {
@@ -168,7 +171,6 @@ class Database:
             yield Batch(problems=problems)
         migrated_ms = session_totals.migrated_ms(database, tables) if with_totals else None
         for each in tables:
-            file = DatabaseFile(self.name, self._opened.database[0])
             table = Table(database, each, file, self._path, self._immutable, migrated_ms)
             unsettled = yield from read_table(table, ask, now_ms=now_ms, sweep=sweep)
             if changed := self._lines.read(database, each, all_sessions=all_sessions):

@@ -19,7 +19,8 @@ from otel_agent.opencode.sqlite.changed_lines import TurnLines
 from otel_agent.opencode.sqlite.cursor import Ask, DatabaseFile, left_at
 from otel_agent.opencode.sqlite.exchange import MODULE, Task, chunk_in
 from otel_agent.opencode.sqlite.known_tables import Tables
-from otel_agent.opencode.sqlite.table_reader import TableReader
+from otel_agent.opencode.sqlite.rows import Rows
+from otel_agent.opencode.sqlite.table_reader import TableReader, begins_anew
 
 _MANY: Final = 10_000
 """Rows from which on another process reads: it takes 0.15 s to begin."""
@@ -54,6 +55,12 @@ def read_table(table: Table, ask: Ask, *, now_ms: int, sweep: bool) -> Generator
     reader = TableReader(table.database, table.tables, table.file, ask, table.migrated_ms)
     yield from reader.read(now_ms=now_ms, sweep=sweep)
     return unsettled | reader.unsettled
+
+
+def is_read_anew(database: sqlite3.Connection, tables: Tables, file: DatabaseFile, ask: Ask) -> bool:
+    """Return True if a pass reads a table from its first row on. Raises ``sqlite3.Error``."""
+    cursor = left_at(ask.recall(f"{tables.generation}:{file.name}"))
+    return begins_anew(Rows(database, tables), cursor, file.inode)
 
 
 def _is_long(table: Table) -> bool:

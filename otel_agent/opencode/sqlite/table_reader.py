@@ -38,6 +38,14 @@ _TOO_SILENT: Final = 3
 """So many calls in a row were hardly all killed."""
 
 
+def begins_anew(rows: Rows, cursor: Cursor, inode: int) -> bool:
+    """Return True for another file, another way of reading, or rowids that are used again: the cursor says nothing about
+    these rows. Raises ``sqlite3.Error``."""
+    if (cursor.inode, cursor.reads) != (inode, READS):
+        return True
+    return cursor.rowid != BEFORE_ALL and rows.id_at(cursor.rowid) != cursor.tail
+
+
 class TableReader:
     """The messages of one table: what was inserted since the cursor, what was in flight, and, in a sweep, whatever
     was rewritten. Rows that are read once more are known to the ledger by their ids."""
@@ -70,8 +78,7 @@ class TableReader:
     def read(self, *, now_ms: int, sweep: bool) -> Iterator[Batch]:
         """Yield a batch for each chunk of rows. The last one may be empty; it brings the checkpoint of a sweep."""
         cursor = self._cursor
-        if (cursor.inode, cursor.reads) != (self._inode, READS) or not self._tail_is_known():
-            # Another file, another way of reading, or rowids that are used again: the cursor says nothing about these rows.
+        if begins_anew(self._rows, cursor, self._inode):
             self._cursor = cursor = Cursor(inode=self._inode, reads=READS)
             sweep = True
         elif sweep and cursor.rowid > BEFORE_ALL:
@@ -96,9 +103,6 @@ class TableReader:
         """Look at what the turns of these messages say of changed lines. Only 1.x says it."""
         if self._tables.names_role:
             TurnLines(self._database, self._cursor.turns).watch(each.turn_id for each in messages if each.turn_id)
-
-    def _tail_is_known(self) -> bool:
-        return self._cursor.rowid == BEFORE_ALL or self._rows.id_at(self._cursor.rowid) == self._cursor.tail
 
     def _rewritten(self) -> Iterator[Batch]:
         """Yield the rows that were written since the last sweep. It walks the table by rowid, a chunk at a time."""
