@@ -127,6 +127,14 @@ def test_a_text_that_grew_too_large_is_said_in_each_pass(store: DatabaseV2, open
     assert not reading.problems
 
 
+def test_a_database_that_has_no_sessions_any_more_has_no_totals(store: DatabaseV2, opened: Connection) -> None:
+    """An empty copy that is in its place for a while says nothing about a compaction that still runs."""
+    reading = Reading(opened)
+    reading.take()
+    store.execute("DELETE FROM session_v2")
+    assert not reading.totals.read(opened, reading.tables(), all_sessions=True)
+
+
 def test_a_database_without_sessions_has_no_totals(tmp_path: Path) -> None:
     empty = DatabaseV2(tmp_path / "empty.db").create()
     with closing(connect(empty.path)) as connection:

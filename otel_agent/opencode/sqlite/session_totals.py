@@ -70,7 +70,7 @@ class TotalsRead:
         all_sessions = all_sessions or before is None
         rows = _numbers(database, tables, "1" if all_sessions else tables.newest)
         self._now[tables.generation] = _Found({row[0]: row for row in rows}, all_sessions)
-        return bool(rows or before)
+        return bool(rows or (before and not all_sessions))
 
     def changed(
         self, database: sqlite3.Connection, tables: Tables, name: str, problems: list[Problem]
