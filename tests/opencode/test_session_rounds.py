@@ -159,6 +159,29 @@ def test_a_look_at_all_that_was_broken_off_is_made_again(store: DatabaseV2, cloc
         assert now.totals() == {OLD.id: 7}
 
 
+def test_changed_lines_that_nobody_wrote_down_are_read_again(store: DatabaseV2, clock: Clock) -> None:
+    with reading(store) as now:
+        now.totals(sweep=True)
+        store.execute("UPDATE session_v2 SET summary_additions = 4 WHERE id = ?", NEW.id)
+        for _ in range(2):
+            batches = now.batches()
+            assert next(line.added for batch in batches for line in batch.lines) == 4
+            del batches
+
+
+def test_all_sessions_are_read_in_each_pass_if_they_are_not_numbered(tmp_path: Path, clock: Clock) -> None:
+    unnumbered = DatabaseV2(tmp_path / "opencode.db").create()
+    with unnumbered.connection() as connection:
+        (schema,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'session_v2'").fetchone()
+        connection.execute("DROP TABLE session_v2")
+        connection.execute(f"{schema} WITHOUT ROWID")
+    unnumbered.put(OLD.project, *SESSIONS)
+    with reading(unnumbered) as now:
+        assert len(now.totals(sweep=True)) == len(SESSIONS)
+        use(unnumbered, 7, OLD, NEWEST)
+        assert now.totals() == {OLD.id: 7, NEWEST.id: 7}
+
+
 def test_a_message_in_an_old_session_brings_its_totals_beside_it(store: DatabaseV2, clock: Clock) -> None:
     with reading(store) as now:
         now.totals(sweep=True)
