@@ -5,6 +5,8 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 
+from otel_agent.model.globs import literally
+
 Accounting = Literal["recorded", "disjoint"]
 MessageForm = Literal["table", "csv", "jsonl"]
 """The forms in which messages are listed, one by one."""
@@ -31,6 +33,10 @@ class Filters(Struct, frozen=True, kw_only=True):
 
     projects: tuple[str, ...] = ()
     """Match the project's name or its directory; ``~`` is the home folder."""
+    project_rows: tuple[str, ...] = ()
+    """Keys of rows of projects that a person chose: of what ``projects`` match, the messages that these rows count.
+
+    No glob says that: a folder outside any project can have the same path."""
     models: tuple[str, ...] = ()
     """Match the model or ``provider/model``."""
     agents: tuple[str, ...] = ()
@@ -39,8 +45,14 @@ class Filters(Struct, frozen=True, kw_only=True):
 
     @property
     def by_kind(self) -> dict[str, tuple[str, ...]]:
-        """The globs of each kind by the name of its option."""
-        return {"project": self.projects, "model": self.models, "agent": self.agents, "session": self.sessions}
+        """The globs of each kind by the name of its option. A row that was chosen stands for what it was chosen from."""
+        projects = tuple(map(literally, self.project_rows))
+        return {
+            "project": projects or self.projects,
+            "model": self.models,
+            "agent": self.agents,
+            "session": self.sessions,
+        }
 
 
 class Question(Struct, frozen=True, kw_only=True):

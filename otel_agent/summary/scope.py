@@ -21,12 +21,29 @@ def scope_of(question: Question, ledger: Queries) -> Scope:
     return Scope(
         since_ms=None if question.range.since is None else _ms(question.range.since),
         until_ms=None if question.range.until is None else _ms(question.range.until),
-        projects=_matching(ledger.project_keys(), filters.projects) if filters.projects else None,
+        projects=_places(question, ledger) if filters.projects or filters.project_rows else None,
         models=tuple(form for glob in filters.models for form in meant(glob)),
         # A name that was copied from elsewhere may have invisible characters, which no name here has.
         agents=tuple(form for glob in filters.agents for form in meant(agent_name(glob))),
         sessions=tuple(glob for asked in filters.sessions for glob in as_shown(asked)),
     )
+
+
+def _places(question: Question, ledger: Queries) -> frozenset[ProjectKey]:
+    places, asked = frozenset(ledger.project_keys()), question.filters
+    if asked.projects:
+        places = _matching(places, asked.projects)
+    if asked.project_rows:
+        separate = question.separate_global
+        places = frozenset(place for place in places if _row_of(place, separate) in asked.project_rows)
+    return places
+
+
+def _row_of(place: ProjectKey, separate_global: bool) -> str:
+    """Return the key of the project's row that counts what is in this place."""
+    if not is_outside_any(place.worktree):
+        return place.worktree
+    return outside_in(place.directory) if separate_global else GLOBAL
 
 
 def _matching(places: Iterable[ProjectKey], globs: Sequence[str]) -> frozenset[ProjectKey]:

@@ -48,7 +48,7 @@ class Crumb(Struct, frozen=True):
         filters, period = self.filters, self.period
         match self.view:
             case "projects":
-                filters = replace(filters, projects=glob)
+                filters = replace(filters, project_rows=(row.key,))
             case "models" | "overview":
                 filters = replace(filters, models=glob)
             case "agents":
@@ -71,7 +71,9 @@ class Crumb(Struct, frozen=True):
         # A row that was chosen wins over the command line's globs of the same kind, which it matched anyway.
         asked = question.filters
         filters = Filters(
-            projects=self.filters.projects or asked.projects,
+            # All of "(global)" is one row, of which a glob may leave something out.
+            projects=asked.projects,
+            project_rows=self.filters.project_rows,
             models=self.filters.models or asked.models,
             agents=self.filters.agents or asked.agents,
             sessions=self.filters.sessions or asked.sessions,
