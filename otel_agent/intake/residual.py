@@ -129,7 +129,9 @@ class Residual:
         """
         totals = {each.session.id: each for each in beside.sessions}
         return [
-            self._set_off(change, self._records.beyond(store, totals[change.message.session_id], beside.migrated_ms))
+            self._set_off(
+                change, self._records.beyond(store, change, totals[change.message.session_id], beside.migrated_ms)
+            )
             if change.message.session_id in totals and self._may_be_known(change, now_ms)
             else change
             for change in changes

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from otel_agent.ledger.unattributed import Beside, KnownUsage, OwnMessage
 from otel_agent.ledger.writer import Ledger
-from otel_agent.model import Checkpoint, SessionTotals, StoreTotals, Tokens, Unreadable
+from otel_agent.model import Change, Checkpoint, SessionTotals, StoreTotals, Tokens, Unreadable
 
 _RESET: Final = "totals-reset"
 """The end of the name of a checkpoint, after store and session: ids of messages that the totals there do not hold."""
@@ -64,19 +64,40 @@ class SessionRecords:
 
     def _in_all_places(self, store: str, totals: SessionTotals, usage: KnownUsage) -> KnownUsage:
         """Add what only other stores and forks have, and what came back after a reset."""
-        usage = self._with_lost(store, totals, self._with_copies(totals, usage))
+        usage = self._with_lost(store, totals, self._with_copies(totals, usage), self._stores[store])
         return self._with_gone(store, totals, usage)
 
-    def beyond(self, store: str, totals: SessionTotals, migrated_ms: int | None) -> Usage:
-        """Return what the ledger has beyond these totals, which were read together with the messages just entered."""
-        key = totals.session.id
-        if store in self._stores:
-            known = self._counted(store, {key: totals}, self._beside(store, {key: totals}))
-        else:
-            # The first pass of this process: what is in other stores was not looked at yet.
+    def beyond(self, store: str, change: Change, totals: SessionTotals, migrated_ms: int | None) -> Usage:
+        """Return what the ledger has beyond these totals, which were read together with the messages just entered.
+
+        ``change`` is one of these.
+        """
+        key, is_first_pass = totals.session.id, store not in self._stores
+        if is_first_pass:
+            # What is in other stores was not looked at yet.
             known = self._ledger.unattributed.known([key], Beside(migrated_ms, outside=self._lost(store, key)))
+        else:
+            known = self._counted(store, {key: totals}, self._beside(store, {key: totals}))
         usage = known.get(key, KnownUsage())
+        if usage.tokens != totals.tokens:
+            # The totals hold it once, and the ledger may have it twice: that would hide what else the totals hold.
+            twice = self._as_unattributed(store, change)
+            usage = usage.plus(Tokens().minus(twice.tokens), -twice.cost_nusd)
+            if is_first_pass:
+                usage = self._with_lost(store, totals, usage, StoreTotals([], migrated_ms=migrated_ms))
+            else:
+                usage = self._in_all_places(store, totals, usage)
+            usage = usage.plus(twice.tokens, twice.cost_nusd)
         return Usage(usage.tokens.minus(totals.tokens), usage.cost_nusd - totals.cost_nusd)
+
+    def _as_unattributed(self, store: str, change: Change) -> Usage:
+        """Return how much of a change may have been counted before without its message."""
+        key = change.message.session_id
+        lost, used = self._lost(store, key), KnownUsage()
+        for each in self._ledger.unattributed.of_session(key):
+            if not each.has_row and each.id not in lost:
+                used = used.plus(each.tokens, each.cost_nusd)
+        return Usage(change.tokens.at_most(used.tokens), min(change.cost_nusd, used.cost_nusd))
 
     def _counted(self, store: str, sessions: Mapping[str, SessionTotals], beside: Beside) -> dict[str, KnownUsage]:
         """Return what was counted of these totals, sessions without a message left out.
@@ -155,17 +176,18 @@ class SessionRecords:
             self._ledger.remember([Checkpoint(f"{store}#{key}#{_RESET}", json.dumps(lost).encode())])
         return True
 
-    def _with_lost(self, store: str, totals: SessionTotals, usage: KnownUsage) -> KnownUsage:
+    def _with_lost(self, store: str, totals: SessionTotals, usage: KnownUsage, of_store: StoreTotals) -> KnownUsage:
         """Add what a reset left out, if these totals hold it again.
 
         There was no reset then: an older copy of the database was in its place for a while, or the copy beside it was
         made again. Such totals hold the messages that were counted first, up to any of them, or all of them and more.
         """
         key, rest = totals.session.id, totals.tokens.minus(usage.tokens).at_least(Tokens())
-        noted, of_store = self._lost(store, key), self._stores[store]
-        if not rest.total or not noted or of_store.source is None:
+        noted = self._lost(store, key)
+        if not rest.total or not noted:
             return usage
-        noted -= of_store.source.rows_of([key])
+        if of_store.source is not None:
+            noted -= of_store.source.rows_of([key])
         # An import deletes what 2.x wrote before it into a session of 1.x. That never comes back.
         imported_ms = of_store.migrated_ms or 0 if totals.began_before_2_x else 0
         ours = self._ledger.unattributed.of_session(key)
@@ -190,7 +212,7 @@ class SessionRecords:
             left = rest.minus(each.tokens)
             if each.id in gone and min(left.by_category()) >= 0:
                 rest = left
-                usage = KnownUsage(usage.tokens.plus(each.tokens), usage.cost_nusd + each.cost_nusd, usage.rows)
+                usage = usage.plus(each.tokens, each.cost_nusd)
         return usage
 
     def _with_copies(self, totals: SessionTotals, usage: KnownUsage) -> KnownUsage:
@@ -198,7 +220,7 @@ class SessionRecords:
         forks = self._forks_of(totals.session.id)
         for copy in self._ledger.unattributed.counted_copies(list(forks)) if forks else ():
             if self._owner(forks[copy.session_id], copy.created_ms) == totals.session.id:
-                usage = KnownUsage(usage.tokens.plus(copy.tokens), usage.cost_nusd + copy.cost_nusd, usage.rows)
+                usage = usage.plus(copy.tokens, copy.cost_nusd)
         return usage
 
     def _forks_of(self, session_id: str) -> dict[str, SessionTotals]:
@@ -235,7 +257,7 @@ def _with_those_that_came_back(
         # What no row has is a sum of calls, and a copy may have been made between two of them.
         is_part = not whole or (not each.has_row and rest.at_most(each.tokens) == rest)
         part = rest.at_most(each.tokens) if is_part else each.tokens
-        held = KnownUsage(held.tokens.plus(part), held.cost_nusd + each.cost_nusd, held.rows)
+        held = held.plus(part, each.cost_nusd)
         rest = rest.minus(part)
         if min(rest.by_category()) < 0:
             return usage

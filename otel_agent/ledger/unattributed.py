@@ -64,6 +64,10 @@ class KnownUsage(Struct, frozen=True):
     rows: int = 0
     """Rows of unattributed usage, those included that are not counted."""
 
+    def plus(self, tokens: Tokens, cost_nusd: int) -> "KnownUsage":
+        """Return it with more usage, of the same rows."""
+        return KnownUsage(self.tokens.plus(tokens), self.cost_nusd + cost_nusd, self.rows)
+
 
 class Copied(Struct, frozen=True):
     """A fork copy that counts in place of its original."""
