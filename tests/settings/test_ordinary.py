@@ -115,7 +115,9 @@ def test_each_variable_is_read_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_settings_in_a_file_and_in_variables_need_no_pydantic(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
-    file.write_text(f"state_dir = '{tmp_path}'\n{re.sub('^state_dir.*', '', EVERYTHING, flags=re.MULTILINE)}")
+    file.write_text(
+        f"state_dir = '{tmp_path}'\n{re.sub('^state_dir.*', '', EVERYTHING, flags=re.MULTILINE)}", encoding="utf-8"
+    )
     variables = {"OTEL_AGENT_CONFIG": str(file), "OTEL_AGENT_MAX_SERIES": "7", "OTEL_METRIC_EXPORT_INTERVAL": "7000"}
     imported = imported_modules(tmp_path, "statusline", **variables)
     assert "otel_agent.settings.ordinary" in imported
