@@ -45,7 +45,7 @@ def failure_reason(error: Exception) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield the error and whatever it was made of. urllib3 hands causes on in several ways."""
+    """Yield the error and whatever it was made of. urllib3 hands causes on in several ways, and PySocks in one of its own."""
     waiting: list[object] = [error]
     seen: set[int] = set()
     while waiting:
@@ -53,4 +53,4 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         if isinstance(each, BaseException) and id(each) not in seen:
             seen.add(id(each))
             yield each
-            waiting += [each.__cause__, getattr(each, "reason", None), *each.args]
+            waiting += [each.__cause__, *(getattr(each, name, None) for name in ("reason", "socket_err")), *each.args]

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
+import socks  # type: ignore[import-untyped]
 
 from otel_agent.delivery.choose import deliveries
+from otel_agent.delivery.http_errors import failure_reason
 from otel_agent.delivery.otlp_http import HttpSpans
 from otel_agent.delivery.otlp_options import OtlpOptions
 from otel_agent.delivery.ports import SpanDelivery
@@ -168,6 +170,13 @@ def test_a_proxy_that_hangs_or_trickles_ends_at_the_deadline_and_nothing_has_lef
         monkeypatch.setenv("HTTPS_PROXY", f"{scheme}://127.0.0.1:{proxy.port}")
         with sender("traces", for_half_a_second("http", "https://backend.example")) as send:
             assert InAnotherThread(send).result() == SendResult(accepted=False, reason=IN_TIME)
+
+
+def test_a_proxy_whose_time_is_up_before_that_of_the_request_did_not_answer_in_time() -> None:
+    """The two clocks end at the same moment, so either may be the first."""
+    late, refused = (socks.GeneralProxyError("Socket error", each) for each in (TimeoutError(), ConnectionResetError()))
+    assert failure_reason(late) == IN_TIME
+    assert failure_reason(refused) == "the proxy did not connect"
 
 
 def test_a_connection_that_nobody_accepts_ends_at_the_deadline_and_nothing_has_left() -> None:
