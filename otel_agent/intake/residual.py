@@ -85,7 +85,7 @@ class Residual:
             except Unreadable:
                 continue  # since it was read: the next pass names it
             for key, totals in ready.items():
-                missing = self._missing(totals, known.get(key, KnownUsage()), now_ms)
+                missing = self._missing(totals, known.get(key, KnownUsage()), self._records.imported_ms(store), now_ms)
                 if missing is None:
                     del waiting[key]
                 else:
@@ -152,7 +152,7 @@ class Residual:
         taken, taken_nusd = self._ledger.unattributed.take_back(change.message.session_id, tokens, cost_nusd)
         return replace(change, tokens=change.tokens.minus(taken), cost_nusd=change.cost_nusd - taken_nusd)
 
-    def _missing(self, totals: SessionTotals, known: KnownUsage, now_ms: int) -> Found | None:
+    def _missing(self, totals: SessionTotals, known: KnownUsage, imported_ms: int, now_ms: int) -> Found | None:
         tokens = totals.tokens.minus(known.tokens).at_least(Tokens())
         # Costs are rounded message by message, so a difference without tokens is no usage.
         cost_nusd = max(totals.cost_nusd - known.cost_nusd, 0) if tokens.total else 0
@@ -160,14 +160,17 @@ class Residual:
         is_history = not known.rows and totals.session.created_ms < self.count_from_ms
         if not tokens.total and not is_history:
             return None
-        message = unattributed_message(totals, known.rows, self._time(totals, known, now_ms), tokens, cost_nusd)
+        at_ms = self._time(totals, known, imported_ms, now_ms)
+        message = unattributed_message(totals, known.rows, at_ms, tokens, cost_nusd)
         subagent = bool(totals.session.parent_id)
         change = Change(message, subagent, tokens, Overlap(), cost_nusd, first=False, opens_session=False)
         return Found(change, State.SKIPPED if is_history else State.COUNTED, totals)
 
-    def _time(self, totals: SessionTotals, known: KnownUsage, now_ms: int) -> int:
+    def _time(self, totals: SessionTotals, known: KnownUsage, imported_ms: int, now_ms: int) -> int:
         """Return when it was used, as far as anybody knows: a session gets its title when it begins."""
         session = totals.session
         if not known.rows and not totals.began_before_2_x:
             return min(session.created_ms, now_ms) or now_ms
-        return min(max(totals.updated_ms, self.count_from_ms), now_ms)
+        # An import makes the totals new, from what there is: what they hold beyond that was used afterwards.
+        since_ms = imported_ms if totals.began_before_2_x else 0
+        return min(max(totals.updated_ms, since_ms, self.count_from_ms), now_ms)

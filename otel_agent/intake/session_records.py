@@ -53,6 +53,10 @@ class SessionRecords:
         """Return the sessions whose totals hold a call that its row does not have yet, and when it began."""
         return self._stores[store].unsettled
 
+    def imported_ms(self, store: str) -> int:
+        """Return when 2.x imported the sessions of 1.x into a store, 0 if it did not."""
+        return self._stores[store].migrated_ms or 0
+
     def known(self, store: str, sessions: Mapping[str, SessionTotals]) -> dict[str, KnownUsage]:
         """Return what the ledger has of these sessions' totals in this store."""
         known = self._counted(store, sessions, self._beside(store, sessions))

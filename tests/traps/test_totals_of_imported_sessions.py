@@ -104,15 +104,21 @@ def test_a_turn_of_0_x_takes_nothing_from_what_only_the_totals_know(
     assert explained(agent) == set()
 
 
-def test_what_a_session_of_0_x_uses_in_2_x_is_of_the_day_on_which_it_was_used(agent: Agent, database: Database) -> None:
-    old = of_0_x(session(version="0.6.4"))
+@pytest.mark.parametrize("updated_ms", [T0 + 60_000, IMPORTED + 50], ids=["by 1.x", "by 2.x"])
+@pytest.mark.parametrize("version", ["0.6.4", "1.18.33"])
+def test_what_an_imported_session_uses_in_2_x_is_not_dated_before_the_import(
+    agent: Agent, database: Database, updated_ms: int, version: str
+) -> None:
+    """A compaction that a person interrupts does not change when its session was written."""
+    old = of_0_x(session(version=version))
     later = old_and_later(database, old)
     new = imported(database, LATER, later)
-    new.execute("UPDATE session_v2 SET time_updated = ?, tokens_input = 1300, tokens_output = 100", IMPORTED + 5)
+    new.execute("UPDATE session_v2 SET time_updated = ?, tokens_input = 1300, tokens_output = 100", updated_ms)
     agent.once()
     with closing(sqlite3.connect(agent.state_dir / "ledger.db")) as ledger:
         found = ledger.execute("SELECT created_ms, input, output FROM message WHERE source = 2").fetchall()
-    assert found == [(IMPORTED + 5, *INTERRUPTED[:2])]
+    # The import ended 5 ms after it began.
+    assert found == [(max(updated_ms, IMPORTED + 5), *INTERRUPTED[:2])]
 
 
 @pytest.mark.parametrize("change", [{"agent": ...}, {"parentID": ...}, {"mode": ...}])

@@ -100,3 +100,21 @@ def test_what_an_import_deleted_takes_nothing_from_what_is_used_afterwards(
     new.put(replace(of, totals=USED.plus(TITLES[2])))
     agent.once()
     assert arrived.tokens_by(SOURCE) == {"message": USED.plus(TITLES[0]), "unattributed": TITLES[2]}
+
+
+def test_a_copy_from_before_a_second_import_counts_nothing_again(
+    agent: Agent, database: Database, arrived: Arrived
+) -> None:
+    """What only the totals knew was used between the two imports, whenever the session was written for the last time."""
+    of = session(version="1.18.33")
+    database.put_turn(message(of, USED))
+    new = DatabaseV2(database.path).create()
+    new.note_import(T0 + 2 * MINUTE)
+    new.put(replace(of, totals=USED.plus(TITLES[0])), message(of, USED))
+    agent.once()
+    before, set_marker = T0 + 2 * MINUTE + 5, "UPDATE kv SET time_updated = ? WHERE key = 'migration.v1-v2'"
+    for imported, totals in ((T0 + 20 * MINUTE, USED), (before, USED.plus(*TITLES[:2]))):
+        new.execute(set_marker, imported)
+        new.put(replace(of, totals=totals))
+        agent.once()
+    assert arrived.tokens_by(SOURCE) == {"message": USED, "unattributed": TITLES[0].plus(TITLES[1])}
