@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from otel_agent.model import Problem, ProblemKind
+from otel_agent.model import Batch, CallsWanted, Problem, ProblemKind, ReadScope
+from otel_agent.opencode.sqlite import database as database_module
 from otel_agent.opencode.sqlite import session_totals
 from otel_agent.opencode.sqlite.connection import Connection, connect
+from otel_agent.opencode.sqlite.database import Database as DatabaseReader
 from otel_agent.opencode.sqlite.known_tables import Tables, probe
 from otel_agent.opencode.sqlite.session_totals import TotalsRead
-from tests.support.made_stores import T0, DatabaseV2, session
+from tests.support.made_stores import T0, DatabaseV2, Tokens, message, session
 
 MANY = 50
 OTHERS = [session(T0, counter=number) for number in range(MANY)]
@@ -140,3 +142,27 @@ def test_a_database_without_sessions_has_no_totals(tmp_path: Path) -> None:
     with closing(connect(empty.path)) as connection:
         reading = Reading(connection)
         assert not reading.totals.read(connection, reading.tables(), all_sessions=True)
+
+
+def test_a_question_leaves_no_old_pages_of_a_database_that_nobody_should_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the new totals, they would hide a new message: its usage would count without it, and then with it."""
+    monkeypatch.setattr(database_module, "must_be_immutable", lambda *_: True)
+    of = session(T0, version="2.0.17")
+    store = DatabaseV2(tmp_path / "opencode.db").create()
+    store.put(of.project, of, message(of, Tokens(5), T0 + 1_000))
+    reader, left = DatabaseReader(store.path), dict[str, bytes]()
+
+    def look() -> list[Batch]:
+        read = reader.read(left.get, lambda _: CallsWanted(), now_ms=T0 * 2, scope=ReadScope())
+        found = list(read)
+        left.update((each.place, each.state) for batch in found for each in batch.checkpoints)
+        return found
+
+    (source,) = (batch.totals.source for batch in look() if batch.totals is not None)
+    assert source is not None
+    assert len(source.rows_of([of.id])) == 1
+    store.put(message(of, Tokens(7), T0 + 2_000, counter=2))
+    assert 7 in [each.tokens.input for batch in look() for each in batch.messages]
+    reader.close()

@@ -196,6 +196,7 @@ class Database:
     def _connected(self, now_ms: int) -> Iterator[tuple[sqlite3.Connection, list[Tables]]]:
         """Connect for a question that no pass asks. Raises ``Unreadable``."""
         self._may_be_asked()
+        before = self._connection
         try:
             database = self._open(now_ms)
             if database is None:
@@ -203,6 +204,9 @@ class Database:
             yield database, probe(database, self.name)[0]
         except (sqlite3.Error, MemoryError) as error:
             raise Unreadable(self._failed(error)) from None
+        finally:
+            if self._immutable and self._connection is not before:
+                self.close()  # the next pass would read pages of then beside those of now
 
     def _may_be_asked(self, *, again: bool = False) -> None:
         """Raise ``Unreadable`` while a query that did not end is a short time ago; ``again`` forgets it."""
