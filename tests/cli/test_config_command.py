@@ -23,7 +23,7 @@ def test_init_writes_a_file_with_every_default_for_its_owner_only(shell: Shell) 
 
 
 def test_init_print_shows_the_file_and_writes_nothing(shell: Shell) -> None:
-    assert shell.output("config", "init", "--print") == SAMPLE.read_text()
+    assert shell.output("config", "init", "--print") == SAMPLE.read_text(encoding="utf-8")
     assert not shell.config.exists()
 
 

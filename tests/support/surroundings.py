@@ -8,6 +8,7 @@ from typing import Final
 _STEERING: Final = (
     *("OTEL_", "OPENCODE", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"),  # what is read, and where it is kept
     *("TEXTUAL", "NO_COLOR", "FORCE_COLOR", "TTY_", "GITHUB_ACTIONS", "PY_COLORS", "TERMINAL_WIDTH"),  # how it looks
+    *("LC_", "LANG", "PYTHONIOENCODING", "PYTHONUTF8"),  # which letters a program that a test starts can print
 )
 """A variable that begins like this steers the agent, OpenCode, or a library that draws."""
 _NETWORK: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_", "NETRC")
@@ -21,6 +22,7 @@ def settle() -> None:
     for name in list(os.environ):
         if name.upper().startswith(_STEERING):
             del os.environ[name]
+    os.environ["LANG"] = "C.UTF-8"
     os.umask(_USUAL_UMASK)
 
 

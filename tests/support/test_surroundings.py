@@ -11,13 +11,14 @@ from tests.support.surroundings import of_the_network, settle
 
 
 def test_what_steers_the_programs_under_test_is_forgotten_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    steering = ("OTEL_SERVICE_NAME", "OTEL_AGENT_MAX_SERIES", "OPENCODE_DB", "XDG_DATA_HOME", "NO_COLOR", "FORCE_COLOR")
+    steering = ("OTEL_SERVICE_NAME", "OTEL_AGENT_MAX_SERIES", "OPENCODE_DB", "XDG_DATA_HOME", "NO_COLOR", "LC_ALL")
     for name in (*steering, "TEXTUAL_THEME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, "here")
     path = os.environ["PATH"]
     settle()
     assert [name for name in (*steering, "TEXTUAL_THEME") if name in os.environ] == []
     assert (os.environ["XDG_CACHE_HOME"], os.environ["PATH"]) == ("here", path)
+    assert [name for name in os.environ if name.startswith(("LC_", "LANG"))] == ["LANG"], "each letter can be printed"
 
 
 def test_each_spelling_of_a_proxy_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
