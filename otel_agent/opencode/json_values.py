@@ -56,10 +56,11 @@ def count(value: object) -> int | None:
 
 def signed(convert: Callable[[object], int | None], value: object) -> int | None:
     """Return what ``count`` or ``cost_nusd`` makes of a value that may also be less than zero."""
-    if isinstance(value, int | float) and value < 0:
-        found = convert(-value)
-        return None if found is None else -found
-    return convert(value)
+    found = convert(value)
+    if found is None and isinstance(value, int | float) and value < 0:
+        opposite = convert(-value)
+        return None if opposite is None else -opposite
+    return found
 
 
 def cost_nusd(value: object) -> int | None:
