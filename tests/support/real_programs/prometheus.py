@@ -53,6 +53,8 @@ class Prometheus(Program):
             f"--storage.tsdb.path={self._folder / 'data'}",
             "--web.listen-address=127.0.0.1:0",
             "--web.enable-otlp-receiver",
+            # A rule can fire before Prometheus knows an Alertmanager. By default it tells the next one a minute later.
+            "--rules.alert.resend-delay=1s",
         ]
 
     def is_ready(self, line: str) -> bool:
