@@ -126,7 +126,7 @@ class UsageOfSums:
 
     def amounts(self, scope: Scope, amount: Amount) -> list[SessionAmount]:
         """Return one number of each session, of all time or of whole slots."""
-        sums, parameters = ("SELECT * FROM session_use", ()) if scope == Scope() else _sessions_of_slots(scope)
+        sums, parameters = ("SELECT * FROM session_use", ()) if is_unrestricted(scope) else _sessions_of_slots(scope)
         query = (
             f"SELECT u.session_id, ifnull(s.parent_id, ''), ifnull(s.title, ''), {_AMOUNTS[amount]} "
             f"FROM ({sums}) AS u LEFT JOIN session AS s ON s.id = u.session_id"

@@ -169,6 +169,7 @@ class Database:
         }
         if problems:
             yield Batch(problems=problems)
+        # Asked once more: an import that ended while the totals were read has written them.
         migrated_ms = session_totals.migrated_ms(database, tables) if with_totals else None
         for each in tables:
             table = Table(database, each, file, self._path, self._immutable, migrated_ms)
